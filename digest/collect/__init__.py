@@ -1,0 +1,1 @@
+"""Feeds → posts: fetch, parse, keep, and never let one feed stop the others."""

@@ -1,0 +1,1 @@
+"""Posts → edition: stories, topics, and a frozen snapshot."""

@@ -1,0 +1,84 @@
+"""Everything that can fail in `digest`, as one tree; each error carries its subject.
+
+    DigestError
+    ├── ConfigError        config.toml is wrong: every problem at once, with file, line and key
+    ├── TemplateError      a template cannot be loaded or rendered
+    ├── DatabaseError      the database cannot be reached, or is not of this version
+    ├── NotFoundError      no such edition, digest, feed
+    ├── StateError         an edition cannot take that step from the state it is in
+    └── TransportError     the mail server cannot be used at all (login refused, no TLS)
+
+A refusal (a 550, a 304, a dead feed, a bad line of a CSV file) is a value, not an error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class DigestError(Exception):
+    """The root of all errors an operator can act on; its text is one plain sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing wrong in a configuration file, and what to do about it."""
+
+    file: str
+    line: int | None
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        where = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{where}: {self.key}: {self.message}" if self.key else f"{where}: {self.message}"
+
+
+class ConfigError(DigestError):
+    """The configuration cannot be used; `problems` lists every fault found."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class TemplateError(DigestError):
+    """A template is missing, has a fault, or uses a name that is not there."""
+
+    def __init__(self, template: str, message: str, line: int | None = None) -> None:
+        self.template = template
+        self.line = line
+        where = template if line is None else f"{template}:{line}"
+        super().__init__(f"{where}: {message}")
+
+
+class DatabaseError(DigestError):
+    """The database cannot be used."""
+
+
+class NotFoundError(DigestError):
+    """Something named by the caller does not exist."""
+
+    def __init__(self, kind: str, name: str, known: tuple[str, ...] = ()) -> None:
+        self.kind = kind
+        self.name = name
+        hint = f"; there is {', '.join(known)}" if known else ""
+        super().__init__(f"no {kind} is called {name!r}{hint}")
+
+
+class StateError(DigestError):
+    """An edition was asked to take a step its state does not allow."""
+
+    def __init__(self, edition_id: str, state: str, wanted: str) -> None:
+        self.edition_id = edition_id
+        self.state = state
+        self.wanted = wanted
+        super().__init__(f"edition {edition_id} is {state} and cannot be {wanted}")
+
+
+class TransportError(DigestError):
+    """No mail can be handed over until the operator changes something."""
+
+    def __init__(self, server: str, message: str) -> None:
+        self.server = server
+        super().__init__(f"{server}: {message}")

@@ -1,0 +1,1 @@
+"""Edition → HTML and text."""

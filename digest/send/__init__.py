@@ -1,0 +1,1 @@
+"""Edition → inboxes: messages, the wire, and a ledger that is true."""

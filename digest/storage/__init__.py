@@ -1,0 +1,1 @@
+"""What is kept, in SQLAlchemy Core, on SQLite and PostgreSQL."""

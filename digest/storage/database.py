@@ -1,0 +1,101 @@
+"""Open the database: one writer at a time on SQLite, the same calls on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.pool import StaticPool
+
+from digest.errors import DatabaseError
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An open database. Connections are for short use: never hold one while the network is touched."""
+
+    engine: Engine
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection for reading; nothing done on it is kept."""
+        with self._connection() as connection:
+            yield connection
+            connection.rollback()
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give a connection in one write transaction, committed when the block ends without error."""
+        with self._connection(write=True) as connection:
+            yield connection
+            connection.commit()
+
+    @contextmanager
+    def _connection(self, *, write: bool = False) -> Iterator[Connection]:
+        try:
+            with self.engine.connect() as connection:
+                if write:
+                    connection = connection.execution_options(digest_write=True)
+                yield connection
+        except OperationalError as error:
+            raise DatabaseError(f"{shown(self.engine.url)}: {error.orig}") from error
+
+    def close(self) -> None:
+        """Close every connection; SQLite folds its log into the file."""
+        self.engine.dispose()
+
+
+def open_database(url: str) -> Database:
+    """Open the database at `url`: "sqlite:///path", "sqlite://" (in memory) or "postgresql://…".
+
+    Nothing is created but the folder of an SQLite file; `migrate` makes the tables.
+    Raises DatabaseError for a URL that cannot be used.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise DatabaseError("the database url is not of the form sqlite:///path or postgresql://…") from error
+    if parsed.get_backend_name() == "sqlite":
+        return Database(_open_sqlite(parsed))
+    if parsed.get_backend_name() == "postgresql":
+        return Database(create_engine(parsed, pool_pre_ping=True))
+    raise DatabaseError(f"{shown(parsed)}: only sqlite and postgresql are supported")
+
+
+def shown(url: URL) -> str:
+    """Return `url` fit to be printed: without its password."""
+    return url.render_as_string(hide_password=True)
+
+
+def _open_sqlite(url: URL) -> Engine:
+    in_memory = url.database in (None, "", ":memory:")
+    options: dict[str, Any] = {"connect_args": {"timeout": 30, "check_same_thread": False}}
+    if in_memory:
+        options["poolclass"] = StaticPool
+    else:
+        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, **options)
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: Any, _record: object) -> None:
+    """Set what SQLite needs to be a ledger: a log that survives a power cut, and foreign keys."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    """Take the write lock at once where we will write, so that no transaction is turned away later."""
+    write = connection.get_execution_options().get("digest_write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN DEFERRED")

@@ -1,0 +1,115 @@
+"""The tables of the product; those of the list stand in `subscribers.tables` and share the metadata."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Date,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from subscribers.tables import Key, Moment, metadata
+
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("url", String, nullable=False),  # as configured
+    Column("final_url", String),  # after permanent redirects; fetched instead of `url`
+    Column("etag", String),
+    Column("last_modified", String),
+    Column("status", String, nullable=False),  # new, ok, unchanged, failed, gone
+    Column("detail", String, nullable=False, server_default=""),  # one sentence for people
+    Column("failures", Integer, nullable=False, server_default="0"),  # in a row
+    Column("last_fetch_at", Moment),
+    Column("last_ok_at", Moment),
+    Column("next_fetch_at", Moment, nullable=False),
+)
+
+posts = Table(
+    "posts",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("feed_id", String, ForeignKey("feeds.id"), nullable=False),
+    Column("key", String, nullable=False),
+    Column("url", String),
+    Column("title", String, nullable=False),
+    Column("blurb", Text, nullable=False),
+    Column("author", String),
+    Column("language", String),
+    Column("image", JSON),
+    Column("tags", JSON, nullable=False),
+    Column("published_at", Moment),
+    Column("first_seen_at", Moment, nullable=False),
+    Column("updated_at", Moment, nullable=False),
+    Column("fingerprint", String, nullable=False),
+    UniqueConstraint("feed_id", "key"),
+    Index("ix_posts_first_seen_at", "first_seen_at"),
+)
+
+editions = Table(
+    "editions",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("digest", String, nullable=False),
+    Column("local_date", Date, nullable=False),
+    Column("state", String, nullable=False),
+    Column("cutoff_at", Moment, nullable=False),
+    Column("send_at", Moment, nullable=False),
+    Column("snapshot", Text, nullable=False),  # canonical JSON
+    Column("hash", String, nullable=False),
+    Column("reason", String, nullable=False, server_default=""),
+    Column("approved_by", String),
+    Column("approved_at", Moment),
+    Column("started_at", Moment),
+    Column("finished_at", Moment),
+    Index("ix_editions_digest", "digest", "local_date"),
+    Index("ix_editions_state", "state", "send_at"),
+)
+
+digest_posts = Table(
+    "digest_posts",
+    metadata,
+    Column("digest", String, primary_key=True),
+    Column("post_id", String, ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True),
+    Column("state", String, nullable=False),  # digest.model.PostState
+    Column("edition_id", String, ForeignKey("editions.id")),
+    Column("reason", String, nullable=False, server_default=""),
+    Column("changed_at", Moment, nullable=False),
+    Index("ix_digest_posts_state", "digest", "state"),
+)
+
+occurrences = Table(
+    "occurrences",
+    metadata,
+    Column("schedule", String, primary_key=True),  # "compose:daily"
+    Column("local_date", Date, primary_key=True),
+    Column("due_at", Moment, nullable=False),
+    Column("done_at", Moment, nullable=False),
+    Column("outcome", String, nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("edition_id", String, ForeignKey("editions.id"), primary_key=True),
+    Column("subscriber_id", Key, primary_key=True, autoincrement=False),
+    Column("variant", String, nullable=False),  # the reader's choice of topics when addressed
+    Column("state", String, nullable=False),  # digest.model.DeliveryState
+    Column("due_at", Moment, nullable=False),
+    Column("owner", String),  # who holds the lease
+    Column("lease_until", Moment),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("code", Integer),
+    Column("reply", String, nullable=False, server_default=""),
+    Column("changed_at", Moment, nullable=False),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,1 @@
+"""Who asked for what, and who may be mailed: consent, preferences, suppression."""

@@ -1,0 +1,106 @@
+"""The tables of the list: who, which digests, what was agreed, what must not be mailed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+
+class Moment(TypeDecorator[datetime]):
+    """An instant: aware UTC in Python, timestamptz on PostgreSQL, UTC text on SQLite."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Refuse naive values, which would silently mean some zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs a time zone")
+        instant = value.astimezone(UTC)
+        return instant.replace(tzinfo=None) if dialect.name == "sqlite" else instant
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Give back aware UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Key = BigInteger().with_variant(Integer, "sqlite")
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_N_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+subscribers = Table(
+    "subscribers",
+    metadata,
+    Column("id", Key, primary_key=True, autoincrement=False),
+    Column("address", String, nullable=False),  # as its owner writes it; mailed to this
+    Column("folded", String, nullable=False, unique=True),  # the key under which spellings meet
+    Column("address_hash", String, nullable=False, unique=True),  # keyed; meets suppressions
+    Column("state", String, nullable=False),  # pending, active, unsubscribed
+    Column("language", String, nullable=False),
+    Column("format", String, nullable=False, server_default="html"),  # html, text
+    Column("created_at", Moment, nullable=False),
+    Column("confirmed_at", Moment),
+    Column("left_at", Moment),
+)
+
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("subscriber_id", Key, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
+    Column("digest", String, primary_key=True),
+    Column("state", String, nullable=False),  # active, unsubscribed
+    Column("topics", String, nullable=False, server_default=""),  # see subscribers.model.Choice
+    Column("hour", String),  # "07:30" local, or null: when the edition goes
+    Column("zone", String),  # IANA name, or null: the digest's
+    Column("paused_until", Moment),
+    Column("changed_at", Moment, nullable=False),
+    Index("ix_subscriptions_digest", "digest", "subscriber_id"),
+)
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", Key, primary_key=True, autoincrement=False),
+    Column("subscriber_id", Key, ForeignKey("subscribers.id", ondelete="CASCADE"), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("what", String, nullable=False),  # signed up, confirmed, imported, added, left, …
+    Column("source", String, nullable=False),  # a form, an import's stated source, the command line
+    Column("wording", String, nullable=False, server_default=""),  # version of the words shown
+    Column("detail", JSON, nullable=False),  # digests and topics at that moment
+    Index("ix_consents_subscriber_id", "subscriber_id", "at"),
+)
+
+suppressions = Table(
+    "suppressions",
+    metadata,
+    Column("address_hash", String, primary_key=True),
+    Column("reason", String, nullable=False),  # bounce, complaint, erased, operator
+    Column("at", Moment, nullable=False),
+    Column("note", String, nullable=False, server_default=""),
+)
