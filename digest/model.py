@@ -114,6 +114,27 @@ class SmtpServer:
         return f"SmtpServer({self.host}:{self.port}, {self.security})"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchLimits:
+    """What a feed may cost us. Sizes are bytes after decompression, times are seconds."""
+
+    allow_hosts: frozenset[str] = frozenset()  # internal hosts the operator names on purpose
+    timeout: float = 30.0  # for one feed, from name look-up to the last byte
+    max_bytes: int = 10_000_000
+    max_posts: int = 500  # entries read from one feed, newest first as the feed has them
+    in_flight: int = 16
+    user_agent: str = "newsletter-digest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """One occurrence of a digest: the local date it is for, when it is composed, when it is sent."""
+
+    local_date: date
+    cutoff_at: datetime
+    send_at: datetime
+
+
 # ── posts ───────────────────────────────────────────────────────────────────────────────────
 
 
@@ -277,6 +298,14 @@ class Mail:
     preheader: str
     html: str
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderLinks:
+    """What differs between two readers' mails of one choice of topics."""
+
+    unsubscribe: str
+    preferences: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from subscribers.tables import Key, Moment, metadata
+from subscribers.tables import Key, Moment
+from subscribers.tables import metadata as metadata
 
 feeds = Table(
     "feeds",

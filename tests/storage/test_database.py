@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+from sqlalchemy import insert, select
+
+from digest.errors import DatabaseError
+from digest.storage.database import Database, open_database
+from digest.storage.tables import occurrences
+
+
+def test_what_is_done_while_reading_is_not_kept(database: Database) -> None:
+    row = _row()
+    with database.read() as connection:
+        connection.execute(insert(occurrences).values(row))
+    with database.read() as connection:
+        assert connection.execute(select(occurrences)).all() == []
+
+
+def test_what_is_written_comes_back_as_aware_utc(database: Database) -> None:
+    row = _row()
+    with database.write() as connection:
+        connection.execute(insert(occurrences).values(row))
+    with database.read() as connection:
+        kept = connection.execute(select(occurrences)).one()
+    assert kept._asdict() == row
+    assert kept.due_at.utcoffset().total_seconds() == 0
+
+
+def test_an_error_in_the_block_undoes_the_writing(database: Database) -> None:
+    with pytest.raises(RuntimeError), database.write() as connection:
+        connection.execute(insert(occurrences).values(_row()))
+        raise RuntimeError
+    with database.read() as connection:
+        assert connection.execute(select(occurrences)).all() == []
+
+
+@pytest.mark.parametrize("url", ["nonsense", "mysql://localhost/digest"])
+def test_an_address_that_cannot_be_used_is_refused(url: str) -> None:
+    with pytest.raises(DatabaseError):
+        open_database(url)
+
+
+def _row() -> dict[str, object]:
+    moment = datetime.fromisoformat("2026-11-22T07:00:00.123456+00:00")
+    return {
+        "schedule": "compose:daily",
+        "local_date": moment.date(),
+        "due_at": moment,
+        "done_at": moment,
+        "outcome": "composed",
+    }
