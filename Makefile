@@ -1,0 +1,49 @@
+# Two commands do everything: `make demo` and `make test`.
+.POSIX:
+VENV = .venv
+BIN = $(VENV)/bin
+READY = $(VENV)/.ready
+LOCK = pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-emit-index-url \
+	--no-annotate --python-version 3.11
+
+.PHONY: help setup demo test check format lock clean
+
+help:
+	@echo "make demo    set up, then run the main job: feeds to inbox, on loopback"
+	@echo "make test    set up, then check style and types and pass all tests"
+	@echo "make check   style and types alone"
+	@echo "make lock    lock the dependencies again, after pyproject.toml has changed"
+	@echo "make clean   remove what was set up or made here"
+
+setup: $(READY)
+
+$(READY): pyproject.toml requirements.lock requirements-uv.lock
+	python3 -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $(READY)
+
+demo: $(READY)
+	@$(BIN)/digest demo
+
+test: $(READY)
+	@.ci/components
+	@$(MAKE) check
+	$(BIN)/python -m pytest
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(READY)
+	$(BIN)/uv $(LOCK) --extra dev --extra postgresql --output-file requirements.lock pyproject.toml
+	echo uv | $(BIN)/uv $(LOCK) --output-file requirements-uv.lock -
+
+clean:
+	rm -rf $(VENV) build dist demo data .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import text
+
+from digest.errors import DatabaseError
+from digest.storage.database import Database, open_database
+from digest.storage.migrate import differences, migrate
+
+
+def test_an_empty_database_gets_the_very_tables_of_the_code(database_url: str) -> None:
+    database = _migrated(database_url)
+    with database.read() as connection:
+        assert differences(connection) == []
+    database.close()
+
+
+def test_migrating_again_changes_nothing(database_url: str) -> None:
+    database = _migrated(database_url)
+    migrate(database)
+    with database.read() as connection:
+        assert differences(connection) == []
+    database.close()
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(database_url: str) -> None:
+    database = _migrated(database_url)
+    with database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(DatabaseError, match="newer version"):
+        migrate(database)
+    with database.read() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "9999"
+    database.close()
+
+
+def test_processes_that_start_at_once_migrate_in_turn(database_url: str) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        for database in pool.map(_migrated, [database_url] * 4):
+            database.close()
+
+
+def _migrated(url: str) -> Database:
+    database = open_database(url)
+    migrate(database)
+    return database
