@@ -74,10 +74,11 @@ subscriptions = Table(
     metadata,
     Column("subscriber_id", Key, ForeignKey("subscribers.id", ondelete="CASCADE"), primary_key=True),
     Column("digest", String, primary_key=True),
-    Column("state", String, nullable=False),  # active, unsubscribed
+    Column("state", String, nullable=False),  # active, unsubscribed, removed (by an operator)
     Column("topics", String, nullable=False, server_default=""),  # see subscribers.model.Choice
     Column("hour", String),  # "07:30" local, or null: when the edition goes
     Column("zone", String),  # IANA name, or null: the digest's
+    Column("frequency", String, nullable=False, server_default="each"),  # each, daily, weekly
     Column("paused_until", Moment),
     Column("changed_at", Moment, nullable=False),
     Index("ix_subscriptions_digest", "digest", "subscriber_id"),
@@ -92,6 +93,7 @@ consents = Table(
     Column("what", String, nullable=False),  # signed up, confirmed, imported, added, left, …
     Column("source", String, nullable=False),  # a form, an import's stated source, the command line
     Column("wording", String, nullable=False, server_default=""),  # version of the words shown
+    Column("client", String, nullable=False, server_default=""),  # what the publisher keeps of it
     Column("detail", JSON, nullable=False),  # digests and topics at that moment
     Index("ix_consents_subscriber_id", "subscriber_id", "at"),
 )
@@ -103,4 +105,27 @@ suppressions = Table(
     Column("reason", String, nullable=False),  # bounce, complaint, erased, operator
     Column("at", Moment, nullable=False),
     Column("note", String, nullable=False, server_default=""),
+)
+
+confirmations = Table(
+    "confirmations",
+    metadata,
+    Column("token_hash", String, primary_key=True),  # the token itself is only in the mail
+    Column("subscriber_id", Key, ForeignKey("subscribers.id", ondelete="CASCADE"), nullable=False),
+    Column("purpose", String, nullable=False),  # sign up, old address, new address
+    Column("made_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("used_at", Moment),
+    Column("payload", JSON, nullable=False),  # what will be true once it is confirmed
+    Index("ix_confirmations_subscriber_id", "subscriber_id", "purpose"),
+    Index("ix_confirmations_expires_at", "expires_at"),
+)
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("key", String, primary_key=True),  # a kind and a keyed hash: "address:…", "client:…"
+    Column("since", Moment, nullable=False),  # when this count began
+    Column("count", Integer, nullable=False),
+    Index("ix_attempts_since", "since"),
 )

@@ -1,0 +1,72 @@
+"""Make and read the secrets in links, and the keyed hash that outlives an erased address."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+
+from subscribers.errors import TokenError
+
+# 8 bytes of id and 13 of MAC are 28 characters of base64 without padding: short enough that a link
+# with them stays on one line of mail, and 104 bits are far beyond guessing over the network.
+_ID_BYTES = 8
+_MAC_BYTES = 13
+_READER_TOKEN = re.compile(r"[A-Za-z0-9_-]{28}")
+_HASH_BYTES = 24
+_MIN_RANDOM_BYTES = 16
+
+
+def reader_token(secret: bytes, subscriber_id: int, purpose: str) -> str:
+    """Return 28 URL-safe characters that let their holder do `purpose` for one subscriber, for ever.
+
+    `purpose` is part of what is signed ("u:daily", "p"): a token for one is worthless for another.
+    """
+    packed = subscriber_id.to_bytes(_ID_BYTES, "big")
+    return urlsafe_b64encode(packed + _reader_mac(secret, packed, purpose)).decode("ascii")
+
+
+def read_token(secret: bytes, token: str, purpose: str) -> int:
+    """Return the subscriber's id from a token made for `purpose`.
+
+    Raises TokenError (damaged) when any character was changed or it was made for something else. That
+    the subscriber still exists is for the caller to see.
+    """
+    if not _READER_TOKEN.fullmatch(token):
+        raise TokenError("damaged")
+    raw = urlsafe_b64decode(token)
+    packed, mac = raw[:_ID_BYTES], raw[_ID_BYTES:]
+    if not hmac.compare_digest(mac, _reader_mac(secret, packed, purpose)):
+        raise TokenError("damaged")
+    return int.from_bytes(packed, "big")
+
+
+def address_hash(secret: bytes, folded: str) -> str:
+    """Return the keyed hash under which a folded address meets suppressions: 32 URL-safe characters.
+
+    Without `secret` nobody can try addresses against it; with another secret it is another hash, so the
+    secret must live as long as the list.
+    """
+    mac = hmac.digest(secret, b"address\0" + folded.encode(), "sha256")
+    return urlsafe_b64encode(mac[:_HASH_BYTES]).decode("ascii")
+
+
+def confirmation_token(random: bytes) -> str:
+    """Return the text for a confirmation link from at least 16 random bytes, made by the caller."""
+    if len(random) < _MIN_RANDOM_BYTES:
+        raise ValueError("a confirmation needs at least 16 random bytes")
+    return urlsafe_b64encode(random).decode("ascii").rstrip("=")
+
+
+def token_hash(token: str) -> str:
+    """Return what is stored of a confirmation link, so that a stolen database confirms nobody.
+
+    A token is random and long, so a plain SHA-256 cannot be searched backwards.
+    """
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()
+
+
+def _reader_mac(secret: bytes, packed: bytes, purpose: str) -> bytes:
+    # The id has a fixed length, so no purpose can imitate another by borrowing bytes of it.
+    return hmac.digest(secret, b"reader\0" + packed + purpose.encode(), "sha256")[:_MAC_BYTES]

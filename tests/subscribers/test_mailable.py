@@ -1,0 +1,96 @@
+"""Who may be mailed: the one place that decides."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, update
+
+from digest.storage.database import Database
+from subscribers.store import mailable
+from subscribers.tables import subscribers, subscriptions, suppressions
+
+NOW = datetime(2026, 11, 22, 7, tzinfo=UTC)
+
+
+def test_a_confirmed_reader_of_the_digest_is_mailable(database: Database) -> None:
+    _put_reader(database)
+    with database.read() as connection:
+        rows = connection.execute(mailable("daily", NOW)).all()
+    assert [row._asdict() for row in rows] == [
+        {
+            "subscriber_id": 1,
+            "address": "Anna@example.org",
+            "topics": "-sport",
+            "hour": "07:30",
+            "zone": "Europe/Berlin",
+            "format": "html",
+        }
+    ]
+
+
+@pytest.mark.parametrize("state", ["pending", "unsubscribed"])
+def test_who_has_not_confirmed_or_has_left_is_not(database: Database, state: str) -> None:
+    _put_reader(database)
+    with database.write() as connection:
+        connection.execute(update(subscribers).values(state=state))
+    assert _ids(database) == []
+
+
+@pytest.mark.parametrize("state", ["unsubscribed", "removed"])
+def test_who_left_this_digest_is_not(database: Database, state: str) -> None:
+    _put_reader(database)
+    with database.write() as connection:
+        connection.execute(update(subscriptions).values(state=state))
+    assert _ids(database) == []
+
+
+def test_who_reads_another_digest_only_is_not(database: Database) -> None:
+    _put_reader(database)
+    assert _ids(database, digest="weekend") == []
+
+
+def test_who_pauses_is_not_until_the_pause_is_over(database: Database) -> None:
+    _put_reader(database)
+    with database.write() as connection:
+        connection.execute(update(subscriptions).values(paused_until=NOW))
+    assert _ids(database, now=NOW - timedelta(seconds=1)) == []
+    assert _ids(database, now=NOW) == [1]
+
+
+def test_a_suppressed_address_is_not_whatever_the_list_says(database: Database) -> None:
+    _put_reader(database)
+    with database.write() as connection:
+        connection.execute(insert(suppressions).values(address_hash="hash of Anna", reason="bounce", at=NOW))
+    assert _ids(database) == []
+
+
+def _put_reader(database: Database) -> None:
+    subscriber: dict[str, Any] = {
+        "id": 1,
+        "address": "Anna@example.org",
+        "folded": "anna@example.org",
+        "address_hash": "hash of Anna",
+        "state": "active",
+        "language": "en",
+        "created_at": NOW,
+    }
+    subscription = {
+        "subscriber_id": 1,
+        "digest": "daily",
+        "state": "active",
+        "topics": "-sport",
+        "hour": "07:30",
+        "zone": "Europe/Berlin",
+        "changed_at": NOW,
+    }
+    with database.write() as connection:
+        connection.execute(insert(subscribers).values(subscriber))
+        connection.execute(insert(subscriptions).values(subscription))
+
+
+def _ids(database: Database, digest: str = "daily", now: datetime = NOW) -> list[int]:
+    with database.read() as connection:
+        return [row.subscriber_id for row in connection.execute(mailable(digest, now))]

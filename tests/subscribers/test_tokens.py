@@ -1,0 +1,84 @@
+"""Links that never expire, links that confirm once, and what remains of an erased address."""
+
+from __future__ import annotations
+
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from subscribers.errors import TokenError
+from subscribers.tokens import address_hash, confirmation_token, read_token, reader_token, token_hash
+
+SECRET = b"a secret of the tests, long enough"
+ids = st.integers(0, 2**63 - 1)
+purposes = st.sampled_from(["p", "u:daily", "u:weekend"])
+
+
+@given(ids, purposes)
+def test_a_token_names_its_reader_in_28_characters_fit_for_a_url(subscriber_id: int, purpose: str) -> None:
+    token = reader_token(SECRET, subscriber_id, purpose)
+    assert len(token) == 28
+    assert set(token) <= set(string.ascii_letters + string.digits + "-_")
+    assert read_token(SECRET, token, purpose) == subscriber_id
+
+
+@given(ids, purposes, st.integers(0, 27), st.sampled_from(string.ascii_letters + string.digits + "-_"))
+def test_no_character_of_a_token_can_be_changed(
+    subscriber_id: int, purpose: str, place: int, char: str
+) -> None:
+    token = reader_token(SECRET, subscriber_id, purpose)
+    changed = token[:place] + char + token[place + 1 :]
+    if changed != token:
+        with pytest.raises(TokenError, match="damaged"):
+            read_token(SECRET, changed, purpose)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "A" * 27, "A" * 29, "A" * 27 + "=", "A" * 27 + "\n", "é" * 28, "A" * 10_000]
+)
+def test_what_is_no_token_is_damaged(text: str) -> None:
+    with pytest.raises(TokenError) as refusal:
+        read_token(SECRET, text, "p")
+    assert refusal.value.reason == "damaged"
+
+
+def test_a_token_is_worthless_for_anything_else() -> None:
+    token = reader_token(SECRET, 7, "u:daily")
+    for purpose in ("p", "u:daily2", "u:dail", "u:weekend"):
+        with pytest.raises(TokenError):
+            read_token(SECRET, token, purpose)
+
+
+def test_a_token_made_with_another_secret_is_damaged() -> None:
+    with pytest.raises(TokenError):
+        read_token(b"another secret of the same tests", reader_token(SECRET, 7, "p"), "p")
+
+
+def test_an_address_hash_needs_the_secret_and_tells_addresses_apart() -> None:
+    hashes = {
+        address_hash(secret, folded)
+        for secret in (SECRET, b"another secret of the same tests")
+        for folded in ("anna@example.org", "ben@example.org")
+    }
+    assert len(hashes) == 4
+    assert {len(each) for each in hashes} == {32}
+
+
+def test_a_confirmation_is_as_random_as_what_it_was_given() -> None:
+    token = confirmation_token(bytes(range(16)))
+    assert len(token) == 22
+    assert token != confirmation_token(bytes(range(1, 17)))
+    with pytest.raises(ValueError, match="16 random bytes"):
+        confirmation_token(b"short")
+
+
+def test_what_is_stored_of_a_confirmation_does_not_hold_it() -> None:
+    token = confirmation_token(bytes(16))
+    assert token not in token_hash(token)
+    assert token_hash(token) == token_hash(token)
+
+
+def test_any_text_from_a_url_can_be_looked_up() -> None:
+    assert len(token_hash("\ud800 not a token")) == 64
