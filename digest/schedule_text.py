@@ -1,0 +1,210 @@
+"""Read a schedule as a person writes it ("weekdays at 07:00") or as cron does, and say it back."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, time
+
+from digest.nearest import hint
+from digest.schedule import (
+    ALL_MONTHDAYS,
+    ALL_MONTHS,
+    ALL_WEEKDAYS,
+    Schedule,
+    ScheduleError,
+    next_due,
+)
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+EXAMPLES = '"weekdays at 07:00", "saturdays at 9am", "first monday of the month at 08:00", "0 7 * * mon-fri"'
+
+_WORK, _FREE = frozenset(range(5)), frozenset({5, 6})
+_WEEKS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "last": -1}
+_TIMES = {"noon": time(12), "midday": time(12), "midnight": time(0)}
+_TIME = re.compile(r"(?P<hour>\d{1,2})(?:[:.](?P<minute>\d{2}))?\s*(?P<half>am|pm|a\.m\.|p\.m\.)?")
+_OF_MONTH = re.compile(r"(?:the |every )?(?P<which>.+?) of (?:the|every|each) month")
+_MONTHLY = re.compile(r"(?:monthly on )?the (?P<day>\d{1,2})(?:st|nd|rd|th)?")
+
+
+def parse_schedule(text: str) -> Schedule:
+    """Read a schedule; in cron, 0 and 7 are Sunday, and a day of the month or a weekday is enough.
+
+    Raises ScheduleError, saying what is wrong and what could be written, for what cannot be read,
+    for more than one time a day, and for days that never come.
+    """
+    words = " ".join(text.casefold().split())
+    schedule = _cron(words.split()) if re.match(r"[\d*]\S* \S+ \S+ \S+ \S+$", words) else _sentence(words)
+    try:
+        next_due(schedule, "UTC", datetime(2000, 1, 1, tzinfo=UTC))
+    except ScheduleError:
+        raise ScheduleError(f"{text!r} names a day that never comes") from None
+    return schedule
+
+
+def describe(schedule: Schedule) -> str:
+    """Say a schedule in words: "weekdays at 07:00"."""
+    joint = " or " if schedule.either else ", "
+    parts = [_weekdays_text(schedule)] if schedule.weekdays != ALL_WEEKDAYS else []
+    if schedule.monthdays != ALL_MONTHDAYS:
+        parts.append("on day " + ", ".join(map(str, sorted(schedule.monthdays))) + " of the month")
+    days = joint.join(parts) or "every day"
+    if schedule.months != ALL_MONTHS:
+        days += " in " + ", ".join(MONTHS[month - 1].title() for month in sorted(schedule.months))
+    return f"{days} at {schedule.at:%H:%M}"
+
+
+def _weekdays_text(schedule: Schedule) -> str:
+    if schedule.weeks:
+        names = {number: name for name, number in _WEEKS.items()}
+        which = " and ".join(names[week] for week in sorted(schedule.weeks, key=lambda week: week % 9))
+        return f"{which} {WEEKDAYS[min(schedule.weekdays)]} of the month"
+    if schedule.weekdays == _WORK:
+        return "weekdays"
+    if schedule.weekdays == _FREE:
+        return "weekends"
+    return " and ".join(f"{WEEKDAYS[day]}s" for day in sorted(schedule.weekdays))
+
+
+# ── as a person writes it ───────────────────────────────────────────────────────────────────
+
+
+def _sentence(words: str) -> Schedule:
+    days, found, clock = words.rpartition(" at ")
+    if not found:
+        raise ScheduleError(f"{words!r} is no schedule: write for example {EXAMPLES}")
+    at = _time(clock.strip())
+    days = days.removeprefix("on ").strip()
+    if match := _OF_MONTH.fullmatch(days):
+        return _monthly(match["which"], at)
+    if match := _MONTHLY.fullmatch(days):
+        return Schedule(at=at, monthdays=frozenset({_monthday(match["day"])}))
+    return Schedule(at=at, weekdays=_days(days))
+
+
+def _time(text: str) -> time:
+    if text in _TIMES:
+        return _TIMES[text]
+    match = _TIME.fullmatch(text)
+    if not match:
+        raise ScheduleError(f'{text!r} is no time of day: write for example "07:00", "7:30 pm" or "noon"')
+    hour, minute, half = int(match["hour"]), int(match["minute"] or 0), match["half"]
+    if half and not 1 <= hour <= 12:
+        raise ScheduleError(f"{text!r} is no time of day: with am or pm, hours go from 1 to 12")
+    if half:
+        hour = hour % 12 + (12 if half.startswith("p") else 0)
+    if hour > 23 or minute > 59:
+        raise ScheduleError(f"{text!r} is no time of day: it goes from 00:00 to 23:59")
+    return time(hour, minute)
+
+
+def _monthly(which: str, at: time) -> Schedule:
+    ordinal, _, day = which.partition(" ")
+    if match := re.fullmatch(r"(\d{1,2})(?:st|nd|rd|th)?", which.removeprefix("the ")):
+        return Schedule(at=at, monthdays=frozenset({_monthday(match[1])}))
+    if (ordinal, day) == ("first", "day"):
+        return Schedule(at=at, monthdays=frozenset({1}))
+    if ordinal not in _WEEKS:
+        raise ScheduleError(f"{ordinal!r} is none of {', '.join(_WEEKS)}")
+    return Schedule(at=at, weekdays=frozenset({_weekday(day)}), weeks=frozenset({_WEEKS[ordinal]}))
+
+
+def _monthday(text: str) -> int:
+    if not 1 <= int(text) <= 31:
+        raise ScheduleError(f"no month has a day {text}")
+    return int(text)
+
+
+def _days(text: str) -> frozenset[int]:
+    plain = text.removeprefix("every ").removeprefix("the ")
+    groups = {
+        "daily": ALL_WEEKDAYS, "day": ALL_WEEKDAYS, "days": ALL_WEEKDAYS,
+        "weekday": _WORK, "weekdays": _WORK, "working day": _WORK,
+        "weekend": _FREE, "weekends": _FREE,
+    }  # fmt: skip
+    if plain in groups:
+        return groups[plain]
+    chosen: set[int] = set()
+    for part in re.split(r"\s*(?:,|&|\band\b)\s*", plain):
+        first, dash, last = (
+            word.strip() for word in re.sub(r"\b(?:to|till|until)\b", "-", part).partition("-")
+        )
+        if part:
+            chosen |= _span(_weekday(first), _weekday(last)) if dash else {_weekday(first)}
+    if not chosen:
+        raise ScheduleError(f"no day is given: write for example {EXAMPLES}")
+    return frozenset(chosen)
+
+
+def _span(first: int, last: int) -> set[int]:
+    return {(first + step) % 7 for step in range((last - first) % 7 + 1)}
+
+
+def _weekday(word: str) -> int:
+    plain = (
+        word.removeprefix("every ").removesuffix("s")
+        if word.endswith("days")
+        else word.removeprefix("every ")
+    )
+    for number, name in enumerate(WEEKDAYS):
+        if plain == name or (3 <= len(plain) <= 5 and name.startswith(plain)):
+            return number
+    known = [f"{name}s" for name in WEEKDAYS] + ["weekdays", "weekends", "every day", "daily"]
+    raise ScheduleError(f"{word!r} is not a day{hint(word, known)}; write for example {EXAMPLES}")
+
+
+# ── as cron does ────────────────────────────────────────────────────────────────────────────
+
+
+def _cron(fields: list[str]) -> Schedule:
+    minute, hour, monthday, month, weekday = fields
+    weekdays = _field(weekday, "weekday", 0, 7, {name[:3]: (n + 1) % 7 for n, name in enumerate(WEEKDAYS)})
+    return Schedule(
+        at=time(_single(hour, "hour", 23), _single(minute, "minute", 59)),
+        monthdays=_field(monthday, "day of the month", 1, 31, {}),
+        months=_field(month, "month", 1, 12, {name: n for n, name in enumerate(MONTHS, 1)}),
+        weekdays=frozenset((day - 1) % 7 for day in weekdays),  # cron's Sunday is 0, ours is 6
+        either=not monthday.startswith("*") and not weekday.startswith("*"),
+    )
+
+
+def _single(text: str, name: str, top: int) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise ScheduleError(f"cron {name} {text!r}: a digest goes at most once a day, so give one number")
+    if int(text) > top:
+        raise ScheduleError(f"cron {name} {text!r}: it goes from 0 to {top}")
+    return int(text)
+
+
+def _field(text: str, name: str, low: int, top: int, names: dict[str, int]) -> frozenset[int]:
+    chosen: set[int] = set()
+    for part in text.split(","):
+        span, slash, step = part.partition("/")
+        if slash and (not step.isascii() or not step.isdigit() or int(step) == 0):
+            raise ScheduleError(f"cron {name} {part!r}: a step is a number from 1")
+        values = range(low, top + 1) if span == "*" else _cron_span(span, name, (low, top), names)
+        chosen.update(values[:: int(step or 1)])
+    return frozenset(chosen)
+
+
+def _cron_span(span: str, name: str, bounds: tuple[int, int], names: dict[str, int]) -> range | list[int]:
+    first, dash, last = span.partition("-")
+    start = _cron_value(first, name, bounds, names)
+    if not dash:
+        return range(start, start + 1)
+    end = _cron_value(last, name, bounds, names)
+    if end >= start:
+        return range(start, end + 1)
+    if name == "weekday":  # "fri-mon" says what it means
+        return [day % 7 for day in range(start, end + 8)]
+    raise ScheduleError(f"cron {name} {span!r}: it ends before it begins")
+
+
+def _cron_value(text: str, name: str, bounds: tuple[int, int], names: dict[str, int]) -> int:
+    if text.isascii() and text.isdigit():
+        if not bounds[0] <= int(text) <= bounds[1]:
+            raise ScheduleError(f"cron {name} {text!r}: it goes from {bounds[0]} to {bounds[1]}")
+        return int(text)
+    if text[:3] in names and (len(text) == 3 or text in WEEKDAYS):
+        return names[text[:3]]
+    raise ScheduleError(f"cron {name} {text!r} cannot be read{hint(text, names)}")
