@@ -92,6 +92,7 @@ def upgrade() -> None:
         sa.Column("what", sa.String(), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("wording", sa.String(), server_default="", nullable=False),
+        sa.Column("client", sa.String(), server_default="", nullable=False),
         sa.Column("detail", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(
             ["subscriber_id"], ["subscribers.id"], name=op.f("fk_consents_subscriber_id"), ondelete="CASCADE"
@@ -149,6 +150,7 @@ def upgrade() -> None:
         sa.Column("topics", sa.String(), server_default="", nullable=False),
         sa.Column("hour", sa.String(), nullable=True),
         sa.Column("zone", sa.String(), nullable=True),
+        sa.Column("frequency", sa.String(), server_default="each", nullable=False),
         sa.Column("paused_until", Moment(), nullable=True),
         sa.Column("changed_at", Moment(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -178,5 +180,36 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("digest_posts", schema=None) as batch_op:
         batch_op.create_index("ix_digest_posts_state", ["digest", "state"], unique=False)
+
+    op.create_table(
+        "confirmations",
+        sa.Column("token_hash", sa.String(), nullable=False),
+        sa.Column("subscriber_id", Key, nullable=False),
+        sa.Column("purpose", sa.String(), nullable=False),
+        sa.Column("made_at", Moment(), nullable=False),
+        sa.Column("expires_at", Moment(), nullable=False),
+        sa.Column("used_at", Moment(), nullable=True),
+        sa.Column("payload", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["subscriber_id"],
+            ["subscribers.id"],
+            name=op.f("fk_confirmations_subscriber_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_confirmations")),
+    )
+    with op.batch_alter_table("confirmations", schema=None) as batch_op:
+        batch_op.create_index("ix_confirmations_subscriber_id", ["subscriber_id", "purpose"], unique=False)
+        batch_op.create_index("ix_confirmations_expires_at", ["expires_at"], unique=False)
+
+    op.create_table(
+        "attempts",
+        sa.Column("key", sa.String(), nullable=False),
+        sa.Column("since", Moment(), nullable=False),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_attempts")),
+    )
+    with op.batch_alter_table("attempts", schema=None) as batch_op:
+        batch_op.create_index("ix_attempts_since", ["since"], unique=False)
 
     # ### end Alembic commands ###
