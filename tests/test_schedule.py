@@ -153,7 +153,7 @@ def test_occurrences_follow_each_other_without_hole_or_repeat(
 
 def _first_minute_showing(wall: datetime, zone: str) -> datetime:
     place = ZoneInfo(zone)
-    moment = wall.replace(tzinfo=UTC) - timedelta(hours=26)
+    moment = wall.replace(tzinfo=UTC, minute=0) - timedelta(hours=26)  # whole hours: no gap is stepped over
     while moment.astimezone(place).replace(tzinfo=None) < wall - timedelta(hours=3):
         moment += timedelta(hours=1)
     while moment.astimezone(place).replace(tzinfo=None) < wall:
