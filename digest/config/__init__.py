@@ -1,0 +1,6 @@
+"""config.toml, read once into frozen values: `load(path, environ) -> Config`."""
+
+from digest.config.read import load
+from digest.config.values import Config, MailSettings, Setting, WebSettings
+
+__all__ = ["Config", "MailSettings", "Setting", "WebSettings", "load"]

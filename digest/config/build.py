@@ -1,0 +1,132 @@
+"""Make the frozen configuration from a checked config.toml: paths absolute, words as enums."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from digest.config.shape import DigestShape, FeedShape, MailShape, RootShape, TopicShape
+from digest.config.values import Config, MailSettings, Setting, WebSettings
+from digest.model import Digest, Feed, FetchLimits, Lead, Review, Security, Site, SmtpServer, Topic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What does not stand in the file: it comes from the environment or from files of secrets."""
+
+    database_url: str | None
+    password: str | None
+    secret: bytes | None
+
+    def __repr__(self) -> str:
+        return "Outside(…)"
+
+
+def build(shape: RootShape, path: Path, outside: Outside, settings: tuple[Setting, ...]) -> Config:
+    """Make the configuration; `path` is the absolute path of the file."""
+    folder = path.parent
+    site = shape.site
+    return Config(
+        path=path,
+        site=Site(
+            name=site.name,
+            base_url=site.base_url,
+            postal_address=site.postal_address,
+            language=site.language,
+        ),
+        feeds=tuple(_feed(feed, folder) for feed in shape.feed),
+        topics=tuple(_topic(topic) for topic in shape.topic),
+        digests=tuple(_digest(digest) for digest in shape.digest),
+        mail=_mail(shape.mail, folder, outside.password),
+        database_url=outside.database_url or _beside(shape.database.url, folder),
+        web=WebSettings(host=shape.web.host, port=shape.web.port),
+        limits=_limits(shape),
+        templates=_path(site.templates, folder) if site.templates else None,
+        secret_file=_path(site.secret_file, folder),
+        secret=outside.secret,
+        settings=settings,
+    )
+
+
+def _feed(feed: FeedShape, folder: Path) -> Feed:
+    url = feed.url or _path(str(feed.path), folder).as_uri()
+    return Feed(name=feed.name, url=url, tags=tuple(feed.tags), topics=tuple(feed.topics))
+
+
+def _topic(topic: TopicShape) -> Topic:
+    return Topic(
+        slug=topic.slug,
+        title=topic.title,
+        tags=tuple(topic.tags),
+        aliases=tuple(topic.aliases.items()),
+        keywords=tuple(topic.keywords),
+        feeds=tuple(topic.feeds),
+        order=topic.order,
+        quota=topic.quota,
+    )
+
+
+def _digest(digest: DigestShape) -> Digest:
+    return Digest(
+        slug=digest.slug,
+        title=digest.title,
+        schedule=digest.schedule,
+        sender=digest.sender,
+        zone=digest.zone,
+        feeds=tuple(digest.feeds),
+        topics=tuple(digest.topics),
+        cutoff=digest.cutoff,
+        late=digest.late,
+        minimum=digest.minimum,
+        maximum=digest.maximum,
+        max_age=digest.max_age,
+        lead=Lead(digest.lead),
+        review=Review(digest.review),
+        reply_to=digest.reply_to,
+        subject=digest.subject,
+        preheader=digest.preheader,
+        catch_all=digest.catch_all,
+    )
+
+
+def _mail(mail: MailShape, folder: Path, password: str | None) -> MailSettings:
+    server = SmtpServer(
+        host=mail.host or "",
+        port=mail.port,
+        security=Security(mail.security),
+        user=mail.user,
+        password=password if mail.user else None,
+        ca_file=str(_path(mail.ca_file, folder)) if mail.ca_file else None,
+        connections=mail.connections,
+        timeout=mail.timeout.total_seconds(),
+    )
+    return MailSettings(
+        folder=_path(mail.folder, folder),
+        servers=(server,) if mail.transport == "smtp" else (),
+        bounce_address=mail.bounce_address,
+        ehlo_name=mail.ehlo_name,
+    )
+
+
+def _limits(shape: RootShape) -> FetchLimits:
+    collect = shape.collect
+    return FetchLimits(
+        allow_hosts=frozenset(collect.allow_hosts),
+        timeout=collect.timeout.total_seconds(),
+        max_bytes=collect.max_bytes,
+        max_posts=collect.max_posts,
+        in_flight=collect.in_flight,
+        user_agent=collect.user_agent,
+    )
+
+
+def _path(written: str, folder: Path) -> Path:
+    """Return a path as written in the file, taken from the folder of the file."""
+    return folder / Path(written).expanduser()
+
+
+def _beside(url: str, folder: Path) -> str:
+    """Place a relative SQLite file beside the configuration, wherever the command is started."""
+    match = re.fullmatch(r"sqlite:///([^/:?][^?]*)(\?.*)?", url)
+    return f"sqlite:///{folder / match[1]}{match[2] or ''}" if match else url

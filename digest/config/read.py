@@ -1,0 +1,111 @@
+"""Read config.toml into frozen values, or say everything that is wrong with it at once."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from digest.config.build import Outside, build
+from digest.config.faults import Fault, Raw, faults
+from digest.config.places import line_of, places
+from digest.config.settings import settings
+from digest.config.shape import RootShape
+from digest.config.values import Config
+from digest.errors import ConfigError, Problem
+
+DATABASE_URL = "DIGEST_DATABASE_URL"
+SMTP_PASSWORD = "DIGEST_SMTP_PASSWORD"
+SECRET = "DIGEST_SECRET"
+
+_SECRET_LENGTH = 32  # characters; what is shorter can be guessed
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Config:
+    """Read the configuration at `path`; secrets and the database's URL may come from `environ`.
+
+    Paths written in it are relative to its folder. Raises ConfigError with every problem found.
+    """
+    text = _text(path)
+    raw = _parse(text, path)
+    found = places(text)
+    wrong = faults(raw)
+    mail = raw.get("mail")
+    password, more = _password(mail if isinstance(mail, dict) else {}, path.absolute().parent, environ)
+    problems = [_problem(path, line_of(found, where), where, message) for where, message in wrong + more]
+    problems += _variables(environ)
+    if problems:
+        raise ConfigError(tuple(sorted(problems, key=lambda problem: (problem.line or 0, problem.key))))
+    shape = RootShape.model_validate(raw)
+    outside = Outside(
+        database_url=environ.get(DATABASE_URL) or None,
+        password=password,
+        secret=environ[SECRET].encode() if environ.get(SECRET) else None,
+    )
+    variables = {key: name for name, key in _SHOWN.items() if environ.get(name)}
+    return build(shape, path.absolute(), outside, settings(shape, found, path=path, variables=variables))
+
+
+_SHOWN = {DATABASE_URL: "database.url", SMTP_PASSWORD: "mail.password", SECRET: "site.secret"}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError((_problem(path, None, (), "is not UTF-8 text"),)) from error
+    except FileNotFoundError as error:
+        advice = "there is no such file; `digest init` writes one"
+        raise ConfigError((_problem(path, None, (), advice),)) from error
+    except OSError as error:
+        raise ConfigError((_problem(path, None, (), f"cannot be read: {error.strerror}"),)) from error
+
+
+def _parse(text: str, path: Path) -> Raw:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        place = re.search(r" \(at line (\d+), column \d+\)$", message)
+        line = int(place[1]) if place else text.count("\n") + 1
+        reason = f"is not TOML: {message[: place.start()] if place else message}"
+        raise ConfigError((_problem(path, line, (), reason),)) from error
+
+
+def _password(mail: Raw, folder: Path, environ: Mapping[str, str]) -> tuple[str | None, list[Fault]]:
+    """Return the mail server's password, from the environment or else from its file."""
+    if environ.get(SMTP_PASSWORD):
+        return environ[SMTP_PASSWORD], []
+    name = mail.get("password_file")
+    if not isinstance(name, str):
+        return None, _no_password(mail)
+    where = ("mail", "password_file")
+    try:
+        password = (folder / name).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
+        return None, [(where, f"{name!r} cannot be read: {reason}")]
+    return password, [] if password else [(where, f"{name!r} is empty")]
+
+
+def _no_password(mail: Raw) -> list[Fault]:
+    if mail.get("transport") == "smtp" and isinstance(mail.get("user"), str):
+        return [(("mail", "user"), f"there is no password: set 'password_file', or {SMTP_PASSWORD}")]
+    return []
+
+
+def _variables(environ: Mapping[str, str]) -> list[Problem]:
+    """Find what is wrong in the variables themselves; their values are never shown."""
+    problems = []
+    url, secret = environ.get(DATABASE_URL), environ.get(SECRET)
+    if url and not re.match(r"sqlite://|postgresql://", url):
+        problems.append((DATABASE_URL, "must begin with sqlite:// or postgresql://"))
+    if secret and len(secret) < _SECRET_LENGTH:
+        problems.append((SECRET, f"must have at least {_SECRET_LENGTH} characters"))
+    return [Problem(file="environment", line=None, key=key, message=message) for key, message in problems]
+
+
+def _problem(path: Path, line: int | None, where: tuple[str | int, ...], message: str) -> Problem:
+    key = ".".join(part for part in where if isinstance(part, str))
+    return Problem(file=str(path), line=line, key=key, message=message)

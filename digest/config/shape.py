@@ -1,0 +1,166 @@
+"""The shape of config.toml: every table and key there is, with its type and default."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated, Literal, Union, get_args, get_origin
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+from digest.config import words
+
+Line = Annotated[str, AfterValidator(words.one_line)]
+Lines = Annotated[str, AfterValidator(words.lines)]
+Slug = Annotated[str, AfterValidator(words.slug_word)]
+Duration = Annotated[timedelta, BeforeValidator(words.duration)]
+Zone = Annotated[str, AfterValidator(words.zone)]
+Schedule = Annotated[str, AfterValidator(words.schedule)]
+Mailbox = Annotated[str, AfterValidator(words.mailbox)]
+Address = Annotated[str, AfterValidator(words.address)]
+WebAddress = Annotated[str, AfterValidator(words.web_address)]
+BaseUrl = Annotated[str, AfterValidator(words.base_url)]
+Language = Annotated[str, AfterValidator(words.language)]
+DatabaseUrl = Annotated[str, AfterValidator(words.database_url)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Positive = Annotated[int, Field(ge=1)]
+NotNegative = Annotated[int, Field(ge=0)]
+
+
+class Shape(BaseModel):
+    """A table: keys that are not in it are refused, and no value is taken for another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=False)
+
+
+class SiteShape(Shape):
+    """[site]: who publishes."""
+
+    name: Line
+    base_url: BaseUrl
+    postal_address: Lines
+    language: Language = "en"
+    templates: Line | None = None
+    secret_file: Line = "data/secret"
+
+
+class FeedShape(Shape):
+    """[[feed]]: one source of posts."""
+
+    name: Line
+    url: WebAddress | None = None
+    path: Line | None = None
+    tags: list[Line] = []
+    topics: list[Slug] = []
+
+
+class TopicShape(Shape):
+    """[[topic]]: one heading and the rule that brings stories under it."""
+
+    slug: Slug
+    title: Line
+    tags: list[Line] = []
+    aliases: dict[str, Line] = {}
+    keywords: list[Line] = []
+    feeds: list[Line] = []
+    order: int = 0
+    quota: Positive | None = None
+
+
+class DigestShape(Shape):
+    """[[digest]]: one recurring publication."""
+
+    slug: Slug
+    title: Line
+    schedule: Schedule
+    sender: Mailbox = Field(alias="from")
+    zone: Zone = "UTC"
+    feeds: list[Line] = []
+    topics: list[Slug] = []
+    cutoff: Duration = timedelta(minutes=30)
+    late: Duration = timedelta(hours=4)
+    minimum: Positive = 1
+    maximum: Positive = 30
+    max_age: Duration | None = None
+    lead: Literal["auto", "newest", "none"] = "auto"
+    review: Literal["send", "hold", "skip"] = "send"
+    reply_to: Mailbox | None = None
+    subject: Line = "{{ lead.title }}"
+    preheader: Line = "{{ titles[1:4] | join(' · ') }}"
+    catch_all: Line = "More stories"
+
+
+class MailShape(Shape):
+    """[mail]: where letters go."""
+
+    transport: Literal["folder", "smtp"] = "folder"
+    folder: Line = "data/mail"
+    host: Line | None = None
+    port: Port = 587
+    security: Literal["none", "starttls", "tls"] = "starttls"
+    user: Line | None = None
+    password_file: Line | None = None
+    ca_file: Line | None = None
+    connections: Annotated[int, Field(ge=1, le=100)] = 4
+    timeout: Duration = timedelta(minutes=1)
+    ehlo_name: Line | None = None
+    bounce_address: Address | None = None
+
+
+class DatabaseShape(Shape):
+    """[database]: where everything is kept."""
+
+    url: DatabaseUrl = "sqlite:///data/digest.db"
+
+
+class WebShape(Shape):
+    """[web]: where the pages are served."""
+
+    host: Line = "127.0.0.1"
+    port: Port = 8000
+
+
+class CollectShape(Shape):
+    """[collect]: what a feed may cost."""
+
+    allow_hosts: list[Line] = []
+    timeout: Duration = timedelta(seconds=30)
+    max_bytes: Annotated[int, Field(ge=1_000)] = 10_000_000
+    max_posts: Positive = 500
+    in_flight: Annotated[int, Field(ge=1, le=200)] = 16
+    user_agent: Line = "newsletter-digest"
+
+
+class RootShape(Shape):
+    """The whole file."""
+
+    site: SiteShape
+    feed: list[FeedShape] = []
+    topic: list[TopicShape] = []
+    digest: list[DigestShape] = []
+    mail: MailShape = MailShape()
+    database: DatabaseShape = DatabaseShape()
+    web: WebShape = WebShape()
+    collect: CollectShape = CollectShape()
+
+
+def tables() -> dict[str, type[Shape]]:
+    """Return every table of the file by its name."""
+    return {name: table_of(field.annotation) for name, field in RootShape.model_fields.items()}
+
+
+def repeated(name: str) -> bool:
+    """Tell whether a table is written [[so]], once for each feed, topic or digest."""
+    return get_origin(RootShape.model_fields[name].annotation) is list
+
+
+def keys(table: type[Shape]) -> dict[str, str]:
+    """Return the keys of a table as they are written, each with the name of its field."""
+    return {field.alias or name: name for name, field in table.model_fields.items()}
+
+
+def table_of(annotation: object) -> type[Shape]:
+    """Return the table an annotation of the root speaks of."""
+    inner = get_args(annotation)[0] if get_origin(annotation) in (list, Union) else annotation
+    assert isinstance(inner, type)
+    assert issubclass(inner, Shape)
+    return inner

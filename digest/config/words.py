@@ -1,0 +1,146 @@
+"""The rules for single values of config.toml: each returns what is written ready for use, or says why not."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from email.headerregistry import Address as Mailbox
+from email.utils import parseaddr
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from digest.nearest import hint
+from digest.schedule import ScheduleError
+from digest.schedule_text import parse_schedule
+from digest.tags import slug
+from subscribers.address import parse_address
+from subscribers.errors import AddressError
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)")
+_UNITS = {
+    **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), timedelta(seconds=1)),
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), timedelta(minutes=1)),
+    **dict.fromkeys(("h", "hour", "hours"), timedelta(hours=1)),
+    **dict.fromkeys(("d", "day", "days"), timedelta(days=1)),
+    **dict.fromkeys(("w", "week", "weeks"), timedelta(weeks=1)),
+}
+_LONGEST = timedelta(days=3650)
+
+
+def one_line(text: str) -> str:
+    """Refuse blank text, and line ends and control characters, which would break a header."""
+    if not text.strip():
+        raise ValueError("is empty")
+    if _CONTROL.search(text):
+        raise ValueError("holds a line end or a control character")
+    return text.strip()
+
+
+def lines(text: str) -> str:
+    """Refuse blank text and control characters; line ends are welcome."""
+    one_line(text.replace("\n", " "))
+    return text.strip()
+
+
+def slug_word(text: str) -> str:
+    """Refuse what cannot stand in a link: only small letters, digits and hyphens can."""
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text):
+        advice = slug(text)
+        suggestion = f", for example {advice!r}" if advice.isascii() and advice else ""
+        raise ValueError(
+            f"{text!r} cannot stand in a link: use small letters, digits and hyphens{suggestion}"
+        )
+    return text
+
+
+def duration(value: object) -> timedelta:
+    """Read a length of time: "30m", "4 hours", "1h 30m", "7 days"."""
+    text = str(value).casefold().strip()
+    found = _AMOUNT.findall(text)
+    if not isinstance(value, str) or not found or _AMOUNT.sub("", text).strip(" ,"):
+        raise ValueError(f'{value!r} is no length of time: write for example "30m", "4h" or "7 days"')
+    total = timedelta()
+    for amount, unit in found:
+        if unit not in _UNITS:
+            raise ValueError(f'{unit!r} is no unit of time: write for example "30m", "4h" or "7 days"')
+        if float(amount) * _UNITS[unit].total_seconds() > _LONGEST.total_seconds():
+            raise ValueError(f"{value!r} is longer than ten years")
+        total += float(amount) * _UNITS[unit]
+    return total
+
+
+def zone(name: str) -> str:
+    """Refuse what is not the name of an IANA time zone."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        places = {place.rsplit("/", 1)[-1].casefold(): place for place in sorted(available_timezones())}
+        guess = places.get(name.strip().replace(" ", "_").casefold())
+        meant = f"; did you mean {guess!r}?" if guess else hint(name, available_timezones())
+        raise ValueError(f"{name!r} is no time zone{meant}") from None
+    return name
+
+
+def schedule(text: str) -> str:
+    """Refuse a schedule that cannot be read."""
+    try:
+        parse_schedule(text)
+    except ScheduleError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+def mailbox(text: str) -> str:
+    """Read "Name <address>" or a bare address, and return it ready for a From header."""
+    one_line(text)
+    name, bare = parseaddr(text)
+    if not bare or (bare != text.strip() and not text.rstrip().endswith(">")):
+        raise ValueError(f'{text!r} is no sender: write "Name <address>"')
+    try:
+        parsed = parse_address(bare)
+    except AddressError as error:
+        raise ValueError(f"{text!r} is no sender: {error}") from None
+    return str(Mailbox(name, addr_spec=parsed.address)) if name else parsed.address
+
+
+def address(text: str) -> str:
+    """Refuse what is not one bare address."""
+    try:
+        return parse_address(text).address
+    except AddressError as error:
+        raise ValueError(f"{text!r} is no address: {error}") from None
+
+
+def web_address(text: str) -> str:
+    """Refuse what is not an absolute http or https address."""
+    try:
+        parts = urlsplit(text)
+        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        fits = False
+    if not fits or _CONTROL.search(text) or " " in text:
+        raise ValueError(f"{text!r} is not a web address: it begins with http:// or https:// and has a host")
+    return text
+
+
+def base_url(text: str) -> str:
+    """Refuse what cannot be put before a path; a slash at the end is dropped."""
+    parts = urlsplit(web_address(text))
+    if parts.query or parts.fragment:
+        raise ValueError(f"{text!r} has a ? or # in it, and links are made by adding a path to it")
+    return text.rstrip("/")
+
+
+def language(text: str) -> str:
+    """Refuse what is not of the form of a language tag (BCP 47)."""
+    if not re.fullmatch(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*", text):
+        raise ValueError(f'{text!r} is no language tag: write for example "en" or "pt-BR"')
+    return text
+
+
+def database_url(text: str) -> str:
+    """Refuse a database of another kind; what else is wrong shows when it is opened."""
+    if not re.match(r"sqlite://|postgresql://", text):
+        raise ValueError('write "sqlite:///data/digest.db" or "postgresql://user@host/name"')
+    return text

@@ -1,0 +1,267 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from digest.config import load
+from digest.errors import ConfigError, NotFoundError, Problem
+from digest.model import Lead, Review, Security
+
+GOOD = """\
+[site]
+name = "Harbour Digest"
+base_url = "https://digest.example.org/"
+postal_address = "1 Quay Street, Port Ellery"
+
+[[feed]]
+name = "Harbour Gazette"
+url = "https://gazette.example.org/feed"
+
+[[feed]]
+name = "Orchard Notes"
+path = "feeds/orchard.json"
+topics = ["green"]
+
+[[topic]]
+slug = "green"
+title = "Green"
+feeds = ["Orchard Notes"]
+
+[[digest]]
+slug = "daily"
+title = "Daily"
+schedule = "weekdays at 07:00"
+from = "Harbour <daily@digest.example.org>"
+zone = "Europe/Berlin"
+feeds = ["Harbour Gazette"]
+topics = ["green"]
+
+[mail]
+transport = "folder"
+"""
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def problems(folder: Path, text: str, **environ: str) -> tuple[Problem, ...]:
+    with pytest.raises(ConfigError) as caught:
+        load(written(folder, text), environ)
+    return caught.value.problems
+
+
+def test_a_good_file_becomes_frozen_values(tmp_path: Path) -> None:
+    config = load(written(tmp_path, GOOD), {})
+    assert config.site.base_url == "https://digest.example.org"
+    assert [feed.url for feed in config.feeds] == [
+        "https://gazette.example.org/feed",
+        (tmp_path / "feeds/orchard.json").as_uri(),
+    ]
+    daily = config.digest("daily")
+    assert (daily.sender, daily.cutoff) == ("Harbour <daily@digest.example.org>", timedelta(minutes=30))
+    assert (daily.review, daily.lead) == (Review.SEND, Lead.AUTO)
+    assert (config.mail.servers, config.mail.folder) == ((), tmp_path / "data/mail")
+    assert config.database_url == f"sqlite:///{tmp_path}/data/digest.db"
+    assert config.secret_file == tmp_path / "data/secret"
+
+
+def test_a_digest_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
+    config = load(written(tmp_path, GOOD), {})
+    with pytest.raises(NotFoundError, match="no digest is called 'dayly'; there is daily"):
+        config.digest("dayly")
+
+
+def test_a_mail_server_is_built_with_its_password_file(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("correct horse\n")
+    mail = 'transport = "smtp"\nhost = "smtp.example.org"\nport = 465\nsecurity = "tls"\nuser = "digest"\n'
+    mail += 'password_file = "password"\ntimeout = "90s"'
+    config = load(written(tmp_path, GOOD.replace('transport = "folder"', mail)), {})
+    (server,) = config.mail.servers
+    assert (server.host, server.port, server.security) == ("smtp.example.org", 465, Security.TLS)
+    assert (server.user, server.password, server.timeout) == ("digest", "correct horse", 90.0)
+    assert "correct horse" not in repr(config)
+
+
+def test_secrets_and_the_database_may_come_from_the_environment(tmp_path: Path) -> None:
+    mail = 'transport = "smtp"\nhost = "smtp.example.org"\nuser = "digest"'
+    environ = {
+        "DIGEST_DATABASE_URL": "postgresql://digest:hush@db.example.org/digest",
+        "DIGEST_SMTP_PASSWORD": "battery staple",
+        "DIGEST_SECRET": "0123456789abcdef0123456789abcdef",
+    }
+    config = load(written(tmp_path, GOOD.replace('transport = "folder"', mail)), environ)
+    assert config.database_url == "postgresql://digest:hush@db.example.org/digest"
+    assert config.mail.servers[0].password == "battery staple"
+    assert config.secret == b"0123456789abcdef0123456789abcdef"
+    shown = repr(config) + repr(config.settings)
+    assert [secret for secret in ("hush", "battery", "0123456789") if secret in shown] == []
+
+
+def test_every_setting_says_where_it_came_from(tmp_path: Path) -> None:
+    config = load(written(tmp_path, GOOD), {"DIGEST_DATABASE_URL": "sqlite:////tmp/other.db"})
+    found = {setting.key: (setting.value, setting.source) for setting in config.settings}
+    assert found["site.name"] == ('"Harbour Digest"', "config.toml:2")
+    assert found["feed[2].path"] == ('"feeds/orchard.json"', "config.toml:12")
+    assert found["digest[1].from"] == ('"Harbour <daily@digest.example.org>"', "config.toml:24")
+    assert found["digest[1].cutoff"] == ('"30m"', "default")
+    assert found["database.url"] == ("(hidden)", "variable DIGEST_DATABASE_URL")
+
+
+def test_secrets_inside_addresses_are_not_shown(tmp_path: Path) -> None:
+    url = "https://reader:hush@gazette.example.org/feed?token=hush&page=1"
+    config = load(written(tmp_path, GOOD.replace("https://gazette.example.org/feed", url)), {})
+    shown = {setting.key: setting.value for setting in config.settings}
+    assert shown["feed[1].url"] == '"https://reader:***@gazette.example.org/feed?token=***&page=1"'
+
+
+WRONG = [
+    # what is written, in place of what, the key and what is said of it
+    ("name", "nam", "site.nam", "unknown key 'nam'; did you mean 'name'?"),
+    ('name = "Harbour Digest"', "name = 3", "site.name", "must be text in quotes"),
+    ('name = "Harbour Digest"', 'name = ""', "site.name", "is empty"),
+    ('name = "Harbour Digest"', 'name = "a\\r\\nBcc: b"', "site.name", "a line end or a control character"),
+    ("https://digest.example.org/", "digest.example.org", "site.base_url", "begins with http://"),
+    ("https://digest.example.org/", "https://e.example.org/?a=1", "site.base_url", "has a ? or #"),
+    ("https://gazette.example.org/feed", "ftp://gazette.example.org", "feed.url", "is not a web address"),
+    (
+        "https://gazette.example.org/feed",
+        "https://gazette.example.org:x/",
+        "feed.url",
+        "is not a web address",
+    ),
+    ('url = "https://g', 'path = "x"\nurl = "https://g', "feed.path", "there is a 'url' too"),
+    ('url = "https://gazette.example.org/feed"\n', "", "feed", "give 'url', or 'path' for a file"),
+    ('"Orchard Notes"\npath', '"Harbour Gazette"\npath', "feed.name", "'Harbour Gazette' is already taken"),
+    ('topics = ["green"]\n\n[[t', 'topics = ["grean"]\n\n[[t', "feed.topics", "did you mean 'green'?"),
+    ('feeds = ["Orchard Notes"]', 'feeds = ["Orchid Notes"]', "topic.feeds", "did you mean 'Orchard Notes'?"),
+    ('feeds = ["Harbour Gazette"]', 'feeds = ["Gazette"]', "digest.feeds", "there is no [[feed]] 'Gazette'"),
+    ('feeds = ["Harbour Gazette"]', 'feeds = "Gazette"', "digest.feeds", "must be a list"),
+    ('slug = "daily"', 'slug = "Täglich"', "digest.slug", "for example 'taglich'"),
+    ("weekdays at 07:00", "weekdyas at 07:00", "digest.schedule", "did you mean 'weekdays'?"),
+    ("schedule", "shedule", "digest.shedule", "unknown key 'shedule'; did you mean 'schedule'?"),
+    ("Europe/Berlin", "Europe/Berln", "digest.zone", "did you mean 'Europe/Berlin'?"),
+    ("Europe/Berlin", "Berlin", "digest.zone", "did you mean 'Europe/Berlin'?"),
+    ("Europe/Berlin", "../../etc/passwd", "digest.zone", "is no time zone"),
+    ("Harbour <daily@digest.example.org>", "Harbour", "digest.from", "is no sender"),
+    ("Harbour <daily@digest.example.org>", "Harbour <daily@>", "digest.from", "is no sender"),
+    ("Harbour <daily@digest.example.org>", "a@example.org, b@example.org", "digest.from", "is no sender"),
+    ("zone", 'cutoff = "soon"\nzone', "digest.cutoff", "is no length of time"),
+    ("zone", 'cutoff = "5 parsecs"\nzone', "digest.cutoff", "'parsecs' is no unit of time"),
+    ("zone", 'max_age = "900 weeks"\nzone', "digest.max_age", "longer than ten years"),
+    ("zone", "cutoff = 30\nzone", "digest.cutoff", "is no length of time"),
+    ("zone", "minimum = 0\nzone", "digest.minimum", "must be at least 1"),
+    ("zone", "minimum = 5\nmaximum = 3\nzone", "digest.minimum", "minimum 5 is more than maximum 3"),
+    ("zone", "maximum = 1.5\nzone", "digest.maximum", "must be a whole number"),
+    ("zone", 'review = "hodl"\nzone', "digest.review", "must be 'send', 'hold' or 'skip', not 'hodl'"),
+    ("zone", 'lead = "newst"\nzone', "digest.lead", "did you mean 'newest'?"),
+    ("zone", 'reply_to = "nobody"\nzone', "digest.reply_to", "is no sender"),
+    ("zone", 'subject = "{{ lead.titel }}"\nzone', "digest.subject", "title"),
+    ("zone", 'subject = "{{ lead.title"\nzone', "digest.subject", ""),
+    ('transport = "folder"', 'transport = "smtp"', "mail", "'host' is missing"),
+    ('transport = "folder"', 'transport = "smpt"', "mail.transport", "did you mean 'smtp'?"),
+    ('transport = "folder"', "port = 70000", "mail.port", "must be at most 65535"),
+    ('transport = "folder"', 'password = "x"', "mail.password", "did you mean 'password_file'?"),
+    ('transport = "folder"', 'bounce_address = "x"', "mail.bounce_address", "is no address"),
+    ('transport = "folder"', 'user = "u"\npassword_file = "none"', "mail.password_file", "cannot be read"),
+    (
+        'transport = "folder"',
+        'password_file = "none"',
+        "mail.password_file",
+        "there is a password and no 'user'",
+    ),
+    (
+        'transport = "folder"',
+        'user = "u"\nhost = "h"\ntransport = "smtp"',
+        "mail.user",
+        "there is no password: set 'password_file', or DIGEST_SMTP_PASSWORD",
+    ),
+    ("[mail]", "[male]", "male", "unknown key 'male'; did you mean 'mail'?"),
+    ("[mail]", "[[mail]]", "mail", "write [mail] with single brackets"),
+    ("[mail]", "[database]\nurl = 'mysql://x'\n[mail]", "database.url", "postgresql://"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "key", "said"), WRONG)
+def test_a_wrong_value_is_told_with_its_line(tmp_path: Path, old: str, new: str, key: str, said: str) -> None:
+    text = GOOD.replace(old, new, 1)
+    assert text != GOOD
+    found = [
+        problem for problem in problems(tmp_path, text) if problem.key == key and said in problem.message
+    ]
+    assert found, f"nothing of the kind was said of {key}"
+    first = GOOD[: GOOD.index(old)].count("\n") + 1
+    assert first - 2 <= (found[0].line or 0) <= first + new.count("\n")
+    assert found[0].file == str(tmp_path / "config.toml")
+
+
+def test_every_problem_is_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    text = (
+        GOOD.replace("base_url", "base_uri").replace("weekdays", "wekdays").replace('["green"]', '["geen"]')
+    )
+    told = [(problem.line, problem.key) for problem in problems(tmp_path, text)]
+    assert told == [
+        (1, "site.base_url"),
+        (3, "site.base_uri"),
+        (13, "feed.topics"),
+        (23, "digest.schedule"),
+        (27, "digest.topics"),
+    ]
+
+
+def test_missing_tables_are_named(tmp_path: Path) -> None:
+    told = {problem.key: problem.message for problem in problems(tmp_path, "")}
+    assert told == {
+        "site": "[site] is missing",
+        "digest": "there is no [[digest]]: describe at least one",
+    }
+
+
+def test_single_brackets_are_explained(tmp_path: Path) -> None:
+    told = [problem.message for problem in problems(tmp_path, GOOD.replace("[[digest]]", "[digest]"))]
+    assert told == ["write [[digest]] with double brackets, once for each digest"]
+
+
+def test_a_fault_of_toml_itself_has_its_line(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, GOOD.replace('"Daily"', '"Daily'))
+    assert problem.line == 22
+    assert "is not TOML" in problem.message
+    (problem,) = problems(tmp_path, GOOD + '\nx = """open')
+    assert problem.line == GOOD.count("\n") + 2
+
+
+def test_a_file_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="digest init"):
+        load(tmp_path / "none.toml", {})
+
+
+def test_what_is_not_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_bytes(b"\xff\xfe[site]")
+    with pytest.raises(ConfigError, match="not UTF-8"):
+        load(tmp_path / "config.toml", {})
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load(tmp_path, {})
+
+
+def test_wrong_variables_are_named_and_their_values_are_not(tmp_path: Path) -> None:
+    told = problems(tmp_path, GOOD, DIGEST_DATABASE_URL="oracle:hush", DIGEST_SECRET="hush")
+    assert [problem.key for problem in told] == ["DIGEST_DATABASE_URL", "DIGEST_SECRET"]
+    assert "hush" not in "".join(map(str, told))
+
+
+def test_an_empty_password_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_text("\n")
+    told = problems(tmp_path, GOOD + 'user = "u"\npassword_file = "empty"\n')
+    assert [problem.message for problem in told] == ["'empty' is empty"]
+
+
+def test_the_sample_at_the_top_of_the_repository_is_good_and_reaches_nobody() -> None:
+    root = Path(__file__).resolve().parents[2]
+    config = load(root / "config.toml", {})
+    assert config.mail.servers == ()
+    assert [digest.slug for digest in config.digests] == ["daily", "weekend"]
+    assert [Path(feed.url.removeprefix("file://")).is_file() for feed in config.feeds] == [True, True]
