@@ -1,0 +1,90 @@
+"""Links as they may stand in a mail, and the one form under which two spellings of a link meet."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
+
+LONGEST = 2048  # characters; longer ones break mail clients and are never a post's address
+
+_UNSEEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
+_TRACKING = re.compile(
+    r"(utm_|at_(medium|campaign|custom\d|format|link|ptr|bbc)|mc_[ce]id$|_hs(enc|mi)$|hsa_|ns_(campaign|source|mchannel)"
+    r"|wt[._](mc|z)|(fb|gc|dc|msc|yc|tt|tw|g)lid$|fbclid$|gclid$|dclid$|msclkid$|yclid$|twclid$|igshid$|gclsrc$|wbraid$|gbraid$"
+    r"|cmp(id)?$|ncid$|ftag$|guccounter$|guce_|mkt_tok$|xtor$|smid$|soc_src$|soc_trk$|sr_share$|ref_src$|rss_?id$|__twitter_)",
+    re.IGNORECASE,
+)
+_FEED_MARKS = {("ref", "rss"), ("src", "rss"), ("source", "rss"), ("partner", "rss"), ("from", "rss")}
+_IDLE_FRAGMENTS = {"", "rss", "atom", "feed", "comments", "respond", "more", "top"}
+_PORTS = {"http": 80, "https": 443}
+
+
+def web_url(link: str | None, base: str | None = None) -> str | None:
+    """Return `link` as an absolute http(s) address in ASCII, or None where it cannot be one.
+
+    A relative link is resolved against `base`. A name and password before the host are taken out: in
+    a mail they only serve to deceive, and those of a private feed must not leak.
+    """
+    text = _UNSEEN.sub(" ", link or "").strip()
+    if not text or text.startswith("#"):
+        return None
+    try:
+        parts = urlsplit(urljoin(base, text) if base else text)
+        host = _ascii_host(parts)
+    except ValueError:
+        return None
+    if parts.scheme.lower() not in _PORTS or not host:
+        return None
+    path, query, fragment = (_quoted(part) for part in (parts.path, parts.query, parts.fragment))
+    url = urlunsplit((parts.scheme.lower(), host, path, query, fragment))
+    return url if len(url) <= LONGEST else None
+
+
+def canonical_url(url: str) -> str:
+    """Return the form of an absolute web address under which its spellings meet; never shown.
+
+    Scheme, `www.`, a slash at the end and tracking parameters do not count. Fragments do, for some
+    sites tell their posts apart by nothing else.
+    """
+    try:
+        parts = urlsplit(url)
+        host = _ascii_host(parts).removeprefix("www.")
+    except ValueError:
+        return url
+    query = urlencode([pair for pair in parse_qsl(parts.query, keep_blank_values=True) if not _tracks(*pair)])
+    fragment = "" if _idle(parts.fragment) else parts.fragment
+    return urlunsplit(("https", host, parts.path.rstrip("/"), query, fragment))
+
+
+def host_of(url: str) -> str:
+    """Return the host of an address, or "" where there is none; fit for people and logs."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def _ascii_host(parts: SplitResult) -> str:
+    """Return host and port in lower case, the usual port left out; raises ValueError for a bad one."""
+    host = (parts.hostname or "").rstrip(".")
+    if not host.isascii():
+        host = host.encode("idna").decode("ascii")
+    if not re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]+", host):
+        raise ValueError("not a host name")
+    host = f"[{host}]" if ":" in host else host
+    usual = parts.port in (None, _PORTS.get(parts.scheme.lower()))
+    return host if usual else f"{host}:{parts.port}"
+
+
+def _quoted(part: str) -> str:
+    """Escape what may not stand in a URL and leave every existing escape as it is."""
+    return quote(part, safe="%/:=&?~#+!$,;@()*[]", errors="replace")
+
+
+def _tracks(name: str, value: str) -> bool:
+    return bool(_TRACKING.match(name)) or (name.lower(), value.lower()) in _FEED_MARKS
+
+
+def _idle(fragment: str) -> bool:
+    name = unquote(fragment).lower()
+    return name in _IDLE_FRAGMENTS or name.startswith(":~:") or bool(_TRACKING.match(name.split("=")[0]))
