@@ -135,6 +135,24 @@ class Due:
     send_at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedRow:
+    """A feed as the ledger has it: its validators, its health, when it is next due."""
+
+    id: str
+    name: str
+    url: str  # as configured; may hold a password, so it is never shown
+    next_fetch_at: datetime
+    final_url: str | None = None  # after permanent redirects; fetched instead of `url`
+    etag: str | None = None
+    last_modified: str | None = None
+    status: str = "new"  # then "ok", "unchanged", "failed" or "gone"
+    detail: str = ""  # one sentence for people
+    failures: int = 0  # in a row
+    last_fetch_at: datetime | None = None
+    last_ok_at: datetime | None = None
+
+
 # ── posts ───────────────────────────────────────────────────────────────────────────────────
 
 

@@ -42,6 +42,7 @@ posts = Table(
     Column("feed_id", String, ForeignKey("feeds.id"), nullable=False),
     Column("key", String, nullable=False),
     Column("url", String),
+    Column("canonical_url", String),  # see digest.links; under it two tellings of a story meet
     Column("title", String, nullable=False),
     Column("blurb", Text, nullable=False),
     Column("author", String),
@@ -54,6 +55,7 @@ posts = Table(
     Column("fingerprint", String, nullable=False),
     UniqueConstraint("feed_id", "key"),
     Index("ix_posts_first_seen_at", "first_seen_at"),
+    Index("ix_posts_canonical_url", "canonical_url"),
 )
 
 editions = Table(
