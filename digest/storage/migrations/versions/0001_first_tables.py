@@ -119,12 +119,23 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("edition_id", "subscriber_id", name=op.f("pk_deliveries")),
         sqlite_with_rowid=False,
     )
+    sendable = sa.text("state IN ('queued', 'deferred')")
+    with op.batch_alter_table("deliveries", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_deliveries_due",
+            ["edition_id", "due_at", "subscriber_id"],
+            unique=False,
+            sqlite_where=sendable,
+            postgresql_where=sendable,
+        )
+
     op.create_table(
         "posts",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("feed_id", sa.String(), nullable=False),
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("url", sa.String(), nullable=True),
+        sa.Column("canonical_url", sa.String(), nullable=True),
         sa.Column("title", sa.String(), nullable=False),
         sa.Column("blurb", sa.Text(), nullable=False),
         sa.Column("author", sa.String(), nullable=True),
@@ -140,6 +151,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("feed_id", "key", name=op.f("uq_posts_feed_id_key")),
     )
     with op.batch_alter_table("posts", schema=None) as batch_op:
+        batch_op.create_index("ix_posts_canonical_url", ["canonical_url"], unique=False)
         batch_op.create_index("ix_posts_first_seen_at", ["first_seen_at"], unique=False)
 
     op.create_table(

@@ -1,0 +1,266 @@
+"""The ledger of posts: each saved once, when first seen, and in exactly one state in each digest."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import insert  # SQLite spells ON CONFLICT and RETURNING alike
+
+from digest.links import canonical_url
+from digest.model import Image, Post, PostState, WaitingPost
+from digest.storage.tables import digest_posts, feeds, posts
+
+T = TypeVar("T")
+_Row = Row[*tuple[Any, ...]]
+
+BATCH = 500  # values in one IN; SQLite takes 32,766 parameters in all
+_LIKE_LIMIT = 5_000  # a feed may give every post of its life the same link
+
+_POST = (
+    posts.c.id,
+    posts.c.feed_id,
+    posts.c.key,
+    posts.c.url,
+    posts.c.title,
+    posts.c.blurb,
+    posts.c.author,
+    posts.c.language,
+    posts.c.image,
+    posts.c.tags,
+    posts.c.published_at,
+    posts.c.first_seen_at,
+    posts.c.fingerprint,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """How many posts were seen for the first time, and how many had changed."""
+
+    new: int
+    updated: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostRow:
+    """A post with the name of its feed and where it stands in each digest: (slug, state, reason)."""
+
+    post: Post
+    feed_name: str
+    states: tuple[tuple[str, PostState, str], ...]
+
+
+def save_posts(
+    connection: Connection, seen: Sequence[Post], digest_slugs: Collection[str], now: datetime
+) -> Saved:
+    """Save posts: new ones as waiting in every digest named, changed ones in place, others not at all.
+
+    A post is known by its feed and key, else by its id; the time it was first seen never changes.
+    """
+    known = _known(connection, seen)
+    new = [post for post in seen if _row_of(post, known) is None]
+    pairs = [(post, row) for post in seen if (row := _row_of(post, known))]
+    edited = [(post, row) for post, row in pairs if row.fingerprint != post.fingerprint]
+    renamed = [
+        (post, row) for post, row in pairs if row.fingerprint == post.fingerprint and row.key != post.key
+    ]
+    _change(connection, [(post, row.id) for post, row in (*edited, *renamed)], now)
+    ids = _insert(connection, new, now)
+    _wait(connection, [(slug, post_id) for slug in digest_slugs for post_id in ids], now)
+    return Saved(new=len(ids), updated=len(edited))
+
+
+def posts_like(connection: Connection, feed_id: str, seen: Sequence[Post]) -> tuple[Post, ...]:
+    """Return the saved posts of a feed that have a key or a link of one of `seen`."""
+    keys = [post.key for post in seen]
+    links = [canonical_url(post.url) for post in seen if post.url]
+    conditions = [posts.c.key.in_(part) for part in _batches(keys)]
+    conditions += [posts.c.canonical_url.in_(part) for part in _batches(links)]
+    query = select(*_POST).where(posts.c.feed_id == feed_id).limit(_LIKE_LIMIT)
+    found = (row for condition in conditions for row in connection.execute(query.where(condition)))
+    return tuple({row.id: _post(row) for row in found}.values())
+
+
+def enlist(
+    connection: Connection, digest_slug: str, feed_ids: Sequence[str], since: datetime, now: datetime
+) -> None:
+    """Put posts first seen after `since` into a digest that has just begun to take their feed.
+
+    Posts that are in that digest already, in whatever state, are left as they are.
+    """
+    chosen = select(
+        literal(digest_slug),
+        posts.c.id,
+        literal(PostState.WAITING.value),
+        literal(now, digest_posts.c.changed_at.type),
+    ).where(posts.c.first_seen_at >= since, posts.c.feed_id.in_(feed_ids))
+    names = ["digest", "post_id", "state", "changed_at"]
+    return connection.execute(
+        insert(digest_posts).from_select(names, chosen).on_conflict_do_nothing()
+    ).rowcount
+
+
+def waiting_posts(connection: Connection, digest_slug: str, now: datetime) -> tuple[WaitingPost, ...]:
+    """Return what a digest has not used yet, first seen up to `now`, oldest first."""
+    query = (
+        _with_feed()
+        .join(digest_posts, digest_posts.c.post_id == posts.c.id)
+        .where(digest_posts.c.digest == digest_slug, digest_posts.c.state == PostState.WAITING)
+        .where(posts.c.first_seen_at <= now)
+        .order_by(posts.c.first_seen_at, posts.c.id)
+    )
+    return tuple(WaitingPost(post=_post(row), feed_name=row.feed_name) for row in connection.execute(query))
+
+
+def recent_posts(
+    connection: Connection,
+    limit: int,
+    feed: str | None = None,
+    digest: str | None = None,
+    state: PostState | None = None,
+) -> tuple[PostRow, ...]:
+    """Return the posts seen last, newest first, of one feed (its name), one digest (its slug), one state."""
+    query = _with_feed().order_by(posts.c.first_seen_at.desc(), posts.c.id).limit(limit)
+    if feed is not None:
+        query = query.where(feeds.c.name == feed)
+    if digest is not None or state is not None:
+        query = query.where(posts.c.id.in_(_standing(digest, state)))
+    rows = connection.execute(query).all()
+    states = _states(connection, [row.id for row in rows])
+    return tuple(
+        PostRow(post=_post(row), feed_name=row.feed_name, states=tuple(states[row.id])) for row in rows
+    )
+
+
+def set_posts(
+    connection: Connection,
+    digest_slug: str,
+    states: Mapping[str, tuple[PostState, str]],
+    edition_id: str | None,
+    now: datetime,
+) -> None:
+    """Set the state of posts in one digest, each with its reason; `edition_id` is the edition they go to."""
+    if not states:
+        return
+    one = update(digest_posts).where(
+        digest_posts.c.digest == digest_slug, digest_posts.c.post_id == bindparam("of_post")
+    )
+    values = [
+        {"of_post": post_id, "state": state, "reason": reason, "edition_id": edition_id, "changed_at": now}
+        for post_id, (state, reason) in states.items()
+    ]
+    connection.execute(one, values)
+
+
+def told_before(connection: Connection, digest_slug: str, urls: Iterable[str]) -> frozenset[str]:
+    """Return those of `urls` (canonical ones) a digest has told already, or will with its next edition."""
+    told = (
+        select(posts.c.canonical_url)
+        .join(digest_posts, digest_posts.c.post_id == posts.c.id)
+        .where(digest_posts.c.digest == digest_slug)
+        .where(digest_posts.c.state.in_([PostState.USED, PostState.RESERVED]))
+    )
+    return frozenset(
+        url
+        for part in _batches(sorted(set(urls)))
+        for url in connection.scalars(told.where(posts.c.canonical_url.in_(part)))
+    )
+
+
+def _known(connection: Connection, seen: Sequence[Post]) -> dict[object, _Row]:
+    """Map (feed, key) and id of the saved ones among `seen` to their rows."""
+    known: dict[object, _Row] = {}
+    query = select(posts.c.id, posts.c.feed_id, posts.c.key, posts.c.fingerprint)
+    for part in _batches(seen):
+        same_key = posts.c.key.in_([post.key for post in part])
+        same_feed = posts.c.feed_id.in_({post.feed_id for post in part})
+        same_id = posts.c.id.in_([post.id for post in part])
+        for row in connection.execute(query.where(or_(same_id, same_feed & same_key))):
+            known[row.id] = known[row.feed_id, row.key] = row
+    return known
+
+
+def _row_of(post: Post, known: Mapping[object, _Row]) -> _Row | None:
+    return known.get((post.feed_id, post.key)) or known.get(post.id)
+
+
+def _insert(connection: Connection, new: Sequence[Post], now: datetime) -> list[str]:
+    """Insert posts and return the ids of those that another node has not inserted meanwhile."""
+    if not new:
+        return []
+    rows = [
+        {**_values(post), "id": post.id, "first_seen_at": post.first_seen_at, "updated_at": now}
+        for post in new
+    ]
+    return list(connection.scalars(insert(posts).on_conflict_do_nothing().returning(posts.c.id), rows))
+
+
+def _change(connection: Connection, changed: Sequence[tuple[Post, str]], now: datetime) -> None:
+    if changed:
+        rows = [{**_values(post), "row_id": row_id, "updated_at": now} for post, row_id in changed]
+        connection.execute(update(posts).where(posts.c.id == bindparam("row_id")), rows)
+
+
+def _wait(connection: Connection, pairs: Sequence[tuple[str, str]], now: datetime) -> None:
+    if pairs:
+        rows = [
+            {"digest": slug, "post_id": post_id, "state": PostState.WAITING, "changed_at": now}
+            for slug, post_id in pairs
+        ]
+        connection.execute(insert(digest_posts).on_conflict_do_nothing(), rows)
+
+
+def _values(post: Post) -> dict[str, object]:
+    """Return what of a post may change, as columns."""
+    return {
+        "feed_id": post.feed_id,
+        "key": post.key,
+        "url": post.url,
+        "canonical_url": canonical_url(post.url) if post.url else None,
+        "title": post.title,
+        "blurb": post.blurb,
+        "author": post.author,
+        "language": post.language,
+        "image": asdict(post.image) if post.image else None,
+        "tags": list(post.tags),
+        "published_at": post.published_at,
+        "fingerprint": post.fingerprint,
+    }
+
+
+def _post(row: _Row) -> Post:
+    values = {column.name: getattr(row, column.name) for column in _POST}
+    image = Image(**row.image) if row.image else None
+    return Post(**{**values, "image": image, "tags": tuple(row.tags)})
+
+
+def _with_feed() -> Select[Any]:
+    return select(*_POST, feeds.c.name.label("feed_name")).join(feeds, feeds.c.id == posts.c.feed_id)
+
+
+def _standing(digest: str | None, state: PostState | None) -> Select[Any]:
+    conditions: list[ColumnElement[bool]] = []
+    if digest is not None:
+        conditions.append(digest_posts.c.digest == digest)
+    if state is not None:
+        conditions.append(digest_posts.c.state == state)
+    return select(digest_posts.c.post_id).where(*conditions)
+
+
+def _states(connection: Connection, ids: Sequence[str]) -> defaultdict[str, list[tuple[str, PostState, str]]]:
+    states: defaultdict[str, list[tuple[str, PostState, str]]] = defaultdict(list)
+    query = select(digest_posts).order_by(digest_posts.c.digest)
+    for part in _batches(ids):
+        for row in connection.execute(query.where(digest_posts.c.post_id.in_(part))):
+            states[row.post_id].append((row.digest, PostState(row.state), row.reason))
+    return states
+
+
+def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), BATCH):
+        yield items[start : start + BATCH]
