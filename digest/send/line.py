@@ -1,0 +1,240 @@
+"""One connection to a mail server: moves bytes between a socket and a conversation, and knows the time."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable
+from typing import cast
+
+from digest.model import Letter, Security, SmtpServer
+from digest.send.extensions import Login
+from digest.send.pipeline import Pace, Step
+from digest.send.smtp import Closed, Conversation, Event, StartTls, State, Terms
+
+BUFFER = 65536  # bytes read at once; many answers fit
+
+# How often `SmtpServer.timeout` the server may be silent, where it is not once. RFC 5321 §4.5.3.2 gives a
+# command five minutes and the end of the data ten; this keeps the proportion.
+_PATIENCE: dict[State | Step | None, float] = {Step.BODY: 2, Step.BDAT: 2, Step.DOT: 2, State.QUIT: 0.1}
+
+Report = Callable[["Line", list[Event]], None]
+
+
+def terms_for(server: SmtpServer, ehlo_name: str | None, *, pace: Pace, in_flight: int) -> Terms:
+    """Turn a configured server into the terms of a conversation with it."""
+    login = Login(server.user, server.password or "") if server.user else None
+    return Terms(
+        ehlo_name=ehlo_name or _own_name(),
+        starttls=server.security is Security.STARTTLS,
+        protected=server.security is Security.TLS,
+        login=login,
+        login_in_clear=server.security is Security.NONE and _is_loopback(server.host),
+        pace=pace,
+        in_flight=in_flight,
+    )
+
+
+def tls_context(server: SmtpServer) -> ssl.SSLContext | None:
+    """Make the checks a server's certificate must pass; raise OSError when `ca_file` cannot be read."""
+    if server.security is Security.NONE:
+        return None
+    context = ssl.create_default_context()
+    if server.ca_file:
+        context.load_verify_locations(server.ca_file)
+    return context
+
+
+class Line(asyncio.BufferedProtocol):
+    """One connection. Takes letters from `waiting` whenever the server has room for them.
+
+    `report` is called with the events of the conversation, in the thread of the loop; the last of them
+    is always `Closed`. asyncio sets TCP_NODELAY by itself. A BufferedProtocol, because the plain one
+    allocates 256 KB for each read.
+    """
+
+    def __init__(
+        self,
+        server: SmtpServer,
+        terms: Terms,
+        *,
+        context: ssl.SSLContext | None,
+        waiting: deque[Letter],
+        report: Report,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.conversation = Conversation(terms)
+        self.gone = loop.create_future()  # done when the socket is closed
+        self._server = server
+        self._context = context
+        self._waiting = waiting
+        self._report = report
+        self._loop = loop
+        self._transport: asyncio.Transport | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._view = memoryview(bytearray(BUFFER))
+        self._paused = False
+        self._backlog = 0  # bytes asyncio holds for us, when we last looked
+        self._moved_at = 0.0  # when bytes last went either way, on the loop's clock
+
+    def open(self) -> None:
+        """Begin to connect; how it went comes as an event."""
+        self._task = self._loop.create_task(self._connect())
+
+    def fill(self) -> None:
+        """Start as many waiting letters as the server has room for, and write all there is to write."""
+        conversation, waiting = self.conversation, self._waiting
+        while waiting and not self._paused and conversation.room:
+            receipt = conversation.send(waiting.popleft())
+            if receipt:
+                self._report(self, [receipt])
+        data = conversation.data_to_send()
+        if data and self._transport:
+            self._moved_at = self._loop.time()
+            self._transport.write(data)
+
+    def check(self, now: float) -> None:
+        """Give up a server that has been silent too long; a text that is still leaving is not silence."""
+        waits_for = self.conversation.waits_for
+        if self._transport is None or waits_for in (None, State.HANDSHAKE):
+            return
+        backlog = self._transport.get_write_buffer_size()
+        if backlog < self._backlog:
+            self._moved_at = now
+        self._backlog = backlog
+        patience = self._server.timeout * _PATIENCE.get(waits_for, 1)
+        if now - self._moved_at > patience:
+            reason = f"no answer to {waits_for} in {patience:g} seconds"
+            self._heed(self.conversation.abandon(reason, self._unwritten()))
+
+    def hang_up(self) -> None:
+        """Close the socket at once, whatever is on the wire."""
+        if self._task:
+            self._task.cancel()
+        if self._transport:
+            self._transport.abort()
+        elif not self.gone.done():
+            self.gone.set_result(None)
+
+    async def closed(self) -> None:
+        """Wait until the socket is closed and nothing of this line is left in the loop."""
+        await self.gone
+        if self._task:
+            await asyncio.wait([self._task])
+
+    def tls_facts(self) -> tuple[str, str] | None:
+        """Give the TLS version and cipher in use, for people."""
+        cipher = self._transport.get_extra_info("cipher") if self._transport else None
+        return (cipher[1], cipher[0]) if cipher else None
+
+    # ── called by asyncio ───────────────────────────────────────────────────────────────────
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin: the server speaks first."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._moved_at = self._loop.time()
+
+    def get_buffer(self, _sizehint: int) -> memoryview:
+        """Lend the buffer that the next bytes are read into."""
+        return self._view
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Hand on what was read, then write what follows from it."""
+        self._moved_at = self._loop.time()
+        self._heed(self.conversation.receive_data(bytes(self._view[:nbytes])))
+
+    def eof_received(self) -> None:
+        """Settle what is on the wire while it is still known how much of it never left."""
+        self._heed(self.conversation.receive_eof(self._unwritten()))
+
+    def connection_lost(self, _exc: Exception | None) -> None:
+        """Settle what is on the wire; a handshake that failed tells by itself why."""
+        if self.conversation.state is not State.HANDSHAKE:
+            self._heed(self.conversation.receive_eof())
+        if not self.gone.done():
+            self.gone.set_result(None)
+
+    def pause_writing(self) -> None:
+        """Start no further letter until the socket takes more."""
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        """Go on where `pause_writing` stopped."""
+        self._paused = False
+        self.fill()
+
+    # ────────────────────────────────────────────────────────────────────────────────────────
+
+    def _heed(self, events: list[Event]) -> None:
+        if events:
+            self._report(self, events)
+            for event in events:
+                if isinstance(event, StartTls):
+                    self._task = self._loop.create_task(self._protect())
+                elif isinstance(event, Closed):
+                    self.hang_up()
+        self.fill()
+
+    async def _connect(self) -> None:
+        server, tls = self._server, self._server.security is Security.TLS
+        try:
+            async with asyncio.timeout(server.timeout):
+                await self._loop.create_connection(
+                    lambda: self,
+                    server.host,
+                    server.port,
+                    ssl=self._context if tls else None,
+                    server_hostname=server.host if tls else None,
+                )
+        except (OSError, UnicodeError) as error:
+            self._fail("cannot connect", error)
+
+    async def _protect(self) -> None:
+        if self._transport is None or self._context is None or self.conversation.state is not State.HANDSHAKE:
+            return
+        try:
+            transport = await self._loop.start_tls(
+                self._transport,
+                self,
+                self._context,
+                server_hostname=self._server.host,
+                ssl_handshake_timeout=self._server.timeout,
+            )
+        except OSError as error:
+            self._fail("cannot start TLS", error)
+            return
+        if transport is None:  # asyncio's way to say that the line broke during the handshake
+            self._fail("cannot start TLS", ConnectionResetError("the server hung up"))
+            return
+        self._transport = transport
+        self.conversation.tls_started()
+        self.fill()
+
+    def _fail(self, what: str, error: Exception) -> None:
+        lasting = isinstance(error, ssl.SSLCertVerificationError)
+        if isinstance(error, ssl.SSLCertVerificationError):
+            why = f"its certificate is not trusted: {error.verify_message}"
+        else:
+            why = str(error) or "no answer in time"
+        self._heed(self.conversation.abandon(f"{what}: {why}", lasting=lasting))
+
+    def _unwritten(self) -> int:
+        """Count the bytes that have certainly not left: none when TLS hides how many they are."""
+        if self._transport is None or self._transport.get_extra_info("ssl_object"):
+            return 0
+        return self._transport.get_write_buffer_size()
+
+
+def _own_name() -> str:
+    name = socket.gethostname()
+    return name if "." in name else "[127.0.0.1]"  # RFC 5321 §4.1.3: an address when there is no full name
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

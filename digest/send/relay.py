@@ -1,0 +1,101 @@
+"""How well one mail server has been doing, and so when another line to it may be opened. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from digest.model import SmtpServer
+from digest.send.pipeline import Pace, Verdict
+
+_LONGEST_PAUSE = 30.0  # seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How often a server may fail in a row, and how long to wait after the first time (then doubling)."""
+
+    tries: int = 6
+    pause: float = 0.5  # seconds
+
+
+@dataclass(slots=True, kw_only=True)
+class LineRecord:
+    """What one line has done so far."""
+
+    round: int  # how often the server had failed when this line was opened
+    ready: bool = False
+    answered: int = 0  # letters
+    uncertain: int = 0
+    returned: int = 0
+
+
+class Relay:
+    """One server's record. Times are seconds on any clock that only goes forward.
+
+    A line ends badly if it never got ready, if it gave back letters and answered none, or if it left
+    letters in doubt and had not answered more than can be in doubt at once. After a bad end lines are
+    opened one at a time, after a pause that doubles: there is never a storm of reconnections. Lines that
+    were opened together fail as one. A server that fails `tries` times in a row is down, once no line to
+    it is left.
+    """
+
+    def __init__(self, server: SmtpServer, patience: Patience, *, pace: Pace, in_flight: int) -> None:
+        self.server = server
+        self.pace = pace  # the fastest at which it keeps what it offers
+        self.in_flight = in_flight
+        self.open = 0  # lines, ready or not
+        self.opening = 0  # lines that are not ready yet
+        self.verdict: Verdict | None = None  # why the last line ended badly
+        self._patience = patience
+        self._failures = 0
+        self._not_before = 0.0
+
+    @property
+    def down(self) -> bool:
+        """Tell whether there is nothing more to hope for."""
+        if self.open or self.verdict is None:
+            return False
+        return self.verdict.lasting or self._failures >= self._patience.tries
+
+    def may_open(self, now: float) -> bool:
+        """Tell whether another line may be opened now."""
+        if self.open >= self.server.connections or (self.verdict and self.verdict.lasting):
+            return False
+        return self._failures == 0 or (self.opening == 0 and now >= self._not_before)
+
+    def opened(self) -> LineRecord:
+        """Record that a line is being opened; return its own record, to be kept with it."""
+        self.open += 1
+        self.opening += 1
+        return LineRecord(round=self._failures)
+
+    def ready(self, line: LineRecord) -> None:
+        """Record that a line is ready for letters."""
+        if not line.ready:
+            line.ready = True
+            self.opening -= 1
+
+    def ended(self, line: LineRecord, verdict: Verdict | None, now: float) -> bool:
+        """Record the end of a line; return whether it counts as a failure of the server."""
+        self.open -= 1
+        self.opening -= not line.ready
+        if verdict and verdict.slower:
+            self.pace = min(self.pace, verdict.slower)
+        if verdict is None or not self._is_bad(line, verdict):
+            self._failures = 0
+            self.verdict = None
+            return False
+        self.verdict = verdict
+        if line.round < self._failures:
+            return False
+        pause = min(self._patience.pause * 2**self._failures, _LONGEST_PAUSE)
+        self._failures += 1
+        self._not_before = now + pause
+        return True
+
+    def _is_bad(self, line: LineRecord, verdict: Verdict) -> bool:
+        if not line.ready or verdict.lasting:
+            return True
+        if line.answered == 0:
+            return line.returned + line.uncertain > 0
+        return line.uncertain > 0 and line.answered <= self.in_flight

@@ -1,0 +1,113 @@
+"""Cut a mail server's bytes into replies (RFC 5321 §4.2), and make their text fit for a ledger."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+MAX_LINE = 2048  # RFC 5321 allows 512; some servers explain themselves at length
+MAX_LINES = 100  # in one reply; a long EHLO has about 20
+MAX_TEXT = 500  # characters of a reply that are kept
+
+_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
+_MAILBOX = re.compile(r"\S+@\S+")
+
+
+class BadReplyError(Exception):
+    """What the server sent is not an SMTP reply; its text says how. Never leaves `digest.send`."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """One complete reply: its code (200–599) and its lines as the server sent them, without the code.
+
+    Not frozen, because four are made for every letter and freezing triples what that costs.
+    """
+
+    code: int
+    lines: tuple[bytes, ...]
+
+    @property
+    def text(self) -> str:
+        """Give all lines as one printable line of at most `MAX_TEXT` characters."""
+        if len(self.lines) == 1:
+            return printable(self.lines[0])
+        first, *others = [line.decode("utf-8", "replace").strip() for line in self.lines]
+        match = _ENHANCED.match(first)
+        if match:  # servers repeat the enhanced code on every line
+            others = [line.removeprefix(match[1]).strip() for line in others]
+        return printable(" ".join([first, *others]).encode())
+
+    @property
+    def enhanced(self) -> str | None:
+        """Give the RFC 3463 code the text begins with, if it agrees with the reply code."""
+        match = _ENHANCED.match(self.lines[0][:16].decode("ascii", "replace"))
+        return match[1] if match and match[1].startswith(str(self.code)[0]) else None
+
+    def __str__(self) -> str:
+        """Give code and text for a log: whatever looks like an address is left out."""
+        return f"{self.code} {_MAILBOX.sub('<…>', self.text)}".rstrip()
+
+
+def printable(line: bytes) -> str:
+    """Make bytes from the network one line of at most `MAX_TEXT` printable characters."""
+    text = line[: 4 * MAX_TEXT].decode("utf-8", "replace")
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    return text.strip()[:MAX_TEXT]
+
+
+class ReplyReader:
+    """Collects bytes, cut anywhere, and gives the replies that are complete."""
+
+    def __init__(self) -> None:
+        self._rest = b""  # the line that has not ended yet
+        self._lines: list[bytes] = []  # of the reply that has not ended yet
+        self._code = b""
+
+    @property
+    def pending(self) -> bool:
+        """Tell whether part of a reply has come and its end has not."""
+        return bool(self._rest or self._lines)
+
+    def feed(self, data: bytes) -> Iterator[Reply]:
+        """Yield every reply that `data` completes.
+
+        Raises BadReplyError at the first byte sequence that cannot be a reply; the replies before it
+        have been yielded by then. Nothing can be fed after that.
+        """
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            if line[3:4] == b" " and not self._lines and len(line) <= MAX_LINE:  # most replies have one line
+                yield Reply(_code(line[:3]), (line[4:].rstrip(b"\r"),))
+            else:
+                yield from self._add(line)
+        if len(self._rest) > MAX_LINE:
+            raise BadReplyError(f"a reply line is longer than {MAX_LINE} bytes")
+
+    def _add(self, line: bytes) -> Iterator[Reply]:
+        """Add a line of a longer reply, or one with no text; yield the reply when it was the last."""
+        if len(line) > MAX_LINE:
+            raise BadReplyError(f"a reply line is longer than {MAX_LINE} bytes")
+        line = line.rstrip(b"\r")
+        code, mark = line[:3], line[3:4]
+        if mark not in (b" ", b"-", b""):
+            raise BadReplyError("a line is not an SMTP reply")
+        if self._lines and code != self._code:
+            raise BadReplyError("the lines of one reply have different codes")
+        number = _code(code)
+        self._code = code
+        self._lines.append(line[4:])
+        if len(self._lines) > MAX_LINES:
+            raise BadReplyError(f"a reply has more than {MAX_LINES} lines")
+        if mark != b"-":
+            reply = Reply(number, tuple(self._lines))
+            self._lines.clear()
+            yield reply
+
+
+def _code(digits: bytes) -> int:
+    if not (digits.isdigit() and b"200" <= digits <= b"599" and len(digits) == 3):
+        raise BadReplyError("a line is not an SMTP reply")
+    return int(digits)

@@ -1,0 +1,313 @@
+"""One conversation with a mail server, without I/O: bytes in, events out, and bytes to write.
+
+In the manner of h11. Whoever owns the socket does this, and nothing else:
+
+    conversation = Conversation(terms)
+    each time bytes come:      for event in conversation.receive_data(bytes): …
+    when the server hangs up:  for event in conversation.receive_eof(): …
+    when it is silent too long: for event in conversation.abandon("…"): …
+    while conversation.room:   conversation.send(letter)
+    after each of these:       write conversation.data_to_send(), in one write
+
+Every letter sent comes back exactly once: in a `Receipt`, or in a `Returned`. `_ON_REPLY` at the end
+of this module is what happens before and after the letters; `pipeline` has the letters themselves.
+
+    state      we have said     2xx           3xx     4xx         5xx
+    GREETING   nothing yet      say EHLO      –       give up     give up
+    EHLO       EHLO             go on (*)     –       give up     say HELO
+    HELO       HELO             go on (*)     –       give up     give up
+    STARTTLS   STARTTLS         HANDSHAKE     –       give up     give up for good
+    HANDSHAKE  (TLS begins)     –             –       –           –
+    AUTH       AUTH             READY         answer  give up     give up for good
+    READY      nothing, letters –             –       give up     give up
+    NOOP       NOOP             READY         –       READY       READY
+    QUIT       QUIT             CLOSED        –       CLOSED      CLOSED
+
+(*) STARTTLS if it is asked for and not yet done, else AUTH if there is a login, else READY.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from digest.model import Letter, Receipt
+from digest.send.extensions import Extensions, Login, read_extensions
+from digest.send.pipeline import Pace, Pipeline, Returned, Step, Verdict
+from digest.send.replies import BadReplyError, Reply, ReplyReader
+
+
+class State(StrEnum):
+    """Where a conversation stands; see the table at the top of the module."""
+
+    GREETING = "the greeting"
+    EHLO = "EHLO"
+    HELO = "HELO"
+    STARTTLS = "STARTTLS"
+    HANDSHAKE = "the TLS handshake"
+    AUTH = "AUTH"
+    READY = "nothing"
+    NOOP = "NOOP"
+    QUIT = "QUIT"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How we want to talk with a server."""
+
+    ehlo_name: str
+    starttls: bool = False  # nothing more is said before the line is protected
+    protected: bool = False  # TLS from the first byte
+    login: Login | None = None
+    login_in_clear: bool = False  # allow it on a line that is not protected
+    require_tls: bool = False  # RFC 8689: every hop after this one must use TLS too
+    pace: Pace = Pace.CHUNKING  # at most
+    in_flight: int = 8  # letters, when CHUNKING is offered
+
+
+@dataclass(frozen=True, slots=True)
+class StartTls:
+    """Begin the TLS handshake now, then call `tls_started`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """Letters may be sent."""
+
+    extensions: Extensions
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The conversation is over; hang up. `verdict` is None after a QUIT that was answered."""
+
+    verdict: Verdict | None
+
+
+Event = StartTls | Ready | Receipt | Returned | Closed
+
+
+class Conversation:
+    """One conversation, from the server's greeting to the end; see the top of the module."""
+
+    def __init__(self, terms: Terms) -> None:
+        self.state = State.GREETING
+        self.greeting = ""
+        self.extensions = Extensions()
+        self._terms = terms
+        self._protected = terms.protected
+        self._answers: list[bytes] = []  # what is left to say in an AUTH exchange
+        self._reader = ReplyReader()
+        self._out: list[bytes] = []
+        self._events: list[Event] = []
+        self._pipeline = Pipeline(self.extensions, self._out)
+
+    # ── what the owner of the socket calls ──────────────────────────────────────────────────
+
+    @property
+    def room(self) -> int:
+        """Tell how many letters may be sent now."""
+        return self._pipeline.room if self.state is State.READY else 0
+
+    @property
+    def waits_for(self) -> State | Step | None:
+        """Tell what the next answer is for; None when nothing has been asked."""
+        if self.state in (State.READY, State.CLOSED):
+            return self._pipeline.step
+        return self.state
+
+    def send(self, letter: Letter) -> Receipt | None:
+        """Start a letter, only while there is `room`.
+
+        A receipt comes back at once, and nothing is written, when this server could never take the
+        letter: larger than its SIZE (552), an address that would break the command (553), or one that
+        needs an extension it does not offer (553, 554). The code is then ours, not the server's.
+        """
+        return self._pipeline.start(letter)
+
+    def receive_data(self, data: bytes) -> list[Event]:
+        """Take bytes as they come, cut anywhere, and tell what they mean."""
+        try:
+            for reply in self._reader.feed(data):
+                if self._pipeline.step is None:
+                    self._turn(reply)
+                else:
+                    self._hand_on(reply)
+            if self.state is State.HANDSHAKE and self._reader.pending:
+                raise BadReplyError("bytes came between STARTTLS and TLS")
+        except BadReplyError as error:
+            injected = self.state is State.HANDSHAKE
+            self._break_off("bytes came between STARTTLS and TLS" if injected else str(error))
+        return self._take_events()
+
+    def receive_eof(self, unwritten: int = 0) -> list[Event]:
+        """Take note that the server has hung up; `unwritten` counts bytes that never left."""
+        self._break_off(f"the server hung up while we waited for {self._asked}", unwritten, closed=True)
+        return self._take_events()
+
+    def abandon(self, reason: str, unwritten: int = 0, *, lasting: bool = False) -> list[Event]:
+        """Give the connection up from our side; letters on the wire without an answer are uncertain."""
+        self._break_off(reason, unwritten, lasting=lasting)
+        return self._take_events()
+
+    def tls_started(self) -> None:
+        """Go on after the TLS handshake: whatever was said before it is forgotten (RFC 3207 §4.2)."""
+        self._protected = True
+        self.extensions = Extensions()
+        self._say(f"EHLO {self._terms.ehlo_name}", State.EHLO)
+
+    def noop(self) -> None:
+        """Ask whether the server is still there; `Ready` is the answer."""
+        self._say("NOOP", State.NOOP)
+
+    def quit(self) -> None:
+        """Say good-bye; only when no letter is in flight."""
+        self._say("QUIT", State.QUIT)
+
+    def data_to_send(self) -> bytes:
+        """Take the bytes to write; they must be written in this order, in one write."""
+        data = b"".join(self._out)
+        self._out.clear()
+        return data
+
+    # ── what an answer does; called through the table ───────────────────────────────────────
+
+    def _turn(self, reply: Reply) -> None:
+        action = _ON_REPLY[self.state].get(reply.code // 100)
+        if action is None:
+            raise BadReplyError(f"{reply.code} came while we waited for {self._asked}")
+        action(self, reply)
+
+    def _hand_on(self, reply: Reply) -> None:
+        event = self._pipeline.answer(reply)
+        if event is None:
+            return
+        self._events.append(event)
+        if self._pipeline.verdict and self._pipeline.step is None:
+            self._close(self._pipeline.verdict)
+
+    def _greet(self, reply: Reply) -> None:
+        self.greeting = reply.text
+        self._say(f"EHLO {self._terms.ehlo_name}", State.EHLO)
+
+    def _say_helo(self, _: Reply) -> None:
+        self._say(f"HELO {self._terms.ehlo_name}", State.HELO)
+
+    def _learn(self, reply: Reply) -> None:
+        if self.state is State.EHLO:
+            self.extensions = read_extensions(reply)
+        if self._terms.starttls and not self._protected:
+            if self.extensions.starttls:
+                self._say("STARTTLS", State.STARTTLS)
+            else:
+                self._give_up_for_good("STARTTLS is asked for, and the server does not offer it")
+        elif self._terms.login:
+            self._log_in(self._terms.login)
+        else:
+            self._be_ready(reply)
+
+    def _handshake(self, _: Reply) -> None:
+        self.state = State.HANDSHAKE
+        self._events.append(StartTls())
+
+    def _log_in(self, login: Login) -> None:
+        if not (self._protected or self._terms.login_in_clear):
+            self._give_up_for_good("a password is not sent over a line without TLS")
+            return
+        lines = login.lines(self.extensions.auth)
+        if not lines:
+            offered = " ".join(self.extensions.auth) or "none at all"
+            self._give_up_for_good(
+                f"the server takes no login by PLAIN, LOGIN or XOAUTH2 (it offers {offered})"
+            )
+            return
+        self._answers = list(lines)
+        self.state = State.AUTH
+        self._answer_challenge()
+
+    def _answer_challenge(self, _: Reply | None = None) -> None:
+        # one question more than the exchange has is cancelled with a star (RFC 4954 §4)
+        self._out.append((self._answers.pop(0) if self._answers else b"*") + b"\r\n")
+
+    def _be_ready(self, _: Reply) -> None:
+        terms = self._terms
+        if terms.require_tls and not (self._protected and self.extensions.require_tls):
+            self._give_up_for_good("REQUIRETLS is asked for, and the server does not offer it")
+            return
+        self._pipeline = Pipeline(
+            self.extensions,
+            self._out,
+            pace=terms.pace,
+            in_flight=terms.in_flight,
+            require_tls=terms.require_tls,
+        )
+        self._still_ready(None)
+
+    def _still_ready(self, _: Reply | None) -> None:
+        self.state = State.READY
+        self._events.append(Ready(self.extensions))
+
+    def _give_up(self, reply: Reply) -> None:
+        self._close(Verdict(reason=f"{self._asked} was answered with {reply}"))
+
+    def _refuse_for_good(self, reply: Reply) -> None:
+        self._give_up_for_good(f"{self._asked} was answered with {reply}")
+
+    def _leave(self, _: Reply) -> None:
+        self._close(None)
+
+    # ── the same few ends ───────────────────────────────────────────────────────────────────
+
+    @property
+    def _asked(self) -> str:
+        return str(self.waits_for or "letters")
+
+    def _say(self, command: str, state: State) -> None:
+        self._out.append(f"{command}\r\n".encode())
+        self.state = state
+
+    def _give_up_for_good(self, reason: str) -> None:
+        self._close(Verdict(reason=reason, lasting=True))
+
+    def _break_off(
+        self, reason: str, unwritten: int = 0, *, closed: bool = False, lasting: bool = False
+    ) -> None:
+        if self.state is State.CLOSED:
+            return
+        pipeline = self._pipeline
+        unproven = pipeline.step is not None and not pipeline.proven and pipeline.pace > Pace.LOCKSTEP
+        slower = Pace(pipeline.pace - 1) if unproven else None
+        verdict = pipeline.verdict or Verdict(reason=reason, lasting=lasting, slower=slower)
+        self._events += pipeline.settle(reason, unwritten=unwritten, closed=closed)
+        self._close(verdict)
+
+    def _close(self, verdict: Verdict | None) -> None:
+        self.state = State.CLOSED
+        self._out.clear()
+        self._events.append(Closed(verdict))
+
+    def _take_events(self) -> list[Event]:
+        events, self._events = self._events, []
+        return events
+
+
+_Action = Callable[[Conversation, Reply], None]
+_ON_REPLY: dict[State, dict[int, _Action]] = {
+    State.GREETING: {2: Conversation._greet, 4: Conversation._give_up, 5: Conversation._give_up},
+    State.EHLO: {2: Conversation._learn, 4: Conversation._give_up, 5: Conversation._say_helo},
+    State.HELO: {2: Conversation._learn, 4: Conversation._give_up, 5: Conversation._give_up},
+    State.STARTTLS: {2: Conversation._handshake, 4: Conversation._give_up, 5: Conversation._refuse_for_good},
+    State.HANDSHAKE: {},
+    State.AUTH: {
+        2: Conversation._be_ready,
+        3: Conversation._answer_challenge,
+        4: Conversation._give_up,
+        5: Conversation._refuse_for_good,
+    },
+    State.READY: {4: Conversation._give_up, 5: Conversation._give_up},
+    State.NOOP: {2: Conversation._still_ready, 4: Conversation._still_ready, 5: Conversation._still_ready},
+    State.QUIT: {2: Conversation._leave, 4: Conversation._leave, 5: Conversation._leave},
+    State.CLOSED: {},
+}

@@ -1,0 +1,163 @@
+"""Carry letters to mail servers: the `Transport` that speaks SMTP, and the check of a server."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+
+from digest.errors import TransportError
+from digest.model import Letter, Receipt, SmtpServer
+from digest.send.line import Line, terms_for, tls_context
+from digest.send.pipeline import Pace
+from digest.send.pool import Pool
+from digest.send.relay import Patience, Relay
+from digest.send.smtp import Closed, Event, Ready
+
+_TURN = 0.1  # seconds a receipt waits for others before it is told
+_REST = 0.02  # seconds before a sender that had nothing to send is asked again
+_HEARTBEAT = 1.0  # seconds after which the sender is told that nothing was answered
+
+
+class SmtpTransport:
+    """Sends over several connections to one or several servers, as fast as they take it.
+
+    All servers are used at once. A letter goes to another connection, of any server, only while no
+    server has accepted its text. `window` is how many letters can be asked for and unanswered at most,
+    and so what can be in doubt after a crash; give groups of `window // 2`, never larger.
+    """
+
+    def __init__(
+        self,
+        servers: Sequence[SmtpServer],
+        *,
+        ehlo_name: str | None = None,
+        in_flight: int = 8,
+        pace: Pace = Pace.CHUNKING,
+        patience: Patience | None = None,
+    ) -> None:
+        if not servers:
+            raise ValueError("a transport needs at least one server")
+        self._servers = tuple(servers)
+        self._ehlo_name = ehlo_name
+        self._in_flight = in_flight
+        self._pace = pace
+        self._patience = patience or Patience()
+        self._on_the_wire = in_flight * sum(server.connections for server in servers)
+
+    @property
+    def window(self) -> int:
+        """Tell how many letters can be asked for and unanswered: half on the wire, half next in line."""
+        return 2 * self._on_the_wire
+
+    def carry(self, groups: Iterator[Sequence[Letter]]) -> Iterator[Sequence[Receipt]]:
+        """Send every letter and yield its receipt; see `digest.model.Transport`.
+
+        until the groups have ended and every letter is answered:
+            ask for groups while at most half a window is unanswered; if one is empty, rest 20 ms
+            write: each connection takes as many letters as its server has room for, in one write
+            read: let the loop run until half a window is unanswered, or 0.1 s have passed
+            yield the receipts; after a second without any, an empty list, so that the caller may stop
+        say QUIT
+        when no server is left: a receipt UNSENT for every letter still waiting, then TransportError
+
+        Call it from a thread that runs no event loop, and close the iterator if you leave it early
+        (`contextlib.closing`): its sockets close at once, and what was unanswered gets no receipt.
+        """
+        relays = [
+            Relay(server, self._patience, pace=self._pace, in_flight=self._in_flight)
+            for server in self._servers
+        ]
+        with closing(Pool(relays, self._ehlo_name)) as pool:
+            yield from self._exchange(groups, pool)
+            if pool.failure:
+                raise pool.failure
+            pool.quit()
+
+    def _exchange(self, groups: Iterator[Sequence[Letter]], pool: Pool) -> Iterator[Sequence[Receipt]]:
+        more = rest = True
+        told_at = pool.time()
+        while (more or pool.unanswered) and not pool.failure:
+            rest = False
+            while more and not rest and not pool.failure and pool.unanswered <= self._on_the_wire:
+                group = next(groups, None)
+                more, rest = group is not None, group is not None and not group
+                pool.add(group or ())
+            floor = self._on_the_wire if more and not rest else 0
+            if rest or pool.unanswered > floor:
+                pool.turn(_REST if rest else _TURN, floor)
+            receipts = pool.take()
+            if receipts or pool.time() - told_at > _HEARTBEAT:
+                told_at = pool.time()
+                yield receipts
+
+
+def check_server(server: SmtpServer, ehlo_name: str | None = None) -> tuple[str, ...]:
+    """Connect, greet, protect, log in, ask NOOP and say QUIT; return what was found, a line for each fact.
+
+    No mail is sent. Raises TransportError, with the reason, when letters could not be sent.
+    """
+    return asyncio.run(_check(server, ehlo_name))
+
+
+async def _check(server: SmtpServer, ehlo_name: str | None) -> tuple[str, ...]:
+    events: asyncio.Queue[Event] = asyncio.Queue()
+
+    def report(_: Line, found: Sequence[Event]) -> None:
+        for event in found:
+            events.put_nowait(event)
+
+    terms = terms_for(server, ehlo_name, pace=Pace.CHUNKING, in_flight=1)
+    try:
+        context = tls_context(server)
+    except OSError as error:
+        raise _failure(server, f"cannot read {server.ca_file}: {error}") from error
+    line = Line(
+        server,
+        terms,
+        context=context,
+        waiting=deque(),
+        report=report,
+        loop=asyncio.get_running_loop(),
+    )
+    try:
+        line.open()
+        await _until_ready(server, events)
+        line.conversation.noop()
+        line.fill()
+        await _until_ready(server, events)
+        facts = _facts(server, line)
+        line.conversation.quit()
+        line.fill()
+        return facts
+    finally:
+        line.hang_up()
+        await line.closed()
+
+
+async def _until_ready(server: SmtpServer, events: asyncio.Queue[Event]) -> None:
+    """Wait for Ready; a server may take as long as `timeout` for each of the few steps before it."""
+    try:
+        async with asyncio.timeout(6 * server.timeout):
+            while not isinstance(event := await events.get(), Ready):
+                if isinstance(event, Closed):
+                    raise _failure(server, event.verdict.reason if event.verdict else "it hung up")
+    except TimeoutError:
+        raise _failure(server, f"no answer in {6 * server.timeout:g} seconds") from None
+
+
+def _facts(server: SmtpServer, line: Line) -> tuple[str, ...]:
+    conversation = line.conversation
+    tls = line.tls_facts()
+    return (
+        f"{server.host}:{server.port} greets with: {conversation.greeting}",
+        f"protected by {tls[0]} ({tls[1]}), certificate trusted" if tls else "not protected by TLS",
+        f"offers {conversation.extensions}",
+        "logged in" if server.user else "no login",
+        "answers NOOP",
+    )
+
+
+def _failure(server: SmtpServer, reason: str) -> TransportError:
+    return TransportError(f"{server.host}:{server.port}", reason)
