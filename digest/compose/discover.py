@@ -42,7 +42,7 @@ def discover(groups: Sequence[Group], *, catch_all: str) -> tuple[Shelf, ...]:
     tagged = frozenset[int]().union(*(tag.stories for tag in tags))
     topics = _Topics(tags, len(tagged))
     topics.pick()
-    headings = topics.headings()
+    headings = topics.headings(groups)
     _add_by_title(headings, groups, tagged)
     held = {number for one in headings for number in one.rules}
     left = [number for number in range(len(groups)) if number not in held]
@@ -53,12 +53,18 @@ def discover(groups: Sequence[Group], *, catch_all: str) -> tuple[Shelf, ...]:
 # ── tags ────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Tag:
-    """A tag as a heading, and the stories that carry it, by number."""
+    """A tag: the stories that carry it, by number, and how each writes it."""
 
-    name: str
     stories: frozenset[int]
+    spellings: Mapping[int, str]
+
+    def name(self, groups: Sequence[Group]) -> str:
+        """Return it as a heading."""
+        numbers = sorted(self.spellings)
+        titles = [groups[number].posts[0].post.title for number in numbers]
+        return heading([self.spellings[number] for number in numbers], titles)
 
 
 def _tags(groups: Sequence[Group]) -> list[_Tag]:
@@ -71,17 +77,7 @@ def _tags(groups: Sequence[Group]) -> list[_Tag]:
     for plural, singular in singulars(written).items():
         written[singular] = written.pop(plural) | written[singular]
     stamps = _stamps(groups, written)
-    return [
-        _Tag(_name(groups, spellings), frozenset(spellings))
-        for key, spellings in written.items()
-        if len(spellings) >= _FEWEST and key not in stamps
-    ]
-
-
-def _name(groups: Sequence[Group], spellings: Mapping[int, str]) -> str:
-    numbers = sorted(spellings)
-    titles = [groups[number].posts[0].post.title for number in numbers]
-    return heading([spellings[number] for number in numbers], titles)
+    return [_Tag(frozenset(spellings), spellings) for key, spellings in written.items() if key not in stamps]
 
 
 def _stamps(groups: Sequence[Group], written: Mapping[str, Collection[int]]) -> set[str]:
@@ -133,13 +129,12 @@ class _Topics:
                 self._holder[number] = tag
             self._picked[tag] = len(takes[best])
 
-    def headings(self) -> list[_Heading]:
-        """Return the picked topics with the stories they hold."""
-        rules: dict[_Tag, dict[int, str]] = {tag: {} for tag in self._picked}
-        for number in sorted(self._holder):
-            tag = self._holder[number]
-            rules[tag][number] = f"tag: {tag.name}"
-        return [_Heading(tag.name, held, tag.stories) for tag, held in rules.items()]
+    def headings(self, groups: Sequence[Group]) -> list[_Heading]:
+        """Return the picked topics, named, with the stories they hold."""
+        headings = {tag: _Heading(tag.name(groups), {}, tag.stories) for tag in self._picked}
+        for number, tag in self._holder.items():
+            headings[tag].rules[number] = f"tag: {headings[tag].name}"
+        return list(headings.values())
 
     def _take(self, tag: _Tag) -> list[int]:
         """Return the stories `tag` would hold: free ones, and of large topics what leaves them enough."""
