@@ -1,0 +1,55 @@
+"""Write dates and times as readers of a language do, and know which way they read."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_skeleton, format_time
+
+FALLBACK = "en"
+_UNBROKEN = "\u00a0"
+
+
+def long_date(day: date, language: str) -> str:
+    """Return "Sunday, November 22, 2026" in `language` (BCP 47; English when it is not known)."""
+    return _plain(format_date(day, "full", locale=_locale(language)))
+
+
+def moment(at: datetime, *, day: date, zone: str, language: str) -> str:
+    """Return when something was published, as short as it can be said in an edition dated `day`.
+
+    On that day in `zone` it is the time, in that year day and month, and else the date.
+    """
+    local = at.astimezone(ZoneInfo(zone))
+    locale = _locale(language)
+    if local.date() == day:
+        text = format_time(local.time(), "short", locale=locale)
+    elif local.year == day.year:
+        text = format_skeleton("MMMd", local, locale=locale)
+    else:
+        text = format_date(local.date(), "medium", locale=locale)
+    return _plain(text).replace(" ", _UNBROKEN)
+
+
+def direction(language: str) -> str:
+    """Return "rtl" for a language written from right to left, else "ltr"."""
+    return "rtl" if _locale(language).character_order == "right-to-left" else "ltr"
+
+
+def tag(language: str) -> str:
+    """Return `language` if it is a tag that HTML's lang may hold and Babel knows, else "en"."""
+    return str(_locale(language)).replace("_", "-")
+
+
+def _locale(language: str) -> Locale:
+    try:
+        return Locale.parse(language.replace("_", "-"), sep="-")
+    except (ValueError, UnknownLocaleError):
+        return Locale.parse(FALLBACK)
+
+
+def _plain(text: str) -> str:
+    # CLDR puts narrow spaces before AM and PM, which many mail fonts lack.
+    return text.replace("\u202f", _UNBROKEN)

@@ -1,0 +1,56 @@
+"""Render an edition as a mail: subject, preheader, HTML and its twin in plain text."""
+
+from __future__ import annotations
+
+import re
+
+from digest.model import Edition, Mail, ReaderLinks
+from digest.render.inline import inline
+from digest.render.sample import sample_edition
+from digest.render.templates import (
+    MAIL_HTML,
+    MAIL_TEXT,
+    PREHEADER_LENGTH,
+    SUBJECT_LENGTH,
+    Templates,
+    render_line,
+)
+from digest.render.text import shorten
+from digest.render.values import line_values, mail_values
+
+__all__ = ["lines", "render_mail", "sample_edition"]
+
+_GAPS = re.compile(r"\n{3,}")
+
+
+def render_mail(templates: Templates, edition: Edition, links: ReaderLinks, *, web_url: str | None) -> Mail:
+    """Return the mail of `edition`. The same edition and links give the same bytes.
+
+    `links` may be placeholders of letters, digits and underscores, which come out unchanged in both
+    parts. `web_url` is the address of the web copy, or None when there is none.
+    Raises TemplateError.
+    """
+    subject, preheader = lines(edition)
+    values = mail_values(edition, links, subject=subject, preheader=preheader, web=web_url)
+    return Mail(
+        subject=subject,
+        preheader=preheader,
+        html=inline(templates.render(MAIL_HTML, values)),
+        text=_GAPS.sub("\n\n", templates.render(MAIL_TEXT, values)).strip("\n") + "\n",
+    )
+
+
+def lines(edition: Edition) -> tuple[str, str]:
+    """Return the subject and the preheader of `edition`, each one clean line.
+
+    A subject that comes out empty is the digest's title and date; a preheader, the first blurb.
+    """
+    values = line_values(edition)
+    if values is None:
+        return shorten(f"{edition.title} · {edition.local_date.isoformat()}", SUBJECT_LENGTH), ""
+    subject = render_line(edition.subject_template, values, limit=SUBJECT_LENGTH)
+    preheader = render_line(edition.preheader_template, values, limit=PREHEADER_LENGTH)
+    return (
+        subject or shorten(f"{values.title} · {values.date}", SUBJECT_LENGTH),
+        preheader or shorten(values.lead.blurb, PREHEADER_LENGTH),
+    )

@@ -1,0 +1,204 @@
+"""Invented editions that show every case a template meets; used to check templates and to show them."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+from digest.model import Edition, Image, Section, Site, Source, Story
+
+_SEND_AT = datetime(2026, 11, 22, 17, 30, tzinfo=UTC)
+_LONG_TITLE = (
+    "Forty years of tide tables, one retired harbour master and a shoebox of pencilled notes turn out to "
+    "hold the longest unbroken record of water levels on this coast"
+)
+# As long as a careless publisher makes one: 500 characters.
+_ENDLESS_TITLE = ("Minutes of the extraordinary general meeting of the allotment society, " * 8)[:499] + "."
+_SITE = Site(
+    name="Harbour Press",
+    base_url="https://press.example.org",
+    postal_address="Harbour Press\n12 Quay Street\nPort Ellery",
+    language="en-GB",
+)
+
+
+def sample_edition() -> Edition:
+    """Return an edition with a lead and an image, and stories without image, link, author or time.
+
+    It also has "also in", headlines only, an emoji, right-to-left letters, and titles far too long.
+    """
+    return Edition(
+        id="evening-2026-11-22",
+        digest="evening",
+        title="The Evening Tide",
+        local_date=date(2026, 11, 22),
+        zone="Europe/London",
+        language="en-GB",
+        cutoff_at=_SEND_AT - timedelta(minutes=30),
+        send_at=_SEND_AT,
+        site=_SITE,
+        sender="The Evening Tide <tide@press.example.org>",
+        reply_to=None,
+        subject_template="{{ lead.title }}",
+        preheader_template="{{ titles[1:4] | join(' · ') }}",
+        lead=_lead(),
+        sections=(_coast(), _town(), _rest()),
+    )
+
+
+def short_edition() -> Edition:
+    """Return the shortest edition there is: one story, no lead, no image."""
+    story = _story("only", "A quiet day on the quay", "Nothing happened, and it was lovely.", topic="town")
+    edition = sample_edition()
+    return Edition(
+        id=edition.id,
+        digest=edition.digest,
+        title=edition.title,
+        local_date=edition.local_date,
+        zone=edition.zone,
+        language=edition.language,
+        cutoff_at=edition.cutoff_at,
+        send_at=edition.send_at,
+        site=edition.site,
+        sender=edition.sender,
+        reply_to=None,
+        subject_template=edition.subject_template,
+        preheader_template=edition.preheader_template,
+        lead=None,
+        sections=(Section(slug="town", title="Town", stories=(story,)),),
+    )
+
+
+def _lead() -> Story:
+    return _story(
+        "lead",
+        "The night ferry returns to the northern isles after eleven winters",
+        "Two hundred people stood on the quay in the rain to see her off. The crossing takes nine hours, "
+        "has one cabin with a piano, and is sold out until March.",
+        topic="coast",
+        author="Ines Marlowe",
+        hours=1,
+        image=Image(
+            url="https://images.example.org/ferry.jpg",
+            alt="A white ferry leaves a harbour at dusk, its windows lit",
+            width=1200,
+            height=675,
+        ),
+        also=(
+            Source(name="Northern Isles Weekly", url="https://isles.example.org/night-ferry"),
+            Source(name="The Timetable", url="https://timetable.example.org/ferry-is-back"),
+        ),
+    )
+
+
+def _coast() -> Section:
+    return Section(
+        slug="coast",
+        title="Coast & sea",
+        stories=(
+            _story(
+                "eelgrass",
+                "Eelgrass is back in the bay, and so are the seahorses",
+                "Volunteers planted the first shoots by hand in 2019. A survey this autumn counted "
+                "four hundred square metres of meadow.",
+                author="Tomas Reyes",
+                hours=3,
+                image=_thumb("seahorse", "A seahorse among green blades of eelgrass"),
+            ),
+            _story(
+                "tables",
+                _LONG_TITLE,
+                "Every page is now scanned, and anybody may read it.",
+                author="Ada Kowalski",
+                hours=27,
+                image=_thumb("tables", "An old notebook, open at a page of figures", height=600),
+            ),
+            _story(
+                "swim",
+                "Cold-water swimmers meet at dawn 🌊, coffee after",
+                "Bring a towel and a hat. The water is at nine degrees and falling.",
+                hours=5,
+                also=(Source(name="Quayside Notes"),),
+            ),
+        ),
+        more=(
+            _story("buoys", "Three new buoys mark the channel", hours=6),
+            _story("lamp", "The lighthouse lamp goes to the museum, its keeper goes with it", hours=9),
+        ),
+    )
+
+
+def _town() -> Section:
+    return Section(
+        slug="town",
+        title="Town",
+        stories=(
+            _story(
+                "bakery",
+                "A bakery run by its customers turns one",
+                "Shares cost a loaf a week. The ovens have not been cold since.",
+                topic="town",
+                author="Jun Sato",
+                hours=2,
+                image=_thumb("bakery", "Loaves on a wooden shelf"),
+            ),
+            _story(
+                "library",
+                "Library opens on Sundays",
+                "The reading room will be open from noon to six, with the stove lit.",
+                topic="town",
+                url=None,
+                hours=None,
+            ),
+            _story(
+                "arabic",
+                "مكتبة المرفأ تفتح أبوابها للقراء الصغار",
+                "ساعة للحكايات كل يوم جمعة، والدخول مجاني للجميع.",
+                topic="town",
+                source="صحيفة الميناء",
+                hours=4,
+            ),
+        ),
+        more=(_story("bridge", "Footbridge closed on Tuesday for painting", topic="town", hours=8),),
+    )
+
+
+def _rest() -> Section:
+    return Section(
+        slug="more",
+        title="More stories",
+        stories=(_story("minutes", _ENDLESS_TITLE, "All motions were carried.", topic="more", hours=7),),
+    )
+
+
+def _thumb(name: str, alt: str, height: int = 533) -> Image:
+    return Image(url=f"https://images.example.org/{name}.jpg", alt=alt, width=800, height=height)
+
+
+def _story(
+    name: str,
+    title: str,
+    blurb: str = "",
+    *,
+    topic: str = "coast",
+    source: str = "Harbour News",
+    url: str | None = "",
+    author: str | None = None,
+    hours: int | None = 1,
+    image: Image | None = None,
+    also: tuple[Source, ...] = (),
+) -> Story:
+    return Story(
+        id=name,
+        title=title,
+        blurb=blurb,
+        url=f"https://news.example.org/2026/11/{name}" if url == "" else url,
+        source=source,
+        author=author,
+        published_at=None if hours is None else _SEND_AT - timedelta(hours=hours),
+        image=image,
+        tags=(topic,),
+        topic=topic,
+        rule=f"tag: {topic}",
+        also=also,
+        post_ids=(name,),
+    )

@@ -1,0 +1,235 @@
+"""Load the templates, an operator's own before ours, and say plainly what is wrong with one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from traceback import walk_tb
+
+import jinja2
+from jinja2 import meta, nodes
+from jinja2.sandbox import SandboxedEnvironment
+from jinja2.utils import missing
+
+import digest
+from digest.errors import TemplateError
+from digest.model import ReaderLinks
+from digest.nearest import hint
+from digest.render.sample import sample_edition, short_edition
+from digest.render.text import shorten, underline, wrap
+from digest.render.values import (
+    LineValues,
+    PageLinks,
+    as_mapping,
+    line_values,
+    mail_values,
+    page_values,
+)
+
+MAIL_HTML = "mail/edition.html"
+MAIL_TEXT = "mail/edition.txt"
+PAGE = "web/edition.html"
+SUBJECT_LENGTH = 150
+PREHEADER_LENGTH = 200
+
+_KINDS = frozenset({".html", ".txt", ".css"})
+# cssutils fetches what @import names, over the network, while a mail is inlined.
+_IMPORT = re.compile(r"@import", re.IGNORECASE)
+# What an expression of a template can fail with, besides jinja2's own errors.
+_FAULTS = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Templates:
+    """The templates in force: each file from `override` if it is there, else from `defaults`."""
+
+    defaults: Path
+    override: Path | None
+    environment: jinja2.Environment
+
+    def render(self, name: str, values: Mapping[str, object]) -> str:
+        """Return the template called `name` ("mail/edition.html") filled with `values`.
+
+        Raises TemplateError with file, line, and the nearest known name.
+        """
+        try:
+            return self.environment.get_template(name).render(values)
+        except _FAULTS as error:
+            raise self._explain(error, name, values) from error
+
+    def check_all(self) -> None:
+        """Compile every template and render sample editions through it; raise the first TemplateError."""
+        for name in sorted(self._names(self.defaults)):
+            self._compile(name, None)
+        for name, values in _samples():
+            self._compile(name, values)
+            self.render(name, values)
+        self._refuse_strays()
+
+    def _compile(self, name: str, values: Mapping[str, object] | None) -> None:
+        try:
+            self.environment.get_template(name)
+            if values is not None:
+                self._refuse_unknown(name, values)
+        except _FAULTS as error:
+            raise self._explain(error, name, values or {}) from error
+
+    def _refuse_unknown(self, name: str, values: Mapping[str, object]) -> None:
+        """Find names that are not there in branches too that the samples do not reach."""
+        tree = self._tree(name)
+        unknown = meta.find_undeclared_variables(tree) - set(values) - set(self.environment.globals)
+        for node in tree.find_all(nodes.Name):
+            if node.name in unknown:
+                raise TemplateError(self._path(name), _no_name(node.name, values), node.lineno)
+
+    def _tree(self, name: str) -> nodes.Template:
+        assert self.environment.loader is not None
+        source, _, _ = self.environment.loader.get_source(self.environment, name)
+        return self.environment.parse(source, name)
+
+    def _refuse_strays(self) -> None:
+        """Refuse a file that overrides nothing, most often a typo; "_part.html" is there to be included."""
+        if self.override is None:
+            return
+        known = self._names(self.defaults)
+        for name in sorted(self._names(self.override) - known):
+            if not Path(name).name.startswith("_"):
+                raise TemplateError(str(self.override / name), f"overrides no template{hint(name, known)}")
+
+    @staticmethod
+    def _names(folder: Path) -> set[str]:
+        paths = (path for part in ("mail", "web") for path in folder.glob(f"{part}/**/*"))
+        return {path.relative_to(folder).as_posix() for path in paths if path.suffix in _KINDS}
+
+    def _path(self, name: str) -> str:
+        folders = [folder for folder in (self.override, self.defaults) if folder is not None]
+        return str(next((folder / name for folder in folders if (folder / name).is_file()), name))
+
+    def _explain(self, error: Exception, name: str, values: Mapping[str, object]) -> TemplateError:
+        if isinstance(error, jinja2.TemplateNotFound):
+            return TemplateError(self._path(name), f"there is no template {error.name!r}")
+        if isinstance(error, jinja2.TemplateSyntaxError):
+            return TemplateError(
+                self._path(error.name or name), error.message or "syntax error", error.lineno
+            )
+        file, line = self._place(error) or (self._path(name), None)
+        return TemplateError(file, _plainly(error, values), line)
+
+    def _place(self, error: Exception) -> tuple[str, int] | None:
+        """Return the innermost line of a template that the error came through."""
+        ours = [folder for folder in (self.override, self.defaults) if folder is not None]
+        places = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
+        found = [place for place in places if any(Path(place[0]).is_relative_to(folder) for folder in ours)]
+        return found[-1] if found else None
+
+
+def load_templates(override: Path | None = None) -> Templates:
+    """Return the templates, of which each file in `override` replaces ours of the same name.
+
+    Files are read when first used; `check_all` finds every fault before that.
+    Raises TemplateError when `override` is not a folder.
+    """
+    if override is not None and not override.is_dir():
+        raise TemplateError(str(override), "there is no such folder of templates")
+    defaults = _defaults()
+    folders = [folder for folder in (override, defaults) if folder is not None]
+    environment = jinja2.Environment(
+        loader=_Loader(folders),
+        undefined=_Undefined,
+        autoescape=jinja2.select_autoescape(("html",), default=False),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
+    )
+    environment.filters |= {"shorten": shorten, "underline": underline, "wrap": wrap}
+    return Templates(defaults=defaults, override=override, environment=environment)
+
+
+def render_line(text: str, values: LineValues, *, limit: int = SUBJECT_LENGTH) -> str:
+    """Return a subject or preheader line of config.toml filled with `values`, as one clean line.
+
+    Raises TemplateError, whose template is `text`.
+    """
+    names = as_mapping(values)
+    try:
+        return shorten(_LINES.from_string(text).render(names), limit)
+    except _FAULTS as error:
+        raise TemplateError(repr(shorten(text, 60)), _plainly(error, names)) from error
+
+
+def check_line(text: str) -> str | None:
+    """Return what is wrong with a subject or preheader line, or None; tried on a long and a short edition."""
+    try:
+        for edition in (sample_edition(), short_edition()):
+            values = line_values(edition)
+            assert values is not None
+            render_line(text, values)
+    except TemplateError as error:
+        return str(error)
+    return None
+
+
+class _Undefined(jinja2.StrictUndefined):
+    """A name that is not there; its message says which one is nearest."""
+
+    __slots__ = ()
+
+    @property
+    def _undefined_message(self) -> str:
+        owner, name = self._undefined_obj, str(self._undefined_name)
+        if owner is missing:
+            return self._undefined_hint or f"there is no {name!r}"
+        return f"there is no {name!r} here{hint(name, _fields(owner))}"
+
+
+class _Loader(jinja2.FileSystemLoader):
+    """Reads templates from folders, the first that has one; refuses what would reach the network."""
+
+    def get_source(
+        self, environment: jinja2.Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        source, path, uptodate = super().get_source(environment, template)
+        found = _IMPORT.search(source)
+        if found:
+            line = source.count("\n", 0, found.start()) + 1
+            raise jinja2.TemplateSyntaxError(
+                "@import is refused: write the styles into the template", line, template, path
+            )
+        return source, path, uptodate
+
+
+_LINES = SandboxedEnvironment(undefined=_Undefined, autoescape=False)
+
+
+def _samples() -> Iterator[tuple[str, dict[str, object]]]:
+    links = PageLinks(web="https://news.example.org/d/x", archive="https://news.example.org/d")
+    reader = ReaderLinks(unsubscribe="https://news.example.org/u", preferences="https://news.example.org/p")
+    for edition in (sample_edition(), short_edition()):
+        for name in (MAIL_HTML, MAIL_TEXT):
+            yield name, mail_values(edition, reader, subject="Subject", preheader="", web=links.web)
+        yield PAGE, page_values(edition, subject="Subject", preheader="", links=links)
+
+
+def _plainly(error: Exception, values: Mapping[str, object]) -> str:
+    """Return what an error of a template says to the one who wrote it."""
+    message = str(error) or type(error).__name__
+    name = re.fullmatch(r"there is no '(\w+)'", message)
+    return _no_name(name[1], values) if name else message
+
+
+def _no_name(name: str, values: Mapping[str, object]) -> str:
+    return f"there is no {name!r} here{hint(name, values)}"
+
+
+def _fields(owner: object) -> list[str]:
+    return [field.name for field in fields(owner)] if is_dataclass(owner) else []
+
+
+def _defaults() -> Path:
+    """Return the folder of our own templates: inside the package in the wheel, else one level up."""
+    package = Path(digest.__file__).parent
+    beside = package / "templates"
+    return beside if beside.is_dir() else package.parent / "templates"

@@ -1,0 +1,275 @@
+"""Turn an edition into the values templates see: cleaned, dated, with safe links and sized images.
+
+The dataclasses are the whole of what a template may use; docs/templates.md describes each field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from itertools import zip_longest
+
+from digest.links import web_url
+from digest.model import Edition, Image, ReaderLinks, Section, Story
+from digest.render.dates import direction, long_date, moment, tag
+from digest.render.phrases import Phrases, phrases_for
+from digest.render.text import one_line
+
+LEAD_BOX = (592, 480)  # the width of the column inside its padding; what is taller is made narrower
+THUMB_BOX = (120, 120)
+HEADLINES = 5  # in the list at the top
+_GUESS = 2 / 3  # height of an image whose size the feed does not tell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteValues:
+    """Who publishes."""
+
+    name: str
+    url: str
+    postal_address: tuple[str, ...]  # lines
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageValues:
+    """An image with the size it is shown at, in pixels."""
+
+    url: str
+    alt: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceValues:
+    """Another place that tells the story."""
+
+    name: str
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryValues:
+    """One story. What a feed does not tell is None, or empty text."""
+
+    title: str
+    blurb: str
+    url: str | None
+    source: str
+    author: str
+    time: str
+    topic: str  # the title of its section
+    image: ImageValues | None
+    also: tuple[SourceValues, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SectionValues:
+    """A topic: stories in full, then headlines."""
+
+    slug: str
+    title: str
+    stories: tuple[StoryValues, ...]
+    more: tuple[StoryValues, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineValues:
+    """What a subject or preheader line in config.toml may use."""
+
+    title: str
+    date: str
+    count: int
+    lead: StoryValues  # the first story, when the edition has no lead
+    titles: tuple[str, ...]  # of every story, in reading order
+    topics: tuple[str, ...]
+    site: SiteValues
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditionValues:
+    """What every template of an edition may use."""
+
+    title: str
+    date: str
+    iso_date: str
+    language: str
+    direction: str
+    site: SiteValues
+    subject: str
+    preheader: str
+    lead: StoryValues | None
+    headlines: tuple[StoryValues, ...]
+    sections: tuple[SectionValues, ...]
+    count: int
+    phrases: Phrases
+    web_url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReaderValues:
+    """What a mail may use besides: its reader's links, and the sides text starts and ends at."""
+
+    unsubscribe: str
+    preferences: str
+    start: str
+    end: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageValues:
+    """What the web copy may use besides. It knows no reader."""
+
+    stylesheet: str | None
+    archive_url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageLinks:
+    """Addresses around a web copy: its own, the list of editions, its stylesheet (None: written into it)."""
+
+    web: str | None = None
+    archive: str | None = None
+    stylesheet: str | None = None
+
+
+def mail_values(
+    edition: Edition, links: ReaderLinks, *, subject: str, preheader: str, web: str | None
+) -> dict[str, object]:
+    """Return all that a mail template may use, by name."""
+    shared = edition_values(edition, subject=subject, preheader=preheader, web=web)
+    return as_mapping(shared) | as_mapping(reader_values(edition, links))
+
+
+def page_values(edition: Edition, *, subject: str, preheader: str, links: PageLinks) -> dict[str, object]:
+    """Return all that the template of the web copy may use, by name."""
+    shared = edition_values(edition, subject=subject, preheader=preheader, web=links.web)
+    page = PageValues(stylesheet=links.stylesheet, archive_url=web_url(links.archive))
+    return as_mapping(shared) | as_mapping(page)
+
+
+def as_mapping(values: LineValues | EditionValues | ReaderValues | PageValues) -> dict[str, object]:
+    """Return the fields of `values` by name, as they are."""
+    return {field.name: getattr(values, field.name) for field in fields(values)}
+
+
+def line_values(edition: Edition) -> LineValues | None:
+    """Return what the subject and preheader lines see; None for an edition without stories."""
+    first = next(edition.stories(), None)
+    if first is None:
+        return None
+    return LineValues(
+        title=one_line(edition.title),
+        date=long_date(edition.local_date, edition.language),
+        count=sum(1 for _ in edition.stories()),
+        lead=_Stories(edition).story(first, LEAD_BOX),
+        titles=tuple(one_line(story.title) for story in edition.stories()),
+        topics=tuple(one_line(section.title) for section in edition.sections),
+        site=_site(edition),
+    )
+
+
+def edition_values(edition: Edition, *, subject: str, preheader: str, web: str | None) -> EditionValues:
+    """Return what mail and web copy share. `web` is the address of the copy, if there is one."""
+    stories = _Stories(edition)
+    return EditionValues(
+        title=one_line(edition.title),
+        date=long_date(edition.local_date, edition.language),
+        iso_date=edition.local_date.isoformat(),
+        language=tag(edition.language),
+        direction=direction(edition.language),
+        site=_site(edition),
+        subject=subject,
+        preheader=preheader,
+        lead=stories.story(edition.lead, LEAD_BOX) if edition.lead else None,
+        headlines=tuple(stories.story(story) for story in _headlines(edition.sections)),
+        sections=tuple(stories.section(section) for section in edition.sections),
+        count=sum(1 for _ in edition.stories()),
+        phrases=phrases_for(edition.language),
+        web_url=web_url(web),
+    )
+
+
+def reader_values(edition: Edition, links: ReaderLinks) -> ReaderValues:
+    """Return what differs between readers. The links pass unchanged, for they may be placeholders."""
+    rtl = direction(edition.language) == "rtl"
+    return ReaderValues(
+        unsubscribe=links.unsubscribe,
+        preferences=links.preferences,
+        start="right" if rtl else "left",
+        end="left" if rtl else "right",
+    )
+
+
+class _Stories:
+    """Makes the stories of one edition, whose language, zone and topics they need."""
+
+    def __init__(self, edition: Edition) -> None:
+        self._edition = edition
+        self._topics = {section.slug: one_line(section.title) for section in edition.sections}
+
+    def section(self, section: Section) -> SectionValues:
+        return SectionValues(
+            slug=section.slug,
+            title=one_line(section.title),
+            stories=tuple(self.story(story) for story in section.stories),
+            more=tuple(self.story(story) for story in section.more),
+        )
+
+    def story(self, story: Story, box: tuple[int, int] = THUMB_BOX) -> StoryValues:
+        return StoryValues(
+            title=one_line(story.title),
+            blurb=one_line(story.blurb),
+            url=web_url(story.url),
+            source=one_line(story.source),
+            author=one_line(story.author or ""),
+            time=self._time(story),
+            topic=self._topics.get(story.topic, ""),
+            image=_image(story.image, box),
+            also=tuple(SourceValues(name=one_line(also.name), url=web_url(also.url)) for also in story.also),
+        )
+
+    def _time(self, story: Story) -> str:
+        if story.published_at is None:
+            return ""
+        edition = self._edition
+        return moment(
+            story.published_at, day=edition.local_date, zone=edition.zone, language=edition.language
+        )
+
+
+def _headlines(sections: Sequence[Section]) -> tuple[Story, ...]:
+    """Choose the list at the top: the first of every topic, then the second of every topic, and so on.
+
+    They stand in reading order. A short edition has no list: it would only say everything twice.
+    """
+    told = [story for section in sections for story in (*section.stories, *section.more)]
+    if len(told) < HEADLINES:
+        return ()
+    rounds = zip_longest(*(section.stories for section in sections))
+    chosen = [story.id for turn in rounds for story in turn if story is not None][:HEADLINES]
+    return tuple(story for story in told if story.id in chosen)
+
+
+def _image(image: Image | None, box: tuple[int, int]) -> ImageValues | None:
+    url = web_url(image.url) if image else None
+    if image is None or url is None:
+        return None
+    width, height = _fit(image, box)
+    return ImageValues(url=url, alt=one_line(image.alt), width=width, height=height)
+
+
+def _fit(image: Image, box: tuple[int, int]) -> tuple[int, int]:
+    """Return the size that keeps the image's shape inside `box` and never blows it up."""
+    if not image.width or not image.height:
+        return box[0], round(box[0] * _GUESS)
+    scale = min(box[0] / image.width, box[1] / image.height, 1)
+    return max(1, round(image.width * scale)), max(1, round(image.height * scale))
+
+
+def _site(edition: Edition) -> SiteValues:
+    site = edition.site
+    lines = (one_line(line) for line in site.postal_address.splitlines())
+    return SiteValues(
+        name=one_line(site.name), url=site.base_url, postal_address=tuple(line for line in lines if line)
+    )

@@ -1,0 +1,133 @@
+"""Mails and pages as Chromium shows them, judged by axe-core and by measuring."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Page
+
+from digest.model import Edition, ReaderLinks, Section
+from digest.render.mail import render_mail, sample_edition
+from digest.render.sample import short_edition
+from digest.render.templates import load_templates
+from digest.render.web import render_web
+from tests.render.conftest import Reader
+
+AXE = (Path(__file__).resolve().parent.parent / "vendor/axe-core/axe.min.js").read_text(encoding="utf-8")
+TEMPLATES = load_templates()
+LINKS = ReaderLinks(
+    unsubscribe="https://press.example.org/u/evening/x", preferences="https://press.example.org/p/x"
+)
+EDITIONS = {
+    "sample": sample_edition(),
+    "one story": short_edition(),
+    "from the right": replace(sample_edition(), language="ar"),
+}
+LOOKS: list[tuple[int, Literal["light", "dark"], bool]] = [
+    (640, "light", True),
+    (640, "dark", True),
+    (360, "light", True),
+    (360, "dark", True),
+    (360, "light", False),
+    (640, "dark", False),
+]
+# Every piece of visible text set in less than 14 pixels.
+SMALL_TEXT = """() => [...document.querySelectorAll('body *')]
+    .filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) && e.offsetParent)
+    .filter(e => parseFloat(getComputedStyle(e).fontSize) < 14)
+    .map(e => e.textContent)"""
+
+
+def mail(edition: Edition) -> str:
+    return render_mail(TEMPLATES, edition, LINKS, web_url="https://press.example.org/d/a/b").html
+
+
+def violations(page: Page) -> list[tuple[str, list[str]]]:
+    """Return every rule of axe-core that is broken, best practices and target sizes included."""
+    page.evaluate(AXE)
+    result: dict[str, Any] = page.evaluate("axe.run({rules: {'target-size': {enabled: true}}})")
+    return [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in result["violations"]]
+
+
+def test_the_judge_finds_faults(reader: Reader) -> None:
+    with reader.read('<html><body><img src="https://images.example.org/a.png"></body></html>') as page:
+        assert {"image-alt", "html-has-lang"} <= {rule for rule, _ in violations(page)}
+
+
+@pytest.mark.parametrize(("width", "scheme", "images"), LOOKS)
+@pytest.mark.parametrize("name", EDITIONS)
+def test_a_mail_breaks_no_rule_of_accessibility(
+    reader: Reader, name: str, width: int, scheme: Literal["light", "dark"], images: bool
+) -> None:
+    with reader.read(mail(EDITIONS[name]), width=width, scheme=scheme, images=images) as page:
+        assert violations(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [640, 360])
+def test_a_page_breaks_no_rule_of_accessibility(
+    reader: Reader, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    with reader.read(render_web(TEMPLATES, sample_edition()), width=width, scheme=scheme) as page:
+        assert violations(page) == []
+
+
+@pytest.mark.parametrize("width", [320, 360, 640, 1200])
+@pytest.mark.parametrize("images", [True, False])
+def test_nothing_is_wider_than_the_screen(reader: Reader, width: int, images: bool) -> None:
+    endless = replace(
+        sample_edition(), sections=tuple(_with_endless_word(section) for section in sample_edition().sections)
+    )
+    for html in (mail(endless), render_web(TEMPLATES, endless)):
+        with reader.read(html, width=width, images=images) as page:
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("width", [360, 640])
+def test_layout_holds_when_a_client_drops_the_styles_in_the_head(reader: Reader, width: int) -> None:
+    html = mail(sample_edition())
+    with reader.read(html, width=width) as page:
+        page.evaluate("document.querySelectorAll('style').forEach(style => style.remove())")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.locator(".preheader").is_hidden()
+
+
+def test_the_column_is_at_most_640_wide(reader: Reader) -> None:
+    with reader.read(mail(sample_edition()), width=1200) as page:
+        assert page.locator("table.card").evaluate("table => table.offsetWidth") == 640
+
+
+def test_no_text_is_smaller_than_fourteen_pixels(reader: Reader) -> None:
+    for html in (mail(sample_edition()), render_web(TEMPLATES, sample_edition())):
+        with reader.read(html, width=360) as page:
+            assert page.evaluate(SMALL_TEXT) == []
+
+
+def test_the_dark_colours_are_used(reader: Reader) -> None:
+    with reader.read(mail(sample_edition()), scheme="dark") as page:
+        colour = "element => getComputedStyle(element).backgroundColor"
+        assert page.locator("table.card").evaluate(colour) == "rgb(28, 26, 24)"
+
+
+def test_a_mail_asks_for_its_images_and_for_nothing_else(reader: Reader) -> None:
+    with reader.read(mail(sample_edition())) as page:
+        page.wait_for_load_state("load")
+    with reader.read(render_web(TEMPLATES, sample_edition())) as page:
+        page.wait_for_load_state("load")
+    assert reader.asked
+    assert all(url.startswith("https://images.example.org/") for url in reader.asked)
+
+
+def test_an_image_keeps_its_shape_on_a_narrow_screen(reader: Reader) -> None:
+    with reader.read(mail(sample_edition()), width=360) as page:
+        page.locator("img.wide").wait_for()
+        width, height = page.locator("img.wide").evaluate("image => [image.width, image.height]")
+        assert abs(width / height - 16 / 9) < 0.05
+
+
+def _with_endless_word(section: Section) -> Section:
+    stories = tuple(replace(story, title="Wave" * 80, source="w" * 90) for story in section.stories)
+    return replace(section, stories=stories)

@@ -1,0 +1,304 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from digest.errors import TemplateError
+from digest.links import web_url
+from digest.model import Edition, Image, Mail, ReaderLinks, Section, Story
+from digest.render.inline import inline
+from digest.render.mail import render_mail, sample_edition
+from digest.render.preflight import encoded_size, preflight
+from digest.render.sample import short_edition
+from digest.render.templates import load_templates
+from digest.render.text import COLUMNS, one_line, width
+from tests.render.reading import Page, links_of
+from tests.strategies import editions
+
+TEMPLATES = load_templates()
+LINKS = ReaderLinks(unsubscribe="UNSUBSCRIBE_LINK_0", preferences="PREFERENCES_LINK_0")
+WEB = "https://press.example.org/d/evening/evening-2026-11-22"
+
+
+def mail_of(edition: Edition) -> Mail:
+    return render_mail(TEMPLATES, edition, LINKS, web_url=WEB)
+
+
+def only(**changes: object) -> Edition:
+    """Make an edition of one story, which is like the sample's but for `changes`."""
+    edition = short_edition()
+    story = replace(next(edition.stories()), **changes)  # type: ignore[arg-type]  # each test names real fields
+    return replace(edition, sections=(replace(edition.sections[0], stories=(story,)),))
+
+
+def test_the_same_edition_gives_the_same_bytes() -> None:
+    assert mail_of(sample_edition()) == mail_of(sample_edition())
+
+
+def test_the_subject_is_the_lead_and_the_preheader_what_follows() -> None:
+    mail = mail_of(sample_edition())
+    assert mail.subject == "The night ferry returns to the northern isles after eleven winters"
+    assert mail.preheader.startswith("Eelgrass is back in the bay, and so are the seahorses · Forty years")
+
+
+def test_without_a_lead_the_first_story_gives_the_subject_and_its_blurb_the_preheader() -> None:
+    mail = mail_of(short_edition())
+    assert (mail.subject, mail.preheader) == (
+        "A quiet day on the quay",
+        "Nothing happened, and it was lovely.",
+    )
+
+
+def test_a_subject_that_comes_out_empty_is_title_and_date() -> None:
+    mail = mail_of(replace(short_edition(), subject_template="{{ lead.author }}"))
+    assert mail.subject == "The Evening Tide · Sunday, 22 November 2026"
+
+
+def test_an_edition_without_stories_still_has_a_subject() -> None:
+    assert mail_of(replace(short_edition(), sections=())).subject == "The Evening Tide · 2026-11-22"
+
+
+def test_a_wrong_subject_is_an_error_that_names_it() -> None:
+    with pytest.raises(TemplateError, match="did you mean 'lead'"):
+        mail_of(replace(short_edition(), subject_template="{{ laed.title }}"))
+
+
+def test_the_preheader_is_the_first_text_and_padded() -> None:
+    html = mail_of(sample_edition()).html
+    body = html[html.index("<body") :]
+    first = re.search(r">([^<>]+)<", body.replace("\n", ""))
+    assert first is not None
+    assert first[1].startswith("Eelgrass is back")
+    assert first[1].count("\u200c") >= 50
+
+
+def test_the_headings_are_one_title_topics_and_stories() -> None:
+    levels = Page(mail_of(sample_edition()).html).headings
+    assert [text for level, text in levels if level == "h1"] == ["The Evening Tide"]
+    assert [text for level, text in levels if level == "h2"] == [
+        "Top story · Coast & sea",
+        "In this mail",
+        "Coast & sea",
+        "Town",
+        "More stories",
+    ]
+    titles = [one_line(story.title) for story in sample_edition().stories()]
+    assert [text for level, text in levels if level == "h3"] == titles
+
+
+def test_the_language_and_direction_stand_on_the_page_and_on_the_article() -> None:
+    page = Page(mail_of(replace(sample_edition(), language="ar")).html)
+    (article,) = (attributes for _, attributes in page.elements if attributes.get("role") == "article")
+    for attributes in (page.all("html")[0], article):
+        assert (attributes["lang"], attributes["dir"]) == ("ar", "rtl")
+    assert article["aria-roledescription"]
+    assert "The Evening Tide" in (article["aria-label"] or "")
+
+
+def test_a_mail_read_from_the_right_starts_at_the_right() -> None:
+    html = mail_of(replace(sample_edition(), language="ar")).html
+    assert html.count("text-align:right") > html.count("text-align:left") == 1  # the link beside the date
+    assert "padding-right:20px" in html
+
+
+def test_every_layout_table_says_so_and_has_a_width() -> None:
+    for table in Page(mail_of(sample_edition()).html).all("table"):
+        assert table["role"] == "presentation"
+        assert table["width"]
+
+
+def test_every_image_has_its_address_size_and_words() -> None:
+    images = Page(mail_of(sample_edition()).html).all("img")
+    assert len(images) == 4
+    for image in images:
+        assert (image["src"] or "").startswith("https://images.example.org/")
+        assert int(image["width"] or 0) <= 592
+        assert int(image["height"] or 0) > 0
+        assert image["alt"]
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [
+        ((1200, 675), (592, 333)),
+        ((300, 200), (300, 200)),
+        ((800, 2400), (160, 480)),
+        ((None, None), (592, 395)),
+        ((0, 10), (592, 395)),
+        ((20000, 1), (592, 1)),
+    ],
+)
+def test_the_lead_image_keeps_its_shape_and_is_never_blown_up(
+    size: tuple[int | None, int | None], shown: tuple[int, int]
+) -> None:
+    edition = sample_edition()
+    assert edition.lead is not None
+    image = Image(url="https://images.example.org/a.jpg", width=size[0], height=size[1])
+    page = Page(mail_of(replace(edition, lead=replace(edition.lead, image=image))).html)
+    first = page.all("img")[0]
+    assert (first["width"], first["height"]) == (str(shown[0]), str(shown[1]))
+
+
+def test_outlook_finds_its_own_comments_after_inlining() -> None:
+    html = mail_of(sample_edition()).html
+    assert html.startswith("<!DOCTYPE html>")
+    assert html.count("<!--[if mso]>") == html.count("<![endif]-->") == 3
+    assert '<table role="presentation" width="640"' in html
+
+
+def test_media_queries_keep_their_importance_and_layout_is_inlined() -> None:
+    html = mail_of(sample_edition()).html
+    head, body = html.split("</head>")
+    assert "@media (prefers-color-scheme: dark)" in head
+    assert head.count("!important") > 30
+    assert "!important" not in body
+    assert "font-family:Georgia" in body
+
+
+def test_the_styles_in_the_head_stay_far_below_what_gmail_reads() -> None:
+    styles = re.findall(r"<style[^>]*>(.*?)</style>", mail_of(sample_edition()).html, re.DOTALL)
+    assert sum(len(style) for style in styles) < 8 * 1024
+
+
+def test_a_long_edition_is_not_clipped_and_passes_the_preflight() -> None:
+    edition = sample_edition()
+    section = edition.sections[0]
+    stories = tuple(replace(story, id=f"{story.id}{turn}") for turn in range(10) for story in section.stories)
+    mail = mail_of(replace(edition, sections=(replace(section, stories=stories),)))
+    assert encoded_size(mail.html) < 80 * 1024
+    assert preflight(mail) == ()
+
+
+def test_the_list_at_the_top_takes_from_every_topic_and_a_short_edition_has_none() -> None:
+    assert "In this mail" in mail_of(sample_edition()).text
+    assert "In this mail" not in mail_of(short_edition()).text
+    top = mail_of(sample_edition()).text.split("In this mail")[1].split("Coast & sea\n")[0]
+    assert top.count("https://") == 4
+    assert "A bakery run by its customers" in top
+
+
+def test_without_a_web_copy_nothing_points_to_one() -> None:
+    mail = render_mail(TEMPLATES, sample_edition(), LINKS, web_url=None)
+    assert "Read on the web" not in mail.html + mail.text
+
+
+def test_the_text_has_short_lines_and_a_mark_before_its_footer() -> None:
+    text = mail_of(sample_edition()).text
+    assert all(width(line) <= COLUMNS for line in text.splitlines() if "://" not in line)
+    assert text.count("\n-- \n") == 1
+    footer = text.split("\n-- \n")[1]
+    assert "UNSUBSCRIBE_LINK_0" in footer
+    assert "12 Quay Street" in footer
+    assert text.endswith("Port Ellery\n")
+
+
+def test_the_headings_of_the_text_are_underlined() -> None:
+    text = mail_of(sample_edition()).text
+    assert text.startswith("The Evening Tide\n================\n")
+    assert "\nCoast & sea\n-----------\n" in text
+    assert "\nMore stories\n------------\n" in text
+
+
+@pytest.mark.parametrize("scheme", ["javascript:alert(1)", "data:text/html,x", "/relative", "ftp://x.test/a"])
+def test_what_is_no_web_address_becomes_no_link(scheme: str) -> None:
+    mail = mail_of(only(url=scheme, image=Image(url=scheme)))
+    assert scheme not in mail.html + mail.text
+    assert "<img" not in mail.html
+    assert "A quiet day on the quay" in Page(mail.html).text
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "<script>alert(1)</script> & tea",
+        '"><img src=x onerror=alert(1)>',
+        "{{ 7 * 7 }} {% raw %} {# x #}",
+        "]]> <!--[if mso]> --> <![endif]-->",
+        "UNSUBSCRIBE_LINK &amp; &#x3C;b&#x3E;",
+    ],
+)
+def test_markup_in_a_title_is_only_words(title: str) -> None:
+    plain, hostile = mail_of(only(title="Tea")), mail_of(only(title=title))
+    page = Page(hostile.html)
+    assert [tag for tag, _ in page.elements] == [tag for tag, _ in Page(plain.html).elements]
+    assert page.comments == Page(plain.html).comments
+    assert title in page.text
+    assert title in hostile.text
+    assert hostile.subject == title
+
+
+def test_line_breaks_and_controls_of_a_title_reach_nothing() -> None:
+    mail = mail_of(only(title="Tide\r\nBcc: all@example.org\x92\x00", author="A\nB", source="C\x85D"))
+    assert mail.subject == "Tide Bcc: all@example.org"
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", mail.subject + mail.html + mail.text)
+    assert "A B" in mail.text
+    assert "C D" in mail.text
+
+
+def test_a_title_of_five_hundred_letters_stays_whole_and_its_subject_is_short() -> None:
+    title = "Minutes " * 62 + "end."
+    mail = mail_of(only(title=title))
+    assert title in Page(mail.html).text
+    assert title in " ".join(mail.text.split())
+    assert len(mail.subject) <= 150
+    assert mail.subject.endswith("Minutes…")
+
+
+def test_placeholders_come_out_as_they_went_in() -> None:
+    mail = mail_of(sample_edition())
+    for link in (LINKS.unsubscribe, LINKS.preferences):
+        assert mail.html.count(f'href="{link}"') == 1
+        assert mail.text.count(f"\n{link}\n") == 1
+
+
+def test_a_style_that_would_be_fetched_is_refused_by_the_inliner_too() -> None:
+    with pytest.raises(TemplateError, match="@import"):
+        inline("<html><head><style>@import 'https://x.test/a.css';</style></head><body></body></html>")
+
+
+@settings(max_examples=60, deadline=None)
+@given(edition=editions())
+def test_html_and_text_tell_the_same_stories_with_the_same_links_in_the_same_order(edition: Edition) -> None:
+    mail = mail_of(edition)
+    page = Page(mail.html)
+    assert links_of(mail.text) == page.links
+    told = [one_line(story.title) for story in edition.stories()]
+    assert [text for level, text in page.headings if level == "h3"] == told
+    squeezed = "".join(mail.text.split())
+    for title in told:
+        assert "".join(title.split()) in squeezed
+    for story in edition.stories():
+        url = web_url(story.url)
+        assert url is None or url in page.links
+
+
+@settings(max_examples=40, deadline=None)
+@given(edition=editions())
+def test_no_edition_breaks_a_rule_of_mail(edition: Edition) -> None:
+    mail = mail_of(edition)
+    assert [finding for finding in preflight(mail) if "alt" not in finding.message] == []
+    assert mail.html == mail_of(edition).html
+    assert {tag for tag, _ in Page(mail.html).elements} <= {
+        *("html", "head", "meta", "title", "style", "body", "div", "table", "tr", "td"),
+        *("p", "h1", "h2", "h3", "a", "img", "span", "br"),
+    }
+    assert all(width(line) <= COLUMNS or "://" in line for line in mail.text.splitlines())
+
+
+@settings(max_examples=40)
+@given(token=st.from_regex(r"[A-Za-z0-9_]{1,60}", fullmatch=True))
+def test_any_placeholder_of_letters_digits_and_underscores_survives(token: str) -> None:
+    html = inline(f'<!DOCTYPE html><html><head></head><body><a href="{token}">x</a></body></html>')
+    assert f'href="{token}"' in html
+
+
+def test_a_section_of_headlines_only_is_told() -> None:
+    story: Story = next(short_edition().stories())
+    edition = replace(short_edition(), sections=(Section(slug="a", title="Town", stories=(), more=(story,)),))
+    mail = mail_of(edition)
+    assert "More in Town" in mail.text
+    assert links_of(mail.text) == Page(mail.html).links

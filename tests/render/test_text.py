@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digest.render.text import COLUMNS, one_line, shorten, underline, width, wrap
+
+words = st.text(st.characters(codec="utf-8"), max_size=400)
+
+
+def test_line_breaks_and_runs_of_space_become_one_space() -> None:
+    assert one_line("Tide\r\nBcc: all\t\x0b\u2028 and \u00a0 more ") == "Tide Bcc: all and more"
+
+
+def test_control_characters_of_both_sets_go() -> None:
+    assert one_line("It\x92s\x00 \x1bhere\x9d") == "Its here"
+
+
+def test_what_turns_the_direction_of_later_text_goes_and_letters_stay() -> None:
+    assert one_line("\u202egnp\u2066.exe مكتبة") == "gnp.exe مكتبة"
+
+
+def test_a_family_of_emoji_stays_one() -> None:
+    assert one_line("👩‍👩‍👧 day") == "👩‍👩‍👧 day"
+
+
+def test_a_short_line_is_not_shortened() -> None:
+    assert shorten("Low tide", 8) == "Low tide"
+
+
+def test_a_long_line_ends_after_a_whole_word() -> None:
+    assert shorten("The night ferry returns, at last", 25) == "The night ferry returns…"
+
+
+def test_a_word_that_just_fits_is_kept() -> None:
+    assert shorten("The night ferry", 10) == "The night…"
+
+
+def test_a_single_endless_word_is_cut() -> None:
+    assert shorten("a" * 200, 10) == "a" * 9 + "…"
+
+
+def test_wide_letters_take_two_columns_and_marks_none() -> None:
+    assert width("潮汐") == 4
+    assert width("é") == width("e\u0301") == 1
+
+
+def test_a_heading_is_underlined_as_wide_as_it_is() -> None:
+    assert underline("潮汐表") == "潮汐表\n------"
+    assert underline("Coast & sea", "=") == "Coast & sea\n==========="
+
+
+def test_a_long_heading_is_wrapped_and_underlined_as_its_widest_line() -> None:
+    lines = underline("low tide " * 12).split("\n")
+    assert len(lines) == 3
+    assert len(lines[-1]) == max(len(line) for line in lines[:-1]) <= COLUMNS
+
+
+def test_a_link_stands_alone_and_unbroken() -> None:
+    link = "https://news.example.org/" + "a" * 100
+    assert wrap(f"Read {link} at once") == f"Read\n{link}\nat once"
+
+
+def test_a_family_of_emoji_is_not_torn() -> None:
+    family = "👩‍👩‍👧‍👦"
+    assert wrap(family * 3, 8) == "\n".join([family] * 3)
+
+
+@pytest.mark.parametrize("columns", [20, COLUMNS])
+@given(text=words)
+def test_no_line_is_wider_than_asked_and_no_letter_is_lost(columns: int, text: str) -> None:
+    lines = wrap(text, columns).split("\n")
+    assert all(width(line) <= columns or "\u200d" in line or "://" in line for line in lines)
+    assert "".join("".join(lines).split()) == "".join(one_line(text).split())
+
+
+@given(text=words, limit=st.integers(min_value=2, max_value=200))
+def test_a_shortened_line_is_a_line_and_short(text: str, limit: int) -> None:
+    line = shorten(text, limit)
+    assert len(line) <= limit
+    assert "\n" not in line
+    assert line == one_line(line)

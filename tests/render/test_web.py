@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from hypothesis import given, settings
+
+from digest.model import Edition, ReaderLinks
+from digest.render.mail import render_mail, sample_edition
+from digest.render.sample import short_edition
+from digest.render.templates import load_templates
+from digest.render.values import PageLinks
+from digest.render.web import render_web
+from tests.render.reading import Page
+from tests.strategies import editions
+
+TEMPLATES = load_templates()
+PAGES = PageLinks(
+    web="https://press.example.org/d/evening/evening-2026-11-22",
+    archive="https://press.example.org/d/evening",
+    stylesheet="/static/site.css",
+)
+
+
+def metas(html: str) -> dict[str | None, str | None]:
+    return {meta.get("property") or meta.get("name"): meta.get("content") for meta in Page(html).all("meta")}
+
+
+def test_the_same_edition_gives_the_same_page() -> None:
+    assert render_web(TEMPLATES, sample_edition()) == render_web(TEMPLATES, sample_edition())
+
+
+def test_a_preview_carries_its_styles_and_a_served_page_links_to_them() -> None:
+    preview = render_web(TEMPLATES, sample_edition())
+    assert "<style>" in preview
+    assert "prefers-color-scheme: dark" in preview
+    served = render_web(TEMPLATES, sample_edition(), PAGES)
+    assert '<link rel="stylesheet" href="/static/site.css">' in served
+    assert "<style" not in served
+    assert "style=" not in served
+    assert "<script" not in served
+
+
+def test_a_link_to_the_page_previews_well() -> None:
+    found = metas(render_web(TEMPLATES, sample_edition(), PAGES))
+    assert found["og:title"] == "The night ferry returns to the northern isles after eleven winters"
+    assert found["og:image"] == "https://images.example.org/ferry.jpg"
+    assert found["og:url"] == PAGES.web
+    assert found["twitter:card"] == "summary_large_image"
+    assert (found["description"] or "").startswith("Eelgrass is back")
+    assert metas(render_web(TEMPLATES, short_edition()))["twitter:card"] == "summary"
+
+
+@settings(max_examples=30, deadline=None)
+@given(edition=editions())
+def test_the_page_tells_what_the_mail_tells_and_knows_no_reader(edition: Edition) -> None:
+    page = Page(render_web(TEMPLATES, edition, PAGES))
+    links = ReaderLinks(unsubscribe="UNSUBSCRIBE_LINK", preferences="PREFERENCES_LINK")
+    mail = Page(render_mail(TEMPLATES, edition, links, web_url=None).html)
+    stories = [text for level, text in page.headings if level == "h3"]
+    assert stories == [text for level, text in mail.headings if level == "h3"]
+    assert set(mail.links) - set(page.links) == {links.unsubscribe, links.preferences}
+    assert set(page.links) - set(mail.links) == {edition.site.base_url, PAGES.archive}
