@@ -100,9 +100,7 @@ def enlist(
         literal(now, digest_posts.c.changed_at.type),
     ).where(posts.c.first_seen_at >= since, posts.c.feed_id.in_(feed_ids))
     names = ["digest", "post_id", "state", "changed_at"]
-    return connection.execute(
-        insert(digest_posts).from_select(names, chosen).on_conflict_do_nothing()
-    ).rowcount
+    connection.execute(insert(digest_posts).from_select(names, chosen).on_conflict_do_nothing())
 
 
 def waiting_posts(connection: Connection, digest_slug: str, now: datetime) -> tuple[WaitingPost, ...]:

@@ -1,0 +1,225 @@
+"""Turn a document from the network into clean posts, or into one sentence on why it is no feed."""
+
+from __future__ import annotations
+
+import calendar
+import io
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from xml.sax import SAXException
+
+import feedparser
+
+from digest.collect.clean import Picture, feed_link, pixels, plain
+from digest.collect.entry import Entry, Source, clean_post, language, without_doubles
+from digest.collect.jsonfeed import looks_like_json, read_json_feed
+from digest.links import web_url
+from digest.model import Post
+
+DEEPEST = 2_000  # open elements; feeds have about twenty, and deep nesting costs quadratic time
+_TAG = re.compile(
+    rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|<(/?)[A-Za-z][^<>]{0,5000}?(/?)>", re.DOTALL
+)
+_PROLOGUE = re.compile(rb"(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
+_WEB_PAGE = re.compile(rb"<(!doctype\s+html|html)\b", re.IGNORECASE)
+_DATES = ("published_parsed", "created_parsed", "updated_parsed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """What was fetched. `url` is the final address, without name and password."""
+
+    body: bytes
+    url: str
+    content_type: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """What a feed holds. `skipped` says of each entry that could not be used why."""
+
+    title: str
+    language: str | None
+    posts: tuple[Post, ...]
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ParseFailure:
+    """Why a document is no feed, as one sentence that says what to do."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    title: str
+    language: str
+    entries: Sequence[Entry]
+
+
+def parse(
+    document: Document, *, feed_id: str, now: datetime, tags: tuple[str, ...] = (), max_posts: int = 500
+) -> Parsed | ParseFailure:
+    """Read RSS, RDF, Atom or JSON Feed, decided by content and not by content type.
+
+    At most `max_posts` entries are read, in the order of the document. `tags` are given to every post.
+    """
+    read = _read(document, max_posts)
+    if isinstance(read, str):
+        return ParseFailure(read)
+    source = Source(feed_id=feed_id, now=now, tags=tags, language=language(read.language))
+    posts = [clean_post(entry, source) for entry in read.entries]
+    skipped = tuple(
+        f"entry {number} has neither title nor text nor a link that says anything"
+        for number, post in enumerate(posts, start=1)
+        if post is None
+    )
+    return Parsed(
+        title=plain(read.title, 200),
+        language=source.language,
+        posts=without_doubles(post for post in posts if post),
+        skipped=skipped,
+    )
+
+
+def _read(document: Document, limit: int) -> _Read | str:
+    body = document.body
+    if not body.strip():
+        return "The answer is empty; try again later, or look for the site's feed address."
+    if looks_like_json(body):
+        feed = read_json_feed(body, document.url, limit)
+        if isinstance(feed, str):
+            return feed
+        return _Read(title=feed.title, language=feed.language, entries=feed.entries)
+    start = _PROLOGUE.match(body.removeprefix(b"\xef\xbb\xbf"))
+    if _WEB_PAGE.match(body.removeprefix(b"\xef\xbb\xbf"), start.end() if start else 0):
+        return _web_page(document)
+    if _depth(body) > DEEPEST:
+        return f"The document nests more than {DEEPEST:,} elements, which no feed does; it is not read."
+    return _read_xml(document, limit)
+
+
+def _web_page(document: Document) -> str:
+    found = feed_link(document.body.decode("utf-8", "replace"), document.url)
+    hint = f"its feed seems to be {found}" if found else "look for its feed address"
+    return f"This is a web page, not a feed; {hint}."
+
+
+def _depth(body: bytes) -> int:
+    """Return about how deep the elements of a document nest."""
+    depth = deepest = 0
+    for match in _TAG.finditer(body):
+        if match[1] is not None and not match[2]:
+            depth = max(0, depth - 1) if match[1] else depth + 1
+            deepest = max(deepest, depth)
+    return deepest
+
+
+def _read_xml(document: Document, limit: int) -> _Read | str:
+    found = feedparser.parse(
+        io.BytesIO(document.body),
+        response_headers={
+            # A file is no base for links: they stay relative until the site's address is known.
+            "content-location": web_url(document.url) or "",
+            "content-type": document.content_type,
+        },
+        sanitize_html=False,
+        resolve_relative_uris=False,
+    )
+    broken = isinstance(found.get("bozo_exception"), SAXException)
+    if not found.entries and (broken or not found.get("version")):
+        return _no_feed(broken=broken)
+    feed = found.feed
+    home = web_url(_text(feed.get("link")), document.url) or ""
+    return _Read(
+        title=_text(feed.get("title")),
+        language=_text(feed.get("language")),
+        entries=[_entry(entry, document.url, home) for entry in found.entries[:limit]],
+    )
+
+
+def _no_feed(*, broken: bool) -> str:
+    if broken:
+        return "The XML is broken and no entry could be read; the publisher must mend the feed."
+    return "This is neither RSS nor Atom nor JSON Feed; look for the site's feed address."
+
+
+def _entry(entry: Any, url: str, home: str) -> Entry:
+    contents = [part for part in entry.get("content") or () if _text(part.get("value"))]
+    stated = next((part.get("base") for part in contents if part.get("base")), None)
+    return Entry(
+        id=_text(entry.get("id")),
+        link=_link(entry),
+        base=_base(_text(stated), url, home),
+        title=_text(entry.get("title")),
+        summary=_text(entry.get("summary")),
+        content="\n".join(_text(part.get("value")) for part in contents),
+        authors=tuple(_authors(entry)),
+        published_at=_published(entry),
+        tags=tuple(_tags(entry)),
+        pictures=tuple(_pictures(entry, home or url)),
+        thumbnails=tuple(_media(entry, "media_thumbnail", home or url)),
+        language=_text((contents[0] if contents else {}).get("language")),
+    )
+
+
+def _base(stated: str, url: str, home: str) -> str:
+    """Return what links are relative to. A feed read from a file has only its site's address."""
+    return next((base for base in (stated, url) if web_url(base)), home)
+
+
+def _link(entry: Any) -> str:
+    """Return the link of an entry; a guid that feedparser takes for one counts only when it is one."""
+    if link := _text(entry.get("link")):
+        return link
+    links = [_text(link.get("href")) for link in entry.get("links") or () if link.get("rel") != "enclosure"]
+    return next((link for link in links if link), "")
+
+
+def _authors(entry: Any) -> Iterator[str]:
+    named = [_text(author.get("name")) for author in entry.get("authors") or () if author]
+    yield from filter(None, named) if any(named) else [_text(entry.get("author"))]
+
+
+def _published(entry: Any) -> datetime | None:
+    """Return the first usable date; feedparser gives UTC fields, some of them impossible."""
+    for name in _DATES:
+        parsed = entry.get(name) if name in entry else None
+        if isinstance(parsed, time.struct_time):
+            try:
+                return datetime.fromtimestamp(calendar.timegm(parsed), UTC)
+            except (ValueError, OverflowError, OSError):
+                continue
+    return None
+
+
+def _tags(entry: Any) -> Iterator[str]:
+    """Yield the tags of an entry; a list in one element, as keywords are written, is taken apart."""
+    for tag in entry.get("tags") or ():
+        text = _text(tag.get("label")) or _text(tag.get("term"))
+        yield from text.split(",") if text.count(",") > 2 else [text]
+
+
+def _pictures(entry: Any, base: str) -> Iterator[Picture]:
+    yield from _media(entry, "media_content", base)
+    yield from _media(entry, "enclosures", base)
+
+
+def _media(entry: Any, name: str, base: str) -> Iterator[Picture]:
+    """Yield the pictures of one kind; what names neither a type nor a medium is judged by its address."""
+    for item in entry.get(name) or ():
+        kind = _text(item.get("type"))
+        medium = _text(item.get("medium")) or kind.partition("/")[0]
+        url = web_url(_text(item.get("url")) or _text(item.get("href")), base)
+        if url and medium in ("image", "") and (kind or medium or name != "enclosures"):
+            size = (pixels(item.get("width")), pixels(item.get("height")))
+            yield Picture(url=url, kind=kind, width=size[0], height=size[1])
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

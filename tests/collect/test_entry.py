@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from digest.collect.clean import Picture
+from digest.collect.entry import TAG, TAGS, TITLE, Entry, Source, clean_post, without_doubles
+from digest.model import Post
+
+NOW = datetime(2026, 11, 22, 7, tzinfo=UTC)
+SOURCE = Source(feed_id="harbour", now=NOW, tags=("Coast",), language="en")
+LINK = "https://harbour.example.org/2026/pier/?utm_source=rss"
+PIER = Entry(
+    id="tag:harbour,1",
+    link=LINK,
+    base="https://harbour.example.org/feed",
+    title="The old pier opens",
+    summary="<p>The old pier opens on Monday.</p>",
+    published_at=NOW,
+)
+
+
+def test_an_entry_becomes_a_post() -> None:
+    post = cleaned(PIER)
+    assert (post.title, post.blurb, post.url) == ("The old pier opens", "The old pier opens on Monday.", LINK)
+    assert (post.published_at, post.first_seen_at, post.tags, post.language) == (NOW, NOW, ("Coast",), "en")
+
+
+def test_the_same_entry_always_has_the_same_id() -> None:
+    later = clean_post(replace(PIER, title="Changed"), replace(SOURCE, now=NOW + timedelta(days=1)))
+    assert later is not None
+    assert later.id == cleaned(PIER).id
+    assert later.fingerprint != cleaned(PIER).fingerprint
+
+
+def test_the_fingerprint_is_that_of_what_a_reader_sees() -> None:
+    seen = cleaned(replace(PIER, published_at=None))
+    assert seen.fingerprint == cleaned(PIER).fingerprint
+    assert cleaned(replace(PIER, tags=("Pier",))).fingerprint != seen.fingerprint
+
+
+def test_without_an_id_the_canonical_link_is_the_key() -> None:
+    plain = cleaned(replace(PIER, id=""))
+    assert plain.id == cleaned(replace(PIER, id="", link="http://www.harbour.example.org/2026/pier")).id
+    assert plain.key == "https://harbour.example.org/2026/pier"
+
+
+def test_without_id_and_link_title_and_date_are_the_key() -> None:
+    bare = replace(PIER, id="", link="")
+    assert cleaned(bare).id == cleaned(replace(bare, summary="Other words.")).id
+    assert cleaned(bare).id != cleaned(replace(bare, title="Another")).id
+    assert cleaned(bare).url is None
+
+
+def test_an_endless_id_is_kept_short() -> None:
+    assert len(cleaned(replace(PIER, id="x" * 10_000)).key) == 64
+
+
+@pytest.mark.parametrize(
+    ("moment", "kept"),
+    [
+        (datetime(1970, 1, 1, tzinfo=UTC), False),
+        (datetime(1989, 12, 31, tzinfo=UTC), False),
+        (datetime(1990, 1, 1, tzinfo=UTC), True),
+        (NOW + timedelta(hours=23), True),
+        (NOW + timedelta(hours=25), False),
+        (datetime(2099, 1, 1, tzinfo=UTC), False),
+    ],
+)
+def test_only_a_believable_date_is_kept(moment: datetime, kept: bool) -> None:
+    assert cleaned(replace(PIER, published_at=moment)).published_at == (moment if kept else None)
+
+
+def test_an_untitled_post_is_titled_by_its_first_sentence() -> None:
+    post = cleaned(replace(PIER, title=" ", summary="Fog on the quay. The ferry waits."))
+    assert (post.title, post.blurb) == ("Fog on the quay.", "The ferry waits.")
+
+
+def test_a_post_with_nothing_but_a_picture_is_titled_by_it() -> None:
+    entry = replace(PIER, title="", summary='<img src="/fog.jpg" alt="Fog on the quay">')
+    assert cleaned(entry).title == "Fog on the quay"
+
+
+def test_a_post_with_nothing_but_a_link_is_titled_by_its_words() -> None:
+    entry = replace(PIER, title="", summary="", link="https://harbour.example.org/2026/fog-on-the-quay.html")
+    assert cleaned(entry).title == "Fog on the quay"
+
+
+def test_an_entry_that_says_nothing_is_no_post() -> None:
+    assert (
+        clean_post(replace(PIER, title="…", summary="", link="https://harbour.example.org/?p=1"), SOURCE)
+        is None
+    )
+
+
+def test_a_long_title_is_cut() -> None:
+    assert len(cleaned(replace(PIER, title="pier " * 100)).title) <= TITLE
+
+
+def test_a_summary_that_is_prose_goes_before_the_content() -> None:
+    entry = replace(
+        PIER, summary="Boats may land again.", content="<p>The board met on Monday. It was long.</p>"
+    )
+    assert cleaned(entry).blurb == "Boats may land again."
+
+
+def test_a_summary_that_breaks_off_gives_way_to_the_content() -> None:
+    content = "<p>The board met on Monday to speak about the pier.</p>"
+    entry = replace(PIER, summary="The board met on Monday to sp [&hellip;]", content=content)
+    assert cleaned(entry).blurb == "The board met on Monday to speak about the pier."
+
+
+def test_scraps_before_the_first_paragraph_are_skipped() -> None:
+    content = "<p>QUAY TOWN, Monday</p><p>The board met to speak about the pier.</p>"
+    assert (
+        cleaned(replace(PIER, summary="", content=content)).blurb == "The board met to speak about the pier."
+    )
+
+
+def test_tags_are_trimmed_folded_and_told_once() -> None:
+    entry = replace(
+        PIER, tags=(" Sea-Level ", "sea level", "#Tides", "Uncategorized", "Allgemein", "", "coast")
+    )
+    assert cleaned(entry).tags == ("Sea-Level", "Tides", "coast")
+
+
+def test_tags_of_machines_and_endless_tags_are_left_out() -> None:
+    entry = replace(
+        PIER, tags=("site|harbour", "https://harbour.example.org/tag/a", "x" * (TAG + 1), "Salt &amp; sand")
+    )
+    assert cleaned(entry).tags == ("Salt & sand", "Coast")
+
+
+def test_a_post_has_a_bounded_number_of_tags() -> None:
+    assert len(cleaned(replace(PIER, tags=tuple(f"tag {number}" for number in range(99)))).tags) == TAGS
+
+
+@pytest.mark.parametrize(
+    ("names", "shown"),
+    [
+        (("Ada Lind",), "Ada Lind"),
+        (("Ada Lind", "Bo Moss", "Ada Lind"), "Ada Lind, Bo Moss"),
+        (("ada@example.org (Ada Lind)",), "Ada Lind"),
+        (("Ada Lind <ada@example.org>",), "Ada Lind"),
+        (("Ada Lind (now) and Bo (earlier)",), "Ada Lind (now) and Bo (earlier)"),
+        (("ada@example.org",), None),
+        ((), None),
+    ],
+)
+def test_authors_are_names_and_never_addresses(names: tuple[str, ...], shown: str | None) -> None:
+    assert cleaned(replace(PIER, authors=names)).author == shown
+
+
+def test_a_named_picture_goes_before_those_of_the_text() -> None:
+    named = Picture(url="https://harbour.example.org/named.jpg")
+    small = Picture(url="https://harbour.example.org/small.jpg")
+    entry = replace(PIER, content='<img src="/text.jpg">', pictures=(named,), thumbnails=(small,))
+    entries = (entry, replace(entry, pictures=()), replace(entry, pictures=(), content=""))
+    chosen = [cleaned(entry).image for entry in entries]
+    assert [image and image.url.rsplit("/")[-1] for image in chosen] == ["named.jpg", "text.jpg", "small.jpg"]
+
+
+@pytest.mark.parametrize(("written", "kept"), [("de_DE", "de-DE"), ("pt", "pt"), ("<b>", "en"), ("", "en")])
+def test_a_language_is_a_tag_or_that_of_the_feed(written: str, kept: str) -> None:
+    assert cleaned(replace(PIER, language=written)).language == kept
+
+
+def test_one_id_with_one_link_is_one_post() -> None:
+    assert without_doubles([cleaned(PIER), cleaned(replace(PIER, title="Again"))]) == (cleaned(PIER),)
+
+
+def test_one_id_with_different_links_is_several_posts() -> None:
+    posts = [cleaned(replace(PIER, link=f"https://harbour.example.org/{number}")) for number in (1, 2, 3)]
+    kept = without_doubles(posts)
+    assert kept[0] == posts[0]
+    assert len({post.id for post in kept}) == len({post.key for post in kept}) == 3
+    assert without_doubles(posts) == kept
+
+
+def cleaned(entry: Entry) -> Post:
+    post = clean_post(entry, SOURCE)
+    assert post is not None
+    return post
