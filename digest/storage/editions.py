@@ -1,0 +1,240 @@
+"""Keep editions: frozen snapshots, the states they pass through, and the posts that go with them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
+
+from digest.compose.edition import from_json, text_hash, to_json
+from digest.compose.plan import Told
+from digest.errors import DatabaseError, NotFoundError, StateError
+from digest.model import Edition, EditionRecord, EditionState, Post, PostState, WaitingPost
+from digest.storage.tables import digest_posts, editions, feeds, posts
+
+_LINKS_AT_ONCE = 500
+OPEN = (EditionState.DRAFT, EditionState.APPROVED, EditionState.SENDING)
+
+# What an edition must be before it can become something else. Nothing leads out of sent, skipped and
+# cancelled; a draft is sent by approving it first.
+_BEFORE: Mapping[EditionState, tuple[EditionState, ...]] = {
+    EditionState.DRAFT: (),
+    EditionState.APPROVED: (EditionState.DRAFT,),
+    EditionState.SENDING: (EditionState.APPROVED,),
+    EditionState.SENT: (EditionState.SENDING,),
+    EditionState.SKIPPED: (EditionState.DRAFT, EditionState.APPROVED),
+    EditionState.CANCELLED: OPEN,
+}
+
+
+# ── editions ────────────────────────────────────────────────────────────────────────────────
+
+
+def lock_digest(connection: Connection, digest: str) -> None:
+    """Make every other writer that asks for the same digest wait until this transaction ends.
+
+    SQLite has one writer at a time anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        key = int.from_bytes(hashlib.sha256(f"digest:{digest}".encode()).digest()[:8], signed=True)
+        connection.execute(select(func.pg_advisory_xact_lock(key)))
+
+
+def insert_edition(connection: Connection, edition: Edition) -> EditionRecord:
+    """Keep a new edition as a draft; its id must be free."""
+    snapshot = to_json(edition)
+    record = EditionRecord(edition=edition, hash=text_hash(snapshot), state=EditionState.DRAFT)
+    row = {
+        "id": edition.id,
+        "digest": edition.digest,
+        "local_date": edition.local_date,
+        "state": record.state,
+        "cutoff_at": edition.cutoff_at,
+        "send_at": edition.send_at,
+        "snapshot": snapshot,
+        "hash": record.hash,
+    }
+    connection.execute(insert(editions).values(row))
+    return record
+
+
+def load_edition(connection: Connection, edition_id: str) -> EditionRecord:
+    """Return an edition; raises NotFoundError, and DatabaseError when its snapshot is damaged."""
+    row = connection.execute(select(editions).where(editions.c.id == edition_id)).one_or_none()
+    if row is None:
+        raise NotFoundError("edition", edition_id)
+    return _record(row)
+
+
+def list_editions(
+    connection: Connection, digest: str | None = None, limit: int = 50
+) -> tuple[EditionRecord, ...]:
+    """Return the newest editions, of one digest or of all, newest first."""
+    newest = select(editions).order_by(editions.c.send_at.desc(), editions.c.id.desc()).limit(limit)
+    return _records(connection, newest if digest is None else newest.where(editions.c.digest == digest))
+
+
+def last_edition(connection: Connection, digest: str) -> EditionRecord | None:
+    """Return the newest edition of a digest, whatever became of it."""
+    return next(iter(list_editions(connection, digest, limit=1)), None)
+
+
+def open_edition(connection: Connection, digest: str, local_date: date) -> EditionRecord | None:
+    """Return the edition of that day that may still go out, if there is one."""
+    of_day = editions.c.digest == digest, editions.c.local_date == local_date, editions.c.state.in_(OPEN)
+    return next(iter(_records(connection, select(editions).where(*of_day).order_by(editions.c.id))), None)
+
+
+def due_editions(connection: Connection, now: datetime) -> tuple[EditionRecord, ...]:
+    """Return what should be on its way: open editions whose send time has come, the oldest first.
+
+    Editions in `sending` are among them, so that one cut short by a crash is taken up again.
+    """
+    due = editions.c.state.in_(OPEN), editions.c.send_at <= now
+    return _records(connection, select(editions).where(*due).order_by(editions.c.send_at, editions.c.id))
+
+
+def edition_ids(connection: Connection, digest: str, local_date: date) -> frozenset[str]:
+    """Return the ids of all editions of a digest for one day."""
+    of_day = editions.c.digest == digest, editions.c.local_date == local_date
+    return frozenset(connection.scalars(select(editions.c.id).where(*of_day)))
+
+
+def _records(connection: Connection, query: Select[Any]) -> tuple[EditionRecord, ...]:
+    return tuple(_record(row) for row in connection.execute(query))
+
+
+def _record(row: Row[Any]) -> EditionRecord:
+    return EditionRecord(
+        edition=_snapshot(row),
+        hash=row.hash,
+        state=EditionState(row.state),
+        reason=row.reason,
+        approved_by=row.approved_by,
+        approved_at=row.approved_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )
+
+
+def _snapshot(row: Row[Any]) -> Edition:
+    """Return the frozen edition, having made sure that it is what was frozen."""
+    if text_hash(row.snapshot) != row.hash:
+        raise DatabaseError(
+            f"edition {row.id} is damaged: its snapshot does not have the hash it was kept with"
+        )
+    try:
+        return from_json(row.snapshot)
+    except ValueError as error:
+        raise DatabaseError(f"edition {row.id} cannot be read: {error}") from error
+
+
+# ── posts told before ───────────────────────────────────────────────────────────────────────
+
+
+def told_posts(
+    connection: Connection, digest: str, links: Collection[str], since: datetime
+) -> tuple[Told, ...]:
+    """Return the posts used or reserved by editions of `digest` that new posts may repeat.
+
+    They are those with one of `links` (canonical, see `digest.links`), whenever told, and those first
+    seen at `since` or later. Each comes with what is compared: feed, title, link and times.
+    """
+    ordered = sorted(links)
+    parts = (ordered[at : at + _LINKS_AT_ONCE] for at in range(0, len(ordered), _LINKS_AT_ONCE))
+    conditions = [posts.c.first_seen_at >= since, *(posts.c.canonical_url.in_(part) for part in parts)]
+    rows = {row.id: row for each in conditions for row in connection.execute(_told(digest).where(each))}
+    return tuple(_told_post(rows[post_id]) for post_id in sorted(rows))
+
+
+def _told(digest: str) -> Select[Any]:
+    told = digest_posts.c.state.in_((PostState.USED, PostState.RESERVED))
+    return (
+        select(posts, feeds.c.name.label("feed_name"), digest_posts.c.edition_id)
+        .join_from(digest_posts, posts)
+        .join(feeds)
+        .where(digest_posts.c.digest == digest, told, digest_posts.c.edition_id.is_not(None))
+    )
+
+
+def _told_post(row: Row[Any]) -> Told:
+    post = Post(
+        id=row.id,
+        feed_id=row.feed_id,
+        key=row.key,
+        title=row.title,
+        blurb=row.blurb,
+        url=row.url,
+        published_at=row.published_at,
+        first_seen_at=row.first_seen_at,
+        fingerprint=row.fingerprint,
+    )
+    return Told(waiting=WaitingPost(post=post, feed_name=row.feed_name), edition_id=row.edition_id)
+
+
+# ── states ──────────────────────────────────────────────────────────────────────────────────
+
+
+def advance(
+    connection: Connection,
+    edition_id: str,
+    to: EditionState,
+    now: datetime,
+    *,
+    reason: str = "",
+    by: str | None = None,
+) -> EditionRecord:
+    """Move an edition to the state `to`, and its posts with it; of two at once, one wins.
+
+    Posts of an edition that is sent are used; skipped, or cancelled before its sending began, it
+    gives them back. Cancelled while sending it keeps them as used: some readers have had them, and
+    must not get them again. `by` is who approves. Raises StateError for a step that state does not
+    allow, NotFoundError.
+    """
+    allowed = editions.c.id == edition_id, editions.c.state.in_(_BEFORE[to])
+    step = update(editions).where(*allowed).values(_changes(to, now, reason=reason, by=by))
+    if connection.execute(step).rowcount != 1:
+        raise StateError(edition_id, load_edition(connection, edition_id).state, to)
+    record = load_edition(connection, edition_id)
+    if to is EditionState.SENT or (to is EditionState.CANCELLED and record.started_at):
+        use_posts(connection, edition_id, now)
+    elif to in (EditionState.SKIPPED, EditionState.CANCELLED):
+        release_posts(connection, edition_id, now)
+    return record
+
+
+def reopen(connection: Connection, edition_id: str) -> None:
+    """Take a sent edition back to sending, for deliveries that are to be tried again; its dates stay."""
+    sent = editions.c.id == edition_id, editions.c.state == EditionState.SENT
+    connection.execute(
+        update(editions).where(*sent).values(state=EditionState.SENDING, finished_at=None)
+    )
+
+
+def _changes(to: EditionState, now: datetime, *, reason: str, by: str | None) -> dict[str, Any]:
+    match to:
+        case EditionState.APPROVED:
+            return {"state": to, "approved_at": now, "approved_by": by}
+        case EditionState.SENDING:
+            return {"state": to, "started_at": now}
+        case _:
+            return {"state": to, "finished_at": now, "reason": reason}
+
+
+def use_posts(connection: Connection, edition_id: str, now: datetime) -> None:
+    """Mark the posts reserved by an edition as used."""
+    _settle_posts(connection, edition_id, {"state": PostState.USED, "changed_at": now})
+
+
+def release_posts(connection: Connection, edition_id: str, now: datetime) -> None:
+    """Give the posts reserved by an edition back: they wait again."""
+    waiting = {"state": PostState.WAITING, "edition_id": None, "reason": "", "changed_at": now}
+    _settle_posts(connection, edition_id, waiting)
+
+
+def _settle_posts(connection: Connection, edition_id: str, values: Mapping[str, object]) -> None:
+    reserved = digest_posts.c.edition_id == edition_id, digest_posts.c.state == PostState.RESERVED
+    connection.execute(update(digest_posts).where(*reserved).values(values))

@@ -1,0 +1,56 @@
+"""A database with posts waiting in the daily digest, for tests that go all the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from digest.compose.compose import compose
+from digest.model import Composed, Digest, Due, Feed, PostState, Topic, WaitingPost
+from digest.storage.database import Database
+from digest.storage.feeds import sync_feeds
+from digest.storage.posts import save_posts
+from digest.storage.tables import digest_posts
+from tests.compose.samples import DAILY, DUE, FEEDS, NOW, SITE
+
+FEED_LIST = tuple(Feed(name=name, url=f"https://feeds.example.org/{n}") for n, name in enumerate(FEEDS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newsroom:
+    """What the tests do with the database."""
+
+    database: Database
+
+    def publish(self, *waiting: WaitingPost, now: datetime = NOW) -> None:
+        with self.database.write() as connection:
+            ids = {row.name: row.id for row in sync_feeds(connection, FEED_LIST, now)}
+            posts = [replace(each.post, feed_id=ids[each.feed_name]) for each in waiting]
+            save_posts(connection, posts, [DAILY.slug], now)
+
+    def compose(self, digest: Digest = DAILY, *, topics: Iterable[Topic] = (), day: int = 0) -> Composed:
+        """Compose the digest `day` days after the first."""
+        later = timedelta(days=day)
+        due = Due(
+            local_date=DUE.local_date + later, cutoff_at=DUE.cutoff_at + later, send_at=DUE.send_at + later
+        )
+        return compose(
+            self.database, digest, site=SITE, topics=tuple(topics), due=due, now=NOW + later, feeds=FEED_LIST
+        )
+
+    def states(self) -> dict[str, tuple[PostState, str | None, str]]:
+        """Return where every post stands: its state, its edition, and why."""
+        columns = (
+            digest_posts.c.post_id,
+            digest_posts.c.state,
+            digest_posts.c.edition_id,
+            digest_posts.c.reason,
+        )
+        with self.database.read() as connection:
+            return {
+                post_id: (PostState(state), edition_id, reason)
+                for post_id, state, edition_id, reason in connection.execute(select(*columns))
+            }

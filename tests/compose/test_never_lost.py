@@ -1,0 +1,145 @@
+"""Days in the life of a digest: whatever editors and rules do, no post is lost and none is told twice."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from digest.model import Edition, EditionState, PostState, WaitingPost
+from digest.storage.database import Database, open_database
+from digest.storage.editions import advance, list_editions
+from digest.storage.tables import metadata
+from tests.compose import samples
+from tests.compose.newsroom import Newsroom
+from tests.compose.samples import DAILY, NOW
+
+state = EditionState
+FATES: dict[str, tuple[EditionState, ...]] = {
+    "sent": (state.APPROVED, state.SENDING, state.SENT),
+    "skipped": (state.SKIPPED,),
+    "approved, then skipped": (state.APPROVED, state.SKIPPED),
+    "cancelled": (state.CANCELLED,),
+    "cancelled while sending": (state.APPROVED, state.SENDING, state.CANCELLED),
+    "left as a draft": (),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """What is published on a day, by which rules it is composed, and what becomes of its edition."""
+
+    posts: Sequence[WaitingPost]
+    minimum: int
+    maximum: int
+    max_age: timedelta | None
+    fate: str
+
+
+days = st.lists(
+    st.builds(
+        Day,
+        posts=st.lists(samples.posts(), max_size=6),
+        minimum=st.integers(1, 4),
+        maximum=st.integers(1, 5),
+        max_age=st.sampled_from([None, None, timedelta(days=5)]),
+        fate=st.sampled_from(list(FATES)),
+    ),
+    max_size=6,
+)
+
+
+def live(database: Database, days: Sequence[Day]) -> None:
+    """Live through the days, then send all that is left; look after each day that all is well."""
+    newsroom = Newsroom(database=database)
+    last = Day(posts=(), minimum=1, maximum=1000, max_age=None, fate="sent")
+    published: set[str] = set()
+    for number, day in enumerate([*days, last]):
+        fresh = [_on(each, number, at) for at, each in enumerate(day.posts)]
+        published |= {each.post.id for each in fresh}
+        newsroom.publish(*fresh, now=NOW + timedelta(days=number))
+        rules = replace(DAILY, minimum=day.minimum, maximum=day.maximum, max_age=day.max_age)
+        composed = newsroom.compose(rules, day=number)
+        if composed.record:
+            for step in FATES[day.fate]:
+                with database.write() as connection:
+                    advance(connection, composed.record.edition.id, step, NOW + timedelta(days=number))
+        _check(newsroom, published)
+    assert PostState.WAITING not in {each for each, _, _ in newsroom.states().values()}
+
+
+def _on(waiting: WaitingPost, day: int, number: int) -> WaitingPost:
+    later, post = timedelta(days=day), waiting.post
+    published_at = post.published_at and post.published_at + later
+    post_id = f"post-{day}-{number}"
+    return replace(
+        waiting,
+        post=replace(
+            post, id=post_id, key=post_id, first_seen_at=post.first_seen_at + later, published_at=published_at
+        ),
+    )
+
+
+def _check(newsroom: Newsroom, published: set[str]) -> None:
+    states = newsroom.states()
+    assert set(states) == published, "every post is in exactly one state"
+    with newsroom.database.read() as connection:
+        records = list_editions(connection, limit=1000)
+    told: list[str] = []
+    for record in records:
+        post_ids = _posts_of(record.edition)
+        if record.state in (state.DRAFT, state.APPROVED, state.SENDING):
+            expected = PostState.RESERVED
+        elif record.started_at:
+            expected = PostState.USED
+        else:
+            continue
+        told += post_ids
+        assert {states[post_id] for post_id in post_ids} == {(expected, record.edition.id, "")}
+    assert len(told) == len(set(told)), "no post is told twice"
+    held = {
+        post_id for post_id, (each, _, _) in states.items() if each in (PostState.USED, PostState.RESERVED)
+    }
+    assert held == set(told), "what is not in an edition that goes out is given back"
+    assert all(reason for each, _, reason in states.values() if each is PostState.DROPPED)
+
+
+def _posts_of(edition: Edition) -> list[str]:
+    return [post_id for story in edition.stories() for post_id in story.post_ids]
+
+
+@given(days)
+@settings(deadline=None)
+def test_no_post_is_ever_lost_or_repeated(days: list[Day]) -> None:
+    database = open_database("sqlite://")
+    with database.write() as connection:
+        metadata.create_all(connection)
+    live(database, days)
+    database.close()
+
+
+def test_a_fortnight_of_every_fate_loses_and_repeats_nothing(database: Database) -> None:
+    chance = random.Random(14)
+    words = ["harbour", "tram", "opens", "storm", "island", "bridge", "lighthouse"]
+    fates = [*FATES, *FATES, "sent", "sent"]
+    chance.shuffle(fates)
+    live(
+        database,
+        [
+            Day(
+                posts=[
+                    samples.told(" ".join(chance.sample(words, 4)), chance.choice(samples.FEEDS), hours=n)
+                    for n in range(1, chance.randrange(2, 12))
+                ],
+                minimum=chance.randrange(1, 4),
+                maximum=chance.randrange(1, 6),
+                max_age=chance.choice([None, timedelta(days=5)]),
+                fate=fate,
+            )
+            for fate in fates
+        ],
+    )

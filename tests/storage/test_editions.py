@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from threading import Barrier
+
+import pytest
+from sqlalchemy import update
+
+from digest.compose.edition import content_hash
+from digest.compose.plan import plan
+from digest.errors import DatabaseError, NotFoundError, StateError
+from digest.model import Edition, EditionRecord, EditionState, PostState
+from digest.storage.database import Database
+from digest.storage.editions import (
+    advance,
+    due_editions,
+    edition_ids,
+    insert_edition,
+    last_edition,
+    list_editions,
+    load_edition,
+    open_edition,
+    told_posts,
+)
+from digest.storage.tables import editions
+from tests.compose.newsroom import Newsroom
+from tests.compose.samples import DUE, NOW, brief, told
+
+state = EditionState
+
+
+def edition(day: int = 0, digest: str = "daily") -> Edition:
+    planned = plan([told("Tram")], (), brief(slug=digest)).edition
+    assert planned
+    later = timedelta(days=day)
+    date = DUE.local_date + later
+    return replace(planned, id=f"{digest}-{date}", local_date=date, send_at=DUE.send_at + later)
+
+
+def keep(database: Database, *kept: Edition) -> None:
+    with database.write() as connection:
+        for each in kept:
+            insert_edition(connection, each)
+
+
+def step(database: Database, *states: EditionState, of: Edition) -> EditionRecord:
+    with database.write() as connection:
+        return [advance(connection, of.id, each, NOW, reason=f"{each} it is", by="Ada") for each in states][
+            -1
+        ]
+
+
+# ── keeping ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_an_edition_is_loaded_as_it_was_frozen(database: Database) -> None:
+    keep(database, edition())
+    with database.read() as connection:
+        record = load_edition(connection, edition().id)
+    assert record == EditionRecord(edition=edition(), hash=content_hash(edition()), state=state.DRAFT)
+
+
+def test_an_unknown_edition_is_not_found(database: Database) -> None:
+    with (
+        database.write() as connection,
+        pytest.raises(NotFoundError, match="no edition is called 'weekly-1'"),
+    ):
+        advance(connection, "weekly-1", state.APPROVED, NOW)
+
+
+@pytest.mark.parametrize("damage", [{"snapshot": "{}"}, {"hash": "0" * 64}])
+def test_a_damaged_snapshot_is_never_shown(sqlite: Database, damage: dict[str, str]) -> None:
+    keep(sqlite, edition())
+    with sqlite.write() as connection:
+        connection.execute(update(editions).values(damage))
+    with sqlite.read() as connection, pytest.raises(DatabaseError, match="daily-2026-11-22 is damaged"):
+        load_edition(connection, edition().id)
+
+
+def test_editions_are_listed_newest_first_of_one_digest_or_all(database: Database) -> None:
+    keep(database, edition(0), edition(2), edition(1), edition(1, "weekend"))
+    with database.read() as connection:
+        daily = [record.edition.id for record in list_editions(connection, "daily", limit=2)]
+        everything = [record.edition.id for record in list_editions(connection)]
+        last = last_edition(connection, "daily")
+        assert last_edition(connection, "monthly") is None
+    assert daily == ["daily-2026-11-24", "daily-2026-11-23"]
+    assert everything == ["daily-2026-11-24", "weekend-2026-11-23", "daily-2026-11-23", "daily-2026-11-22"]
+    assert last
+    assert last.edition.id == "daily-2026-11-24"
+
+
+def test_editions_are_due_from_their_send_time_until_they_are_done(database: Database) -> None:
+    early, late, sending, sent = (edition(0, name) for name in ("early", "late", "sending", "sent"))
+    keep(database, early, replace(late, send_at=DUE.send_at + timedelta(seconds=1)), sending, sent)
+    step(database, state.APPROVED, state.SENDING, of=sending)
+    step(database, state.APPROVED, state.SENDING, state.SENT, of=sent)
+    with database.read() as connection:
+        assert due_editions(connection, DUE.send_at - timedelta(seconds=1)) == ()
+        due = [record.edition.digest for record in due_editions(connection, DUE.send_at)]
+    assert due == ["early", "sending"]
+
+
+def test_a_day_is_open_while_its_edition_may_still_go_out(database: Database) -> None:
+    keep(database, edition())
+    day = edition().local_date
+    with database.read() as connection:
+        assert open_edition(connection, "daily", day)
+        assert open_edition(connection, "weekend", day) is None
+        assert open_edition(connection, "daily", day + timedelta(days=1)) is None
+        assert edition_ids(connection, "daily", day) == {"daily-2026-11-22"}
+    step(database, state.CANCELLED, of=edition())
+    with database.read() as connection:
+        assert open_edition(connection, "daily", day) is None
+        assert edition_ids(connection, "daily", day) == {"daily-2026-11-22"}
+
+
+# ── states ──────────────────────────────────────────────────────────────────────────────────
+
+WAYS = {
+    state.DRAFT: (),
+    state.APPROVED: (state.APPROVED,),
+    state.SENDING: (state.APPROVED, state.SENDING),
+    state.SENT: (state.APPROVED, state.SENDING, state.SENT),
+    state.SKIPPED: (state.SKIPPED,),
+    state.CANCELLED: (state.CANCELLED,),
+}
+ARROWS = {
+    (state.DRAFT, state.APPROVED),
+    (state.DRAFT, state.SKIPPED),
+    (state.DRAFT, state.CANCELLED),
+    (state.APPROVED, state.SENDING),
+    (state.APPROVED, state.SKIPPED),
+    (state.APPROVED, state.CANCELLED),
+    (state.SENDING, state.SENT),
+    (state.SENDING, state.CANCELLED),
+}
+
+
+@pytest.mark.parametrize("source", EditionState)
+@pytest.mark.parametrize("target", EditionState)
+def test_states_change_only_along_their_arrows(
+    sqlite: Database, source: EditionState, target: EditionState
+) -> None:
+    keep(sqlite, edition())
+    if WAYS[source]:
+        step(sqlite, *WAYS[source], of=edition())
+    if (source, target) in ARROWS:
+        assert step(sqlite, target, of=edition()).state is target
+    else:
+        with pytest.raises(StateError, match=f"daily-2026-11-22 is {source} and cannot be {target}"):
+            step(sqlite, target, of=edition())
+        with sqlite.read() as connection:
+            assert load_edition(connection, edition().id).state is source
+
+
+def test_a_record_tells_who_approved_and_when_each_step_was_taken(database: Database) -> None:
+    keep(database, edition())
+    record = step(database, *WAYS[state.SENT], of=edition())
+    assert (record.approved_by, record.approved_at, record.started_at, record.finished_at) == (
+        "Ada",
+        *[NOW] * 3,
+    )
+
+
+def test_a_skipped_edition_says_why(database: Database) -> None:
+    keep(database, edition())
+    assert step(database, state.SKIPPED, of=edition()).reason == "skipped it is"
+
+
+def test_of_two_steps_at_once_one_wins(database: Database) -> None:
+    keep(database, edition())
+    start = Barrier(2)
+
+    def attempt(to: EditionState) -> str:
+        start.wait()
+        try:
+            return step(database, to, of=edition()).state
+        except StateError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(2) as pool:
+        skipped, cancelled = pool.map(attempt, [state.SKIPPED, state.CANCELLED])
+    assert {skipped, cancelled} in (
+        {"skipped", "edition daily-2026-11-22 is skipped and cannot be cancelled"},
+        {"cancelled", "edition daily-2026-11-22 is cancelled and cannot be skipped"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        (WAYS[state.SENT], PostState.USED),
+        (WAYS[state.SKIPPED], PostState.WAITING),
+        (WAYS[state.CANCELLED], PostState.WAITING),
+        ((state.APPROVED, state.CANCELLED), PostState.WAITING),
+        ((*WAYS[state.SENDING], state.CANCELLED), PostState.USED),
+    ],
+)
+def test_posts_go_with_their_edition(
+    database: Database, steps: tuple[EditionState, ...], expected: PostState
+) -> None:
+    newsroom = Newsroom(database=database)
+    newsroom.publish(told("Tram", id="tram"))
+    composed = newsroom.compose()
+    assert composed.record
+    step(database, *steps, of=composed.record.edition)
+    kept = None if expected is PostState.WAITING else composed.record.edition.id
+    assert newsroom.states() == {"tram": (expected, kept, "")}
+
+
+# ── posts told before ───────────────────────────────────────────────────────────────────────
+
+
+def test_posts_told_before_are_found_by_link_whenever_told_and_else_while_they_are_fresh(
+    database: Database,
+) -> None:
+    newsroom = Newsroom(database=database)
+    newsroom.publish(
+        told("Old, linked", id="linked", url="https://www.trams.example.org/9?utm_source=x", hours=900),
+        told("Old", id="old", hours=900),
+        told("Fresh", id="fresh", url=None, hours=2),
+    )
+    newsroom.compose()
+    newsroom.publish(told("Waiting", id="waiting", url="https://trams.example.org/9"))
+    with database.read() as connection:
+        links = {"https://trams.example.org/9", *(f"https://many.example.org/{n}" for n in range(1200))}
+        found = told_posts(connection, "daily", links, NOW - timedelta(days=7))
+        assert told_posts(connection, "weekend", links, NOW - timedelta(days=7)) == ()
+    assert [(each.waiting.post.id, each.waiting.feed_name, each.edition_id) for each in found] == [
+        ("fresh", "Harbour News", "daily-2026-11-22"),
+        ("linked", "Harbour News", "daily-2026-11-22"),
+    ]
