@@ -26,6 +26,7 @@ _TAG = re.compile(
 )
 _PROLOGUE = re.compile(rb"(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
 _WEB_PAGE = re.compile(rb"<(!doctype\s+html|html)\b", re.IGNORECASE)
+_REFERENCE = re.compile(rb"&#(x[0-9a-f]{1,20}|[0-9]{1,20});?", re.IGNORECASE)
 _DATES = ("published_parsed", "created_parsed", "updated_parsed")
 
 
@@ -121,16 +122,9 @@ def _depth(body: bytes) -> int:
 
 
 def _read_xml(document: Document, limit: int) -> _Read | str:
-    found = feedparser.parse(
-        io.BytesIO(document.body),
-        response_headers={
-            # A file is no base for links: they stay relative until the site's address is known.
-            "content-location": web_url(document.url) or "",
-            "content-type": document.content_type,
-        },
-        sanitize_html=False,
-        resolve_relative_uris=False,
-    )
+    found = _feedparser(document)
+    if found is None:
+        return _no_feed(broken=True)
     broken = isinstance(found.get("bozo_exception"), SAXException)
     if not found.entries and (broken or not found.get("version")):
         return _no_feed(broken=broken)
@@ -141,6 +135,29 @@ def _read_xml(document: Document, limit: int) -> _Read | str:
         language=_text(feed.get("language")),
         entries=[_entry(entry, document.url, home) for entry in found.entries[:limit]],
     )
+
+
+def _feedparser(document: Document) -> Any:
+    """Return what feedparser reads, or None where it gives up."""
+    # A file is no base for links: they stay relative until the site's address is known.
+    headers = {"content-location": web_url(document.url) or "", "content-type": document.content_type}
+    try:
+        return feedparser.parse(
+            io.BytesIO(_REFERENCE.sub(_believable_reference, document.body)),
+            response_headers=headers,
+            sanitize_html=False,
+            resolve_relative_uris=False,
+        )
+    except Exception:
+        # Its reader of broken XML raises whatever comes up: KeyError, AssertionError, UnicodeError …
+        return None
+
+
+def _believable_reference(match: re.Match[bytes]) -> bytes:
+    """Replace references to characters that do not exist; feedparser fails on them."""
+    digits = match[1].lower()
+    code = int(digits[1:], 16) if digits.startswith(b"x") else int(digits)
+    return match[0] if code < 0xD800 or 0xDFFF < code <= 0x10FFFF else b"&#xFFFD;"
 
 
 def _no_feed(*, broken: bool) -> str:

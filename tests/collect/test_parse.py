@@ -160,6 +160,10 @@ def test_entities_that_multiply_are_not_expanded() -> None:
     assert isinstance(outcome, ParseFailure) or all(len(post.title) <= TITLE for post in outcome.posts)
 
 
+def test_a_reference_to_no_character_does_not_cost_the_feed() -> None:
+    assert len(titles("<item><title>Tide &#xD800;</title></item></b><item><title>Fog</title></item>")) == 2
+
+
 def test_a_wrong_charset_does_not_stop_a_feed() -> None:
     body = rss("<item><title>Größe</title><guid>1</guid></item>").encode("latin-1")
     parsed = parse(
@@ -302,6 +306,7 @@ PIECES = [
 @settings(max_examples=200)
 @given(st.binary() | st.lists(st.sampled_from(PIECES) | st.binary(max_size=6), max_size=30).map(b"".join))
 @example(b"<?xml version='1.0' encoding='utf-7'?><rss version='2.0'><channel><item><title>+ADw-b")
+@example(b"<>&#xD800;")
 @example(b"\x00\x00\xfe\xff<rss>")
 @example(b'{"version": "https://jsonfeed.org/version/1", "items": [{"id": "\\ud800", "title": "\\u0000x"}]}')
 def test_no_document_is_too_strange(body: bytes) -> None:
