@@ -261,10 +261,10 @@ def _image(image: Image | None, box: tuple[int, int]) -> ImageValues | None:
 
 def _fit(image: Image, box: tuple[int, int]) -> tuple[int, int]:
     """Return the size that keeps the image's shape inside `box` and never blows it up."""
-    if not image.width or not image.height:
-        return box[0], round(box[0] * _GUESS)
-    scale = min(box[0] / image.width, box[1] / image.height, 1)
-    return max(1, round(image.width * scale)), max(1, round(image.height * scale))
+    width = image.width or box[0]
+    height = image.height if image.width and image.height else width * _GUESS
+    scale = min(box[0] / width, box[1] / height, 1)
+    return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def _site(edition: Edition) -> SiteValues:

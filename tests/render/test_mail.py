@@ -129,6 +129,7 @@ def test_every_image_has_its_address_size_and_words() -> None:
         ((800, 2400), (160, 480)),
         ((None, None), (592, 395)),
         ((0, 10), (592, 395)),
+        ((460, None), (460, 307)),
         ((20000, 1), (592, 1)),
     ],
 )
