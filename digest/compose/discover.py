@@ -22,8 +22,8 @@ from digest.compose.topics import CATCH_ALL, Placed, Shelf, free_slug, unplaced
 from digest.compose.words import phrase
 from digest.tags import fold, slug
 
-MOST_TOPICS = 8
-MOST_FEEDS = 8  # headings for feeds that write no tags
+MOST = 8  # topics; and headings for feeds that write no tags
+_FULL = 3  # stories a heading should have on average
 _FEWEST = 2  # stories under a heading
 _TOO_COMMON = 0.6  # of the tagged stories
 _TOO_LARGE = 0.15  # of the tagged stories, and also more than
@@ -33,21 +33,23 @@ _STAMP = 5  # stories of one feed, all with a tag no other feed has: it marks th
 _LONGEST_SLUG = 80
 
 
-def discover(groups: Sequence[Group], *, catch_all: str) -> tuple[Shelf, ...]:
+def discover(groups: Sequence[Group], *, catch_all: str, room: int) -> tuple[Shelf, ...]:
     """Return topics found in the tags of `groups`, the largest first, then feeds, then the catch-all.
 
-    The same groups in the same order give the same shelves, each with a slug of its own.
+    `room` is how many stories the edition can hold: a short one has few topics. The same groups in
+    the same order give the same shelves, each with a slug of its own.
     """
+    most = min(MOST, max(min(room, len(groups)) // _FULL, _FEWEST))
     tags = _tags(groups)
     tagged = frozenset[int]().union(*(tag.stories for tag in tags))
     topics = _Topics(tags, len(tagged))
-    topics.pick()
+    topics.pick(most)
     headings = topics.headings(groups)
     _add_by_title(headings, groups, tagged)
     held = {number for one in headings for number in one.rules}
     left = [number for number in range(len(groups)) if number not in held]
     feeds = _feed_headings(groups, left=left, tagged=tagged)
-    return _shelves(groups, [*_largest_first(headings), *_largest_first(feeds)], catch_all)
+    return _shelves(groups, [*_largest_first(headings), *_largest_first(feeds)[:most]], catch_all)
 
 
 # ── tags ────────────────────────────────────────────────────────────────────────────────────
@@ -114,9 +116,9 @@ class _Topics:
         self._holder: dict[int, _Tag] = {}
         self._picked: dict[_Tag, int] = {}  # → how many stories it holds
 
-    def pick(self) -> None:
-        """Pick until there are enough topics, or no tag brings enough stories any more."""
-        while self._offers and len(self._picked) < MOST_TOPICS:
+    def pick(self, most: int) -> None:
+        """Pick until there are `most` topics, or no tag brings enough stories any more."""
+        while self._offers and len(self._picked) < most:
             takes = [self._take(tag) for tag in self._offers]
             gains = [self._gain(tag, take) for tag, take in zip(self._offers, takes, strict=True)]
             best = gains.index(max(gains))  # the first of equals
@@ -190,8 +192,7 @@ def _feed_headings(
         feed = groups[number].feeds[0]
         if feed not in writes_tags:
             by_feed[feed][number] = f"feed: {feed}"
-    named = [_Heading(feed, rules) for feed, rules in by_feed.items() if len(rules) >= _FEWEST]
-    return _largest_first(named)[:MOST_FEEDS]
+    return [_Heading(feed, rules) for feed, rules in by_feed.items() if len(rules) >= _FEWEST]
 
 
 def _largest_first(headings: Iterable[_Heading]) -> list[_Heading]:

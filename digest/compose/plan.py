@@ -53,22 +53,37 @@ def plan(waiting: Iterable[WaitingPost], told: Sequence[Told], brief: Brief) -> 
     Posts that tell what one of `told` told are dropped. The order of the arguments' items does not
     matter: the same posts make the same edition, byte for byte.
     """
-    fresh, too_old = _by_age(waiting, brief)
+    taken, left = _by_feed(waiting, brief)
+    fresh, too_old = _by_age(taken, brief)
     groups, repeated = _by_novelty(fresh, told)
     dropped = tuple(sorted([*too_old, *repeated]))
+    eligible = [*left, *(each for group in groups for each in group.posts)]
     if len(groups) < max(brief.digest.minimum, 1):
         reason = _why_not(len(groups), brief.digest.minimum, len(dropped))
-        return Plan(edition=None, reason=reason, carried=_post_ids(groups), dropped=dropped)
+        return Plan(edition=None, reason=reason, carried=_ids(eligible), dropped=dropped)
     shelves = _shelve(groups, brief)
     lead = _lead(shelves, brief.digest.lead)
     kept = _keep(shelves, lead, brief.digest.maximum)
     edition = _edition(_lead_story(shelves, lead), _sections(shelves, kept), brief)
     used = {post_id for story in edition.stories() for post_id in story.post_ids}
-    carried = tuple(post_id for post_id in _post_ids(groups) if post_id not in used)
+    carried = _ids(each for each in eligible if each.post.id not in used)
     return Plan(edition=edition, used=tuple(sorted(used)), carried=carried, dropped=dropped)
 
 
 # ── which posts count ───────────────────────────────────────────────────────────────────────
+
+
+def _by_feed(waiting: Iterable[WaitingPost], brief: Brief) -> tuple[list[WaitingPost], list[WaitingPost]]:
+    """Return the posts of feeds this digest takes, and those of feeds it takes no more.
+
+    The latter go on waiting: a feed that comes back into the configuration has lost nothing.
+    """
+    names = brief.digest.feeds or [feed.name for feed in brief.feeds]
+    taken: list[WaitingPost] = []
+    left: list[WaitingPost] = []
+    for each in waiting:
+        (taken if not names or each.feed_name in names else left).append(each)
+    return taken, left
 
 
 def _by_age(waiting: Iterable[WaitingPost], brief: Brief) -> tuple[list[WaitingPost], list[tuple[str, str]]]:
@@ -77,7 +92,8 @@ def _by_age(waiting: Iterable[WaitingPost], brief: Brief) -> tuple[list[WaitingP
     for each in waiting:
         age = brief.due.cutoff_at - told_at(each)
         if limit is not None and age > limit:
-            too_old.append((each.post.id, f"published {_span(age)} ago, the limit is {_span(limit)}"))
+            told = "first seen" if each.post.published_at is None else "published"
+            too_old.append((each.post.id, f"{told} {_span(age)} ago, the limit is {_span(limit)}"))
         else:
             fresh.append(each)
     return fresh, too_old
@@ -118,8 +134,8 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun if number == 1 else plural}"
 
 
-def _post_ids(groups: Iterable[Group]) -> tuple[str, ...]:
-    return tuple(sorted(each.post.id for group in groups for each in group.posts))
+def _ids(waiting: Iterable[WaitingPost]) -> tuple[str, ...]:
+    return tuple(sorted(each.post.id for each in waiting))
 
 
 # ── what stands where ───────────────────────────────────────────────────────────────────────
@@ -128,7 +144,7 @@ def _post_ids(groups: Iterable[Group]) -> tuple[str, ...]:
 def _shelve(groups: Sequence[Group], brief: Brief) -> tuple[Shelf, ...]:
     topics = [topic for topic in brief.topics if topic.slug in brief.digest.topics]
     if not topics:
-        return discover(groups, catch_all=brief.digest.catch_all)
+        return discover(groups, catch_all=brief.digest.catch_all, room=brief.digest.maximum)
     return place(groups, topics, brief.feeds, catch_all=brief.digest.catch_all)
 
 

@@ -6,7 +6,7 @@ from itertools import count
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.compose.discover import MOST_TOPICS, discover
+from digest.compose.discover import MOST, discover
 from digest.compose.stories import gather
 from digest.compose.topics import Shelf
 from digest.model import WaitingPost
@@ -23,7 +23,7 @@ def tagged(number: int, *tags: str, feed: str = "Harbour News", title: str = "")
 
 
 def found(*posts: list[WaitingPost]) -> tuple[Shelf, ...]:
-    return discover(gather([each for part in posts for each in part]), catch_all="More stories")
+    return discover(gather([each for part in posts for each in part]), catch_all="More stories", room=30)
 
 
 def sizes(*posts: list[WaitingPost]) -> dict[str, int]:
@@ -80,8 +80,14 @@ def test_a_tag_all_posts_of_one_feed_have_marks_the_feed_not_a_topic() -> None:
 def test_there_are_never_more_than_eight_topics() -> None:
     posts = [tagged(4, f"{letter}-boats") for letter in "abcdefghijkl"]
     shelves = found(*posts)
-    assert len(shelves) == MOST_TOPICS + 1
+    assert len(shelves) == MOST + 1
     assert shelves[-1].title == "More stories"
+
+
+def test_a_short_edition_has_few_topics() -> None:
+    posts = [each for letter in "abcdefghijkl" for each in tagged(4, f"{letter}-boats")]
+    shelves = discover(gather(posts), catch_all="More stories", room=12)
+    assert len(shelves) == 4 + 1
 
 
 def test_stories_without_tags_join_a_topic_whose_name_is_a_sure_sign() -> None:
@@ -130,13 +136,15 @@ def test_the_same_posts_in_any_order_have_the_same_topics(
 ) -> None:
     shuffled = list(waiting)
     chance.shuffle(shuffled)
-    assert discover(gather(shuffled), catch_all="More") == discover(gather(waiting), catch_all="More")
+    assert discover(gather(shuffled), catch_all="More", room=30) == discover(
+        gather(waiting), catch_all="More", room=30
+    )
 
 
 @given(samples.waiting)
 def test_every_story_stands_on_exactly_one_shelf(waiting: list[WaitingPost]) -> None:
     stories = gather(waiting)
-    shelves = discover(stories, catch_all="More")
+    shelves = discover(stories, catch_all="More", room=30)
     assert sorted(placed.group.id for shelf in shelves for placed in shelf.placed) == sorted(
         group.id for group in stories
     )

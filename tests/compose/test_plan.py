@@ -59,8 +59,14 @@ def test_posts_too_old_are_dropped_with_the_reason() -> None:
     assert planned.used == ("fresh",)
     assert dict(planned.dropped) == {
         "old": "published 9 days ago, the limit is 2 days",
-        "undated": "published 2 days ago, the limit is 2 days",
+        "undated": "first seen 2 days ago, the limit is 2 days",
     }
+
+
+def test_posts_of_a_feed_the_digest_takes_no_more_go_on_waiting() -> None:
+    here, gone = told("Here", id="here"), told("Gone", "Coast Weekly", id="gone")
+    planned = plan((here, gone), (), brief(feeds=("Harbour News",)))
+    assert (planned.used, planned.carried, planned.dropped) == (("here",), ("gone",), ())
 
 
 def test_posts_that_repeat_what_this_digest_told_are_dropped_with_the_edition() -> None:
