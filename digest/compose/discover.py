@@ -20,7 +20,7 @@ from digest.compose.headings import heading, singulars, tag_key
 from digest.compose.stories import Group
 from digest.compose.topics import CATCH_ALL, Placed, Shelf, free_slug, unplaced
 from digest.compose.words import phrase
-from digest.tags import fold, slug
+from digest.tags import slug
 
 MOST = 8  # topics; and headings for feeds that write no tags
 _FULL = 3  # stories a heading should have on average
@@ -82,10 +82,10 @@ def _tags(groups: Sequence[Group]) -> list[_Tag]:
     return [_Tag(frozenset(spellings), spellings) for key, spellings in written.items() if key not in stamps]
 
 
-def _stamps(groups: Sequence[Group], written: Mapping[str, Collection[int]]) -> set[str]:
+def _stamps(groups: Sequence[Group], written: Mapping[str, Collection[int]]) -> set[str | None]:
     """Return the tags that only name a feed: its own name, or on all it publishes and nowhere else."""
     published = Counter(feed for group in groups for feed in group.feeds)
-    stamps = {fold(feed) for feed in published}
+    stamps = {tag_key(feed) for feed in published}
     for key, numbers in written.items():
         feeds = {feed for number in numbers for feed in groups[number].feeds}
         if len(feeds) == 1 < len(published) and len(numbers) >= max(_STAMP, published[min(feeds)]):
@@ -139,16 +139,22 @@ class _Topics:
         return list(headings.values())
 
     def _take(self, tag: _Tag) -> list[int]:
-        """Return the stories `tag` would hold: free ones, and of large topics what leaves them enough."""
-        by_holder: dict[_Tag | None, list[int]] = defaultdict(list)
+        """Return the stories `tag` would hold: free ones, and those that topics it splits give it."""
+        take: list[int] = []
+        given: dict[_Tag, list[int]] = defaultdict(list)
         for number in tag.stories:
-            by_holder[self._holder.get(number)].append(number)
-        take = by_holder.pop(None, [])
-        for donor, numbers in by_holder.items():
-            size = self._picked[donor or tag]
-            if size > self._large and size - len(numbers) >= self._enough:
+            donor = self._holder.get(number)
+            (given[donor] if donor else take).append(number)
+        for donor, numbers in given.items():
+            if self._splits(tag, donor, len(numbers)):
                 take += numbers
         return take
+
+    def _splits(self, tag: _Tag, donor: _Tag, number: int) -> bool:
+        """Tell whether `tag` may take stories: more telling than a donor too large, which keeps enough."""
+        held = self._picked[donor]
+        is_better = self._telling(tag) > self._telling(donor)
+        return is_better and held > self._large and held - number >= self._enough
 
     def _gain(self, tag: _Tag, take: Sequence[int]) -> float:
         """Return how much more is told about the stories of `take`, in all; 0 when they are too few."""
@@ -156,7 +162,7 @@ class _Topics:
             return 0.0
         before = Counter(self._holder[number] for number in take if number in self._holder)
         told = math.fsum(count * self._telling(donor) for donor, count in before.items())
-        return max(0.0, len(take) * self._telling(tag) - told)
+        return len(take) * self._telling(tag) - told
 
     def _telling(self, tag: _Tag) -> float:
         """Return how much a tag tells: the rarer, the more (its information content)."""

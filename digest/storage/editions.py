@@ -209,9 +209,7 @@ def advance(
 def reopen(connection: Connection, edition_id: str) -> None:
     """Take a sent edition back to sending, for deliveries that are to be tried again; its dates stay."""
     sent = editions.c.id == edition_id, editions.c.state == EditionState.SENT
-    connection.execute(
-        update(editions).where(*sent).values(state=EditionState.SENDING, finished_at=None)
-    )
+    connection.execute(update(editions).where(*sent).values(state=EditionState.SENDING, finished_at=None))
 
 
 def _changes(to: EditionState, now: datetime, *, reason: str, by: str | None) -> dict[str, Any]:
@@ -236,5 +234,7 @@ def release_posts(connection: Connection, edition_id: str, now: datetime) -> Non
 
 
 def _settle_posts(connection: Connection, edition_id: str, values: Mapping[str, object]) -> None:
-    reserved = digest_posts.c.edition_id == edition_id, digest_posts.c.state == PostState.RESERVED
-    connection.execute(update(digest_posts).where(*reserved).values(values))
+    digest = select(editions.c.digest).where(editions.c.id == edition_id).scalar_subquery()
+    reserved = digest_posts.c.digest == digest, digest_posts.c.state == PostState.RESERVED
+    of_edition = digest_posts.c.edition_id == edition_id
+    connection.execute(update(digest_posts).where(*reserved, of_edition).values(values))

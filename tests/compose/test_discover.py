@@ -77,6 +77,11 @@ def test_a_tag_all_posts_of_one_feed_have_marks_the_feed_not_a_topic() -> None:
     assert sizes(*posts) == {"Owls": 5, "Trams": 5, "Harbour News": 6}
 
 
+def test_the_name_of_a_feed_is_no_topic() -> None:
+    posts = tagged(3, "The Tram Times", "trams", feed="The Tram Times"), tagged(3, "owls")
+    assert sizes(*posts) == {"Trams": 3, "Owls": 3}
+
+
 def test_there_are_never_more_than_eight_topics() -> None:
     posts = [tagged(4, f"{letter}-boats") for letter in "abcdefghijkl"]
     shelves = found(*posts)
