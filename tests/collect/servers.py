@@ -1,0 +1,119 @@
+"""Servers on loopback that answer as their paths say; each stops with its test."""
+
+from __future__ import annotations
+
+import gzip
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+FEED = b"""<?xml version="1.0"?><rss version="2.0"><channel><title>Harbour</title><item>
+<guid isPermaLink="false">1</guid><title>The tide turns</title><link>/1</link></item></channel></rss>"""
+CHUNK = b" " * 65_536
+
+
+@dataclass
+class Answer:
+    """What a path answers, or how it fails to."""
+
+    status: int = 200
+    body: bytes = FEED
+    headers: dict[str, str] = field(default_factory=dict)
+    endless: int = 0  # how many times the body is sent
+    silent: bool = False  # nothing at all is answered
+    after: int = 0  # answered only when the site has been asked this many times
+    dripping: bool = False  # one byte, and then nothing
+
+
+class Site:
+    """A site of canned answers that remembers what was asked of it."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Answer] = {}
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        self.sent = 0  # bytes of bodies
+        self.closing = threading.Event()
+        self.arrival = threading.Condition()
+        self.port = 0
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def put(self, path: str, answer: Answer) -> str:
+        self.answers[path] = answer
+        return self.url(path)
+
+    def redirect(self, path: str, target: str, status: int = 302) -> str:
+        return self.put(path, Answer(status=status, body=b"", headers={"location": target}))
+
+
+@contextmanager
+def serving() -> Iterator[Site]:
+    """Serve a site on a free port of loopback until the block ends."""
+    site = Site()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            with site.arrival:
+                site.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+                site.arrival.notify_all()
+            _answer(self, site, site.answers.get(self.path, Answer(status=404, body=b"nothing here")))
+
+        def log_message(self, *_: object) -> None:
+            """Be quiet."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = False
+    site.port = server.server_port
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield site
+    finally:
+        site.closing.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _answer(handler: BaseHTTPRequestHandler, site: Site, answer: Answer) -> None:
+    handler.close_connection = True
+    if answer.silent:
+        site.closing.wait(20)
+        return
+    with site.arrival:
+        site.arrival.wait_for(lambda: len(site.asked) >= answer.after, timeout=20)
+    etag = answer.headers.get("etag")
+    if etag and handler.headers.get("if-none-match") == etag:
+        handler.send_response(304)
+        handler.end_headers()
+        return
+    handler.send_response(answer.status)
+    handler.send_header("connection", "close")
+    for name, value in answer.headers.items():
+        handler.send_header(name, value)
+    handler.end_headers()
+    try:
+        _send_body(handler, site, answer)
+    except OSError:
+        return  # the client has had enough, as it should
+
+
+def _send_body(handler: BaseHTTPRequestHandler, site: Site, answer: Answer) -> None:
+    if answer.dripping:
+        handler.wfile.write(answer.body[:1])
+        handler.wfile.flush()
+        site.closing.wait(20)
+        return
+    for _ in range(answer.endless or 1):
+        handler.wfile.write(answer.body)
+        site.sent += len(answer.body)
+
+
+def bomb(megabytes: int) -> bytes:
+    """Return a gzip body of a few kilobytes that unpacks to many megabytes."""
+    return gzip.compress(b" " * (megabytes * 1_000_000))

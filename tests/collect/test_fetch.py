@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+import gzip
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import httpcore2
+import httpx2
+import pytest
+
+from digest.collect.fetch import (
+    REDIRECTS,
+    Fetched,
+    FetchFailure,
+    NotModified,
+    Request,
+    Result,
+    fetch_all,
+)
+from digest.collect.guard import GuardedBackend, GuardedTransport
+from digest.model import FetchLimits
+from tests.collect.servers import CHUNK, FEED, Answer, Site, bomb, serving
+
+LIMITS = FetchLimits(allow_hosts=frozenset(["127.0.0.1"]), timeout=10)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with serving() as site:
+        yield site
+
+
+def test_a_feed_is_fetched_with_what_the_server_says_of_it(site: Site) -> None:
+    headers = {"content-type": "text/xml", "etag": '"1"', "last-modified": "Sun, 22 Nov 2026 07:00:00 GMT"}
+    url = site.put("/feed", Answer(headers=headers))
+    assert fetched(url) == Fetched(
+        url=url, body=FEED, content_type="text/xml", etag='"1"', last_modified=headers["last-modified"]
+    )
+
+
+def test_a_feed_is_asked_for_only_if_it_has_changed(site: Site) -> None:
+    request = Request(
+        feed_id="a", url=site.put("/feed", Answer(headers={"etag": '"1"'})), etag='"1"', last_modified="x"
+    )
+    assert result(request) == NotModified()
+    (_, headers) = site.asked[0]
+    assert (headers["if-none-match"], headers["if-modified-since"]) == ('"1"', "x")
+    assert headers["user-agent"] == LIMITS.user_agent
+
+
+def test_a_packed_feed_is_unpacked(site: Site) -> None:
+    url = site.put("/feed", Answer(body=gzip.compress(FEED), headers={"content-encoding": "gzip"}))
+    assert fetched(url).body == FEED
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (401, "name and password"),
+        (403, "refuses"),
+        (404, "nothing at this address"),
+        (410, "gone for good"),
+        (500, "(500)"),
+    ],
+)
+def test_a_refusal_is_a_value_that_says_what_to_do(site: Site, status: int, words: str) -> None:
+    failure = failed(site.put("/feed", Answer(status=status)))
+    assert failure.status == status
+    assert words in failure.detail
+
+
+def test_the_server_may_say_when_to_come_back(site: Site) -> None:
+    failure = failed(site.put("/feed", Answer(status=503, headers={"retry-after": "120"})))
+    assert failure.retry_after == "120"
+
+
+def test_a_feed_that_has_moved_for_good_says_where(site: Site) -> None:
+    new = site.put("/new", Answer())
+    site.redirect("/half", "/new", 308)
+    found = fetched(site.redirect("/old", "/half", 301))
+    assert (found.url, found.moved_to) == (new, new)
+
+
+def test_only_the_permanent_beginning_of_a_chain_is_for_good(site: Site) -> None:
+    new = site.put("/new", Answer())
+    half = site.redirect("/half", "/new", 302)
+    assert fetched(site.redirect("/old", "/half", 301)).moved_to == half
+    assert fetched(site.redirect("/other", "/old", 307)).moved_to is None
+    assert fetched(half).url == new
+
+
+def test_an_unchanged_feed_may_have_moved_too(site: Site) -> None:
+    new = site.put("/new", Answer(headers={"etag": '"1"'}))
+    request = Request(feed_id="a", url=site.redirect("/old", "/new", 301), etag='"1"')
+    assert result(request) == NotModified(moved_to=new)
+
+
+def test_a_redirect_without_end_is_left(site: Site) -> None:
+    assert "redirects more than" in failed(site.redirect("/loop", "/loop")).detail
+    assert len(site.asked) == REDIRECTS + 1
+
+
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/", "javascript:alert(1)"])
+def test_a_redirect_leads_only_to_the_web(site: Site, target: str) -> None:
+    assert "Only http and https" in failed(site.redirect("/feed", target)).detail
+
+
+def test_a_redirect_to_no_address_at_all_is_a_failure(site: Site) -> None:
+    assert failed(site.redirect("/feed", "http://[")).detail
+
+
+def test_a_redirect_to_a_name_inside_is_refused(site: Site) -> None:
+    asked: list[str] = []
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        asked.append(host)
+        return ["127.0.0.1" if host == "127.0.0.1" else "10.0.0.7"]
+
+    def transport(limits: FetchLimits) -> httpx2.AsyncBaseTransport:
+        return GuardedTransport(GuardedBackend(limits.allow_hosts, resolve=resolve), connections=1)
+
+    request = Request(feed_id="a", url=site.redirect("/feed", "http://intranet.test/admin"))
+    ((_, outcome),) = fetch_all([request], LIMITS, transport=transport)
+    assert isinstance(outcome, FetchFailure)
+    assert outcome.detail.startswith("intranet.test is not a public host")
+    assert asked == ["127.0.0.1", "intranet.test"]
+
+
+def test_loopback_is_refused_unless_it_is_named(site: Site) -> None:
+    url = site.put("/feed", Answer())
+    assert "allow_hosts" in failed(url, replace(LIMITS, allow_hosts=frozenset())).detail
+    assert site.asked == []
+
+
+def test_name_and_password_go_to_their_own_host_and_nowhere_else(site: Site) -> None:
+    with serving() as other:
+        target = other.put("/new", Answer())
+        site.redirect("/half", target)
+        site.redirect("/feed", "/half")
+        found = fetched(site.url("/feed").replace("://", "://ada:secret@"))
+    assert [headers.get("authorization") for _, headers in site.asked] == ["Basic YWRhOnNlY3JldA=="] * 2
+    assert "authorization" not in other.asked[0][1]
+    assert found.url == target
+
+
+def test_no_password_is_shown(site: Site) -> None:
+    secret = site.put("/feed", Answer()).replace("://", "://ada:secret@")
+    assert "secret" not in fetched(secret).url
+    assert "secret" not in failed(secret.replace("/feed", "/none")).detail
+    assert "secret" not in failed("http://ada:secret@[::bad/feed").detail
+
+
+@pytest.mark.parametrize("answer", [Answer(silent=True), Answer(dripping=True)])
+def test_a_feed_that_falls_silent_is_given_up_in_time(site: Site, answer: Answer) -> None:
+    failure = failed(site.put("/feed", answer), replace(LIMITS, timeout=0.3))
+    assert "within 0.3 seconds" in failure.detail
+
+
+def test_three_hundred_megabytes_are_not_read_to_their_end(site: Site) -> None:
+    url = site.put("/feed", Answer(body=CHUNK, endless=300_000_000 // len(CHUNK)))
+    assert "larger than 1,000,000 bytes" in failed(url, replace(LIMITS, max_bytes=1_000_000)).detail
+    assert site.sent < 100_000_000
+
+
+def test_a_body_that_says_it_is_too_large_is_not_read(site: Site) -> None:
+    url = site.put("/feed", Answer(headers={"content-length": "300000000"}))
+    assert "larger than" in failed(url).detail
+
+
+def test_a_packed_body_counts_as_it_unpacks(site: Site) -> None:
+    url = site.put("/feed", Answer(body=bomb(200), headers={"content-encoding": "gzip"}))
+    assert "larger than 10,000,000 bytes" in failed(url).detail
+
+
+def test_a_broken_packing_is_a_failure(site: Site) -> None:
+    url = site.put("/feed", Answer(body=b"not gzip", headers={"content-encoding": "gzip"}))
+    assert "packed in a broken way" in failed(url).detail
+
+
+def test_a_closed_port_is_a_failure(site: Site) -> None:
+    with serving() as closed:
+        url = closed.url("/feed")
+    assert "cannot be reached" in failed(url).detail
+
+
+@pytest.mark.parametrize("url", ["gopher://127.0.0.1/", "harbour", "", "http://", "http://exa mple/"])
+def test_an_address_that_is_none_is_a_failure(url: str) -> None:
+    assert "url" in failed(url).detail
+
+
+def test_many_feeds_are_fetched_at_once_and_a_slow_one_holds_up_nobody(site: Site) -> None:
+    slow = Request(feed_id="slow", url=site.put("/slow", Answer(after=41)))
+    site.put("/feed", Answer())
+    quick = [Request(feed_id=str(number), url=site.url("/feed")) for number in range(40)]
+    results = dict(fetch_all([slow, *quick], LIMITS))
+    assert set(results) == {slow, *quick}
+    assert all(isinstance(outcome, Fetched) for outcome in results.values())
+
+
+def test_closing_early_stops_what_is_under_way(site: Site) -> None:
+    site.put("/feed", Answer())
+    slow = [Request(feed_id="slow", url=site.put("/slow", Answer(silent=True)))]
+    running = fetch_all([Request(feed_id="a", url=site.url("/feed")), *slow], LIMITS)
+    next(running)
+    running.close()
+    assert "fetch" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_nothing_to_fetch_is_nothing() -> None:
+    assert list(fetch_all([], LIMITS)) == []
+
+
+def test_an_error_of_our_own_is_that_feeds_failure(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    address = "http://ada:secret@harbour.example.org/"
+
+    class Broken(httpcore2.AsyncNetworkBackend):
+        async def connect_tcp(self, *args: object, **rest: object) -> httpcore2.AsyncNetworkStream:
+            raise KeyError(address)
+
+    def transport(limits: FetchLimits) -> httpx2.AsyncBaseTransport:
+        return GuardedTransport(Broken(), connections=1)
+
+    ((_, outcome),) = fetch_all([Request(feed_id="a", url=site.url("/feed"))], LIMITS, transport=transport)
+    assert isinstance(outcome, FetchFailure)
+    assert "KeyError" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_a_file_is_read_and_known_to_be_unchanged(tmp_path: Path) -> None:
+    path = tmp_path / "a feed.xml"
+    path.write_bytes(FEED)
+    found = fetched(path.as_uri())
+    assert found.body == FEED
+    assert result(Request(feed_id="a", url=path.as_uri(), etag=found.etag)) == NotModified()
+    path.write_bytes(FEED + b" ")
+    assert isinstance(result(Request(feed_id="a", url=path.as_uri(), etag=found.etag)), Fetched)
+
+
+def test_what_is_no_readable_file_is_a_failure(tmp_path: Path) -> None:
+    large = tmp_path / "large.xml"
+    large.write_bytes(FEED)
+    assert "no file" in failed((tmp_path / "none.xml").as_uri()).detail
+    assert "no file" in failed(tmp_path.as_uri()).detail
+    assert "no file" in failed("file:///dev/zero").detail
+    assert "larger than" in failed(large.as_uri(), replace(LIMITS, max_bytes=10)).detail
+
+
+def result(request: Request, limits: FetchLimits = LIMITS) -> Result:
+    ((asked, outcome),) = fetch_all([request], limits)
+    assert asked == request
+    return outcome
+
+
+def fetched(url: str) -> Fetched:
+    outcome = result(Request(feed_id="a", url=url))
+    assert isinstance(outcome, Fetched)
+    return outcome
+
+
+def failed(url: str, limits: FetchLimits = LIMITS) -> FetchFailure:
+    outcome = result(Request(feed_id="a", url=url), limits)
+    assert isinstance(outcome, FetchFailure)
+    assert outcome.detail.endswith(".")
+    return outcome
