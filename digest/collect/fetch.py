@@ -30,6 +30,10 @@ _VALIDATOR = re.compile(r"[\x20-\x7e]{1,500}")
 
 log = logging.getLogger(__name__)
 
+# They log every address they ask for, with name and password, and the headers of redirects.
+for _chatty in ("httpx2", "httpcore2"):
+    logging.getLogger(_chatty).setLevel(logging.WARNING)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import logging
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -145,11 +146,14 @@ def test_name_and_password_go_to_their_own_host_and_nowhere_else(site: Site) -> 
     assert found.url == target
 
 
-def test_no_password_is_shown(site: Site) -> None:
+def test_no_password_is_shown(site: Site, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
     secret = site.put("/feed", Answer()).replace("://", "://ada:secret@")
     assert "secret" not in fetched(secret).url
     assert "secret" not in failed(secret.replace("/feed", "/none")).detail
     assert "secret" not in failed("http://ada:secret@[::bad/feed").detail
+    assert "secret" not in caplog.text
+    assert "YWRhOnNlY3JldA" not in caplog.text
 
 
 @pytest.mark.parametrize("answer", [Answer(silent=True), Answer(dripping=True)])

@@ -1,0 +1,175 @@
+"""The verb collect: feeds that are due → documents → clean posts → the ledger."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from digest.collect import health
+from digest.collect.fetch import Exchange, Fetched, FetchFailure, Request, Result, fetch_all
+from digest.collect.identity import keep_known
+from digest.collect.parse import Document, Parsed, ParseFailure, parse
+from digest.links import host_of
+from digest.model import CollectReport, Digest, Feed, FeedReport, FeedRow, FetchLimits
+from digest.storage.database import Database
+from digest.storage.feeds import record_feeds, sync_feeds
+from digest.storage.posts import Saved, enlist, posts_like, save_posts
+
+Fetch = Callable[[Iterable[Request], FetchLimits], Iterator[Exchange]]
+NEWCOMERS = timedelta(days=7)  # what a digest gets of feeds it has just begun to take
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """A configured feed with its row, and the digests that take it."""
+
+    feed: Feed
+    row: FeedRow
+    digests: tuple[str, ...]
+
+
+def _ignore(report: FeedReport) -> None:
+    """Show nothing; who wants to see feeds as they finish passes something better."""
+
+
+def collect(
+    database: Database,
+    feeds: Sequence[Feed],
+    digests: Sequence[Digest],
+    *,
+    limits: FetchLimits,
+    now: datetime,
+    force: bool = False,
+    report: Callable[[FeedReport], None] = _ignore,
+    fetch: Fetch = fetch_all,
+) -> CollectReport:
+    """Fetch the feeds that are due and save what is new.
+
+        rows     ← feeds as configured, matched with the ledger
+        enlist     recent posts in digests that have just begun to take their feed
+        due      ← rows whose time has come (all with `force`)
+        for each due feed, as its answer arrives:
+            outcome ← unchanged, or a failure, or clean posts
+            save      new posts as waiting in each digest, edited ones in place
+            record    the feed's health and when it is next due
+            report    what happened
+
+    A feed that fails is a value in the report; it never stops the others.
+    """
+    sources = _prepare(database, feeds, digests, now)
+    due = {source.row.id: source for source in sources if force or health.is_due(source.row, now)}
+    reports = {source.row.id: _resting(source.row) for source in sources if source.row.id not in due}
+    for waiting in reports.values():
+        report(waiting)
+    for request, result in fetch(map(_request, due.values()), limits):
+        done = _settle(database, due[request.feed_id], result, limits=limits, now=now)
+        reports[request.feed_id] = done
+        report(done)
+    return CollectReport(feeds=tuple(reports[source.row.id] for source in sources))
+
+
+def _prepare(
+    database: Database, feeds: Sequence[Feed], digests: Sequence[Digest], now: datetime
+) -> list[_Source]:
+    """Match feeds with the ledger and let digests have recent posts of feeds that are new to them."""
+    with database.write() as connection:
+        rows = sync_feeds(connection, feeds, now)
+        ids = {row.name: row.id for row in rows}
+        for digest in digests:
+            taken = [ids[feed.name] for feed in feeds if _takes(digest, feed)]
+            enlist(connection, digest.slug, taken, now - NEWCOMERS, now)
+    return [
+        _Source(feed=feed, row=row, digests=tuple(digest.slug for digest in digests if _takes(digest, feed)))
+        for feed, row in zip(feeds, rows, strict=True)
+    ]
+
+
+def _takes(digest: Digest, feed: Feed) -> bool:
+    return not digest.feeds or feed.name in digest.feeds
+
+
+def _request(source: _Source) -> Request:
+    row = source.row
+    return Request(
+        feed_id=row.id, url=row.final_url or row.url, etag=row.etag, last_modified=row.last_modified
+    )
+
+
+def _settle(
+    database: Database, source: _Source, result: Result, *, limits: FetchLimits, now: datetime
+) -> FeedReport:
+    """Save what one feed brought; an error in reading it is that feed's failure alone."""
+    outcome = _read(source, result, limits, now) if isinstance(result, Fetched) else result
+    with database.write() as connection:
+        saved = Saved(new=0, updated=0)
+        if isinstance(outcome, Parsed):
+            known = posts_like(connection, source.row.id, outcome.posts)
+            saved = save_posts(connection, keep_known(outcome.posts, known), source.digests, now)
+        row = _row_after(source.row, result, outcome, now)
+        record_feeds(connection, [row])
+    skipped = outcome.skipped if isinstance(outcome, Parsed) else ()
+    _tell(row, skipped)
+    return _report(row, saved, len(skipped))
+
+
+def _read(source: _Source, found: Fetched, limits: FetchLimits, now: datetime) -> Parsed | ParseFailure:
+    document = Document(body=found.body, url=found.url, content_type=found.content_type)
+    try:
+        return parse(
+            document, feed_id=source.row.id, now=now, tags=source.feed.tags, max_posts=limits.max_posts
+        )
+    except Exception as error:
+        # Only the place, not the message: it may quote the feed's address with its password.
+        place = "".join(traceback.format_tb(error.__traceback__))
+        log.error("feed %s: %s while reading\n%s", source.row.name, type(error).__name__, place)
+        return ParseFailure("The document upsets this program; its log says where. Please report it.")
+
+
+def _row_after(
+    row: FeedRow, result: Result, outcome: Result | Parsed | ParseFailure, now: datetime
+) -> FeedRow:
+    if isinstance(result, FetchFailure):
+        return health.after_failure(
+            row, now, detail=result.detail, status=result.status, retry_after=result.retry_after
+        )
+    if isinstance(outcome, ParseFailure):
+        return health.after_failure(row, now, detail=outcome.detail)
+    if isinstance(result, Fetched):
+        answer = {"etag": result.etag, "last_modified": result.last_modified, "moved_to": result.moved_to}
+        return health.after_success(row, now, **answer, detail=_moved(row, result.moved_to))
+    return health.after_unchanged(row, now, moved_to=result.moved_to)
+
+
+def _moved(row: FeedRow, moved_to: str | None) -> str:
+    if moved_to is None or moved_to == row.final_url:
+        return ""
+    return f"The feed has moved for good, to {host_of(moved_to)}; it is fetched from there from now on."
+
+
+def _tell(row: FeedRow, skipped: Sequence[str]) -> None:
+    for reason in skipped:
+        log.info("feed %s: %s", row.name, reason)
+    if row.failures:
+        log.warning("feed %s: %s", row.name, row.detail)
+
+
+def _resting(row: FeedRow) -> FeedReport:
+    """Report a feed that is not due: fetched a moment ago, or backing off."""
+    return FeedReport(feed=row.name, status="waiting", detail=row.detail, next_fetch_at=row.next_fetch_at)
+
+
+def _report(row: FeedRow, saved: Saved, skipped: int) -> FeedReport:
+    return FeedReport(
+        feed=row.name,
+        status=row.status,
+        new=saved.new,
+        updated=saved.updated,
+        skipped=skipped,
+        detail=row.detail,
+        next_fetch_at=row.next_fetch_at,
+    )

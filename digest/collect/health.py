@@ -1,0 +1,94 @@
+"""What becomes of a feed after a fetch: its status, its validators, when it is next due."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from digest.model import FeedRow
+
+EVERY = timedelta(minutes=15)
+SLACK = timedelta(minutes=1)  # a clock that rings a little early still finds the feed due
+FIRST_PAUSE = timedelta(minutes=15)
+LONGEST_PAUSE = timedelta(hours=24)
+GONE_PAUSE = timedelta(days=7)  # a feed reported gone is still looked at, for publishers err too
+_LOST = frozenset([404, 410])
+
+
+def is_due(row: FeedRow, now: datetime) -> bool:
+    """Say whether a feed should be fetched now."""
+    return row.next_fetch_at <= now
+
+
+def after_success(
+    row: FeedRow,
+    now: datetime,
+    *,
+    etag: str | None,
+    last_modified: str | None,
+    moved_to: str | None,
+    detail: str = "",
+) -> FeedRow:
+    """Return the row after a document that is a feed."""
+    healthy = _healthy(row, now, status="ok", moved_to=moved_to)
+    return replace(healthy, etag=etag, last_modified=last_modified, detail=detail)
+
+
+def after_unchanged(row: FeedRow, now: datetime, *, moved_to: str | None) -> FeedRow:
+    """Return the row after an answer that said: not modified."""
+    return _healthy(row, now, status="unchanged", moved_to=moved_to)
+
+
+def after_failure(
+    row: FeedRow, now: datetime, *, detail: str, status: int | None = None, retry_after: str | None = None
+) -> FeedRow:
+    """Return the row after a failure: paused 15 minutes, doubling up to a day, longer when the server asks.
+
+    `status` is that of HTTP. What is missing at an address a feed moved to is next sought where it was.
+    """
+    failures = row.failures + 1
+    moved_astray = row.final_url is not None and status in _LOST
+    gone = status == 410 and not moved_astray
+    pause = GONE_PAUSE if gone else _pause(failures, _wanted(retry_after, now))
+    return replace(
+        row,
+        status="gone" if gone else "failed",
+        detail=detail,
+        failures=failures,
+        final_url=None if moved_astray else row.final_url,
+        etag=None if moved_astray else row.etag,
+        last_modified=None if moved_astray else row.last_modified,
+        last_fetch_at=now,
+        next_fetch_at=now + pause,
+    )
+
+
+def _healthy(row: FeedRow, now: datetime, *, status: str, moved_to: str | None) -> FeedRow:
+    return replace(
+        row,
+        status=status,
+        detail="",
+        failures=0,
+        final_url=moved_to or row.final_url,
+        last_fetch_at=now,
+        last_ok_at=now,
+        next_fetch_at=now + EVERY - SLACK,
+    )
+
+
+def _pause(failures: int, wanted: timedelta) -> timedelta:
+    doubled = FIRST_PAUSE * (1 << min(failures - 1, 10))
+    return min(max(doubled, wanted), LONGEST_PAUSE)
+
+
+def _wanted(retry_after: str | None, now: datetime) -> timedelta:
+    """Read a Retry-After header, seconds or a date (RFC 9110, 10.2.3); nonsense is no time at all."""
+    text = (retry_after or "").strip()
+    if text.isascii() and text.isdecimal():
+        return timedelta(seconds=min(int(text[:9]), LONGEST_PAUSE.total_seconds()))
+    try:
+        moment = parsedate_to_datetime(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
+    except (ValueError, TypeError, OverflowError):
+        return timedelta(0)

@@ -1,0 +1,262 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from digest.collect.collect import collect
+from digest.collect.fetch import Exchange, Fetched, Request
+from digest.model import CollectReport, Digest, Feed, FeedReport, FetchLimits, PostState, WaitingPost
+from digest.storage.database import Database
+from digest.storage.feeds import feed_rows
+from digest.storage.posts import recent_posts, set_posts, waiting_posts
+from tests.collect.servers import CHUNK, FEED, Answer, Site, bomb, serving
+
+NOW = datetime(2026, 11, 22, 7, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+LIMITS = FetchLimits(allow_hosts=frozenset(["127.0.0.1"]), timeout=10, max_bytes=2_000_000)
+DAILY = Digest(slug="daily", title="Daily", schedule="daily at 07:00", sender="News <news@example.org>")
+WEEKEND = replace(DAILY, slug="weekend", title="Weekend", feeds=("Quay",))
+FEEDS = Path(__file__).parent / "feeds"
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with serving() as site:
+        yield site
+
+
+def test_what_is_new_waits_in_every_digest_that_takes_the_feed(database: Database, site: Site) -> None:
+    feeds = [feed(site, "Harbour", "harbour.rss"), feed(site, "Quay", "quay.atom", tags=("Sea",))]
+    report = run(database, feeds, [DAILY, WEEKEND])
+    assert report.new == 4
+    assert report.feeds == (
+        FeedReport(feed="Harbour", status="ok", new=3, skipped=1, next_fetch_at=NOW + timedelta(minutes=14)),
+        FeedReport(feed="Quay", status="ok", new=1, next_fetch_at=NOW + timedelta(minutes=14)),
+    )
+    assert len(waiting(database, "daily")) == 4
+    (post,) = waiting(database, "weekend")
+    assert (post.feed_name, post.post.tags, post.post.first_seen_at) == ("Quay", ("Vögel", "Sea"), NOW)
+
+
+def test_a_second_run_finds_nothing_new(database: Database, site: Site) -> None:
+    feeds = [feed(site, "Harbour", "harbour.rss"), feed(site, "Notes", "notes.json")]
+    run(database, feeds)
+    report = run(database, feeds, now=NOW + HOUR)
+    assert [(one.status, one.new, one.updated) for one in report.feeds] == [("ok", 0, 0)] * 2
+    assert {post.post.first_seen_at for post in waiting(database)} == {NOW}
+
+
+def test_an_unchanged_feed_is_not_sent_again(database: Database, site: Site) -> None:
+    url = site.put("/feed", Answer(headers={"etag": '"1"'}))
+    run(database, [Feed(name="Tide", url=url)])
+    assert run(database, [Feed(name="Tide", url=url)], now=NOW + HOUR).feeds[0].status == "unchanged"
+
+
+def test_a_changed_feed_brings_what_is_new_and_updates_what_was_edited(
+    database: Database, site: Site
+) -> None:
+    tide = [Feed(name="Tide", url=site.put("/feed", Answer()))]
+    run(database, tide)
+    fresh = b"<item><guid>2</guid><title>Fog</title><pubDate>Mon, 02 Jan 2006 10:00:00 GMT</pubDate></item>"
+    body = FEED.replace(b"turns", b"turns late").replace(b"<item>", fresh + b"<item>")
+    site.put("/feed", Answer(body=body))
+    (report,) = run(database, tide, now=NOW + HOUR).feeds
+    assert (report.new, report.updated) == (1, 1)
+    seen = [(post.post.title, post.post.first_seen_at) for post in waiting(database, now=NOW + HOUR)]
+    assert seen == [("The tide turns late", NOW), ("Fog", NOW + HOUR)]
+
+
+def test_a_feed_that_changes_all_its_ids_brings_nothing_new(database: Database, site: Site) -> None:
+    def body(prefix: str) -> bytes:
+        items = "".join(
+            f"<item><guid isPermaLink='false'>{prefix}{n}</guid><title>Tide {n}</title>"
+            f"<link>https://tide.example.org/{n}</link></item>"
+            for n in range(8)
+        )
+        return f"<rss version='2.0'><channel>{items}</channel></rss>".encode()
+
+    tide = [Feed(name="Tide", url=site.put("/feed", Answer(body=body("old-"))))]
+    run(database, tide)
+    site.put("/feed", Answer(body=body("new-")))
+    for hours in (1, 2):
+        assert run(database, tide, now=NOW + hours * HOUR).new == 0
+    assert len(waiting(database)) == 8
+
+
+def test_every_hostile_feed_fails_alone_and_the_others_succeed(
+    database: Database, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    hostile = hostile_feeds(site)
+    good = [
+        feed(site, "Harbour", "harbour.rss"),
+        feed(site, "Quay", "quay.atom"),
+        feed(site, "Notes", "notes.json"),
+    ]
+    report = run(database, [good[0], *hostile, *good[1:]], limits=replace(LIMITS, timeout=3))
+    by_name = {one.feed: one for one in report.feeds}
+    assert [by_name[one.name].new for one in good] == [3, 1, 2]
+    for one in hostile:
+        failed = by_name[one.name]
+        assert (failed.status, failed.new) == ("gone" if one.name == "410" else "failed", 0), one.name
+        assert failed.detail.endswith("."), one.name
+        assert failed.next_fetch_at is not None
+        assert failed.next_fetch_at > NOW
+    assert "secret" not in caplog.text
+    with database.read() as connection:
+        rows = {row.name: row for row in feed_rows(connection)}
+    assert all(rows[one.name].failures == 1 and "secret" not in rows[one.name].detail for one in hostile)
+
+
+def hostile_feeds(site: Site) -> list[Feed]:
+    endless = Answer(body=CHUNK, endless=300_000_000 // len(CHUNK))
+    answers = {
+        **{str(status): Answer(status=status) for status in (400, 401, 403, 404, 410, 429, 500, 503)},
+        "silent": Answer(silent=True),
+        "dripping": Answer(dripping=True),
+        "300 MB": endless,
+        "bomb": Answer(body=bomb(100), headers={"content-encoding": "gzip"}),
+        "page": Answer(body=(FEEDS / "page.html").read_bytes()),
+        "loop": Answer(status=302, body=b"", headers={"location": "/loop"}),
+        "empty": Answer(body=b""),
+        "bad xml": Answer(body=b"<rss version='2.0'><channel><title>x"),
+        "no json": Answer(body=b'{"version": "https://jsonfeed.org/version/1"'),
+        "file": Answer(status=301, body=b"", headers={"location": "file:///etc/passwd"}),
+    }
+    urls = {name: site.put(f"/{name.replace(' ', '-')}", answer) for name, answer in answers.items()}
+    urls["private"] = site.url("/nothing").replace("://", "://ada:secret@")
+    urls["inside"] = "http://localhost:1/feed"
+    return [Feed(name=name, url=url) for name, url in urls.items()]
+
+
+def test_a_failing_feed_rests_unless_it_is_forced(database: Database, site: Site) -> None:
+    broken = [Feed(name="Tide", url=site.put("/feed", Answer(status=500)))]
+    run(database, broken)
+    (report,) = run(database, broken, now=NOW + timedelta(minutes=14)).feeds
+    assert (report.status, report.next_fetch_at) == ("waiting", NOW + timedelta(minutes=15))
+    assert "(500)" in report.detail
+    assert len(site.asked) == 1
+    (report,) = run(database, broken, now=NOW + timedelta(minutes=14), force=True).feeds
+    assert (report.status, len(site.asked)) == ("failed", 2)
+
+
+def test_a_feed_recovers(database: Database, site: Site) -> None:
+    tide = [Feed(name="Tide", url=site.put("/feed", Answer(status=500)))]
+    run(database, tide)
+    site.put("/feed", Answer())
+    (report,) = run(database, tide, now=NOW + HOUR).feeds
+    assert (report.status, report.new, report.detail) == ("ok", 1, "")
+
+
+def test_a_permanent_move_is_followed_from_then_on(database: Database, site: Site) -> None:
+    site.put("/new", Answer())
+    tide = [Feed(name="Tide", url=site.redirect("/old", "/new", 301))]
+    assert "moved for good, to 127.0.0.1" in run(database, tide).feeds[0].detail
+    run(database, tide, now=NOW + HOUR)
+    assert [path for path, _ in site.asked] == ["/old", "/new", "/new"]
+
+
+def test_a_move_to_a_web_page_is_not_kept(database: Database, site: Site) -> None:
+    site.put("/sorry", Answer(body=b"<html>Sorry"))
+    tide = [Feed(name="Tide", url=site.redirect("/old", "/sorry", 301))]
+    for hours in (0, 1):
+        run(database, tide, now=NOW + hours * HOUR)
+    assert [path for path, _ in site.asked] == ["/old", "/sorry"] * 2
+
+
+def test_a_digest_added_later_begins_with_the_last_days(database: Database, site: Site) -> None:
+    tide = [Feed(name="Tide", url=site.put("/feed", Answer()))]
+    run(database, tide)
+    run(database, tide, [DAILY, replace(DAILY, slug="late")], now=NOW + timedelta(days=2))
+    assert len(waiting(database, "late", NOW + timedelta(days=2))) == 1
+
+
+def test_a_used_post_stays_used(database: Database, site: Site) -> None:
+    tide = [Feed(name="Tide", url=site.put("/feed", Answer()))]
+    run(database, tide)
+    (post,) = waiting(database)
+    with database.write() as connection:
+        set_posts(connection, "daily", {post.post.id: (PostState.USED, "")}, None, NOW)
+    run(database, tide, now=NOW + HOUR)
+    assert waiting(database) == ()
+
+
+def test_a_feed_taken_from_the_configuration_is_not_fetched(database: Database, site: Site) -> None:
+    run(database, [Feed(name="Tide", url=site.put("/feed", Answer()))])
+    assert run(database, [], now=NOW + HOUR) == CollectReport(feeds=())
+    assert len(site.asked) == 1
+
+
+def test_feeds_are_reported_as_they_finish(sqlite: Database, site: Site) -> None:
+    seen: list[str] = []
+    tide = Feed(name="Tide", url=site.put("/feed", Answer()))
+    collect(sqlite, [tide], [DAILY], limits=LIMITS, now=NOW, report=lambda report: seen.append(report.feed))
+    assert seen == ["Tide"]
+
+
+def test_an_error_in_reading_one_feed_is_that_feeds_failure(
+    sqlite: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fetch(requests: Iterable[Request], limits: FetchLimits) -> Iterator[Exchange]:
+        bad, good = requests
+        yield bad, Fetched(url="https://ada:secret@tide.example.org/", body=None)  # type: ignore[arg-type]
+        yield good, Fetched(url="https://quay.example.org/", body=FEED)
+
+    feeds = [Feed(name=name, url=f"https://{name}.example.org/") for name in ("tide", "quay")]
+    bad, good = collect(sqlite, feeds, [DAILY], limits=LIMITS, now=NOW, fetch=fetch).feeds
+    assert (bad.status, good.status, good.new) == ("failed", "ok", 1)
+    assert "its log says where" in bad.detail
+    assert "Traceback" not in bad.detail
+    assert "AttributeError" in caplog.text
+    assert "secret" not in caplog.text
+
+
+def test_what_was_skipped_is_in_the_log(
+    sqlite: Database, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    run(sqlite, [feed(site, "Harbour", "harbour.rss")])
+    assert "feed Harbour: entry 4 has neither title nor text" in caplog.text
+
+
+def test_a_feed_is_read_from_a_file(sqlite: Database) -> None:
+    quay = [Feed(name="Quay", url=(FEEDS / "quay.atom").as_uri())]
+    assert run(sqlite, quay).new == 1
+    assert run(sqlite, quay, now=NOW + HOUR).feeds[0].status == "unchanged"
+
+
+def test_posts_can_be_listed_with_their_feed(sqlite: Database, site: Site) -> None:
+    run(sqlite, [feed(site, "Quay", "quay.atom")])
+    with sqlite.read() as connection:
+        (row,) = recent_posts(connection, 10)
+    assert (row.feed_name, row.post.title, row.states) == (
+        "Quay",
+        "Möwen & Meer",
+        (("daily", PostState.WAITING, ""),),
+    )
+
+
+def feed(site: Site, name: str, file: str, tags: tuple[str, ...] = ()) -> Feed:
+    url = site.put(f"/{file}", Answer(body=(FEEDS / file).read_bytes()))
+    return Feed(name=name, url=url, tags=tags)
+
+
+def run(
+    database: Database,
+    feeds: list[Feed],
+    digests: list[Digest] | None = None,
+    *,
+    now: datetime = NOW,
+    limits: FetchLimits = LIMITS,
+    force: bool = False,
+) -> CollectReport:
+    return collect(database, feeds, digests or [DAILY], limits=limits, now=now, force=force)
+
+
+def waiting(database: Database, digest: str = "daily", now: datetime = NOW) -> tuple[WaitingPost, ...]:
+    with database.read() as connection:
+        return waiting_posts(connection, digest, now)
