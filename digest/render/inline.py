@@ -15,6 +15,7 @@ from digest.errors import TemplateError
 cssutils.log.setLevel(logging.CRITICAL + 1)
 
 _IMPORT = re.compile(r"<style[^>]*>[^<]*@import", re.IGNORECASE)
+# premailer's own cache (128 entries) holds what our templates need (about 80): no setting for it.
 _ONE_AT_A_TIME = Lock()  # cssutils keeps its parser's state in its module
 
 

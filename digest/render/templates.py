@@ -79,8 +79,11 @@ class Templates:
     def _refuse_unknown(self, name: str, values: Mapping[str, object]) -> None:
         """Find names that are not there in branches too that the samples do not reach."""
         tree = self._tree(name)
-        unknown = meta.find_undeclared_variables(tree) - set(values) - set(self.environment.globals)
-        for node in tree.find_all(nodes.Name):
+        names = list(tree.find_all(nodes.Name))
+        # jinja2 also lists what is set in one branch, where it may be used.
+        known = {*values, *self.environment.globals, *(node.name for node in names if node.ctx == "store")}
+        unknown = meta.find_undeclared_variables(tree) - known
+        for node in names:
             if node.name in unknown:
                 raise TemplateError(self._path(name), _no_name(node.name, values), node.lineno)
 

@@ -147,7 +147,7 @@ def test_the_lead_image_keeps_its_shape_and_is_never_blown_up(
 def test_outlook_finds_its_own_comments_after_inlining() -> None:
     html = mail_of(sample_edition()).html
     assert html.startswith("<!DOCTYPE html>")
-    assert html.count("<!--[if mso]>") == html.count("<![endif]-->") == 3
+    assert html.count("<!--[if mso]>") == html.count("<![endif]-->") == 4
     assert '<table role="presentation" width="640"' in html
 
 

@@ -65,6 +65,11 @@ def test_a_wrong_name_in_a_branch_never_taken_is_found(tmp_path: Path) -> None:
     )
 
 
+def test_a_name_set_within_a_branch_is_known_there(tmp_path: Path) -> None:
+    write(tmp_path, MAIL_TEXT, "{% if count %}{% set words = title %}{{ words }}{% endif %}\n")
+    load_templates(tmp_path).check_all()
+
+
 def test_a_wrong_field_is_told_with_line_and_nearest(tmp_path: Path) -> None:
     path = write(tmp_path, MAIL_TEXT, "\n\n{% for s in sections %}\n{{ s.titles }}\n{% endfor %}\n")
     assert str(fault_of(tmp_path)) == f"{path}:4: there is no 'titles' here; did you mean 'title'?"
