@@ -1,0 +1,133 @@
+"""Write header fields as pure ASCII that every parser reads back as it was (RFC 5322, RFC 2047)."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from email.utils import parseaddr
+
+_LINE = 76  # RFC 2047: lines with encoded words have at most 76 characters
+_HARD_LINE = 998
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_PLAIN = re.compile(r"[\x20-\x7e]*")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+_Q_SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
+_FOLD = re.compile(r"(?<=\S) (?=\S)")
+_LOCAL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}")
+_DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
+
+
+def one_line(text: str) -> str:
+    """Return `text` with control characters and line ends turned into single spaces."""
+    return _CONTROLS.sub(" ", text).strip()
+
+
+def text_field(name: str, text: str) -> str:
+    """Return a field of free text, such as Subject, folded with CRLF and without one at its end.
+
+    ASCII is folded at single spaces; all else, and ASCII no space divides, becomes encoded words.
+    """
+    text = one_line(text)
+    if not text:
+        return f"{name}:"
+    if _PLAIN.fullmatch(text) and "=?" not in text:
+        folded = _folded(name, text)
+        if folded is not None:
+            return folded
+    return f"{name}: {_encoded(text, len(name) + 2)}"
+
+
+def phrase(text: str, used: int) -> str:
+    """Return a display name fit to stand before `<…>`; `used` characters of its line are taken."""
+    text = one_line(text)
+    if _ATOMS.fullmatch(text) and "=?" not in text and "  " not in text and len(text) <= _LINE - used:
+        return text
+    if _PLAIN.fullmatch(text) and "=?" not in text and len(text) <= _LINE - used:
+        escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    return _encoded(text, used)
+
+
+def mailbox_field(name: str, mailbox: str) -> str:
+    """Return an address field for "Name <address>" or a bare address.
+
+    Raises ValueError, without the address, for what is no address.
+    """
+    display, address = parseaddr(mailbox)
+    address = wire_address(address)
+    if not one_line(display):
+        return f"{name}: {address}"
+    line = f"{name}: {phrase(display, len(name) + 2)}"
+    fits = len(line.rpartition("\n")[2]) + len(address) + 3 <= _LINE
+    return f"{line} <{address}>" if fits else f"{line}\r\n <{address}>"
+
+
+def wire_address(address: str) -> str:
+    """Return `address` as it stands in headers and envelope: ASCII, an international domain as A-labels.
+
+    Raises ValueError, without the address, for what could not be written or could end a header.
+    """
+    local, at, domain = address.rpartition("@")
+    if at and not domain.isascii():
+        try:
+            domain = domain.encode("idna").decode("ascii")
+        except UnicodeError:
+            domain = ""
+    if not (_LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain)):
+        raise ValueError("the address cannot be written in a mail")
+    return f"{local}@{domain}"
+
+
+def _folded(name: str, text: str) -> str | None:
+    """Fold at single spaces, which unfolding gives back; None when a line would be too long."""
+    first, *rest = _FOLD.split(text)
+    lines = [f"{name}: {first}"]
+    for part in rest:
+        if len(lines[-1]) + 1 + len(part) > _LINE:
+            lines.append(f" {part}")
+        else:
+            lines[-1] += f" {part}"
+    return "\r\n".join(lines) if max(map(len, lines)) <= _HARD_LINE else None
+
+
+def _encoded(text: str, used: int) -> str:
+    """Write encoded words, one a line, in the shorter of Q and B; `used` of the first line is taken.
+
+    Words end between characters, so that each decodes by itself.
+    """
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    as_q = sum(_q_size(char) for char in text) <= len(text.encode()) * 4 // 3
+    room = _LINE - len("=?utf-8?q??=") - 1
+    if as_q:
+        chunks = _chunks(text, _q_size, first=room - used, rest=room)
+        words = [f"=?utf-8?q?{''.join(map(_q, chunk))}?=" for chunk in chunks]
+    else:
+        chunks = _chunks(text, _utf8_size, first=(room - used) // 4 * 3, rest=room // 4 * 3)
+        words = [f"=?utf-8?b?{b64encode(chunk.encode()).decode('ascii')}?=" for chunk in chunks]
+    return "\r\n ".join(words)
+
+
+def _chunks(text: str, size: Callable[[str], int], *, first: int, rest: int) -> Iterator[str]:
+    """Cut `text` into chunks of at most `first`, then `rest`, counted by `size`."""
+    start, filled, limit = 0, 0, first
+    for position, char in enumerate(text):
+        if filled + size(char) > limit:
+            yield text[start:position]
+            start, filled, limit = position, 0, rest
+        filled += size(char)
+    yield text[start:]
+
+
+def _q(char: str) -> str:
+    if char in _Q_SAFE:
+        return char
+    return "_" if char == " " else "".join(f"={byte:02X}" for byte in char.encode())
+
+
+def _q_size(char: str) -> int:
+    return len(_q(char))
+
+
+def _utf8_size(char: str) -> int:
+    return len(char.encode())
