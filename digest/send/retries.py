@@ -1,0 +1,77 @@
+"""Decide what a receipt makes of a delivery, and when it is tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from digest.model import DeliveryState, Outcome, Receipt
+
+_PAUSES = (5, 15, 30, 60, 120, 240)  # minutes; the last one for every later try
+_AT_ONCE = 3  # tries that never reached a server and are handed over again without a pause
+_MAX_RESENDS = 3  # a letter that breaks the line again and again is not sent for ever
+
+
+class Doubt(StrEnum):
+    """What is done with a letter that was on the wire when the line broke."""
+
+    HOLD = "hold"  # it stays uncertain until an operator decides: perhaps lost, never twice
+    RESEND = "resend"  # it goes again with the same Message-ID: perhaps twice, never lost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryRules:
+    """How long an edition is tried; `lifetime` counts from when its sending began."""
+
+    lifetime: timedelta = timedelta(hours=24)
+    doubt: Doubt = Doubt.HOLD
+
+
+class Result(NamedTuple):
+    """What the ledger keeps of one receipt. `due_at` is set only where the delivery comes back."""
+
+    key: int
+    state: DeliveryState
+    due_at: datetime | None
+    code: int | None
+    reply: str
+
+
+def result_of(receipt: Receipt, *, tries: int, ends_at: datetime, now: datetime, rules: RetryRules) -> Result:
+    """Say what becomes of a delivery; `tries` counts the one this receipt is for."""
+    reply = f"{receipt.enhanced} {receipt.reply}".strip() if receipt.enhanced else receipt.reply
+    match receipt.outcome:
+        case Outcome.ACCEPTED:
+            return Result(receipt.key, DeliveryState.ACCEPTED, None, receipt.code, reply)
+        case Outcome.REJECTED:
+            return Result(receipt.key, DeliveryState.REJECTED, None, receipt.code, reply)
+        case Outcome.UNCERTAIN if tries > resends(rules):
+            return Result(receipt.key, DeliveryState.UNCERTAIN, None, receipt.code, reply)
+        case Outcome.UNSENT if tries < _AT_ONCE:
+            return Result(receipt.key, DeliveryState.QUEUED, now, receipt.code, reply)
+        case _:
+            return _later(receipt, reply, tries=tries, ends_at=ends_at, now=now)
+
+
+def _later(receipt: Receipt, reply: str, *, tries: int, ends_at: datetime, now: datetime) -> Result:
+    due_at = now + pause_after(tries)
+    if due_at <= ends_at:
+        return Result(receipt.key, DeliveryState.DEFERRED, due_at, receipt.code, reply)
+    if receipt.outcome is Outcome.UNCERTAIN:
+        return Result(receipt.key, DeliveryState.UNCERTAIN, None, receipt.code, reply)
+    noun = "try" if tries == 1 else "tries"
+    given_up = f"gave up after {tries} {noun}: {reply}".removesuffix(": ")
+    return Result(receipt.key, DeliveryState.REJECTED, None, receipt.code, given_up)
+
+
+def pause_after(tries: int, pauses: Sequence[int] = _PAUSES) -> timedelta:
+    """Return how long a delivery rests after its try number `tries` (from 1): 5 min growing to 4 h."""
+    return timedelta(minutes=pauses[min(max(tries, 1), len(pauses)) - 1])
+
+
+def resends(rules: RetryRules) -> int:
+    """Return after how many tries at most a letter lost on the wire goes again under these rules."""
+    return _MAX_RESENDS if rules.doubt is Doubt.RESEND else 0

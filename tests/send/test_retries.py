@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from digest.model import DeliveryState, Outcome, Receipt
+from digest.send.retries import Doubt, Result, RetryRules, pause_after, result_of
+from tests.send.world import NOW
+
+ENDS_AT = NOW + timedelta(hours=24)
+RESEND = RetryRules(doubt=Doubt.RESEND)
+
+
+def after(outcome: Outcome, *, tries: int = 1, hours: float = 0, rules: RetryRules | None = None) -> Result:
+    receipt = Receipt(7, outcome, code=451, enhanced="4.2.2", reply="mailbox full")
+    now = NOW + timedelta(hours=hours)
+    return result_of(receipt, tries=tries, ends_at=ENDS_AT, now=now, rules=rules or RetryRules())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [
+        (Outcome.ACCEPTED, DeliveryState.ACCEPTED),
+        (Outcome.REJECTED, DeliveryState.REJECTED),
+        (Outcome.DEFERRED, DeliveryState.DEFERRED),
+        (Outcome.UNCERTAIN, DeliveryState.UNCERTAIN),
+        (Outcome.UNSENT, DeliveryState.QUEUED),
+    ],
+)
+def test_each_outcome_has_its_state(outcome: Outcome, state: DeliveryState) -> None:
+    result = after(outcome)
+    assert (result.key, result.state, result.code, result.reply) == (7, state, 451, "4.2.2 mailbox full")
+
+
+def test_the_pauses_grow_and_then_stay() -> None:
+    minutes = [pause_after(tries) // timedelta(minutes=1) for tries in range(1, 9)]
+    assert minutes == [5, 15, 30, 60, 120, 240, 240, 240]
+
+
+def test_a_deferred_letter_comes_back_after_its_pause() -> None:
+    assert after(Outcome.DEFERRED, tries=2).due_at == NOW + timedelta(minutes=15)
+
+
+def test_it_is_given_up_when_it_would_come_back_after_the_lifetime() -> None:
+    last = after(Outcome.DEFERRED, tries=6, hours=20)
+    assert (last.state, last.due_at) == (DeliveryState.DEFERRED, ENDS_AT)
+    over = after(Outcome.DEFERRED, tries=6, hours=20.01)
+    assert (over.state, over.reply) == (DeliveryState.REJECTED, "gave up after 6 tries: 4.2.2 mailbox full")
+
+
+def test_what_never_reached_a_server_goes_again_at_once_but_not_for_ever() -> None:
+    assert [after(Outcome.UNSENT, tries=tries).due_at for tries in (1, 2, 3)] == [
+        NOW,
+        NOW,
+        NOW + timedelta(minutes=30),
+    ]
+
+
+def test_a_doubt_is_held_or_sent_again_as_the_rules_say() -> None:
+    assert after(Outcome.UNCERTAIN, rules=RESEND).state is DeliveryState.DEFERRED
+    assert after(Outcome.UNCERTAIN, tries=4, rules=RESEND).state is DeliveryState.UNCERTAIN
+    assert after(Outcome.UNCERTAIN, hours=24, rules=RESEND).state is DeliveryState.UNCERTAIN

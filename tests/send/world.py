@@ -1,0 +1,205 @@
+"""A small world to send in: an edition with three topics, readers with choices, and recording transports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+
+from sqlalchemy import insert, update
+
+from digest.model import (
+    Edition,
+    EditionState,
+    Letter,
+    Mail,
+    Outcome,
+    ReaderLinks,
+    Receipt,
+    Section,
+    Site,
+    Story,
+)
+from digest.send.letters import Stationery
+from digest.send.send import Outbox, Sent, send
+from digest.storage.database import Database
+from digest.storage.editions import advance, insert_edition
+from subscribers.tables import subscribers, subscriptions, suppressions
+
+NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
+SECRET = b"a secret of the tests, and of nothing else"
+EDITION = "daily-2026-11-22"
+SITE = Site(name="Harbour Post", base_url="https://news.example.org", postal_address="1 Quay, Porto")
+READ = policy.default.clone(max_line_length=998)
+
+
+def story(topic: str) -> Story:
+    return Story(
+        id=f"story-{topic}",
+        title=f"What {topic} brings",
+        blurb="A calm sentence.",
+        url=f"https://news.example.org/{topic}",
+        source="Harbour News",
+        author=None,
+        published_at=NOW,
+        image=None,
+        tags=(topic,),
+        topic=topic,
+        rule=f"tag: {topic}",
+    )
+
+
+def edition(*, title: str = "The Daily", topics: Sequence[str] = ("climate", "space", "sport")) -> Edition:
+    return Edition(
+        id=EDITION,
+        digest="daily",
+        title=title,
+        local_date=date(2026, 11, 22),
+        zone="UTC",
+        language="en",
+        cutoff_at=NOW - timedelta(minutes=30),
+        send_at=NOW,
+        site=SITE,
+        sender="The Daily <daily@news.example.org>",
+        reply_to="Desk <desk@news.example.org>",
+        subject_template="",
+        preheader_template="",
+        lead=None,
+        sections=tuple(Section(slug=slug, title=slug.title(), stories=(story(slug),)) for slug in topics),
+    )
+
+
+def render(chosen: Edition, links: ReaderLinks) -> Mail:
+    titles = [each.title for each in chosen.stories()]
+    lines = [*titles, "", "-- ", f"Leave: {links.unsubscribe}", f"Choose: {links.preferences}"]
+    paragraphs = "".join(f"<p>{line}</p>\n" for line in titles)
+    return Mail(
+        subject=titles[0],
+        preheader="",
+        html=f'<html><body>\n{paragraphs}<a href="{links.unsubscribe}">Leave</a></body></html>\n',
+        text="\n".join(lines) + "\n",
+    )
+
+
+STATIONERY = Stationery(render=render, secret=SECRET, bounce_address="bounces+{token}@news.example.org")
+
+
+def add_reader(
+    database: Database, number: int, topics: str = "", *, form: str = "html", address: str | None = None
+) -> int:
+    row = {
+        "id": number,
+        "address": address or f"reader{number}@example.org",
+        "folded": f"reader{number}@example.org",
+        "address_hash": f"hash-{number}",
+        "state": "active",
+        "language": "en",
+        "format": form,
+        "created_at": NOW,
+    }
+    choice = {"subscriber_id": number, "digest": "daily", "state": "active", "topics": topics}
+    with database.write() as connection:
+        connection.execute(insert(subscribers).values(row))
+        connection.execute(insert(subscriptions).values({**choice, "changed_at": NOW}))
+    return number
+
+
+def add_readers(database: Database, count: int) -> None:
+    for number in range(1, count + 1):
+        add_reader(database, number, ("", "climate", "-sport", "space")[number % 4])
+
+
+def leave(database: Database, number: int) -> None:
+    with database.write() as connection:
+        connection.execute(update(subscribers).where(subscribers.c.id == number).values(state="unsubscribed"))
+
+
+def pause(database: Database, number: int, until: datetime) -> None:
+    with database.write() as connection:
+        of_reader = subscriptions.c.subscriber_id == number
+        connection.execute(update(subscriptions).where(of_reader).values(paused_until=until))
+
+
+def suppress(database: Database, number: int) -> None:
+    row = {"address_hash": f"hash-{number}", "reason": "bounce", "at": NOW}
+    with database.write() as connection:
+        connection.execute(insert(suppressions).values(row))
+
+
+def add_edition(database: Database, *, approved: bool = True) -> None:
+    with database.write() as connection:
+        insert_edition(connection, edition())
+        if approved:
+            advance(connection, EDITION, EditionState.APPROVED, NOW, by="Ana")
+
+
+class Clock:
+    """A clock that stands still until it is told to move."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, span: timedelta) -> datetime:
+        self.now += span
+        return self.now
+
+
+class Recorder:
+    """A transport that keeps every letter and answers as it is told to."""
+
+    def __init__(self, answer: Callable[[Letter], Outcome] = lambda _letter: Outcome.ACCEPTED) -> None:
+        self.letters: list[Letter] = []
+        self.answer = answer
+        self.before_answer: Callable[[], None] = lambda: None
+
+    def carry(self, groups: Iterator[Sequence[Letter]]) -> Iterator[Sequence[Receipt]]:
+        for group in groups:
+            self.letters += group
+            self.before_answer()
+            yield [self.receipt(letter) for letter in group]
+
+    def receipt(self, letter: Letter) -> Receipt:
+        outcome = self.answer(letter)
+        code, reply = {
+            Outcome.ACCEPTED: (250, "queued"),
+            Outcome.DEFERRED: (451, "try later"),
+            Outcome.REJECTED: (550, "no such user"),
+        }.get(outcome, (None, "the line broke"))
+        return Receipt(letter.key, outcome, code=code, reply=reply)
+
+    @property
+    def keys(self) -> list[int]:
+        return sorted(letter.key for letter in self.letters)
+
+
+class Appender:
+    """A transport that appends a line for each letter to a file, durable enough for kill -9."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def carry(self, groups: Iterator[Sequence[Letter]]) -> Iterator[Sequence[Receipt]]:
+        with self.path.open("ab", buffering=0) as file:
+            for group in groups:
+                for letter in group:
+                    file.write(b"%d\n" % letter.key)
+                yield [Receipt(letter.key, Outcome.ACCEPTED, code=250, reply="kept") for letter in group]
+
+
+def outbox(transport: Recorder | Appender, **changes: object) -> Outbox:
+    return Outbox(**{"transport": transport, "stationery": STATIONERY, "group": 3, "page": 10, **changes})  # type: ignore[arg-type]  # changes are named freely
+
+
+def run(database: Database, transport: Recorder, clock: Clock | None = None, **changes: object) -> Sent:
+    return send(database, EDITION, outbox=outbox(transport, **changes), clock=clock or Clock())
+
+
+def read(data: bytes) -> EmailMessage:
+    message = message_from_bytes(data, policy=READ)
+    assert isinstance(message, EmailMessage)
+    return message
