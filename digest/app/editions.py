@@ -1,0 +1,97 @@
+"""What people do with editions: find one, compose one ahead of its time, approve it, cancel it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from digest.app.begin import schedule_of
+from digest.app.wiring import App
+from digest.compose.compose import compose
+from digest.errors import NotFoundError
+from digest.model import Composed, Counts, EditionRecord, EditionState
+from digest.schedule import due_at, next_due
+from digest.schedule_text import parse_schedule
+from digest.storage.editions import advance, last_edition, list_editions, load_edition
+from digest.storage.occurrences import Occurrence, finish_occurrence, note_occurrence
+from digest.storage.outcomes import counts
+
+_NAMED = 5
+
+
+def find_edition(app: App, name: str) -> EditionRecord:
+    """Return the edition with this id, or the newest of the digest with this slug.
+
+    Raises NotFoundError, naming the newest editions there are.
+    """
+    with app.database.read() as connection:
+        if any(digest.slug == name for digest in app.config.digests):
+            newest = last_edition(connection, name)
+            if newest is None:
+                raise NotFoundError("edition", name)
+            return newest
+        try:
+            return load_edition(connection, name)
+        except NotFoundError as error:
+            known = tuple(record.edition.id for record in list_editions(connection, limit=_NAMED))
+            raise NotFoundError("edition", name, known) from error
+
+
+def recent_editions(app: App, digest: str | None, limit: int) -> tuple[EditionRecord, ...]:
+    """Return the newest editions, of one digest or of all; raises NotFoundError for an unknown digest."""
+    if digest is not None:
+        app.config.digest(digest)
+    with app.database.read() as connection:
+        return list_editions(connection, digest, limit=limit)
+
+
+def delivery_counts(app: App, edition_id: str) -> Counts:
+    """Count the deliveries of an edition."""
+    with app.database.read() as connection:
+        return counts(connection, edition_id)
+
+
+def compose_now(app: App, slug: str, now: datetime) -> Composed:
+    """Compose the next edition of a digest before its cutoff; the clock then leaves that date alone.
+
+    Raises NotFoundError for an unknown digest.
+    """
+    config = app.config
+    digest = config.digest(slug)
+    local_date, send_at = next_due(
+        parse_schedule(digest.schedule), digest.zone, now - timedelta(microseconds=1)
+    )
+    due = due_at(digest, local_date, send_at)
+    composed = compose(
+        app.database,
+        digest,
+        site=config.site,
+        topics=config.topics,
+        feeds=config.feeds,
+        due=replace(due, cutoff_at=min(due.cutoff_at, now)),
+        now=now,
+    )
+    if composed.record is not None:
+        outcome = composed.record.edition.id
+        done = Occurrence(local_date=local_date, due_at=send_at, done_at=now, outcome=outcome)
+        with app.database.write() as connection:
+            if not note_occurrence(connection, schedule_of(slug), done):
+                finish_occurrence(
+                    connection, schedule_of(slug), local_date=local_date, outcome=outcome, now=now
+                )
+    return composed
+
+
+def approve(app: App, edition_id: str, *, by: str, now: datetime) -> EditionRecord:
+    """Approve a draft: it goes at its send time, or with the next ring when that has passed.
+
+    Raises StateError.
+    """
+    with app.database.write() as connection:
+        return advance(connection, edition_id, EditionState.APPROVED, now, by=by)
+
+
+def cancel(app: App, edition_id: str, *, reason: str, now: datetime) -> EditionRecord:
+    """Stop an edition for good. Before its sending began its posts go back to wait; raises StateError."""
+    with app.database.write() as connection:
+        return advance(connection, edition_id, EditionState.CANCELLED, now, reason=reason)

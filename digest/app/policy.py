@@ -1,0 +1,85 @@
+"""Decide what the clock asks for: which occurrences to compose, and what an edition's time means for it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+from itertools import takewhile
+
+from digest.model import Digest, Due, EditionRecord, EditionState, Review
+from digest.schedule import dues
+from digest.schedule_text import parse_schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasions:
+    """What has come due for one digest since its last occurrence."""
+
+    compose: tuple[Due, ...] = ()
+    missed: tuple[Due, ...] = ()  # too late to be sent; their posts are carried
+
+
+def occasions(digest: Digest, *, after: datetime, done: Collection[date], now: datetime) -> Occasions:
+    """Sort the occurrences whose cutoff has come: those to compose, and those an outage made too late.
+
+    `after` is the send time of the last occurrence, `done` the local dates that are done with. After an
+    outage, of several that could still be sent late only the last one is: it holds the others' posts.
+    """
+    late: list[Due] = []
+    ahead: list[Due] = []
+    for due in _come_due(digest, after, now):
+        if due.local_date not in done:
+            (ahead if due.send_at >= now else late).append(due)
+    sendable = late[-1:] if late and late[-1].send_at + digest.late >= now else []
+    return Occasions(compose=tuple(sendable + ahead), missed=tuple(late[: len(late) - len(sendable)]))
+
+
+def _come_due(digest: Digest, after: datetime, now: datetime) -> Iterator[Due]:
+    coming = dues(digest, parse_schedule(digest.schedule), after=after)
+    return takewhile(lambda due: due.cutoff_at <= now, coming)
+
+
+class Step(StrEnum):
+    """What happens to an edition now."""
+
+    WAIT = "wait"
+    SEND = "send"
+    SKIP = "skip"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A step, and in one sentence why."""
+
+    step: Step
+    reason: str = ""
+
+
+def ruling(record: EditionRecord, digest: Digest | None, now: datetime) -> Ruling:
+    """Say what happens to an edition: at its send time the digest's review policy decides.
+
+    One that is being sent goes on. One approved late goes late: its time counts from its approval.
+    """
+    send_at = record.edition.send_at
+    if record.state is EditionState.SENDING:
+        return Ruling(Step.SEND, "goes on")
+    if record.state not in (EditionState.DRAFT, EditionState.APPROVED) or send_at > now:
+        return Ruling(Step.WAIT)
+    if digest is None:
+        return Ruling(Step.WAIT, f"there is no digest {record.edition.digest!r} in config.toml any more")
+    if record.state is EditionState.APPROVED:
+        since = max(send_at, record.approved_at or send_at)
+        return _in_time(since, digest, now)
+    if digest.review is Review.HOLD:
+        return Ruling(Step.WAIT, "waits for approval")
+    if digest.review is Review.SKIP:
+        return Ruling(Step.SKIP, "nobody approved it before its send time")
+    return _in_time(send_at, digest, now)
+
+
+def _in_time(since: datetime, digest: Digest, now: datetime) -> Ruling:
+    if now - since <= digest.late:
+        return Ruling(Step.SEND)
+    return Ruling(Step.SKIP, "it was too late to send it; its posts are carried to the next edition")

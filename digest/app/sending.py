@@ -1,0 +1,99 @@
+"""Send editions, rehearse it, send a test, and try again what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from functools import partial
+
+from digest.app.watch import Happening, Kind, Watch
+from digest.app.wiring import App
+from digest.errors import StateError
+from digest.model import Delivery, DeliveryState, EditionRecord, EditionState, Receipt, Review
+from digest.send.letters import Press
+from digest.send.message import Addressee
+from digest.send.rehearsal import Rehearsal, rehearse
+from digest.send.send import Sent, send, send_one
+from digest.storage.editions import advance, load_edition, reopen
+from digest.storage.outcomes import list_deliveries, retry
+from subscribers.address import parse_address
+
+
+def send_edition(app: App, edition_id: str, watch: Watch) -> Sent:
+    """Send what is due of an approved edition, and report how it stands then."""
+    sent = send(
+        app.database,
+        edition_id,
+        outbox=app.outbox(),
+        clock=watch.clock,
+        stop=watch.stop,
+        progress=partial(watch.progress, edition_id),
+    )
+    kind = Kind.SENT if sent.record.state is EditionState.SENT else Kind.SENDING
+    watch.report(Happening(kind=kind, subject=edition_id, detail=_detail(sent), counts=sent.counts))
+    return sent
+
+
+def _detail(sent: Sent) -> str:
+    found = ", ".join(f"{count:,} {state}" for state, count in sent.counts.by_state if count)
+    later = f"; goes on at {sent.next_at:%Y-%m-%d %H:%M} UTC" if sent.next_at else ""
+    return f"{found or 'no readers'}{later}"
+
+
+def send_by_hand(app: App, record: EditionRecord, watch: Watch) -> Sent:
+    """Send an edition at once, whatever its send time; a draft only where its digest needs no approval.
+
+    Raises StateError, TransportError.
+    """
+    digest = app.config.digest(record.edition.digest)
+    if record.state is EditionState.DRAFT and digest.review is Review.SEND:
+        with app.database.write() as connection:
+            advance(connection, record.edition.id, EditionState.APPROVED, watch.clock(), by="sent by hand")
+    return send_edition(app, record.edition.id, watch)
+
+
+def rehearse_edition(app: App, edition_id: str, now: datetime) -> Rehearsal:
+    """Count who an edition would go to, and change nothing."""
+    return rehearse(app.database, edition_id, stationery=app.stationery(), now=now)
+
+
+def send_test(app: App, record: EditionRecord, address: str) -> Receipt:
+    """Send one copy with all topics to any address, outside the ledger; its links change nothing.
+
+    Raises AddressError, TransportError.
+    """
+    reader = Addressee(0, parse_address(address).address)
+    letter = Press(record, app.stationery()).letter(reader)
+    assert letter is not None, "an edition has at least one topic"
+    return send_one(app.transport(), letter)
+
+
+def deliveries_of(
+    app: App, edition_id: str, states: Collection[DeliveryState], *, after: int, limit: int
+) -> tuple[Delivery, ...]:
+    """Return a page of an edition's deliveries, in the order of subscribers' ids."""
+    with app.database.read() as connection:
+        return list_deliveries(connection, edition_id, states=states, after=after, limit=limit)
+
+
+def try_again(
+    app: App,
+    edition_id: str,
+    states: Collection[DeliveryState],
+    *,
+    now: datetime,
+    code: int | None = None,
+    domain: str | None = None,
+) -> int:
+    """Queue failed deliveries again and return how many; a sent edition is being sent again then.
+
+    Raises StateError for an edition whose sending never began, or was cancelled.
+    """
+    with app.database.write() as connection:
+        state = load_edition(connection, edition_id).state
+        if state not in (EditionState.SENDING, EditionState.SENT):
+            raise StateError(edition_id, state, "sent again")
+        count = retry(connection, edition_id, states, now=now, code=code, domain=domain)
+        if count:
+            reopen(connection, edition_id)
+        return count

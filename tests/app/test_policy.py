@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from digest.app.policy import Step, occasions, ruling
+from digest.model import Digest, EditionRecord, EditionState, Review
+from digest.render.sample import sample_edition
+
+DAILY = Digest(slug="daily", title="Daily", schedule="every day at 07:00", sender="daily@digest.example.org")
+MONDAY = datetime(2026, 11, 23, 7, tzinfo=UTC)
+SUNDAY = MONDAY - timedelta(days=1)
+
+
+def minutes(count: float) -> timedelta:
+    return timedelta(minutes=count)
+
+
+def dates(now: datetime, digest: Digest = DAILY, done: tuple[date, ...] = ()) -> tuple[list[int], list[int]]:
+    """Return the days of the month to compose, and those missed, counted from Sunday the 22nd."""
+    found = occasions(digest, after=SUNDAY, done=done, now=now)
+    return [due.local_date.day for due in found.compose], [due.local_date.day for due in found.missed]
+
+
+@pytest.mark.parametrize(
+    ("now", "compose", "missed"),
+    [
+        (MONDAY - minutes(31), [], []),
+        (MONDAY - minutes(30), [23], []),
+        (MONDAY, [23], []),
+        (MONDAY + timedelta(hours=4), [23], []),  # late, and within the limit
+        (MONDAY + timedelta(hours=4, seconds=1), [], [23]),
+        (MONDAY + timedelta(days=2, hours=1), [25], [23, 24]),
+        (MONDAY + timedelta(days=2, hours=5), [], [23, 24, 25]),
+        (MONDAY + timedelta(days=1) - minutes(10), [24], [23]),
+    ],
+)
+def test_what_has_come_due(now: datetime, compose: list[int], missed: list[int]) -> None:
+    assert dates(now) == (compose, missed)
+
+
+def test_of_several_late_ones_only_the_last_is_composed() -> None:
+    patient = replace(DAILY, late=timedelta(days=7))
+    assert dates(MONDAY + timedelta(days=2, hours=1), patient) == ([25], [23, 24])
+
+
+def test_a_date_that_is_done_is_not_done_again() -> None:
+    assert dates(MONDAY, done=(date(2026, 11, 23),)) == ([], [])
+
+
+def test_an_early_cutoff_may_have_several_ahead() -> None:
+    early = replace(DAILY, cutoff=timedelta(hours=36))
+    assert dates(MONDAY - timedelta(hours=8), early) == ([23, 24], [])
+
+
+def record(state: EditionState, approved_at: datetime | None = None) -> EditionRecord:
+    edition = replace(sample_edition(), digest="daily", send_at=MONDAY)
+    return EditionRecord(edition=edition, hash="", state=state, approved_at=approved_at)
+
+
+def step(record: EditionRecord, now: datetime, review: Review = Review.SEND) -> Step:
+    return ruling(record, replace(DAILY, review=review), now).step
+
+
+def test_nothing_happens_before_the_send_time() -> None:
+    for review in Review:
+        assert step(record(EditionState.DRAFT), MONDAY - minutes(1), review) is Step.WAIT
+    assert step(record(EditionState.APPROVED), MONDAY - minutes(1)) is Step.WAIT
+
+
+@pytest.mark.parametrize(
+    ("review", "expected"), [(Review.SEND, Step.SEND), (Review.HOLD, Step.WAIT), (Review.SKIP, Step.SKIP)]
+)
+def test_at_the_send_time_the_review_policy_decides_on_a_draft(review: Review, expected: Step) -> None:
+    assert step(record(EditionState.DRAFT), MONDAY, review) is expected
+
+
+@pytest.mark.parametrize("review", list(Review))
+def test_an_approved_edition_goes_under_every_policy(review: Review) -> None:
+    assert step(record(EditionState.APPROVED), MONDAY, review) is Step.SEND
+
+
+def test_a_draft_that_missed_its_time_by_too_much_is_skipped() -> None:
+    assert step(record(EditionState.DRAFT), MONDAY + timedelta(hours=4)) is Step.SEND
+    assert step(record(EditionState.DRAFT), MONDAY + timedelta(hours=5)) is Step.SKIP
+
+
+def test_one_on_hold_waits_however_long_and_goes_when_it_is_approved() -> None:
+    later = MONDAY + timedelta(days=3)
+    assert step(record(EditionState.DRAFT), later, Review.HOLD) is Step.WAIT
+    assert step(record(EditionState.APPROVED, approved_at=later), later, Review.HOLD) is Step.SEND
+
+
+def test_one_approved_in_time_and_missed_by_an_outage_is_skipped() -> None:
+    approved = record(EditionState.APPROVED, approved_at=MONDAY - minutes(10))
+    assert step(approved, MONDAY + timedelta(hours=5)) is Step.SKIP
+
+
+@pytest.mark.parametrize("state", [EditionState.SENT, EditionState.SKIPPED, EditionState.CANCELLED])
+def test_what_is_over_is_left_alone(state: EditionState) -> None:
+    assert step(record(state), MONDAY) is Step.WAIT
+
+
+def test_what_is_being_sent_goes_on_even_without_its_digest() -> None:
+    assert ruling(record(EditionState.SENDING), None, MONDAY + timedelta(days=9)).step is Step.SEND
+
+
+def test_an_edition_whose_digest_was_taken_out_waits_and_says_so() -> None:
+    found = ruling(record(EditionState.DRAFT), None, MONDAY)
+    assert (found.step, "config.toml" in found.reason) == (Step.WAIT, True)
