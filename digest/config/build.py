@@ -105,7 +105,10 @@ def _mail(mail: MailShape, folder: Path, password: str | None) -> MailSettings:
         folder=_path(mail.folder, folder),
         servers=(server,) if mail.transport == "smtp" else (),
         bounce_address=mail.bounce_address,
+        unsubscribe_address=mail.unsubscribe_address,
         ehlo_name=mail.ehlo_name,
+        retry_for=mail.retry_for,
+        doubt=mail.doubt,
     )
 
 

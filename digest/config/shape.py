@@ -104,6 +104,9 @@ class MailShape(Shape):
     timeout: Duration = timedelta(minutes=1)
     ehlo_name: Line | None = None
     bounce_address: Address | None = None
+    unsubscribe_address: Address | None = None
+    retry_for: Duration = timedelta(hours=24)
+    doubt: Literal["hold", "resend"] = "hold"
 
 
 class DatabaseShape(Shape):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 from digest.errors import NotFoundError
@@ -16,7 +17,10 @@ class MailSettings:
     folder: Path
     servers: tuple[SmtpServer, ...] = ()
     bounce_address: str | None = None  # envelope sender, where bounces come back; else the digest's sender
+    unsubscribe_address: str | None = None  # takes goodbyes by mail; else where replies go
     ehlo_name: str | None = None  # what we call ourselves to a server; else this machine's name
+    retry_for: timedelta = timedelta(hours=24)  # how long refused-for-now letters are tried again
+    doubt: str = "hold"  # or "resend": letters that were on the wire when the line broke
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
