@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
 from subscribers.errors import AddressError
 
 _MAX_LENGTH = 254  # RFC 5321 4.5.3.1.3, less the angle brackets
+_TOO_LONG = f"an address has at most {_MAX_LENGTH} characters"
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_MAILBOX = re.compile(rf"(?=.{{1,64}}\Z){_ATOM}(?:\.{_ATOM})*")  # RFC 5321: dot-string, 64 at most
 _INVISIBLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
 
 
@@ -38,16 +42,18 @@ def parse_address(text: str, *, smtputf8: bool = False) -> Address:
     """
     stripped = text.strip()
     reason = _plain_fault(stripped, smtputf8=smtputf8)
-    if reason is None:
-        valid = _validated(stripped, smtputf8=smtputf8)
-        if isinstance(valid, ValidatedEmail):
-            return _address(valid)
-        reason = valid
-    raise AddressError(reason)
-
-
-def _address(valid: ValidatedEmail) -> Address:
-    address = f"{valid.local_part}@{valid.ascii_domain}"
+    if reason is not None:
+        raise AddressError(reason)
+    local, _, domain = stripped.partition("@")
+    mailbox = local if _MAILBOX.fullmatch(local) else _wide_mailbox(local)
+    if mailbox is None:
+        raise AddressError("what stands before the @ is not allowed in an address")
+    ascii_domain = _ascii_domain(domain)
+    if ascii_domain is None:
+        raise AddressError("what stands after the @ is no domain that mail can reach")
+    address = f"{mailbox}@{ascii_domain}"
+    if len(address) > _MAX_LENGTH:
+        raise AddressError(_TOO_LONG)
     # Lower rather than casefold: the sharp s and its kin name mailboxes of their own.
     return Address(address, unicodedata.normalize("NFC", address.lower()))
 
@@ -57,7 +63,7 @@ def _plain_fault(text: str, *, smtputf8: bool) -> str | None:
     local = text.rpartition("@")[0]
     faults = (
         (not text, "there is no address"),
-        (len(text) > _MAX_LENGTH, f"an address has at most {_MAX_LENGTH} characters"),
+        (len(text) > _MAX_LENGTH, _TOO_LONG),
         ("<" in text or ">" in text, "write the address alone, without < and >"),
         (_INVISIBLE.search(text) is not None, "an address has no spaces or line breaks in it"),
         (text.count("@") == 0, "there is no @ in it"),
@@ -70,25 +76,21 @@ def _plain_fault(text: str, *, smtputf8: bool) -> str | None:
     return next((reason for wrong, reason in faults if wrong), None)
 
 
-def _validated(text: str, *, smtputf8: bool) -> ValidatedEmail | str:
-    try:
-        return validate_email(
-            text,
-            allow_smtputf8=smtputf8,
-            check_deliverability=False,
-            strict=True,
-            test_environment=True,
-        )
-    except EmailNotValidError:
-        # Not chained: a traceback would print the address. Asked again with a local part that is surely
-        # good, the library tells which side is wrong.
-        return _side_at_fault(text)
+def _wide_mailbox(local: str) -> str | None:
+    """Return a local part beyond ASCII in its normal form, or None when it is none."""
+    valid = _validated(f"{local}@example.org")
+    return valid.local_part if valid else None
 
 
-def _side_at_fault(text: str) -> str:
-    domain = text.rpartition("@")[2]
+@lru_cache(maxsize=4_096)  # a long list has few different ones, and this is most of the work
+def _ascii_domain(domain: str) -> str | None:
+    valid = _validated(f"a@{domain}")
+    return valid.ascii_domain if valid else None
+
+
+def _validated(text: str) -> ValidatedEmail | None:
+    # The library's error is dropped, not chained: it quotes the address.
     try:
-        validate_email(f"a@{domain}", allow_smtputf8=True, check_deliverability=False, test_environment=True)
+        return validate_email(text, check_deliverability=False, strict=True, test_environment=True)
     except EmailNotValidError:
-        return "what stands after the @ is no domain that mail can reach"
-    return "what stands before the @ is not allowed in an address"
+        return None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Self, TypeVar
 from zoneinfo import available_timezones
 
@@ -45,17 +45,13 @@ class Choice:
         for slug in self.include | self.exclude:
             check_slug(slug, "topics")
 
-    @classmethod
-    def parse(cls, text: str) -> Self:
+    @staticmethod
+    def parse(text: str) -> Choice:
         """Read the text form; spaces and the case of letters are forgiven.
 
         Raises ChoiceError for what is no slug, and when topics to have and to leave out are mixed.
         """
-        names = [name.strip().casefold() for name in text.split(",")] if text.strip() else []
-        return cls(
-            include=frozenset(name for name in names if not name.startswith("-")),
-            exclude=frozenset(name[1:] for name in names if name.startswith("-")),
-        )
+        return _choice(text)
 
     def __str__(self) -> str:
         return ",".join(sorted(self.include) or [f"-{slug}" for slug in sorted(self.exclude)])
@@ -63,6 +59,15 @@ class Choice:
     def wants(self, slug: str) -> bool:
         """Tell whether stories under the topic `slug` are for this reader."""
         return slug in self.include if self.include else slug not in self.exclude
+
+
+@lru_cache(maxsize=4_096)  # a long list has few different ones
+def _choice(text: str) -> Choice:
+    names = [name.strip().casefold() for name in text.split(",")] if text.strip() else []
+    return Choice(
+        include=frozenset(name for name in names if not name.startswith("-")),
+        exclude=frozenset(name[1:] for name in names if name.startswith("-")),
+    )
 
 
 class Format(StrEnum):
@@ -236,6 +241,16 @@ class Reader:
     def subscription(self, digest: str) -> Subscription | None:
         """Return the reader's choice of `digest`, if there ever was one."""
         return next((each for each in self.subscriptions if each.digest == digest), None)
+
+    def reads(self, digest: str) -> bool:
+        """Tell whether the reader has confirmed `digest` and not left it (it may be paused)."""
+        subscription = self.subscription(digest)
+        return (
+            self.subscriber is not None
+            and self.subscriber.state is SubscriberState.ACTIVE
+            and subscription is not None
+            and subscription.state is SubscriptionState.ACTIVE
+        )
 
 
 # ── what was agreed ─────────────────────────────────────────────────────────────────────────

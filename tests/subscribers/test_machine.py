@@ -1,0 +1,262 @@
+"""Whatever readers, operators and time do, in any order: who may be mailed is who asked for it."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+
+from digest.storage.database import open_database
+from digest.storage.tables import metadata
+from subscribers import acts, pending, record, store
+from subscribers.address import parse_address
+from subscribers.admission import Entry, Terms
+from subscribers.bulk import import_entries
+from subscribers.changes import choose, pause, resume
+from subscribers.decisions import Change, Limits, Wish
+from subscribers.leaving import come_back, leave
+from subscribers.model import Act, Origin, Reader, SubscriberState, SuppressionReason
+from subscribers.signup import Confirmed, Request
+from subscribers.tokens import address_hash
+
+SECRET = b"a secret of the tests, long enough"
+LIMITS = Limits(mails=1_000)
+ORIGIN = Origin(source="test")
+ADDRESSES = {name: parse_address(f"{name}@example.org") for name in ("anna", "ben", "cem")}
+DIGESTS = ("daily", "weekend")
+
+people = st.sampled_from(sorted(ADDRESSES))
+digests = st.sampled_from(DIGESTS)
+some_digests = st.sets(digests, min_size=1)
+
+
+class TheList(RuleBasedStateMachine):
+    """Keeps beside the real list a simple model: for each person and digest, whether mail is wanted."""
+
+    links = Bundle("links")
+
+    @initialize()
+    def open_the_list(self) -> None:
+        self.database = open_database("sqlite://")
+        with self.database.write() as connection:
+            metadata.create_all(connection)
+        self.now = datetime(2026, 11, 22, 7, tzinfo=UTC)
+        self.serial = itertools.count()
+        self.wanted: set[tuple[str, str]] = set()
+        self.ended: set[tuple[str, str]] = set()  # left or removed: no import may bring them back
+        self.removed: set[tuple[str, str]] = set()  # by an operator: no old link may bring them back
+        self.gone: set[str] = set()  # left everything
+        self.suppressed: dict[str, SuppressionReason] = {}
+        self.paused: dict[tuple[str, str], datetime] = {}
+        self.dead: set[str] = set()  # links that can do nothing any more
+        self.open: dict[str, set[str]] = {name: set() for name in ADDRESSES}
+
+    def teardown(self) -> None:
+        if hasattr(self, "database"):
+            self.database.close()
+
+    # ── what happens ──
+
+    @rule(target=links, person=people, chosen=some_digests)
+    def sign_up(self, person: str, chosen: set[str]) -> tuple[str, str, tuple[str, ...]]:
+        token = f"{next(self.serial)}"
+        request = Request(
+            address=ADDRESSES[person],
+            address_hash=_hash(person),
+            wishes=tuple(Wish(digest=digest) for digest in sorted(chosen)),
+            language="en",
+            origin=ORIGIN,
+        )
+        with self.database.write() as connection:
+            answer = acts.sign_up(connection, request, token_hash=token, limits=LIMITS, now=self.now)
+        silent = self.suppressed.get(person, SuppressionReason.ERASED) is not SuppressionReason.ERASED
+        assert answer.confirm is not silent
+        if answer.confirm:
+            self.open[person].add(token)
+        return person, token, tuple(sorted(chosen))
+
+    @rule(link=links)
+    def confirm(self, link: tuple[str, str, tuple[str, ...]]) -> None:
+        person, token, chosen = link
+        with self.database.write() as connection:
+            answer = acts.confirm(connection, token, origin=ORIGIN, now=self.now)
+        if isinstance(answer, Confirmed) and answer.change is not None:
+            assert token in self.open[person]
+            self.open[person].discard(token)
+            self.gone.discard(person)
+            self.suppressed.pop(person, None)
+            for digest in chosen:
+                self._begin(person, digest)
+
+    @rule(person=people, digest=st.none() | digests, by_operator=st.booleans())
+    def leave(self, person: str, digest: str | None, by_operator: bool) -> None:
+        change = self._change(
+            person, partial(leave, digest=digest, origin=ORIGIN, now=self.now, by_operator=by_operator)
+        )
+        if change is None:
+            return
+        self.open[person].clear()
+        for each in DIGESTS if digest is None else (digest,):
+            if (person, each) in self.wanted:
+                self._end(person, each)
+            if by_operator and (person, each) in self.ended:
+                self.removed.add((person, each))
+        if change.subscriber.state is SubscriberState.UNSUBSCRIBED:
+            assert not any(name == person for name, _ in self.wanted)
+            self.gone.add(person)
+
+    @rule(person=people, digest=st.none() | digests)
+    def come_back(self, person: str, digest: str | None) -> None:
+        before = self._mailable_now()
+        change = self._change(
+            person, partial(come_back, digest=digest, limits=LIMITS, origin=ORIGIN, now=self.now)
+        )
+        for each in change.subscriptions if change else ():
+            assert (person, each.digest) in self.ended - self.removed
+            assert person not in self.suppressed
+            self._begin(person, each.digest, paused=each.paused_until)
+        if change is None:
+            assert self._mailable_now() == before
+        else:
+            self.gone.discard(person)
+
+    @rule(person=people, days=st.integers(1, 20))
+    def pause(self, person: str, days: int) -> None:
+        until = self.now + timedelta(days=days)
+        self._change(person, partial(pause, until=until, limits=LIMITS, origin=ORIGIN, now=self.now))
+        for digest in DIGESTS:
+            if (person, digest) in self.wanted:
+                self.paused[person, digest] = until
+
+    @rule(person=people)
+    def resume(self, person: str) -> None:
+        self._change(person, partial(resume, origin=ORIGIN, now=self.now))
+        for digest in DIGESTS:
+            if (person, digest) in self.wanted:
+                self.paused.pop((person, digest), None)
+
+    @rule(person=people, digest=digests)
+    def choose_one_more_with_the_link_of_a_mail(self, person: str, digest: str) -> None:
+        if (person, digest) in self.removed:
+            return
+        wishes = (Wish(digest=digest),)
+        self._change(person, partial(choose, wishes=wishes, origin=ORIGIN, now=self.now))
+        reads = any(name == person for name, _ in self.wanted)
+        if reads and person not in self.suppressed and (person, digest) not in self.wanted:
+            self._begin(person, digest)
+
+    @rule(person=people, chosen=some_digests, left=st.booleans())
+    def import_a_line(self, person: str, chosen: set[str], left: bool) -> None:
+        wishes = tuple(Wish(digest=digest) for digest in sorted(chosen))
+        entry = Entry(address=ADDRESSES[person], wishes=wishes, left=left)
+        terms = Terms(act=Act.IMPORTED, origin=ORIGIN, language="en")
+        import_entries(self.database.write, [entry], secret=SECRET, terms=terms, now=self.now)
+        if person in self.suppressed or person in self.gone:
+            return
+        if left:
+            self.open[person].clear()
+        for digest in chosen:
+            if left:
+                self._end(person, digest)
+            elif (person, digest) not in self.wanted | self.ended:
+                self._begin(person, digest)
+        if left and not any(name == person for name, _ in self.wanted):
+            self.gone.add(person)
+
+    @rule(person=people, reason=st.sampled_from([SuppressionReason.BOUNCE, SuppressionReason.COMPLAINT]))
+    def suppress(self, person: str, reason: SuppressionReason) -> None:
+        with self.database.write() as connection:
+            record.suppress(connection, _hash(person), reason, self.now)
+            kept = store.read_suppressions(connection, [_hash(person)])
+        self.suppressed[person] = kept[_hash(person)].reason
+        self.open[person].clear()
+
+    @rule(person=people)
+    def lift(self, person: str) -> None:
+        with self.database.write() as connection:
+            assert record.unsuppress(connection, _hash(person)) is (person in self.suppressed)
+        self.suppressed.pop(person, None)
+
+    @rule(person=people)
+    def erase(self, person: str) -> None:
+        with self.database.write() as connection:
+            reader = store.reader_at(connection, ADDRESSES[person].folded, _hash(person))
+            was_there = reader.subscriber is not None and acts.erase(
+                connection, reader.subscriber.id, self.now
+            )
+        if was_there:
+            self.suppressed.setdefault(person, SuppressionReason.ERASED)
+            self._forget(person)
+
+    @rule(hours=st.integers(1, 24 * 8))
+    def time_passes(self, hours: int) -> None:
+        self.now += timedelta(hours=hours)
+
+    @rule()
+    def expire(self) -> None:
+        with self.database.write() as connection:
+            pending.expire(connection, LIMITS, self.now)
+            for person, address in ADDRESSES.items():
+                if store.reader_at(connection, address.folded, _hash(person)).subscriber is None:
+                    self._forget(person)
+
+    # ── what must hold ──
+
+    @invariant()
+    def mailable_is_who_asked_for_it(self) -> None:
+        assert self._mailable_now() == {
+            (person, digest)
+            for person, digest in self.wanted
+            if person not in self.suppressed and self.paused.get((person, digest), self.now) <= self.now
+        }
+
+    def _mailable_now(self) -> set[tuple[str, str]]:
+        with self.database.read() as connection:
+            rows = [
+                (row.address.partition("@")[0], digest)
+                for digest in DIGESTS
+                for row in connection.execute(store.mailable(digest, self.now))
+            ]
+        assert len(rows) == len(set(rows))
+        return set(rows)
+
+    def _change(self, person: str, decide: partial[Change | None]) -> Change | None:
+        with self.database.write() as connection:
+            reader = store.reader_at(connection, ADDRESSES[person].folded, _hash(person))
+            if reader.subscriber is None:
+                assert decide(Reader()) is None
+                return None
+            return acts.change_reader(connection, reader.subscriber.id, decide, self.now)
+
+    def _begin(self, person: str, digest: str, paused: datetime | None = None) -> None:
+        self.wanted.add((person, digest))
+        self.ended.discard((person, digest))
+        self.removed.discard((person, digest))
+        self.paused.pop((person, digest), None)
+        if paused:
+            self.paused[person, digest] = paused
+
+    def _end(self, person: str, digest: str) -> None:
+        self.wanted.discard((person, digest))
+        self.ended.add((person, digest))
+
+    def _forget(self, person: str) -> None:
+        for digest in DIGESTS:
+            self.wanted.discard((person, digest))
+            self.ended.discard((person, digest))
+            self.removed.discard((person, digest))
+            self.paused.pop((person, digest), None)
+        self.gone.discard(person)
+        self.open[person].clear()
+
+
+def _hash(person: str) -> str:
+    return address_hash(SECRET, ADDRESSES[person].folded)
+
+
+TestTheList = TheList.TestCase
+TestTheList.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)

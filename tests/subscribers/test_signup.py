@@ -1,0 +1,326 @@
+"""Coming onto the list: by one's own confirmation, or by an operator's word."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from subscribers.address import parse_address
+from subscribers.admission import Admission, Entry, Outcome, Terms, admit
+from subscribers.decisions import Change, Confirmation, Limits, Wish, applied
+from subscribers.errors import ChoiceError
+from subscribers.leaving import leave
+from subscribers.model import (
+    Act,
+    Choice,
+    Format,
+    Frequency,
+    Origin,
+    Preferences,
+    Reader,
+    SubscriberState,
+    SubscriptionState,
+    Suppression,
+    SuppressionReason,
+)
+from subscribers.signup import (
+    Confirmed,
+    Request,
+    Signup,
+    check_wishes,
+    confirm,
+    fresh_link,
+    sign_up,
+    wishes_from_json,
+    wishes_to_json,
+)
+
+NOW = datetime(2026, 11, 22, 7, tzinfo=UTC)
+LATER = NOW + timedelta(hours=1)
+LIMITS = Limits()
+FORM = Origin(source="form:daily", wording="2026-11", client="192.0.2.0/24")
+ANNA = parse_address("Anna@example.org")
+DAILY = Wish(
+    digest="daily",
+    preferences=Preferences(
+        topics=Choice.parse("-sport"), hour="07:30", zone="Europe/Berlin", frequency=Frequency.DAILY
+    ),
+)
+WEEKEND = Wish(digest="weekend")
+TERMS = Terms(act=Act.IMPORTED, origin=Origin(source="the old list, double opt-in 2024"), language="de")
+
+
+def test_a_stranger_becomes_pending_and_gets_a_confirmation() -> None:
+    answer = _sign_up(Reader())
+    assert answer.confirm
+    assert answer.change is not None
+    assert answer.change.subscriber.state is SubscriberState.PENDING
+    assert answer.change.subscriber.id == 7
+    assert answer.change.subscriptions == ()
+    assert answer.change.consent is not None
+    assert answer.change.consent.origin == FORM
+    assert answer.confirmation is not None
+    assert answer.confirmation.expires_at == NOW + LIMITS.link_life
+
+
+def test_who_is_there_already_gets_the_same_mail_and_nothing_changes_yet() -> None:
+    pending = applied(Reader(), _change(_sign_up(Reader())))
+    active = _confirmed_reader()
+    left = _apply(active, leave(active, origin=FORM, now=NOW))
+    for reader in (pending, active, left):
+        answer = _sign_up(reader, wishes=(WEEKEND,))
+        assert answer.confirm
+        assert _change(answer).subscriber == reader.subscriber
+        assert _change(answer).subscriptions == ()
+
+
+@pytest.mark.parametrize(
+    "reason", [SuppressionReason.BOUNCE, SuppressionReason.COMPLAINT, SuppressionReason.OPERATOR]
+)
+def test_a_suppressed_address_gets_no_mail(reason: SuppressionReason) -> None:
+    assert _sign_up(_suppressed(reason)) == Signup()
+
+
+def test_who_was_erased_may_sign_up_anew_and_only_confirming_lifts_it() -> None:
+    erased = _suppressed(SuppressionReason.ERASED)
+    answer = _sign_up(erased)
+    assert answer.confirm
+    assert not _change(answer).lift_suppression
+    reader = applied(erased, _change(answer))
+    confirmed = confirm(_link(answer), reader, origin=FORM, now=LATER)
+    assert isinstance(confirmed, Confirmed)
+    assert confirmed.change is not None
+    assert confirmed.change.lift_suppression
+
+
+def test_an_address_gets_so_many_mails_and_then_silence() -> None:
+    assert _sign_up(Reader(), attempts=LIMITS.mails).confirm
+    assert _sign_up(Reader(), attempts=LIMITS.mails + 1) == Signup()
+
+
+def test_confirming_makes_active_with_everything_that_was_asked_for() -> None:
+    answer = _sign_up(Reader(), wishes=(DAILY, WEEKEND), language="de", format=Format.TEXT)
+    reader = applied(Reader(), _change(answer))
+    confirmed = confirm(_link(answer), reader, origin=FORM, now=LATER)
+    assert isinstance(confirmed, Confirmed)
+    reader = _apply(reader, confirmed.change)
+    assert reader.subscriber is not None
+    assert (reader.subscriber.state, reader.subscriber.confirmed_at) == (SubscriberState.ACTIVE, LATER)
+    assert (reader.subscriber.language, reader.subscriber.format) == ("de", Format.TEXT)
+    assert [each.preferences for each in reader.subscriptions] == [DAILY.preferences, Preferences()]
+    assert reader.reads("daily")
+
+
+def test_confirming_twice_says_so_and_changes_nothing() -> None:
+    reader, link = _confirmed_reader(), replace(_link(_sign_up(Reader())), used_at=NOW)
+    assert confirm(link, reader, origin=FORM, now=LATER) == Confirmed(wishes=(DAILY,), change=None)
+
+
+def test_a_link_works_until_it_expires() -> None:
+    answer = _sign_up(Reader())
+    reader = applied(Reader(), _change(answer))
+    last = NOW + LIMITS.link_life - timedelta(microseconds=1)
+    assert isinstance(confirm(_link(answer), reader, origin=FORM, now=last), Confirmed)
+    refused = confirm(_link(answer), reader, origin=FORM, now=NOW + LIMITS.link_life)
+    assert not isinstance(refused, Confirmed)
+    assert refused.reason == "expired"
+
+
+def test_a_used_or_void_link_brings_nobody_back() -> None:
+    reader = _confirmed_reader()
+    left = _apply(reader, leave(reader, origin=FORM, now=LATER))
+    link = replace(_link(_sign_up(Reader())), used_at=LATER)
+    for case in (left, Reader(), _suppressed(SuppressionReason.COMPLAINT)):
+        refused = confirm(link, case, origin=FORM, now=LATER)
+        assert not isinstance(refused, Confirmed)
+        assert refused.reason == "used"
+
+
+def test_a_fresh_link_confirms_the_same_and_lives_as_long_as_the_first() -> None:
+    link = _link(_sign_up(Reader()))
+    later = NOW + timedelta(days=5)
+    answer = fresh_link(link, _confirmed_reader(), attempts=1, limits=LIMITS, now=later)
+    assert answer.change is None
+    assert _link(answer) == replace(link, made_at=later, expires_at=later + LIMITS.link_life)
+
+
+def test_there_is_no_fresh_link_for_a_used_one_or_too_often_or_when_suppressed() -> None:
+    link, reader = _link(_sign_up(Reader())), _confirmed_reader()
+    cases = (
+        (replace(link, used_at=NOW), reader, 1),
+        (link, reader, LIMITS.mails + 1),
+        (link, _suppressed(SuppressionReason.BOUNCE), 1),
+    )
+    for held, known, attempts in cases:
+        assert fresh_link(held, known, attempts=attempts, limits=LIMITS, now=NOW) == Signup()
+
+
+def test_wishes_survive_being_kept() -> None:
+    assert wishes_from_json(wishes_to_json((DAILY, WEEKEND))) == (DAILY, WEEKEND)
+
+
+def test_only_what_is_offered_can_be_wished() -> None:
+    offered = {"daily": frozenset({"sport", "climate"}), "weekend": None}
+    check_wishes((DAILY, Wish(digest="weekend", preferences=Preferences.parse(topics="anything"))), offered)
+    check_wishes((Wish(digest="unknown"),), None)
+    for wishes, at_fault in (
+        ((), "digest"),
+        ((Wish(digest="monthly"),), "digest"),
+        ((Wish(digest="daily", preferences=Preferences.parse(topics="space")),), "topics"),
+    ):
+        with pytest.raises(ChoiceError) as refusal:
+            check_wishes(wishes, offered)
+        assert refusal.value.field == at_fault
+    with pytest.raises(ChoiceError, match="none"):
+        check_wishes((DAILY,), {"daily": frozenset()})
+
+
+# ── by an operator's word ───────────────────────────────────────────────────────────────────
+
+
+def test_a_new_address_is_active_with_the_stated_source_of_consent() -> None:
+    agreed = datetime(2024, 5, 1, tzinfo=UTC)
+    admission = _admit(Reader(), wishes=(DAILY,), confirmed_at=agreed, paused_until=LATER)
+    assert admission.outcome is Outcome.NEW
+    assert admission.change is not None
+    assert admission.change.subscriber.confirmed_at == agreed
+    assert admission.change.subscriber.language == "de"
+    assert admission.change.subscriptions[0].paused_until == LATER
+    assert admission.change.consent is not None
+    assert admission.change.consent.origin.source == "the old list, double opt-in 2024"
+
+
+def test_a_reader_who_is_there_keeps_their_own_choices() -> None:
+    other = Wish(digest="daily", preferences=Preferences.parse(topics="climate"))
+    assert _admit(_confirmed_reader(), wishes=(other,)) == _outcome(Outcome.KNOWN)
+
+
+def test_a_reader_who_is_there_can_be_given_a_digest_more() -> None:
+    admission = _admit(_confirmed_reader(), wishes=(DAILY, WEEKEND))
+    assert admission.outcome is Outcome.ADDED
+    assert admission.change is not None
+    assert [each.digest for each in admission.change.subscriptions] == ["weekend"]
+
+
+def test_a_pending_sign_up_becomes_active_by_the_operators_word() -> None:
+    pending = applied(Reader(), _change(_sign_up(Reader())))
+    admission = _admit(pending, wishes=(DAILY,))
+    assert admission.change is not None
+    assert admission.change.subscriber.state is SubscriberState.ACTIVE
+    assert admission.change.subscriber.confirmed_at == NOW
+
+
+def test_who_left_one_digest_or_all_stays_out() -> None:
+    both = _apply(_confirmed_reader(), _admit(_confirmed_reader(), wishes=(WEEKEND,)).change)
+    one_left = _apply(both, leave(both, "daily", origin=FORM, now=NOW))
+    all_left = _apply(both, leave(both, origin=FORM, now=NOW))
+    assert _admit(one_left, wishes=(DAILY,)) == _outcome(Outcome.LEFT)
+    assert _admit(all_left, wishes=(DAILY, Wish(digest="monthly"))) == _outcome(Outcome.LEFT)
+
+
+@pytest.mark.parametrize("reason", list(SuppressionReason))
+def test_a_suppressed_or_erased_address_stays_out(reason: SuppressionReason) -> None:
+    assert _admit(_suppressed(reason), wishes=(DAILY,)) == _outcome(Outcome.SUPPRESSED)
+
+
+def test_a_goodbye_said_elsewhere_is_honoured_here() -> None:
+    reader = _confirmed_reader()
+    admission = _admit(reader, left=True)
+    assert admission.outcome is Outcome.GONE
+    assert admission.change is not None
+    assert admission.change.void_links
+    after = _apply(reader, admission.change)
+    assert not after.reads("daily")
+    assert after.subscriber is not None
+    assert after.subscriber.state is SubscriberState.UNSUBSCRIBED
+
+
+def test_a_goodbye_to_one_digest_leaves_the_others() -> None:
+    reader = _apply(_confirmed_reader(), _admit(_confirmed_reader(), left=True, wishes=(WEEKEND,)).change)
+    assert reader.reads("daily")
+    weekend = reader.subscription("weekend")
+    assert weekend is not None
+    assert weekend.state is SubscriptionState.UNSUBSCRIBED
+    assert _admit(reader, left=True, wishes=(WEEKEND,)) == _outcome(Outcome.LEFT)
+    assert _admit(reader, wishes=(WEEKEND,)) == _outcome(Outcome.LEFT)
+
+
+def test_a_goodbye_of_a_stranger_is_noted_so_that_no_import_adds_them_later() -> None:
+    for wishes in ((), (DAILY,)):
+        admission = _admit(Reader(), left=True, wishes=wishes)
+        assert admission.outcome is Outcome.GONE
+        reader = _apply(Reader(), admission.change)
+        assert reader.subscriber is not None
+        assert reader.subscriber.confirmed_at is None
+        assert _admit(reader, wishes=(DAILY,)) == _outcome(Outcome.LEFT)
+
+
+# ── in short ────────────────────────────────────────────────────────────────────────────────
+
+
+def _sign_up(
+    reader: Reader,
+    *,
+    wishes: tuple[Wish, ...] = (DAILY,),
+    language: str = "en",
+    format: Format = Format.HTML,  # noqa: A002 - the word of the table
+    attempts: int = 1,
+) -> Signup:
+    request = Request(
+        address=ANNA,
+        address_hash="hash of Anna",
+        wishes=wishes,
+        language=language,
+        format=format,
+        origin=FORM,
+    )
+    return sign_up(request, reader, attempts=attempts, new_id=7, limits=LIMITS, now=NOW)
+
+
+def _admit(
+    reader: Reader,
+    *,
+    left: bool = False,
+    wishes: tuple[Wish, ...] = (),
+    confirmed_at: datetime | None = None,
+    paused_until: datetime | None = None,
+) -> Admission:
+    entry = Entry(
+        address=ANNA, wishes=wishes, left=left, confirmed_at=confirmed_at, paused_until=paused_until
+    )
+    return admit(entry, reader, address_hash="hash of Anna", new_id=7, terms=TERMS, now=NOW)
+
+
+def _outcome(outcome: Outcome) -> Admission:
+    return Admission(outcome=outcome)
+
+
+def _confirmed_reader() -> Reader:
+    answer = _sign_up(Reader())
+    reader = applied(Reader(), _change(answer))
+    confirmed = confirm(_link(answer), reader, origin=FORM, now=NOW)
+    assert isinstance(confirmed, Confirmed)
+    return _apply(reader, confirmed.change)
+
+
+def _suppressed(reason: SuppressionReason) -> Reader:
+    return replace(
+        _confirmed_reader(), suppression=Suppression(address_hash="hash of Anna", reason=reason, at=NOW)
+    )
+
+
+def _apply(reader: Reader, change: Change | None) -> Reader:
+    assert change is not None
+    return applied(reader, change)
+
+
+def _change(answer: Signup) -> Change:
+    assert answer.change is not None
+    return answer.change
+
+
+def _link(answer: Signup) -> Confirmation:
+    assert answer.confirmation is not None
+    return answer.confirmation
