@@ -45,6 +45,7 @@ def test_an_address_is_kept_as_written_and_folded(text: str, address: str, folde
         ("anna\x00@example.org", "no spaces"),
         ("änna@example.org", "English alphabet"),
         ("a" * 300 + "@example.org", "at most 254"),
+        ("a" * 60 + "@" + "ü." * 30 + "org", "at most 254"),
         ("a" * 65 + "@example.org", "before the @"),
         (".anna@example.org", "before the @"),
         ("anna..berg@example.org", "before the @"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, update
+from sqlalchemy.exc import StatementError
 
 from digest.storage.database import Database
 from subscribers.store import mailable
@@ -65,6 +66,11 @@ def test_a_suppressed_address_is_not_whatever_the_list_says(database: Database) 
     with database.write() as connection:
         connection.execute(insert(suppressions).values(address_hash="hash of Anna", reason="bounce", at=NOW))
     assert _ids(database) == []
+
+
+def test_a_time_without_a_zone_is_refused_before_it_decides_anything(database: Database) -> None:
+    with database.read() as connection, pytest.raises(StatementError, match="needs a time zone"):
+        connection.execute(mailable("daily", NOW.replace(tzinfo=None)))
 
 
 def _put_reader(database: Database) -> None:

@@ -1,0 +1,276 @@
+"""Read the list from CSV and write it, so that what was written can be read again.
+
+A line that cannot be used is a Fault with its number; the others go on. No fault holds an address.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from io import StringIO
+
+from subscribers.address import parse_address
+from subscribers.admission import Entry
+from subscribers.csvlines import ByteFile, Fault, Notice, Record, read_records
+from subscribers.decisions import Wish
+from subscribers.errors import AddressError, ChoiceError
+from subscribers.model import (
+    Preferences,
+    Reader,
+    Subscription,
+    SubscriptionState,
+    check_slug,
+    parse_format,
+    parse_language,
+)
+from subscribers.signup import check_wishes
+
+COLUMNS = (
+    "address",
+    "digest",
+    "state",
+    "topics",
+    "hour",
+    "zone",
+    "frequency",
+    "format",
+    "language",
+    "confirmed_at",
+    "paused_until",
+)
+
+# What other programs call them, folded: small letters, everything else a space.
+_ALIASES = {
+    "address": ("email", "e mail", "mail", "email address", "e mail address", "subscriber email"),
+    "digest": ("digests", "list", "lists", "newsletter", "newsletters"),
+    "state": ("status", "subscriber status"),
+    "topics": ("topic", "interests"),
+    "hour": ("time",),
+    "zone": ("timezone", "time zone", "tz"),
+    "language": ("lang", "locale"),
+    "confirmed_at": ("confirmed", "confirm time", "optin time", "opt in time", "subscribed at"),
+}
+_COLUMN_OF = {name: name for name in COLUMNS} | {
+    alias: name for name, aliases in _ALIASES.items() for alias in aliases
+}
+_ACTIVE = frozenset({"", "active", "subscribed", "confirmed", "enabled"})
+_PENDING = frozenset({"pending", "unconfirmed", "unverified"})
+# Whatever the reason elsewhere, an address that must not be mailed there is not mailed here.
+_LEFT = frozenset(
+    {"unsubscribed", "removed", "left", "opted-out", "suppressed", "bounced", "cleaned", "complained"}
+    | {"blocked", "blocklisted", "disabled"}
+)
+_BETWEEN = re.compile(r"[\s,;|]+")
+
+# A spreadsheet runs a cell that begins so. An apostrophe before it is taken off again when read.
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+_GUARDED = re.compile(r"'+[=+\-@\t\r]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What holds for a whole file."""
+
+    digests: tuple[str, ...] = ()  # for lines that name none
+    offered: Mapping[str, frozenset[str] | None] | None = None  # as in `check_wishes`; None: not checked
+    smtputf8: bool = False
+
+
+def read_entries(file: ByteFile, reading: Reading) -> Iterator[Entry | Fault | Notice]:
+    """Yield the entries of a CSV file, and what is wrong with the lines that are none.
+
+    The first line names the columns; a file without names is taken when a cell of it is an address.
+    Columns may stand in any order; unknown ones are passed over with a notice.
+    """
+    columns: _Columns | None = None
+    seen: set[int] = set()
+    for record in read_records(file):
+        if not isinstance(record, Record):
+            yield record
+        elif columns is not None:
+            yield _entry(record, columns, reading, seen)
+        else:
+            columns = _header(record)
+            if columns is None:
+                yield Fault(record.line, "address", "no column is called address or email")
+                return
+            yield from columns.notices
+            if columns.unnamed:
+                yield _entry(record, columns, reading, seen)
+
+
+def write_readers(readers: Iterable[Reader]) -> Iterator[str]:
+    """Yield CSV text, piece by piece: a header, then a line for each digest of each reader.
+
+    Who must not be mailed has a state that says so, so that no other program mails them either.
+    """
+    yield _csv_line(COLUMNS)
+    for reader in readers:
+        # Active first: read again, one digest that was left must not hide another that is read.
+        for cells in sorted(_reader_rows(reader), key=lambda cells: cells["state"] != "active"):
+            yield _csv_line(_guard(cells[name]) for name in COLUMNS)
+
+
+# ── reading ─────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Columns:
+    """Which cell is which column."""
+
+    places: Mapping[str, int]
+    width: int
+    notices: tuple[Notice, ...] = ()
+    unnamed: bool = False  # the first line is an entry itself
+
+
+def _header(record: Record) -> _Columns | None:
+    places: dict[str, int] = {}
+    unused = []
+    for index, cell in enumerate(record.cells):
+        name = _COLUMN_OF.get(cell.casefold()) or _COLUMN_OF.get(_plain(cell))
+        if name is None or name in places:
+            unused.append(f"column {index + 1}" if "@" in cell or not cell else cell[:40])
+        else:
+            places[name] = index
+    if "address" in places:
+        text = f"columns not used: {', '.join(unused)}"
+        notices = (Notice(record.line, text),) if unused else ()
+        return _Columns(places=places, width=len(record.cells), notices=notices)
+    return None if places else _unnamed(record)
+
+
+def _unnamed(record: Record) -> _Columns | None:
+    index = next((index for index, cell in enumerate(record.cells) if "@" in cell), None)
+    if index is None:
+        return None
+    text = f"the first line names no columns; column {index + 1} is taken as the address"
+    notice = Notice(record.line, text)
+    return _Columns(places={"address": index}, width=len(record.cells), notices=(notice,), unnamed=True)
+
+
+def _plain(cell: str) -> str:
+    return " ".join(re.findall(r"[a-z0-9]+", cell.casefold()))
+
+
+def _entry(record: Record, columns: _Columns, reading: Reading, seen: set[int]) -> Entry | Fault:
+    if any(record.cells[columns.width :]):
+        return Fault(record.line, "", "more cells than columns; a cell with a delimiter in it needs quotes")
+    cells = dict.fromkeys(COLUMNS, "")
+    for name, index in columns.places.items():
+        cells[name] = _unguard(record.cells[index]) if index < len(record.cells) else ""
+    try:
+        entry = _parse(cells, record.line, reading)
+    except AddressError as error:
+        return Fault(record.line, "address", error.reason)
+    except ChoiceError as error:
+        return Fault(record.line, error.field, error.reason)
+    key = hash((entry.address.folded, tuple(wish.digest for wish in entry.wishes)))
+    if key in seen:
+        return Fault(record.line, "address", "the same address stands in this file before")
+    seen.add(key)
+    return entry
+
+
+def _parse(cells: dict[str, str], line: int, reading: Reading) -> Entry:
+    address = parse_address(cells["address"], smtputf8=reading.smtputf8)
+    state = cells["state"].casefold()
+    if state in _PENDING:
+        raise ChoiceError("state", "who has not confirmed can sign up anew, but not be imported")
+    if state not in _ACTIVE | _LEFT:
+        raise ChoiceError("state", "write active or unsubscribed")
+    left = state in _LEFT
+    wishes = _wishes(cells, reading)
+    if not left and not wishes:
+        raise ChoiceError("digest", "the line names none, and none is given for the whole file")
+    if not left:
+        check_wishes(wishes, reading.offered)
+    return Entry(
+        address=address,
+        wishes=wishes,
+        language=parse_language(cells["language"]),
+        format=parse_format(cells["format"]),
+        left=left,
+        confirmed_at=_moment(cells["confirmed_at"], "confirmed_at"),
+        paused_until=_moment(cells["paused_until"], "paused_until"),
+        line=line,
+    )
+
+
+def _wishes(cells: dict[str, str], reading: Reading) -> tuple[Wish, ...]:
+    named = [name for name in _BETWEEN.split(cells["digest"].casefold()) if name]
+    preferences = Preferences.parse(
+        topics=_BETWEEN.sub(",", cells["topics"]).strip(","),
+        hour=cells["hour"],
+        zone=cells["zone"],
+        frequency=cells["frequency"],
+    )
+    return tuple(
+        Wish(digest=check_slug(digest, "digest"), preferences=preferences)
+        for digest in dict.fromkeys(named or reading.digests)
+    )
+
+
+def _moment(text: str, field_name: str) -> datetime | None:
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass
+    raise ChoiceError(field_name, "write it as 2026-11-22 or 2026-11-22T07:30+01:00")
+
+
+def _unguard(cell: str) -> str:
+    return cell[1:] if _GUARDED.match(cell) else cell
+
+
+# ── writing ─────────────────────────────────────────────────────────────────────────────────
+
+
+def _reader_rows(reader: Reader) -> Iterator[dict[str, str]]:
+    subscriber = reader.subscriber
+    if subscriber is None:
+        return
+    person = dict.fromkeys(COLUMNS, "") | {
+        "address": subscriber.address,
+        "state": "suppressed" if reader.suppression else subscriber.state.value,
+        "format": subscriber.format.value,
+        "language": subscriber.language,
+        "confirmed_at": _iso(subscriber.confirmed_at),
+    }
+    if not reader.subscriptions:
+        yield person
+    for each in reader.subscriptions:
+        ended = person["state"] == "active" and each.state is not SubscriptionState.ACTIVE
+        yield person | _choice_cells(each) | ({"state": each.state.value} if ended else {})
+
+
+def _choice_cells(subscription: Subscription) -> dict[str, str]:
+    preferences = subscription.preferences
+    return {
+        "digest": subscription.digest,
+        "topics": str(preferences.topics),
+        "hour": preferences.hour or "",
+        "zone": preferences.zone or "",
+        "frequency": preferences.frequency.value,
+        "paused_until": _iso(subscription.paused_until),
+    }
+
+
+def _iso(moment: datetime | None) -> str:
+    return moment.isoformat() if moment else ""
+
+
+def _guard(cell: str) -> str:
+    return f"'{cell}" if _FORMULA.match(cell) else cell
+
+
+def _csv_line(cells: Iterable[str]) -> str:
+    text = StringIO()
+    csv.writer(text).writerow(cells)  # RFC 4180: comma, CRLF, quotes where needed
+    return text.getvalue()

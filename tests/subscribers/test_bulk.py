@@ -1,0 +1,203 @@
+"""A whole list taken in and given out, on both engines."""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from io import BytesIO
+
+from sqlalchemy import func, select, text
+
+from digest.storage.database import Database, open_database
+from digest.storage.tables import metadata
+from subscribers import record
+from subscribers.address import parse_address
+from subscribers.admission import Entry, Outcome, Terms
+from subscribers.bulk import BATCH, admit_batch, export_readers, import_entries
+from subscribers.decisions import Wish
+from subscribers.leaving import leave
+from subscribers.model import (
+    Act,
+    Origin,
+    Preferences,
+    Subscriber,
+    SubscriberState,
+    SuppressionReason,
+)
+from subscribers.store import history, mailable, reader_at
+from subscribers.tables import consents
+from subscribers.tokens import address_hash
+from subscribers.transfer import Reading, read_entries, write_readers
+
+NOW = datetime(2026, 11, 22, 7, 30, tzinfo=UTC)
+SECRET = b"a secret of the tests, long enough"
+TERMS = Terms(act=Act.IMPORTED, origin=Origin(source="the old list, double opt-in 2024"), language="en")
+LINK = Origin(source="link")
+
+
+def test_a_list_is_taken_in_and_a_second_time_changes_nothing(database: Database) -> None:
+    entries = [_entry(f"reader{number}") for number in range(BATCH + 3)]
+    assert _import(database, entries) == {Outcome.NEW: BATCH + 3}
+    assert _import(database, entries) == {Outcome.KNOWN: BATCH + 3}
+    assert len(_mailable(database)) == BATCH + 3
+    with database.read() as connection:
+        assert connection.execute(select(func.count()).select_from(consents)).scalar_one() == BATCH + 3
+
+
+def test_consent_is_kept_with_its_stated_source(database: Database) -> None:
+    _import(database, [_entry("anna", "daily", topics="climate")])
+    with database.read() as connection:
+        reader = reader_at(connection, "anna@example.org", _hash("anna"))
+        assert reader.subscriber is not None
+        (consent,) = history(connection, reader.subscriber.id)
+    assert (consent.act, consent.origin) == (Act.IMPORTED, TERMS.origin)
+    assert consent.detail["wishes"][0]["topics"] == "climate"
+
+
+def test_lines_for_one_address_meet_in_one_reader_whatever_their_order(database: Database) -> None:
+    entries = [
+        _entry("anna", "weekend", left=True),
+        _entry("ben", "daily"),
+        _entry("anna", "daily"),
+        _entry("anna", "monthly"),
+    ]
+    assert _import(database, entries) == {Outcome.NEW: 2, Outcome.ADDED: 1, Outcome.GONE: 1}
+    assert _import(database, entries) == {Outcome.KNOWN: 3, Outcome.LEFT: 1}
+    with database.read() as connection:
+        reader = reader_at(connection, "anna@example.org", _hash("anna"))
+    assert [each.digest for each in reader.subscriptions if reader.reads(each.digest)] == ["daily", "monthly"]
+
+
+def test_who_left_is_suppressed_or_erased_stays_out(database: Database) -> None:
+    _import(database, [_entry(name) for name in ("anna", "ben", "cem", "dana")])
+    with database.write() as connection:
+        anna = reader_at(connection, "anna@example.org", _hash("anna"), hold=True)
+        change = leave(anna, "daily", origin=LINK, now=NOW)
+        assert change is not None
+        record.write_change(connection, change, NOW)
+        record.suppress(connection, _hash("ben"), SuppressionReason.COMPLAINT, NOW)
+        cem = reader_at(connection, "cem@example.org", _hash("cem"), hold=True)
+        assert cem.subscriber is not None
+        record.erase(connection, cem.subscriber, NOW)
+    again = [_entry(name) for name in ("anna", "ben", "cem", "dana")]
+    assert _import(database, again) == {Outcome.LEFT: 1, Outcome.SUPPRESSED: 2, Outcome.KNOWN: 1}
+    assert _mailable(database) == ["dana@example.org"]
+    with database.read() as connection:
+        assert reader_at(connection, "cem@example.org", _hash("cem")).subscriber is None
+
+
+def test_a_list_that_was_exported_can_be_imported_elsewhere(database: Database) -> None:
+    _import(
+        database,
+        [
+            _entry("anna", "daily", topics="-sport"),
+            _entry("anna", "weekend", left=True),
+            _entry("ben", left=True),
+            _entry("cem"),
+        ],
+    )
+    with database.write() as connection:
+        record.suppress(connection, _hash("cem"), SuppressionReason.BOUNCE, NOW)
+    with database.read() as connection:
+        written = "".join(write_readers(export_readers(connection)))
+    found = list(read_entries(BytesIO(written.encode()), Reading()))
+    entries = [each for each in found if isinstance(each, Entry)]
+    assert len(entries) == len(found) == 4
+    elsewhere = _fresh("sqlite://")
+    assert _import(elsewhere, entries) == {Outcome.NEW: 1, Outcome.GONE: 3}
+    assert _mailable(elsewhere) == ["anna@example.org"]
+    with elsewhere.read() as connection:
+        again = "".join(write_readers(export_readers(connection)))
+    assert again == written.replace("suppressed", "unsubscribed")
+    elsewhere.close()
+
+
+def test_the_memory_it_takes_does_not_grow_with_the_list(sqlite: Database) -> None:
+    def endless(count: int) -> Iterator[Entry]:
+        return (_entry(f"reader{number}") for number in range(count))
+
+    peaks = []
+    for batches in (1, 3):
+        tracemalloc.start()
+        _import(sqlite, endless(batches * BATCH))
+        with sqlite.read() as connection:
+            assert sum(1 for _ in export_readers(connection)) == batches * BATCH
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.5 * peaks[0]
+
+
+def test_two_imports_at_once_take_every_reader_in_once(database: Database) -> None:
+    one = [_entry(f"reader{number}") for number in range(300)]
+    with ThreadPoolExecutor(4) as pool:
+        outcomes = list(pool.map(lambda _: _import(database, one), range(4)))
+    assert sum(outcomes, Counter()) == {Outcome.NEW: 300, Outcome.KNOWN: 900}
+    assert len(_mailable(database)) == 300
+
+
+def test_who_was_added_while_an_import_was_deciding_is_decided_on_anew(postgresql_url: str) -> None:
+    database = _fresh(postgresql_url)
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as connection:
+            record.insert_subscriber(connection, _pending("anna"))
+            importing = pool.submit(_import, database, [_entry("anna"), _entry("ben")])
+            while not _somebody_waits(database):
+                assert not importing.done(), importing.exception()
+        assert importing.result() == {Outcome.NEW: 1, Outcome.ADDED: 1}
+    assert _mailable(database) == ["anna@EXAMPLE.org", "ben@example.org"]
+    database.close()
+
+
+def test_an_empty_batch_is_nothing(sqlite: Database) -> None:
+    with sqlite.write() as connection:
+        assert admit_batch(connection, [], secret=SECRET, terms=TERMS, now=NOW) == {}
+        assert list(export_readers(connection)) == []
+
+
+# ── in short ────────────────────────────────────────────────────────────────────────────────
+
+
+def _fresh(url: str) -> Database:
+    database = open_database(url)
+    with database.write() as connection:
+        metadata.create_all(connection)
+    return database
+
+
+def _entry(name: str, digest: str = "daily", *, topics: str = "", left: bool = False) -> Entry:
+    wish = Wish(digest=digest, preferences=Preferences.parse(topics=topics))
+    return Entry(address=parse_address(f"{name}@example.org"), wishes=(wish,), left=left)
+
+
+def _import(database: Database, entries: list[Entry] | Iterator[Entry]) -> Counter[Outcome]:
+    return import_entries(database.write, entries, secret=SECRET, terms=TERMS, now=NOW)
+
+
+def _pending(name: str) -> Subscriber:
+    return Subscriber(
+        id=1,
+        address=f"{name}@EXAMPLE.org",
+        folded=f"{name}@example.org",
+        address_hash=_hash(name),
+        state=SubscriberState.PENDING,
+        language="en",
+        created_at=NOW,
+    )
+
+
+def _mailable(database: Database) -> list[str]:
+    with database.read() as connection:
+        return sorted(row.address for row in connection.execute(mailable("daily", NOW)))
+
+
+def _hash(name: str) -> str:
+    return address_hash(SECRET, f"{name}@example.org")
+
+
+def _somebody_waits(database: Database) -> bool:
+    waiting = text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    with database.read() as connection:
+        return int(connection.execute(waiting).scalar_one()) > 0
