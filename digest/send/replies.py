@@ -108,6 +108,10 @@ class ReplyReader:
 
 
 def _code(digits: bytes) -> int:
-    if not (digits.isdigit() and b"200" <= digits <= b"599" and len(digits) == 3):
+    code = _CODES.get(digits)
+    if code is None:
         raise BadReplyError("a line is not an SMTP reply")
-    return int(digits)
+    return code
+
+
+_CODES = {str(code).encode(): code for code in range(200, 600)}

@@ -1,0 +1,168 @@
+"""Four ways to send the same ready-made letters to one server, each used as well as it can be."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import queue
+import resource
+import smtplib
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from benchmarks.sinks import POSTFIX
+from digest.model import Letter, Outcome, Security, SmtpServer
+from digest.send.pipeline import Pace
+from digest.send.transport import SmtpTransport
+
+SENDER = "daily@example.org"
+_LINE = b"A line of quoted-printable text, as long as lines of a digest usually are. =\r\n"
+_PAGE = 2_000  # different letters; longer runs take them again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """What is sent: so many messages of about so many bytes over so many connections."""
+
+    port: int
+    messages: int
+    size: int = 25_600
+    connections: int = 10
+    ca_file: str | None = None  # TLS, by STARTTLS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What came of it: messages per second, and the sender's CPU microseconds for each."""
+
+    rate: float
+    cpu: float
+
+
+Sender = Callable[[Task], None]
+
+
+def measure(sender: Sender, task: Task) -> Run:
+    """Run a sender, its threads and its children."""
+    before, start = _cpu(), time.perf_counter()
+    sender(task)
+    elapsed, used = time.perf_counter() - start, _cpu() - before
+    return Run(rate=task.messages / elapsed, cpu=used / task.messages * 1e6)
+
+
+def ours(pace: Pace = Pace.CHUNKING, in_flight: int = 8) -> Sender:
+    """SmtpTransport, at no more than a pace."""
+
+    def send(task: Task) -> None:
+        server = SmtpServer(
+            host="127.0.0.1",
+            port=task.port,
+            security=Security.STARTTLS if task.ca_file else Security.NONE,
+            ca_file=task.ca_file,
+            connections=task.connections,
+        )
+        transport = SmtpTransport([server], pace=pace, in_flight=in_flight)
+        accepted = 0
+        for receipts in transport.carry(_groups(task, transport.window // 2)):
+            accepted += sum(receipt.outcome is Outcome.ACCEPTED for receipt in receipts)
+        _all_there(accepted, task)
+
+    return send
+
+
+def stdlib(task: Task) -> None:
+    """smtplib: a thread with a connection of its own for each connection."""
+    waiting: queue.SimpleQueue[Letter | None] = queue.SimpleQueue()
+    for letter in _letters(task):
+        waiting.put(letter)
+    sent: list[int] = []
+
+    def work() -> None:
+        count = 0
+        with smtplib.SMTP("127.0.0.1", task.port) as client:
+            assert client.sock
+            client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # without it TLS waits 40 ms
+            if task.ca_file:
+                client.starttls(context=ssl.create_default_context(cafile=task.ca_file))
+            client.ehlo()
+            while letter := waiting.get():
+                client.sendmail(letter.sender, [letter.recipient], letter.data)
+                count += 1
+        sent.append(count)
+
+    threads = [threading.Thread(target=work) for _ in range(task.connections)]
+    for thread in threads:
+        waiting.put(None)
+        thread.start()
+    for thread in threads:
+        thread.join()
+    _all_there(sum(sent), task)
+
+
+def aiosmtplib(task: Task) -> None:
+    """aiosmtplib: a pool of connections kept open, ready-made bytes, its own event loop."""
+    asyncio.run(_aiosmtplib(task))
+
+
+async def _aiosmtplib(task: Task) -> None:
+    library = importlib.import_module("aiosmtplib")  # typed as Any: it is only here when it is measured
+    letters = iter(_letters(task))
+    sent = 0
+
+    async def work() -> None:
+        nonlocal sent
+        client = library.SMTP(
+            hostname="127.0.0.1", port=task.port, start_tls=bool(task.ca_file), cert_bundle=task.ca_file
+        )
+        async with client:
+            for letter in letters:
+                await client.sendmail(letter.sender, [letter.recipient], letter.data)
+                sent += 1
+
+    await asyncio.gather(*(work() for _ in range(task.connections)))
+    _all_there(sent, task)
+
+
+def smtp_source(task: Task) -> None:
+    """Postfix's load generator in C. It makes up its messages, keeps connections open, does not pipeline."""
+    options = ["-d", "-s", str(task.connections), "-l", str(task.size), "-m", str(task.messages)]
+    subprocess.run([f"{POSTFIX}/smtp-source", *options, f"127.0.0.1:{task.port}"], check=True)
+
+
+def _letters(task: Task) -> Iterator[Letter]:
+    page = _page(task)
+    for start in range(0, task.messages, _PAGE):
+        yield from page[: task.messages - start]
+
+
+def _groups(task: Task, size: int) -> Iterator[Sequence[Letter]]:
+    page = _page(task)
+    done = 0
+    while done < task.messages:
+        start = done % _PAGE
+        group = page[start : start + min(size, task.messages - done)]
+        done += len(group)
+        yield group
+
+
+def _page(task: Task) -> list[Letter]:
+    body = _LINE * (task.size // len(_LINE))
+    head = b"From: daily@example.org\r\nSubject: The ferries are back\r\nTo: reader%d@example.org\r\n\r\n"
+    return [
+        Letter(n, SENDER, f"reader{n}@example.org", head % n + body) for n in range(min(_PAGE, task.messages))
+    ]
+
+
+def _all_there(count: int, task: Task) -> None:
+    if count != task.messages:
+        raise SystemExit(f"{count} of {task.messages} messages were accepted")
+
+
+def _cpu() -> float:
+    mine, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return mine.ru_utime + mine.ru_stime + children.ru_utime + children.ru_stime
