@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
+
+import pytest
+
+from digest.demo.run import Summary, run
+from digest.model import Counts, FeedReport
+
+NOW = datetime(2026, 11, 20, 6, 30, tzinfo=UTC)
+NEW_POST = """<item><title>A bench for everyone</title><link>https://harbour-courier.example.org/bench/</link>
+<guid isPermaLink="false">bench</guid><category>Harbour</category>
+<description>The new bench on the quay looks at the sea.</description></item>"""
+
+
+class Told:
+    """Keep what the demo tells."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.feeds: list[FeedReport] = []
+
+    def step(self, title: str) -> None:
+        self.lines.append(title)
+
+    def line(self, text: str) -> None:
+        self.lines.append(text)
+
+    def feed(self, report: FeedReport) -> None:
+        self.feeds.append(report)
+
+    def progress(self, edition_id: str, counts: Counts) -> None:
+        self.lines.append(f"{edition_id}: {counts.total}")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "demo"
+
+
+def test_every_reader_gets_one_mail_of_each_digest_they_asked_for(folder: Path) -> None:
+    first, _ = demonstrate(folder)
+    readers = sorted((to, title) for to, title, _ in map(read, first.mails))
+    assert readers == [
+        ("ada@readers.test", "The Morning Paper"),
+        ("ada@readers.test", "The Port Merrow Papers"),
+        ("bela@readers.test", "The Morning Paper"),
+        ("cleo@readers.test", "The Morning Paper"),
+        ("dario@readers.test", "The Morning Paper"),
+        ("edda@readers.test", "The Morning Paper"),
+        ("finn@readers.test", "The Port Merrow Papers"),
+        ("greta@readers.test", "The Morning Paper"),
+        ("greta@readers.test", "The Port Merrow Papers"),
+    ]
+
+
+def test_all_feeds_are_read_and_a_story_two_feeds_share_stands_once(folder: Path) -> None:
+    first, told = demonstrate(folder)
+    assert [(report.status, report.new) for report in told.feeds] == [("ok", 6)] * 5
+    (text,) = [body for to, title, body in map(read, first.mails) if (to, title) == ADAS_MORNING]
+    assert text.casefold().count("night train returns to port merrow\n") <= 1
+    assert "Also in" in text
+
+
+def test_a_mail_holds_only_the_topics_its_reader_chose(folder: Path) -> None:
+    first, _ = demonstrate(folder)
+    (text,) = [body for to, _, body in map(read, first.mails) if to == "bela@readers.test"]
+    assert "Outdoors" in text
+    assert "Craft and code" not in text
+
+
+def test_a_second_run_mails_nothing(folder: Path) -> None:
+    demonstrate(folder)
+    second, told = demonstrate(folder, hours=1)
+    assert (second.mails, second.editions) == ((), ())
+    assert "The Morning Paper: nothing new" in told.lines
+
+
+def test_a_new_post_is_mailed_and_only_that(folder: Path) -> None:
+    first, _ = demonstrate(folder)
+    feed = first.workspace.feeds / "harbour-courier.xml"
+    feed.write_text(feed.read_text("utf-8").replace("<item>", f"{NEW_POST}<item>", 1), "utf-8")
+    second, _ = demonstrate(folder, hours=24)
+    (text,) = [body for to, title, body in map(read, second.mails) if (to, title) == ADAS_MORNING]
+    assert "A bench for everyone" in text
+    assert "Night train" not in text
+
+
+def test_the_pages_it_names_are_there_and_show_pictures_from_this_machine(folder: Path) -> None:
+    first, _ = demonstrate(folder)
+    page = next(path for path in first.pages if path.suffix == ".html")
+    text = page.read_text("utf-8")
+    assert "pictures.example.org" not in text
+    assert (page.parent / "pictures" / "night-train.jpg").is_file()
+    assert 'src="pictures/night-train.jpg"' in text
+
+
+ADAS_MORNING = ("ada@readers.test", "The Morning Paper")
+
+
+def demonstrate(folder: Path, *, hours: int = 0) -> tuple[Summary, Told]:
+    told = Told()
+    return run(folder, told, lambda: NOW + timedelta(hours=hours)), told
+
+
+def read(path: Path) -> tuple[str, str, str]:
+    message = message_from_bytes(path.read_bytes(), policy=default)
+    body = message.get_body(("plain",))
+    assert body is not None
+    return str(message["To"]), str(message["From"]).partition(" <")[0].strip('"'), body.get_content()
