@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from subscribers.address import Address, parse_address
@@ -69,6 +69,7 @@ def test_letters_of_the_world_before_the_at_sign_pass_where_the_mail_server_take
     assert parse_address("A\u0308nna@example.org", smtputf8=True).folded == "änna@example.org"
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40).map(lambda text: f"zq{text}zq@{text}zq..example"))
 @example("zq@xn--zq")
 def test_no_refusal_shows_the_address(text: str) -> None:
@@ -79,6 +80,7 @@ def test_no_refusal_shows_the_address(text: str) -> None:
     assert (error.__cause__, error.__context__) == (None, None)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20), st.text(max_size=20), st.booleans())
 def test_any_text_is_read_or_refused_and_folding_again_changes_nothing(
     local: str, domain: str, smtputf8: bool

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from subscribers.errors import ChoiceError
@@ -27,11 +27,13 @@ choices = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(choices)
 def test_a_choice_survives_being_written_and_read(choice: Choice) -> None:
     assert Choice.parse(str(choice)) == choice
 
 
+@settings(deadline=None)
 @given(st.lists(slugs, min_size=1, max_size=5), st.randoms())
 def test_equal_choices_are_equal_text(names: list[str], random: object) -> None:
     spoken = " , ".join([*reversed(names), names[0].upper()])
@@ -134,6 +136,7 @@ def test_a_format_is_html_or_text() -> None:
         parse_format("pdf")
 
 
+@settings(deadline=None)
 @given(st.integers(1_577_836_800_000_000, 3_800_000_000_000_000), st.integers(0, 4095))
 def test_ids_are_positive_and_ordered_by_time(microseconds: int, entropy: int) -> None:
     first, later = make_id(microseconds, entropy), make_id(microseconds + 1, 0)

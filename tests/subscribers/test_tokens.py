@@ -5,7 +5,7 @@ from __future__ import annotations
 import string
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from subscribers.errors import TokenError
@@ -16,6 +16,7 @@ ids = st.integers(0, 2**63 - 1)
 purposes = st.sampled_from(["p", "u:daily", "u:weekend"])
 
 
+@settings(deadline=None)
 @given(ids, purposes)
 def test_a_token_names_its_reader_in_28_characters_fit_for_a_url(subscriber_id: int, purpose: str) -> None:
     token = reader_token(SECRET, subscriber_id, purpose)
@@ -24,6 +25,7 @@ def test_a_token_names_its_reader_in_28_characters_fit_for_a_url(subscriber_id: 
     assert read_token(SECRET, token, purpose) == subscriber_id
 
 
+@settings(deadline=None)
 @given(ids, purposes, st.integers(0, 27), st.sampled_from(string.ascii_letters + string.digits + "-_"))
 def test_no_character_of_a_token_can_be_changed(
     subscriber_id: int, purpose: str, place: int, char: str

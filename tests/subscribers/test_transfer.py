@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from io import BytesIO, StringIO
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from subscribers.address import parse_address
@@ -235,6 +235,7 @@ def test_a_bad_line_inside_an_open_quote_is_told_too() -> None:
     assert _addresses(found) == ["ben@example.org"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=80), max_size=10))
 def test_no_bytes_stop_the_reading_and_no_fault_shows_an_address(lines: list[bytes]) -> None:
     data = b"\n".join([b"email,digest", *lines, b"", b"zq@example.org,daily\n"])
