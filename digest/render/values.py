@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from itertools import zip_longest
 
 from digest.links import web_url
-from digest.model import Edition, Image, ReaderLinks, Section, Story
+from digest.model import Edition, Image, ReaderLinks, Section, Site, Story
 from digest.render.dates import direction, long_date, moment, tag
 from digest.render.phrases import Phrases, phrases_for
 from digest.render.text import one_line
@@ -165,7 +165,7 @@ def line_values(edition: Edition) -> LineValues | None:
         lead=_Stories(edition).story(first, LEAD_BOX),
         titles=tuple(one_line(story.title) for story in edition.stories()),
         topics=tuple(one_line(section.title) for section in edition.sections),
-        site=_site(edition),
+        site=site_values(edition.site),
     )
 
 
@@ -178,7 +178,7 @@ def edition_values(edition: Edition, *, subject: str, preheader: str, web: str |
         iso_date=edition.local_date.isoformat(),
         language=tag(edition.language),
         direction=direction(edition.language),
-        site=_site(edition),
+        site=site_values(edition.site),
         subject=subject,
         preheader=preheader,
         lead=stories.story(edition.lead, LEAD_BOX) if edition.lead else None,
@@ -267,8 +267,8 @@ def _fit(image: Image, box: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
-def _site(edition: Edition) -> SiteValues:
-    site = edition.site
+def site_values(site: Site) -> SiteValues:
+    """Return who publishes, as mails and pages show it."""
     lines = (one_line(line) for line in site.postal_address.splitlines())
     return SiteValues(
         name=one_line(site.name), url=site.base_url, postal_address=tuple(line for line in lines if line)

@@ -1,0 +1,100 @@
+"""Put the pages together: one FastAPI application for readers, whose mistakes are pages too."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from digest.app import App
+from digest.app.watch import utc_now
+from digest.errors import NotFoundError
+from digest.render.languages import Words
+from digest.web import leave, static
+from digest.web.reception import Reception
+from digest.web.security import Door
+from digest.web.tickets import Tickets
+from subscribers.errors import SubscribersError, TokenError
+
+log = logging.getLogger(__name__)
+
+
+def create_web(app: App, *, clock: Callable[[], datetime] = utc_now) -> FastAPI:
+    """Return the application that serves everything a reader touches."""
+    web = FastAPI(title=app.config.site.name, docs_url=None, redoc_url=None, openapi_url=None)
+    web.state.base_url = app.config.site.base_url
+    web.state.reception = Reception(app=app, clock=clock, tickets=Tickets(secret=app.secret, clock=clock))
+    for router in (leave.router, static.router):
+        web.include_router(router)
+    web.add_exception_handler(SubscribersError, _refused)
+    web.add_exception_handler(NotFoundError, _not_there)
+    web.add_exception_handler(HTTPException, _wrong)
+    web.add_exception_handler(RequestValidationError, _wrong)
+    web.add_exception_handler(Exception, _broken)
+    web.add_middleware(Door)
+    return web
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    """Answer a link that does nothing, the same for every way in which it may be wrong."""
+    desk, say = _say(request)
+    expired = isinstance(error, TokenError) and error.reason == "expired"
+    return desk.message(
+        say,
+        say("This link has run out") if expired else say("This link does not work"),
+        say("Nothing was changed."),
+        say("Please open it again from the newest mail you have, or copy it whole."),
+        status=410 if expired else 404,
+    )
+
+
+def _not_there(request: Request, _error: Exception) -> Response:
+    desk, say = _say(request)
+    return desk.message(
+        say, say("There is no such page"), say("It may have moved, or never was."), status=404
+    )
+
+
+def _wrong(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 422
+    if status == 404:
+        return _not_there(request, error)
+    desk, say = _say(request)
+    heading, advice = _advice(say, status)
+    page = desk.message(say, heading, say("Nothing was changed."), advice, status=status)
+    if isinstance(error, HTTPException) and error.headers:
+        page.headers.update(error.headers)
+    return page
+
+
+def _advice(say: Words, status: int) -> tuple[str, str]:
+    again = say("Please go back, load the page again and try once more.")
+    known = {
+        403: (say("This came from another page"), say("Please use the form on our own page.")),
+        405: (say("This cannot be done here"), again),
+        413: (say("That was too much"), again),
+        429: (say("That was often"), say("Please wait an hour and try again.")),
+        503: (say("We are busy"), say("Please try again in a minute.")),
+    }
+    return known.get(status, (say("That could not be read"), again))
+
+
+def _broken(request: Request, error: Exception) -> Response:
+    # The kind alone: the text of an error may hold an address.
+    log.error("a page failed: %s", type(error).__name__)
+    desk, say = _say(request)
+    return desk.message(
+        say,
+        say("Something went wrong here"),
+        say("The mistake is ours. Please try again in a minute."),
+        status=500,
+    )
+
+
+def _say(request: Request) -> tuple[Reception, Words]:
+    desk: Reception = request.app.state.reception
+    return desk, desk.words(request)

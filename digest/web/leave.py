@@ -1,0 +1,103 @@
+"""Leaving: the page behind the link in every mail, the one click of RFC 8058, and a way back for a slip."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi.responses import PlainTextResponse
+
+from digest.app.goodbyes import LIMITS, check_goodbye, say_goodbye, take_back
+from digest.render.languages import Words
+from digest.web.forms import Form, Sent
+from digest.web.reception import Desk, Reception
+from digest.web.security import own_page
+from subscribers.errors import TokenError
+from subscribers.model import Origin
+
+router = APIRouter(include_in_schema=False)
+
+_ONE_CLICK = ("List-Unsubscribe", "One-Click")
+_REASONS = ("too many", "not for me", "never asked", "hard to read", "other")
+_UNDO = "undo"
+
+
+@router.api_route("/u/{slug}/{token}", methods=["GET", "HEAD"])
+def ask(request: Request, desk: Desk, slug: str, token: str) -> Response:
+    """Show the button. Scanners follow every link, so looking changes nothing."""
+    check_goodbye(desk.app, slug, token)
+    say = desk.words(request)
+    return desk.page(
+        "leave",
+        say,
+        {
+            "title": desk.title(slug),
+            "action": f"{desk.root}/u/{quote(slug)}/{token}",
+            "reasons": _reasons(say),
+        },
+    )
+
+
+@router.post("/u/{slug}/{token}")
+def leave(request: Request, desk: Desk, form: Sent, slug: str, token: str) -> Response:
+    """Take the reader off: at one click of a mail program, or by the button on our page.
+
+    RFC 8058 asks of a one-click request no cookie, no referrer and no second step, and forbids a
+    redirect. What carries neither the one-click pair nor a field of our page changes nothing.
+    """
+    if _ONE_CLICK[1] in form.many(_ONE_CLICK[0]):
+        say_goodbye(desk.app, slug, token, origin=_origin(desk, request, "one-click"), now=desk.clock())
+        return PlainTextResponse("You have been unsubscribed.\n")
+    scope = form.one("scope")
+    if scope not in ("digest", "all"):
+        check_goodbye(desk.app, slug, token)
+        raise HTTPException(400, "neither a click nor a page")
+    own_page(request)
+    return _leave_by_page(request, desk, form, slug, token)
+
+
+def _leave_by_page(request: Request, desk: Reception, form: Form, slug: str, token: str) -> Response:
+    reason, everything = form.one("reason"), form.one("scope") == "all"
+    goodbye = say_goodbye(
+        desk.app,
+        slug,
+        token,
+        everything=everything,
+        reason=reason if reason in _REASONS else "",
+        origin=_origin(desk, request, "leave page"),
+        now=desk.clock(),
+    )
+    ticket = ""
+    if goodbye.digests:
+        # The way back hangs on this very page: a mail that was forwarded brings nobody back.
+        ticket = desk.tickets.make(_UNDO, str(goodbye.subscriber_id), "" if everything else slug)
+    values = {"title": desk.title(slug), "everything": everything, "ticket": ticket}
+    return desk.page("left", desk.words(request), values)
+
+
+@router.post("/undo", dependencies=[Depends(own_page)])
+def undo(request: Request, desk: Desk, form: Sent) -> Response:
+    """Give back what was left a moment ago, to who has the page that said so."""
+    ticket = desk.tickets.read(_UNDO, form.one("ticket"), life=LIMITS.undo)
+    subscriber_id, slug = ticket.values
+    origin = _origin(desk, request, "leave page")
+    back = take_back(desk.app, int(subscriber_id), slug or None, origin=origin, now=desk.clock())
+    say = desk.words(request)
+    if not back:
+        raise TokenError("expired")
+    return desk.message(say, say("Welcome back"), say("Everything is as it was before."))
+
+
+def _origin(desk: Reception, request: Request, source: str) -> Origin:
+    return Origin(source=source, client=desk.client(request).shown)
+
+
+def _reasons(say: Words) -> tuple[tuple[str, str], ...]:
+    labels = (
+        say("Too many mails"),
+        say("It is not about what I care for"),
+        say("I never asked for it"),
+        say("It is hard to read"),
+        say("Something else"),
+    )
+    return tuple(zip(_REASONS, labels, strict=True))

@@ -1,0 +1,97 @@
+"""What every page works with: the parts of the product, the clock, the errands, and how a page is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse
+
+from digest.app import App
+from digest.render.languages import Words, languages, words_for
+from digest.render.values import SiteValues, site_values
+from digest.web.security import Client, client_of
+from digest.web.tickets import Tickets
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reception:
+    """The desk behind all pages. One for a server, shared by its threads."""
+
+    app: App
+    clock: Callable[[], datetime]
+    tickets: Tickets
+
+    @property
+    def root(self) -> str:
+        """Return what stands before every path: empty, or where a proxy has put us."""
+        return urlsplit(self.app.config.site.base_url).path
+
+    @property
+    def site(self) -> SiteValues:
+        """Return who publishes, as templates see it."""
+        return site_values(self.app.config.site)
+
+    def words(self, request: Request, language: str | None = None) -> Words:
+        """Return the texts in the language asked for by `?lang=`, else the reader's, else the site's."""
+        return words_for(request.query_params.get("lang") or language or self.app.config.site.language)
+
+    def client(self, request: Request) -> Client:
+        """Return who asks."""
+        return client_of(request.client.host if request.client else None, self.app.secret)
+
+    def title(self, slug: str) -> str:
+        """Return the title of a digest, or its slug when it has been taken out of the configuration."""
+        return next((each.title for each in self.app.config.digests if each.slug == slug), slug)
+
+    def page(
+        self,
+        name: str,
+        say: Words,
+        values: Mapping[str, object],
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> HTMLResponse:
+        """Return the page made from the template `web/{name}.html`; what all pages share is added."""
+        shared = {
+            "say": say,
+            "language": say.language,
+            "direction": say.direction,
+            "site": self.site,
+            "root": self.root,
+            "choices": (),
+        }
+        html = self.app.templates.render(f"web/{name}.html", {**shared, **values})
+        return HTMLResponse(html, status_code=status, headers=dict(headers or {}))
+
+    def message(
+        self, say: Words, heading: str, *texts: str, status: int = 200, link: Link | None = None
+    ) -> HTMLResponse:
+        """Return a page that says a few sentences."""
+        return self.page("message", say, {"heading": heading, "texts": texts, "link": link}, status=status)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Where a page leads on to."""
+
+    url: str
+    label: str
+
+
+def public_languages() -> tuple[tuple[str, str], ...]:
+    """Return the languages a public page can be switched to; none when there is only one."""
+    return tuple(languages().items()) if len(languages()) > 1 else ()
+
+
+def _reception(request: Request) -> Reception:
+    reception: Reception = request.app.state.reception
+    return reception
+
+
+Desk = Annotated[Reception, Depends(_reception)]

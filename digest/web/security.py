@@ -1,0 +1,127 @@
+"""Stand at the door: headers on every answer, a limit to what is sent in, who asks and from which page."""
+
+from __future__ import annotations
+
+import hmac
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
+from urllib.parse import urlsplit
+
+from fastapi import HTTPException, Request
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MAX_BODY = 65_536  # bytes; the longest honest form has a few thousand
+
+_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src {images}; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+POLICY = _POLICY.format(images="'self'")
+PICTURES = _POLICY.format(images="'self' https: http:")  # an edition shows the pictures of its feeds
+
+_HEADERS: Mapping[str, str] = {
+    "content-security-policy": POLICY,
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "cache-control": "no-store",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Wrap an application: refuse bodies over MAX_BODY as they arrive, add headers to what goes out."""
+
+    app: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request through."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        announced = Headers(scope=scope).get("content-length", "0")
+        if not announced.isdecimal() or int(announced) > MAX_BODY:
+            await PlainTextResponse("too much\n", status_code=413)(scope, receive, _with_headers(send))
+            return
+        await self.app(scope, _bounded(receive), _with_headers(send))
+
+
+def _bounded(receive: Receive) -> Receive:
+    taken = 0
+
+    async def bounded() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > MAX_BODY:
+            raise HTTPException(413, "too much")
+        return message
+
+    return bounded
+
+
+def _with_headers(send: Send) -> Send:
+    async def with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return with_headers
+
+
+def own_page(request: Request) -> None:
+    """Refuse, with 403, what a page of somebody else sends (a dependency for what our pages post).
+
+    Browsers say so in Sec-Fetch-Site, older ones in Origin. Where neither says anything the request
+    passes: there is no cookie to ride on, and what it may do hangs on a signed token alone.
+    """
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        if site not in ("same-origin", "none"):
+            raise HTTPException(403, "another page")
+        return
+    origin = request.headers.get("origin", "null")
+    base_url: str = request.app.state.base_url
+    ours = (urlsplit(base_url).netloc, request.headers.get("host"))
+    if origin != "null" and urlsplit(origin).netloc not in ours:
+        raise HTTPException(403, "another page")
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who asks: a keyed hash to count by, and as much of the network address as is kept as evidence."""
+
+    key: str
+    shown: str
+
+
+def client_of(host: str | None, secret: bytes) -> Client:
+    """Return the client at a network address; IPv6 counts by /64, of which everybody has many addresses.
+
+    Kept is the network alone, /24 or /48: enough to tell a country and a provider, not a person.
+    """
+    try:
+        address = ip_address(host or "")
+    except ValueError:
+        return Client(_hashed(secret, host or "nowhere"), "")
+    if isinstance(address, IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    counted, kept = (64, 48) if address.version == 6 else (32, 24)
+    return Client(
+        _hashed(secret, str(ip_network(f"{address}/{counted}", strict=False))),
+        str(ip_network(f"{address}/{kept}", strict=False)),
+    )
+
+
+def _hashed(secret: bytes, text: str) -> str:
+    mac = hmac.digest(secret, b"client\0" + text.encode(errors="replace"), "sha256")
+    return "client:" + urlsafe_b64encode(mac[:18]).decode("ascii")

@@ -1,0 +1,153 @@
+"""A publication with pages: invented readers, a clock that is told the time, mails read from their folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+
+from starlette.testclient import TestClient
+
+from digest.app import App
+from digest.app.readers import add_reader, wish
+from digest.config import load
+from digest.render.templates import load_templates
+from digest.storage.database import Database
+from digest.web.app import create_web
+from subscribers.model import Consent, Reader
+from subscribers.store import history, mailable, reader_at
+from subscribers.tokens import address_hash, reader_token
+
+BASE = "https://digest.example.org"
+SECRET = b"a secret of the tests, and of nothing else"
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)  # a Monday
+CONFIG = """
+[site]
+name = "Harbour Digest"
+base_url = "https://digest.example.org"
+postal_address = "Harbour Digest\\n1 Quay Street, Port Ellery"
+
+[[topic]]
+slug = "city"
+title = "Around town"
+tags = ["city"]
+
+[[topic]]
+slug = "green"
+title = "Sea and garden"
+tags = ["garden"]
+
+[[digest]]
+slug = "daily"
+title = "Daily"
+schedule = "weekdays at 07:00"
+from = "Harbour Digest <daily@digest.example.org>"
+zone = "Europe/Berlin"
+topics = ["city", "green"]
+
+[[digest]]
+slug = "weekend"
+title = "Weekend"
+schedule = "saturdays at 09:00"
+from = "Harbour Digest <weekend@digest.example.org>"
+zone = "Europe/Berlin"
+"""
+
+
+class Clock:
+    """A clock that stands still until it is told to move."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **span: float) -> datetime:
+        self.now += timedelta(**span)
+        return self.now
+
+
+@dataclass(slots=True)
+class Parlour:
+    """The pages, and what a test does with them."""
+
+    app: App
+    clock: Clock
+    folder: Path
+    client: TestClient = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.client = self.visitor()
+
+    def visitor(self, address: str = "192.0.2.7") -> TestClient:
+        """Return somebody else, at another network address."""
+        web = create_web(self.app, clock=self.clock)
+        return TestClient(web, base_url=BASE, client=(address, 50_000), raise_server_exceptions=False)
+
+    def add(self, address: str = "ada@example.org", digests: Sequence[str] = ("daily", "weekend")) -> int:
+        """Put a reader on the list, and return their id."""
+        wishes = [wish(slug, topics="", hour="", zone="") for slug in digests]
+        add_reader(self.app, address, wishes, source="test", now=self.clock() - timedelta(days=9))
+        return self.id_of(address)
+
+    def reader(self, address: str = "ada@example.org") -> Reader:
+        with self.app.database.read() as connection:
+            return reader_at(connection, address, address_hash(self.app.secret, address))
+
+    def id_of(self, address: str) -> int:
+        subscriber = self.reader(address).subscriber
+        assert subscriber is not None
+        return subscriber.id
+
+    def reads(self, address: str = "ada@example.org") -> set[str]:
+        reader = self.reader(address)
+        return {each.digest for each in reader.subscriptions if reader.reads(each.digest)}
+
+    def history(self, address: str = "ada@example.org") -> tuple[Consent, ...]:
+        with self.app.database.read() as connection:
+            return history(connection, self.id_of(address))
+
+    def mailed(self, digest: str = "daily") -> set[str]:
+        """Return who would be mailed an edition now."""
+        with self.app.database.read() as connection:
+            return {row.address for row in connection.execute(mailable(digest, self.clock()))}
+
+    def leave_link(self, address: str = "ada@example.org", digest: str = "daily") -> str:
+        return f"/u/{digest}/{reader_token(self.app.secret, self.id_of(address), f'u:{digest}')}"
+
+    def preferences_link(self, address: str = "ada@example.org") -> str:
+        return f"/p/{reader_token(self.app.secret, self.id_of(address), 'p')}"
+
+    def mails(self) -> list[EmailMessage]:
+        """Return every mail there is, the oldest first."""
+        paths = sorted(self.folder.glob("*.eml"), key=lambda path: path.stat().st_mtime_ns)
+        found = [message_from_bytes(path.read_bytes(), policy=default) for path in paths]
+        return [mail for mail in found if isinstance(mail, EmailMessage)]
+
+
+def parlour(database: Database, folder: Path, config: str = CONFIG) -> Parlour:
+    """Open a publication on a database with tables; mail goes into a folder."""
+    path = folder / "config.toml"
+    path.write_text(config, encoding="utf-8")
+    app = App(config=load(path, {}), database=database, templates=load_templates(), secret=SECRET)
+    return Parlour(app=app, clock=Clock(), folder=app.config.mail.folder)
+
+
+def text_of(mail: EmailMessage) -> str:
+    """Return the plain text of a mail."""
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
+
+
+def link_in(mail: EmailMessage, kind: str) -> str:
+    """Return the path of the first link of a kind ("c", "p", "m") in a mail's text."""
+    found = re.search(rf"{re.escape(BASE)}(/{kind}/\S+)", text_of(mail))
+    assert found, text_of(mail)
+    return found[1]

@@ -1,0 +1,223 @@
+"""Leaving: one click to the letter of RFC 8058, the page, and the way back."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from subscribers.model import Act
+from subscribers.tokens import reader_token
+from tests.web.parlour import SECRET, Parlour
+
+CLICK = {"List-Unsubscribe": "One-Click"}
+
+
+def test_one_click_takes_a_reader_off_one_digest(place: Parlour) -> None:
+    place.add()
+    answer = place.client.post(place.leave_link(), data=CLICK)
+    assert answer.status_code == 200
+    assert place.reads() == {"weekend"}
+    assert place.mailed("daily") == set()
+    assert place.history()[-1].act is Act.LEFT
+    assert place.history()[-1].origin.source == "one-click"
+
+
+def test_one_click_works_in_the_other_encoding(place: Parlour) -> None:
+    place.add()
+    body = b'--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--b--\r\n'
+    headers = {"content-type": "multipart/form-data; boundary=b"}
+    assert place.client.post(place.leave_link(), content=body, headers=headers).status_code == 200
+    assert place.reads() == {"weekend"}
+
+
+def test_one_click_needs_no_page_of_ours(quick: Parlour) -> None:
+    quick.add()
+    headers = {"origin": "https://mail.example.org", "sec-fetch-site": "cross-site"}
+    answer = quick.client.post(quick.leave_link(), data=CLICK, headers=headers)
+    assert answer.status_code == 200
+    assert not answer.history
+    assert "set-cookie" not in answer.headers
+    assert quick.reads() == {"weekend"}
+
+
+def test_many_clicks_are_one_click(place: Parlour) -> None:
+    place.add()
+    link = place.leave_link()
+    for _ in range(3):
+        assert place.client.post(link, data=CLICK).status_code == 200
+    assert [each.act for each in place.history()].count(Act.LEFT) == 1
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"])
+def test_only_a_post_changes_anything(quick: Parlour, method: str) -> None:
+    quick.add()
+    for _ in range(3):
+        answer = quick.client.request(method, quick.leave_link())
+        assert answer.status_code == (200 if method in ("GET", "HEAD") else 405)
+    assert quick.reads() == {"daily", "weekend"}
+    assert quick.history()[-1].act is Act.ADDED
+
+
+@pytest.mark.parametrize(
+    "data",
+    [{}, {"List-Unsubscribe": "Two-Clicks"}, {"scope": "everybody"}, {"list-unsubscribe": "One-Click"}],
+)
+def test_a_post_that_says_nothing_changes_nothing(quick: Parlour, data: dict[str, str]) -> None:
+    quick.add()
+    assert quick.client.post(quick.leave_link(), data=data).status_code == 400
+    assert quick.reads() == {"daily", "weekend"}
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(position=st.integers(0, 27), bit=st.integers(0, 6))
+def test_a_flipped_bit_removes_nobody(quick: Parlour, position: int, bit: int) -> None:
+    if quick.reader().subscriber is None:
+        quick.add()
+    path, _, token = quick.leave_link().rpartition("/")
+    flipped = chr(ord(token[position]) ^ 1 << bit)
+    wrong = token[:position] + flipped + token[position + 1 :]
+    if flipped in "/?#%" or flipped < " ":
+        return
+    answer = quick.client.post(f"{path}/{wrong}", data=CLICK)
+    assert 400 <= answer.status_code < 500
+    assert quick.reads() == {"daily", "weekend"}
+
+
+def test_a_link_is_good_for_its_own_digest_and_purpose(quick: Parlour) -> None:
+    number = quick.add()
+    for purpose in ("u:weekend", "p", "b", "u:"):
+        token = reader_token(SECRET, number, purpose)
+        assert quick.client.post(f"/u/daily/{token}", data=CLICK).status_code == 404
+    assert quick.reads() == {"daily", "weekend"}
+
+
+def test_the_link_of_nobody_changes_nothing_and_says_so_politely(quick: Parlour) -> None:
+    quick.add()
+    token = reader_token(SECRET, 0, "u:daily")
+    assert quick.client.get(f"/u/daily/{token}").status_code == 200
+    assert quick.client.post(f"/u/daily/{token}", data=CLICK).status_code == 200
+    assert quick.mailed() == {"ada@example.org"}
+
+
+def test_the_page_leaves_one_digest_or_all(place: Parlour) -> None:
+    place.add()
+    place.add("bo@example.org")
+    reason = {"scope": "digest", "reason": "too many"}
+    assert place.client.post(place.leave_link(), data=reason).status_code == 200
+    assert place.reads() == {"weekend"}
+    assert place.history()[-1].detail["reason"] == "too many"
+    assert place.client.post(place.leave_link("bo@example.org"), data={"scope": "all"}).status_code == 200
+    assert place.reads("bo@example.org") == set()
+
+
+def test_a_slip_can_be_taken_back_for_a_day_from_the_page_that_said_so(place: Parlour) -> None:
+    place.add()
+    page = place.client.post(place.leave_link(), data={"scope": "all"})
+    assert place.reads() == set()
+    assert place.client.post("/undo", data={"ticket": ticket_in(page.text)}).status_code == 200
+    assert place.reads() == {"daily", "weekend"}
+    assert place.history()[-1].act is Act.CAME_BACK
+
+
+def test_after_a_day_it_is_too_late_to_take_it_back(quick: Parlour) -> None:
+    quick.add()
+    page = quick.client.post(quick.leave_link(), data={"scope": "digest"})
+    quick.clock.forward(days=1, seconds=1)
+    assert quick.client.post("/undo", data={"ticket": ticket_in(page.text)}).status_code == 410
+    assert quick.reads() == {"weekend"}
+
+
+@pytest.mark.parametrize("ticket", ["", "x", "WzEsIjEiLCIiXQ.AAAA", "é" * 50])
+def test_nobody_comes_back_by_a_made_up_ticket(quick: Parlour, ticket: str) -> None:
+    quick.add()
+    quick.client.post(quick.leave_link(), data=CLICK)
+    assert quick.client.post("/undo", data={"ticket": ticket}).status_code == 404
+    assert quick.reads() == {"weekend"}
+
+
+def test_a_page_of_somebody_else_cannot_press_our_buttons(quick: Parlour) -> None:
+    quick.add()
+    for headers in ({"sec-fetch-site": "cross-site"}, {"origin": "https://evil.example.org"}):
+        answer = quick.client.post(quick.leave_link(), data={"scope": "all"}, headers=headers)
+        assert answer.status_code == 403
+    assert quick.reads() == {"daily", "weekend"}
+    for headers in (
+        {"sec-fetch-site": "same-origin", "origin": "null"},
+        {"origin": "https://digest.example.org"},
+    ):
+        assert quick.client.post(quick.leave_link(), data={"scope": "all"}, headers=headers).is_success
+
+
+def test_pages_are_guarded_and_name_nobody(quick: Parlour) -> None:
+    quick.add()
+    answer = quick.client.get(quick.leave_link())
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["cache-control"] == "no-store"
+    assert "set-cookie" not in answer.headers
+    assert "ada" not in answer.text
+    assert not re.search(r"<style|style=|<script>|\son\w+=", answer.text)
+    assert 'name="robots" content="noindex"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status"),
+    [
+        (b"scope=all&scope=digest", "application/x-www-form-urlencoded", 400),
+        (b"scope=all&reason=%00", "application/x-www-form-urlencoded", 400),
+        (b"scope=all&reason=%FF%FE", "application/x-www-form-urlencoded", 400),
+        (b"scope=all&reason=" + b"a" * 5_000, "application/x-www-form-urlencoded", 400),
+        (b"a" * 1_000_000, "application/x-www-form-urlencoded", 413),
+        (b"scope=all", "multipart/form-data", 400),
+        (b"scope=all", "multipart/form-data; boundary=\xff", 400),
+        (b'{"scope": "all"}', "application/json", 415),
+        (b"scope=all", "text/plain", 415),
+        (
+            b'--b\r\nContent-Disposition: form-data; name="scope"; filename="a"\r\n\r\nall\r\n--b--\r\n',
+            "multipart/form-data; boundary=b",
+            400,
+        ),
+    ],
+)
+def test_hostile_forms_change_nothing(quick: Parlour, content: bytes, kind: str, status: int) -> None:
+    quick.add()
+    answer = quick.client.post(
+        quick.leave_link(), content=content, headers={b"content-type": kind.encode("latin-1")}
+    )
+    assert answer.status_code == status
+    assert quick.reads() == {"daily", "weekend"}
+
+
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(content=st.binary(max_size=300), multipart=st.booleans())
+def test_no_form_at_all_breaks_a_page(quick: Parlour, content: bytes, multipart: bool) -> None:
+    if quick.reader().subscriber is None:
+        quick.add()
+    kind = "multipart/form-data; boundary=b" if multipart else "application/x-www-form-urlencoded"
+    answer = quick.client.post(quick.leave_link(), content=content, headers={"content-type": kind})
+    assert answer.status_code in (400, 403, 413, 415)
+
+
+def test_a_body_without_a_length_is_cut_off(quick: Parlour) -> None:
+    quick.add()
+    endless = (b"a" * 10_000 for _ in range(100))
+    headers = {"content-type": "application/x-www-form-urlencoded"}
+    assert quick.client.post(quick.leave_link(), content=endless, headers=headers).status_code == 413
+
+
+def test_what_is_not_there_is_a_page_too(quick: Parlour) -> None:
+    answer = quick.client.get("/nowhere")
+    assert answer.status_code == 404
+    assert "<h1" in answer.text
+    assert quick.client.get("/static/..%2f..%2fconfig.toml").status_code == 404
+    assert quick.client.get("/static/site.css").headers["content-type"].startswith("text/css")
+
+
+def ticket_in(html: str) -> str:
+    found = re.search(r'name="ticket" value="([^"]+)"', html)
+    assert found
+    return found[1]
