@@ -1,0 +1,42 @@
+"""Say who an edition would go to, and what each would get, without sending or writing anything."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+
+from digest.model import EditionState
+from digest.send.letters import Press, Stationery
+from digest.storage.database import Database
+from digest.storage.editions import load_edition
+from digest.storage.outcomes import choices
+from subscribers.store import mailable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rehearsal:
+    """Who an edition would go to: readers by what they would get (topic slugs, format)."""
+
+    readers: tuple[tuple[tuple[str, ...], str, int], ...]
+    skipped: int  # readers with nothing in their chosen topics
+
+    @property
+    def total(self) -> int:
+        """Return how many mails would be sent."""
+        return sum(count for _, _, count in self.readers)
+
+
+def rehearse(database: Database, edition_id: str, *, stationery: Stationery, now: datetime) -> Rehearsal:
+    """Count who an edition would go to now, or still, and change nothing."""
+    with database.read() as connection:
+        record = load_edition(connection, edition_id)
+        addressed = record.state not in (EditionState.DRAFT, EditionState.APPROVED)
+        readers = mailable(record.edition.digest, now)
+        found = choices(connection, readers, edition_id if addressed else None)
+    press = Press(record, stationery)
+    tally: Counter[tuple[tuple[str, ...], str]] = Counter()
+    for variant, form, count in found:
+        tally[press.topics_for(variant), form] += count
+    kept = tuple((topics, form, count) for (topics, form), count in sorted(tally.items()) if topics)
+    return Rehearsal(readers=kept, skipped=tally.total() - sum(count for _, _, count in kept))

@@ -1,0 +1,279 @@
+"""The verb send: an edition to everybody it is for, each once, and the ledger true at every moment."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from digest.errors import StateError
+from digest.model import (
+    Counts,
+    DeliveryState,
+    EditionRecord,
+    EditionState,
+    Letter,
+    Outcome,
+    Receipt,
+    Transport,
+)
+from digest.send.letters import Press, Stationery
+from digest.send.message import Addressee
+from digest.send.retries import Result, RetryRules, resends, result_of
+from digest.storage import deliveries as ledger
+from digest.storage.database import Database
+from digest.storage.editions import advance, load_edition
+from digest.storage.outcomes import counts, next_due
+from subscribers.store import mailable
+
+log = logging.getLogger(__name__)
+
+NOTHING_CHOSEN = "nothing in the chosen topics"
+_NOT_WRITABLE = "the address cannot be written in a mail"
+_ENDED = frozenset(
+    {DeliveryState.ACCEPTED, DeliveryState.REJECTED, DeliveryState.UNCERTAIN, DeliveryState.SKIPPED}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outbox:
+    """All that sending needs besides the database. Sizes are numbers of letters.
+
+    A `group` is marked, and so in doubt after a crash, at once: small is true, large is fast.
+    """
+
+    transport: Transport
+    stationery: Stationery
+    rules: RetryRules = field(default_factory=RetryRules)
+    lease: timedelta = timedelta(minutes=2)  # renewed while the sender is at work
+    page: int = 1000
+    group: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """How an edition stands after a run. `next_at` is when there is more to do, if ever."""
+
+    record: EditionRecord
+    counts: Counts
+    next_at: datetime | None
+
+
+def send(
+    database: Database,
+    edition_id: str,
+    *,
+    outbox: Outbox,
+    clock: Callable[[], datetime],
+    stop: Callable[[], bool] = lambda: False,
+    progress: Callable[[Counts], None] = lambda _counts: None,
+) -> Sent:
+    """Send what is due of an edition that is approved or being sent; any number of processes may.
+
+    begin: approved → sending, with a delivery for everybody mailable, in one transaction
+    take back what senders that died had claimed
+    while something is due, and nobody says stop:
+        claim a page; make its letters, one render for each choice of topics
+        for each group: settle the receipts so far and mark the group, commit, hand it over
+    settle the last receipts, give back what was claimed and not sent
+    nothing open: sending → sent
+
+    `stop` is asked before each group; what is on the wire then is finished. `progress` gets the counts
+    with all that is open as queued. One that is sent already is left as it is. Raises StateError for an
+    edition in another state, NotFoundError, TemplateError, and TransportError: what was not sent then
+    waits for the next run.
+    """
+    record = _begin(database, edition_id, outbox, clock())
+    if record.state is EditionState.SENT:
+        return _finish(database, edition_id, clock())
+    run = _Run(database, record, outbox, clock=clock, stop=stop, progress=progress)
+    try:
+        run.carry()
+    finally:
+        run.end()
+    return _finish(database, edition_id, clock())
+
+
+def send_one(transport: Transport, letter: Letter) -> Receipt:
+    """Send one letter outside the ledger: a test mail, a confirmation. Raises TransportError."""
+    receipts = [receipt for group in transport.carry(iter([[letter]])) for receipt in group]
+    return receipts[0] if receipts else Receipt(letter.key, Outcome.UNCERTAIN, reply="no answer")
+
+
+def _begin(database: Database, edition_id: str, outbox: Outbox, now: datetime) -> EditionRecord:
+    with database.write() as connection:
+        try:
+            record = advance(connection, edition_id, EditionState.SENDING, now)
+        except StateError as error:
+            record = load_edition(connection, edition_id)
+            if record.state not in (EditionState.SENDING, EditionState.SENT):
+                raise error from None
+            return record
+        readers = mailable(record.edition.digest, now)
+        ledger.address(connection, edition_id, readers, now=now, due_at=now)
+        press = Press(record, outbox.stationery)
+        chosen = ledger.variants(connection, edition_id)
+        empty = [variant for variant in chosen if not press.topics_for(variant)]
+        ledger.skip_variants(connection, edition_id, empty, reason=NOTHING_CHOSEN, now=now)
+    return record
+
+
+def _finish(database: Database, edition_id: str, now: datetime) -> Sent:
+    with database.write() as connection:
+        tally = counts(connection, edition_id)
+        if not tally.open:
+            with suppress(StateError):  # another sender has said so already, or it was cancelled
+                advance(connection, edition_id, EditionState.SENT, now)
+        record = load_edition(connection, edition_id)
+        due_at = next_due(connection, edition_id) if record.state is EditionState.SENDING else None
+    if doubtful := tally.of(DeliveryState.UNCERTAIN):
+        log.warning("%s: %d deliveries are uncertain; see `digest deliveries`", edition_id, doubtful)
+    return Sent(record=record, counts=tally, next_at=due_at)
+
+
+class _Run:
+    """One process sending one edition: what it has on the wire and not yet in the ledger."""
+
+    def __init__(
+        self,
+        database: Database,
+        record: EditionRecord,
+        outbox: Outbox,
+        *,
+        clock: Callable[[], datetime],
+        stop: Callable[[], bool],
+        progress: Callable[[Counts], None],
+    ) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._clock, self._stop, self._progress = clock, stop, progress
+        self._edition = record.edition
+        self._ends_at = max(record.edition.send_at, record.started_at or record.edition.send_at)
+        self._ends_at += outbox.rules.lifetime
+        self._press = Press(record, outbox.stationery)
+        self._sender = ledger.Sender(edition_id=record.edition.id, owner=_name(), lease=outbox.lease)
+        self._renewed_at = clock()
+        self._tries: dict[int, int] = {}  # of the letters on the wire, by key
+        self._results: list[Result] = []  # known, and not yet in the ledger
+        self._handed = 0  # letters handed to the transport
+        with database.read() as connection:
+            tally = counts(connection, record.edition.id)
+        self._total = tally.total
+        self._ended = Counter({state: count for state, count in tally.by_state if state in _ENDED})
+
+    def carry(self) -> None:
+        """Send until nothing is due or somebody says stop."""
+        handed = -1
+        while handed != self._handed and not self._stop():
+            self._expire()
+            handed = self._handed
+            for receipts in self._outbox.transport.carry(self._groups()):
+                self._note(receipts)
+            self._settle()
+
+    def end(self) -> None:
+        """Settle what is known and give up every lease; what was on the wire unanswered is in doubt."""
+        self._settle()
+        rules = self._outbox.rules
+        with self._database.write() as connection:
+            ledger.release(connection, self._sender, now=self._clock(), resends=resends(rules))
+
+    def _groups(self) -> Iterator[Sequence[Letter]]:
+        while not self._stop():
+            page = self._claim()
+            if page is None:
+                return
+            for at in range(0, len(page), self._outbox.group):
+                if self._stop():
+                    return
+                letters = self._hand_over(page[at : at + self._outbox.group])
+                self._handed += len(letters)
+                if letters:
+                    yield letters
+
+    def _claim(self) -> tuple[Addressee, ...] | None:
+        now = self._clock()
+        readers = mailable(self._edition.digest, now)
+        with self._database.write() as connection:
+            return ledger.claim(connection, self._sender, readers, now=now, limit=self._outbox.page)
+
+    def _hand_over(self, group: Sequence[Addressee]) -> list[Letter]:
+        """Make a group's letters and mark them; the mark is durable before a transport sees them."""
+        written, unwritten = self._write(group)
+        marked = self._settle(mark=[reader.subscriber_id for reader in group])
+        self._results += [result for result in unwritten if result.key in marked]
+        self._tries |= {reader.subscriber_id: reader.tries + 1 for reader in group}
+        return [letter for letter in written if letter.key in marked]
+
+    def _write(self, group: Sequence[Addressee]) -> tuple[list[Letter], list[Result]]:
+        written: list[Letter] = []
+        unwritten: list[Result] = []
+        for reader in group:
+            try:
+                letter = self._press.letter(reader)
+            except ValueError:
+                refused = DeliveryState.REJECTED, None, None, _NOT_WRITABLE
+                unwritten.append(Result(reader.subscriber_id, *refused))
+                continue
+            if letter:
+                written.append(letter)
+            else:
+                nothing = DeliveryState.SKIPPED, None, None, NOTHING_CHOSEN
+                unwritten.append(Result(reader.subscriber_id, *nothing))
+        return written, unwritten
+
+    def _note(self, receipts: Sequence[Receipt]) -> None:
+        now, rules = self._clock(), self._outbox.rules
+        for receipt in receipts:
+            tries = self._tries.pop(receipt.key, None)
+            if tries is not None:
+                result = result_of(receipt, tries=tries, ends_at=self._ends_at, now=now, rules=rules)
+                self._results.append(result)
+        if len(self._results) >= self._outbox.page or self._lease_is_old(now):
+            self._settle()
+
+    def _settle(self, mark: Sequence[int] = ()) -> frozenset[int]:
+        """Keep all results so far and mark deliveries, in one transaction; return those marked."""
+        now, marked = self._clock(), frozenset[int]()
+        results = self._results
+        renew = self._lease_is_old(now)
+        if not (results or mark or renew):
+            return marked
+        with self._database.write() as connection:
+            ledger.settle(connection, self._sender, results, now=now)
+            if renew:
+                ledger.renew(connection, self._sender, now=now)
+            if mark:
+                readers = mailable(self._edition.digest, now)
+                marked = ledger.mark(connection, self._sender, readers, mark, now=now)
+        self._results = []
+        self._renewed_at = now if renew else self._renewed_at
+        self._report(results)
+        return marked
+
+    def _report(self, results: Sequence[Result]) -> None:
+        if results:
+            self._ended.update(result.state for result in results if result.state in _ENDED)
+            tally = Counter({DeliveryState.QUEUED: self._total - self._ended.total(), **self._ended})
+            self._progress(Counts(by_state=tuple((state, tally[state]) for state in DeliveryState)))
+
+    def _lease_is_old(self, now: datetime) -> bool:
+        return now - self._renewed_at > self._outbox.lease / 3
+
+    def _expire(self) -> None:
+        now = self._clock()
+        with self._database.write() as connection:
+            taken = ledger.expire(connection, self._edition.id, now=now, resends=resends(self._outbox.rules))
+        if taken:
+            log.warning("%s: took back %d deliveries from a sender that ended", self._edition.id, taken)
+
+
+def _name() -> str:
+    """Name this run so that no other, here or elsewhere, has the same name."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
