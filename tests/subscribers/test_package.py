@@ -53,6 +53,7 @@ PURE = (
     "decisions",
     "errors",
     "leaving",
+    "local_hours",
     "model",
     "moving",
     "signup",
