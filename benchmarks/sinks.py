@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import socket
 import subprocess
@@ -62,7 +63,8 @@ def postfix_sink() -> Iterator[Sink]:
     """Run Postfix's smtp-sink, which needs no more than a port."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    command = [f"{POSTFIX}/smtp-sink", "-4", "-u", "nobody", f"127.0.0.1:{port}", "512"]
+    as_root = ["-u", "root"] * (os.getuid() == 0)  # it does not start as root unless it is told to
+    command = [f"{POSTFIX}/smtp-sink", "-4", *as_root, f"127.0.0.1:{port}", "512"]
     process = subprocess.Popen(command)
     try:
         _wait_for(port, process)

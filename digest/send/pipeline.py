@@ -21,7 +21,8 @@ How far we run ahead of the answers is the pace, one written group to a line:
     CHUNKING     MAIL RCPT BDAT text · RSET MAIL RCPT BDAT text RSET MAIL RCPT BDAT text …   (RFC 3030)
 
 With CHUNKING the next letters are written before it is known whether this one's recipient is taken. If
-not, its transaction stays open and would swallow the next letter's recipient; hence each RSET.
+not, its transaction stays open and would swallow the next letter's recipient; hence each RSET. And there
+is no 354 to keep step by: a server that answers one command twice is noticed with DATA, but not here.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ class Returned:
     letter: Letter
     reason: str
     code: int | None = None
+    blamed: bool = True  # the line ended at this letter's turn; False: it only stood behind that one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,17 +171,19 @@ class Pipeline:
         `unwritten` counts the last bytes that never left; `closed` says that the server ended it.
         """
         written = self._appended - unwritten - sum(map(len, self._out))
-        unread = closed and self.verdict is not None and self.verdict.announced
+        announced = self.verdict is not None and self.verdict.announced
+        blamed = not announced  # or the announcement was the answer to another letter
         while self._open:
             transaction = self._open[0]
             if transaction.refusal:
                 yield self._finish(transaction, transaction.refusal)
                 continue
             self._open.popleft()
-            if 0 < transaction.end <= written and not unread:
+            if 0 < transaction.end <= written and not (closed and announced):
                 yield Receipt(transaction.letter.key, Outcome.UNCERTAIN, reply=reason)
             else:
-                yield Returned(transaction.letter, reason)
+                yield Returned(transaction.letter, reason, blamed=blamed)
+            blamed = False
 
     # ── what an answer does; called through the table ───────────────────────────────────────
 

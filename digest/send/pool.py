@@ -18,7 +18,7 @@ from digest.send.smtp import Closed, Event, Ready, State
 
 log = logging.getLogger(__name__)
 
-_MAX_RETURNS = 5  # a letter that so many lines gave back goes back to the sender
+_MAX_RETURNS = 5  # a letter at which so many lines ended goes back to the sender
 _FAREWELL = 2.0  # seconds for the answers to QUIT
 
 
@@ -84,6 +84,9 @@ class Pool:
     def close(self) -> None:
         """Close every socket at once, and the loop."""
         self._tick_timer.cancel()
+        self._floor, self._relays = -1, ()  # nothing stops the loop any more, and no line is opened
+        self._loop.stop()  # asked for already or not, this is where it ends
+        self._loop.run_forever()
         lines = tuple(self._lines)
         for line in lines:
             line.hang_up()
@@ -113,7 +116,7 @@ class Pool:
             self._loop.stop()
 
     def _take_back(self, event: Returned) -> None:
-        self._returns[event.letter.key] += 1
+        self._returns[event.letter.key] += event.blamed
         if self._returns[event.letter.key] < _MAX_RETURNS:
             self._waiting.appendleft(event.letter)
         else:
@@ -123,6 +126,7 @@ class Pool:
         relay, record = self._lines[line]
         if relay.ended(record, verdict, self._loop.time()) and verdict:
             log.warning("%s:%d: %s", relay.server.host, relay.server.port, verdict.reason)
+            self._loop.call_at(relay.not_before, self._balance)
         self._loop.call_soon(self._balance)
 
     # ── keeping the lines busy ──────────────────────────────────────────────────────────────

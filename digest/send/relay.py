@@ -46,9 +46,9 @@ class Relay:
         self.open = 0  # lines, ready or not
         self.opening = 0  # lines that are not ready yet
         self.verdict: Verdict | None = None  # why the last line ended badly
+        self.not_before = 0.0  # when the pause after that is over
         self._patience = patience
         self._failures = 0
-        self._not_before = 0.0
 
     @property
     def down(self) -> bool:
@@ -59,9 +59,9 @@ class Relay:
 
     def may_open(self, now: float) -> bool:
         """Tell whether another line may be opened now."""
-        if self.open >= self.server.connections or (self.verdict and self.verdict.lasting):
+        if self.down or self.open >= self.server.connections or (self.verdict and self.verdict.lasting):
             return False
-        return self._failures == 0 or (self.opening == 0 and now >= self._not_before)
+        return self._failures == 0 or (self.opening == 0 and now >= self.not_before)
 
     def opened(self) -> LineRecord:
         """Record that a line is being opened; return its own record, to be kept with it."""
@@ -90,7 +90,7 @@ class Relay:
             return False
         pause = min(self._patience.pause * 2**self._failures, _LONGEST_PAUSE)
         self._failures += 1
-        self._not_before = now + pause
+        self.not_before = now + pause
         return True
 
     def _is_bad(self, line: LineRecord, verdict: Verdict) -> bool:

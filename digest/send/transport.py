@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 
 from digest.errors import TransportError
@@ -51,7 +51,7 @@ class SmtpTransport:
         """Tell how many letters can be asked for and unanswered: half on the wire, half next in line."""
         return 2 * self._on_the_wire
 
-    def carry(self, groups: Iterator[Sequence[Letter]]) -> Iterator[Sequence[Receipt]]:
+    def carry(self, groups: Iterator[Sequence[Letter]]) -> Generator[Sequence[Receipt], None, None]:
         """Send every letter and yield its receipt; see `digest.model.Transport`.
 
         until the groups have ended and every letter is answered:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 import pytest
 
@@ -12,9 +13,9 @@ from digest.errors import TransportError
 from digest.model import Letter, Outcome, Receipt, Security, SmtpServer
 from digest.send.pipeline import Pace
 from digest.send.relay import Patience
-from digest.send.transport import SmtpTransport
+from digest.send.transport import SmtpTransport, check_server
 from tests.send.conftest import Certificates
-from tests.send.reply_server import OFFERS, ReplyServer
+from tests.send.reply_server import OFFERS, Answer, Fault, ReplyServer
 
 QUICK = Patience(tries=3, pause=0.01)
 TEXT = b"Subject: Harbour news\r\n\r\n.Ferries\r\n..run\r\non Sunday\r\n"
@@ -91,3 +92,243 @@ def test_a_certificate_nobody_vouches_for_stops_everything(certificates: Certifi
     ):
         carry(at(server, security=Security.STARTTLS), count=3)
     assert server.connections == 1
+
+
+# ── servers with faults ─────────────────────────────────────────────────────────────────────
+
+VERBS = ("RSET", "MAIL", "RCPT", "DATA", "BODY", "BDAT")
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [("451 4.3.0 later", Outcome.DEFERRED), ("550 5.1.1 never", Outcome.REJECTED)],
+)
+@pytest.mark.parametrize("verb", VERBS[1:])
+@pytest.mark.parametrize("pace", Pace)
+def test_a_refusal_reaches_the_reader_it_was_meant_for(
+    pace: Pace, verb: str, answer: str, outcome: Outcome
+) -> None:
+    with ReplyServer({verb: (None, None, answer)}) as server:
+        receipts = carry(at(server), count=20, pace=pace)
+    refused = {receipt.key for receipt in receipts.values() if receipt.outcome is not Outcome.ACCEPTED}
+    used = verb in ("MAIL", "RCPT") or (verb == "BDAT") == (pace is Pace.CHUNKING)
+    assert refused == ({2} if used else set())
+    assert not used or (receipts[2].outcome, receipts[2].reply) == (outcome, answer[4:])
+    assert set(server.recipients()) == {f"reader{key}@example.org" for key in range(20) if key not in refused}
+
+
+@pytest.mark.parametrize("verb", ["GREETING", "EHLO", "MAIL", "RCPT", "DATA"])
+@pytest.mark.parametrize("fault", [Fault.DROP, Fault.HANG, ("421 4.3.2 closing", Fault.DROP), b"250 half"])
+def test_a_line_that_breaks_before_the_text_costs_nothing(verb: str, fault: Answer) -> None:
+    broken = (fault, Fault.DROP) if isinstance(fault, bytes) else fault
+    with ReplyServer({verb: (broken,)}) as server:
+        receipts = carry(at(server, timeout=0.3), count=10, pace=Pace.PIPELINING)
+    assert outcomes(receipts) == {Outcome.ACCEPTED: 10}
+    assert sorted(server.recipients()) == sorted(letter.recipient for letter in letters(10))
+
+
+@pytest.mark.parametrize("fault", [Fault.DROP, Fault.TAKE, Fault.HANG, "this is no answer"])
+@pytest.mark.parametrize(("pace", "verb"), [(Pace.PIPELINING, "BODY"), (Pace.CHUNKING, "BDAT")])
+def test_a_text_without_an_answer_is_named_uncertain_and_the_rest_goes_on(
+    pace: Pace, verb: str, fault: Fault
+) -> None:
+    with ReplyServer({verb: (None, None, None, fault)}) as server:
+        receipts = carry(at(server, timeout=0.3), count=40, pace=pace)
+    doubtful = outcomes(receipts)[Outcome.UNCERTAIN]
+    assert 1 <= doubtful <= (1 if pace is Pace.PIPELINING else 8)
+    assert outcomes(receipts)[Outcome.ACCEPTED] == 40 - doubtful
+    check_truth(receipts, server)
+
+
+def test_a_server_that_ends_each_connection_after_a_few_letters_is_served_over_many() -> None:
+    def few(verb: str, count: int) -> Answer | None:
+        return ("421 4.7.0 enough for now", Fault.DROP) if verb == "MAIL" and count % 12 == 11 else None
+
+    with ReplyServer(few) as server:
+        receipts = carry(at(server, connections=2), count=60)
+    assert outcomes(receipts) == {Outcome.ACCEPTED: 60}
+    assert server.connections >= 5
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        {"BDAT": ("502 5.5.1 what?",) * 9},
+        {"BDAT": (Fault.DROP,) * 9},
+        {"RCPT": ("503 5.5.1 wait your turn",)},
+        {"BDAT": ("503 5.5.1 no",) * 9, "DATA": ("503 5.5.1 one at a time",)},
+    ],
+    ids=["no BDAT", "drops BDAT", "no pipelining", "neither"],
+)
+def test_a_server_that_does_not_keep_what_it_offers_still_gets_its_mail(
+    table: dict[str, tuple[Answer | None, ...]],
+) -> None:
+    with ReplyServer(table) as server:
+        receipts = carry(at(server), count=10)
+    assert outcomes(receipts)[Outcome.ACCEPTED] >= 9
+    check_truth(receipts, server)
+
+
+# ── several servers, and none ───────────────────────────────────────────────────────────────
+
+
+def test_letters_go_to_the_other_server_when_one_is_down() -> None:
+    with ReplyServer() as gone:
+        pass
+    with ReplyServer() as server:
+        receipts = carry(at(gone), at(server), count=30)
+    assert outcomes(receipts) == {Outcome.ACCEPTED: 30}
+
+
+def test_both_servers_are_used() -> None:
+    with ReplyServer() as one, ReplyServer() as two:
+        carry(at(one, connections=2), at(two, connections=2), count=300)
+    assert one.accepted
+    assert two.accepted
+    assert len(one.accepted) + len(two.accepted) == 300
+
+
+@pytest.mark.parametrize(
+    ("table", "tries", "reason"),
+    [
+        ({"AUTH": ("535 5.7.8 wrong password",) * 9}, 1, "wrong password"),
+        ({"MAIL": ("530 5.7.0 STARTTLS first",) * 99}, 1, "STARTTLS first"),
+        ({"GREETING": ("554 5.7.1 not you",) * 99}, 3, "not you"),
+        ({"EHLO": (Fault.DROP,) * 99}, 3, "hung up"),
+        ({"MAIL": (Fault.DROP,) * 99}, 3, "hung up"),
+    ],
+)
+def test_when_no_server_is_left_every_letter_asked_for_is_unsent_and_then_it_is_said_why(
+    table: dict[str, tuple[Answer | None, ...]], tries: int, reason: str
+) -> None:
+    asked: list[int] = []
+    receipts: list[Receipt] = []
+
+    def endless() -> Iterator[Sequence[Letter]]:
+        for group in groups(letters(1000), 4):
+            asked.extend(letter.key for letter in group)
+            yield group
+
+    with ReplyServer(table, offers=(*OFFERS, "AUTH PLAIN")) as server:
+        account = at(server, user="daily", password="tide")
+        carrying = SmtpTransport([account], pace=Pace.PIPELINING, patience=QUICK).carry(endless())
+        with pytest.raises(TransportError, match=reason):
+            for answered in carrying:
+                receipts.extend(answered)
+    assert server.connections == tries
+    assert sorted(receipt.key for receipt in receipts) == asked
+    assert {receipt.outcome for receipt in receipts} == {Outcome.UNSENT}
+    assert len(asked) < 1000
+
+
+def test_a_certificate_file_that_is_not_there_is_told_before_a_letter_is_asked_for() -> None:
+    server = SmtpServer(host="127.0.0.1", port=1, ca_file="/nowhere/ca.pem")
+    with pytest.raises(TransportError, match=r"cannot read /nowhere/ca\.pem"):
+        next(SmtpTransport([server]).carry(iter([])))
+
+
+# ── the seam to the sender ──────────────────────────────────────────────────────────────────
+
+
+def test_no_more_letters_are_asked_for_than_the_window_holds() -> None:
+    with ReplyServer() as server:
+        transport = SmtpTransport([at(server, connections=2)], in_flight=4)
+        unanswered, most = 0, 0
+
+        def counted() -> Iterator[Sequence[Letter]]:
+            nonlocal unanswered, most
+            for group in groups(letters(300), transport.window // 2):
+                unanswered += len(group)
+                most = max(most, unanswered)
+                yield group
+
+        for answered in transport.carry(counted()):
+            unanswered -= len(answered)
+    assert unanswered == 0
+    assert most <= transport.window == 16
+
+
+def test_a_sender_with_nothing_to_send_just_now_is_asked_again() -> None:
+    with ReplyServer() as server:
+        pauses: list[Sequence[Letter]] = [[], letters(3)[:1], [], [], letters(3)[1:], []]
+        carrying = SmtpTransport([at(server)]).carry(iter(pauses))
+        keys = [receipt.key for answered in carrying for receipt in answered]
+    assert sorted(keys) == [0, 1, 2]
+    assert server.connections == 1
+
+
+def test_a_sender_hears_something_while_a_server_says_nothing() -> None:
+    with ReplyServer({"MAIL": (Fault.HANG,)}) as server:
+        with closing(SmtpTransport([at(server)]).carry(iter([letters(1)]))) as carrying:
+            assert next(carrying) == []
+        assert server.accepted == []
+
+
+def test_leaving_early_closes_every_socket() -> None:
+    with ReplyServer() as server:
+        with closing(SmtpTransport([at(server, connections=3)]).carry(groups(letters(500), 12))) as carrying:
+            assert next(carrying)
+        assert len(server.accepted) < 500  # the server's own threads end, or leaving `with` would fail
+
+
+def test_a_sender_that_fails_closes_every_socket_and_its_error_is_heard() -> None:
+    def failing() -> Iterator[Sequence[Letter]]:
+        yield letters(5)
+        raise OSError("disk full")
+
+    with ReplyServer() as server, pytest.raises(OSError, match="disk full"):
+        list(SmtpTransport([at(server)]).carry(failing()))
+
+
+def test_nothing_to_send_opens_no_connection() -> None:
+    with ReplyServer() as server:
+        assert list(SmtpTransport([at(server)]).carry(iter([]))) == []
+    assert server.connections == 0
+
+
+# ── checking a server ───────────────────────────────────────────────────────────────────────
+
+
+def test_a_server_is_checked_without_mail(certificates: Certificates) -> None:
+    offers = ("PIPELINING", "STARTTLS", "AUTH PLAIN")
+    with ReplyServer(offers=offers, context=certificates.context) as server:
+        account = at(
+            server, security=Security.STARTTLS, ca_file=certificates.ca_file, user="daily", password="tide"
+        )
+        greeting, protection, offered, login, _ = check_server(account)
+    assert greeting.endswith("greets with: mail.example.org ESMTP")
+    assert protection.startswith("protected by TLSv1.")
+    assert (offered, login) == ("offers PIPELINING, AUTH PLAIN", "logged in")
+    assert "NOOP" in server.commands
+    assert server.accepted == []
+
+
+@pytest.mark.parametrize(
+    ("table", "reason"),
+    [
+        ({"AUTH": ("535 5.7.8 wrong password",)}, "wrong password"),
+        ({"GREETING": (Fault.DROP,)}, "hung up"),
+        ({"EHLO": (Fault.HANG,)}, "no answer"),
+    ],
+)
+def test_a_check_says_why_letters_could_not_be_sent(
+    table: dict[str, tuple[Answer | None, ...]], reason: str
+) -> None:
+    with (
+        ReplyServer(table, offers=("AUTH PLAIN",)) as server,
+        pytest.raises(TransportError, match=reason),
+    ):
+        check_server(at(server, user="daily", password="tide", timeout=0.1))
+
+
+def check_truth(receipts: dict[int, Receipt], server: ReplyServer) -> None:
+    """Hold what the receipts say against what the server accepted."""
+    taken = Counter(server.recipients())
+    for key, receipt in receipts.items():
+        count = taken[f"reader{key}@example.org"]
+        if receipt.outcome is Outcome.ACCEPTED:
+            assert count == 1
+        elif receipt.outcome is Outcome.UNCERTAIN:
+            assert count <= 1
+        else:
+            assert count == 0

@@ -1,0 +1,521 @@
+"""The conversation without a socket: what is said for what is heard."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digest.model import Letter, Outcome, Receipt
+from digest.send.extensions import Extensions, Login
+from digest.send.pipeline import Pace, Returned, Verdict
+from digest.send.smtp import Closed, Conversation, Event, Ready, StartTls, State, Terms
+
+EHLO = ("PIPELINING", "CHUNKING", "SIZE 4096", "8BITMIME", "ENHANCEDSTATUSCODES")
+TERMS = Terms(ehlo_name="sender.example.org", in_flight=3)
+PIPELINING = dataclasses.replace(TERMS, pace=Pace.PIPELINING)
+TEXT = b"Subject: Tide\r\n\r\nHigh at noon.\r\n"
+
+
+def letter(key: int, recipient: str = "", data: bytes = TEXT) -> Letter:
+    return Letter(key, "daily@example.org", recipient or f"reader{key}@example.org", data)
+
+
+def ehlo(*offers: str) -> str:
+    lines = ["mail.example.org", *offers]
+    return "\r\n".join([*(f"250-{line}" for line in lines[:-1]), f"250 {lines[-1]}"])
+
+
+def hear(conversation: Conversation, *replies: str) -> list[Event]:
+    return conversation.receive_data("".join(f"{reply}\r\n" for reply in replies).encode())
+
+
+def said(conversation: Conversation) -> list[str]:
+    return conversation.data_to_send().decode().splitlines()
+
+
+def ready(terms: Terms = TERMS, offers: tuple[str, ...] = EHLO) -> Conversation:
+    conversation = Conversation(terms)
+    hear(conversation, "220 hello", ehlo(*offers))
+    assert conversation.state is State.READY
+    said(conversation)
+    return conversation
+
+
+def proven(terms: Terms = TERMS, offers: tuple[str, ...] = EHLO) -> Conversation:
+    """A chunking conversation that has sent a first letter, and so runs ahead as far as it may."""
+    conversation = ready(terms, offers)
+    conversation.send(letter(100))
+    hear(conversation, "250 ok", "250 ok", "250 ok")
+    said(conversation)
+    assert conversation.room == terms.in_flight
+    return conversation
+
+
+# ── before the letters ──────────────────────────────────────────────────────────────────────
+
+
+def test_a_greeting_is_answered_with_ehlo_and_its_answer_is_understood() -> None:
+    conversation = Conversation(TERMS)
+    assert hear(conversation, "220-mail.example.org", "220 ESMTP") == []
+    assert said(conversation) == ["EHLO sender.example.org"]
+    offered = Extensions(
+        pipelining=True, chunking=True, size=4096, takes_size=True, eight_bit=True, enhanced_codes=True
+    )
+    assert hear(conversation, ehlo(*EHLO)) == [Ready(offered)]
+
+
+def test_a_server_that_does_not_know_ehlo_is_greeted_with_helo() -> None:
+    conversation = Conversation(TERMS)
+    hear(conversation, "220 hello", "500 what?")
+    assert said(conversation) == ["EHLO sender.example.org", "HELO sender.example.org"]
+    assert hear(conversation, "250 hello") == [Ready(Extensions())]
+
+
+@pytest.mark.parametrize("greeting", ["554 no service here", "421 too many connections"])
+def test_a_server_that_turns_us_away_is_left(greeting: str) -> None:
+    assert hear(Conversation(TERMS), greeting) == [
+        Closed(Verdict(reason=f"the greeting was answered with {greeting}"))
+    ]
+
+
+def test_after_starttls_the_offers_made_before_are_forgotten() -> None:
+    conversation = Conversation(dataclasses.replace(TERMS, starttls=True))
+    assert hear(conversation, "220 hello", ehlo("STARTTLS", "PIPELINING", "AUTH PLAIN")) == []
+    assert said(conversation)[-1] == "STARTTLS"
+    assert hear(conversation, "220 go") == [StartTls()]
+    conversation.tls_started()
+    assert conversation.extensions == Extensions()
+    assert said(conversation) == ["EHLO sender.example.org"]
+    assert hear(conversation, ehlo("8BITMIME")) == [Ready(Extensions(eight_bit=True))]
+
+
+@pytest.mark.parametrize("injected", ["250 evil", "not even a reply", "250-half"])
+def test_what_is_slipped_in_before_the_handshake_ends_the_conversation(injected: str) -> None:
+    conversation = Conversation(dataclasses.replace(TERMS, starttls=True))
+    hear(conversation, "220 hello", ehlo("STARTTLS"))
+    events = hear(conversation, "220 go", injected)
+    assert events == [StartTls(), Closed(Verdict(reason="bytes came between STARTTLS and TLS"))]
+
+
+def test_without_starttls_on_offer_nothing_more_is_said() -> None:
+    conversation = Conversation(dataclasses.replace(TERMS, starttls=True, login=Login("u", "p")))
+    (closed,) = hear(conversation, "220 hello", ehlo("PIPELINING", "AUTH PLAIN"))
+    assert isinstance(closed, Closed)
+    assert closed.verdict
+    assert closed.verdict.lasting
+    assert said(conversation) == []
+
+
+@pytest.mark.parametrize(
+    ("offered", "exchange"),
+    [
+        ("AUTH XOAUTH2 LOGIN PLAIN", [("AUTH PLAIN AGFubmEAdGlkZQ==", "235 ok")]),
+        (
+            "AUTH=LOGIN XOAUTH2",
+            [("AUTH LOGIN", "334 VXNlcm5hbWU6"), ("YW5uYQ==", "334 UGFzc3dvcmQ6"), ("dGlkZQ==", "235 ok")],
+        ),
+        ("AUTH XOAUTH2", [("AUTH XOAUTH2 dXNlcj1hbm5hAWF1dGg9QmVhcmVyIHRpZGUBAQ==", "235 ok")]),
+    ],
+    ids=["PLAIN", "LOGIN", "XOAUTH2"],
+)
+def test_the_best_login_on_offer_is_used(offered: str, exchange: list[tuple[str, str]]) -> None:
+    conversation = Conversation(dataclasses.replace(TERMS, protected=True, login=Login("anna", "tide")))
+    hear(conversation, "220 hello")
+    said(conversation)
+    events = hear(conversation, ehlo(offered))
+    for line, reply in exchange:
+        assert said(conversation) == [line]
+        events = hear(conversation, reply)
+    assert [type(event) for event in events] == [Ready]
+
+
+def test_an_oauth_error_is_answered_with_nothing_and_then_final() -> None:
+    conversation = Conversation(dataclasses.replace(TERMS, protected=True, login=Login("anna", "old")))
+    hear(conversation, "220 hello", ehlo("AUTH XOAUTH2"), "334 eyJzdGF0dXMiOiI0MDEifQ==")
+    assert said(conversation)[-1] == ""
+    (closed,) = hear(conversation, "535 5.7.8 not accepted")
+    assert closed == Closed(Verdict(reason="AUTH was answered with 535 5.7.8 not accepted", lasting=True))
+
+
+def test_a_question_too_many_is_cancelled() -> None:
+    conversation = Conversation(dataclasses.replace(TERMS, protected=True, login=Login("anna", "tide")))
+    hear(conversation, "220 hello", ehlo("AUTH PLAIN"), "334 more?")
+    assert said(conversation)[-1] == "*"
+
+
+def test_a_password_never_goes_over_an_open_line_unless_it_may() -> None:
+    terms = dataclasses.replace(TERMS, login=Login("anna", "tide"))
+    conversation = Conversation(terms)
+    hear(conversation, "220 hello", ehlo("AUTH PLAIN"))
+    assert conversation.state is State.CLOSED
+    assert said(conversation) == []
+    allowed = Conversation(dataclasses.replace(terms, login_in_clear=True))
+    hear(allowed, "220 hello", ehlo("AUTH PLAIN"), "235 ok")
+    assert allowed.state is State.READY
+
+
+def test_a_password_shows_in_no_representation() -> None:
+    assert "tide" not in repr(dataclasses.replace(TERMS, login=Login("anna", "tide")))
+
+
+def test_requiretls_is_asked_for_with_each_letter_or_nothing_is_sent() -> None:
+    terms = dataclasses.replace(TERMS, protected=True, require_tls=True)
+    conversation = ready(terms, (*EHLO, "REQUIRETLS"))
+    conversation.send(letter(1))
+    assert "REQUIRETLS" in said(conversation)[0].split()
+    without = Conversation(terms)
+    hear(without, "220 hello", ehlo(*EHLO))
+    assert without.state is State.CLOSED
+
+
+def test_noop_and_quit_are_answered() -> None:
+    conversation = ready()
+    conversation.noop()
+    assert [type(event) for event in hear(conversation, "250 ok")] == [Ready]
+    conversation.quit()
+    assert said(conversation) == ["NOOP", "QUIT"]
+    assert hear(conversation, "221 bye") == [Closed(None)]
+
+
+# ── letters ─────────────────────────────────────────────────────────────────────────────────
+
+
+def test_chunking_writes_letters_back_to_back_once_the_first_is_accepted() -> None:
+    conversation = ready()
+    assert conversation.room == 1
+    conversation.send(letter(1))
+    assert conversation.room == 0
+    assert conversation.data_to_send() == (
+        b"MAIL FROM:<daily@example.org> SIZE=32\r\nRCPT TO:<reader1@example.org>\r\nBDAT 32 LAST\r\n" + TEXT
+    )
+    assert hear(conversation, "250 ok", "250 ok", "250 2.0.0 queued as 1") == [
+        Receipt(1, Outcome.ACCEPTED, 250, "2.0.0", "2.0.0 queued as 1")
+    ]
+    for key in (2, 3, 4):
+        conversation.send(letter(key))
+    assert conversation.room == 0
+    assert " ".join(verbs(conversation)) == "MAIL RCPT BDAT RSET MAIL RCPT BDAT RSET MAIL RCPT BDAT"
+
+
+def test_pipelining_writes_the_next_envelope_with_the_text_before_it() -> None:
+    conversation = ready(PIPELINING)
+    conversation.send(letter(1))
+    assert verbs(conversation) == ["MAIL", "RCPT", "DATA"]
+    assert conversation.room == 0
+    hear(conversation, "250 ok", "250 ok", "354 go")
+    assert conversation.room == 1
+    conversation.send(letter(2))
+    assert conversation.room == 0
+    written = conversation.data_to_send()
+    assert written.startswith(TEXT + b".\r\nMAIL FROM:")
+    assert written.endswith(b"DATA\r\n")
+    events = hear(conversation, "250 taken", "250 ok", "250 ok", "354 go")
+    assert events == [Receipt(1, Outcome.ACCEPTED, 250, None, "taken")]
+    assert conversation.data_to_send() == TEXT + b".\r\n"
+
+
+def test_lockstep_says_one_thing_at_a_time() -> None:
+    conversation = ready(offers=())
+    conversation.send(letter(1))
+    for reply, next_verb in (("250 ok", "RCPT"), ("250 ok", "DATA"), ("354 go", "Subject:")):
+        assert len(said(conversation)) == 1
+        assert hear(conversation, reply) == []
+        assert conversation.room == 0
+        assert conversation._out[0].startswith(next_verb.encode())
+    assert hear(conversation, "250 ok") == [Receipt(1, Outcome.ACCEPTED, 250, None, "ok")]
+    assert conversation.room == 1
+
+
+def test_dots_are_doubled_with_data_and_left_alone_with_bdat() -> None:
+    dotted = b".one\r\n..two\r\nthree.\r\n.\r\n"
+    conversation = ready(PIPELINING)
+    conversation.send(letter(1, data=dotted))
+    hear(conversation, "250 ok", "250 ok", "354 go")
+    assert conversation.data_to_send().endswith(b"\r\n..one\r\n...two\r\nthree.\r\n..\r\n.\r\n")
+    chunking = ready()
+    chunking.send(letter(1, data=dotted))
+    assert chunking.data_to_send().endswith(b"BDAT 24 LAST\r\n" + dotted)
+
+
+@pytest.mark.parametrize(
+    ("recipient", "data", "code"),
+    [
+        ("a@example.org>\r\nRCPT TO:<b@example.org", TEXT, 553),
+        ("a b@example.org", TEXT, 553),
+        ("Å@example.org", TEXT, 553),
+        ("a@example.org", b"x" * 4097 + b"\r\n", 552),
+        ("a@example.org", "ø\r\n".encode(), 554),
+    ],
+    ids=["injection", "space", "SMTPUTF8", "SIZE", "8BITMIME"],
+)
+def test_what_a_server_could_never_take_is_refused_before_a_byte_is_written(
+    recipient: str, data: bytes, code: int
+) -> None:
+    conversation = ready(offers=("PIPELINING", "SIZE 4096"))
+    receipt = conversation.send(letter(1, recipient, data))
+    assert receipt
+    assert (receipt.outcome, receipt.code) == (Outcome.REJECTED, code)
+    assert conversation.data_to_send() == b""
+    assert conversation.room == 1
+
+
+def test_what_the_letter_needs_is_asked_for_where_it_is_offered() -> None:
+    conversation = ready(offers=("8BITMIME", "SMTPUTF8", "DSN"))
+    conversation.send(letter(1, "Å@example.org", "ø\r\n".encode()))
+    assert said(conversation) == ["MAIL FROM:<daily@example.org> RET=HDRS BODY=8BITMIME SMTPUTF8"]
+
+
+# ── refusals ────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(("code", "outcome"), [("450", Outcome.DEFERRED), ("550", Outcome.REJECTED)])
+@pytest.mark.parametrize("position", range(3))
+@pytest.mark.parametrize("pace", Pace)
+def test_a_refusal_of_any_command_belongs_to_its_letter(
+    pace: Pace, position: int, code: str, outcome: Outcome
+) -> None:
+    conversation = ready(dataclasses.replace(TERMS, pace=pace))
+    conversation.send(letter(1))
+    replies = ["250 ok", "250 ok", "250 ok" if pace is Pace.CHUNKING else "354 go"]
+    replies[position:] = [f"{code} 4.0.0 no", "503 echo", "554 echo"][: 3 - position]
+    if pace is Pace.LOCKSTEP:
+        del replies[position + 1 :]
+    (receipt,) = hear(conversation, *replies)
+    assert isinstance(receipt, Receipt)
+    assert (receipt.key, receipt.outcome, receipt.code) == (1, outcome, int(code))
+    said(conversation)
+    conversation.send(letter(2))
+    assert verbs(conversation)[0] == "RSET"
+
+
+def test_after_a_refused_recipient_a_server_that_still_wants_the_text_gets_a_lone_dot() -> None:
+    conversation = ready(PIPELINING)
+    conversation.send(letter(1))
+    said(conversation)
+    assert hear(conversation, "250 ok", "550 5.1.1 nobody", "354 go") == []
+    assert conversation.data_to_send() == b".\r\n"
+    assert conversation.room == 0
+    assert hear(conversation, "554 no valid recipients") == [
+        Receipt(1, Outcome.REJECTED, 550, "5.1.1", "5.1.1 nobody")
+    ]
+
+
+def test_a_refused_recipient_leaves_the_letters_behind_it_alone() -> None:
+    conversation = proven()
+    for key in (1, 2):
+        conversation.send(letter(key))
+    events = hear(conversation, "250 ok", "550 no", "554 no valid", "250 reset", "250 ok", "250 ok", "250 ok")
+    assert [(event.key, event.outcome) for event in events if isinstance(event, Receipt)] == [
+        (1, Outcome.REJECTED),
+        (2, Outcome.ACCEPTED),
+    ]
+
+
+@pytest.mark.parametrize("code", ["530", "535"])
+def test_a_server_that_wants_a_login_first_refuses_us_and_not_the_letter(code: str) -> None:
+    conversation = ready(PIPELINING)
+    conversation.send(letter(1))
+    events = hear(conversation, f"{code} 5.7.0 authenticate", "503 no", "503 no")
+    reason = f"{code} 5.7.0 authenticate"
+    assert events == [
+        Returned(letter(1), reason, int(code)),
+        Closed(Verdict(reason=reason, lasting=True)),
+    ]
+
+
+# ── servers that do not keep what they offer ────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("pace", "replies"),
+    [
+        (Pace.PIPELINING, ("250 ok", "503 one at a time", "503 one at a time")),
+        (Pace.CHUNKING, ("250 ok", "250 ok", "502 no such command")),
+        (Pace.CHUNKING, ("250 ok", "250 ok", "503 what")),
+    ],
+)
+def test_a_server_that_lied_is_spoken_to_more_slowly(pace: Pace, replies: tuple[str, ...]) -> None:
+    conversation = ready(dataclasses.replace(TERMS, pace=pace))
+    conversation.send(letter(1))
+    returned, closed = hear(conversation, *replies)
+    assert isinstance(returned, Returned)
+    assert isinstance(closed, Closed)
+    assert closed.verdict
+    assert closed.verdict.slower == pace - 1
+
+
+def test_silence_before_the_first_answer_makes_us_slower_and_later_silence_does_not() -> None:
+    conversation = ready(PIPELINING)
+    conversation.send(letter(1))
+    said(conversation)
+    *_, closed = conversation.abandon("silence")
+    assert closed == Closed(Verdict(reason="silence", slower=Pace.LOCKSTEP))
+    later = proven()
+    later.send(letter(1))
+    said(later)
+    *_, closed = later.abandon("silence")
+    assert closed == Closed(Verdict(reason="silence"))
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    ["hello", "99 ok", "199 early", "600 late", "250_ok", "2500 ok", "250-ok\r\n251 mixed", "x" * 3000],
+)
+def test_nonsense_ends_the_conversation_and_leaves_what_was_written_in_doubt(nonsense: str) -> None:
+    conversation = proven()
+    conversation.send(letter(1))
+    said(conversation)
+    doubtful, closed = hear(conversation, "250 ok", nonsense)
+    assert isinstance(doubtful, Receipt)
+    assert doubtful.outcome is Outcome.UNCERTAIN
+    assert isinstance(closed, Closed)
+    assert hear(conversation, "250 ok") == []
+
+
+@pytest.mark.parametrize("reply", ["354 go", "250 ok"])
+def test_an_answer_nobody_asked_for_ends_the_conversation(reply: str) -> None:
+    assert [type(event) for event in hear(ready(), reply)] == [Closed]
+
+
+def test_an_answer_out_of_step_is_noticed_before_the_text_is_sent() -> None:
+    conversation = ready(PIPELINING)
+    conversation.send(letter(1))
+    said(conversation)
+    returned, closed = hear(conversation, "250 ok", "250 ok", "250 twice")
+    assert returned == Returned(letter(1), "250 is no answer to DATA")
+    assert isinstance(closed, Closed)
+    assert conversation.data_to_send() == b""
+
+
+# ── the end of the line ─────────────────────────────────────────────────────────────────────
+
+
+def test_a_421_ends_the_conversation_and_what_it_did_not_answer_was_not_read() -> None:
+    conversation = proven()
+    for key in (1, 2, 3):
+        conversation.send(letter(key))
+    said(conversation)
+    events = hear(conversation, "250 ok", "250 ok", "250 ok", "421 4.3.2 closing")
+    assert [type(event) for event in events] == [Receipt]
+    assert conversation.room == 0
+    *returned, closed = conversation.receive_eof()
+    assert [event.letter.key for event in returned if isinstance(event, Returned)] == [2, 3]
+    assert closed == Closed(Verdict(reason="421 4.3.2 closing", announced=True))
+
+
+def test_a_server_that_says_421_and_goes_on_is_still_listened_to() -> None:
+    conversation = proven()
+    for key in (1, 2):
+        conversation.send(letter(key))
+    events = hear(
+        conversation, "250 ok", "250 ok", "421 too fast", "250 ok", "250 ok", "250 ok", "250 queued"
+    )
+    first, second, closed = events
+    assert isinstance(first, Receipt)
+    assert isinstance(second, Receipt)
+    assert (first.outcome, first.code, second.outcome) == (Outcome.DEFERRED, 421, Outcome.ACCEPTED)
+    assert isinstance(closed, Closed)
+
+
+def test_a_421_to_an_idle_line_is_no_surprise() -> None:
+    assert [type(event) for event in hear(ready(), "421 4.4.2 timeout exceeded")] == [Closed]
+
+
+def test_only_letters_whose_last_byte_may_have_left_are_uncertain() -> None:
+    conversation = proven()
+    for key in (1, 2, 3):
+        conversation.send(letter(key))
+    conversation.data_to_send()
+    events = conversation.receive_eof(unwritten=len(TEXT) + 60)
+    assert [
+        (event.key, event.outcome) if isinstance(event, Receipt) else type(event) for event in events
+    ] == [(1, Outcome.UNCERTAIN), (2, Outcome.UNCERTAIN), Returned, Closed]
+
+
+def test_bytes_nobody_fetched_were_never_written() -> None:
+    conversation = proven()
+    conversation.send(letter(1))
+    assert [type(event) for event in conversation.receive_eof()] == [Returned, Closed]
+
+
+def test_half_an_answer_is_no_answer() -> None:
+    conversation = proven()
+    conversation.send(letter(1))
+    said(conversation)
+    conversation.receive_data(b"250 ok\r\n250 ok\r\n250 2.0.0 queu")
+    doubtful, _ = conversation.receive_eof()
+    assert isinstance(doubtful, Receipt)
+    assert doubtful.outcome is Outcome.UNCERTAIN
+
+
+def test_a_letter_already_refused_is_not_in_doubt() -> None:
+    conversation = proven()
+    conversation.send(letter(1))
+    said(conversation)
+    hear(conversation, "250 ok", "550 5.1.1 nobody")
+    refused, _ = conversation.receive_eof()
+    assert refused == Receipt(1, Outcome.REJECTED, 550, "5.1.1", "5.1.1 nobody")
+
+
+def test_what_a_verdict_says_holds_no_address() -> None:
+    conversation = ready(PIPELINING)
+    conversation.send(letter(1))
+    *_, closed = [*hear(conversation, "421 too much for <reader1@example.org>"), *conversation.receive_eof()]
+    assert "example.org" not in str(closed)
+
+
+# ── how bytes are cut makes no difference ───────────────────────────────────────────────────
+
+WORDS = (
+    *("250 2.0.0 ok", "250-many\r\n250 lines", "250", "354 go", "250 ok\r\n250 ok\r\n250 ok\r\n250 ok"),
+    *("450 4.2.0 later", "550 5.1.1 never", "503 what", "421 closing", "530 login", "garbage", "x" * 2100),
+)
+TURNS = st.lists(st.lists(st.sampled_from(WORDS), max_size=6), max_size=12)
+
+
+@given(TURNS, st.lists(st.integers(1, 3000), max_size=12), st.sampled_from(Pace))
+def test_a_stream_cut_anywhere_gives_the_same_events_and_the_same_words(
+    turns: list[list[str]], cuts: list[int], pace: Pace
+) -> None:
+    whole = listen(turns, pace, [])
+    assert listen(turns, pace, cuts) == whole
+    assert listen(turns, pace, range(1, 3000)) == whole
+
+
+@given(TURNS, st.sampled_from(Pace))
+def test_whatever_is_heard_each_letter_comes_back_exactly_once(turns: list[list[str]], pace: Pace) -> None:
+    events, sent, _ = listen(turns, pace, [])
+    back = [event.key for event in events if isinstance(event, Receipt)]
+    back += [event.letter.key for event in events if isinstance(event, Returned)]
+    assert sorted(back) == list(range(sent))
+    assert [event for event in events if isinstance(event, Closed)] == [events[-1]]
+
+
+def listen(turns: list[list[str]], pace: Pace, cuts: Sequence[int]) -> tuple[list[Event], int, bytes]:
+    """Hold a conversation as its owner does: hear the server's turn, send while there is room, write.
+
+    Each turn comes cut at `cuts`; in the end the server hangs up.
+    """
+    conversation = Conversation(dataclasses.replace(TERMS, pace=pace))
+    events: list[Event] = []
+    sent, written = 0, b""
+    for turn in [["220 hello"], [ehlo(*EHLO)], *turns]:
+        stream = "".join(f"{reply}\r\n" for reply in turn).encode()
+        places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
+        for start, end in itertools.pairwise(places):
+            events += conversation.receive_data(stream[start:end])
+        while conversation.room:
+            conversation.send(letter(sent))
+            sent += 1
+        written += conversation.data_to_send()
+    return events + conversation.receive_eof(), sent, written
+
+
+def verbs(conversation: Conversation) -> list[str]:
+    known = ("RSET", "MAIL", "RCPT", "DATA", "BDAT")
+    return [line.split()[0] for line in said(conversation) if line.startswith(known)]

@@ -1,0 +1,83 @@
+"""Servers that do anything at all: each letter has one receipt, and it agrees with what was accepted."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from digest.errors import TransportError
+from digest.model import Letter, Outcome, Receipt
+from digest.send.pipeline import Pace
+from digest.send.relay import Patience
+from digest.send.transport import SmtpTransport
+from tests.send.reply_server import OFFERS, Answer, Fault, ReplyServer
+from tests.send.test_transport import at, carry, check_truth, groups, letters, outcomes
+
+USUAL = (None,) * 6
+REFUSALS = ("450 4.2.0 later", "550 5.1.1 never", "421 4.3.2 closing", "503 5.5.1 what", "502 5.5.2 what")
+OUT_OF_STEP = ("354 go on", "250 as you like", "no reply at all")
+BREAKS = (Fault.DROP, Fault.HANG, ("421 4.3.2 closing", Fault.DROP), (b"250 half a li", Fault.DROP))
+TWICE = ("250 ok", "250 and once more")  # not with BDAT: nothing there shows that answers are out of step
+
+COMMAND = st.sampled_from([*USUAL, *REFUSALS, *OUT_OF_STEP, *BREAKS, ("250 ok", Fault.DROP)])
+BEGINNING = COMMAND | st.just(TWICE)
+TEXT = COMMAND | st.just(Fault.TAKE)
+TABLES = st.fixed_dictionaries(
+    {},
+    optional={
+        verb: st.lists(answers, max_size=5).map(tuple)
+        for answers, verbs in {
+            BEGINNING: ("GREETING", "EHLO", "DATA"),
+            COMMAND: ("RSET", "MAIL", "RCPT"),
+            TEXT: ("BODY", "BDAT"),
+        }.items()
+        for verb in verbs
+    },
+)
+OFFERED = st.sets(st.sampled_from(OFFERS)).map(lambda offers: tuple(sorted(offers)))
+
+
+@given(TABLES, OFFERED, st.sampled_from(Pace), st.integers(1, 3))
+@settings(max_examples=60, deadline=None)
+def test_whatever_a_server_does_the_receipts_are_true(
+    table: dict[str, tuple[Answer | None, ...]], offers: tuple[str, ...], pace: Pace, connections: int
+) -> None:
+    asked: list[int] = []
+    receipts: list[Receipt] = []
+
+    def noted(size: int) -> Iterator[Sequence[Letter]]:
+        for group in groups(letters(30), size):
+            asked.extend(letter.key for letter in group)
+            yield group
+
+    with ReplyServer(table, offers) as server:
+        transport = SmtpTransport(
+            [at(server, connections=connections, timeout=0.1)],
+            pace=pace,
+            in_flight=4,
+            patience=Patience(tries=4, pause=0.001),
+        )
+        with contextlib.suppress(TransportError):
+            for answered in transport.carry(noted(transport.window // 2)):
+                receipts.extend(answered)
+    assert sorted(receipt.key for receipt in receipts) == asked
+    check_truth({receipt.key: receipt for receipt in receipts}, server)
+
+
+def test_thousands_of_letters_arrive_once_over_lines_that_keep_breaking() -> None:
+    def rough(verb: str, count: int) -> Answer | None:
+        if verb in ("MAIL", "BDAT") and count % 97 == 96:
+            return Fault.TAKE if count % 2 else ("421 4.3.2 closing", Fault.DROP)
+        if verb == "RCPT" and count % 13 == 12:
+            return "550 5.1.1 never" if count % 2 else "450 4.2.0 later"
+        return None
+
+    with ReplyServer(rough) as server:
+        receipts = carry(at(server, connections=4), count=3000)
+    check_truth(receipts, server)
+    assert outcomes(receipts)[Outcome.ACCEPTED] > 2000
+    assert outcomes(receipts)[Outcome.UNSENT] == 0
+    assert outcomes(receipts)[Outcome.UNCERTAIN] <= 8 * server.connections

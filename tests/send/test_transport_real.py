@@ -1,0 +1,135 @@
+"""Other people's servers: aiosmtpd, and Postfix's smtp-sink with its fault switches."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+
+from digest.errors import TransportError
+from digest.model import Outcome, Receipt, Security, SmtpServer
+from digest.send.pipeline import Pace
+from tests.send.conftest import Certificates
+from tests.send.test_transport import TEXT, carry, outcomes
+
+
+class Mailbox:
+    """Keeps what aiosmtpd hands over."""
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[str, bytes]] = []
+
+    async def handle_DATA(self, _server: object, _session: object, envelope: object) -> str:  # noqa: N802  # aiosmtpd's name
+        self.kept.append((envelope.rcpt_tos[0], envelope.content))  # type: ignore[attr-defined]  # untyped
+        return "250 2.0.0 kept"
+
+
+def test_aiosmtpd_gets_every_letter_over_tls_after_a_login(certificates: Certificates) -> None:
+    mailbox = Mailbox()
+    controller = Controller(
+        mailbox,
+        hostname="127.0.0.1",
+        port=free_port(),
+        tls_context=certificates.context,
+        require_starttls=True,
+        auth_required=True,
+        authenticator=lambda *_: AuthResult(success=True),
+    )
+    controller.start()
+    try:
+        server = SmtpServer(
+            host="127.0.0.1",
+            port=controller.port,
+            ca_file=certificates.ca_file,
+            user="daily",
+            password="tide",
+        )
+        receipts = carry(server, count=40)
+    finally:
+        controller.stop()
+    assert outcomes(receipts) == {Outcome.ACCEPTED: 40}
+    assert sorted(mailbox.kept) == sorted((f"reader{n}@example.org", TEXT) for n in range(40))
+
+
+@pytest.mark.parametrize("pace", [Pace.LOCKSTEP, Pace.PIPELINING])
+def test_what_smtp_sink_writes_down_is_what_was_sent(pace: Pace, tmp_path: Path) -> None:
+    folder = tmp_path / "dump"
+    with smtp_sink("-d", f"{folder}/%Y.") as server:
+        receipts = carry(server, count=50, pace=pace)
+    assert outcomes(receipts) == {Outcome.ACCEPTED: 50}
+    dumps = [path.read_bytes() for path in folder.iterdir()]
+    assert len(dumps) == 50
+    for dump in dumps:
+        assert dump.rstrip(b"\n").endswith(TEXT.replace(b"\r\n", b"\n").rstrip(b"\n"))
+
+
+@pytest.mark.parametrize("plainest", ["-e", "-p", "-P", "-8"])
+def test_smtp_sink_without_an_extension_is_served(plainest: str) -> None:
+    with smtp_sink(plainest) as server:
+        assert outcomes(carry(server, count=20)) == {Outcome.ACCEPTED: 20}
+
+
+@pytest.mark.parametrize(
+    ("switch", "command", "outcome", "code"),
+    [
+        ("-f", "MAIL", Outcome.REJECTED, 500),
+        ("-r", "MAIL", Outcome.DEFERRED, 450),
+        ("-f", "RCPT", Outcome.REJECTED, 500),
+        ("-r", "RCPT", Outcome.DEFERRED, 450),
+        ("-f", "DATA", Outcome.REJECTED, 500),
+        ("-r", ".", Outcome.DEFERRED, 450),
+    ],
+)
+def test_smtp_sink_refusing_gives_each_letter_its_refusal(
+    switch: str, command: str, outcome: Outcome, code: int
+) -> None:
+    with smtp_sink(switch, command) as server:
+        receipts = carry(server, count=10)
+    assert outcomes(receipts) == {outcome: 10}
+    assert {receipt.code for receipt in receipts.values()} == {code}
+
+
+@pytest.mark.parametrize("switch", ["-q", "-Q"])
+@pytest.mark.parametrize("command", ["EHLO", "MAIL", "RCPT", "DATA"])
+def test_smtp_sink_hanging_up_early_sends_nothing_and_it_is_said_why(switch: str, command: str) -> None:
+    with smtp_sink(switch, command) as server, pytest.raises(TransportError):
+        carry(server, count=5)
+
+
+def test_smtp_sink_hanging_up_after_the_text_leaves_one_letter_in_doubt_each_time() -> None:
+    receipts: list[Receipt] = []
+    with smtp_sink("-q", ".") as server, contextlib.suppress(TransportError):
+        receipts.extend(carry(server, count=5).values())
+    assert {receipt.outcome for receipt in receipts} <= {Outcome.UNCERTAIN, Outcome.UNSENT}
+
+
+@contextlib.contextmanager
+def smtp_sink(*switches: str) -> Iterator[SmtpServer]:
+    port = free_port()
+    as_root = ["-u", "root"] * (os.getuid() == 0)  # it does not start as root unless it is told to
+    command = ["/usr/sbin/smtp-sink", "-4", *as_root, *switches, f"127.0.0.1:{port}", "64"]
+    with subprocess.Popen(command) as process:
+        try:
+            wait_for(port, process)
+            yield SmtpServer(host="127.0.0.1", port=port, security=Security.NONE, connections=2, timeout=5)
+        finally:
+            process.terminate()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
+    while process.poll() is None:
+        with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+            return
+    raise AssertionError("smtp-sink did not start")
