@@ -12,7 +12,7 @@ import nh3
 from lxml.etree import ParserError
 from lxml.html import HtmlElement
 
-from digest.collect import noise
+from digest.collect.noise import is_box, is_line, is_read_on, without_read_on
 from digest.collect.prose import one_line
 from digest.links import web_url
 
@@ -143,15 +143,15 @@ def _tree(html: str, base: str | None) -> HtmlElement | None:
 
 def _drop_boxes(root: HtmlElement) -> None:
     for element in list(root.iterdescendants()):
-        if _is_box(element):
+        if _is_around(element):
             element.drop_tree()
 
 
-def _is_box(element: HtmlElement) -> bool:
+def _is_around(element: HtmlElement) -> bool:
     if element.tag == "a":
-        return noise.is_read_on(_text(element))
+        return is_read_on(_text(element))
     names = f"{element.get('class', '')} {element.get('id', '')}".split()
-    return element.tag != "img" and any(map(noise.is_box, names)) and len(_text(element)) <= _BOX_LIMIT
+    return element.tag != "img" and any(map(is_box, names)) and len(_text(element)) <= _BOX_LIMIT
 
 
 def _text(element: HtmlElement) -> str:
@@ -189,8 +189,8 @@ def _walk(root: HtmlElement) -> Iterator[tuple[bool, HtmlElement]]:
 
 def _prose(paragraph: _Paragraph, *, strict: bool) -> str | None:
     """Return the text of a paragraph a reader would read, else None."""
-    text = noise.without_read_on(one_line("".join(paragraph.parts)[:_LONGEST_PARAGRAPH])).strip()
-    if not any(char.isalnum() for char in text) or noise.is_line(text):
+    text = without_read_on(one_line("".join(paragraph.parts)[:_LONGEST_PARAGRAPH])).strip()
+    if not any(char.isalnum() for char in text) or is_line(text):
         return None
     if strict and (paragraph.heading or paragraph.linked > 0.8 * len(text)):
         return None

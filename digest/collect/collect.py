@@ -160,7 +160,8 @@ def _tell(row: FeedRow, skipped: Sequence[str]) -> None:
 
 def _resting(row: FeedRow) -> FeedReport:
     """Report a feed that is not due: fetched a moment ago, or backing off."""
-    return FeedReport(feed=row.name, status="waiting", detail=row.detail, next_fetch_at=row.next_fetch_at)
+    detail = row.detail or "It was fetched a moment ago and is not due yet."
+    return FeedReport(feed=row.name, status="waiting", detail=detail, next_fetch_at=row.next_fetch_at)
 
 
 def _report(row: FeedRow, saved: Saved, skipped: int) -> FeedReport:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote, urlsplit
 
-from digest.collect import images, prose
 from digest.collect.clean import Body, Picture, plain, read_html
+from digest.collect.images import choose
+from digest.collect.prose import blurb, cut, is_whole, one_line, sentences
 from digest.links import canonical_url, web_url
 from digest.model import Post
 from digest.tags import fold
@@ -67,7 +69,7 @@ def clean_post(entry: Entry, source: Source) -> Post | None:
     url = web_url(entry.link, entry.base or None)
     bodies = [read_html(html, entry.base or None) for html in (entry.summary, entry.content)]
     paragraphs = _telling(bodies)
-    image = images.choose(_pictures(entry, bodies))
+    image = choose(_pictures(entry, bodies))
     told = plain(entry.title, TITLE)
     title = told if _says_something(told) else _made_title(paragraphs, image.alt if image else "", url)
     if not title:
@@ -80,7 +82,7 @@ def clean_post(entry: Entry, source: Source) -> Post | None:
         key=key,
         url=url,
         title=title,
-        blurb=prose.blurb(paragraphs, title),
+        blurb=blurb(paragraphs, title),
         author=_author(entry.authors),
         published_at=published_at,
         first_seen_at=source.now,
@@ -95,17 +97,18 @@ def clean_post(entry: Entry, source: Source) -> Post | None:
 def without_doubles(posts: Iterable[Post]) -> tuple[Post, ...]:
     """Return the posts of one document, each once.
 
-    An id that stands twice is one post, unless the links differ: then the publisher gives every entry
-    the same id, and the link becomes part of the key.
+    An id that stands twice is one post, unless the links differ: then the publisher gives several
+    entries the same id, and with each of them the link becomes part of the key.
     """
+    found = tuple(posts)
+    links: defaultdict[str, set[str]] = defaultdict(set)
+    for post in found:
+        if post.url:
+            links[post.key].add(canonical_url(post.url))
     kept: dict[str, Post] = {}
-    for post in posts:
-        first = kept.get(post.key)
-        if first is None:
-            kept[post.key] = post
-        elif first.url and post.url and canonical_url(first.url) != canonical_url(post.url):
-            key = _bounded(f"{post.key} {canonical_url(post.url)}")
-            kept.setdefault(key, replace(post, id=post_id(post.feed_id, key), key=key))
+    for post in found:
+        told = _with_link(post) if len(links[post.key]) > 1 else post
+        kept.setdefault(told.key, told)
     return tuple(kept.values())
 
 
@@ -130,18 +133,18 @@ def language(text: str) -> str | None:
 def _telling(bodies: Sequence[Body]) -> tuple[str, ...]:
     """Return the paragraphs to make a blurb of: the summary when it is prose, else the content."""
     summary, content = (_from_first_prose(body.paragraphs) for body in bodies)
-    if summary and (prose.is_whole(summary[0]) or len(prose.sentences(summary[0])) > 1):
+    if summary and (is_whole(summary[0]) or len(sentences(summary[0])) > 1):
         return summary
     # A summary that breaks off in its first sentence is only the beginning of the content.
-    if content and (not summary or prose.is_whole(content[0])):
+    if content and (not summary or is_whole(content[0])):
         return content
     return summary or content
 
 
 def _from_first_prose(paragraphs: tuple[str, ...]) -> tuple[str, ...]:
-    """Skip datelines, names and other scraps before the first paragraph that reads as prose."""
+    """Skip datelines, names and other scraps before the first paragraph that reads as"""
     for number, text in enumerate(paragraphs):
-        if len(text) >= 80 or prose.is_whole(text):
+        if len(text) >= 80 or is_whole(text):
             return paragraphs[number:]
     return paragraphs
 
@@ -158,20 +161,25 @@ def _pictures(entry: Entry, bodies: Sequence[Body]) -> Iterator[Iterable[Picture
 
 def _made_title(paragraphs: Sequence[str], alt: str, url: str | None) -> str:
     """Make a title for an untitled post: its first sentence, its picture's description, its link's words."""
-    first = next((sentence for text in paragraphs for sentence in prose.sentences(text)), "")
+    first = next((sentence for text in paragraphs for sentence in sentences(text)), "")
     words = _words_of(url) if url else ""
-    return prose.cut(next((text for text in (first, alt, words) if _says_something(text)), ""), MADE_TITLE)
+    return cut(next((text for text in (first, alt, words) if _says_something(text)), ""), MADE_TITLE)
 
 
 def _words_of(url: str) -> str:
     """Return the last part of a link as words: "/2026/the-old-pier/" → "The old pier"."""
     last = unquote(urlsplit(url).path).rstrip("/").rsplit("/", 1)[-1].partition(".")[0]
-    words = prose.one_line(re.sub(r"[-_+]+", " ", last))
+    words = one_line(re.sub(r"[-_+]+", " ", last))
     return words[:1].upper() + words[1:] if " " in words else ""
 
 
 def _says_something(text: str) -> bool:
     return any(char.isalnum() or char > "\u2190" for char in text)
+
+
+def _with_link(post: Post) -> Post:
+    key = _bounded(f"{post.key} {canonical_url(post.url)}") if post.url else post.key
+    return replace(post, id=post_id(post.feed_id, key), key=key)
 
 
 def _believable(moment: datetime | None, now: datetime) -> datetime | None:
@@ -182,7 +190,7 @@ def _believable(moment: datetime | None, now: datetime) -> datetime | None:
 
 def _key(entry_id: str, url: str | None, title: str, published_at: datetime | None) -> str:
     """Return what this feed calls this entry: its id, else its link, else its title and date."""
-    if stated := prose.one_line(entry_id):
+    if stated := one_line(entry_id):
         return _bounded(stated)
     if url:
         return _bounded(canonical_url(url))
@@ -198,7 +206,7 @@ def _author(names: Sequence[str]) -> str | None:
     shown = (plain(_ADDRESS.sub("", name)) for name in names)
     # What is left of "address (Name)" is a name in brackets.
     bare = (name[1:-1] if name[:1] + name[-1:] == "()" else name for name in shown)
-    return prose.cut(", ".join(dict.fromkeys(filter(None, bare))), AUTHOR) or None
+    return cut(", ".join(dict.fromkeys(filter(None, bare))), AUTHOR) or None
 
 
 def _tags(written: Iterable[str]) -> tuple[str, ...]:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 from urllib.parse import parse_qs, urlsplit
 
-from digest.collect import noise
 from digest.collect.clean import Picture
+from digest.collect.noise import is_beacon
 from digest.collect.prose import one_line
 from digest.model import Image
 
@@ -51,7 +51,7 @@ def fits(picture: Picture) -> bool:
     flat = picture.height is not None and picture.height < NARROWEST / 4
     ornament = bool(_ORNAMENT.search(f"{picture.label} {parts.netloc}{parts.path}"))
     bad_format = bool(_WRONG_KIND.search(parts.path)) or bool(formats & _WRONG_FORMAT)
-    return not (wrong_kind or narrow or flat or ornament or bad_format or noise.is_beacon(picture.url))
+    return not (wrong_kind or narrow or flat or ornament or bad_format or is_beacon(picture.url))
 
 
 def _sized(picture: Picture) -> Picture:

@@ -7,7 +7,7 @@ import io
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 from xml.sax import SAXException
@@ -17,13 +17,10 @@ import feedparser
 from digest.collect.clean import Picture, feed_link, pixels, plain
 from digest.collect.entry import Entry, Source, clean_post, language, without_doubles
 from digest.collect.jsonfeed import looks_like_json, read_json_feed
+from digest.collect.outline import DEEPEST, shortened
 from digest.links import web_url
 from digest.model import Post
 
-DEEPEST = 2_000  # open elements; feeds have about twenty, and deep nesting costs quadratic time
-_TAG = re.compile(
-    rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|<(/?)[A-Za-z][^<>]{0,5000}?(/?)>", re.DOTALL
-)
 _PROLOGUE = re.compile(rb"(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
 _WEB_PAGE = re.compile(rb"<(!doctype\s+html|html)\b", re.IGNORECASE)
 _REFERENCE = re.compile(rb"&#(x[0-9a-f]{1,20}|[0-9]{1,20});?", re.IGNORECASE)
@@ -100,25 +97,16 @@ def _read(document: Document, limit: int) -> _Read | str:
     start = _PROLOGUE.match(body.removeprefix(b"\xef\xbb\xbf"))
     if _WEB_PAGE.match(body.removeprefix(b"\xef\xbb\xbf"), start.end() if start else 0):
         return _web_page(document)
-    if _depth(body) > DEEPEST:
-        return f"The document nests more than {DEEPEST:,} elements, which no feed does; it is not read."
-    return _read_xml(document, limit)
+    short = shortened(body, limit)
+    if short is None:
+        return f"The document nests more than {DEEPEST} elements, which no feed does; it is not read."
+    return _read_xml(replace(document, body=short), limit)
 
 
 def _web_page(document: Document) -> str:
     found = feed_link(document.body.decode("utf-8", "replace"), document.url)
     hint = f"its feed seems to be {found}" if found else "look for its feed address"
     return f"This is a web page, not a feed; {hint}."
-
-
-def _depth(body: bytes) -> int:
-    """Return about how deep the elements of a document nest."""
-    depth = deepest = 0
-    for match in _TAG.finditer(body):
-        if match[1] is not None and not match[2]:
-            depth = max(0, depth - 1) if match[1] else depth + 1
-            deepest = max(deepest, depth)
-    return deepest
 
 
 def _read_xml(document: Document, limit: int) -> _Read | str:

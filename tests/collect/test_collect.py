@@ -144,6 +144,22 @@ def test_a_failing_feed_rests_unless_it_is_forced(database: Database, site: Site
     assert (report.status, len(site.asked)) == ("failed", 2)
 
 
+def test_a_shared_id_never_makes_an_old_post_new(database: Database, site: Site) -> None:
+    def body(*numbers: int) -> bytes:
+        items = "".join(
+            f"<item><guid>1</guid><title>Tide {n}</title><link>https://tide.example.org/{n}</link></item>"
+            for n in numbers
+        )
+        return f"<rss version='2.0'><channel>{items}</channel></rss>".encode()
+
+    tide = [Feed(name="Tide", url=site.put("/feed", Answer(body=body(1))))]
+    run(database, tide)
+    for numbers in ((2, 1), (3, 2, 1)):
+        site.put("/feed", Answer(body=body(*numbers)))
+        assert run(database, tide, force=True).new == 1
+    assert sorted(post.post.title for post in waiting(database)) == ["Tide 1", "Tide 2", "Tide 3"]
+
+
 def test_a_feed_recovers(database: Database, site: Site) -> None:
     tide = [Feed(name="Tide", url=site.put("/feed", Answer(status=500)))]
     run(database, tide)

@@ -3,12 +3,14 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from digest.collect.entry import TAG, TAGS, TITLE
+from digest.collect.outline import shortened
 from digest.collect.parse import Document, Parsed, ParseFailure, parse
 from digest.collect.prose import BLURB
 from digest.links import web_url
@@ -106,6 +108,24 @@ def test_no_more_than_the_limit_is_read() -> None:
         parsed = parse(Document(body=(FEEDS / name).read_bytes(), url=URL), feed_id="a", now=NOW, max_posts=1)
         assert isinstance(parsed, Parsed)
         assert len(parsed.posts) == 1
+
+
+@pytest.mark.parametrize("name", ["harbour.rss", "quay.atom", "tides.rdf"])
+def test_a_feed_cut_off_at_the_limit_stays_well_formed(name: str) -> None:
+    body = (FEEDS / name).read_bytes()
+    short = shortened(body, 1)
+    assert short is not None
+    ElementTree.fromstring(short)
+    assert shortened(body, 100) == body
+
+
+def test_markup_inside_an_entry_is_not_counted() -> None:
+    text = "<![CDATA[</item><p><br>]]><!-- </item> -->"
+    item = "<item><title>Tide {}</title><description>" + text + "</description></item>"
+    body = rss("".join(item.format(number) for number in range(3))).encode()
+    parsed = parse(Document(body=body, url=URL), feed_id="a", now=NOW, max_posts=2)
+    assert isinstance(parsed, Parsed)
+    assert [post.title for post in parsed.posts] == ["Tide 0", "Tide 1"]
 
 
 def test_a_web_page_is_no_feed_and_names_its_feed() -> None:
