@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hmac
 import re
-from base64 import b32encode, urlsafe_b64decode
+from base64 import urlsafe_b64decode
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -46,8 +45,9 @@ class Press:
         self._words = placeholders(record.hash)
         self._envelope = _envelope(record, stationery, self._words)
         self._topics = _topics(record.edition)
-        self._sender = wire_address(parseaddr(record.edition.sender)[1])
-        self._host = self._sender.rpartition("@")[2]
+        sender = wire_address(parseaddr(record.edition.sender)[1])
+        self._host = sender.rpartition("@")[2]
+        self._return_path = stationery.bounce_address or sender
         self._keys: dict[str, tuple[str, ...]] = {}
         self._kept: OrderedDict[tuple[tuple[str, ...], bool], Compiled] = OrderedDict()
         self._kept_bytes = 0
@@ -73,13 +73,15 @@ class Press:
         compiled = self._compiled(reader.variant, reader.format == Format.TEXT)
         secret, digest, subscriber_id = self._stationery.secret, self._edition.digest, reader.subscriber_id
         address = wire_address(reader.address)
+        token = bounce_token(secret, subscriber_id)
         fields = Fields(
             recipient=address,
-            message_id=message_id(secret, self._edition.id, subscriber_id, self._host),
+            message_id=message_id(self._edition.id, token, self._host),
             unsubscribe=reader_token(secret, subscriber_id, f"u:{digest}"),
             preferences=reader_token(secret, subscriber_id, "p"),
         )
-        return Letter(subscriber_id, self._return_path(subscriber_id), address, fill(compiled, fields))
+        return_path = self._return_path.replace("{token}", token)
+        return Letter(subscriber_id, return_path, address, fill(compiled, fields))
 
     def _compiled(self, variant: str, text_only: bool) -> Compiled:
         key = self.topics_for(variant), text_only
@@ -104,27 +106,22 @@ class Press:
         mail = self._stationery.render(chosen, links)
         return compile_message(replace(mail, html="") if text_only else mail, self._envelope, self._words)
 
-    def _return_path(self, subscriber_id: int) -> str:
-        template = self._stationery.bounce_address or self._sender
-        if "{token}" not in template:
-            return template
-        return template.replace("{token}", bounce_token(self._stationery.secret, subscriber_id))
 
+def message_id(edition_id: str, token: str, host: str) -> str:
+    """Return the Message-ID of a delivery, without <>: the same for every try, and not to be guessed.
 
-def message_id(secret: bytes, edition_id: str, subscriber_id: int, host: str) -> str:
-    """Return the Message-ID of a delivery, without <>: the same for every try, and not to be guessed."""
-    mac = hmac.digest(secret, f"message-id\0{edition_id}\0{subscriber_id}".encode(), "sha256")
-    return f"{_ascii(edition_id)}.{mac[:16].hex()}@{host}"
+    `token` is the reader's bounce token, so that a report with nothing else of the mail in it tells
+    which delivery it is about.
+    """
+    return f"{_ascii(edition_id)}.{token}@{host}"
 
 
 def bounce_token(secret: bytes, subscriber_id: int) -> str:
-    """Return a reader token (purpose "b") in letters whose case does not matter, for a return path.
+    """Return a reader token (purpose "b") as 42 hexadecimal digits: mail servers change the case of letters.
 
-    Upper-cased, padded and decoded from base32 it is what `subscribers.tokens.read_token` reads as
-    URL-safe base64.
+    `urlsafe_b64encode(bytes.fromhex(…))` is what `subscribers.tokens.read_token` reads.
     """
-    raw = urlsafe_b64decode(reader_token(secret, subscriber_id, "b"))
-    return b32encode(raw).decode("ascii").rstrip("=").lower()
+    return urlsafe_b64decode(reader_token(secret, subscriber_id, "b")).hex()
 
 
 def unsubscribe_url(edition: Edition, token: str) -> str:
@@ -140,12 +137,12 @@ def preferences_url(edition: Edition, token: str) -> str:
 def dated_at(record: EditionRecord) -> datetime:
     """Return the date of an edition's mails, the same for all readers and all tries.
 
-    It is the send time, as in every preview; an edition that left over an hour late has the time its
-    sending began, for a mail dated long ago is sorted far down, and suspected.
+    It is the send time, as in every preview; an edition that left early, or over an hour late, has the
+    time its sending began, for a mail dated ahead or long ago is suspected, and sorted to the wrong place.
     """
     send_at = record.edition.send_at
     began_at = record.started_at or send_at
-    return began_at if began_at > send_at + _LATE else send_at
+    return send_at if send_at <= began_at <= send_at + _LATE else began_at
 
 
 def _topics(edition: Edition) -> tuple[str, ...]:
@@ -163,7 +160,7 @@ def _envelope(record: EditionRecord, stationery: Stationery, words: Fields) -> E
     return Envelope(
         sender=edition.sender,
         recipient=words.recipient,
-        message_id=f"{words.message_id}@{sender.rpartition('@')[2]}",
+        message_id=words.message_id,
         date=dated_at(record),
         reply_to=edition.reply_to,
         more=_list_fields(edition, words, goodbyes=goodbyes, replies=replies),

@@ -161,6 +161,7 @@ class _Run:
         self._renewed_at = clock()
         self._tries: dict[int, int] = {}  # of the letters on the wire, by key
         self._results: list[Result] = []  # known, and not yet in the ledger
+        self._readers = mailable(self._edition.digest, clock())  # who may be mailed, as of the page
         self._handed = 0  # letters handed to the transport
         with database.read() as connection:
             tally = counts(connection, record.edition.id)
@@ -186,6 +187,7 @@ class _Run:
 
     def _groups(self) -> Iterator[Sequence[Letter]]:
         while not self._stop():
+            self._readers = mailable(self._edition.digest, self._clock())
             page = self._claim()
             if page is None:
                 return
@@ -198,10 +200,10 @@ class _Run:
                     yield letters
 
     def _claim(self) -> tuple[Addressee, ...] | None:
-        now = self._clock()
-        readers = mailable(self._edition.digest, now)
         with self._database.write() as connection:
-            return ledger.claim(connection, self._sender, readers, now=now, limit=self._outbox.page)
+            return ledger.claim(
+                connection, self._sender, self._readers, now=self._clock(), limit=self._outbox.page
+            )
 
     def _hand_over(self, group: Sequence[Addressee]) -> list[Letter]:
         """Make a group's letters and mark them; the mark is durable before a transport sees them."""
@@ -250,8 +252,7 @@ class _Run:
             if renew:
                 ledger.renew(connection, self._sender, now=now)
             if mark:
-                readers = mailable(self._edition.digest, now)
-                marked = ledger.mark(connection, self._sender, readers, mark, now=now)
+                marked = ledger.mark(connection, self._sender, self._readers, mark, now=now)
         self._results = []
         self._renewed_at = now if renew else self._renewed_at
         self._report(results)

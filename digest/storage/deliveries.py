@@ -6,17 +6,24 @@ answered. Every step but the first asks who owns the row, so a sender that slept
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
+    BindParameter,
     ColumnElement,
     Connection,
-    Select,
+    UpdateBase,
     and_,
+    bindparam,
+    cast,
     exists,
+    func,
     literal,
     select,
     update,
@@ -81,7 +88,9 @@ def skip_variants(
         of_choice = deliveries.c.variant.in_(chosen[at : at + 500])
         queued = deliveries.c.state == DeliveryState.QUEUED
         connection.execute(
-            update(deliveries).where(_of(edition_id), queued, of_choice).values(_skipped(reason, now))
+            update(deliveries)
+            .where(_of(edition_id), queued, of_choice)
+            .values(changed_at=now, **_skipped(reason))
         )
 
 
@@ -106,10 +115,11 @@ def claim(
     rows = connection.execute(page).all()
     if not rows:
         return None
-    found = connection.execute(_among(mailable, [row.subscriber_id for row in rows]))
-    readers = {row.subscriber_id: row for row in found}
-    lost = [row.subscriber_id for row in rows if row.subscriber_id not in readers]
-    _set(connection, sender.edition_id, lost, _skipped(GONE, now))
+    ids = [row.subscriber_id for row in rows]
+    among = _one_of(connection, mailable.selected_columns.subscriber_id, ids)
+    readers = {row.subscriber_id: row for row in connection.execute(mailable.where(among))}
+    lost = [key for key in ids if key not in readers]
+    _set(connection, sender.edition_id, lost, {**_skipped(GONE), "changed_at": now})
     lease = {"state": DeliveryState.CLAIMED, "owner": sender.owner, "lease_until": now + sender.lease}
     _set(connection, sender.edition_id, list(readers), lease)
     return tuple(
@@ -127,21 +137,41 @@ def mark(
     Left out are those whose lease somebody else has taken, all of them once the edition is no longer
     being sent, and, skipped from here on, those whose reader left since the claim.
     """
-    ours = _own(sender), deliveries.c.state == DeliveryState.CLAIMED, deliveries.c.subscriber_id.in_(ids)
-    still = _among(mailable, ids).with_only_columns(mailable.selected_columns.subscriber_id)
+    values = {
+        "edition": sender.edition_id,
+        "sender": sender.owner,
+        "ids": _list(connection.dialect.name, ids),
+        "at": now,
+        "until": now + sender.lease,
+    }
+    marking, dropping = _mark_statements(connection.dialect.name, mailable)
+    marked = frozenset(connection.scalars(marking, values))
+    if len(marked) < len(ids):
+        connection.execute(dropping, values)
+    return marked
+
+
+@lru_cache(maxsize=16)
+def _mark_statements(dialect: str, mailable: Mailable) -> tuple[UpdateBase, UpdateBase]:
+    """Build the statements of `mark` once for each page: building costs more than running them."""
+    sending = editions.c.id == bindparam("edition"), editions.c.state == EditionState.SENDING
+    ours = update(deliveries).where(
+        deliveries.c.edition_id == bindparam("edition"),
+        deliveries.c.owner == bindparam("sender"),
+        deliveries.c.state == DeliveryState.CLAIMED,
+        _listed(dialect, deliveries.c.subscriber_id, bindparam("ids")),
+        exists().where(*sending),
+    )
+    still = mailable.where(mailable.selected_columns.subscriber_id == deliveries.c.subscriber_id).exists()
+    at, until = (bindparam(name, type_=deliveries.c.due_at.type) for name in ("at", "until"))
     wire = {
         "state": DeliveryState.WIRE,
         "tries": deliveries.c.tries + 1,
-        "lease_until": now + sender.lease,
-        "changed_at": now,
+        "lease_until": until,
+        "changed_at": at,
     }
-    statement = (
-        update(deliveries).where(*ours, _running(sender), deliveries.c.subscriber_id.in_(still)).values(wire)
-    )
-    marked = frozenset(connection.scalars(statement.returning(deliveries.c.subscriber_id)))
-    if len(marked) < len(ids):
-        connection.execute(update(deliveries).where(*ours, _running(sender)).values(_skipped(GONE, now)))
-    return marked
+    marking = ours.where(still).values(wire).returning(deliveries.c.subscriber_id)
+    return marking, ours.values({**_skipped(GONE), "changed_at": at})
 
 
 _SETTLE_SQLITE = """
@@ -239,18 +269,30 @@ def _running(sender: Sender) -> ColumnElement[bool]:
     return exists().where(editions.c.id == sender.edition_id, editions.c.state == EditionState.SENDING)
 
 
-def _among(mailable: Mailable, ids: Collection[int]) -> Select[Any]:
-    return mailable.where(mailable.selected_columns.subscriber_id.in_(ids))
+def _one_of(connection: Connection, column: ColumnElement[Any], ids: Sequence[int]) -> ColumnElement[bool]:
+    dialect = connection.dialect.name
+    return _listed(dialect, column, bindparam("ids", _list(dialect, ids), unique=True))
 
 
-def _skipped(reason: str, now: datetime) -> dict[str, object]:
-    nobodys = {"owner": None, "lease_until": None}
-    return {"state": DeliveryState.SKIPPED, "reply": reason, "changed_at": now, **nobodys}
+def _listed(dialect: str, column: ColumnElement[Any], ids: BindParameter[Any]) -> ColumnElement[bool]:
+    """Compare with a list that is one parameter: a thousand of them cost more than the statement."""
+    if dialect == "postgresql":
+        return column == func.any(cast(ids, postgresql.ARRAY(BigInteger)))
+    return column.in_(select(func.json_each(ids).table_valued("value").c.value))
 
 
-def _set(connection: Connection, edition_id: str, ids: Collection[int], values: dict[str, Any]) -> None:
+def _list(dialect: str, ids: Sequence[int]) -> object:
+    return list(ids) if dialect == "postgresql" else json.dumps(list(ids))
+
+
+def _skipped(reason: str) -> dict[str, object]:
+    return {"state": DeliveryState.SKIPPED, "reply": reason, "owner": None, "lease_until": None}
+
+
+def _set(connection: Connection, edition_id: str, ids: Sequence[int], values: dict[str, Any]) -> None:
     if ids:
-        statement = update(deliveries).where(_of(edition_id), deliveries.c.subscriber_id.in_(ids))
+        listed = _one_of(connection, deliveries.c.subscriber_id, ids)
+        statement = update(deliveries).where(_of(edition_id), listed)
         connection.execute(statement.values(values))
 
 
