@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
@@ -15,11 +16,15 @@ from digest.storage.tables import metadata
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give the address of a real PostgreSQL server, started for this run of the tests."""
-    server = get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
+def postgresql() -> Iterator[str]:
+    """Give the address of a real PostgreSQL server, started for this run of the tests.
+
+    Its folder is not one of pytest's, which a second run at the same time would clear away.
+    """
+    with TemporaryDirectory(prefix="postgresql-") as folder:
+        server = get_server(folder, cleanup_mode="stop")
+        yield server.get_uri()
+        server.cleanup()
 
 
 @pytest.fixture
