@@ -82,7 +82,13 @@ ONE_PLACE = {
     "aiosmtpd": {"digest.demo"},
     "click": {"digest.cli"},
     "rich": {"digest.cli"},
-    "sqlalchemy": {"digest.storage", "subscribers.tables", "subscribers.store", "subscribers.record", "subscribers.pending"},
+    "sqlalchemy": {
+        "digest.storage",
+        "subscribers.tables",
+        "subscribers.store",
+        "subscribers.record",
+        "subscribers.pending",
+    },
 }
 
 
