@@ -1,0 +1,138 @@
+"""Any order of claims, marks, receipts, sleeps, deaths and goodbyes: nobody twice, nobody who left."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from digest.model import DeliveryState, EditionState, Outcome, Receipt
+from digest.send.retries import RetryRules, resends, result_of
+from digest.storage import deliveries as ledger
+from digest.storage.database import open_database
+from digest.storage.deliveries import Sender
+from digest.storage.editions import advance
+from digest.storage.outcomes import counts, list_deliveries
+from digest.storage.tables import metadata
+from subscribers.store import mailable
+from tests.send.world import EDITION, NOW, add_edition, add_readers, leave
+
+READERS = 8
+LEASE = timedelta(minutes=2)
+SENDERS = [Sender(edition_id=EDITION, owner=owner, lease=LEASE) for owner in ("ana", "ben", "cem")]
+senders = st.sampled_from(SENDERS)
+outcomes = st.sampled_from(Outcome)
+
+
+class Ledger(RuleBasedStateMachine):
+    """Senders that interleave as they like, under the rule to hold what is in doubt."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.database = open_database("sqlite://")
+        with self.database.write() as connection:
+            metadata.create_all(connection)
+        add_edition(self.database)
+        add_readers(self.database, READERS)
+        self.now = NOW
+        self.claims: dict[str, dict[int, int]] = {sender.owner: {} for sender in SENDERS}
+        self.wires: dict[str, dict[int, int]] = {sender.owner: {} for sender in SENDERS}
+        self.left: set[int] = set()
+        self.may_have_arrived: set[int] = set()
+        with self.database.write() as connection:
+            advance(connection, EDITION, EditionState.SENDING, NOW)
+            ledger.address(connection, EDITION, mailable("daily", NOW), now=NOW, due_at=NOW)
+
+    @rule(sender=senders, limit=st.integers(min_value=1, max_value=4))
+    def claim(self, sender: Sender, limit: int) -> None:
+        with self.database.write() as connection:
+            page = ledger.claim(connection, sender, mailable("daily", self.now), now=self.now, limit=limit)
+        for reader in page or ():
+            assert reader.subscriber_id not in self.left
+            self.claims[sender.owner][reader.subscriber_id] = reader.tries
+
+    @rule(sender=senders, count=st.integers(min_value=1, max_value=4))
+    def mark(self, sender: Sender, count: int) -> None:
+        claims = self.claims[sender.owner]
+        group = list(claims)[:count]
+        if not group:
+            return
+        with self.database.write() as connection:
+            readers = mailable("daily", self.now)
+            marked = ledger.mark(connection, sender, readers, group, now=self.now)
+        assert not marked & self.left
+        assert not marked & self.may_have_arrived, "written twice though it may have arrived"
+        self.wires[sender.owner] |= {key: claims[key] + 1 for key in marked}
+        self.may_have_arrived |= marked
+        for key in group:
+            del claims[key]
+
+    @rule(sender=senders, outcome=outcomes, count=st.integers(min_value=1, max_value=4))
+    def receipts(self, sender: Sender, outcome: Outcome, count: int) -> None:
+        wire = self.wires[sender.owner]
+        answered = {key: wire.pop(key) for key in list(wire)[:count]}
+        ends_at, rules = NOW + timedelta(minutes=30), RetryRules()
+        results = [
+            result_of(Receipt(key, outcome), tries=tries, ends_at=ends_at, now=self.now, rules=rules)
+            for key, tries in answered.items()
+        ]
+        with self.database.write() as connection:
+            ledger.settle(connection, sender, results, now=self.now)
+        if outcome in (Outcome.DEFERRED, Outcome.UNSENT):
+            self.may_have_arrived -= set(answered)
+
+    @rule(sender=senders)
+    def die(self, sender: Sender) -> None:
+        self.claims[sender.owner].clear()
+        self.wires[sender.owner].clear()
+
+    @rule(sender=senders)
+    def stop(self, sender: Sender) -> None:
+        self.die(sender)
+        with self.database.write() as connection:
+            ledger.release(connection, sender, now=self.now, resends=resends(RetryRules()))
+
+    @rule(sender=senders)
+    def renew(self, sender: Sender) -> None:
+        with self.database.write() as connection:
+            ledger.renew(connection, sender, now=self.now)
+
+    @rule(minutes=st.integers(min_value=0, max_value=20))
+    def time_passes(self, minutes: int) -> None:
+        self.now += timedelta(minutes=minutes)
+
+    @rule()
+    def expire(self) -> None:
+        with self.database.write() as connection:
+            ledger.expire(connection, EDITION, now=self.now)
+
+    @rule(number=st.integers(min_value=1, max_value=READERS))
+    def goodbye(self, number: int) -> None:
+        leave(self.database, number)
+        self.left.add(number)
+
+    @invariant()
+    def everybody_has_one_delivery(self) -> None:
+        with self.database.read() as connection:
+            assert counts(connection, EDITION).total == READERS
+
+    @invariant()
+    def what_has_ended_belongs_to_nobody(self) -> None:
+        with self.database.read() as connection:
+            rows = list_deliveries(connection, EDITION)
+        for row in rows:
+            if row.state in (DeliveryState.QUEUED, DeliveryState.DEFERRED):
+                assert row.subscriber_id not in self.may_have_arrived
+
+    def teardown(self) -> None:
+        with self.database.write() as connection:
+            ledger.expire(connection, EDITION, now=self.now + LEASE)
+            open_states = DeliveryState.CLAIMED, DeliveryState.WIRE
+            assert counts(connection, EDITION).of(*open_states) == 0
+        self.database.close()
+
+
+TestLedger = Ledger.TestCase
+TestLedger.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
