@@ -1,0 +1,64 @@
+"""Commands that set up: init, check, config."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from digest.cli import show
+from digest.cli.session import Session, json_option, pass_session
+
+
+@click.command(epilog="Example: digest init my-digest")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
+def init(folder: Path) -> None:
+    """Write a sample config.toml and sample feeds into FOLDER (here, if not given).
+
+    It runs as it is: mail goes into a folder, and nothing can reach a person. Files that are there
+    already are never touched.
+    """
+    from digest.app.samples import write_samples
+
+    for path, written in write_samples(folder):
+        click.echo(f"{'wrote' if written else 'kept '} {path}")
+    where = "" if folder == Path() else f"cd {folder} && "
+    click.echo(f"\nNext: {where}digest check")
+
+
+@click.command(epilog="Example: digest check")
+@json_option
+@pass_session
+def check(session: Session, as_json: bool) -> None:
+    """Check the configuration, templates, feeds' files, database and mail server; nothing is sent.
+
+    Lists what is wrong and what to do about it. Exits with 1 when something is.
+    """
+    from digest.app.check import check_all
+
+    findings = list(check_all(session.config_path, os.environ, datetime.now(UTC)))
+    if as_json:
+        show.facts([{"subject": each.subject, "ok": each.ok, "detail": each.detail} for each in findings])
+    else:
+        for each in findings:
+            click.echo(f"{'ok   ' if each.ok else 'WRONG'}  {each.subject}: {each.detail}")
+    if not all(each.ok for each in findings):
+        raise click.exceptions.Exit(1)
+
+
+@click.command(epilog="Example: digest config | grep digest")
+@json_option
+@pass_session
+def config(session: Session, as_json: bool) -> None:
+    """Print every setting in force and where it comes from; secrets are hidden."""
+    settings = session.config().settings
+    if as_json:
+        show.facts(settings)
+        return
+    for setting in settings:
+        click.echo(f"{setting.key} = {setting.value}  # {setting.source}")
+
+
+COMMANDS: tuple[click.Command, ...] = (init, check, config)

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from digest.app import Happening, Kind
+from digest.scheduler import Bell, serve
+from digest.storage.outcomes import list_deliveries
+from tests.app.place import Place, at
+
+DIGEST = Path(sys.executable).parent / "digest"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+class MovingClock:
+    """Shows a day of our own, and moves as fast as the real one."""
+
+    def __init__(self, start: str) -> None:
+        self._start, self._real = at(start), datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return self._start + (datetime.now(UTC) - self._real)
+
+
+def test_what_is_due_is_done_while_it_serves(place: Place) -> None:
+    place.publish("Ferry")
+    place.subscribe("ada", "bob")
+    stop, heard = Event(), list[Happening]()
+
+    def report(happening: Happening) -> None:
+        heard.append(happening)
+        if happening.kind is Kind.SENT:
+            stop.set()
+
+    bell = Bell(collect=0.05, compose=0.05, send=0.05)
+    with place.app() as app:
+        serve(app, stop, bell=bell, clock=MovingClock("23 07:00"), report=report)
+    assert [each.kind for each in heard] == [Kind.COMPOSED, Kind.SENT]
+    assert set(place.mails()) == {"ada", "bob"}
+
+
+def test_posts_are_collected_before_the_first_edition_is_composed(place: Place) -> None:
+    place.publish("Ferry")
+    place.subscribe("ada", now="22 12:00")
+    stop, heard = Event(), list[Happening]()
+
+    def report(happening: Happening) -> None:
+        heard.append(happening)
+        stop.set()
+
+    with place.app() as app:
+        serve(app, stop, clock=MovingClock("23 06:59"), report=report)
+    assert [each.kind for each in heard] == [Kind.COMPOSED]
+
+
+def test_a_failure_is_told_once_and_the_bell_goes_on(place: Place, caplog: pytest.LogCaptureFixture) -> None:
+    place.publish("Ferry")
+    place.subscribe("ada")
+    (place.folder / "data/mail").write_text("not a folder")
+    stop, heard = Event(), list[Happening]()
+
+    def report(happening: Happening) -> None:
+        heard.append(happening)
+        if happening.kind is Kind.FAILED:
+            stop.set()
+
+    with place.app() as app:
+        serve(app, stop, clock=MovingClock("23 07:00"), bell=Bell(send=0.05), report=report)
+    assert [each.kind for each in heard] == [Kind.COMPOSED, Kind.FAILED]
+    assert [record.levelname for record in caplog.records if "cannot be made" in record.message] == ["ERROR"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_cleanly(place: Place, number: signal.Signals) -> None:
+    serving = _started(place)
+    try:
+        serving.send_signal(number)
+        _, said = serving.communicate(timeout=60)
+    finally:
+        serving.kill()
+    assert serving.returncode == 0, said
+    assert said.rstrip().endswith("stopped")
+
+
+def test_two_that_serve_on_one_database_send_once(tmp_path: Path, database_url: str) -> None:
+    place = Place(tmp_path, {"DIGEST_DATABASE_URL": database_url})
+    place.publish("Ferry")
+    names = [f"reader{number}" for number in range(20)]
+    place.subscribe(*names)
+    stop, heard, clock = Event(), list[Happening](), MovingClock("23 07:00")
+
+    def report(happening: Happening) -> None:
+        heard.append(happening)
+        if happening.kind is Kind.SENT:
+            stop.set()
+
+    def keep_serving() -> None:
+        with place.app() as app:
+            serve(app, stop, bell=Bell(collect=0.05, compose=0.05, send=0.05), clock=clock, report=report)
+
+    threads = [Thread(target=keep_serving) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [each.kind for each in heard].count(Kind.COMPOSED) == 1
+    assert set(place.mails()) == set(names)
+    with place.app() as app, app.database.read() as connection:
+        assert {each.tries for each in list_deliveries(connection, "daily-2026-11-23")} == {1}
+
+
+def _started(place: Place) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [str(DIGEST), "--config", str(place.config_path), "serve", "--no-web"],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={"PATH": os.environ["PATH"]},
+    )
+    _until(process, "serving")
+    return process
+
+
+def _until(process: subprocess.Popen[str], *words: str) -> str:
+    """Read what a process says until it says one of `words`."""
+    assert process.stderr is not None
+    told = ""
+    for line in process.stderr:
+        told += line
+        if any(word in line for word in words):
+            return told
+    raise AssertionError(f"it ended with: {told}")
