@@ -6,7 +6,7 @@ the whole of it: for each step and first digit of the answer, what to do. An emp
 of step with us, and the end of the connection.
 
     step   says                    2xx      3xx        4xx, 5xx
-    RSET   forget what came before onward   –          refuse (4xx), onward (5xx)
+    RSET   forget what came before onward   –          onward
     MAIL   who sends               onward   –          refuse
     RCPT   who receives            onward   –          refuse
     DATA   may the text come?      –        go ahead   refuse
@@ -30,7 +30,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 
 from digest.model import Letter, Outcome, Receipt
@@ -159,6 +159,8 @@ class Pipeline:
 
         Raises BadReplyError when the server is out of step.
         """
+        if self.verdict:  # it said 421 and goes on all the same: what it does not answer it may have read
+            self.verdict = replace(self.verdict, announced=False)
         transaction = self._open[0]
         action = _ON_REPLY[transaction.step].get(reply.code // 100)
         if action is None:
@@ -187,7 +189,9 @@ class Pipeline:
 
     # ── what an answer does; called through the table ───────────────────────────────────────
 
-    def _onward(self, transaction: _Transaction, _: Reply) -> None:
+    def _onward(self, transaction: _Transaction, reply: Reply) -> None:
+        if reply.code == 421:  # to RSET: not a word about the letter, but the last one we should write
+            self.verdict = self.verdict or Verdict(reason=str(reply), announced=True)
         transaction.step = _NEXT.get(transaction.step, self._text_step)
         if transaction.unsaid:
             self._write(transaction.unsaid.pop(0))
@@ -303,7 +307,7 @@ _LAST_STEPS = _TEXT_STEPS | {Step.DATA}  # no answer comes after theirs, unless 
 
 _Action = Callable[[Pipeline, _Transaction, Reply], Receipt | Returned | None]
 _ON_REPLY: dict[Step, dict[int, _Action]] = {
-    Step.RSET: {2: Pipeline._onward, 4: Pipeline._refuse, 5: Pipeline._onward},
+    Step.RSET: {2: Pipeline._onward, 4: Pipeline._onward, 5: Pipeline._onward},
     Step.MAIL: {2: Pipeline._onward, 4: Pipeline._refuse, 5: Pipeline._refuse},
     Step.RCPT: {2: Pipeline._onward, 4: Pipeline._refuse, 5: Pipeline._refuse},
     Step.DATA: {3: Pipeline._go_ahead, 4: Pipeline._refuse, 5: Pipeline._refuse},
