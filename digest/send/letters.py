@@ -46,7 +46,8 @@ class Press:
         self._envelope = _envelope(record, stationery, self._words)
         self._topics = _topics(record.edition)
         sender = wire_address(parseaddr(record.edition.sender)[1])
-        self._host = sender.rpartition("@")[2]
+        self._message_id = f"{_ascii(record.edition.id)}.{{token}}@{sender.rpartition('@')[2]}"
+        self._leaving = f"u:{record.edition.digest}"  # what an unsubscribe token is for
         self._return_path = stationery.bounce_address or sender
         self._keys: dict[str, tuple[str, ...]] = {}
         self._kept: OrderedDict[tuple[tuple[str, ...], bool], Compiled] = OrderedDict()
@@ -71,13 +72,13 @@ class Press:
         if not self.topics_for(reader.variant):
             return None
         compiled = self._compiled(reader.variant, reader.format == Format.TEXT)
-        secret, digest, subscriber_id = self._stationery.secret, self._edition.digest, reader.subscriber_id
+        secret, subscriber_id = self._stationery.secret, reader.subscriber_id
         address = wire_address(reader.address)
         token = bounce_token(secret, subscriber_id)
         fields = Fields(
             recipient=address,
-            message_id=message_id(self._edition.id, token, self._host),
-            unsubscribe=reader_token(secret, subscriber_id, f"u:{digest}"),
+            message_id=self._message_id.replace("{token}", token),
+            unsubscribe=reader_token(secret, subscriber_id, self._leaving),
             preferences=reader_token(secret, subscriber_id, "p"),
         )
         return_path = self._return_path.replace("{token}", token)
@@ -107,17 +108,11 @@ class Press:
         return compile_message(replace(mail, html="") if text_only else mail, self._envelope, self._words)
 
 
-def message_id(edition_id: str, token: str, host: str) -> str:
-    """Return the Message-ID of a delivery, without <>: the same for every try, and not to be guessed.
-
-    `token` is the reader's bounce token, so that a report with nothing else of the mail in it tells
-    which delivery it is about.
-    """
-    return f"{_ascii(edition_id)}.{token}@{host}"
-
-
 def bounce_token(secret: bytes, subscriber_id: int) -> str:
     """Return a reader token (purpose "b") as 42 hexadecimal digits: mail servers change the case of letters.
+
+    It stands in the return path, and with the edition's id in the Message-ID, which is so the same for
+    every try, cannot be guessed, and tells a report with nothing else of the mail which delivery it is about.
 
     `urlsafe_b64encode(bytes.fromhex(…))` is what `subscribers.tokens.read_token` reads.
     """

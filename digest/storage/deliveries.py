@@ -115,7 +115,7 @@ def claim(
     rows = connection.execute(page).all()
     if not rows:
         return None
-    ids = [row.subscriber_id for row in rows]
+    ids = [key for key, _, _ in rows]
     among = _one_of(connection, mailable.selected_columns.subscriber_id, ids)
     readers = {row.subscriber_id: row for row in connection.execute(mailable.where(among))}
     lost = [key for key in ids if key not in readers]
@@ -123,9 +123,9 @@ def claim(
     lease = {"state": DeliveryState.CLAIMED, "owner": sender.owner, "lease_until": now + sender.lease}
     _set(connection, sender.edition_id, list(readers), lease)
     return tuple(
-        Addressee(row.subscriber_id, reader.address, row.variant, reader.format, row.tries)
-        for row in rows
-        if (reader := readers.get(row.subscriber_id))
+        Addressee(key, reader.address, variant, reader.format, tries)
+        for key, variant, tries in rows
+        if (reader := readers.get(key))
     )
 
 
@@ -241,8 +241,7 @@ def _free(
         .where(_of(edition_id), whose, deliveries.c.state.in_(_LEASED))
         .with_for_update(skip_locked=True)
     )
-    again: list[int] = []
-    doubtful: list[int] = []
+    again, doubtful = list[int](), list[int]()
     for row in connection.execute(leased):
         certain = row.state == DeliveryState.CLAIMED or row.tries <= resends
         (again if certain else doubtful).append(row.subscriber_id)
@@ -291,14 +290,11 @@ def _skipped(reason: str) -> dict[str, object]:
 
 def _set(connection: Connection, edition_id: str, ids: Sequence[int], values: dict[str, Any]) -> None:
     if ids:
-        listed = _one_of(connection, deliveries.c.subscriber_id, ids)
-        statement = update(deliveries).where(_of(edition_id), listed)
-        connection.execute(statement.values(values))
+        these = _of(edition_id), _one_of(connection, deliveries.c.subscriber_id, ids)
+        connection.execute(update(deliveries).where(*these).values(values))
 
 
 def _moment(connection: Connection, at: datetime | None) -> object:
     """Return an instant as this database keeps it, for statements written by hand."""
-    if at is None:
-        return None
     process = deliveries.c.due_at.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
-    return process(at) if process else at
+    return process(at) if process and at else at
