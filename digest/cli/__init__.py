@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,7 @@ for module in (setup, feeds, editions, sending, operate, subscribers, demo):
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong use."""
-    if hasattr(os, "register_at_fork"):  # a closed pipe ("| head") ends us quietly, in click
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a TextIOWrapper here
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a title in another script must not fail on a plain terminal
+            stream.reconfigure(errors="backslashreplace")
     program(prog_name="digest")

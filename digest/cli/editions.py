@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 @json_option
 @pass_session
 def compose(session: Session, digest: str, now: datetime | None, as_json: bool) -> None:
-    """Compose the next edition of DIGEST now, before its cutoff, as a draft.
+    """Compose the next edition of DIGEST now.
 
-    When there is nothing to tell there is no edition, and a sentence why.
+    It is a draft for the next date of the schedule, made before its cutoff; the clock then leaves that
+    date alone. When there is nothing to tell there is no edition, and a sentence why.
     """
     from digest.app.editions import compose_now
 
@@ -52,9 +53,10 @@ def compose(session: Session, digest: str, now: datetime | None, as_json: bool) 
 @json_option
 @pass_session
 def editions(session: Session, edition: str | None, digest: str | None, limit: int, as_json: bool) -> None:
-    """List the newest editions, or show one: its stories, why each stands where, its deliveries.
+    """List the newest editions, or show one.
 
-    EDITION is an id, or the slug of a digest for its newest edition.
+    One is shown with its stories, the rule that placed each, and its deliveries. EDITION is an id, or
+    the slug of a digest for its newest edition.
     """
     from digest.app.editions import delivery_counts, find_edition, recent_editions
 
@@ -152,9 +154,10 @@ def _headline(edition: Edition) -> str:
 @click.option("--open", "open_it", is_flag=True, help="Open the page in the browser.")
 @pass_session
 def preview(session: Session, edition: str, subscriber: str | None, out: Path, open_it: bool) -> None:
-    """Write an edition as it would be sent: .html, .txt, the whole mail as .eml, and the .web.html copy.
+    """Write an edition as it would be sent.
 
-    EDITION is an id, or the slug of a digest for its newest edition. Nothing in the database changes.
+    Four files: .html, .txt, the whole mail as .eml, and the .web.html copy. EDITION is an id, or the
+    slug of a digest for its newest edition. Nothing in the database changes.
     """
     from digest.app.editions import find_edition
     from digest.app.preview import write_preview
@@ -176,7 +179,10 @@ def preview(session: Session, edition: str, subscriber: str | None, out: Path, o
 @now_option
 @pass_session
 def approve(session: Session, edition: str, by: str, now: datetime | None) -> None:
-    """Approve a draft. It goes at its send time, or at once when that has passed and `serve` runs."""
+    """Approve a draft.
+
+    It goes at its send time, or with the next `run` or ring of `serve` when that has passed.
+    """
     from digest.app.editions import approve as do_approve
     from digest.app.editions import find_edition
 
@@ -201,7 +207,10 @@ def _user() -> str:
 @now_option
 @pass_session
 def cancel(session: Session, edition: str, reason: str, now: datetime | None) -> None:
-    """Stop an edition for good. Before its sending began, its posts go back to wait for the next."""
+    """Stop an edition for good.
+
+    Before its sending began, its posts go back to wait for the next.
+    """
     from digest.app.editions import cancel as do_cancel
     from digest.app.editions import find_edition
 

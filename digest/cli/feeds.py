@@ -62,7 +62,10 @@ def _show_reports(reports: tuple[FeedReport, ...]) -> None:
 @json_option
 @pass_session
 def feeds(session: Session, as_json: bool) -> None:
-    """Show how each feed fares: when it was last fetched, when it is next due, what is wrong."""
+    """Show how each feed fares.
+
+    When it was last fetched, when it is next due, and what is wrong.
+    """
     from digest.storage.feeds import feed_rows
 
     with session.app() as app:
@@ -105,7 +108,10 @@ def _feed_facts(name: str, row: FeedRow | None) -> dict[str, object]:
 def posts(
     session: Session, feed: str | None, digest_slug: str | None, state: str | None, limit: int, as_json: bool
 ) -> None:
-    """List the posts seen last, and where each stands in each digest."""
+    """List the posts seen last.
+
+    Each with where it stands in each digest: waiting, reserved by an edition, used, or dropped and why.
+    """
     from digest.errors import NotFoundError
     from digest.model import PostState
     from digest.storage.posts import recent_posts

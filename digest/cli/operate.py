@@ -23,10 +23,11 @@ if TYPE_CHECKING:
 @json_option
 @pass_session
 def run(session: Session, now: datetime | None, as_json: bool) -> None:
-    """Do what is due now, and end: collect, compose, send, try again. For those who prefer cron.
+    """Do what is due now, and end.
 
-    Each date of a schedule is done once, however often this runs, and by however many at once. Exits
-    with 1 when something failed that somebody must mend.
+    Collect, compose, send, try again: for those who prefer cron. Each date of a schedule is done
+    once, however often this runs, and by however many at once. Exits with 1 when something failed
+    that somebody must mend.
     """
     from digest.app import Kind, Watch
     from digest.app.begin import next_times
@@ -85,10 +86,11 @@ def _show_feeds(feeds: list[FeedReport]) -> None:
 @click.option("--no-web", is_flag=True, help="Without the readers' pages: another process serves them.")
 @pass_session
 def serve(session: Session, no_web: bool) -> None:
-    """Keep doing what is due, and serve the readers' pages, until told to stop (SIGTERM or Ctrl-C).
+    """Keep doing what is due, and serve the pages.
 
-    Then what is on the wire is finished, and the rest waits for the next start. Any number of these
-    may run on one database: each date of a schedule is done once, each reader mailed once.
+    Until told to stop, by SIGTERM or Ctrl-C. Then what is on the wire is finished, and the rest waits
+    for the next start. Any number of these may run on one database: each date of a schedule is done
+    once, each reader mailed once.
     """
     from digest.cli.stopping import stop_on_signals
     from digest.scheduler import serve as keep_serving

@@ -32,10 +32,11 @@ _PAGE = 1_000
 def send(
     session: Session, edition: str, test_to: str | None, dry_run: bool, now: datetime | None, as_json: bool
 ) -> None:
-    """Send an edition at once, whatever its send time, to every reader who has not had it yet.
+    """Send an edition at once.
 
-    EDITION is an id, or the slug of a digest for its newest edition. It must be approved, unless its
-    digest has review = "send". --test-to and --dry-run change nothing in the database.
+    Whatever its send time, to every reader who has not had it yet. EDITION is an id, or the slug of a
+    digest for its newest edition. It must be approved, unless its digest has review = "send". --test-
+    to and --dry-run change nothing in the database.
     """
     from digest.app.editions import find_edition
     from digest.app.sending import rehearse_edition
@@ -114,7 +115,10 @@ def _send_all(app: App, record: EditionRecord, now: datetime | None, as_json: bo
 def deliveries(
     session: Session, edition: str, states: tuple[str, ...], limit: int, addresses: bool, as_json: bool
 ) -> None:
-    """Show what became of an edition's deliveries: counts, then each with the server's answer."""
+    """Show what became of an edition's mails.
+
+    First how many are in which state, then each with the server's answer.
+    """
     from digest.app.editions import delivery_counts, find_edition
 
     with session.app() as app:
@@ -186,7 +190,10 @@ def retry(
     now: datetime | None,
     as_json: bool,
 ) -> None:
-    """Try failed deliveries again, at once. Uncertain ones, which may have arrived, only when named."""
+    """Try failed deliveries again, at once.
+
+    Uncertain ones, which may have arrived, only when named with --state.
+    """
     from digest.app.editions import find_edition
     from digest.app.sending import try_again
     from digest.model import DeliveryState

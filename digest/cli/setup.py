@@ -15,10 +15,10 @@ from digest.cli.session import Session, json_option, pass_session
 @click.command(epilog="Example: digest init my-digest")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
 def init(folder: Path) -> None:
-    """Write a sample config.toml and sample feeds into FOLDER (here, if not given).
+    """Write a sample config.toml and feeds.
 
-    It runs as it is: mail goes into a folder, and nothing can reach a person. Files that are there
-    already are never touched.
+    They go into FOLDER, or here. It runs as it is: mail goes into a folder, and nothing can reach a
+    person. Files that are there already are never touched.
     """
     from digest.app.samples import write_samples
 
@@ -32,9 +32,10 @@ def init(folder: Path) -> None:
 @json_option
 @pass_session
 def check(session: Session, as_json: bool) -> None:
-    """Check the configuration, templates, feeds' files, database and mail server; nothing is sent.
+    """Look for anything wrong, and send nothing.
 
-    Lists what is wrong and what to do about it. Exits with 1 when something is.
+    Looks at the configuration, the templates, the files of feeds, the secret, the database and the
+    mail server. Lists what is wrong and what to do about it. Exits with 1 when something is.
     """
     from digest.app.check import check_all
 
@@ -52,7 +53,10 @@ def check(session: Session, as_json: bool) -> None:
 @json_option
 @pass_session
 def config(session: Session, as_json: bool) -> None:
-    """Print every setting in force and where it comes from; secrets are hidden."""
+    """Print every setting in force.
+
+    Each with where it comes from: a line of the file, a variable, or a default. Secrets are hidden.
+    """
     settings = session.config().settings
     if as_json:
         show.facts(settings)

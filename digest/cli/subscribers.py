@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def subscribers() -> None:
-    """Keep the list: who is on it, and who must not be mailed.
+    """Keep the list of readers.
 
-    Addresses are shown by `list` and `export` alone.
+    Who is on it, and who must not be mailed. Addresses are shown only where they are asked for: here by
+    `list` and `export`.
     """
 
 
@@ -46,7 +47,10 @@ def add(
     source: str,
     now: datetime | None,
 ) -> None:
-    """Add a reader who has agreed to it elsewhere. Who left or is suppressed stays out."""
+    """Add a reader who has agreed elsewhere.
+
+    Who left or is suppressed stays out.
+    """
     from digest.app.readers import add_reader, wish
 
     with session.app() as app:
@@ -127,9 +131,7 @@ def _reader_facts(reader: Reader) -> dict[str, object]:
     }
 
 
-@subscribers.command(
-    "import", epilog='Example: digest subscribers import list.csv --source "sign-up sheet, May 2026"'
-)
+@subscribers.command("import", epilog='Example: digest subscribers import list.csv --source "May fair"')
 @click.argument("file", type=click.File("rb"))
 @click.option("--source", required=True, help="Where these readers agreed; kept as evidence of consent.")
 @click.option("--digest", "digests", multiple=True, help="For lines that name no digest; may be repeated.")
@@ -144,11 +146,12 @@ def import_(
     now: datetime | None,
     as_json: bool,
 ) -> None:
-    """Take in a CSV file of readers who have agreed elsewhere ("-" reads from standard input).
+    """Take in a CSV file of readers.
 
-    The first line names the columns: address (or email), and if you like digest, topics, hour, zone,
-    state, format, language. A line that cannot be used is named with its number, and the rest is taken
-    in. Who left here, or is suppressed, stays out. Exits with 1 when no line could be used.
+    They have agreed elsewhere; "-" reads from standard input. The first line names the columns:
+    address (or email), and if you like digest, topics, hour, zone, state, format, language. A line
+    that cannot be used is named with its number, and the rest is taken in. Who left here, or is
+    suppressed, stays out. Exits with 1 when no line could be used.
     """
     from digest.app.readers import import_readers
 
@@ -197,7 +200,10 @@ def _show_import(imported: Imported, as_json: bool) -> None:
 )
 @pass_session
 def export(session: Session, out: TextIO) -> None:
-    """Write the whole list as CSV, which `import` reads again."""
+    """Write the whole list as CSV.
+
+    What was written, `import` reads again.
+    """
     from digest.app.readers import export_csv
 
     with session.app() as app:
@@ -214,7 +220,10 @@ def export(session: Session, out: TextIO) -> None:
 @now_option
 @pass_session
 def remove(session: Session, address: str, digest: str | None, forget: bool, now: datetime | None) -> None:
-    """Take a reader off one digest or off the list; no import brings them back."""
+    """Take a reader off the list.
+
+    Off one digest or all; no import brings them back.
+    """
     from digest.app.readers import remove_reader
 
     if forget and digest:
@@ -231,7 +240,10 @@ def remove(session: Session, address: str, digest: str | None, forget: bool, now
 @now_option
 @pass_session
 def suppress(session: Session, address: str, note: str, lift: bool, now: datetime | None) -> None:
-    """Make sure that an address is never mailed, on the list or not."""
+    """Never mail an address.
+
+    Whether it is on the list or not.
+    """
     from digest.app.readers import lift_suppression, suppress_address
 
     with session.app() as app:

@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy import Connection as Connection  # for the verbs: only storage imports SQLAlchemy
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import DatabaseError as DriverError
 from sqlalchemy.pool import StaticPool
 
 from digest.errors import DatabaseError
@@ -43,8 +44,12 @@ class Database:
                 if write:
                     connection = connection.execution_options(digest_write=True)
                 yield connection
-        except OperationalError as error:
-            raise DatabaseError(f"{shown(self.engine.url)}: {error.orig}") from error
+        except DBAPIError as error:
+            # Plain DatabaseError is "not a database" or "is malformed"; its other kinds are our own bugs.
+            if not isinstance(error, OperationalError) and type(error) is not DriverError:
+                raise
+            reason = str(error.orig).partition("\n")[0]
+            raise DatabaseError(f"{shown(self.engine.url)}: {reason}") from error
 
     def close(self) -> None:
         """Close every connection; SQLite folds its log into the file."""
@@ -79,7 +84,10 @@ def _open_sqlite(url: URL) -> Engine:
     if in_memory:
         options["poolclass"] = StaticPool
     else:
-        Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+        try:
+            Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DatabaseError(f"{shown(url)}: its folder cannot be made: {error.strerror}") from error
     engine = create_engine(url, **options)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)

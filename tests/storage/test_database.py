@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from sqlalchemy import insert, select
@@ -40,6 +41,19 @@ def test_an_error_in_the_block_undoes_the_writing(database: Database) -> None:
 def test_an_address_that_cannot_be_used_is_refused(url: str) -> None:
     with pytest.raises(DatabaseError):
         open_database(url)
+
+
+def test_a_file_that_is_no_database_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "digest.db").write_text("This is the text of something else altogether. " * 50)
+    database = open_database(f"sqlite:///{tmp_path / 'digest.db'}")
+    with pytest.raises(DatabaseError, match=r"^sqlite:.*not a database$"), database.read():
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+    with pytest.raises(DatabaseError, match="folder cannot be made"):
+        open_database(f"sqlite:///{tmp_path / 'data' / 'digest.db'}")
 
 
 def _row() -> dict[str, object]:

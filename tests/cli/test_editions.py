@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+from email import message_from_bytes
+from email.policy import default
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from digest.storage.tables import metadata
+from tests.app.place import Place
+from tests.cli.conftest import Terminal
+
+EDITION = "daily-2026-11-23"
+NOW = ("--now", "2026-11-22T12:00")
+
+
+@pytest.fixture
+def composed(terminal: Terminal) -> Terminal:
+    """Give a publication with two readers and a draft."""
+    terminal.place.publish("Ferry <b>returns</b>", "Tram")
+    terminal.place.publish("Apples", feed="orchard")
+    terminal.place.subscribe("ada")
+    terminal.place.subscribe("bob", topics="green")
+    terminal.call("collect", *NOW)
+    terminal.call("compose", "daily", *NOW)
+    return terminal
+
+
+def contents(place: Place) -> dict[str, list[tuple[object, ...]]]:
+    """Return all that the database holds."""
+    with place.app() as app, app.database.read() as connection:
+        return {
+            table.name: sorted((tuple(row) for row in connection.execute(select(table))), key=repr)
+            for table in metadata.sorted_tables
+        }
+
+
+def test_compose_says_what_it_made_and_what_to_do_next(terminal: Terminal) -> None:
+    terminal.place.publish("Ferry")
+    terminal.call("collect", *NOW)
+    said = terminal.says("compose", "daily", *NOW)
+    assert f"{EDITION}: 1 stories, to be sent Mon 23 Nov 2026 07:00 (UTC)" in said
+    assert f"digest preview {EDITION}" in said
+    assert f"there is already {EDITION}" in terminal.says("compose", "daily", *NOW)
+
+
+def test_compose_without_posts_makes_nothing_and_says_why(terminal: Terminal) -> None:
+    assert terminal.says("compose", "daily").startswith("no edition: ")
+    facts = terminal.facts("compose", "daily")
+    assert (facts["edition"], facts["used"]) == (None, 0)
+
+
+def test_an_edition_composed_by_hand_is_that_dates_only_one(composed: Terminal) -> None:
+    composed.place.publish("Library")
+    composed.place.run("23 06:30")
+    assert [each["id"] for each in composed.facts("editions")] == [EDITION]
+    assert composed.place.run("23 07:00") == [f"{EDITION}: sent: 2 accepted"]
+
+
+def test_a_digest_that_is_not_there_is_named(terminal: Terminal) -> None:
+    assert "no digest is called 'weekly'; there is daily" in terminal.says("compose", "weekly", fails=1)
+
+
+def test_editions_lists_and_shows_one_with_the_rule_of_each_story(composed: Terminal) -> None:
+    assert EDITION in composed.says("editions", "--digest", "daily")
+    said = composed.says("editions", EDITION)
+    assert "feed: Orchard Notes" in said
+    facts = composed.facts("editions", "daily")
+    assert (facts["id"], facts["state"], facts["stories"]) == (EDITION, "draft", 3)
+    rules = {story["rule"] for section in facts["edition"]["sections"] for story in section["stories"]}
+    assert {facts["edition"]["lead"]["rule"], *rules} == {"feed: Orchard Notes", "catch-all"}
+    assert f"there is {EDITION}" in composed.says("editions", "daily-1999-01-01", fails=1)
+    assert "no edition" in composed.says("editions", "nonsense", fails=1)
+
+
+def test_tables_fit_eighty_columns(composed: Terminal) -> None:
+    for words in (["editions"], ["editions", EDITION], ["posts"], ["feeds"], ["collect"]):
+        assert max(map(len, composed.says(*words).splitlines())) <= 80
+
+
+def test_preview_writes_the_very_mail_and_changes_nothing(composed: Terminal, tmp_path: Path) -> None:
+    before = contents(composed.place)
+    look = tmp_path / "look"
+    for _ in range(3):
+        composed.call("preview", EDITION, "--subscriber", "bob@example.org", "--out", str(look))
+    assert {path.name for path in look.iterdir()} == {
+        f"{EDITION}{suffix}" for suffix in (".html", ".txt", ".eml", ".web.html")
+    }
+    assert contents(composed.place) == before
+    assert "Apples" in (look / f"{EDITION}.txt").read_text()
+    assert "Tram" not in (look / f"{EDITION}.txt").read_text()
+    composed.place.run("23 07:00")
+    sent = [path.read_bytes() for path in (composed.place.folder / "data/mail").iterdir()]
+    assert (look / f"{EDITION}.eml").read_bytes() in sent
+
+
+def test_preview_without_a_subscriber_shows_all_topics(composed: Terminal, tmp_path: Path) -> None:
+    composed.call("preview", "daily", "--out", str(tmp_path))
+    message = message_from_bytes((tmp_path / f"{EDITION}.eml").read_bytes(), policy=default)
+    assert message["To"] == "reader@example.org"
+    text = (tmp_path / f"{EDITION}.txt").read_text()
+    assert [title for title in ("Ferry", "Tram", "Apples") if title in text] == ["Ferry", "Tram", "Apples"]
+
+
+def test_preview_for_somebody_who_never_asked_is_refused_without_the_address(composed: Terminal) -> None:
+    said = composed.says("preview", "daily", "--subscriber", "eve@example.org", fails=1)
+    assert "nobody with that address" in said
+    assert "eve@" not in said
+
+
+def test_approved_editions_go_and_cancelled_ones_give_their_posts_back(composed: Terminal) -> None:
+    composed.call("approve", EDITION, "--by", "Ines", "--now", "2026-11-22T13:00")
+    facts = composed.facts("editions", EDITION)
+    assert (facts["state"], facts["approved_by"]) == ("approved", "Ines")
+    assert "cannot be approved" in composed.says("approve", EDITION, fails=1)
+    composed.call("cancel", EDITION, "--reason", "wrong lead", "--now", "2026-11-22T14:00")
+    assert composed.facts("editions", EDITION)["reason"] == "wrong lead"
+    assert {each["states"][0][1] for each in composed.facts("posts", "--digest", "daily")} == {"waiting"}
+
+
+def test_dry_runs_and_test_mails_change_nothing(composed: Terminal) -> None:
+    before = contents(composed.place)
+    said = composed.says("send", EDITION, "--dry-run")
+    assert "2 mails would be sent; 0 readers have nothing" in said
+    facts = composed.facts("send", EDITION, "--dry-run")
+    assert facts["mails"] == 2
+    assert "test mail accepted" in composed.says("send", EDITION, "--test-to", "test@example.org")
+    assert contents(composed.place) == before
+    assert set(composed.place.mails()) == {"test"}
+
+
+def test_send_by_hand_goes_at_once_and_once(composed: Terminal) -> None:
+    assert f"{EDITION} is sent: 2 accepted" in composed.says("send", EDITION)
+    assert set(composed.place.mails()) == {"ada", "bob"}
+    assert "was sent already, and nobody is mailed twice: 2 accepted" in composed.says("send", EDITION)
+    assert composed.facts("send", EDITION)["deliveries"] == {"total": 2, "accepted": 2}
+    assert composed.place.mails() == {}
+
+
+def test_send_by_hand_asks_for_approval_where_the_digest_does(composed: Terminal) -> None:
+    composed.place.change("schedule =", 'review = "hold"\nschedule =')
+    assert "is draft and cannot be" in composed.says("send", EDITION, fails=1)
+    composed.call("approve", EDITION)
+    assert "2 accepted" in composed.says("send", EDITION)
+
+
+def test_deliveries_tell_what_the_server_said_and_addresses_only_when_asked(composed: Terminal) -> None:
+    composed.call("send", EDITION)
+    said = composed.says("deliveries", EDITION)
+    assert "2 accepted" in said
+    assert "@example.org" not in said
+    assert "ada@example.org" in composed.says("deliveries", EDITION, "--addresses")
+    assert composed.facts("deliveries", EDITION, "--state", "rejected")["deliveries"] == []
+    assert len(composed.facts("deliveries", EDITION, "--limit", "1")["deliveries"]) == 1
+    assert len(composed.facts("deliveries", EDITION, "--limit", "0")["deliveries"]) == 2
+
+
+def test_what_failed_is_tried_again_when_asked(composed: Terminal, wrong_addresses: None) -> None:
+    assert "1 accepted, 1 rejected" in composed.says("send", EDITION)
+    assert "nothing to try again" in composed.says("retry", EDITION, "--code", "450")
+    assert "nothing to try again" in composed.says("retry", EDITION, "--state", "uncertain")
+    assert "1 accepted, 1 rejected" in composed.says("retry", EDITION)
+
+
+@pytest.fixture
+def wrong_addresses(composed: Terminal) -> None:
+    """Give one reader an address that was never checked, and cannot be written."""
+    with composed.place.app() as app, app.database.write() as connection:
+        connection.exec_driver_sql(
+            "UPDATE subscribers SET address = 'bob with spaces' WHERE address = 'bob@example.org'"
+        )
+
+
+def test_what_was_never_sent_cannot_be_tried_again(composed: Terminal) -> None:
+    assert "is draft and cannot be sent again" in composed.says("retry", EDITION, fails=1)

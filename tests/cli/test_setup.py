@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from digest.cli import program
+from tests.cli.conftest import Terminal
+
+
+def test_init_writes_a_publication_that_runs_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "site"
+    said = CliRunner().invoke(program, ["init", str(folder)]).output
+    assert "wrote" in said
+    assert "Next: cd" in said
+
+    def call(*words: str) -> str:
+        result = CliRunner().invoke(program, ["--config", str(folder / "config.toml"), *words])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    assert "WRONG" not in call("check")
+    assert "Harbour Gazette" in call("collect")
+    assert "stories" in call("compose", "daily")
+    assert ".eml" in call("preview", "daily", "--out", str(tmp_path / "look"))
+
+
+def test_init_never_touches_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("mine")
+    said = CliRunner().invoke(program, ["init", str(tmp_path)]).output
+    assert f"kept  {tmp_path / 'config.toml'}" in said
+    assert (tmp_path / "config.toml").read_text() == "mine"
+
+
+def test_init_where_nothing_can_be_written_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    said = CliRunner().invoke(program, ["init", str(tmp_path / "file" / "site")])
+    assert (said.exit_code, "cannot be written" in said.output) == (1, True)
+
+
+def test_check_is_content_with_what_is_good(terminal: Terminal) -> None:
+    found = terminal.facts("check")
+    assert all(each["ok"] for each in found), found
+    subjects = [each["subject"] for each in found]
+    assert subjects == ["configuration", "digest daily", "templates", "secret", "database", "mail"]
+
+
+def test_check_lists_everything_that_is_wrong(terminal: Terminal) -> None:
+    place = terminal.place
+    (place.folder / "gazette.json").unlink()
+    (place.folder / "data").write_text("not a folder")
+    place.change('postal_address = "1 Quay', 'templates = "none"\npostal_address = "1 Quay')
+    found = {each["subject"]: each for each in terminal.facts("check", fails=1)}
+    wrong = {subject for subject, each in found.items() if not each["ok"]}
+    assert wrong >= {"feed Harbour Gazette", "templates", "secret", "mail"}
+    assert "there is no file" in found["feed Harbour Gazette"]["detail"]
+
+
+def test_check_shows_the_mistakes_of_the_configuration(terminal: Terminal) -> None:
+    terminal.place.change("every day at 07:00", "every day at 25:00")
+    said = terminal.says("check", fails=1)
+    assert "WRONG  configuration" in said
+    assert "config.toml:" in said
+
+
+def test_check_says_when_the_mail_server_cannot_be_reached(terminal: Terminal) -> None:
+    mail = '[mail]\ntransport = "smtp"\nhost = "127.0.0.1"\nport = 1\nsecurity = "none"\n\n[site]'
+    terminal.place.change("[site]", mail)
+    found = {each["subject"]: each for each in terminal.facts("check", fails=1)}
+    assert found["mail"]["ok"] is False
+    assert "127.0.0.1:1" in found["mail"]["detail"]
+
+
+def test_config_shows_what_is_in_force_and_hides_secrets(terminal: Terminal) -> None:
+    url = "https://reader:hush@gazette.example.org/feed"
+    terminal.place.change('path = "gazette.json"', f'url = "{url}"')
+    said = terminal.says("config")
+    assert "hush" not in said
+    assert 'digest[1].cutoff = "30m"  # default' in said
+    assert {"key": "site.name", "value": '"Harbour Digest"', "source": "config.toml:3"} in terminal.facts(
+        "config"
+    )

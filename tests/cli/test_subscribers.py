@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.conftest import Terminal
+
+CSV = """\
+email,digest,topics,hour
+ada@example.org,daily,,
+bob@example.org,daily,green,07:30
+not an address,daily,,
+eve@example.org,weekly,,
+dan@example.org,daily,sport,
+fay@example.org,daily,,25:00
+gus@example.org,,,
+"""
+
+
+def test_a_reader_is_added_once(terminal: Terminal) -> None:
+    assert terminal.says("subscribers", "add", "ada@example.org", "--topics", "green").strip() == "added"
+    assert "already" in terminal.says("subscribers", "add", "Ada@Example.org")
+    (reader,) = terminal.facts("subscribers", "list")
+    assert (reader["address"], reader["state"]) == ("ada@example.org", "active")
+    assert [(each["digest"], each["topics"]) for each in reader["digests"]] == [("daily", "green")]
+
+
+def test_what_is_not_offered_is_refused_and_no_address_is_repeated(terminal: Terminal) -> None:
+    said = terminal.says("subscribers", "add", "ada@", fails=1)
+    assert "ada@" not in said
+    assert "choose among" in terminal.says(
+        "subscribers", "add", "a@example.org", "--topics", "sport", fails=1
+    )
+    assert "07:30" in terminal.says("subscribers", "add", "a@example.org", "--hour", "late", fails=1)
+    assert "no digest is called" in terminal.says(
+        "subscribers", "add", "a@example.org", "--digest", "x", fails=1
+    )
+    assert terminal.facts("subscribers", "list") == []
+
+
+def test_an_import_takes_what_is_good_and_names_the_lines_that_are_not(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    (tmp_path / "list.csv").write_text(CSV)
+    result = terminal.call("subscribers", "import", str(tmp_path / "list.csv"), "--source", "May fair")
+    assert [line.split(":")[0] for line in result.stderr.splitlines()] == [
+        "line 4",
+        "line 5",
+        "line 6",
+        "line 7",
+    ]
+    assert "@" not in result.output
+    assert "3 new, 4 lines left out" in result.stdout
+    assert [reader["address"] for reader in terminal.facts("subscribers", "list", "--digest", "daily")] == [
+        "ada@example.org",
+        "bob@example.org",
+        "gus@example.org",
+    ]
+    again = terminal.facts("subscribers", "import", str(tmp_path / "list.csv"), "--source", "May fair")
+    assert again["outcomes"] == {"known": 3}
+    assert [fault["line"] for fault in again["faults"]] == [4, 5, 6, 7]
+
+
+def test_an_import_of_nothing_good_fails(terminal: Terminal) -> None:
+    assert "line 2" in terminal.says(
+        "subscribers", "import", "-", "--source", "x", fails=1, stdin="email\nx\n"
+    )
+    terminal.call("subscribers", "import", "-", fails=2, stdin="email\n")
+    terminal.call("subscribers", "import", "nowhere.csv", "--source", "x", fails=2)
+
+
+def test_what_is_exported_can_be_imported(terminal: Terminal, tmp_path: Path) -> None:
+    terminal.call("subscribers", "import", "-", "--source", "May fair", stdin=CSV)
+    out = tmp_path / "out.csv"
+    terminal.call("subscribers", "export", "--out", str(out))
+    assert out.read_text() == terminal.call("subscribers", "export").stdout
+    again = terminal.facts("subscribers", "import", str(out), "--source", "again")
+    assert (again["outcomes"], again["faults"]) == ({"known": 3}, [])
+
+
+def test_who_was_removed_stays_out(terminal: Terminal) -> None:
+    terminal.call("subscribers", "add", "ada@example.org")
+    assert terminal.says("subscribers", "remove", "ada@example.org").strip() == "removed"
+    assert "has left" in terminal.says("subscribers", "add", "ada@example.org", fails=1)
+    assert "nobody on the list" in terminal.says("subscribers", "remove", "eve@example.org", fails=1)
+
+
+def test_who_is_forgotten_leaves_nothing_and_stays_out(terminal: Terminal) -> None:
+    terminal.call("subscribers", "add", "ada@example.org")
+    terminal.call("subscribers", "remove", "ada@example.org", "--forget", "--digest", "daily", fails=2)
+    assert terminal.says("subscribers", "remove", "ada@example.org", "--forget").strip() == "forgotten"
+    assert terminal.facts("subscribers", "list") == []
+    assert "suppressed" in terminal.says("subscribers", "add", "ada@example.org", fails=1)
+
+
+def test_who_is_suppressed_is_not_mailed(terminal: Terminal) -> None:
+    terminal.place.publish("Ferry")
+    terminal.place.subscribe("ada", "bob")
+    terminal.call("subscribers", "suppress", "ada@example.org", "--note", "asked by phone")
+    assert "suppressed" in terminal.says("subscribers", "list", "--begins", "ada")
+    terminal.place.run("23 07:00")
+    assert set(terminal.place.mails()) == {"bob"}
+    assert "not suppressed any more" in terminal.says("subscribers", "suppress", "ada@example.org", "--lift")
+    assert "was not suppressed" in terminal.says("subscribers", "suppress", "ada@example.org", "--lift")
