@@ -13,6 +13,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from digest.app.begin import begin_digests
 from digest.app.run import collect_due, compose_due, send_due
+from digest.app.tidy import tidy
 from digest.app.watch import Happening, Kind, Watch, utc_now
 from digest.app.wiring import App
 from digest.model import FeedReport
@@ -31,6 +32,7 @@ class Bell:
     collect: float = 60
     compose: float = 5
     send: float = 5
+    tidy: float = 600  # sign-ups nobody confirmed are forgotten
 
 
 def serve(
@@ -56,6 +58,7 @@ def serve(
         "collect": (partial(collect_due, app, watch), bell.collect),
         "compose": (partial(compose_due, app, watch), bell.compose),
         "send the others": (partial(send_due, app, watch, only=_others(app)), bell.send),
+        "tidy": (lambda: tidy(app, watch.clock()), bell.tidy),
     }
     for digest in app.config.digests:
         jobs[f"send {digest.slug}"] = (partial(send_due, app, watch, only=digest.slug.__eq__), bell.send)

@@ -21,6 +21,9 @@ class Limits:
     grace: timedelta = timedelta(days=4)  # for asking for a fresh link; then a pending sign-up is erased
     undo: timedelta = timedelta(days=1)  # how long a reader can take back leaving
     longest_pause: timedelta = timedelta(days=366)
+    requests: int = 120  # sign-ups from one client within `request_window`: an office shares an address
+    unproved: int = 20  # of them without a proof of work
+    request_window: timedelta = timedelta(hours=1)  # at most `window`, for counts are kept no longer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

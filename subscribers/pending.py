@@ -13,7 +13,7 @@ from subscribers.model import SubscriberState
 from subscribers.record import upsert
 from subscribers.tables import attempts, confirmations, subscribers
 
-_BATCH = 5_000
+BATCH = 5_000
 
 
 def count_attempt(connection: Connection, key: str, *, window: timedelta, now: datetime) -> int:
@@ -74,10 +74,10 @@ def expire(connection: Connection, limits: Limits, now: datetime) -> int:
     dead = confirmations.c.expires_at <= now - limits.grace
     hopeful = exists().where(confirmations.c.subscriber_id == subscribers.c.id, ~dead)
     pending = select(subscribers.c.id).where(subscribers.c.state == SubscriberState.PENDING, ~hopeful)
-    erased = connection.execute(delete(subscribers).where(subscribers.c.id.in_(pending.limit(_BATCH))))
-    old_links = select(confirmations.c.token_hash).where(dead).limit(_BATCH)
+    erased = connection.execute(delete(subscribers).where(subscribers.c.id.in_(pending.limit(BATCH))))
+    old_links = select(confirmations.c.token_hash).where(dead).limit(BATCH)
     connection.execute(delete(confirmations).where(confirmations.c.token_hash.in_(old_links)))
-    old_counts = select(attempts.c.key).where(attempts.c.since <= now - limits.window).limit(_BATCH)
+    old_counts = select(attempts.c.key).where(attempts.c.since <= now - limits.window).limit(BATCH)
     connection.execute(delete(attempts).where(attempts.c.key.in_(old_counts)))
     return erased.rowcount
 

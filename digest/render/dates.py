@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_skeleton, format_time
+from babel.dates import format_date, format_skeleton, format_time, get_timezone_location
 
 FALLBACK = "en"
 _UNBROKEN = "\u00a0"
@@ -31,6 +31,23 @@ def moment(at: datetime, *, day: date, zone: str, language: str) -> str:
     else:
         text = format_date(local.date(), "medium", locale=locale)
     return _plain(text).replace(" ", _UNBROKEN)
+
+
+def appointment(at: datetime, *, now: datetime, zone: str, language: str) -> str:
+    """Return when something will be, as people say it: "Tuesday 07:00, Berlin"; with a date if not soon."""
+    local, locale = at.astimezone(ZoneInfo(zone)), _locale(language)
+    soon = local.date() - now.astimezone(ZoneInfo(zone)).date() < timedelta(days=7)
+    day = (
+        format_date(local, "EEEE", locale=locale) if soon else format_skeleton("MMMEd", local, locale=locale)
+    )
+    return _plain(f"{day} {local:%H:%M}, {place(zone, language)}")
+
+
+def place(zone: str, language: str) -> str:
+    """Return the name people of `language` know a time zone by: its city, or the zone's own name."""
+    if "/" not in zone:
+        return zone
+    return get_timezone_location(zone, locale=_locale(language), return_city=True)
 
 
 def direction(language: str) -> str:

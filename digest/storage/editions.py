@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, func, insert, literal, select, tuple_, update
 
 from digest.compose.edition import from_json, text_hash, to_json
 from digest.compose.plan import Told
@@ -16,6 +16,7 @@ from digest.model import Edition, EditionRecord, EditionState, Post, PostState, 
 from digest.storage.tables import digest_posts, editions, feeds, posts
 
 _LINKS_AT_ONCE = 500
+PUBLIC = (EditionState.SENDING, EditionState.SENT)  # what anybody may read on the web
 OPEN = (EditionState.DRAFT, EditionState.APPROVED, EditionState.SENDING)
 
 # What an edition must be before it can become something else. Nothing leads out of sent, skipped and
@@ -80,6 +81,28 @@ def list_editions(
 def last_edition(connection: Connection, digest: str) -> EditionRecord | None:
     """Return the newest edition of a digest, whatever became of it."""
     return next(iter(list_editions(connection, digest, limit=1)), None)
+
+
+def public_editions(
+    connection: Connection, digest: str, *, before: tuple[datetime, str] | None = None, limit: int = 50
+) -> tuple[EditionRecord, ...]:
+    """Return the editions readers have been sent, newest first.
+
+    `before` is the send time and the id of the last one of the page before.
+    """
+    newest = select(editions).where(editions.c.digest == digest, editions.c.state.in_(PUBLIC))
+    if before is not None:
+        send_at, edition_id = literal(before[0], editions.c.send_at.type), literal(before[1])
+        newest = newest.where(tuple_(editions.c.send_at, editions.c.id) < tuple_(send_at, edition_id))
+    newest = newest.order_by(editions.c.send_at.desc(), editions.c.id.desc())
+    return _records(connection, newest.limit(limit))
+
+
+def newest_public_id(connection: Connection, digest: str) -> str | None:
+    """Return the id of the newest edition readers have been sent."""
+    of_digest = editions.c.digest == digest, editions.c.state.in_(PUBLIC)
+    newest = select(editions.c.id).where(*of_digest).order_by(editions.c.send_at.desc(), editions.c.id.desc())
+    return connection.execute(newest.limit(1)).scalar_one_or_none()
 
 
 def open_edition(connection: Connection, digest: str, local_date: date) -> EditionRecord | None:

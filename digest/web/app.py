@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import datetime
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from digest.app import App
 from digest.app.watch import utc_now
 from digest.errors import NotFoundError
 from digest.render.languages import Words
-from digest.web import leave, static
+from digest.web import leave, signup, static
+from digest.web.errands import Errands
+from digest.web.gate import Gate
+from digest.web.proof import PROOF_COST, Proofs
 from digest.web.reception import Reception
 from digest.web.security import Door
 from digest.web.tickets import Tickets
@@ -23,12 +28,16 @@ from subscribers.errors import SubscribersError, TokenError
 log = logging.getLogger(__name__)
 
 
-def create_web(app: App, *, clock: Callable[[], datetime] = utc_now) -> FastAPI:
+def create_web(app: App, *, clock: Callable[[], datetime] = utc_now, proof_cost: int = PROOF_COST) -> FastAPI:
     """Return the application that serves everything a reader touches."""
-    web = FastAPI(title=app.config.site.name, docs_url=None, redoc_url=None, openapi_url=None)
+    proofs = Proofs(secret=app.secret, clock=clock, cost=proof_cost)
+    reception = _reception(app, clock, proofs)
+    web = FastAPI(
+        title=app.config.site.name, docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan
+    )
     web.state.base_url = app.config.site.base_url
-    web.state.reception = Reception(app=app, clock=clock, tickets=Tickets(secret=app.secret, clock=clock))
-    for router in (leave.router, static.router):
+    web.state.reception = reception
+    for router in (signup.router, leave.router, static.router):
         web.include_router(router)
     web.add_exception_handler(SubscribersError, _refused)
     web.add_exception_handler(NotFoundError, _not_there)
@@ -37,6 +46,19 @@ def create_web(app: App, *, clock: Callable[[], datetime] = utc_now) -> FastAPI:
     web.add_exception_handler(Exception, _broken)
     web.add_middleware(Door)
     return web
+
+
+def _reception(app: App, clock: Callable[[], datetime], proofs: Proofs) -> Reception:
+    tickets = Tickets(secret=app.secret, clock=clock)
+    gate = Gate(database=app.database, tickets=tickets, proofs=proofs, clock=clock)
+    return Reception(app=app, clock=clock, tickets=tickets, gate=gate, errands=Errands(app.transport))
+
+
+@asynccontextmanager
+async def _lifespan(web: FastAPI) -> AsyncIterator[None]:
+    yield
+    errands: Errands = web.state.reception.errands
+    await run_in_threadpool(errands.close)
 
 
 def _refused(request: Request, error: Exception) -> Response:

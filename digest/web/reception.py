@@ -8,12 +8,14 @@ from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request
+from fastapi import Depends, HTTPException, Request
 from fastapi.responses import HTMLResponse
 
 from digest.app import App
 from digest.render.languages import Words, languages, words_for
 from digest.render.values import SiteValues, site_values
+from digest.web.errands import Errand, Errands
+from digest.web.gate import Gate
 from digest.web.security import Client, client_of
 from digest.web.tickets import Tickets
 
@@ -25,6 +27,8 @@ class Reception:
     app: App
     clock: Callable[[], datetime]
     tickets: Tickets
+    gate: Gate
+    errands: Errands
 
     @property
     def root(self) -> str:
@@ -43,6 +47,11 @@ class Reception:
     def client(self, request: Request) -> Client:
         """Return who asks."""
         return client_of(request.client.host if request.client else None, self.app.secret)
+
+    def later(self, errand: Errand) -> None:
+        """Do something after the answer; raises HTTPException 503 when too much waits already."""
+        if not self.errands.take(errand):
+            raise HTTPException(503, "busy", headers={"retry-after": "60"})
 
     def title(self, slug: str) -> str:
         """Return the title of a digest, or its slug when it has been taken out of the configuration."""

@@ -79,21 +79,24 @@ def _with_headers(send: Send) -> Send:
 
 
 def own_page(request: Request) -> None:
-    """Refuse, with 403, what a page of somebody else sends (a dependency for what our pages post).
+    """Refuse, with 403, what a page of somebody else sends (a dependency for what our pages post)."""
+    if not is_own_page(request):
+        raise HTTPException(403, "another page")
 
-    Browsers say so in Sec-Fetch-Site, older ones in Origin. Where neither says anything the request
+
+def is_own_page(request: Request) -> bool:
+    """Tell whether a page of ours sends this, as far as the browser says.
+
+    New browsers say so in Sec-Fetch-Site, older ones in Origin. Where neither says anything the request
     passes: there is no cookie to ride on, and what it may do hangs on a signed token alone.
     """
     site = request.headers.get("sec-fetch-site")
     if site is not None:
-        if site not in ("same-origin", "none"):
-            raise HTTPException(403, "another page")
-        return
+        return site in ("same-origin", "none")
     origin = request.headers.get("origin", "null")
     base_url: str = request.app.state.base_url
     ours = (urlsplit(base_url).netloc, request.headers.get("host"))
-    if origin != "null" and urlsplit(origin).netloc not in ours:
-        raise HTTPException(403, "another page")
+    return origin == "null" or urlsplit(origin).netloc in ours
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from threading import Thread
 
 import uvicorn
 
 from digest.app import App
+from digest.app.watch import utc_now
 from digest.errors import DigestError
 from digest.web.app import create_web
 
@@ -28,7 +30,7 @@ class WebError(DigestError):
 
 
 @contextmanager
-def serving(app: App) -> Iterator[int]:
+def serving(app: App, *, clock: Callable[[], datetime] = utc_now) -> Iterator[int]:
     """Serve the pages at [web] `host` and `port` until the block ends, and give the port.
 
     Addresses and tokens stand in paths, so there is no access log. Raises WebError when the port is taken.
@@ -36,7 +38,7 @@ def serving(app: App) -> Iterator[int]:
     web = app.config.web
     with _listening(web.host, web.port) as listener:
         config = uvicorn.Config(
-            create_web(app),
+            create_web(app, clock=clock),
             access_log=False,
             log_config=None,
             server_header=False,

@@ -16,6 +16,7 @@ _FILES = {
     "site.css": "web/site.css",
     "pages.css": "web/pages.css",
     "icon.svg": "web/static/icon.svg",
+    "signup.js": "web/static/signup.js",
 }
 _HOUR = "public, max-age=3600"
 

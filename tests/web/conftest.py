@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from digest.storage.database import Database
+from tests.render.conftest import chromium as chromium
 from tests.web.parlour import Parlour, parlour
 
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
+from html import unescape
 from pathlib import Path
 
+from altcha import Challenge, Payload, solve_challenge
+from fastapi import FastAPI
+from httpx2 import Response
 from starlette.testclient import TestClient
 
 from digest.app import App
@@ -19,6 +24,7 @@ from digest.config import load
 from digest.render.templates import load_templates
 from digest.storage.database import Database
 from digest.web.app import create_web
+from digest.web.errands import Errands
 from subscribers.model import Consent, Reader
 from subscribers.store import history, mailable, reader_at
 from subscribers.tokens import address_hash, reader_token
@@ -87,7 +93,7 @@ class Parlour:
 
     def visitor(self, address: str = "192.0.2.7") -> TestClient:
         """Return somebody else, at another network address."""
-        web = create_web(self.app, clock=self.clock)
+        web = create_web(self.app, clock=self.clock, proof_cost=1)
         return TestClient(web, base_url=BASE, client=(address, 50_000), raise_server_exceptions=False)
 
     def add(self, address: str = "ada@example.org", digests: Sequence[str] = ("daily", "weekend")) -> int:
@@ -124,6 +130,38 @@ class Parlour:
     def preferences_link(self, address: str = "ada@example.org") -> str:
         return f"/p/{reader_token(self.app.secret, self.id_of(address), 'p')}"
 
+    def settle(self, client: TestClient | None = None) -> None:
+        """Wait until what is done behind the answers is done."""
+        self.errands(client).settle()
+
+    def errands(self, client: TestClient | None = None) -> Errands:
+        """Return what waits behind the answers of one server."""
+        web = (client or self.client).app
+        assert isinstance(web, FastAPI)
+        errands: Errands = web.state.reception.errands
+        return errands
+
+    def fill_in(
+        self,
+        fields: Mapping[str, object],
+        client: TestClient | None = None,
+        page: str = "/signup",
+    ) -> Response:
+        """Fill in the form as a browser with a script does."""
+        client = client or self.client
+        html = client.get(page).text
+        data = {"address": "eve@example.org", "digest": ["daily"], **hidden(html), "proof": solved(html)}
+        self.clock.forward(seconds=5)
+        return client.post("/signup", data={**data, **fields})
+
+    def sign_up(
+        self, client: TestClient | None = None, *, page: str = "/signup", **fields: object
+    ) -> Response:
+        """Fill in the form, and wait for what comes of it."""
+        answer = self.fill_in(fields, client, page)
+        self.settle(client)
+        return answer
+
     def mails(self) -> list[EmailMessage]:
         """Return every mail there is, the oldest first."""
         paths = sorted(self.folder.glob("*.eml"), key=lambda path: path.stat().st_mtime_ns)
@@ -137,6 +175,24 @@ def parlour(database: Database, folder: Path, config: str = CONFIG) -> Parlour:
     path.write_text(config, encoding="utf-8")
     app = App(config=load(path, {}), database=database, templates=load_templates(), secret=SECRET)
     return Parlour(app=app, clock=Clock(), folder=app.config.mail.folder)
+
+
+def hidden(html: str) -> dict[str, str]:
+    """Return the hidden fields of the form on a page."""
+    return {
+        name: unescape(value)
+        for name, value in re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', html)
+    }
+
+
+def solved(html: str) -> str:
+    """Do the proof of work a page asks for."""
+    found = re.search(r'data-challenge="([^"]+)"', html)
+    assert found
+    challenge = Challenge.from_dict(json.loads(unescape(found[1])))
+    solution = solve_challenge(challenge)
+    assert solution is not None
+    return Payload(challenge, solution).to_base64()
 
 
 def text_of(mail: EmailMessage) -> str:

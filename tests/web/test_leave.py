@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -77,10 +78,8 @@ def test_a_flipped_bit_removes_nobody(quick: Parlour, position: int, bit: int) -
     if quick.reader().subscriber is None:
         quick.add()
     path, _, token = quick.leave_link().rpartition("/")
-    flipped = chr(ord(token[position]) ^ 1 << bit)
+    flipped = quote(chr(ord(token[position]) ^ 1 << bit), safe="")
     wrong = token[:position] + flipped + token[position + 1 :]
-    if flipped in "/?#%" or flipped < " ":
-        return
     answer = quick.client.post(f"{path}/{wrong}", data=CLICK)
     assert 400 <= answer.status_code < 500
     assert quick.reads() == {"daily", "weekend"}

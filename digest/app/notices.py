@@ -1,0 +1,81 @@
+"""Write single mails to readers: addressed, rendered in their language, ready for the wire."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from email.utils import parseaddr
+from urllib.parse import quote
+
+from digest.app.times import next_copy
+from digest.app.wiring import App
+from digest.errors import NotFoundError
+from digest.model import Digest, Letter
+from digest.render.dates import appointment
+from digest.render.languages import Words
+from digest.render.notices import Notice, render_notice
+from digest.send.headers import wire_address
+from digest.send.message import Envelope, plain_message
+from subscribers.decisions import Wish
+from subscribers.tokens import reader_token
+
+
+def write_letter(app: App, notice: Notice, *, to: str, digest: Digest, say: Words, now: datetime) -> Letter:
+    """Return the letter of a notice, from the sender of `digest`.
+
+    Raises ValueError, without the address, for one that cannot be written.
+    """
+    sender = wire_address(parseaddr(digest.sender)[1])
+    envelope = Envelope(
+        sender=digest.sender,
+        recipient=to,
+        message_id=f"{notice.name}.{secrets.token_hex(12)}@{sender.rpartition('@')[2]}",
+        date=now,
+        reply_to=digest.reply_to,
+    )
+    mail = render_notice(app.templates, notice, app.config.site, say)
+    return Letter(0, sender, wire_address(to), plain_message(mail, envelope))
+
+
+def page_url(app: App, kind: str, *parts: str) -> str:
+    """Return the address of one of our pages: "c" and a token, "u" and a digest and a token."""
+    return "/".join([app.config.site.base_url, kind, *(quote(part) for part in parts)])
+
+
+def digest_of(app: App, wishes: Sequence[Wish]) -> Digest:
+    """Return the digest whose sender speaks for all that was wished: the first that there still is."""
+    known = {digest.slug: digest for digest in app.config.digests}
+    found = next((known[wish.digest] for wish in wishes if wish.digest in known), None)
+    if found is None:
+        raise NotFoundError("digest", ", ".join(wish.digest for wish in wishes))
+    return found
+
+
+def described(
+    app: App, wishes: Sequence[Wish], say: Words, now: datetime, *, subscriber_id: int = 0
+) -> tuple[dict[str, str], ...]:
+    """Return what a mail or page says of each digest: title, next, archive, and this reader's way out."""
+    known = {digest.slug: digest for digest in app.config.digests}
+    return tuple(
+        {
+            "slug": wish.digest,
+            "title": known[wish.digest].title,
+            "next": next_text(known[wish.digest], wish, say, now),
+            "archive": page_url(app, "d", wish.digest),
+            "leave": page_url(
+                app, "u", wish.digest, reader_token(app.secret, subscriber_id, f"u:{wish.digest}")
+            ),
+        }
+        for wish in wishes
+        if wish.digest in known
+    )
+
+
+def next_text(digest: Digest, wish: Wish, say: Words, after: datetime, *, now: datetime | None = None) -> str:
+    """Return when the next copy after an instant comes: "Tuesday 07:00, Berlin"; empty when none does."""
+    at = next_copy(digest, wish.preferences, after)
+    if at is None:
+        return ""
+    zone = wish.preferences.zone or digest.zone
+    return appointment(at, now=now or after, zone=zone, language=say.language)

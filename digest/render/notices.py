@@ -1,0 +1,45 @@
+"""Render the mails that are no editions: to confirm, to welcome, to hand out a link."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from digest.model import Mail, Site
+from digest.render.inline import inline
+from digest.render.languages import Words
+from digest.render.templates import Templates
+from digest.render.values import site_values
+
+_GAPS = re.compile(r"\n{3,}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A mail to one reader; `name` is that of its twin templates in `mail/`."""
+
+    name: str
+    subject: str
+    values: Mapping[str, object]
+
+
+def render_notice(templates: Templates, notice: Notice, site: Site, say: Words) -> Mail:
+    """Return the mail in the language of `say`; raises TemplateError."""
+    rtl = say.direction == "rtl"
+    values = {
+        **notice.values,
+        "subject": notice.subject,
+        "site": site_values(site),
+        "say": say,
+        "language": say.language,
+        "direction": say.direction,
+        "start": "right" if rtl else "left",
+    }
+    text = templates.render(f"mail/{notice.name}.txt", values)
+    return Mail(
+        subject=notice.subject,
+        preheader="",
+        html=inline(templates.render(f"mail/{notice.name}.html", values)),
+        text=_GAPS.sub("\n\n", text).strip("\n") + "\n",
+    )

@@ -1,0 +1,91 @@
+"""What a form offers of each digest, and what a filled-in form wishes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from zoneinfo import available_timezones
+
+from digest.app.notices import next_text, page_url
+from digest.app.reading import newest_edition_path
+from digest.app.wiring import App
+from digest.compose.topics import CATCH_ALL
+from digest.model import Digest
+from digest.render.languages import Words
+from digest.schedule_text import describe, parse_schedule
+from digest.web.forms import Form
+from subscribers.decisions import Wish
+from subscribers.model import Choice, Preferences, parse_hour, parse_zone
+
+HOURS = tuple(f"{hour:02}:{minute:02}" for hour in range(24) for minute in (0, 30))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A digest as a form shows it."""
+
+    slug: str
+    title: str
+    rhythm: str  # "Weekdays at 07:00.", in English alone
+    next: str
+    topics: tuple[tuple[str, str], ...]  # slug and title; none where topics are found as it goes
+    last: str | None  # the path of the newest edition
+    archive: str
+
+
+def offers(app: App, say: Words, now: datetime) -> tuple[Offer, ...]:
+    """Return every digest that can be subscribed to, in the order of the configuration."""
+    return tuple(_offer(app, digest, say, now) for digest in app.config.digests)
+
+
+def _offer(app: App, digest: Digest, say: Words, now: datetime) -> Offer:
+    rhythm = describe(parse_schedule(digest.schedule))
+    return Offer(
+        slug=digest.slug,
+        title=digest.title,
+        rhythm=f"{rhythm[:1].upper()}{rhythm[1:]};" if say.language == "en" else "",
+        next=next_text(digest, Wish(digest=digest.slug), say, now),
+        topics=topics_of(app, digest),
+        last=newest_edition_path(app, digest.slug),
+        archive=page_url(app, "d", digest.slug),
+    )
+
+
+def topics_of(app: App, digest: Digest) -> tuple[tuple[str, str], ...]:
+    """Return the topics a reader of a digest can choose: slug and title."""
+    titles = {topic.slug: topic.title for topic in app.config.topics}
+    if not digest.topics:
+        return ()
+    return (*((slug, titles[slug]) for slug in digest.topics), (CATCH_ALL, digest.catch_all))
+
+
+def wishes_in(form: Form) -> tuple[Wish, ...]:
+    """Return what a sign-up form wishes: ticked topics are the ones to have, none ticked means all.
+
+    Raises ChoiceError, naming the field.
+    """
+    hour, zone = parse_hour(form.one("hour")), parse_zone(form.one("zone"))
+    return tuple(
+        Wish(
+            digest=slug,
+            preferences=Preferences(
+                topics=Choice(include=frozenset(form.many(f"topics.{slug}"))), hour=hour, zone=zone
+            ),
+        )
+        for slug in dict.fromkeys(form.many("digest"))
+    )
+
+
+@cache
+def zones() -> tuple[str, ...]:
+    """Return the time zones to choose from: places, not abbreviations."""
+    return tuple(sorted(zone for zone in available_timezones() if _is_place(zone)))
+
+
+def _is_place(zone: str) -> bool:
+    area = zone.partition("/")[0]
+    return zone == "UTC" or area in {
+        *("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe"),
+        *("Indian", "Pacific"),
+    }

@@ -1,0 +1,235 @@
+"""Signing up: the form, the second page for those without a script, and the link that confirms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from digest.app.notices import described, page_url
+from digest.app.signing_up import (
+    Joined,
+    Seen,
+    confirm,
+    fresh_link,
+    look_at_link,
+    preferences_url,
+    request_for,
+    sign_up,
+)
+from digest.render.languages import Words
+from digest.web.choosing import HOURS, Offer, offers, wishes_in, zones
+from digest.web.forms import Form, Sent
+from digest.web.gate import Verdict
+from digest.web.reception import Desk, Link, Reception, public_languages
+from digest.web.security import is_own_page, own_page
+from subscribers.decisions import Purpose, Wish
+from subscribers.errors import AddressError, ChoiceError
+from subscribers.model import Format, Origin
+
+router = APIRouter(include_in_schema=False)
+
+WORDING = "sign-up 1"  # change it whenever the words above the button change: it is kept with each consent
+
+_CARRIED = ("address", "hour", "zone", "lang", "page")
+
+
+@router.api_route("/", methods=["GET", "HEAD"])
+@router.api_route("/signup", methods=["GET", "HEAD"])
+def show_all(request: Request, desk: Desk) -> Response:
+    """Show what there is to read, with one form for all of it."""
+    return _form_page(desk, desk.words(request), None, Form({}), {})
+
+
+@router.api_route("/signup/{slug}", methods=["GET", "HEAD"])
+def show_one(request: Request, desk: Desk, slug: str) -> Response:
+    """Show one digest with its form."""
+    desk.app.config.digest(slug)
+    return _form_page(desk, desk.words(request), slug, Form({}), {})
+
+
+@router.post("/signup")
+def subscribe(request: Request, desk: Desk, form: Sent) -> Response:
+    """Take a form, of our pages or of any site that embeds one.
+
+    what is wrong in it ──> the form again, each fault beside its field
+    a form of another site, or one we cannot tell from a bot's ──> the second page
+    else the same words for everybody, and behind the answer: decide, and mail or not
+    """
+    say = desk.words(request, form.one("lang"))
+    origin = Origin(
+        source=f"form:{form.one('page') or 'all'}",
+        wording=f"{WORDING} ({say.language})",
+        client=desk.client(request).shown,
+    )
+    try:
+        wanted = request_for(
+            desk.app,
+            form.one("address"),
+            wishes_in(form),
+            language=say.language,
+            form=Format.HTML,
+            origin=origin,
+        )
+    except AddressError as error:
+        return _form_page(desk, say, form.one("page"), form, {"address": say(error.reason)})
+    except ChoiceError as error:
+        return _form_page(desk, say, form.one("page"), form, {error.field: say(error.reason)})
+    verdict = desk.gate.judge(form, desk.client(request))
+    if verdict is Verdict.AGAIN or not is_own_page(request):
+        return _second_page(desk, say, form)
+    if verdict is Verdict.PASS:
+        desk.later(partial(sign_up, desk.app, wanted, desk.clock()))
+    return look_into_mailbox(desk, say)
+
+
+def look_into_mailbox(desk: Reception, say: Words) -> Response:
+    """Say what everybody is told, whoever they are and whatever happens."""
+    return desk.message(
+        say,
+        say("Look into your mailbox"),
+        say("If the address can be mailed, a message with a link is on its way to it."),
+        say("Nothing else is sent before you have followed that link."),
+        say("Nothing came? Look among the unwanted mail, or try again tomorrow."),
+    )
+
+
+@router.api_route("/c/{token}", methods=["GET", "HEAD"])
+def show_confirmation(request: Request, desk: Desk, token: str) -> Response:
+    """Show the button that confirms. Scanners follow links in mails, so looking changes nothing."""
+    seen = look_at_link(desk.app, token, desk.clock())
+    say = desk.words(request, seen.language)
+    if seen.state == "open":
+        return _button_page(desk, say, seen, token)
+    if seen.state == "expired" and seen.purpose is Purpose.SIGN_UP:
+        return _run_out(desk, say, token)
+    return _no_more(desk, say)
+
+
+@router.post("/c/{token}", dependencies=[Depends(own_page)])
+def press(request: Request, desk: Desk, token: str) -> Response:
+    """Confirm a sign-up: twice is like once, and an old link brings nobody back."""
+    now = desk.clock()
+    seen = look_at_link(desk.app, token, now)
+    say = desk.words(request, seen.language)
+    origin = Origin(source="confirmation", wording=WORDING, client=desk.client(request).shown)
+    done = confirm(desk.app, token, origin=origin, now=now)
+    if not isinstance(done, Joined):
+        if done.reason == "expired" and seen.state == "expired":
+            return _run_out(desk, say, token)
+        return _no_more(desk, say)
+    if done.letters:
+        desk.errands.take(lambda: done.letters)
+    values = {
+        "digests": described(desk.app, done.wishes, say, now),
+        "preferences": preferences_url(desk.app, done.subscriber_id),
+    }
+    return desk.page("joined", say, values)
+
+
+@router.post("/c/{token}/fresh", dependencies=[Depends(own_page)])
+def send_fresh(request: Request, desk: Desk, token: str) -> Response:
+    """Mail a new link to the address an old one went to, and nowhere else."""
+    desk.gate.admit(desk.client(request))
+    desk.later(partial(fresh_link, desk.app, token, desk.clock()))
+    return look_into_mailbox(desk, desk.words(request))
+
+
+def _form_page(
+    desk: Reception, say: Words, slug: str | None, form: Form, faults: Mapping[str, str]
+) -> Response:
+    now = desk.clock()
+    every = offers(desk.app, say, now)
+    one = next((offer for offer in every if offer.slug == slug), None)
+    shown = (one,) if one else every
+    values = {
+        "one": one,
+        "digests": shown,
+        "about": _about(desk, say, one),
+        "wording": _wording(desk, say),
+        "faults": faults,
+        "filled": _filled(form, shown[0].slug if shown else ""),
+        "hours": HOURS,
+        "zones": zones(),
+        "ticket": desk.gate.ticket(),
+        "challenge": desk.gate.proofs.challenge(),
+        "canonical": page_url(desk.app, "signup", *([one.slug] if one else [])),
+        "choices": public_languages(),
+    }
+    return desk.page("signup", say, values, status=422 if faults else 200)
+
+
+def _about(desk: Reception, say: Words, one: Offer | None) -> str:
+    if one is None:
+        return say("Choose what you would like to read. It comes by mail, calmly.")
+    return say(
+        "{title} brings the stories of {site} to your mailbox, calmly.", title=one.title, site=desk.site.name
+    )
+
+
+def _wording(desk: Reception, say: Words) -> str:
+    return say(
+        "With the button you ask {site} to mail you what you have chosen. Every mail has a link to leave, "
+        "and one press is enough.",
+        site=desk.site.name,
+    )
+
+
+def _filled(form: Form, first: str) -> Mapping[str, object]:
+    topics = {
+        f"{name.removeprefix('topics.')}/{slug}"
+        for name in form.values
+        if name.startswith("topics.")
+        for slug in form.many(name)
+    }
+    return {
+        "address": form.one("address"),
+        "digests": form.many("digest") or ((first,) if not form.has("address") else ()),
+        "topics": topics,
+        "hour": form.one("hour"),
+        "zone": form.one("zone"),
+    }
+
+
+def _second_page(desk: Reception, say: Words, form: Form) -> Response:
+    carried = [(name, form.one(name)) for name in _CARRIED if form.one(name)]
+    lists = [name for name in form.values if name == "digest" or name.startswith("topics.")]
+    carried += [(name, value) for name in lists for value in form.many(name)]
+    return desk.page("once_more", say, {"carried": carried, "ticket": desk.gate.ticket(second=True)})
+
+
+def _button_page(desk: Reception, say: Words, seen: Seen, token: str) -> Response:
+    values = {
+        "heading": say("Please confirm"),
+        "lede": say("One press, and you are on the list."),
+        "digests": described(desk.app, _unique(seen.wishes), say, desk.clock()),
+        "action": f"{desk.root}/c/{token}",
+        "button": say("Yes, send it to me"),
+    }
+    return desk.page("confirm", say, values)
+
+
+def _run_out(desk: Reception, say: Words, token: str) -> Response:
+    values = {
+        "heading": say("This link has run out"),
+        "lede": say("Nothing was changed. We can send a fresh link to the address this one went to."),
+        "digests": (),
+        "action": f"{desk.root}/c/{token}/fresh",
+        "button": say("Send a fresh link"),
+    }
+    return desk.page("confirm", say, values, status=410)
+
+
+def _no_more(desk: Reception, say: Words) -> Response:
+    return desk.message(
+        say,
+        say("This link does nothing any more"),
+        say("It was used before, or is too old. Nothing was changed."),
+        status=404,
+        link=Link(f"{desk.root}/signup", say("Subscribe")),
+    )
+
+
+def _unique(wishes: tuple[Wish, ...]) -> tuple[Wish, ...]:
+    return tuple({wish.digest: wish for wish in wishes}.values())

@@ -1,0 +1,168 @@
+"""Pages as Chromium shows them: with a script and without, judged by axe-core, on a phone and on a desk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from digest.config.values import WebSettings
+from digest.web.serving import serving
+from tests.render.conftest import Reader
+from tests.web.parlour import Parlour, link_in
+
+AXE = (Path(__file__).resolve().parent.parent / "vendor/axe-core/axe.min.js").read_text(encoding="utf-8")
+SMALL_TEXT = """() => [...document.querySelectorAll('body *')]
+    .filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) && e.offsetParent)
+    .filter(e => parseFloat(getComputedStyle(e).fontSize) < 14)
+    .map(e => e.textContent)"""
+
+Scheme = Literal["light", "dark"]
+
+
+class Visit:
+    """A reader with a browser in front of the pages."""
+
+    def __init__(self, browser: Browser, place: Parlour, port: int) -> None:
+        self.browser, self.place, self.base = browser, place, f"http://127.0.0.1:{port}"
+        self.asked: list[str] = []
+        self.said: list[str] = []
+
+    @contextmanager
+    def open(
+        self, path: str, *, width: int = 1000, scheme: Scheme = "light", script: bool = True
+    ) -> Iterator[Page]:
+        context = self.browser.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme=scheme,
+            java_script_enabled=script,
+            timezone_id="Europe/Lisbon",
+        )
+        page = context.new_page()
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.on("console", lambda message: self.said.append(message.text))
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.goto(self.base + path)
+        yield page
+        context.close()
+
+    def violations(self, page: Page) -> list[tuple[str, list[str]]]:
+        page.evaluate(AXE)
+        result: dict[str, Any] = page.evaluate("axe.run({rules: {'target-size': {enabled: true}}})")
+        return [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in result["violations"]]
+
+
+@pytest.fixture
+def visit(chromium: Browser, quick: Parlour) -> Iterator[Visit]:
+    quick.app = replace(
+        quick.app, config=replace(quick.app.config, web=WebSettings(host="127.0.0.1", port=0))
+    )
+    with serving(quick.app, clock=quick.clock) as port:
+        yield Visit(chromium, quick, port)
+
+
+def pages(place: Parlour) -> dict[str, str]:
+    """Return every page a reader meets, by a name."""
+    place.add()
+    place.sign_up()
+    return {
+        "all": "/",
+        "one": "/signup/daily",
+        "leave": place.leave_link(),
+        "confirm": link_in(place.mails()[0], "c"),
+        "nowhere": "/nowhere",
+    }
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1000])
+def test_no_page_breaks_a_rule_of_accessibility(visit: Visit, width: int, scheme: Scheme) -> None:
+    faults = {}
+    for name, path in pages(visit.place).items():
+        with visit.open(path, width=width, scheme=scheme) as page:
+            for details in page.locator("details").all():
+                details.evaluate("element => { element.open = true }")
+            wide = page.evaluate("document.documentElement.scrollWidth") > width
+            faults[name] = (visit.violations(page), wide, page.evaluate(SMALL_TEXT))
+    assert faults == dict.fromkeys(faults, ([], False, []))
+
+
+def test_pages_ask_nobody_else_for_anything_and_break_no_policy(visit: Visit) -> None:
+    for path in pages(visit.place).values():
+        with visit.open(path) as page:
+            page.wait_for_load_state("load")
+            assert page.context.cookies() == []
+    assert all(url.startswith(visit.base) for url in visit.asked)
+    assert [line for line in visit.said if "404" not in line] == []
+
+
+def test_a_reader_signs_up_with_a_script(visit: Visit) -> None:
+    with visit.open("/signup/daily", width=360) as page:
+        page.get_by_label("Your email address").fill("eve@example.org")
+        visit.place.clock.forward(seconds=9)
+        page.get_by_role("button", name="Subscribe").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Look into your mailbox", timeout=20_000)
+    [mail] = mails_of(visit)
+    with visit.open(link_in(mail, "c")) as page:
+        page.get_by_role("button").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("You are on the list")
+    subscription = visit.place.reader("eve@example.org").subscription("daily")
+    assert subscription is not None
+    assert subscription.preferences.zone == "Europe/Lisbon"
+
+
+def test_a_reader_signs_up_without_a_script(visit: Visit) -> None:
+    with visit.open("/", script=False) as page:
+        page.get_by_label("Your email address").fill("eve@example.org")
+        page.get_by_role("button", name="Subscribe").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("One more step")
+        visit.place.clock.forward(seconds=9)
+        page.get_by_role("button").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Look into your mailbox")
+    [mail] = mails_of(visit)
+    with visit.open(link_in(mail, "c"), script=False) as page:
+        page.get_by_role("button").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("You are on the list")
+
+
+def test_a_reader_leaves_and_takes_it_back_by_keyboard(visit: Visit) -> None:
+    visit.place.add()
+    with visit.open(visit.place.leave_link(), script=False) as page:
+        page.get_by_label("Everything from Harbour Digest").check()
+        page.get_by_role("button", name="Leave").press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_have_text("You have left")
+        assert visit.place.reads() == set()
+        page.get_by_role("button", name="Take it back").press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Welcome back")
+    assert visit.place.reads() == {"daily", "weekend"}
+
+
+def mails_of(visit: Visit) -> list[Any]:
+    """Return the mails there are when the first has come."""
+    with visit.open("/") as page:
+        for _ in range(100):
+            if visit.place.mails():
+                break
+            page.wait_for_timeout(50)
+    return visit.place.mails()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 640])
+def test_no_mail_breaks_a_rule_of_accessibility(visit: Visit, width: int, scheme: Scheme) -> None:
+    visit.place.sign_up()
+    visit.place.client.post(link_in(visit.place.mails()[0], "c"))
+    visit.place.settle()
+    mails = visit.place.mails()
+    assert len(mails) == 2
+    for mail in mails:
+        part = mail.get_body(("html",))
+        assert part is not None
+        with Reader(visit.browser).read(str(part.get_content()), width=width, scheme=scheme) as page:
+            assert visit.violations(page) == []
+            assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -1,0 +1,336 @@
+"""Signing up: what a stranger is told, what is mailed, and what keeps bots and scanners out."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from html import unescape
+from threading import Event
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from digest.app.signing_up import LIMITS
+from digest.app.tidy import tidy
+from digest.web.security import client_of
+from subscribers.model import Act, SubscriberState, SuppressionReason
+from subscribers.record import suppress
+from subscribers.tokens import address_hash
+from tests.web.parlour import SECRET, Parlour, hidden, link_in, solved, text_of
+
+EVE = "eve@example.org"
+
+
+def test_a_reader_signs_up_confirms_and_is_welcomed(place: Parlour) -> None:
+    answer = place.sign_up()
+    assert answer.status_code == 200
+    assert "Look into your mailbox" in answer.text
+    assert place.mailed() == set()
+    [mail] = place.mails()
+    assert (mail["To"], mail["Subject"]) == (EVE, "Please confirm your subscription")
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert "next: Tuesday 07:00, Berlin" in text_of(mail)
+
+    link = link_in(mail, "c")
+    assert "Please confirm" in place.client.get(link).text
+    page = place.client.post(link)
+    assert page.status_code == 200
+    assert place.mailed() == {EVE}
+    place.settle()
+    welcome = place.mails()[-1]
+    assert welcome["Subject"] == "Welcome"
+    assert link_in(welcome, "p")
+    assert place.client.post(link_in(welcome, "u"), data={"List-Unsubscribe": "One-Click"}).is_success
+    assert place.mailed() == set()
+
+
+def test_consent_is_kept_with_its_words_and_where_it_came_from(place: Parlour) -> None:
+    place.sign_up(page="/signup/daily")
+    asked = place.history(EVE)[0]
+    assert asked.act is Act.SIGNED_UP
+    assert asked.origin.source == "form:daily"
+    assert asked.origin.wording == "sign-up 1 (en)"
+    assert asked.origin.client == "192.0.2.0/24"
+    assert asked.detail["wishes"][0]["digest"] == "daily"
+
+
+def test_looking_at_a_link_confirms_nobody(quick: Parlour) -> None:
+    quick.sign_up()
+    link = link_in(quick.mails()[0], "c")
+    for method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE") * 2:
+        quick.client.request(method, link)
+    assert quick.mailed() == set()
+    assert quick.client.post(link, headers={"sec-fetch-site": "cross-site"}).status_code == 403
+    assert quick.mailed() == set()
+    assert quick.client.post(link).is_success
+    assert quick.client.post(link).is_success
+    assert [each.act for each in quick.history(EVE)].count(Act.CONFIRMED) == 1
+
+
+def test_a_link_that_ran_out_gets_a_fresh_one_to_the_same_address(quick: Parlour) -> None:
+    quick.sign_up()
+    old = link_in(quick.mails()[0], "c")
+    quick.clock.forward(days=3, seconds=1)
+    assert quick.client.get(old).status_code == 410
+    assert quick.client.post(old).status_code == 410
+    assert quick.mailed() == set()
+    assert "Look into your mailbox" in quick.client.post(f"{old}/fresh").text
+    quick.settle()
+    assert quick.client.post(link_in(quick.mails()[-1], "c")).is_success
+    assert quick.mailed() == {EVE}
+
+
+@pytest.mark.parametrize("token", ["x", "a" * 32, "é", "A" * 5_000])
+def test_a_made_up_link_says_nothing(quick: Parlour, token: str) -> None:
+    assert quick.client.get(f"/c/{token}").status_code == 404
+    assert quick.client.post(f"/c/{token}").status_code == 404
+    assert quick.client.post(f"/c/{token}/fresh").status_code == 200
+    quick.settle()
+    assert quick.mails() == []
+
+
+def test_an_old_link_brings_nobody_back(quick: Parlour) -> None:
+    quick.sign_up()
+    link = link_in(quick.mails()[0], "c")
+    quick.client.post(link)
+    quick.client.post(quick.leave_link(EVE), data={"List-Unsubscribe": "One-Click"})
+    assert quick.client.post(link).status_code == 404
+    assert quick.mailed() == set()
+
+
+def test_everybody_is_told_the_same(place: Parlour) -> None:
+    place.add("active@example.org")
+    place.add("left@example.org")
+    place.client.post(place.leave_link("left@example.org"), data={"scope": "all"})
+    with place.app.database.write() as connection:
+        key = address_hash(SECRET, "shunned@example.org")
+        suppress(connection, key, SuppressionReason.COMPLAINT, place.clock())
+    place.sign_up(address="pending@example.org")
+    answers = [
+        place.sign_up(address=f"{name}@example.org")
+        for name in ("new", "pending", "active", "left", "shunned")
+    ]
+    assert {(answer.status_code, answer.text) for answer in answers} == {(200, answers[0].text)}
+    asked = [mail["To"] for mail in place.mails()]
+    assert "shunned@example.org" not in asked
+    assert asked.count("pending@example.org") == 2
+    assert {"active@example.org", "left@example.org", "new@example.org"} <= set(asked)
+
+
+def test_the_answer_comes_before_anything_is_looked_up(quick: Parlour) -> None:
+    held = Event()
+    assert quick.errands().take(partial(_wait_for, held))
+    assert "Look into your mailbox" in quick.fill_in({}).text
+    assert quick.reader(EVE).subscriber is None
+    held.set()
+    quick.settle()
+    assert len(quick.mails()) == 1
+
+
+def test_when_too_much_waits_the_next_are_told_to_come_back(quick: Parlour) -> None:
+    begun, held = Event(), Event()
+    assert quick.errands().take(partial(_wait_for, held, begun))
+    begun.wait()
+    while quick.errands().take(partial(_wait_for, held)):
+        pass
+    refused = quick.fill_in({})
+    assert refused.status_code == 503
+    assert refused.headers["retry-after"] == "60"
+    held.set()
+    quick.settle()
+    assert quick.sign_up().status_code == 200
+
+
+def _wait_for(held: Event, begun: Event | None = None) -> tuple[()]:
+    if begun:
+        begun.set()
+    held.wait()
+    return ()
+
+
+def test_an_address_gets_so_many_mails_a_day_and_no_more(place: Parlour) -> None:
+    for number in range(6):
+        place.sign_up(place.visitor(f"192.0.2.{number}"))
+    assert len(place.mails()) == LIMITS.mails
+    place.clock.forward(days=1, seconds=1)
+    place.sign_up()
+    assert len(place.mails()) == LIMITS.mails + 1
+
+
+def test_a_client_may_ask_so_often_and_no_more_whichever_process_answers(quick: Parlour) -> None:
+    def ask() -> int:
+        return quick.visitor().post("/c/x/fresh").status_code
+
+    answers = [ask() for _ in range(5)]
+    client = quick.visitor()
+    answers += [client.post("/c/x/fresh").status_code for _ in range(LIMITS.requests - 5)]
+    assert set(answers) == {200}
+    refused = client.post("/c/x/fresh")
+    assert refused.status_code == 429
+    assert refused.headers["retry-after"] == "3600"
+    assert quick.visitor("198.51.100.1").post("/c/x/fresh").status_code == 200
+    quick.clock.forward(hours=1, seconds=1)
+    assert ask() == 200
+
+
+def test_a_whole_network_of_ipv6_counts_as_one_client() -> None:
+    near = client_of("2001:db8:1:2::1", SECRET)
+    assert client_of("2001:db8:1:2:ffff::9", SECRET) == near
+    assert client_of("2001:db8:1:3::1", SECRET).key != near.key
+    assert near.shown == "2001:db8:1::/48"
+    assert "2001" not in near.key
+    assert client_of("::ffff:192.0.2.7", SECRET) == client_of("192.0.2.7", SECRET)
+    assert client_of(None, SECRET).shown == ""
+
+
+def test_a_bot_that_fills_everything_in_is_thanked_and_forgotten(quick: Parlour) -> None:
+    answer = quick.sign_up(website="https://spam.example.org")
+    assert "Look into your mailbox" in answer.text
+    assert quick.mails() == []
+    assert quick.reader(EVE).subscriber is None
+
+
+def test_work_done_once_is_good_once(quick: Parlour) -> None:
+    html = quick.client.get("/signup").text
+    data = {"address": EVE, "digest": "daily", **hidden(html), "proof": solved(html)}
+    quick.clock.forward(seconds=5)
+    assert "Look into your mailbox" in quick.client.post("/signup", data=data).text
+    assert "One more step" in quick.visitor().post("/signup", data=data).text
+    quick.settle()
+    assert len(quick.mails()) == 1
+
+
+@pytest.mark.parametrize("proof", ["", "x", "e30=", "bnVsbA==", "é", "W10=", "a" * 9_000 + "="])
+def test_work_not_done_leads_to_the_second_page(quick: Parlour, proof: str) -> None:
+    answer = quick.sign_up(proof=proof[:3_900])
+    assert "One more step" in answer.text
+    assert quick.mails() == []
+
+
+def test_a_form_filled_in_too_fast_leads_to_the_second_page(quick: Parlour) -> None:
+    html = quick.client.get("/signup").text
+    data = {"address": EVE, "digest": "daily", **hidden(html), "proof": solved(html)}
+    assert "One more step" in quick.client.post("/signup", data=data).text
+
+
+def test_without_a_script_it_takes_one_page_more(place: Parlour) -> None:
+    html = place.client.get("/signup/daily").text
+    place.clock.forward(seconds=20)
+    second = place.client.post("/signup", data={"address": EVE, **hidden(html), "topics.daily": ["green"]})
+    assert "One more step" in second.text
+    assert EVE in second.text
+    place.clock.forward(seconds=5)
+    fields = _pairs(second.text)
+    assert "Look into your mailbox" in place.client.post("/signup", data=fields).text
+    place.settle()
+    place.client.post(link_in(place.mails()[0], "c"))
+    subscription = place.reader(EVE).subscription("daily")
+    assert subscription is not None
+    assert str(subscription.preferences.topics) == "green"
+    assert "One more step" in place.client.post("/signup", data=fields).text, "a second page is good once"
+
+
+def test_who_never_does_the_work_may_ask_less_often(quick: Parlour) -> None:
+    answers = []
+    for number in range(LIMITS.unproved + 1):
+        html = quick.client.post(
+            "/signup", data={"address": f"r{number}@example.org", "digest": "daily"}
+        ).text
+        quick.clock.forward(seconds=5)
+        answers.append(quick.client.post("/signup", data=_pairs(html)).status_code)
+    assert answers == [200] * LIMITS.unproved + [429]
+
+
+def test_a_form_on_any_other_site_works_with_the_second_page(quick: Parlour) -> None:
+    headers = {"origin": "https://blog.example.org", "sec-fetch-site": "cross-site"}
+    answer = quick.client.post("/signup", data={"address": EVE, "digest": "daily"}, headers=headers)
+    assert answer.status_code == 200
+    assert "One more step" in answer.text
+    html = quick.client.get("/signup").text
+    data = {"address": EVE, "digest": "daily", **hidden(html), "proof": solved(html)}
+    quick.clock.forward(seconds=5)
+    foreign = quick.client.post("/signup", data=data, headers=headers)
+    assert "One more step" in foreign.text, "a page of somebody else must not sign up its visitors"
+    quick.settle()
+    assert quick.mails() == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"address": ""}, "there is no address"),
+        ({"address": "eve"}, "there is no @ in it"),
+        ({"address": "<b>@example.org"}, "without &lt; and &gt;"),
+        ({"digest": []}, "choose at least one"),
+        ({"digest": "nightly"}, "there is no such digest"),
+        ({"topics.daily": "sport"}, "choose among"),
+        ({"zone": "Mars/Olympus"}, "no such time zone"),
+        ({"hour": "25:00"}, "write it as 07:30"),
+    ],
+)
+def test_a_mistake_is_told_beside_its_field(quick: Parlour, fields: dict[str, object], said: str) -> None:
+    answer = quick.fill_in(fields)
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert 'class="fault"' in answer.text
+    assert "<b>" not in answer.text
+    assert quick.mails() == []
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(
+    fields=st.dictionaries(
+        st.sampled_from(
+            ["address", "digest", "topics.daily", "hour", "zone", "lang", "page", "ticket", "proof"]
+        ),
+        st.text(max_size=60),
+    )
+)
+def test_no_form_breaks_the_page(quick: Parlour, fields: dict[str, str]) -> None:
+    try:
+        answer = quick.client.post("/signup", data=fields)
+    except UnicodeEncodeError:
+        return
+    assert answer.status_code in (200, 400, 404, 422, 429)
+
+
+def test_a_pending_reader_stays_pending_until_the_button(place: Parlour) -> None:
+    place.sign_up(digest=["daily", "weekend"])
+    subscriber = place.reader(EVE).subscriber
+    assert subscriber is not None
+    assert subscriber.state is SubscriberState.PENDING
+
+
+def test_ten_thousand_in_small_one_client_many_addresses(quick: Parlour) -> None:
+    """The service stays up, each address has one mail, and nobody over the client's limit is served."""
+    answers = [quick.sign_up(address=f"reader{number % 40}@example.org").status_code for number in range(60)]
+    assert set(answers) == {200}
+    asked = [mail["To"] for mail in quick.mails()]
+    assert len(set(asked)) == 40
+    assert len(asked) == 60
+
+
+def test_no_address_is_ever_logged(quick: Parlour, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("DEBUG"):
+        quick.sign_up()
+        quick.client.post(link_in(quick.mails()[0], "c"))
+        quick.settle()
+    ours = [record.getMessage() for record in caplog.records if not record.name.startswith("httpx")]
+    assert not any(EVE in line for line in ours)
+
+
+def _pairs(html: str) -> dict[str, list[str]]:
+    fields: dict[str, list[str]] = {}
+    for name, value in re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', html):
+        fields.setdefault(name, []).append(unescape(value))
+    return fields
+
+
+def test_who_never_confirms_is_forgotten(place: Parlour) -> None:
+    place.sign_up()
+    place.clock.forward(days=3)
+    assert tidy(place.app, place.clock()) == 0
+    place.clock.forward(days=4, seconds=1)
+    assert tidy(place.app, place.clock()) == 1
+    assert place.reader(EVE).subscriber is None
