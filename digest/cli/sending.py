@@ -35,8 +35,8 @@ def send(
     """Send an edition at once.
 
     Whatever its send time, to every reader who has not had it yet. EDITION is an id, or the slug of a
-    digest for its newest edition. It must be approved, unless its digest has review = "send". --test-
-    to and --dry-run change nothing in the database.
+    digest for its newest edition. It must be approved, unless its digest has review = "send". The options
+    --test-to and --dry-run change nothing in the database.
     """
     from digest.app.editions import find_edition
     from digest.app.sending import rehearse_edition

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from digest.config import load
+from digest.config.shape import keys, repeated, tables
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCS = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+SAMPLE = (ROOT / "config.toml").read_text(encoding="utf-8")
+
+
+def heading(table: str) -> str:
+    return f"[[{table}]]" if repeated(table) else f"[{table}]"
+
+
+def section(table: str) -> str:
+    """Return what the documentation says of one table."""
+    _, found, rest = DOCS.partition(f"\n## {heading(table)}\n")
+    assert found, f"{heading(table)} has no section"
+    return rest.partition("\n## ")[0]
+
+
+@pytest.mark.parametrize("table", tables())
+def test_every_key_is_documented_and_no_other(table: str) -> None:
+    documented = re.findall(r"^\| `([a-z_]+)` \|", section(table), re.MULTILINE)
+    assert documented == list(keys(tables()[table]))
+
+
+@pytest.mark.parametrize("table", tables())
+def test_every_documented_example_is_taken(table: str, tmp_path: Path) -> None:
+    examples = re.findall(
+        r"^\| `([a-z_]+)` \|[^|]*\|[^|]*(?:\\\|[^|]*)*\| `(.+?)` \|", section(table), re.MULTILINE
+    )
+    assert len(examples) == len(keys(tables()[table]))
+    chosen = {key: value for key, value in examples if (table, key) != ("feed", "path")}
+    written = "\n".join(f"{key} = {value}" for key, value in chosen.items())
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "smtp-password").write_text("hush")
+    text = _without(_base(table), table) + f"\n{heading(table)}\n{written}\n"
+    (tmp_path / "config.toml").write_text(text, encoding="utf-8")
+    load(tmp_path / "config.toml", {})
+
+
+@pytest.mark.parametrize("table", tables())
+def test_every_key_stands_in_the_sample_with_a_word_on_it(table: str) -> None:
+    lines = SAMPLE.partition(f"\n{heading(table)}\n")[2].partition("\n[")[0]
+    explained = set(re.findall(r"^#?([a-z_]+) = .*?\s#\s\S", lines, re.MULTILINE))
+    assert set(keys(tables()[table])) - explained == set()
+
+
+def _base(table: str) -> str:
+    """Return a small configuration in which the examples of every table find what they speak of."""
+    feed = '[[feed]]\nname = "Harbour Gazette"\npath = "feeds/gazette.xml"\n'
+    topics = '[[topic]]\nslug = "city"\ntitle = "City"\n[[topic]]\nslug = "green"\ntitle = "Green"\n'
+    site = '[site]\nname = "a"\nbase_url = "https://a.example.org"\npostal_address = "b"\n'
+    digest = '[[digest]]\nslug = "d"\ntitle = "D"\nschedule = "daily at 7"\nfrom = "d@example.org"\n'
+    parts = {"feed": feed, "topic": topics, "site": site, "digest": digest}
+    if table == "topic":
+        parts["topic"] = ""
+    return "\n".join(parts.values())
+
+
+def _without(text: str, table: str) -> str:
+    """Leave out a table that may stand only once, or whose names would be taken."""
+    parts = re.split(r"(?m)^(?=\[)", text)
+    return "".join(part for part in parts if not part.startswith(heading(table)))
