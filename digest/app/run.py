@@ -14,12 +14,13 @@ from digest.app.wiring import App
 from digest.collect.collect import collect
 from digest.compose.compose import compose
 from digest.errors import DigestError, StateError
-from digest.model import CollectReport, Digest, Due, EditionRecord, EditionState
+from digest.model import CollectReport, Composed, Digest, Due, EditionRecord, EditionState
 from digest.storage.editions import advance, due_editions
 from digest.storage.occurrences import (
     claim_occurrence,
     finish_occurrence,
     occurrences_of,
+    release_occurrence,
 )
 
 
@@ -101,16 +102,7 @@ def _miss(app: App, digest: Digest, due: Due, watch: Watch) -> None:
 def _compose_one(app: App, digest: Digest, due: Due, watch: Watch) -> None:
     if not _claim(app, digest, due, watch.clock()):
         return
-    config, now = app.config, watch.clock()
-    composed = compose(
-        app.database,
-        digest,
-        site=config.site,
-        topics=config.topics,
-        feeds=config.feeds,
-        due=due,
-        now=now,
-    )
+    composed = _compose(app, digest, due, watch.clock())
     record = composed.record
     _finish(app, digest, due.local_date, record.edition.id if record else composed.reason, watch.clock())
     if record is None:
@@ -119,6 +111,25 @@ def _compose_one(app: App, digest: Digest, due: Due, watch: Watch) -> None:
     stories = sum(1 for _ in record.edition.stories())
     detail = f"{stories} stories, to be sent {local_text(due.send_at, digest)}"
     watch.report(Happening(kind=Kind.COMPOSED, subject=record.edition.id, detail=detail))
+
+
+def _compose(app: App, digest: Digest, due: Due, now: datetime) -> Composed:
+    """Compose, or give the claim back, so that what failed is tried again with the next ring."""
+    config = app.config
+    try:
+        return compose(
+            app.database,
+            digest,
+            site=config.site,
+            topics=config.topics,
+            feeds=config.feeds,
+            due=due,
+            now=now,
+        )
+    except DigestError:
+        with app.database.write() as connection:
+            release_occurrence(connection, schedule_of(digest.slug), local_date=due.local_date)
+        raise
 
 
 def _claim(app: App, digest: Digest, due: Due, now: datetime) -> bool:

@@ -11,6 +11,7 @@ import click
 
 from digest import __version__
 from digest.cli import demo, editions, feeds, operate, sending, setup, subscribers
+from digest.cli.logs import log_everything, log_faults
 from digest.cli.session import Session
 from digest.errors import DigestError
 from digest.nearest import hint
@@ -62,7 +63,7 @@ def program(ctx: click.Context, config_path: Path, verbose: bool) -> None:
     Every command explains itself: digest COMMAND --help
     """
     if verbose:
-        operate.log_to_stderr()
+        log_everything()
     ctx.obj = Session(config_path)
 
 
@@ -76,4 +77,5 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a title in another script must not fail on a plain terminal
             stream.reconfigure(errors="backslashreplace")
+    log_faults()
     program(prog_name="digest")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import sys
 from contextlib import nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from digest.cli import show
+from digest.cli.logs import log_everything
 from digest.cli.session import Session, clock_of, json_option, now_option, pass_session
 
 if TYPE_CHECKING:
@@ -96,18 +95,9 @@ def serve(session: Session, no_web: bool) -> None:
     from digest.scheduler import serve as keep_serving
     from digest.web.serving import serving
 
-    log_to_stderr()
+    log_everything()
     with session.app() as app, stop_on_signals() as stop, nullcontext() if no_web else serving(app):
         keep_serving(app, stop)
-
-
-def log_to_stderr() -> None:
-    """Show on stderr what is done, a line each."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)-7s %(message)s"
-    )
-    for name in ("apscheduler", "alembic", "httpx2", "httpcore2"):
-        logging.getLogger(name).setLevel(logging.ERROR)
 
 
 COMMANDS: tuple[click.Command, ...] = (run, serve)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 
@@ -12,6 +13,7 @@ from digest.cli.session import Session, clock_of, json_option, now_option, pass_
 
 if TYPE_CHECKING:
     from digest.app.readers import Imported
+    from subscribers.csvlines import Fault
     from subscribers.model import Reader
 
 
@@ -186,12 +188,19 @@ def _show_import(imported: Imported, as_json: bool) -> None:
         return
     for notice in imported.notices:
         click.echo(f"line {notice.line}: {notice.text}", err=True)
-    for fault in imported.faults:
-        where = f"line {fault.line}: {fault.field}" if fault.field else f"line {fault.line}"
-        click.echo(f"{where}: {fault.reason}", err=True)
+    for (column, reason), lines in _by_reason(imported.faults).items():
+        where = f"line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines))}"
+        click.echo(f"{where}: {column}: {reason}" if column else f"{where}: {reason}", err=True)
     parts = [f"{count:,} {outcome}" for outcome, count in imported.outcomes.items()]
     parts.append(f"{len(imported.faults):,} lines left out")
     click.echo(", ".join(parts))
+
+
+def _by_reason(faults: Iterable[Fault]) -> dict[tuple[str, str], list[int]]:
+    found: dict[tuple[str, str], list[int]] = {}
+    for fault in faults:
+        found.setdefault((fault.field, fault.reason), []).append(fault.line)
+    return found
 
 
 @subscribers.command(epilog="Example: digest subscribers export --out list.csv")

@@ -60,6 +60,12 @@ def test_an_import_takes_what_is_good_and_names_the_lines_that_are_not(
     assert [fault["line"] for fault in again["faults"]] == [4, 5, 6, 7]
 
 
+def test_lines_with_the_same_fault_are_told_together(terminal: Terminal) -> None:
+    stdin = "email\nada@example.org\n" + "nobody\n" * 3
+    told = terminal.call("subscribers", "import", "-", "--source", "x", stdin=stdin).stderr
+    assert told.startswith("lines 3, 4, 5: address: ")
+
+
 def test_an_import_of_nothing_good_fails(terminal: Terminal) -> None:
     assert "line 2" in terminal.says(
         "subscribers", "import", "-", "--source", "x", fails=1, stdin="email\nx\n"
