@@ -18,6 +18,7 @@ from digest.render.notices import Notice, render_notice
 from digest.send.headers import wire_address
 from digest.send.message import Envelope, plain_message
 from subscribers.decisions import Wish
+from subscribers.model import Preferences
 from subscribers.tokens import reader_token
 
 
@@ -61,7 +62,7 @@ def described(
         {
             "slug": wish.digest,
             "title": known[wish.digest].title,
-            "next": next_text(known[wish.digest], wish, say, now),
+            "next": next_text(known[wish.digest], wish.preferences, say, now),
             "archive": page_url(app, "d", wish.digest),
             "leave": page_url(
                 app, "u", wish.digest, reader_token(app.secret, subscriber_id, f"u:{wish.digest}")
@@ -72,10 +73,21 @@ def described(
     )
 
 
-def next_text(digest: Digest, wish: Wish, say: Words, after: datetime, *, now: datetime | None = None) -> str:
-    """Return when the next copy after an instant comes: "Tuesday 07:00, Berlin"; empty when none does."""
-    at = next_copy(digest, wish.preferences, after)
+def next_text(
+    digest: Digest,
+    preferences: Preferences,
+    say: Words,
+    now: datetime,
+    *,
+    after: datetime | None = None,
+    since: datetime | None = None,
+) -> str:
+    """Return when the next copy comes, now or `after` a pause: "Tuesday 07:00, Berlin"; empty when none does.
+
+    `since` is when the reader chose these preferences.
+    """
+    at = next_copy(digest, preferences, max(now, after or now), since=since)
     if at is None:
         return ""
-    zone = wish.preferences.zone or digest.zone
-    return appointment(at, now=now or after, zone=zone, language=say.language)
+    zone = preferences.zone or digest.zone
+    return appointment(at, now=now, zone=zone, language=say.language)

@@ -15,9 +15,15 @@ _EARLIER = timedelta(days=2)  # an edition sent before now may still be on its w
 _LOOKED_AT = 8
 
 
-def next_copy(digest: Digest, preferences: Preferences, after: datetime) -> datetime | None:
-    """Return when the first copy after an instant (now, or the end of a pause) is due."""
-    coming = dues(digest, parse_schedule(digest.schedule), after=after - _EARLIER)
+def next_copy(
+    digest: Digest, preferences: Preferences, after: datetime, *, since: datetime | None = None
+) -> datetime | None:
+    """Return when the first copy after an instant (now, or the end of a pause) is due.
+
+    `since` is when the reader chose so: an edition sent before has come already, or never will.
+    """
+    begin = max(since or after, after - _EARLIER)
+    coming = dues(digest, parse_schedule(digest.schedule), after=begin)
     sends = (due.send_at for due in islice(coming, _LOOKED_AT))
     zone = preferences.zone or digest.zone
     return next_copy_at(sends, preferences.hour, zone, after, instant_of=instant_of)

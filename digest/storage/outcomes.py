@@ -67,6 +67,19 @@ def list_deliveries(
     return tuple(Delivery(**{**row, "state": DeliveryState(row["state"])}) for row in rows)
 
 
+def deliveries_to(connection: Connection, subscriber_id: int) -> tuple[Delivery, ...]:
+    """Return everything one reader was ever addressed, oldest first. It reads the whole ledger: seldom."""
+    columns = [column for column in deliveries.c if column.name not in ("owner", "lease_until")]
+    query = (
+        select(*columns, subscribers.c.address)
+        .join_from(deliveries, subscribers, subscribers.c.id == deliveries.c.subscriber_id, isouter=True)
+        .where(deliveries.c.subscriber_id == subscriber_id)
+        .order_by(deliveries.c.due_at, deliveries.c.edition_id)
+    )
+    rows = connection.execute(query).mappings()
+    return tuple(Delivery(**{**row, "state": DeliveryState(row["state"])}) for row in rows)
+
+
 def retry(
     connection: Connection,
     edition_id: str,

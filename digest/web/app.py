@@ -16,7 +16,7 @@ from digest.app import App
 from digest.app.watch import utc_now
 from digest.errors import NotFoundError
 from digest.render.languages import Words
-from digest.web import leave, signup, static
+from digest.web import leave, preferences, rights, signup, static
 from digest.web.errands import Errands
 from digest.web.gate import Gate
 from digest.web.proof import PROOF_COST, Proofs
@@ -37,7 +37,7 @@ def create_web(app: App, *, clock: Callable[[], datetime] = utc_now, proof_cost:
     )
     web.state.base_url = app.config.site.base_url
     web.state.reception = reception
-    for router in (signup.router, leave.router, static.router):
+    for router in (signup.router, leave.router, preferences.router, rights.router, static.router):
         web.include_router(router)
     web.add_exception_handler(SubscribersError, _refused)
     web.add_exception_handler(NotFoundError, _not_there)

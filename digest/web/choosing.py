@@ -45,7 +45,7 @@ def _offer(app: App, digest: Digest, say: Words, now: datetime) -> Offer:
         slug=digest.slug,
         title=digest.title,
         rhythm=f"{rhythm[:1].upper()}{rhythm[1:]};" if say.language == "en" else "",
-        next=next_text(digest, Wish(digest=digest.slug), say, now),
+        next=next_text(digest, Preferences(), say, now),
         topics=topics_of(app, digest),
         last=newest_edition_path(app, digest.slug),
         archive=page_url(app, "d", digest.slug),

@@ -68,6 +68,10 @@ class Gate:
         """Count one more request of a client; raises HTTPException 429 when there were too many."""
         self._count(client.key, LIMITS.requests)
 
+    def admit_mail(self, address_hash: str) -> None:
+        """Count one more mail to an address; raises HTTPException 429 when there were too many."""
+        self._count(f"data:{address_hash}", LIMITS.mails)
+
     def proved(self, solution: str) -> bool:
         """Tell whether this is work done for us, shown for the first time."""
         name = self.proofs.check(solution)

@@ -8,6 +8,7 @@ from functools import partial
 from fastapi import APIRouter, Depends, Request, Response
 
 from digest.app.notices import described, page_url
+from digest.app.preferences import confirm_move
 from digest.app.signing_up import (
     Joined,
     Seen,
@@ -24,9 +25,10 @@ from digest.web.forms import Form, Sent
 from digest.web.gate import Verdict
 from digest.web.reception import Desk, Link, Reception, public_languages
 from digest.web.security import is_own_page, own_page
-from subscribers.decisions import Purpose, Wish
+from subscribers.decisions import Purpose, Refused, Wish
 from subscribers.errors import AddressError, ChoiceError
 from subscribers.model import Format, Origin
+from subscribers.moving import Moved
 
 router = APIRouter(include_in_schema=False)
 
@@ -109,11 +111,13 @@ def show_confirmation(request: Request, desk: Desk, token: str) -> Response:
 
 @router.post("/c/{token}", dependencies=[Depends(own_page)])
 def press(request: Request, desk: Desk, token: str) -> Response:
-    """Confirm a sign-up: twice is like once, and an old link brings nobody back."""
+    """Confirm a sign-up, or one end of a change of address; an old link brings nobody back."""
     now = desk.clock()
     seen = look_at_link(desk.app, token, now)
     say = desk.words(request, seen.language)
     origin = Origin(source="confirmation", wording=WORDING, client=desk.client(request).shown)
+    if seen.purpose is not Purpose.SIGN_UP:
+        return _moved(desk, say, confirm_move(desk.app, token, origin=origin, now=now))
     done = confirm(desk.app, token, origin=origin, now=now)
     if not isinstance(done, Joined):
         if done.reason == "expired" and seen.state == "expired":
@@ -199,13 +203,27 @@ def _second_page(desk: Reception, say: Words, form: Form) -> Response:
     return desk.page("once_more", say, {"carried": carried, "ticket": desk.gate.ticket(second=True)})
 
 
+def _moved(desk: Reception, say: Words, done: Moved | Refused) -> Response:
+    if isinstance(done, Refused):
+        return _no_more(desk, say)
+    if done.change is None:
+        text = say("Thank you. Now the link we have sent to the other address has to be followed too.")
+        return desk.message(say, say("One half is done"), text)
+    return desk.message(
+        say, say("Your address is changed"), say("From now on everything goes to the new one.")
+    )
+
+
 def _button_page(desk: Reception, say: Words, seen: Seen, token: str) -> Response:
+    joins = seen.purpose is Purpose.SIGN_UP
     values = {
         "heading": say("Please confirm"),
-        "lede": say("One press, and you are on the list."),
+        "lede": say("One press, and you are on the list.")
+        if joins
+        else say("Shall your mail go to another address? It happens when both addresses have said yes."),
         "digests": described(desk.app, _unique(seen.wishes), say, desk.clock()),
         "action": f"{desk.root}/c/{token}",
-        "button": say("Yes, send it to me"),
+        "button": say("Yes, send it to me") if joins else say("Yes, that is right"),
     }
     return desk.page("confirm", say, values)
 

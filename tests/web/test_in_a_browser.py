@@ -75,6 +75,8 @@ def pages(place: Parlour) -> dict[str, str]:
         "one": "/signup/daily",
         "leave": place.leave_link(),
         "confirm": link_in(place.mails()[0], "c"),
+        "preferences": place.preferences_link(),
+        "data": _data_link(place),
         "nowhere": "/nowhere",
     }
 
@@ -166,3 +168,9 @@ def test_no_mail_breaks_a_rule_of_accessibility(visit: Visit, width: int, scheme
         with Reader(visit.browser).read(str(part.get_content()), width=width, scheme=scheme) as page:
             assert visit.violations(page) == []
             assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def _data_link(place: Parlour) -> str:
+    place.client.post(f"{place.preferences_link()}/data")
+    place.settle()
+    return link_in(place.mails()[-1], "m")
