@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from digest.app.wiring import App
 from digest.errors import NotFoundError
 from digest.model import Edition, EditionRecord
-from digest.storage.editions import PUBLIC, load_edition, newest_public_id, public_editions
+from digest.storage.editions import PUBLIC, load_edition, newest_public_id, public_dates, public_editions
 
 PAGE = 30  # editions on one page of an archive
+_MANY = 40_000  # a sitemap holds 50,000 addresses
 
 
 def read_edition(app: App, slug: str, edition_id: str) -> EditionRecord:
@@ -37,6 +40,12 @@ def newest_edition_path(app: App, slug: str) -> str | None:
     with app.database.read() as connection:
         newest = newest_public_id(connection, slug)
     return f"/d/{slug}/{newest}" if newest else None
+
+
+def every_edition(app: App) -> tuple[tuple[str, str, datetime], ...]:
+    """Return digest, id and send time of all editions anybody may read; the newest of very many."""
+    with app.database.read() as connection:
+        return public_dates(connection, limit=_MANY)
 
 
 def edition_path(edition: Edition) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, func, insert, literal, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, case, func, insert, literal, select, tuple_, update
 
 from digest.compose.edition import from_json, text_hash, to_json
 from digest.compose.plan import Told
@@ -105,6 +105,13 @@ def newest_public_id(connection: Connection, digest: str) -> str | None:
     return connection.execute(newest.limit(1)).scalar_one_or_none()
 
 
+def public_dates(connection: Connection, *, limit: int) -> tuple[tuple[str, str, datetime], ...]:
+    """Return digest, id and send time of the newest editions readers have been sent."""
+    columns = editions.c.digest, editions.c.id, editions.c.send_at
+    newest = select(*columns).where(editions.c.state.in_(PUBLIC)).order_by(editions.c.send_at.desc())
+    return tuple((slug, name, at) for slug, name, at in connection.execute(newest.limit(limit)))
+
+
 def open_edition(connection: Connection, digest: str, local_date: date) -> EditionRecord | None:
     """Return the edition of that day that may still go out, if there is one."""
     of_day = editions.c.digest == digest, editions.c.local_date == local_date, editions.c.state.in_(OPEN)
@@ -140,6 +147,7 @@ def _record(row: Row[Any]) -> EditionRecord:
         approved_at=row.approved_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
+        paused_at=row.paused_at,
     )
 
 
@@ -215,18 +223,53 @@ def advance(
     Posts of an edition that is sent are used; skipped, or cancelled before its sending began, it
     gives them back. Cancelled while sending it keeps them as used: some readers have had them, and
     must not get them again. `by` is who approves. Raises StateError for a step that state does not
-    allow, NotFoundError.
+    allow, and for the beginning of one that is paused; NotFoundError.
     """
-    allowed = editions.c.id == edition_id, editions.c.state.in_(_BEFORE[to])
+    allowed = [editions.c.id == edition_id, editions.c.state.in_(_BEFORE[to])]
+    if to is EditionState.SENDING:
+        allowed.append(editions.c.paused_at.is_(None))
     step = update(editions).where(*allowed).values(_changes(to, now, reason=reason, by=by))
     if connection.execute(step).rowcount != 1:
-        raise StateError(edition_id, load_edition(connection, edition_id).state, to)
+        raise StateError(edition_id, standing(load_edition(connection, edition_id)), to)
     record = load_edition(connection, edition_id)
     if to is EditionState.SENT or (to is EditionState.CANCELLED and record.started_at):
         use_posts(connection, edition_id, now)
     elif to in (EditionState.SKIPPED, EditionState.CANCELLED):
         release_posts(connection, edition_id, now)
     return record
+
+
+def pause(connection: Connection, edition_id: str, now: datetime, *, reason: str) -> None:
+    """Hold an edition where it stands, drafts too: from this commit on no sender takes a letter of it.
+
+    Raises StateError for one that is over or paused already, NotFoundError.
+    """
+    held = editions.c.id == edition_id, editions.c.state.in_(OPEN), editions.c.paused_at.is_(None)
+    step = update(editions).where(*held).values(paused_at=now, reason=reason)
+    if connection.execute(step).rowcount != 1:
+        raise StateError(edition_id, standing(load_edition(connection, edition_id)), "paused")
+
+
+def resume(connection: Connection, edition_id: str, now: datetime) -> EditionRecord:
+    """Let a paused edition go on; one that is approved is so as of now, so that it is not too late to go.
+
+    Raises StateError, NotFoundError.
+    """
+    paused = editions.c.id == edition_id, editions.c.paused_at.is_not(None)
+    approved = case((editions.c.state == EditionState.APPROVED, literal(now, editions.c.approved_at.type)))
+    changes = {
+        "paused_at": None,
+        "reason": "",
+        "approved_at": func.coalesce(approved, editions.c.approved_at),
+    }
+    if connection.execute(update(editions).where(*paused).values(changes)).rowcount != 1:
+        raise StateError(edition_id, standing(load_edition(connection, edition_id)), "resumed")
+    return load_edition(connection, edition_id)
+
+
+def standing(record: EditionRecord) -> str:
+    """Return an edition's state in words."""
+    return f"{record.state} and paused" if record.paused_at else record.state
 
 
 def reopen(connection: Connection, edition_id: str) -> None:
@@ -242,7 +285,7 @@ def _changes(to: EditionState, now: datetime, *, reason: str, by: str | None) ->
         case EditionState.SENDING:
             return {"state": to, "started_at": now}
         case _:
-            return {"state": to, "finished_at": now, "reason": reason}
+            return {"state": to, "finished_at": now, "reason": reason, "paused_at": None}
 
 
 def use_posts(connection: Connection, edition_id: str, now: datetime) -> None:

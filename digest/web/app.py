@@ -16,7 +16,7 @@ from digest.app import App
 from digest.app.watch import utc_now
 from digest.errors import NotFoundError
 from digest.render.languages import Words
-from digest.web import leave, preferences, rights, signup, static
+from digest.web import archive, leave, preferences, rights, signup, static
 from digest.web.errands import Errands
 from digest.web.gate import Gate
 from digest.web.proof import PROOF_COST, Proofs
@@ -37,8 +37,8 @@ def create_web(app: App, *, clock: Callable[[], datetime] = utc_now, proof_cost:
     )
     web.state.base_url = app.config.site.base_url
     web.state.reception = reception
-    for router in (signup.router, leave.router, preferences.router, rights.router, static.router):
-        web.include_router(router)
+    for part in (signup, leave, preferences, rights, archive, static):
+        web.include_router(part.router)
     web.add_exception_handler(SubscribersError, _refused)
     web.add_exception_handler(NotFoundError, _not_there)
     web.add_exception_handler(HTTPException, _wrong)

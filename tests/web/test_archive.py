@@ -1,0 +1,137 @@
+"""Reading on the web: what was sent is there for everybody, and nothing else is."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import feedparser
+import pytest
+
+from digest.model import Edition, EditionState
+from digest.render.sample import sample_edition
+from digest.storage.editions import advance, insert_edition
+from subscribers.tokens import reader_token
+from tests.web.parlour import SECRET, Parlour
+
+
+def publish(place: Parlour, number: int = 0, state: EditionState = EditionState.SENT) -> Edition:
+    """Take an edition as far as `state`; each number is one day earlier."""
+    sample = sample_edition()
+    day = sample.local_date - timedelta(days=number)
+    edition = replace(
+        sample,
+        id=f"daily-{day}",
+        digest="daily",
+        local_date=day,
+        send_at=sample.send_at - timedelta(days=number),
+        site=place.app.config.site,
+    )
+    steps = (EditionState.APPROVED, EditionState.SENDING, EditionState.SENT)
+    with place.app.database.write() as connection:
+        insert_edition(connection, edition)
+        for step in steps[: steps.index(state) + 1] if state in steps else ():
+            advance(connection, edition.id, step, place.clock(), by="Ana")
+        if state is EditionState.CANCELLED:
+            advance(connection, edition.id, state, place.clock())
+    return edition
+
+
+def test_an_edition_that_was_sent_can_be_read_by_anybody(place: Parlour) -> None:
+    edition = publish(place)
+    answer = place.client.get(f"/d/daily/{edition.id}")
+    assert answer.status_code == 200
+    assert edition.lead is not None
+    assert edition.lead.title in answer.text
+    assert f'"og:url" content="https://digest.example.org/d/daily/{edition.id}"' in answer.text
+    assert '<meta property="og:image"' in answer.text
+    assert "img-src 'self' https: http:" in answer.headers["content-security-policy"]
+    assert not re.search(r"/[up]/\S", answer.text)
+
+
+def test_a_page_that_has_not_changed_is_not_sent_again(quick: Parlour) -> None:
+    edition = publish(quick)
+    for path in (f"/d/daily/{edition.id}", "/d/daily/feed.atom", "/static/site.css"):
+        etag = quick.client.get(path).headers["etag"]
+        again = quick.client.get(path, headers={"if-none-match": etag})
+        assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize("state", [EditionState.DRAFT, EditionState.APPROVED, EditionState.CANCELLED])
+def test_what_was_not_sent_is_nobodys_to_read(place: Parlour, state: EditionState) -> None:
+    edition = publish(place, state=state)
+    assert place.client.get(f"/d/daily/{edition.id}").status_code == 404
+    assert edition.id not in place.client.get("/d/daily").text
+    assert edition.id not in place.client.get("/sitemap.xml").text
+    assert edition.id not in place.client.get("/d/daily/feed.atom").text
+
+
+def test_an_edition_on_its_way_can_be_read(place: Parlour) -> None:
+    edition = publish(place, state=EditionState.SENDING)
+    assert place.client.get(f"/d/daily/{edition.id}").status_code == 200
+    assert f"/d/daily/{edition.id}" in place.client.get("/signup/daily").text
+
+
+def test_an_edition_stands_under_its_own_digest_alone(quick: Parlour) -> None:
+    edition = publish(quick)
+    assert quick.client.get(f"/d/weekend/{edition.id}").status_code == 404
+    assert quick.client.get("/d/nightly").status_code == 404
+    assert quick.client.get("/d/weekend").status_code == 200
+    assert quick.client.get("/d/daily?before=nothing").status_code == 404
+
+
+def test_the_archive_lists_all_page_by_page(place: Parlour) -> None:
+    editions = [publish(place, number) for number in range(35)]
+    found: list[str] = []
+    path = "/d/daily"
+    while path:
+        html = place.client.get(path).text
+        found += re.findall(r'href="/d/daily/(daily-[^"]+)"', html)
+        more = re.search(r'href="(\?before=[^"]+)"', html)
+        path = f"/d/daily{more[1]}" if more else ""
+    assert found == [edition.id for edition in editions]
+
+
+def test_the_feed_is_a_feed(place: Parlour) -> None:
+    editions = [publish(place, number) for number in range(3)]
+    answer = place.client.get("/d/daily/feed.atom")
+    assert answer.headers["content-type"].startswith("application/atom+xml")
+    feed = feedparser.parse(io.BytesIO(answer.content))
+    assert feed.version == "atom10"
+    assert not feed.bozo
+    assert [entry.link.rpartition("/")[2] for entry in feed.entries] == [each.id for each in editions]
+    assert feed.feed.author == "Harbour Digest"
+
+
+def test_an_archive_without_editions_says_so_and_its_feed_is_sound(quick: Parlour) -> None:
+    assert "No edition is out yet" in quick.client.get("/d/daily").text
+    assert not feedparser.parse(io.BytesIO(quick.client.get("/d/daily/feed.atom").content)).bozo
+
+
+def test_the_sitemap_names_all_that_is_for_everybody(quick: Parlour) -> None:
+    edition = publish(quick)
+    text = quick.client.get("/sitemap.xml").text
+    for path in ("/", "/signup/daily", "/d/weekend", f"/d/daily/{edition.id}"):
+        assert f"<loc>https://digest.example.org{path}</loc>" in text
+    robots = quick.client.get("/robots.txt").text
+    for path in ("/u/", "/p/", "/c/", "/m/"):
+        assert f"Disallow: {path}\n" in robots
+    assert "Sitemap: https://digest.example.org/sitemap.xml" in robots
+
+
+def test_no_link_of_a_mail_changes_anything_when_it_is_looked_at(place: Parlour) -> None:
+    number = place.add()
+    edition = publish(place)
+    links = [
+        f"/u/daily/{reader_token(SECRET, number, 'u:daily')}",
+        f"/p/{reader_token(SECRET, number, 'p')}",
+        f"/d/daily/{edition.id}",
+        "/d/daily",
+    ]
+    before = place.reader(), place.history()
+    for method in ("HEAD", "GET", "OPTIONS"):
+        for link in links * 2:
+            assert place.client.request(method, link).status_code in (200, 405)
+    assert (place.reader(), place.history()) == before
