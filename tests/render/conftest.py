@@ -47,9 +47,9 @@ class Reader:
         context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """Give Debian's Chromium."""
+    """Give Debian's Chromium, to one module: while it runs, this thread can run no event loop of its own."""
     assert CHROMIUM.exists(), "these tests need Chromium: apt-get install chromium"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
