@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 # ── what the operator describes in config.toml ──────────────────────────────────────────────
 
@@ -326,8 +326,7 @@ class ReaderLinks:
     preferences: str
 
 
-@dataclass(frozen=True, slots=True)
-class Letter:
+class Letter(NamedTuple):
     """One mail ready for the wire.
 
     `data` is a whole RFC 5322 message: CRLF line ends, 7-bit, lines of at most 998 bytes, ending in
@@ -350,8 +349,7 @@ class Outcome(StrEnum):
     UNSENT = "unsent"  # nothing of it was accepted by any server; safe to hand over again
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(NamedTuple):
     """What the mail server answered for one letter. `reply` is one line, without control characters."""
 
     key: int

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from functools import lru_cache
 
 from subscribers.errors import TokenError
 
@@ -23,8 +24,15 @@ def reader_token(secret: bytes, subscriber_id: int, purpose: str) -> str:
 
     `purpose` is part of what is signed ("u:daily", "p"): a token for one is worthless for another.
     """
+    return urlsafe_b64encode(reader_seal(secret, subscriber_id, purpose)).decode("ascii")
+
+
+def reader_seal(secret: bytes, subscriber_id: int, purpose: str) -> bytes:
+    """Return the 21 bytes of a reader token, for places where another alphabet is spoken."""
     packed = subscriber_id.to_bytes(_ID_BYTES, "big")
-    return urlsafe_b64encode(packed + _reader_mac(secret, packed, purpose)).decode("ascii")
+    mac = _keyed(secret, purpose).copy()
+    mac.update(packed)
+    return packed + mac.digest()
 
 
 def read_token(secret: bytes, token: str, purpose: str) -> int:
@@ -36,10 +44,10 @@ def read_token(secret: bytes, token: str, purpose: str) -> int:
     if not _READER_TOKEN.fullmatch(token):
         raise TokenError("damaged")
     raw = urlsafe_b64decode(token)
-    packed, mac = raw[:_ID_BYTES], raw[_ID_BYTES:]
-    if not hmac.compare_digest(mac, _reader_mac(secret, packed, purpose)):
+    subscriber_id = int.from_bytes(raw[:_ID_BYTES], "big")
+    if not hmac.compare_digest(raw, reader_seal(secret, subscriber_id, purpose)):
         raise TokenError("damaged")
-    return int.from_bytes(packed, "big")
+    return subscriber_id
 
 
 def address_hash(secret: bytes, folded: str) -> str:
@@ -67,6 +75,8 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode(errors="replace")).hexdigest()
 
 
-def _reader_mac(secret: bytes, packed: bytes, purpose: str) -> bytes:
-    # The id has a fixed length, so no purpose can imitate another by borrowing bytes of it.
-    return hmac.digest(secret, b"reader\0" + packed + purpose.encode(), "sha256")[:_MAC_BYTES]
+@lru_cache(maxsize=64)
+def _keyed(secret: bytes, purpose: str) -> hashlib.blake2b:
+    """Begin a keyed BLAKE2 (RFC 7693) for one purpose; a letter has three of them, so HMAC is too slow."""
+    key = hmac.digest(secret, b"reader\0" + purpose.encode(), "sha256")
+    return hashlib.blake2b(key=key, digest_size=_MAC_BYTES)

@@ -16,6 +16,7 @@ _Q_SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 _FOLD = re.compile(r"(?<=\S) (?=\S)")
 _LOCAL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}")
 _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
+_ADDRESS = re.compile(f"{_LOCAL.pattern}@{_DOMAIN.pattern}")
 
 
 def one_line(text: str) -> str:
@@ -68,6 +69,8 @@ def wire_address(address: str) -> str:
 
     Raises ValueError, without the address, for what could not be written or could end a header.
     """
+    if _ADDRESS.fullmatch(address):  # nearly all are as they should be
+        return address
     local, at, domain = address.rpartition("@")
     if at and not domain.isascii():
         try:

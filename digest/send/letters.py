@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64decode
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,9 +14,9 @@ from urllib.parse import quote, urlsplit
 from digest.compose.edition import choose
 from digest.model import Edition, EditionRecord, Letter, Mail, ReaderLinks
 from digest.send.headers import phrase, wire_address
-from digest.send.message import Addressee, Compiled, Envelope, Fields, compile_message, fill, placeholders
+from digest.send.message import Addressee, Compiled, Envelope, Fields, Mould, fill, placeholders
 from subscribers.model import Choice, Format
-from subscribers.tokens import reader_token
+from subscribers.tokens import reader_seal, reader_token
 
 Render = Callable[[Edition, ReaderLinks], Mail]
 
@@ -43,7 +42,7 @@ class Press:
         self._edition = record.edition
         self._stationery = stationery
         self._words = placeholders(record.hash)
-        self._envelope = _envelope(record, stationery, self._words)
+        self._mould = Mould(_envelope(record, stationery, self._words), self._words)
         self._topics = _topics(record.edition)
         sender = wire_address(parseaddr(record.edition.sender)[1])
         self._message_id = f"{_ascii(record.edition.id)}.{{token}}@{sender.rpartition('@')[2]}"
@@ -51,7 +50,6 @@ class Press:
         self._return_path = stationery.bounce_address or sender
         self._keys: dict[str, tuple[str, ...]] = {}
         self._kept: OrderedDict[tuple[tuple[str, ...], bool], Compiled] = OrderedDict()
-        self._kept_bytes = 0
 
     def topics_for(self, variant: str) -> tuple[str, ...]:
         """Return what a choice of topics leaves of this edition: equal answers get the same mail.
@@ -91,9 +89,8 @@ class Press:
             return self._kept[key]
         compiled = self._compile(variant, text_only)
         self._kept[key] = compiled
-        self._kept_bytes += compiled.size
-        while self._kept_bytes > self._stationery.cache_bytes and len(self._kept) > 1:
-            self._kept_bytes -= self._kept.popitem(last=False)[1].size
+        while self._mould.size > self._stationery.cache_bytes and len(self._kept) > 1:
+            self._mould.melt(self._kept.popitem(last=False)[1])
         return compiled
 
     def _compile(self, variant: str, text_only: bool) -> Compiled:
@@ -105,7 +102,7 @@ class Press:
             preferences=preferences_url(self._edition, self._words.preferences),
         )
         mail = self._stationery.render(chosen, links)
-        return compile_message(replace(mail, html="") if text_only else mail, self._envelope, self._words)
+        return self._mould.cast(replace(mail, html="") if text_only else mail)
 
 
 def bounce_token(secret: bytes, subscriber_id: int) -> str:
@@ -116,7 +113,7 @@ def bounce_token(secret: bytes, subscriber_id: int) -> str:
 
     `urlsafe_b64encode(bytes.fromhex(…))` is what `subscribers.tokens.read_token` reads.
     """
-    return urlsafe_b64decode(reader_token(secret, subscriber_id, "b")).hex()
+    return reader_seal(secret, subscriber_id, "b").hex()
 
 
 def unsubscribe_url(edition: Edition, token: str) -> str:

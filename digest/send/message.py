@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b32encode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
@@ -54,15 +54,19 @@ class Envelope:
 
 
 class Compiled(NamedTuple):
-    """A mail cut at its placeholders: parts and gaps in turn, `order` says which field fills each gap."""
+    """A mail cut at its placeholders: `parts` are empty at the `gaps`, each with the field that fills it.
+
+    Parts are shared between mails; `pieces` are the texts they were made from.
+    """
 
     parts: tuple[bytes, ...]
-    order: tuple[int, ...]
+    gaps: tuple[tuple[int, int], ...]
+    pieces: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
-        """Return the bytes it takes in memory, about."""
-        return sum(map(len, self.parts))
+        """Return the bytes it takes in memory besides what it shares, about."""
+        return 500 + 8 * (len(self.parts) + len(self.pieces))
 
 
 def placeholders(content_hash: str) -> Fields:
@@ -75,15 +79,11 @@ def placeholders(content_hash: str) -> Fields:
 
 
 def compile_message(mail: Mail, envelope: Envelope, words: Fields) -> Compiled:
-    """Build the mail of one choice of topics, in which `words` stand for the reader's fields.
+    """Build one mail, in which `words` stand for the reader's fields; many, with a Mould.
 
     A mail with no html has only its text part. Raises ValueError for a header that cannot be written.
     """
-    whole = _message(mail, envelope, words)
-    cut = re.compile(b"(%s)" % b"|".join(word.encode("ascii") for word in words))
-    pieces = cut.split(whole)
-    index = {word.encode("ascii"): position for position, word in enumerate(words)}
-    return Compiled(tuple(pieces), tuple(index[word] for word in pieces[1::2]))
+    return Mould(envelope, words).cast(mail)
 
 
 def fill(compiled: Compiled, fields: Fields) -> bytes:
@@ -93,11 +93,13 @@ def fill(compiled: Compiled, fields: Fields) -> bytes:
     they are written as they are. Raises ValueError for what would break a line.
     """
     line = " ".join(fields)
-    if not (line.isascii() and line.isprintable()) or max(map(len, fields[2:])) > _LONGEST_VALUE:
+    longest = max(len(fields.unsubscribe), len(fields.preferences))
+    if not (line.isascii() and line.isprintable()) or longest > _LONGEST_VALUE:
         raise ValueError("a field of a reader's mail has characters that may not stand there")
     values = [value.encode("ascii") for value in fields]
     parts = list(compiled.parts)
-    parts[1::2] = [values[position] for position in compiled.order]
+    for gap, position in compiled.gaps:
+        parts[gap] = values[position]
     return b"".join(parts)
 
 
@@ -108,26 +110,111 @@ def plain_message(mail: Mail, envelope: Envelope) -> bytes:
     the address, for a recipient that cannot be written.
     """
     more = ("Auto-Submitted: auto-generated", *envelope.more)
-    return _message(mail, replace(envelope, more=more), ())
+    return b"".join(Mould(replace(envelope, more=more), ()).cast(mail).parts)
 
 
-def _message(mail: Mail, envelope: Envelope, words: Sequence[str]) -> bytes:
+class Mould:
+    """Cast the mails of one envelope: its fields are written once, and each piece of text encoded once.
+
+    A piece is kept as long as a mail is that has it; what is kept takes about `size` bytes. In each mail
+    `words` stand for the reader's fields. Raises ValueError for a header that cannot be written.
+    """
+
+    def __init__(self, envelope: Envelope, words: Sequence[str]) -> None:
+        before, after = _fields(envelope, words)
+        self._words = words
+        self._positions = {word.encode("ascii"): position for position, word in enumerate(words)}
+        self._cut = re.compile(b"(%s)" % b"|".join(self._positions)) if words else None
+        # "=_" occurs in no quoted-printable text (RFC 2045, 6.7), so no body holds the boundary.
+        boundary = b"=_" + b32encode(sha256(before + after).digest()[:15]).lower()
+        self._before = self._row(before + b"\r\n")
+        self._alone = self._row(b"\r\n%s\r\n%s" % (after, _head("plain")))
+        start = b'\r\n%s\r\nContent-Type: multipart/alternative; boundary="%s"\r\n\r\n--%s\r\n%s'
+        self._start = self._row(start % (after, boundary, boundary, _head("plain")))
+        self._between = b"\r\n--%s\r\n%s" % (boundary, _head("html"))
+        self._end = b"\r\n--%s--\r\n" % boundary
+        self._kept: dict[str, _Piece] = {}
+        self.size = 0
+
+    def cast(self, mail: Mail) -> Compiled:
+        """Return a mail; one with no html has only its text part. ValueError as above."""
+        subject = text_field("Subject", mail.subject)
+        _check(subject)
+        text = mail.text_pieces or (mail.text,)
+        html = (mail.html_pieces or (mail.html,)) if mail.html else ()
+        row = [*self._before, *self._row(subject.encode("ascii"))]
+        if html:
+            row += [*self._start, *self._rows(text), self._between, *self._rows(html), self._end]
+        else:
+            row += [*self._alone, *self._rows(text)]
+            row += [] if isinstance(row[-1], bytes) and row[-1].endswith(b"\r\n") else [b"\r\n"]
+        compiled = Compiled(
+            tuple(each if isinstance(each, bytes) else b"" for each in row),
+            tuple((gap, each) for gap, each in enumerate(row) if isinstance(each, int)),
+            (*text, *html),
+        )
+        self.size += compiled.size
+        return compiled
+
+    def melt(self, compiled: Compiled) -> None:
+        """Forget a mail that was cast here, and the pieces that no other has."""
+        self.size -= compiled.size
+        for text in compiled.pieces:
+            piece = self._kept[text]
+            piece.uses -= 1
+            if not piece.uses:
+                del self._kept[text]
+                self.size -= piece.size
+
+    def _rows(self, pieces: Sequence[str]) -> Iterator[bytes | int]:
+        for text in pieces:
+            piece = self._kept.get(text)
+            if piece is None:
+                row = self._row(quoted_printable(text, self._words))
+                piece = self._kept[text] = _Piece(row, 0, _size(text, row))
+                self.size += piece.size
+            piece.uses += 1
+            yield from piece.row
+
+    def _row(self, encoded: bytes) -> tuple[bytes | int, ...]:
+        """Return bytes cut at the words, with each word's position in its place."""
+        if self._cut is None:
+            return (encoded,)
+        return tuple(self._positions.get(part, part) for part in self._cut.split(encoded) if part)
+
+
+@dataclass(slots=True)
+class _Piece:
+    """Text as it stands in mails, cut at the placeholders, and in how many of those kept."""
+
+    row: tuple[bytes | int, ...]
+    uses: int
+    size: int
+
+
+def _size(text: str, row: tuple[bytes | int, ...]) -> int:
+    return 200 + 2 * len(text) + sum(len(part) for part in row if isinstance(part, bytes))
+
+
+def _fields(envelope: Envelope, words: Sequence[str]) -> tuple[bytes, bytes]:
+    """Return the fields that stand before the Subject, and those after it."""
     recipient = envelope.recipient if envelope.recipient in words else wire_address(envelope.recipient)
     if not _MESSAGE_ID.fullmatch(envelope.message_id):
         raise ValueError("the Message-ID has characters that may not stand there")
-    fields = [
+    before = [
         mailbox_field("From", envelope.sender),
         f"To: {recipient}",
         *([mailbox_field("Reply-To", envelope.reply_to)] if envelope.reply_to else []),
-        text_field("Subject", mail.subject),
+    ]
+    after = [
         f"Date: {format_datetime(envelope.date)}",
         f"Message-ID: <{envelope.message_id}>",
         *envelope.more,
         "MIME-Version: 1.0",
     ]
-    for field in fields:
+    for field in (*before, *after):
         _check(field)
-    return b"\r\n".join([*(field.encode("ascii") for field in fields), _body(mail, words)])
+    return "\r\n".join(before).encode("ascii"), "\r\n".join(after).encode("ascii")
 
 
 def _check(field: str) -> None:
@@ -138,28 +225,6 @@ def _check(field: str) -> None:
         raise ValueError(f"the header {name!r} has a line of more than {_HARD_LINE} characters")
 
 
-def _body(mail: Mail, words: Sequence[str]) -> bytes:
-    """Return the fields on the content, an empty line and the content; the text stands first."""
-    text = _part("plain", mail.text, words)
-    if not mail.html:
-        return text if text.endswith(b"\r\n") else text + b"\r\n"
-    html = _part("html", mail.html, words)
-    # "=_" occurs in no quoted-printable text (RFC 2045, 6.7), so no body holds the boundary.
-    boundary = b"=_" + b32encode(sha256(text + html).digest()[:15]).lower()
-    return b"\r\n".join(
-        [
-            b'Content-Type: multipart/alternative; boundary="%s"' % boundary,
-            b"",
-            b"--" + boundary,
-            text,
-            b"--" + boundary,
-            html,
-            b"--" + boundary + b"--",
-            b"",
-        ]
-    )
-
-
-def _part(subtype: str, text: str, words: Sequence[str]) -> bytes:
+def _head(subtype: str) -> bytes:
     head = f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable"
-    return head.encode("ascii") + b"\r\n\r\n" + quoted_printable(text, words)
+    return head.encode("ascii") + b"\r\n\r\n"
