@@ -46,6 +46,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "digest.send.pipeline",
         "digest.send.relay",
         "digest.send.retries",
+        "digest.send.buckets",
+        "digest.send.limits",
+        "digest.send.lanes",
     ),
     (
         "digest.render",

@@ -1,0 +1,69 @@
+"""What each mail server and domain has used of its limits, shared by all who send."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, bindparam, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from digest.send.limits import Brake, Meter, bucket_of, kept_of
+from digest.storage.tables import meters
+
+
+def read_meters(
+    connection: Connection, scopes: Collection[str], *, slowed_since: datetime
+) -> dict[str, Meter]:
+    """Return the meters of `scopes`, and of every scope that was slowed since then."""
+    query = select(meters).where(or_(meters.c.scope.in_(scopes), meters.c.slowed_at > slowed_since))
+    return {row["scope"]: _meter(row) for row in connection.execute(query).mappings()}
+
+
+def lock_meters(connection: Connection, scopes: Sequence[str], now: datetime) -> dict[str, Meter]:
+    """Return the meters of `scopes`, which nobody else can change before this transaction ends."""
+    found = _lock(connection, scopes)
+    missing = [scope for scope in scopes if scope not in found]
+    if missing:
+        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+        rows = [{"scope": scope, "buckets": {}, "changed_at": now} for scope in missing]
+        connection.execute(dialect.insert(meters).on_conflict_do_nothing(), rows)
+        found = _lock(connection, scopes)
+    return found
+
+
+def _lock(connection: Connection, scopes: Sequence[str]) -> dict[str, Meter]:
+    # in one order, or two senders would wait for each other
+    query = select(meters).where(meters.c.scope.in_(scopes)).order_by(meters.c.scope).with_for_update()
+    return {row["scope"]: _meter(row) for row in connection.execute(query).mappings()}
+
+
+def save_meters(connection: Connection, changed: Mapping[str, Meter], now: datetime) -> None:
+    """Keep meters that were locked in this transaction."""
+    if changed:
+        names = [column.name for column in meters.c if column.name != "scope"]
+        statement = update(meters).where(meters.c.scope == bindparam("of"))
+        statement = statement.values({name: bindparam(name) for name in names})
+        rows = [{"of": scope, "changed_at": now, **_columns(meter)} for scope, meter in changed.items()]
+        connection.execute(statement, rows)
+
+
+def _columns(meter: Meter) -> dict[str, Any]:
+    brake = meter.brake
+    return {
+        "buckets": {key: kept_of(bucket) for key, bucket in meter.buckets.items()},
+        "share": brake.share if brake else None,
+        "slowed_at": brake.at if brake else None,
+        "slowed_since": brake.since if brake else None,
+        "reason": brake.reason if brake else "",
+    }
+
+
+def _meter(row: RowMapping) -> Meter:
+    brake = None
+    if row["share"] is not None:
+        brake = Brake(
+            share=row["share"], at=row["slowed_at"], since=row["slowed_since"], reason=row["reason"]
+        )
+    return Meter(buckets={key: bucket_of(key, kept) for key, kept in row["buckets"].items()}, brake=brake)

@@ -1,0 +1,344 @@
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from digest.model import Outcome, Receipt
+from digest.send.limits import (
+    NO_LIMIT,
+    Limit,
+    Meter,
+    Rules,
+    Unit,
+    WarmUp,
+    asks_for_less,
+    bucket_of,
+    domain_of,
+    domain_rules,
+    free_at,
+    kept_of,
+    parse_limit,
+    room,
+    slow,
+    slowed_since,
+    span,
+    step,
+    take,
+    uses,
+)
+
+NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
+SECOND, MINUTE, HOUR, DAY = (timedelta(seconds=n) for n in (1, 60, 3_600, 86_400))
+SPANS = {Unit.SECOND: SECOND, Unit.MINUTE: MINUTE, Unit.HOUR: HOUR, Unit.DAY: DAY}
+TOO_MUCH = "421 4.7.0 try later"
+
+
+def rules(*limits: str, warm_up: WarmUp | None = None) -> Rules:
+    return Rules(scope="server", limits=tuple(map(parse_limit, limits)), warm_up=warm_up)
+
+
+def all_that_may_go(found: Rules, times: list[datetime]) -> list[tuple[datetime, int]]:
+    """Let everything go that may, at each of these times."""
+    meter, sent = Meter(), []
+    for now in times:
+        count = room(found, meter, now)
+        meter = take(found, meter, count, now)
+        sent.append((now, count))
+    return sent
+
+
+# ── as people write them ────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        ("100 per second", Limit(100, Unit.SECOND)),
+        ("100/s", Limit(100, Unit.SECOND)),
+        ("20 a minute", Limit(20, Unit.MINUTE)),
+        ("500 an hour", Limit(500, Unit.HOUR)),
+        ("5_000 per Day", Limit(5_000, Unit.DAY)),
+        (" 20,000 / d ", Limit(20_000, Unit.DAY)),
+    ],
+)
+def test_a_limit_is_read_as_people_write_it(text: str, limit: Limit) -> None:
+    assert parse_limit(text) == limit
+    assert parse_limit(str(limit)) == limit
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("fast", "'fast' is no limit"),
+        ("-5 per day", "is no limit"),
+        ("1.5 per second", "is no limit"),
+        ("5 per fortnight", "'fortnight' is none of second, minute, hour, day"),
+        ("0 per day", "at least 1"),
+        ("99999999999 per day", "at most 1,000,000,000"),
+    ],
+)
+def test_what_is_no_limit_is_refused_with_what_to_write(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        parse_limit(text)
+
+
+def test_a_domain_is_the_same_however_it_is_written() -> None:
+    assert domain_of("Ana@Gmail.COM") == domain_of("gmail.com") == "gmail.com"
+    assert domain_of("ana@bücher.example.org") == "xn--bcher-kva.example.org"
+    assert domain_of("ana@" + "ü" * 80 + ".org").endswith(".org")
+
+
+# ── what holds ──────────────────────────────────────────────────────────────────────────────
+
+
+pauses = st.lists(st.integers(0, 5_000_000), min_size=1, max_size=60)
+counts = st.integers(1, 500)
+
+
+@settings(deadline=None)
+@given(letters=counts, unit=st.sampled_from(Unit), pauses=pauses, scale=st.sampled_from([1, 1_000, 20_000]))
+def test_no_window_has_more_than_the_limit_and_the_small_burst(
+    letters: int, unit: Unit, pauses: list[int], scale: int
+) -> None:
+    times = [NOW]
+    for pause in pauses:
+        times.append(times[-1] + timedelta(microseconds=pause * scale))
+    sent = all_that_may_go(rules(f"{letters} per {unit}"), times)
+    even = unit in (Unit.SECOND, Unit.MINUTE)
+    burst = 1 + letters * 0.25 / SPANS[unit].total_seconds() if even else 0
+    for start, _ in sent:
+        window = sum(count for at, count in sent if start <= at < start + SPANS[unit])
+        assert window <= letters + burst
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    letters=st.integers(1, 1_000), unit=st.sampled_from([Unit.SECOND, Unit.MINUTE]), every=st.integers(9, 249)
+)
+def test_the_long_run_rate_is_exact_however_often_one_looks(letters: int, unit: Unit, every: int) -> None:
+    look, end = timedelta(milliseconds=every), NOW + MINUTE
+    times = [NOW + look * n for n in range(MINUTE // look + 1)]
+    total = sum(count for _, count in all_that_may_go(rules(f"{letters} per {unit}"), [*times, end]))
+    exact, per_second = letters * (MINUTE // SPANS[unit]), letters / SPANS[unit].total_seconds()
+    assert exact <= total <= exact + 1 + per_second * 0.25
+
+
+def test_a_hundred_per_second_is_that_within_a_minute_to_one_percent() -> None:
+    times = [NOW + timedelta(milliseconds=73 * n) for n in range(60_000 // 73)]
+    total = sum(count for _, count in all_that_may_go(rules("100 per second"), times))
+    assert abs(total - 6_000) <= 60
+
+
+def test_nothing_drifts_in_days() -> None:
+    found, meter, now = rules("7 per minute"), take(rules("7 per minute"), Meter(), 1, NOW), NOW
+    for _ in range(7 * 60 * 24):
+        now = free_at(found, meter, 1, now)
+        assert room(found, meter, now) == 1
+        meter = take(found, meter, 1, now)
+    assert now == NOW + DAY - timedelta(milliseconds=250), "the 10,081st letter goes a day after the first"
+
+
+def test_a_quota_may_go_at_once_and_comes_back_a_period_later() -> None:
+    found = rules("5000 per day")
+    meter = take(found, Meter(), room(found, Meter(), NOW), NOW)
+    assert room(found, meter, NOW + HOUR * 23) == 0
+    assert free_at(found, meter, 1, NOW + HOUR) == NOW + DAY
+    assert room(found, meter, NOW + DAY) == 5_000
+
+
+def test_a_saturated_quota_gives_its_share_every_time() -> None:
+    found, look = rules("60 per hour", "3 per minute"), timedelta(seconds=5)
+    sent = all_that_may_go(found, [NOW + look * n for n in range(HOUR * 5 // look)])
+    for hour in range(5):
+        these = sum(count for at, count in sent if NOW + HOUR * hour <= at < NOW + HOUR * (hour + 1))
+        assert these == 60
+
+
+def test_all_limits_must_allow_a_letter() -> None:
+    found = rules("10 per second", "15 per hour")
+    meter, now = Meter(), NOW
+    sent = []
+    for _ in range(20):
+        count = room(found, meter, now)
+        meter = take(found, meter, count, now)
+        sent.append(count)
+        now += timedelta(milliseconds=200)
+    assert sum(sent) == 15
+    assert sent[0] == 3
+    assert free_at(found, meter, 1, now) >= NOW + HOUR
+
+
+def test_without_limits_there_is_no_end() -> None:
+    assert room(Rules(scope="server"), Meter(), NOW) == NO_LIMIT
+    assert free_at(Rules(scope="server"), Meter(), 10**9, NOW) == NOW
+    assert take(Rules(scope="server"), Meter(), 5, NOW) == Meter()
+
+
+@given(
+    limits=st.sets(st.sampled_from(["3 per second", "7 per minute", "40 per hour", "90 per day"])), n=counts
+)
+def test_so_many_are_free_when_it_was_said_they_would_be(limits: set[str], n: int) -> None:
+    found = rules(*limits, "30 per minute")
+    meter = take(found, Meter(), 25, NOW)
+    n = min(n, 1)
+    at = free_at(found, meter, n, NOW)
+    assert room(found, meter, at) >= n
+    assert at == NOW or room(found, meter, at - timedelta(microseconds=1)) < n
+
+
+def test_looking_ahead_counts_what_will_flow_and_what_will_come_back() -> None:
+    found = rules("10 per second")
+    empty = take(found, Meter(), room(found, Meter(), NOW), NOW)
+    assert room(found, empty, NOW, ahead=SECOND * 30) == 300
+    assert span(found, empty, 300, NOW) == SECOND * 30
+    daily = rules("50 per day")
+    empty = take(daily, Meter(), 50, NOW)
+    assert (room(daily, empty, NOW, ahead=HOUR), room(daily, empty, NOW, ahead=DAY)) == (0, 50)
+    assert free_at(daily, empty, 120, NOW) == NOW + DAY * 3
+
+
+def test_letters_are_worth_a_transaction_by_the_tenth_of_a_second() -> None:
+    assert step(rules("100 per second", "9000 per minute"), Meter(), NOW) == 10
+    assert step(rules("3 per minute"), Meter(), NOW) == 1
+    assert step(rules("5000 per day"), Meter(), NOW) == 1
+
+
+@given(back=st.integers(0, 50_000))
+def test_a_clock_that_is_behind_takes_nothing_that_is_not_there(back: int) -> None:
+    found = rules("100 per second", "30 per hour")
+    meter = take(found, Meter(), room(found, Meter(), NOW), NOW)
+    behind = NOW - timedelta(milliseconds=back)
+    assert room(found, meter, behind) == 0
+    meter = take(found, meter, 0, behind)
+    assert room(found, meter, NOW + timedelta(milliseconds=9)) <= 1
+
+
+def test_a_clock_that_was_a_year_ahead_does_not_close_the_gate_for_a_year() -> None:
+    found, wrong = rules("100 per second", "30 per hour"), NOW + DAY * 365
+    meter = take(found, Meter(), 26, wrong)
+    meter = take(found, meter, 0, NOW)
+    assert room(found, meter, NOW + SECOND) > 20
+
+
+def test_a_changed_limit_takes_over_what_was_used() -> None:
+    meter = take(rules("5000 per day"), Meter(), 3_000, NOW)
+    assert room(rules("4000 per day"), meter, NOW) == 1_000
+    assert room(rules("2000 per day"), meter, NOW) == 0
+    assert room(rules("10 per second"), meter, NOW) == 3
+
+
+# ── warming up ──────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_warm_up_lets_more_go_each_day_until_it_is_over() -> None:
+    found = rules(warm_up=WarmUp(date(2026, 11, 22), (200, 400, 800)))
+    meter = take(found, Meter(), 200, NOW)
+    assert room(found, meter, NOW + HOUR) == 0
+    assert room(found, meter, NOW + HOUR * 18) == 200, "the second day's, less what is not a day old"
+    assert room(found, meter, NOW + DAY) == 400
+    assert room(found, meter, NOW + DAY * 2) == 800
+    assert room(found, meter, NOW + DAY * 3) == NO_LIMIT
+    assert room(found, Meter(), NOW - DAY) == 200
+
+
+def test_whoever_waits_in_a_warm_up_goes_on_the_next_day() -> None:
+    found = rules(warm_up=WarmUp(date(2026, 11, 22), (200, 400)))
+    meter = take(found, Meter(), 200, NOW)
+    assert free_at(found, meter, 1, NOW) == datetime(2026, 11, 23, tzinfo=UTC)
+
+
+# ── slower by itself ────────────────────────────────────────────────────────────────────────
+
+
+def receipt(outcome: Outcome, code: int | None, enhanced: str | None = None) -> Receipt:
+    return Receipt(1, outcome, code, enhanced, "try later")
+
+
+def test_421_and_4_7_ask_for_less_and_nothing_else_does() -> None:
+    assert asks_for_less(receipt(Outcome.DEFERRED, 421))
+    assert asks_for_less(receipt(Outcome.DEFERRED, 450, "4.7.28"))
+    assert asks_for_less(receipt(Outcome.UNSENT, 421, "4.7.0"))
+    assert not asks_for_less(receipt(Outcome.DEFERRED, 452, "4.2.2"))
+    assert not asks_for_less(receipt(Outcome.REJECTED, 550, "5.7.1"))
+    assert not asks_for_less(receipt(Outcome.ACCEPTED, 250, "2.0.0"))
+
+
+def share(meter: Meter, now: datetime) -> int:
+    assert meter.brake
+    return meter.brake.share_at(now)
+
+
+def test_a_domain_that_asks_for_less_gets_half_and_again_half_and_never_nothing() -> None:
+    meter, now, shares = Meter(), NOW, []
+    for _ in range(6):
+        meter = slow(meter, TOO_MUCH, now)
+        shares.append(share(meter, now))
+        now += SECOND * 30
+    assert shares == [50, 25, 12, 6, 5, 5]
+    assert meter.brake
+    assert (meter.brake.reason, meter.brake.since) == (TOO_MUCH, NOW)
+    found = domain_rules("gmail.com", limits=(parse_limit("60 per minute"),))
+    assert room(found, take(found, meter, 2, now), now, ahead=MINUTE * 10) in (29, 30)
+
+
+def test_letters_that_were_under_way_do_not_halve_it_again() -> None:
+    meter = slow(Meter(), TOO_MUCH, NOW)
+    assert slow(meter, "421 again", NOW + SECOND * 29) is meter
+
+
+def test_it_comes_back_a_step_each_quiet_minute_and_is_over() -> None:
+    found = domain_rules("gmail.com", limits=(parse_limit("100 per second"),))
+    meter = slow(Meter(), TOO_MUCH, NOW)
+    shares = [share(meter, NOW + MINUTE * n) for n in range(11)]
+    assert shares == [50, 55, 60, 65, 70, 75, 80, 85, 90, 95, 100]
+    assert all(later >= before for before, later in pairwise(shares))
+    after = take(found, meter, 1, NOW + MINUTE * 10)
+    assert (after.brake, list(after.buckets)) == (None, ["second"])
+
+
+def test_no_brake_is_on_that_was_set_before_it_is_said_to_be_off() -> None:
+    meter = Meter()
+    for n in range(6):
+        meter = slow(meter, TOO_MUCH, NOW + SECOND * 31 * n)
+    assert meter.brake
+    assert slowed_since(NOW) == NOW - MINUTE * 19
+    assert meter.brake.share_at(meter.brake.at + MINUTE * 19) == 100
+
+
+def test_a_domain_without_limits_is_slowed_to_a_modest_pace() -> None:
+    found = domain_rules("harbour.example.org")
+    assert room(found, Meter(), NOW) == NO_LIMIT
+    assert room(found, slow(Meter(), TOO_MUCH, NOW), NOW, ahead=MINUTE) in (301, 302)
+    assert room(found, slow(Meter(), TOO_MUCH, NOW), NOW + MINUTE * 10) == NO_LIMIT
+
+
+def test_a_complaint_after_it_has_come_back_begins_anew() -> None:
+    meter = slow(slow(Meter(), TOO_MUCH, NOW), "450 4.7.28 slowly", NOW + MINUTE * 30)
+    assert meter.brake
+    assert (meter.brake.share, meter.brake.since) == (50, NOW + MINUTE * 30)
+
+
+# ── kept and shown ──────────────────────────────────────────────────────────────────────────
+
+
+@given(letters=counts, again=st.integers(0, 100_000))
+def test_what_is_kept_is_what_is_read(letters: int, again: int) -> None:
+    found = rules("9 per second", "70 per hour", warm_up=WarmUp(date(2026, 11, 22), (200,)))
+    meter = take(found, slow(Meter(), TOO_MUCH, NOW), letters, NOW)
+    meter = take(found, meter, letters, NOW + timedelta(seconds=again))
+    read = {key: bucket_of(key, kept_of(bucket)) for key, bucket in meter.buckets.items()}
+    assert replace(meter, buckets=read) == meter
+
+
+def test_each_limit_shows_what_is_used_and_when_it_goes_on() -> None:
+    found = rules("60 per minute", "100 per day")
+    meter = take(found, slow(Meter(), TOO_MUCH, NOW), 100, NOW)
+    shown = {use.limit: (use.allowed, use.used, use.next_at) for use in uses(found, meter, NOW)}
+    assert shown["100 per day"] == (100, 100, NOW + DAY)
+    assert list(shown) == ["60 per minute", "100 per day", "slowed to 30 per minute"]

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+from digest.send.limits import Meter, Rules, parse_limit, room, slow, slowed_since, take
+from digest.storage.database import Database
+from digest.storage.limits import lock_meters, read_meters, save_meters
+
+NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
+RULES = Rules(scope="server", limits=(parse_limit("9 per second"), parse_limit("500 per day")))
+
+
+def read(database: Database, *scopes: str, now: datetime = NOW) -> dict[str, Meter]:
+    with database.read() as connection:
+        return read_meters(connection, scopes, slowed_since=slowed_since(now))
+
+
+def save(database: Database, changed: dict[str, Meter]) -> None:
+    with database.write() as connection:
+        lock_meters(connection, sorted(changed), NOW)
+        save_meters(connection, changed, NOW)
+
+
+def test_what_has_been_used_is_kept(database: Database) -> None:
+    meter = slow(take(RULES, Meter(), 3, NOW), "421 4.7.0 try later", NOW)
+    save(database, {"server": meter})
+    assert read(database, "server") == {"server": meter}
+
+
+def test_a_scope_that_nobody_has_used_is_locked_as_new(database: Database) -> None:
+    with database.write() as connection:
+        assert lock_meters(connection, ["domain a.example.org", "server"], NOW) == {
+            "domain a.example.org": Meter(),
+            "server": Meter(),
+        }
+
+
+def test_scopes_that_are_slowed_are_found_without_being_asked_for(database: Database) -> None:
+    slowed = slow(Meter(), "421 4.7.0 try later", NOW)
+    save(database, {"domain gmail.com": slowed, "domain other.example.org": take(RULES, Meter(), 1, NOW)})
+    assert read(database) == {"domain gmail.com": slowed}
+    assert read(database, now=NOW + timedelta(minutes=20)) == {}
+
+
+def test_what_a_transaction_that_fails_has_counted_was_never_counted(database: Database) -> None:
+    save(database, {"server": take(RULES, Meter(), 3, NOW)})
+    before = read(database, "server")
+    try:
+        with database.write() as connection:
+            save_meters(connection, {"server": take(RULES, Meter(), 400, NOW)}, NOW)
+            raise InterruptedError
+    except InterruptedError:
+        assert read(database, "server") == before
+
+
+def test_many_who_take_at_once_never_take_more_than_there_is(database: Database) -> None:
+    def take_some(_: int) -> int:
+        taken = 0
+        for _ in range(10):
+            with database.write() as connection:
+                meter = lock_meters(connection, ["server"], NOW)["server"]
+                count = min(7, room(daily, meter, NOW))
+                save_meters(connection, {"server": take(daily, meter, count, NOW)}, NOW)
+                taken += count
+        return taken
+
+    daily = Rules(scope="server", limits=(parse_limit("200 per day"),))
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(take_some, range(4))) == 200
