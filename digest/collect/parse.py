@@ -77,6 +77,8 @@ def parse(
         for number, post in enumerate(posts, start=1)
         if post is None
     )
+    if skipped and len(skipped) == len(posts):
+        return ParseFailure("No entry has a title, text or link; the publisher must mend the feed.")
     return Parsed(
         title=plain(read.title, 200),
         language=source.language,

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
+from digest.compose.topics import CATCH_ALL_RULE
 from digest.model import Edition, Image, Section, Site, Source, Story
 from subscribers.model import Choice
 
@@ -101,10 +102,10 @@ def choose(edition: Edition, choice: Choice) -> Edition | None:
     return chosen if chosen.lead or chosen.sections else None
 
 
-def _promotion(story: Story) -> tuple[int, bool, float, str]:
-    """Sort as `Lead.AUTO` does: told by most feeds, then with an image, then the newest."""
+def _promotion(story: Story) -> tuple[int, bool, bool, float, str]:
+    """Sort as `Lead.AUTO` does: told by most feeds, on a topic, with an image, the newest."""
     newest = -story.published_at.timestamp() if story.published_at else 0.0
-    return -len(story.also), story.image is None, newest, story.id
+    return -len(story.also), story.rule == CATCH_ALL_RULE, story.image is None, newest, story.id
 
 
 def _without(section: Section, story: Story) -> Section | None:

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from digest.compose.discover import discover
 from digest.compose.stories import Group, gather, newest_first, to_story, told_at
-from digest.compose.topics import Shelf, free_slug, place
+from digest.compose.topics import CATCH_ALL_RULE, Placed, Shelf, free_slug, place
 from digest.model import Digest, Due, Edition, Feed, Lead, Section, Site, Story, Topic, WaitingPost
 
 
@@ -150,19 +150,21 @@ def _shelve(groups: Sequence[Group], brief: Brief) -> tuple[Shelf, ...]:
 
 def _lead(shelves: Iterable[Shelf], rule: Lead) -> Group | None:
     """Return the story at the top, chosen before the maximum so that it is never cut."""
-    groups = (placed.group for shelf in shelves for placed in shelf.placed)
+    stories = [placed for shelf in shelves for placed in shelf.placed]
     match rule:
         case Lead.NONE:
             return None
         case Lead.NEWEST:
-            return min(groups, key=newest_first)
+            return min((placed.group for placed in stories), key=newest_first)
         case Lead.AUTO:
-            return min(groups, key=_prominence)
+            return min(stories, key=_prominence).group
 
 
-def _prominence(group: Group) -> tuple[int, bool, tuple[float, str]]:
-    """Sort by what makes a story the lead: told by most feeds, then with an image, then the newest."""
-    return -len(group.feeds), group.posts[0].post.image is None, newest_first(group)
+def _prominence(placed: Placed) -> tuple[int, bool, bool, tuple[float, str]]:
+    """Sort by what makes a story the lead: told by most feeds, on a topic, with an image, the newest."""
+    group = placed.group
+    unclaimed = placed.rule == CATCH_ALL_RULE
+    return -len(group.feeds), unclaimed, group.posts[0].post.image is None, newest_first(group)
 
 
 def _keep(shelves: Iterable[Shelf], lead: Group | None, maximum: int) -> frozenset[str]:

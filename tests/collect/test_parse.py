@@ -148,6 +148,7 @@ def test_a_web_page_is_no_feed_and_names_its_feed() -> None:
         (b"<?xml version='1.0'?>\n<!-- hi -->\n<!DOCTYPE html><html>", "web page"),
         (b"Not found", "XML is broken"),
         (b"<rss version='2.0'><channel><title>x</chan", "XML is broken"),
+        (b"<rss version='2.0'><channel><item><item/></item></channel></rss>", "No entry has a title"),
         (b"<opml version='2.0'><body/></opml>", "neither RSS nor Atom nor JSON Feed"),
         (b'{"items": [', "begins like JSON but is broken"),
         (b'{"name": "harbour"}', "JSON but not a JSON Feed"),

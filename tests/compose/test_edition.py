@@ -142,6 +142,14 @@ def test_a_reader_who_did_not_choose_the_lead_gets_the_best_of_the_others_at_the
     )
 
 
+def test_a_story_on_a_topic_is_promoted_before_one_under_the_catch_all() -> None:
+    loose = [told(f"Loose {word}", image=IMAGE, id=word, hours=0) for word in "ab"]
+    waiting = [told("Owl at noon", tags=("owls",), image=IMAGE), told("Sea one", tags=("sea",), hours=5)]
+    edition = plan([*waiting, *loose], (), brief(SEA, OWLS)).edition
+    assert edition is not None
+    assert outline(choose(edition, Choice.parse("sea,more")))[0] == "Sea one"
+
+
 def test_the_story_promoted_leaves_its_place_to_the_next_headline() -> None:
     assert outline(choose(example(), Choice.parse("sea"))) == (
         "Sea one",

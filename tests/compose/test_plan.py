@@ -125,6 +125,13 @@ def test_the_lead_is_told_by_most_feeds_and_stands_only_at_the_top() -> None:
     assert titles(edition) == {"sea": ["Newest"], "more": ["Pictured"]}
 
 
+def test_the_lead_is_on_a_topic_rather_than_under_the_catch_all() -> None:
+    pictured, on_topic = told("Pictured", image=IMAGE), told("Tide", tags=("sea",), hours=9)
+    edition = edition_of(pictured, on_topic, brief=brief(SEA))
+    assert edition.lead
+    assert edition.lead.title == "Tide"
+
+
 @pytest.mark.parametrize(
     ("rule", "expected"), [(Lead.AUTO, "Pictured"), (Lead.NEWEST, "Newest"), (Lead.NONE, None)]
 )
