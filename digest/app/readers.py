@@ -21,7 +21,7 @@ from subscribers.leaving import leave
 from subscribers.model import Act, Origin, Preferences, Reader, SubscriberState, SuppressionReason
 from subscribers.record import erase, suppress, unsuppress, write_change
 from subscribers.signup import check_wishes
-from subscribers.store import list_readers, reader_at
+from subscribers.store import list_readers, reader_at, reader_of
 from subscribers.tokens import address_hash
 from subscribers.transfer import Reading, read_entries, write_readers
 
@@ -108,9 +108,9 @@ def export_csv(app: App) -> Iterator[str]:
 
 
 def find_readers(
-    app: App, *, digest: str | None, state: str | None, prefix: str, limit: int
+    app: App, *, digest: str | None, state: str | None, prefix: str, limit: int, after: int = -1
 ) -> tuple[Reader, ...]:
-    """Return the first readers, by the time they came, that fit."""
+    """Return the first readers, by the time they came, that fit; the next page begins `after` an id."""
     if digest is not None:
         app.config.digest(digest)
     with app.database.read() as connection:
@@ -119,6 +119,7 @@ def find_readers(
             digest=digest,
             state=SubscriberState(state) if state else None,
             prefix=prefix,
+            after=after,
             limit=limit,
         )
 
@@ -139,6 +140,20 @@ def remove_reader(app: App, address: str, digest: str | None, *, forget: bool, n
             erase(connection, reader.subscriber, now)
             return
         change = leave(reader, digest, origin=Origin(source=COMMAND_LINE), now=now, by_operator=True)
+        if change is not None:
+            write_change(connection, change, now)
+
+
+def remove_reader_by_id(app: App, subscriber_id: int, *, forget: bool, now: datetime) -> None:
+    """End everything for a reader; with `forget` only a keyed hash stays. Raises NoReaderError."""
+    with app.database.write() as connection:
+        reader = reader_of(connection, subscriber_id, hold=True)
+        if reader.subscriber is None:
+            raise NoReaderError
+        if forget:
+            erase(connection, reader.subscriber, now)
+            return
+        change = leave(reader, origin=Origin(source="api"), now=now, by_operator=True)
         if change is not None:
             write_change(connection, change, now)
 

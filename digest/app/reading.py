@@ -15,9 +15,19 @@ _MANY = 40_000  # a sitemap holds 50,000 addresses
 
 def read_edition(app: App, slug: str, edition_id: str) -> EditionRecord:
     """Return an edition that readers have been sent; raises NotFoundError for any other."""
+    record = read_edition_by_id(app, edition_id)
+    if record.edition.digest != slug:
+        raise NotFoundError("edition", edition_id)
+    return record
+
+
+def read_edition_by_id(app: App, edition_id: str) -> EditionRecord:
+    """Return an edition of any digest that readers have been sent; raises NotFoundError for any other."""
+    if "\0" in edition_id:
+        raise NotFoundError("edition", edition_id)
     with app.database.read() as connection:
         record = load_edition(connection, edition_id)
-    if record.edition.digest != slug or record.state not in PUBLIC:
+    if record.state not in PUBLIC:
         raise NotFoundError("edition", edition_id)
     return record
 

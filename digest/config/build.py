@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from digest.config.shape import DigestShape, FeedShape, MailShape, RootShape, TopicShape
+from digest.config.shape import DigestShape, DomainShape, FeedShape, MailShape, RootShape, TopicShape
 from digest.config.values import Config, MailSettings, Setting, WebSettings
 from digest.model import Digest, Feed, FetchLimits, Lead, Review, Security, Site, SmtpServer, Topic
+from digest.send.limits import Limit, Limits, Rules, WarmUp, domain_rules, parse_limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +19,7 @@ class Outside:
     database_url: str | None
     password: str | None
     secret: bytes | None
+    api_token: bytes | None = None
 
     def __repr__(self) -> str:
         return "Outside(…)"
@@ -45,6 +47,7 @@ def build(shape: RootShape, path: Path, outside: Outside, settings: tuple[Settin
         templates=_path(site.templates, folder) if site.templates else None,
         secret_file=_path(site.secret_file, folder),
         secret=outside.secret,
+        api_token=outside.api_token,
         settings=settings,
     )
 
@@ -109,7 +112,27 @@ def _mail(mail: MailShape, folder: Path, password: str | None) -> MailSettings:
         ehlo_name=mail.ehlo_name,
         retry_for=mail.retry_for,
         doubt=mail.doubt,
+        limits=_sending_limits(mail),
     )
+
+
+def _sending_limits(mail: MailShape) -> Limits:
+    where = f"server {mail.host}" if mail.transport == "smtp" else "the folder"
+    return Limits(
+        server=Rules(scope=where, limits=_parsed(mail.limits), warm_up=_warm_up(mail)),
+        domains=tuple(
+            domain_rules(*group.names, limits=_parsed(group.limits), warm_up=_warm_up(group))
+            for group in mail.domain
+        ),
+    )
+
+
+def _parsed(limits: list[str]) -> tuple[Limit, ...]:
+    return tuple(map(parse_limit, limits))
+
+
+def _warm_up(table: MailShape | DomainShape) -> WarmUp | None:
+    return WarmUp(table.warm_up_from, tuple(table.warm_up)) if table.warm_up_from else None
 
 
 def _limits(shape: RootShape) -> FetchLimits:

@@ -18,6 +18,7 @@ from digest.errors import ConfigError, Problem
 DATABASE_URL = "DIGEST_DATABASE_URL"
 SMTP_PASSWORD = "DIGEST_SMTP_PASSWORD"
 SECRET = "DIGEST_SECRET"
+API_TOKEN = "DIGEST_API_TOKEN"
 
 _SECRET_LENGTH = 32  # characters; what is shorter can be guessed
 
@@ -42,12 +43,18 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
         database_url=environ.get(DATABASE_URL) or None,
         password=password,
         secret=environ[SECRET].encode() if environ.get(SECRET) else None,
+        api_token=environ[API_TOKEN].encode() if environ.get(API_TOKEN) else None,
     )
     variables = {key: name for name, key in _SHOWN.items() if environ.get(name)}
     return build(shape, path.absolute(), outside, settings(shape, found, path=path, variables=variables))
 
 
-_SHOWN = {DATABASE_URL: "database.url", SMTP_PASSWORD: "mail.password", SECRET: "site.secret"}
+_SHOWN = {
+    DATABASE_URL: "database.url",
+    SMTP_PASSWORD: "mail.password",
+    SECRET: "site.secret",
+    API_TOKEN: "web.api_token",
+}
 
 
 def _text(path: Path) -> str:
@@ -98,11 +105,11 @@ def _no_password(mail: Raw) -> list[Fault]:
 def _variables(environ: Mapping[str, str]) -> list[Problem]:
     """Find what is wrong in the variables themselves; their values are never shown."""
     problems = []
-    url, secret = environ.get(DATABASE_URL), environ.get(SECRET)
+    url = environ.get(DATABASE_URL)
     if url and not re.match(r"sqlite://|postgresql://", url):
         problems.append((DATABASE_URL, "must begin with sqlite:// or postgresql://"))
-    if secret and len(secret) < _SECRET_LENGTH:
-        problems.append((SECRET, f"must have at least {_SECRET_LENGTH} characters"))
+    short = [name for name in (SECRET, API_TOKEN) if 0 < len(environ.get(name, "")) < _SECRET_LENGTH]
+    problems += [(name, f"must have at least {_SECRET_LENGTH} characters") for name in short]
     return [Problem(file="environment", line=None, key=key, message=message) for key, message in problems]
 
 

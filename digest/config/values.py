@@ -8,6 +8,7 @@ from pathlib import Path
 
 from digest.errors import NotFoundError
 from digest.model import Digest, Feed, FetchLimits, Site, SmtpServer, Topic
+from digest.send.limits import Limits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class MailSettings:
     ehlo_name: str | None = None  # what we call ourselves to a server; else this machine's name
     retry_for: timedelta = timedelta(hours=24)  # how long refused-for-now letters are tried again
     doubt: str = "hold"  # or "resend": letters that were on the wire when the line broke
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +59,7 @@ class Config:
     secret_file: Path
     secret: bytes | None = field(repr=False)  # from the environment; else it is in `secret_file`
     settings: tuple[Setting, ...] = field(repr=False)
+    api_token: bytes | None = field(default=None, repr=False)  # opens the staff's parts of the API
 
     def digest(self, slug: str) -> Digest:
         """Return a digest by its slug; raises NotFoundError, naming those there are."""

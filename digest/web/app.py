@@ -17,6 +17,7 @@ from digest.app.watch import utc_now
 from digest.errors import NotFoundError
 from digest.render.languages import Words
 from digest.web import archive, leave, preferences, rights, signup, static
+from digest.web.api import PATH, create_api
 from digest.web.errands import Errands
 from digest.web.gate import Gate
 from digest.web.proof import PROOF_COST, Proofs
@@ -39,6 +40,7 @@ def create_web(app: App, *, clock: Callable[[], datetime] = utc_now, proof_cost:
     web.state.reception = reception
     for part in (signup, leave, preferences, rights, archive, static):
         web.include_router(part.router)
+    web.mount(PATH, create_api(reception))
     web.add_exception_handler(SubscribersError, _refused)
     web.add_exception_handler(NotFoundError, _not_there)
     web.add_exception_handler(HTTPException, _wrong)

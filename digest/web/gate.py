@@ -60,7 +60,7 @@ class Gate:
         if self._aged(_SECOND, form.one("ticket")) and self._first_use(form.one("ticket")):
             self._count(f"{client.key}:unproved", LIMITS.unproved)
             return Verdict.PASS
-        if self._aged(_FORM, form.one("ticket")) and self.proved(form.one("proof")):
+        if self.worked(form.one("ticket"), form.one("proof")):
             return Verdict.PASS
         return Verdict.AGAIN
 
@@ -72,9 +72,9 @@ class Gate:
         """Count one more mail to an address; raises HTTPException 429 when there were too many."""
         self._count(f"data:{address_hash}", LIMITS.mails)
 
-    def proved(self, solution: str) -> bool:
-        """Tell whether this is work done for us, shown for the first time."""
-        name = self.proofs.check(solution)
+    def worked(self, ticket: str, solution: str) -> bool:
+        """Tell whether a form was open for a while and its work is done, shown for the first time."""
+        name = self.proofs.check(solution) if self._aged(_FORM, ticket) else None
         return name is not None and self._first_use(name)
 
     def _aged(self, kind: str, text: str) -> bool:

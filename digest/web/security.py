@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY = 65_536  # bytes; the longest honest form has a few thousand
@@ -37,7 +37,10 @@ _HEADERS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """Wrap an application: refuse bodies over MAX_BODY as they arrive, add headers to what goes out."""
+    """Wrap an application: refuse bodies over MAX_BODY as they arrive, add headers to what goes out.
+
+    Control characters, of which databases refuse some, stand in no address of ours.
+    """
 
     app: ASGIApp
 
@@ -48,7 +51,10 @@ class Door:
             return
         announced = Headers(scope=scope).get("content-length", "0")
         if not announced.isdecimal() or int(announced) > MAX_BODY:
-            await PlainTextResponse("too much\n", status_code=413)(scope, receive, _with_headers(send))
+            await JSONResponse({"detail": "too much"}, 413)(scope, receive, _with_headers(send))
+            return
+        if min(scope["path"], default="/") < " " or b"%00" in scope["query_string"]:
+            await JSONResponse({"detail": "not found"}, 404)(scope, receive, _with_headers(send))
             return
         await self.app(scope, _bounded(receive), _with_headers(send))
 

@@ -151,7 +151,7 @@ def _form_page(
         "one": one,
         "digests": shown,
         "about": _about(desk, say, one),
-        "wording": _wording(desk, say),
+        "wording": wording_text(desk, say),
         "faults": faults,
         "filled": _filled(form, shown[0].slug if shown else ""),
         "hours": HOURS,
@@ -172,7 +172,8 @@ def _about(desk: Reception, say: Words, one: Offer | None) -> str:
     )
 
 
-def _wording(desk: Reception, say: Words) -> str:
+def wording_text(desk: Reception, say: Words) -> str:
+    """Return what a reader agrees to with the button; `WORDING` is its version."""
     return say(
         "With the button you ask {site} to mail you what you have chosen. Every mail has a link to leave, "
         "and one press is enough.",

@@ -17,8 +17,12 @@ _FILES = {
     "pages.css": "web/pages.css",
     "icon.svg": "web/static/icon.svg",
     "signup.js": "web/static/signup.js",
+    "proof.js": "web/static/proof.js",
+    "embed.js": "web/static/embed.js",
 }
 _HOUR = "public, max-age=3600"
+# The form on other sites loads these two.
+_ANYWHERE = {"access-control-allow-origin": "*", "cross-origin-resource-policy": "cross-origin"}
 
 
 @router.api_route("/static/{name}", methods=["GET", "HEAD"])
@@ -29,6 +33,8 @@ def static(request: Request, desk: Desk, name: str) -> Response:
     body = _find(desk.app.templates.override, desk.app.templates.defaults, _FILES[name]).read_bytes()
     etag = f'"{sha256(body).hexdigest()[:20]}"'
     headers = {"cache-control": _HOUR, "etag": etag}
+    if name in ("embed.js", "proof.js"):
+        headers |= _ANYWHERE
     if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers=headers)
     return Response(body, media_type=_TYPES[Path(name).suffix], headers=headers)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any, Literal
 
 import pytest
@@ -180,3 +182,72 @@ def _data_link(place: Parlour) -> str:
     place.client.post(f"{place.preferences_link()}/data")
     place.settle()
     return link_in(place.mails()[-1], "m")
+
+
+HOST = """<!DOCTYPE html><html lang="en"><head><title>A blog</title></head><body><h1>A blog</h1>
+<p>An article.</p><script src="{base}/static/embed.js" data-digest="{digest}" async></script></body></html>"""
+POLICY = "default-src 'none'; script-src {base}; connect-src {base}"
+
+
+@contextmanager
+def open_blog(visit: Visit, digest: str = "daily") -> Iterator[Page]:
+    """Open a page of somebody else, under a policy as strict as ours, with the one line in it."""
+
+    class Blog(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("content-type", "text/html; charset=utf-8")
+            self.send_header("content-security-policy", POLICY.format(base=visit.base))
+            self.end_headers()
+            self.wfile.write(HOST.format(base=visit.base, digest=digest).encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Blog) as server:
+        Thread(target=server.serve_forever).start()
+        context = visit.browser.new_context(viewport={"width": 360, "height": 700})
+        page = context.new_page()
+        page.goto(f"http://127.0.0.1:{server.server_port}/article")
+        yield page
+        context.close()
+        server.shutdown()
+
+
+def test_the_one_line_form_signs_up_without_leaving_the_page(visit: Visit) -> None:
+    with open_blog(visit) as page:
+        page.get_by_label("Your email address").fill("nobody")
+        visit.place.clock.forward(seconds=9)
+        page.get_by_role("button", name="Subscribe to Daily").click()
+        expect(page.get_by_role("alert")).to_have_text("there is no @ in it", timeout=20_000)
+        page.get_by_label("Your email address").fill("eve@example.org")
+        page.get_by_role("button", name="Subscribe to Daily").click()
+        expect(page.get_by_role("status")).to_contain_text("Look into your mailbox", timeout=20_000)
+        assert page.url.endswith("/article")
+        assert page.context.cookies() == []
+    [mail] = mails_of(visit)
+    assert mail["To"] == "eve@example.org"
+
+
+def test_where_the_one_line_form_cannot_be_it_is_a_link(visit: Visit) -> None:
+    with open_blog(visit, "nightly") as page:
+        expect(page.get_by_role("link")).to_have_attribute("href", f"{visit.base}/signup/nightly")
+
+
+def test_the_plain_form_on_another_site_works_without_a_script(visit: Visit) -> None:
+    context = visit.browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    html = (
+        f'<html lang="en"><form action="{visit.base}/signup" method="post"><label>Your email'
+        '<input type="email" name="address" required></label><input type="hidden" name="digest"'
+        ' value="daily"><button>Subscribe</button></form></html>'
+    )
+    page.route("http://blog.test/**", lambda route: route.fulfill(body=html, content_type="text/html"))
+    page.goto("http://blog.test/")
+    page.get_by_label("Your email").fill("eve@example.org")
+    page.get_by_role("button").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("One more step")
+    visit.place.clock.forward(seconds=9)
+    page.get_by_role("button").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Look into your mailbox")
+    context.close()

@@ -1,0 +1,87 @@
+/* A sign-up form on any page, by one line, without leaving that page:
+     <script src="https://digest.example.org/static/embed.js" data-digest="daily" async></script>
+   It sets no cookie, loads nothing from third parties, and touches nothing of the page around it.
+   MIT licence, as the whole project. */
+
+(() => {
+  const script = document.currentScript;
+  const base = script.src.replace(/\/static\/embed\.js.*$/, "");
+  const digest = script.dataset.digest;
+  const style = `
+    :host { display: block; max-width: 32rem; font: 1rem/1.5 "Helvetica Neue", Helvetica, Arial, sans-serif; }
+    label, p { display: block; margin: 0 0 .4rem; }
+    label { font-weight: bold; }
+    div { display: flex; flex-wrap: wrap; gap: .5rem; }
+    input { flex: 1 1 14rem; min-height: 3rem; padding: .6rem .8rem; font: inherit; color: #1d1b18; background: #fff;
+      border: 1px solid #8a8378; border-radius: 4px; box-sizing: border-box; }
+    button { min-height: 3rem; padding: .6rem 1.4rem; font: inherit; font-weight: bold; color: #fffefb;
+      background: #1d1b18; border: 1px solid #fffefb; border-radius: 4px; cursor: pointer; }
+    input:focus-visible, button:focus-visible { outline: 3px solid #c2543f; outline-offset: 2px; }
+    .wording { margin-top: .6rem; font-size: .9rem; }
+    .fault { margin-top: .4rem; font-weight: bold; }`;
+
+  const add = (parent, name, attributes = {}, text = "") => {
+    const made = Object.assign(document.createElement(name), attributes);
+    made.textContent = text;
+    return parent.appendChild(made);
+  };
+
+  async function begin() {
+    const host = document.createElement("div");
+    script.after(host);
+    const root = host.attachShadow({ mode: "open" });
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(style);
+    root.adoptedStyleSheets = [sheet];
+    try {
+      await show(root);
+    } catch {
+      root.replaceChildren();
+      const page = `${base}/signup/${encodeURIComponent(digest)}`;
+      add(add(root, "p"), "a", { href: page }, page);
+    }
+  }
+
+  async function show(root) {
+    const query = new URLSearchParams({ digest, language: document.documentElement.lang.split("-")[0] });
+    const answer = await fetch(`${base}/api/v1/form?${query}`, { credentials: "omit" });
+    if (!answer.ok) throw new Error("no form");
+    const { words, ticket, challenge, language } = await answer.json();
+    const { solve } = await import(`${base}/static/proof.js`);
+
+    const form = add(root, "form", { noValidate: true, lang: language });
+    add(form, "label", { htmlFor: "address" }, words.address);
+    const line = add(form, "div");
+    const field = add(line, "input", { id: "address", type: "email", autocomplete: "email", required: true, dir: "ltr" });
+    const button = add(line, "button", { type: "submit" }, words.button);
+    const fault = add(form, "p", { id: "fault", className: "fault", role: "alert" });
+    add(form, "p", { className: "wording" }, words.wording);
+
+    let work;
+    const start = () => (work ||= solve(challenge));
+    field.addEventListener("focus", start, { once: true });
+    form.addEventListener("submit", async (event) => {
+      event.preventDefault();
+      button.disabled = true;
+      fault.textContent = "";
+      const asked = { address: field.value, digests: [{ digest }], language, ticket, proof: await start() };
+      const sent = await fetch(`${base}/api/v1/signups`, {
+        method: "POST", credentials: "omit", headers: { "content-type": "application/json" }, body: JSON.stringify(asked),
+      }).catch(() => null);
+      const said = sent && await sent.json().catch(() => null);
+      button.disabled = false;
+      if (sent?.status === 202) {
+        const done = add(root, "p", { role: "status", lang: language, tabIndex: -1 }, said.message);
+        form.remove();
+        done.focus();
+      } else {
+        const known = sent?.status === 422 && typeof said?.detail === "string";
+        fault.textContent = known ? said.detail : words.failed;
+        field.setAttribute("aria-invalid", known);
+        field.setAttribute("aria-describedby", "fault");
+      }
+    });
+  }
+
+  begin();
+})();
