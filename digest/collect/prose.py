@@ -20,6 +20,7 @@ _PILED_MARKS = re.compile(f"({_MARK}{{3}}){_MARK}+")
 
 _CLOSERS = "\"'”’»)\\]」』）】"
 _END = re.compile(rf"(?:[.!?…‽؟۔।॥]+[{_CLOSERS}]*(?=\s|$)|[。！？]+[{_CLOSERS}]*)")
+_NO_SPACE_AFTER = tuple("。！？」』）】")  # Chinese and Japanese run sentences together
 _WORD = re.compile(r"\w+")
 _INITIALS = re.compile(r"(?:[^\W\d]\.)*[^\W\d]")  # "J", "U.S", "e.g"
 _TITLES = """mr mrs ms dr prof rev hon st sr jr sen rep gov gen col lt capt sgt maj adm nos vs etc al approx
@@ -91,7 +92,8 @@ def blurb(paragraphs: Sequence[str], title: str) -> str:
         return cut(first, BLURB)
     if not rest or not is_whole(first) or (len(first) >= _SHORT and rest[0].endswith("?")):
         return first
-    if len(both := f"{first} {rest[0]}") <= BLURB:
+    gap = "" if first.endswith(_NO_SPACE_AFTER) else " "
+    if len(both := f"{first}{gap}{rest[0]}") <= BLURB:
         return both if is_whole(rest[0]) else first
     return first if len(first) >= _SHORT else cut(both, BLURB)
 

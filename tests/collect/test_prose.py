@@ -121,6 +121,11 @@ def test_a_blurb_does_not_repeat_the_title(text: str) -> None:
     assert blurb([text], "The old pier opens again") == "Nine months it was closed."
 
 
+def test_japanese_sentences_stand_together_without_a_space() -> None:
+    text = "灯台の修理が終わった。来週から見学できる。"
+    assert blurb([text], "古い灯台") == text
+
+
 def test_a_text_that_is_only_the_title_gives_no_blurb() -> None:
     assert blurb(["The old pier opens again."], "The old pier opens again") == ""
 
