@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -298,11 +298,12 @@ class EditionRecord:
     edition: Edition
     hash: str  # of the canonical snapshot
     state: EditionState
-    reason: str = ""  # one sentence: why skipped or cancelled
+    reason: str = ""  # one sentence: why skipped, cancelled or paused
     approved_by: str | None = None
     approved_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    paused_at: datetime | None = None  # set: nothing of it is sent until it is resumed
 
 
 # ── mail ────────────────────────────────────────────────────────────────────────────────────
@@ -310,12 +311,18 @@ class EditionRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mail:
-    """A rendered edition for one choice of topics; reader's fields are still placeholders."""
+    """A rendered edition for one choice of topics; reader's fields are still placeholders.
+
+    `html_pieces` and `text_pieces` are the same once more, cut between lines where mails of other
+    choices have pieces in common with it, which are then the same strings; empty where nobody cut it.
+    """
 
     subject: str
     preheader: str
     html: str
     text: str
+    html_pieces: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    text_pieces: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -362,12 +369,13 @@ class Receipt(NamedTuple):
 class Transport(Protocol):
     """Takes letters, gives receipts, in any order. The one seam to the world of mail servers."""
 
-    def carry(self, groups: Iterator[Sequence[Letter]]) -> Iterator[Sequence[Receipt]]:
+    def carry(self, groups: Iterator[Sequence[Letter]]) -> Generator[Sequence[Receipt], None, None]:
         """Send every letter of every group and yield its receipt, exactly one for each.
 
         `groups` is asked for the next group only when its letters can go on the wire at once, so what
         was asked for and not yet answered is all that can be in doubt. An empty group means: nothing to
-        send just now, ask again soon. When `groups` ends, what is on the wire is finished.
+        send just now, ask again soon. When `groups` ends, what is on the wire is finished; an empty
+        list of receipts, about once a second, is a chance to give up and close the generator.
         Raises TransportError when no letter can be sent until an operator changes something.
         """
         ...

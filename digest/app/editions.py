@@ -12,7 +12,7 @@ from digest.errors import NotFoundError
 from digest.model import Composed, Counts, EditionRecord, EditionState
 from digest.schedule import due_at, next_due
 from digest.schedule_text import parse_schedule
-from digest.storage.editions import advance, last_edition, list_editions, load_edition
+from digest.storage.editions import advance, last_edition, list_editions, load_edition, pause, resume
 from digest.storage.occurrences import Occurrence, finish_occurrence, note_occurrence
 from digest.storage.outcomes import counts
 
@@ -89,6 +89,18 @@ def approve(app: App, edition_id: str, *, by: str, now: datetime) -> EditionReco
     """
     with app.database.write() as connection:
         return advance(connection, edition_id, EditionState.APPROVED, now, by=by)
+
+
+def pause_edition(app: App, edition_id: str, *, reason: str, now: datetime) -> None:
+    """Hold an edition where it stands: senders at work stop taking letters of it. Raises StateError."""
+    with app.database.write() as connection:
+        pause(connection, edition_id, now, reason=reason)
+
+
+def resume_edition(app: App, edition_id: str, now: datetime) -> EditionRecord:
+    """Let a paused edition go on, with the next ring. Raises StateError."""
+    with app.database.write() as connection:
+        return resume(connection, edition_id, now)
 
 
 def cancel(app: App, edition_id: str, *, reason: str, now: datetime) -> EditionRecord:

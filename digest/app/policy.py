@@ -63,6 +63,8 @@ def ruling(record: EditionRecord, digest: Digest | None, now: datetime) -> Rulin
     One that is being sent goes on. One approved late goes late: its time counts from its approval.
     """
     send_at = record.edition.send_at
+    if record.paused_at:
+        return Ruling(Step.WAIT, f"is paused{f': {record.reason}' if record.reason else ''}")
     if record.state is EditionState.SENDING:
         return Ruling(Step.SEND, "goes on")
     if record.state not in (EditionState.DRAFT, EditionState.APPROVED) or send_at > now:

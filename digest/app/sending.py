@@ -14,8 +14,8 @@ from digest.send.letters import Press
 from digest.send.message import Addressee
 from digest.send.rehearsal import Rehearsal, rehearse
 from digest.send.send import Sent, send, send_one
-from digest.storage.editions import advance, load_edition, reopen
-from digest.storage.outcomes import list_deliveries, retry
+from digest.storage.editions import advance, load_edition, reopen, standing
+from digest.storage.outcomes import by_code, list_deliveries, retry
 from subscribers.address import parse_address
 
 
@@ -36,8 +36,7 @@ def send_edition(app: App, edition_id: str, watch: Watch) -> Sent:
 
 def _detail(sent: Sent) -> str:
     found = ", ".join(f"{count:,} {state}" for state, count in sent.counts.by_state if count)
-    later = f"; goes on at {sent.next_at:%Y-%m-%d %H:%M} UTC" if sent.next_at else ""
-    return f"{found or 'no readers'}{later}"
+    return f"{found or 'no readers'}{f'; {sent.outlook}' if sent.outlook else ''}"
 
 
 def send_by_hand(app: App, record: EditionRecord, watch: Watch) -> Sent:
@@ -45,6 +44,8 @@ def send_by_hand(app: App, record: EditionRecord, watch: Watch) -> Sent:
 
     Raises StateError, TransportError.
     """
+    if record.paused_at:
+        raise StateError(record.edition.id, standing(record), "sent")
     digest = app.config.digest(record.edition.digest)
     if record.state is EditionState.DRAFT and digest.review is Review.SEND:
         with app.database.write() as connection:
@@ -69,11 +70,26 @@ def send_test(app: App, record: EditionRecord, address: str) -> Receipt:
 
 
 def deliveries_of(
-    app: App, edition_id: str, states: Collection[DeliveryState], *, after: int, limit: int
+    app: App,
+    edition_id: str,
+    states: Collection[DeliveryState],
+    *,
+    code: int | None = None,
+    domain: str | None = None,
+    after: int,
+    limit: int,
 ) -> tuple[Delivery, ...]:
     """Return a page of an edition's deliveries, in the order of subscribers' ids."""
     with app.database.read() as connection:
-        return list_deliveries(connection, edition_id, states=states, after=after, limit=limit)
+        return list_deliveries(
+            connection, edition_id, states=states, code=code, domain=domain, after=after, limit=limit
+        )
+
+
+def trouble_of(app: App, edition_id: str) -> tuple[tuple[DeliveryState, int | None, int, str], ...]:
+    """Count what failed, was put off or is in doubt, by state and code, each with one of its replies."""
+    with app.database.read() as connection:
+        return by_code(connection, edition_id)
 
 
 def try_again(

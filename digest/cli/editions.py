@@ -1,4 +1,4 @@
-"""Commands about editions: compose, editions, preview, approve, cancel."""
+"""Commands about editions: compose, editions, preview, approve, pause, resume, cancel."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _show_list(records: tuple[EditionRecord, ...], as_json: bool) -> None:
     rows = [
         (
             record.edition.id,
-            record.state,
+            _state(record),
             show.local(record.edition.send_at, record.edition.zone),
             _stories(record.edition),
             _headline(record.edition),
@@ -94,7 +94,7 @@ def _show_list(records: tuple[EditionRecord, ...], as_json: bool) -> None:
 def _show_one(record: EditionRecord, counts: Counts) -> None:
     edition = record.edition
     click.echo(
-        f"{edition.id}  {edition.title}  {record.state}{f': {record.reason}' if record.reason else ''}"
+        f"{edition.id}  {edition.title}  {_state(record)}{f': {record.reason}' if record.reason else ''}"
     )
     click.echo(f"send time   {show.local(edition.send_at, edition.zone)}")
     if record.approved_by:
@@ -103,6 +103,10 @@ def _show_one(record: EditionRecord, counts: Counts) -> None:
     click.echo(f"hash        {record.hash}\n")
     rows = [(story.topic, story.title, story.source, story.rule) for story in edition.stories()]
     show.table(("topic", "story", "source", "placed by"), rows)
+
+
+def _state(record: EditionRecord) -> str:
+    return f"{record.state}, paused" if record.paused_at else record.state
 
 
 def _summary(record: EditionRecord) -> dict[str, object]:
@@ -122,6 +126,7 @@ def _summary(record: EditionRecord) -> dict[str, object]:
         "approved_at": record.approved_at,
         "started_at": record.started_at,
         "finished_at": record.finished_at,
+        "paused_at": record.paused_at,
     }
 
 
@@ -201,6 +206,42 @@ def _user() -> str:
         return "command line"
 
 
+@click.command(epilog='Example: digest pause daily --reason "wrong lead?"')
+@click.argument("edition")
+@click.option("--reason", default="paused by hand", show_default=True, help="Why; kept until it is resumed.")
+@now_option
+@pass_session
+def pause(session: Session, edition: str, reason: str, now: datetime | None) -> None:
+    """Hold an edition where it stands.
+
+    A draft or an approved one does not begin. One that is being sent takes no further letter, in any
+    process; what is on the wire is finished.
+    """
+    from digest.app.editions import find_edition, pause_edition
+
+    with session.app() as app:
+        found = find_edition(app, edition).edition
+        pause_edition(app, found.id, reason=reason, now=clock_of(now)())
+    click.echo(f"{found.id} is paused; let it go on with: digest resume {found.id}")
+
+
+@click.command(epilog="Example: digest resume daily")
+@click.argument("edition")
+@now_option
+@pass_session
+def resume(session: Session, edition: str, now: datetime | None) -> None:
+    """Let a paused edition go on.
+
+    With the next `run`, or ring of `serve`. One that is approved goes even if its send time has long passed.
+    """
+    from digest.app.editions import find_edition, resume_edition
+
+    with session.app() as app:
+        found = find_edition(app, edition).edition
+        state = resume_edition(app, found.id, clock_of(now)()).state
+    click.echo(f"{found.id} goes on: it is {'a draft' if state == 'draft' else state}")
+
+
 @click.command(epilog='Example: digest cancel daily-2026-11-23 --reason "wrong lead"')
 @click.argument("edition")
 @click.option("--reason", default="cancelled by hand", show_default=True, help="Why; kept.")
@@ -220,4 +261,4 @@ def cancel(session: Session, edition: str, reason: str, now: datetime | None) ->
     click.echo(f"{found.id} is cancelled")
 
 
-COMMANDS: tuple[click.Command, ...] = (compose, editions, preview, approve, cancel)
+COMMANDS: tuple[click.Command, ...] = (compose, editions, preview, approve, pause, resume, cancel)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _STATES = ("queued", "claimed", "wire", "accepted", "deferred", "rejected", "uncertain", "skipped")
 _RETRYABLE = ("rejected", "uncertain", "deferred")
 _PAGE = 1_000
+_CODE = click.option("--code", type=click.IntRange(200, 599), help="Only those answered with this code.")
+_DOMAIN = click.option("--domain", help="Only addresses at this domain.")
 
 
 @click.command(epilog="Example: digest send daily-2026-11-23 --dry-run")
@@ -95,8 +97,8 @@ def _send_all(app: App, record: EditionRecord, now: datetime | None, as_json: bo
             sent = send_by_hand(app, record, watch)
         counts = sent.counts
         state = "is sent" if sent.record.state is EditionState.SENT else f"is {sent.record.state}"
-        if sent.next_at:
-            state += f"; `digest run` goes on at {sent.next_at:%Y-%m-%d %H:%M} UTC"
+        if sent.outlook:
+            state += f"; {sent.outlook}"
     if as_json:
         show.facts({"edition": edition_id, "deliveries": show.counts_facts(counts)})
     else:
@@ -108,28 +110,45 @@ def _send_all(app: App, record: EditionRecord, now: datetime | None, as_json: bo
 @click.option(
     "--state", "states", multiple=True, type=click.Choice(_STATES), help="Only these; may be repeated."
 )
+@_CODE
+@_DOMAIN
 @click.option("--limit", type=click.IntRange(0), default=50, show_default=True, help="0: all.")
 @click.option("--addresses", is_flag=True, help="Show whose they are.")
 @json_option
 @pass_session
 def deliveries(
-    session: Session, edition: str, states: tuple[str, ...], limit: int, addresses: bool, as_json: bool
+    session: Session,
+    edition: str,
+    states: tuple[str, ...],
+    code: int | None,
+    domain: str | None,
+    limit: int,
+    addresses: bool,
+    as_json: bool,
 ) -> None:
     """Show what became of an edition's mails.
 
-    First how many are in which state, then each with the server's answer.
+    First how many are in which state; then what failed, was put off or is uncertain, by the server's
+    code; then each with the server's answer.
     """
     from digest.app.editions import delivery_counts, find_edition
+    from digest.app.sending import trouble_of
 
     with session.app() as app:
         edition_id = find_edition(app, edition).edition.id
-        counts = delivery_counts(app, edition_id)
-        found = _pages(app, edition_id, states, limit)
+        counts, trouble = delivery_counts(app, edition_id), trouble_of(app, edition_id)
+        found = _pages(app, edition_id, states, code, domain, limit=limit)
     if as_json:
         facts = [_delivery_facts(each, addresses) for each in found]
-        show.facts({"edition": edition_id, "counts": show.counts_facts(counts), "deliveries": facts})
+        failed = [dict(zip(("state", "code", "count", "reply"), each, strict=True)) for each in trouble]
+        tallies = {"counts": show.counts_facts(counts), "trouble": failed}
+        show.facts({"edition": edition_id, **tallies, "deliveries": facts})
         return
     click.echo(f"{edition_id}: {show.counts_text(counts)}")
+    if trouble:
+        titles = ("trouble", "code", "mails", "for example")
+        show.table(titles, trouble, right=("code", "mails"))
+        click.echo()
     if found:
         rows = [
             (each.address if addresses else each.subscriber_id, each.state, each.tries, each.code, each.reply)
@@ -138,7 +157,9 @@ def deliveries(
         show.table(("subscriber", "state", "tries", "code", "reply"), rows, right=("tries", "code"))
 
 
-def _pages(app: App, edition_id: str, states: tuple[str, ...], limit: int) -> list[Delivery]:
+def _pages(
+    app: App, edition_id: str, states: tuple[str, ...], code: int | None, domain: str | None, *, limit: int
+) -> list[Delivery]:
     from digest.app.sending import deliveries_of
     from digest.model import DeliveryState
 
@@ -147,7 +168,7 @@ def _pages(app: App, edition_id: str, states: tuple[str, ...], limit: int) -> li
     while True:
         want = min(_PAGE, limit - len(found)) if limit else _PAGE
         after = found[-1].subscriber_id if found else 0
-        page = deliveries_of(app, edition_id, chosen, after=after, limit=want)
+        page = deliveries_of(app, edition_id, chosen, code=code, domain=domain, after=after, limit=want)
         found += page
         if len(page) < want or len(found) == limit:
             return found
@@ -176,8 +197,8 @@ def _delivery_facts(delivery: Delivery, addresses: bool) -> dict[str, object]:
     type=click.Choice(_RETRYABLE),
     help="Which; may be repeated.  [default: rejected, deferred]",
 )
-@click.option("--code", type=click.IntRange(400, 599), help="Only those the server answered with this code.")
-@click.option("--domain", help="Only addresses at this domain.")
+@_CODE
+@_DOMAIN
 @now_option
 @json_option
 @pass_session

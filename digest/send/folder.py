@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 from digest.errors import TransportError
@@ -12,6 +13,7 @@ from digest.model import Letter, Outcome, Receipt
 
 _MESSAGE_ID = re.compile(rb"^Message-ID: <([^>@\r\n]+)", re.MULTILINE | re.IGNORECASE)
 _UNSAFE = re.compile(r"[^A-Za-z0-9.-]+")
+_REST = 0.02  # seconds before a sender that had nothing to send is asked again
 _LONGEST = 150  # characters; file systems take 255 bytes
 
 
@@ -25,13 +27,15 @@ class FolderTransport:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def carry(self, groups: Iterator[Sequence[Letter]]) -> Iterator[Sequence[Receipt]]:
+    def carry(self, groups: Iterator[Sequence[Letter]]) -> Generator[Sequence[Receipt], None, None]:
         """Write every letter; raises TransportError when the folder cannot be written to."""
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise TransportError(str(self.path), f"cannot be made: {error.strerror}") from error
         for group in groups:
+            if not group:
+                time.sleep(_REST)
             yield [self._write(letter) for letter in group]
 
     def _write(self, letter: Letter) -> Receipt:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-import os
-import secrets
-import socket
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -25,10 +22,12 @@ from digest.model import (
 )
 from digest.send.letters import Press, Stationery
 from digest.send.message import Addressee
+from digest.send.owner import has_ended, own_name
+from digest.send.refusals import Streak
 from digest.send.retries import Result, RetryRules, resends, result_of
 from digest.storage import deliveries as ledger
 from digest.storage.database import Database
-from digest.storage.editions import advance, load_edition
+from digest.storage.editions import advance, load_edition, pause
 from digest.storage.outcomes import counts, next_due
 from subscribers.store import mailable
 
@@ -52,6 +51,7 @@ class Outbox:
     stationery: Stationery
     rules: RetryRules = field(default_factory=RetryRules)
     lease: timedelta = timedelta(minutes=2)  # renewed while the sender is at work
+    drain: timedelta = timedelta(seconds=30)  # after a stop, for the answers to what is on the wire
     page: int = 1000
     group: int = 50
 
@@ -63,6 +63,19 @@ class Sent:
     record: EditionRecord
     counts: Counts
     next_at: datetime | None
+
+    @property
+    def outlook(self) -> str:
+        """Say in words when it goes on, or what that waits for; empty when nothing is open."""
+        if self.record.paused_at:
+            why = f" ({self.record.reason})" if self.record.reason else ""
+            return f"paused{why}: `digest resume {self.record.edition.id}` lets it go on"
+        if self.next_at is None:
+            return ""
+        held = self.counts.of(DeliveryState.CLAIMED, DeliveryState.WIRE)
+        if held:
+            return f"{held:,} are held by another sender, until {self.next_at:%H:%M:%S} UTC if it has died"
+        return f"goes on at {self.next_at:%Y-%m-%d %H:%M} UTC"
 
 
 def send(
@@ -77,17 +90,18 @@ def send(
     """Send what is due of an edition that is approved or being sent; any number of processes may.
 
     begin: approved → sending, with a delivery for everybody mailable, in one transaction
-    take back what senders that died had claimed
+    take back what senders that died had claimed: at once on this machine, else when their lease runs out
     while something is due, and nobody says stop:
         claim a page; make its letters, one render for each choice of topics
         for each group: settle the receipts so far and mark the group, commit, hand it over
     settle the last receipts, give back what was claimed and not sent
     nothing open: sending → sent
 
-    `stop` is asked before each group; what is on the wire then is finished. `progress` gets the counts
-    with all that is open as queued. One that is sent already is left as it is. Raises StateError for an
-    edition in another state, NotFoundError, TemplateError, and TransportError: what was not sent then
-    waits for the next run.
+    `stop` is asked before each group; what is on the wire then is finished, for as long as `drain`: what
+    has no answer by then is in doubt. `progress` gets the counts with all that is open as queued. One
+    that is sent already is left as it is; one whose letters are all refused alike is paused. Raises
+    StateError for an edition that is paused or in another state, NotFoundError, TemplateError, and
+    TransportError: what was not sent then waits for the next run.
     """
     record = _begin(database, edition_id, outbox, clock())
     if record.state is EditionState.SENT:
@@ -112,7 +126,7 @@ def _begin(database: Database, edition_id: str, outbox: Outbox, now: datetime) -
             record = advance(connection, edition_id, EditionState.SENDING, now)
         except StateError as error:
             record = load_edition(connection, edition_id)
-            if record.state not in (EditionState.SENDING, EditionState.SENT):
+            if record.paused_at or record.state not in (EditionState.SENDING, EditionState.SENT):
                 raise error from None
             return record
         readers = mailable(record.edition.digest, now)
@@ -131,7 +145,8 @@ def _finish(database: Database, edition_id: str, now: datetime) -> Sent:
             with suppress(StateError):  # another sender has said so already, or it was cancelled
                 advance(connection, edition_id, EditionState.SENT, now)
         record = load_edition(connection, edition_id)
-        due_at = next_due(connection, edition_id) if record.state is EditionState.SENDING else None
+        goes_on = record.state is EditionState.SENDING and not record.paused_at
+        due_at = next_due(connection, edition_id) if goes_on else None
     if doubtful := tally.of(DeliveryState.UNCERTAIN):
         log.warning("%s: %d deliveries are uncertain; see `digest deliveries`", edition_id, doubtful)
     return Sent(record=record, counts=tally, next_at=due_at)
@@ -157,12 +172,14 @@ class _Run:
         self._ends_at = max(record.edition.send_at, record.started_at or record.edition.send_at)
         self._ends_at += outbox.rules.lifetime
         self._press = Press(record, outbox.stationery)
-        self._sender = ledger.Sender(edition_id=record.edition.id, owner=_name(), lease=outbox.lease)
+        self._sender = ledger.Sender(edition_id=record.edition.id, owner=own_name(), lease=outbox.lease)
         self._renewed_at = clock()
         self._tries: dict[int, int] = {}  # of the letters on the wire, by key
         self._results: list[Result] = []  # known, and not yet in the ledger
         self._readers = mailable(self._edition.digest, clock())  # who may be mailed, as of the page
         self._handed = 0  # letters handed to the transport
+        self._streak = Streak()
+        self._stopped_at: datetime | None = None
         with database.read() as connection:
             tally = counts(connection, record.edition.id)
         self._total = tally.total
@@ -174,8 +191,12 @@ class _Run:
         while handed != self._handed and not self._stop():
             self._expire()
             handed = self._handed
-            for receipts in self._outbox.transport.carry(self._groups()):
-                self._note(receipts)
+            with closing(self._outbox.transport.carry(self._groups())) as answers:
+                for receipts in answers:
+                    self._note(receipts)
+                    if self._has_drained_enough():
+                        log.warning("%s: stopped while a server still owed answers", self._edition.id)
+                        break
             self._settle()
 
     def end(self) -> None:
@@ -184,6 +205,12 @@ class _Run:
         rules = self._outbox.rules
         with self._database.write() as connection:
             ledger.release(connection, self._sender, now=self._clock(), resends=resends(rules))
+
+    def _has_drained_enough(self) -> bool:
+        """Tell, once we are to stop, whether the time for what is on the wire is over."""
+        if self._stopped_at is None and self._stop():
+            self._stopped_at = self._clock()
+        return self._stopped_at is not None and self._clock() - self._stopped_at >= self._outbox.drain
 
     def _groups(self) -> Iterator[Sequence[Letter]]:
         while not self._stop():
@@ -237,8 +264,18 @@ class _Run:
             if tries is not None:
                 result = result_of(receipt, tries=tries, ends_at=self._ends_at, now=now, rules=rules)
                 self._results.append(result)
+        self._heed_refusals(receipts, now)
         if len(self._results) >= self._outbox.page or self._lease_is_old(now):
             self._settle()
+
+    def _heed_refusals(self, receipts: Sequence[Receipt], now: datetime) -> None:
+        before, self._streak = self._streak, self._streak.after(receipts)
+        reason = self._streak.alarm
+        if reason and not before.alarm:
+            # that somebody else has stopped it by now is as good
+            with self._database.write() as connection, suppress(StateError):
+                pause(connection, self._edition.id, now, reason=reason)
+            log.error("%s is paused: %s", self._edition.id, reason)
 
     def _settle(self, mark: Sequence[int] = ()) -> frozenset[int]:
         """Keep all results so far and mark deliveries, in one transaction; return those marked."""
@@ -268,13 +305,9 @@ class _Run:
         return now - self._renewed_at > self._outbox.lease / 3
 
     def _expire(self) -> None:
-        now = self._clock()
+        now, again = self._clock(), resends(self._outbox.rules)
         with self._database.write() as connection:
-            taken = ledger.expire(connection, self._edition.id, now=now, resends=resends(self._outbox.rules))
+            ended = [owner for owner in ledger.holders(connection, self._edition.id) if has_ended(owner)]
+            taken = ledger.expire(connection, self._edition.id, now=now, ended=ended, resends=again)
         if taken:
             log.warning("%s: took back %d deliveries from a sender that ended", self._edition.id, taken)
-
-
-def _name() -> str:
-    """Name this run so that no other, here or elsewhere, has the same name."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"

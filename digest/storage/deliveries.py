@@ -25,6 +25,7 @@ from sqlalchemy import (
     exists,
     func,
     literal,
+    or_,
     select,
     update,
 )
@@ -38,6 +39,7 @@ from subscribers.store import Mailable
 
 GONE = "left, paused or was suppressed before it was sent"
 _LEASED = (DeliveryState.CLAIMED, DeliveryState.WIRE)
+_GOES_OUT = editions.c.state == EditionState.SENDING, editions.c.paused_at.is_(None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +104,8 @@ def claim(
 ) -> tuple[Addressee, ...] | None:
     """Lease up to `limit` deliveries that are due, the longest due first; None when there is none.
 
-    There is none either when the edition is not being sent (any more). Those whose reader may no longer
-    be mailed are skipped, so a page can be empty and not the last.
+    There is none either when the edition is not being sent (any more), or paused. Those whose reader may
+    no longer be mailed are skipped, so a page can be empty and not the last.
     """
     page = (
         select(deliveries.c.subscriber_id, deliveries.c.variant, deliveries.c.tries)
@@ -116,18 +118,16 @@ def claim(
     if not rows:
         return None
     ids = [key for key, _, _ in rows]
-    column = mailable.selected_columns
-    among = _one_of(connection, column.subscriber_id, ids)
-    found = mailable.with_only_columns(column.subscriber_id, column.address, column.format).where(among)
-    readers = {key: (address, form) for key, address, form in connection.execute(found)}
+    among = _one_of(connection, mailable.selected_columns.subscriber_id, ids)
+    readers = {row.subscriber_id: row for row in connection.execute(mailable.where(among))}
     lost = [key for key in ids if key not in readers]
     _set(connection, sender.edition_id, lost, {**_skipped(GONE), "changed_at": now})
     lease = {"state": DeliveryState.CLAIMED, "owner": sender.owner, "lease_until": now + sender.lease}
     _set(connection, sender.edition_id, list(readers), lease)
     return tuple(
-        Addressee(key, readers[key][0], variant, readers[key][1], tries)
+        Addressee(key, reader.address, variant, reader.format, tries)
         for key, variant, tries in rows
-        if key in readers
+        if (reader := readers.get(key))
     )
 
 
@@ -137,7 +137,7 @@ def mark(
     """Mark claimed deliveries as on the wire and return those that may be written, after commit.
 
     Left out are those whose lease somebody else has taken, all of them once the edition is no longer
-    being sent, and, skipped from here on, those whose reader left since the claim.
+    being sent or paused, and, skipped from here on, those whose reader left since the claim.
     """
     values = {
         "edition": sender.edition_id,
@@ -156,7 +156,7 @@ def mark(
 @lru_cache(maxsize=16)
 def _mark_statements(dialect: str, mailable: Mailable) -> tuple[UpdateBase, UpdateBase]:
     """Build the statements of `mark` once for each page: building costs more than running them."""
-    sending = editions.c.id == bindparam("edition"), editions.c.state == EditionState.SENDING
+    sending = editions.c.id == bindparam("edition"), *_GOES_OUT
     ours = update(deliveries).where(
         deliveries.c.edition_id == bindparam("edition"),
         deliveries.c.owner == bindparam("sender"),
@@ -209,7 +209,7 @@ def settle(connection: Connection, sender: Sender, results: Sequence[Result], *,
         return
     at = _moment(connection, now)
     rows = [
-        (state, due_at and _moment(connection, due_at), code, reply, at, sender.edition_id, key, sender.owner)
+        (state, _moment(connection, due_at), code, reply, at, sender.edition_id, key, sender.owner)
         for key, state, due_at, code, reply in results
     ]
     connection.exec_driver_sql(_SETTLE_SQLITE, rows)
@@ -226,13 +226,22 @@ def release(connection: Connection, sender: Sender, *, now: datetime, resends: i
     return _free(connection, sender.edition_id, _own(sender), now=now, resends=resends)
 
 
-def expire(connection: Connection, edition_id: str, *, now: datetime, resends: int = 0) -> int:
-    """Take deliveries back from senders whose lease has run out, and return how many.
+def holders(connection: Connection, edition_id: str) -> tuple[str, ...]:
+    """Return the names of all senders that hold leases."""
+    held = _of(edition_id), deliveries.c.state.in_(_LEASED), deliveries.c.owner.is_not(None)
+    return tuple(connection.scalars(select(deliveries.c.owner).where(*held).distinct()))
+
+
+def expire(
+    connection: Connection, edition_id: str, *, now: datetime, ended: Sequence[str] = (), resends: int = 0
+) -> int:
+    """Take deliveries back from senders that have `ended` or whose lease has run out; return how many.
 
     What was only claimed is queued. What was on the wire is uncertain; or queued as well, with the same
     Message-ID, while it had at most `resends` tries.
     """
-    return _free(connection, edition_id, deliveries.c.lease_until <= now, now=now, resends=resends)
+    whose = or_(deliveries.c.lease_until <= now, deliveries.c.owner.in_(ended))
+    return _free(connection, edition_id, whose, now=now, resends=resends)
 
 
 def _free(
@@ -267,7 +276,7 @@ def _own(sender: Sender) -> ColumnElement[bool]:
 
 
 def _running(sender: Sender) -> ColumnElement[bool]:
-    return exists().where(editions.c.id == sender.edition_id, editions.c.state == EditionState.SENDING)
+    return exists().where(editions.c.id == sender.edition_id, *_GOES_OUT)
 
 
 def _one_of(connection: Connection, column: ColumnElement[Any], ids: Sequence[int]) -> ColumnElement[bool]:
@@ -296,7 +305,7 @@ def _set(connection: Connection, edition_id: str, ids: Sequence[int], values: di
         connection.execute(update(deliveries).where(*these).values(values))
 
 
-def _moment(connection: Connection, at: datetime) -> object:
+def _moment(connection: Connection, at: datetime | None) -> object:
     """Return an instant as this database keeps it, for statements written by hand."""
     process = deliveries.c.due_at.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
-    return process(at) if process else at
+    return process(at) if process and at else at

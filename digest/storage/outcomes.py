@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, func, select, update
@@ -36,6 +36,24 @@ def choices(
     return tuple((topics, form, count) for topics, form, count in rows)
 
 
+def by_code(
+    connection: Connection, edition_id: str
+) -> tuple[tuple[DeliveryState, int | None, int, str], ...]:
+    """Count what failed or is in doubt by state and code, the most first, each with one of its replies."""
+    trouble = deliveries.c.state.in_(RETRYABLE)
+    kind = deliveries.c.state, deliveries.c.code
+    number = func.count().label("number")
+    query = (
+        select(*kind, number, func.min(deliveries.c.reply))
+        .where(_of(edition_id), trouble)
+        .group_by(*kind)
+        .order_by(number.desc(), *kind)
+    )
+    return tuple(
+        (DeliveryState(state), code, count, reply) for state, code, count, reply in connection.execute(query)
+    )
+
+
 def next_due(connection: Connection, edition_id: str) -> datetime | None:
     """Return when there is something to do for an edition: a delivery due, or a lease that runs out."""
     due = connection.scalar(select(func.min(deliveries.c.due_at)).where(_of(edition_id), SENDABLE))
@@ -49,6 +67,8 @@ def list_deliveries(
     edition_id: str,
     *,
     states: Collection[DeliveryState] = (),
+    code: int | None = None,
+    domain: str | None = None,
     after: int = 0,
     limit: int = 100,
 ) -> tuple[Delivery, ...]:
@@ -57,7 +77,7 @@ def list_deliveries(
     query = (
         select(*columns, subscribers.c.address)
         .join_from(deliveries, subscribers, subscribers.c.id == deliveries.c.subscriber_id, isouter=True)
-        .where(_of(edition_id), deliveries.c.subscriber_id > after)
+        .where(_of(edition_id), deliveries.c.subscriber_id > after, *_answered(code, domain))
         .order_by(deliveries.c.subscriber_id)
         .limit(limit)
     )
@@ -95,15 +115,19 @@ def retry(
     """
     if not RETRYABLE.issuperset(states):
         raise ValueError(f"only {', '.join(sorted(RETRYABLE))} deliveries can be sent again")
-    conditions = [_of(edition_id), deliveries.c.state.in_(states)]
-    if code is not None:
-        conditions.append(deliveries.c.code == code)
-    if domain is not None:
-        at_domain = func.lower(subscribers.c.address).endswith(f"@{domain.lower()}", autoescape=True)
-        conditions.append(deliveries.c.subscriber_id.in_(select(subscribers.c.id).where(at_domain)))
+    conditions = [_of(edition_id), deliveries.c.state.in_(states), *_answered(code, domain)]
     again = {"state": DeliveryState.QUEUED, "due_at": now, "tries": 0, "owner": None, "changed_at": now}
     return connection.execute(update(deliveries).where(*conditions).values(again)).rowcount
 
 
 def _of(edition_id: str) -> ColumnElement[bool]:
     return deliveries.c.edition_id == edition_id
+
+
+def _answered(code: int | None, domain: str | None) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions that a reply has this code and an address is at this domain."""
+    if code is not None:
+        yield deliveries.c.code == code
+    if domain is not None:
+        at_domain = func.lower(subscribers.c.address).endswith(f"@{domain.lower()}", autoescape=True)
+        yield deliveries.c.subscriber_id.in_(select(subscribers.c.id).where(at_domain))

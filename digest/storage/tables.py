@@ -75,6 +75,7 @@ editions = Table(
     Column("approved_at", Moment),
     Column("started_at", Moment),
     Column("finished_at", Moment),
+    Column("paused_at", Moment),  # set: whatever its state, nothing of it is sent
     Index("ix_editions_digest", "digest", "local_date"),
     Index("ix_editions_state", "state", "send_at"),
 )
@@ -127,16 +128,4 @@ deliveries = Table(
         postgresql_where=SENDABLE,
     ),
     sqlite_with_rowid=False,
-)
-
-meters = Table(
-    "meters",
-    metadata,
-    Column("scope", String, primary_key=True),  # "server smtp.example.org", "domain gmail.com"
-    Column("buckets", JSON, nullable=False),  # by the unit of their limit; see digest.send.buckets
-    Column("share", Integer),  # percent of its pace when it was slowed last; none when it never was
-    Column("slowed_at", Moment),  # the last time
-    Column("slowed_since", Moment),  # when it had its whole pace
-    Column("reason", String, nullable=False, server_default=""),  # the reply that slowed it
-    Column("changed_at", Moment, nullable=False),
 )

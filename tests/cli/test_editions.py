@@ -119,6 +119,16 @@ def test_approved_editions_go_and_cancelled_ones_give_their_posts_back(composed:
     assert {each["states"][0][1] for each in composed.facts("posts", "--digest", "daily")} == {"waiting"}
 
 
+def test_a_paused_edition_waits_until_it_is_resumed(composed: Terminal) -> None:
+    assert f"digest resume {EDITION}" in composed.says("pause", "daily", "--reason", "wrong lead?")
+    assert "draft, paused: wrong lead?" in composed.says("editions", EDITION)
+    assert f"{EDITION}: waiting: is paused: wrong lead?" in composed.says("run", "--now", "2026-11-23T07:00")
+    assert "paused and cannot be paused" in composed.says("pause", "daily", fails=1)
+    assert "and paused and cannot be sent" in composed.says("send", EDITION, fails=1)
+    assert "goes on: it is a draft" in composed.says("resume", "daily")
+    assert f"{EDITION}: sent: 2 accepted" in composed.says("run", "--now", "2026-11-23T07:00")
+
+
 def test_dry_runs_and_test_mails_change_nothing(composed: Terminal) -> None:
     before = contents(composed.place)
     said = composed.says("send", EDITION, "--dry-run")
@@ -158,6 +168,13 @@ def test_deliveries_tell_what_the_server_said_and_addresses_only_when_asked(comp
 
 def test_what_failed_is_tried_again_when_asked(composed: Terminal, wrong_addresses: None) -> None:
     assert "1 accepted, 1 rejected" in composed.says("send", EDITION)
+    assert "rejected     –      1  the address cannot be written in a mail" in composed.says(
+        "deliveries", EDITION
+    )
+    (trouble,) = composed.facts("deliveries", EDITION)["trouble"]
+    assert (trouble["state"], trouble["code"], trouble["count"]) == ("rejected", None, 1)
+    assert composed.facts("deliveries", EDITION, "--code", "550")["deliveries"] == []
+    assert len(composed.facts("deliveries", EDITION, "--domain", "Example.org")["deliveries"]) == 1
     assert "nothing to try again" in composed.says("retry", EDITION, "--code", "450")
     assert "nothing to try again" in composed.says("retry", EDITION, "--state", "uncertain")
     assert "1 accepted, 1 rejected" in composed.says("retry", EDITION)

@@ -10,11 +10,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from digest.model import DeliveryState, EditionState
 from digest.send.send import Outbox, send
 from digest.storage.database import Database, open_database
 from digest.storage.outcomes import list_deliveries
+from digest.storage.tables import deliveries
 from tests.send.world import EDITION, NOW, STATIONERY, Appender, Clock, add_edition, add_readers
 
 READERS = 120
@@ -137,7 +139,7 @@ def test_killed_from_outside_whenever_the_wire_has_so_many_bytes(
     assert not sent.counts.open
 
 
-def test_a_sender_restarted_before_the_lease_ran_out_waits_for_it(
+def test_a_sender_restarted_on_the_same_machine_takes_over_at_once(
     database_url: str, database: Database, tmp_path: Path
 ) -> None:
     add_edition(database)
@@ -145,7 +147,22 @@ def test_a_sender_restarted_before_the_lease_ran_out_waits_for_it(
     killed(database_url, tmp_path / "wire", Clock(), 3, "before writing")
     outbox = Outbox(transport=Appender(tmp_path / "wire"), stationery=STATIONERY, group=GROUP, page=20)
     sent = send(database, EDITION, outbox=outbox, clock=Clock())
+    assert sent.record.state is EditionState.SENT
+    assert (sent.counts.of(DeliveryState.ACCEPTED), sent.counts.of(DeliveryState.UNCERTAIN)) == (35, 5)
+
+
+def test_a_sender_on_another_machine_waits_for_the_lease_and_says_so(
+    database_url: str, database: Database, tmp_path: Path
+) -> None:
+    add_edition(database)
+    add_readers(database, 40)
+    killed(database_url, tmp_path / "wire", Clock(), 3, "before writing")
+    with database.write() as connection:
+        connection.execute(update(deliveries).values(owner="elsewhere" + deliveries.c.owner))
+    outbox = Outbox(transport=Appender(tmp_path / "wire"), stationery=STATIONERY, group=GROUP, page=20)
+    sent = send(database, EDITION, outbox=outbox, clock=Clock())
     assert (sent.record.state, sent.next_at) == (EditionState.SENDING, NOW + timedelta(minutes=2))
+    assert sent.outlook == "20 are held by another sender, until 07:02:00 UTC if it has died"
     assert sent.counts.of(DeliveryState.ACCEPTED) == 20
     sent = send(database, EDITION, outbox=outbox, clock=Clock(NOW + timedelta(minutes=2)))
     assert sent.record.state is EditionState.SENT

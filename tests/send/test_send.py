@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -298,7 +298,7 @@ def test_a_cancelled_edition_stops_where_it_is(database: Database) -> None:
 class Refusing(Recorder):
     """Answer the first group, take the second, and then find that nothing can be sent."""
 
-    def carry(self, groups: Iterator[Sequence[Letter]]) -> Iterator[Sequence[Receipt]]:
+    def carry(self, groups: Iterator[Sequence[Letter]]) -> Generator[Sequence[Receipt], None, None]:
         first, second = next(groups), next(groups)
         self.letters += [*first, *second]
         yield [self.receipt(letter) for letter in first]
@@ -337,7 +337,7 @@ class Mute(Recorder):
         super().__init__()
         self.clock, self.others, self.database = clock, others, database
 
-    def carry(self, groups: Iterator[Sequence[Letter]]) -> Iterator[Sequence[Receipt]]:
+    def carry(self, groups: Iterator[Sequence[Letter]]) -> Generator[Sequence[Receipt], None, None]:
         first = next(groups, ())
         self.letters += first
         self.clock.forward(timedelta(hours=1))

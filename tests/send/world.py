@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -157,7 +157,7 @@ class Recorder:
         self.answer = answer
         self.before_answer: Callable[[], None] = lambda: None
 
-    def carry(self, groups: Iterator[Sequence[Letter]]) -> Iterator[Sequence[Receipt]]:
+    def carry(self, groups: Iterator[Sequence[Letter]]) -> Generator[Sequence[Receipt], None, None]:
         for group in groups:
             self.letters += group
             self.before_answer()
@@ -183,7 +183,7 @@ class Appender:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def carry(self, groups: Iterator[Sequence[Letter]]) -> Iterator[Sequence[Receipt]]:
+    def carry(self, groups: Iterator[Sequence[Letter]]) -> Generator[Sequence[Receipt], None, None]:
         with self.path.open("ab", buffering=0) as file:
             for group in groups:
                 for letter in group:

@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("approved_at", Moment(), nullable=True),
         sa.Column("started_at", Moment(), nullable=True),
         sa.Column("finished_at", Moment(), nullable=True),
+        sa.Column("paused_at", Moment(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_editions")),
     )
     with op.batch_alter_table("editions", schema=None) as batch_op:
@@ -50,17 +51,6 @@ def upgrade() -> None:
         sa.Column("next_fetch_at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_feeds")),
         sa.UniqueConstraint("name", name=op.f("uq_feeds_name")),
-    )
-    op.create_table(
-        "meters",
-        sa.Column("scope", sa.String(), nullable=False),
-        sa.Column("buckets", sa.JSON(), nullable=False),
-        sa.Column("share", sa.Integer(), nullable=True),
-        sa.Column("slowed_at", Moment(), nullable=True),
-        sa.Column("slowed_since", Moment(), nullable=True),
-        sa.Column("reason", sa.String(), server_default="", nullable=False),
-        sa.Column("changed_at", Moment(), nullable=False),
-        sa.PrimaryKeyConstraint("scope", name=op.f("pk_meters")),
     )
     op.create_table(
         "occurrences",
