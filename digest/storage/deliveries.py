@@ -118,16 +118,18 @@ def claim(
     if not rows:
         return None
     ids = [key for key, _, _ in rows]
-    among = _one_of(connection, mailable.selected_columns.subscriber_id, ids)
-    readers = {row.subscriber_id: row for row in connection.execute(mailable.where(among))}
+    column = mailable.selected_columns
+    among = _one_of(connection, column.subscriber_id, ids)
+    found = mailable.with_only_columns(column.subscriber_id, column.address, column.format).where(among)
+    readers = {key: (address, form) for key, address, form in connection.execute(found)}
     lost = [key for key in ids if key not in readers]
     _set(connection, sender.edition_id, lost, {**_skipped(GONE), "changed_at": now})
     lease = {"state": DeliveryState.CLAIMED, "owner": sender.owner, "lease_until": now + sender.lease}
     _set(connection, sender.edition_id, list(readers), lease)
     return tuple(
-        Addressee(key, reader.address, variant, reader.format, tries)
+        Addressee(key, readers[key][0], variant, readers[key][1], tries)
         for key, variant, tries in rows
-        if (reader := readers.get(key))
+        if key in readers
     )
 
 
@@ -209,7 +211,7 @@ def settle(connection: Connection, sender: Sender, results: Sequence[Result], *,
         return
     at = _moment(connection, now)
     rows = [
-        (state, _moment(connection, due_at), code, reply, at, sender.edition_id, key, sender.owner)
+        (state, due_at and _moment(connection, due_at), code, reply, at, sender.edition_id, key, sender.owner)
         for key, state, due_at, code, reply in results
     ]
     connection.exec_driver_sql(_SETTLE_SQLITE, rows)
@@ -219,6 +221,19 @@ def renew(connection: Connection, sender: Sender, *, now: datetime) -> None:
     """Prolong every lease of a sender that is still at work."""
     held = update(deliveries).where(_own(sender), deliveries.c.state.in_(_LEASED))
     connection.execute(held.values(lease_until=now + sender.lease))
+
+
+def postpone(
+    connection: Connection, sender: Sender, turns: Sequence[tuple[int, datetime]], *, now: datetime
+) -> None:
+    """Give claimed deliveries back, each until its own time; those of other senders are left alone."""
+    if not turns:
+        return
+    claimed = deliveries.c.state == DeliveryState.CLAIMED
+    ours = update(deliveries).where(_own(sender), claimed, deliveries.c.subscriber_id == bindparam("reader"))
+    waiting = {"state": DeliveryState.QUEUED, "owner": None, "lease_until": None, "changed_at": now}
+    later = ours.values(**waiting, due_at=bindparam("until", type_=deliveries.c.due_at.type))
+    connection.execute(later, [{"reader": key, "until": due_at} for key, due_at in turns])
 
 
 def release(connection: Connection, sender: Sender, *, now: datetime, resends: int = 0) -> int:
@@ -305,7 +320,7 @@ def _set(connection: Connection, edition_id: str, ids: Sequence[int], values: di
         connection.execute(update(deliveries).where(*these).values(values))
 
 
-def _moment(connection: Connection, at: datetime | None) -> object:
+def _moment(connection: Connection, at: datetime) -> object:
     """Return an instant as this database keeps it, for statements written by hand."""
     process = deliveries.c.due_at.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
-    return process(at) if process and at else at
+    return process(at) if process else at

@@ -129,3 +129,15 @@ deliveries = Table(
     ),
     sqlite_with_rowid=False,
 )
+
+meters = Table(
+    "meters",
+    metadata,
+    Column("scope", String, primary_key=True),  # "server smtp.example.org", "domain gmail.com"
+    Column("buckets", JSON, nullable=False),  # by the unit of their limit; see digest.send.buckets
+    Column("share", Integer),  # percent of its pace when it was slowed last; none when it never was
+    Column("slowed_at", Moment),  # the last time
+    Column("slowed_since", Moment),  # when it had its whole pace
+    Column("reason", String, nullable=False, server_default=""),  # the reply that slowed it
+    Column("changed_at", Moment, nullable=False),
+)

@@ -53,6 +53,17 @@ def upgrade() -> None:
         sa.UniqueConstraint("name", name=op.f("uq_feeds_name")),
     )
     op.create_table(
+        "meters",
+        sa.Column("scope", sa.String(), nullable=False),
+        sa.Column("buckets", sa.JSON(), nullable=False),
+        sa.Column("share", sa.Integer(), nullable=True),
+        sa.Column("slowed_at", Moment(), nullable=True),
+        sa.Column("slowed_since", Moment(), nullable=True),
+        sa.Column("reason", sa.String(), server_default="", nullable=False),
+        sa.Column("changed_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("scope", name=op.f("pk_meters")),
+    )
+    op.create_table(
         "occurrences",
         sa.Column("schedule", sa.String(), nullable=False),
         sa.Column("local_date", sa.Date(), nullable=False),
