@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,7 +29,7 @@ def test_written_twice_it_is_the_same_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("evil", [b"../../up", b"..", b"a/b\\c", b"\x00", b"\xff" * 400, b".hidden"])
 def test_no_message_id_leads_out_of_the_folder(evil: bytes, tmp_path: Path) -> None:
-    letter = replace(LETTER, data=b"Message-ID: <" + evil + b"@x>\r\n\r\n")
+    letter = LETTER._replace(data=b"Message-ID: <" + evil + b"@x>\r\n\r\n")
     list(FolderTransport(tmp_path / "box").carry(iter([[letter]])))
     (path,) = tmp_path.rglob("*.eml")
     assert path.parent == tmp_path / "box"
@@ -39,7 +38,7 @@ def test_no_message_id_leads_out_of_the_folder(evil: bytes, tmp_path: Path) -> N
 
 
 def test_only_the_headers_name_the_file() -> None:
-    letter = replace(LETTER, data=b"To: a\r\n\r\nMessage-ID: <b@x>\r\n")
+    letter = LETTER._replace(data=b"To: a\r\n\r\nMessage-ID: <b@x>\r\n")
     assert file_name(letter) == "letter-1.eml"
 
 
