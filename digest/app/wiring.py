@@ -56,10 +56,15 @@ class App:
         rules = RetryRules(lifetime=mail.retry_for, doubt=Doubt(mail.doubt))
         if not mail.servers:
             transport: Transport = FolderTransport(mail.folder)
-            return Outbox(transport=transport, stationery=self.stationery(), rules=rules)
+            return Outbox(transport=transport, stationery=self.stationery(), rules=rules, limits=mail.limits)
         smtp = self._smtp()
-        group = max(1, smtp.window // 2)
-        return Outbox(transport=smtp, stationery=self.stationery(), rules=rules, group=group)
+        return Outbox(
+            transport=smtp,
+            stationery=self.stationery(),
+            rules=rules,
+            limits=mail.limits,
+            group=max(1, smtp.window // 2),
+        )
 
     def _smtp(self) -> SmtpTransport:
         mail = self.config.mail

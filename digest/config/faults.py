@@ -7,15 +7,17 @@ values, so that one mistake does not hide another.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from digest.config.places import Path
-from digest.config.shape import RootShape, keys, tables
+from digest.config.shape import RootShape, keys, table_of, tables
 from digest.nearest import hint
 from digest.render.templates import check_line
+from digest.send.limits import domain_of, parse_limit
 
 Fault = tuple[Path, str]
 Raw = dict[str, Any]
@@ -25,13 +27,15 @@ _PLAIN = {
     "int_type": "must be a whole number",
     "int_from_float": "must be a whole number",
     "bool_type": "must be true or false",
+    "date_type": "must be a day, without quotes: 2026-11-23",
+    "too_short": "is empty",
     "dict_type": 'must be a table: { name = "value" }',
 }
 
 
 def faults(raw: Raw) -> list[Fault]:
     """Return every fault in the values of a config.toml, in no special order."""
-    rules = (_shape, _repeats, _references, _feeds, _digests, _mail)
+    rules = (_shape, _repeats, _references, _feeds, _digests, _mail, _mail_limits)
     return [fault for rule in rules for fault in rule(raw)]
 
 
@@ -63,7 +67,13 @@ def _message(detail: ErrorDetails) -> str:
 
 
 def _known(table: Path) -> list[str]:
-    return list(keys(tables()[str(table[0])])) if table else list(tables())
+    if not table:
+        return list(tables())
+    shape, *names = (str(part) for part in table if isinstance(part, str))
+    found = tables()[shape]
+    for name in names:
+        found = table_of(found.model_fields[keys(found)[name]].annotation)
+    return list(keys(found))
 
 
 def _none_of(value: object, expected: str) -> str:
@@ -73,8 +83,8 @@ def _none_of(value: object, expected: str) -> str:
 
 
 def _not_a_list(path: Path, value: object) -> str:
-    if len(path) == 1 and isinstance(value, dict):
-        return f"write [[{path[0]}]] with double brackets, once for each {path[0]}"
+    if isinstance(value, dict) and all(isinstance(part, str) for part in path):
+        return f"write [[{'.'.join(map(str, path))}]] with double brackets, once for each {path[-1]}"
     return 'must be a list: ["one", "two"]'
 
 
@@ -145,6 +155,37 @@ def _mail(raw: Raw) -> Iterator[Fault]:
             yield ("mail",), "transport is 'smtp' and 'host' is missing"
         if "password_file" in mail and "user" not in mail:
             yield ("mail", "password_file"), "there is a password and no 'user'"
+
+
+def _mail_limits(raw: Raw) -> Iterator[Fault]:
+    mail = raw.get("mail")
+    if not isinstance(mail, dict):
+        return
+    yield from _limits(mail, ("mail",))
+    taken: set[str] = set()
+    for index, group in _rows(mail, "domain"):
+        place: Path = ("mail", "domain", index)
+        yield from _limits(group, place)
+        if not {"limits", "warm_up"} & group.keys():
+            yield place, "give 'limits' or 'warm_up', or leave it out"
+        for number, name in enumerate(_list(group.get("names"))):
+            if isinstance(name, str) and domain_of(name) in taken:
+                yield (*place, "names", number), f"{name!r} stands in a [[mail.domain]] already"
+            taken.add(domain_of(str(name)))
+
+
+def _limits(table: Raw, place: Path) -> Iterator[Fault]:
+    units: set[str] = set()
+    for number, text in enumerate(_list(table.get("limits"))):
+        with suppress(ValueError):  # told already
+            unit = parse_limit(str(text)).unit
+            if unit in units:
+                yield (*place, "limits", number), f"there is another limit per {unit}: keep one of them"
+            units.add(unit)
+    if "warm_up" in table and "warm_up_from" not in table:
+        yield (*place, "warm_up"), "give the day of the first number too: warm_up_from = 2026-11-23"
+    if "warm_up_from" in table and not table.get("warm_up"):
+        yield (*place, "warm_up_from"), "give the letters of each day too: warm_up = [200, 400, 800]"
 
 
 def _rows(raw: Raw, table: str) -> Iterator[tuple[int, Raw]]:

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 from digest.config import places
@@ -74,6 +74,8 @@ def _dotted(place: places.Path) -> str:
 def _shown(value: object) -> str:
     if isinstance(value, timedelta):
         return f'"{duration_text(value)}"'
+    if isinstance(value, date):
+        return value.isoformat()
     text = json.dumps(value, ensure_ascii=False)
     text = re.sub(r"(://[^/@\s:\"]*):[^/@\s\"]+@", r"\1:***@", text)
     return re.sub(r"([?&](?:password|token|key|secret)=)[^&\s\"]+", r"\1***", text, flags=re.IGNORECASE)

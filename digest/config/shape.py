@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Annotated, Literal, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -20,6 +20,8 @@ Address = Annotated[str, AfterValidator(words.address)]
 WebAddress = Annotated[str, AfterValidator(words.web_address)]
 BaseUrl = Annotated[str, AfterValidator(words.base_url)]
 Language = Annotated[str, AfterValidator(words.language)]
+Limit = Annotated[str, AfterValidator(words.limit)]
+Domain = Annotated[str, AfterValidator(words.domain)]
 DatabaseUrl = Annotated[str, AfterValidator(words.database_url)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Positive = Annotated[int, Field(ge=1)]
@@ -89,6 +91,15 @@ class DigestShape(Shape):
     catch_all: Line = "More stories"
 
 
+class DomainShape(Shape):
+    """[[mail.domain]]: domains whose limits are counted together."""
+
+    names: Annotated[list[Domain], Field(min_length=1)]
+    limits: list[Limit] = []
+    warm_up: list[Positive] = []
+    warm_up_from: date | None = None
+
+
 class MailShape(Shape):
     """[mail]: where letters go."""
 
@@ -107,6 +118,10 @@ class MailShape(Shape):
     unsubscribe_address: Address | None = None
     retry_for: Duration = timedelta(hours=24)
     doubt: Literal["hold", "resend"] = "hold"
+    limits: list[Limit] = []
+    warm_up: list[Positive] = []
+    warm_up_from: date | None = None
+    domain: list[DomainShape] = []
 
 
 class DatabaseShape(Shape):

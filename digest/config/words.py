@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 from digest.nearest import hint
 from digest.schedule import ScheduleError
 from digest.schedule_text import parse_schedule
+from digest.send.limits import domain_of, parse_limit
 from digest.tags import slug
 from subscribers.address import parse_address
 from subscribers.errors import AddressError
@@ -144,3 +145,16 @@ def database_url(text: str) -> str:
     if not re.match(r"sqlite://|postgresql://", text):
         raise ValueError('write "sqlite:///data/digest.db" or "postgresql://user@host/name"')
     return text
+
+
+def limit(text: str) -> str:
+    """Refuse what is no limit: "100 per second", "5000 per day"."""
+    return str(parse_limit(text))
+
+
+def domain(text: str) -> str:
+    """Refuse what cannot stand after the @ of an address."""
+    name = domain_of(text)
+    if "@" in text or not re.fullmatch(r"([a-z0-9-]+\.)+[a-z0-9-]+", name):
+        raise ValueError(f'{text!r} is no domain: write what stands after the @, for example "gmail.com"')
+    return name

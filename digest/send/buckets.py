@@ -8,7 +8,7 @@ than `_SKEW` is forgotten.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 SLACK = 250_000  # microseconds a sender may come late without losing any of its rate
 _SKEW = 60_000_000  # microseconds
@@ -110,3 +110,18 @@ class Quota:
 
     def _out(self, flow: Flow, now: int) -> list[tuple[int, int]]:
         return [each for each in self.taken if now < each[0] <= now + flow.period + _SKEW]
+
+
+def kept_of(bucket: Bucket) -> list[object]:
+    """Return a bucket as plain numbers, for a database."""
+    if isinstance(bucket, Drip):
+        return [bucket.debt, bucket.at]
+    assert isinstance(bucket, Quota)
+    return [list(each) for each in bucket.taken]
+
+
+def bucket_of(kept: list[Any]) -> Bucket:
+    """Read a bucket as `kept_of` wrote it."""
+    if kept and isinstance(kept[0], int):
+        return Drip(*kept)
+    return Quota(tuple((back, count) for back, count in kept))

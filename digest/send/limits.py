@@ -287,19 +287,3 @@ def _tomorrow(now: datetime) -> datetime:
 
 def _micros(at: datetime) -> int:
     return (at - _EPOCH) // _MICROSECOND
-
-
-def bucket_of(key: str, kept: object) -> Bucket:
-    """Read a bucket as `kept_of` wrote it."""
-    assert isinstance(kept, list)
-    if key in _EVEN:
-        return Drip(*kept)
-    return Quota(tuple((back, count) for back, count in kept))
-
-
-def kept_of(bucket: Bucket) -> list[object]:
-    """Return a bucket as plain numbers, for a database."""
-    if isinstance(bucket, Drip):
-        return [bucket.debt, bucket.at]
-    assert isinstance(bucket, Quota)
-    return [list(each) for each in bucket.taken]

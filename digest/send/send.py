@@ -20,7 +20,9 @@ from digest.model import (
     Receipt,
     Transport,
 )
+from digest.send.gate import Gate
 from digest.send.letters import Press, Stationery
+from digest.send.limits import Limits
 from digest.send.message import Addressee
 from digest.send.owner import has_ended, own_name
 from digest.send.refusals import Streak
@@ -50,6 +52,7 @@ class Outbox:
     transport: Transport
     stationery: Stationery
     rules: RetryRules = field(default_factory=RetryRules)
+    limits: Limits = field(default_factory=Limits)
     lease: timedelta = timedelta(minutes=2)  # renewed while the sender is at work
     drain: timedelta = timedelta(seconds=30)  # after a stop, for the answers to what is on the wire
     page: int = 1000
@@ -92,8 +95,9 @@ def send(
     begin: approved → sending, with a delivery for everybody mailable, in one transaction
     take back what senders that died had claimed: at once on this machine, else when their lease runs out
     while something is due, and nobody says stop:
-        claim a page; make its letters, one render for each choice of topics
-        for each group: settle the receipts so far and mark the group, commit, hand it over
+        claim a page; take a group of those the limits let go now: the others wait, and delay nobody
+        make its letters, one render for each choice of topics
+        settle the receipts so far, count and mark the group, commit, hand it over
     settle the last receipts, give back what was claimed and not sent
     nothing open: sending → sent
 
@@ -110,8 +114,8 @@ def send(
     try:
         run.carry()
     finally:
-        run.end()
-    return _finish(database, edition_id, clock())
+        closed_until = run.end()
+    return _finish(database, edition_id, clock(), closed_until)
 
 
 def send_one(transport: Transport, letter: Letter) -> Receipt:
@@ -138,7 +142,9 @@ def _begin(database: Database, edition_id: str, outbox: Outbox, now: datetime) -
     return record
 
 
-def _finish(database: Database, edition_id: str, now: datetime) -> Sent:
+def _finish(
+    database: Database, edition_id: str, now: datetime, closed_until: datetime | None = None
+) -> Sent:
     with database.write() as connection:
         tally = counts(connection, edition_id)
         if not tally.open:
@@ -149,7 +155,8 @@ def _finish(database: Database, edition_id: str, now: datetime) -> Sent:
         due_at = next_due(connection, edition_id) if goes_on else None
     if doubtful := tally.of(DeliveryState.UNCERTAIN):
         log.warning("%s: %d deliveries are uncertain; see `digest deliveries`", edition_id, doubtful)
-    return Sent(record=record, counts=tally, next_at=due_at)
+    next_at = max(due_at, closed_until) if due_at and closed_until else due_at
+    return Sent(record=record, counts=tally, next_at=next_at)
 
 
 class _Run:
@@ -174,7 +181,8 @@ class _Run:
         self._press = Press(record, outbox.stationery)
         self._sender = ledger.Sender(edition_id=record.edition.id, owner=own_name(), lease=outbox.lease)
         self._renewed_at = clock()
-        self._tries: dict[int, int] = {}  # of the letters on the wire, by key
+        self._gate = Gate(outbox.limits)
+        self._on_wire: dict[int, Addressee] = {}  # whose letters, by key
         self._results: list[Result] = []  # known, and not yet in the ledger
         self._readers = mailable(self._edition.digest, clock())  # who may be mailed, as of the page
         self._handed = 0  # letters handed to the transport
@@ -182,6 +190,7 @@ class _Run:
         self._stopped_at: datetime | None = None
         with database.read() as connection:
             tally = counts(connection, record.edition.id)
+            self._gate.look(connection, clock())
         self._total = tally.total
         self._ended = Counter({state: count for state, count in tally.by_state if state in _ENDED})
 
@@ -199,12 +208,18 @@ class _Run:
                         break
             self._settle()
 
-    def end(self) -> None:
-        """Settle what is known and give up every lease; what was on the wire unanswered is in doubt."""
+    def end(self) -> datetime | None:
+        """Settle what is known and give up every lease; what was on the wire unanswered is in doubt.
+
+        Return until when the limits let nothing go, if they do.
+        """
         self._settle()
-        rules = self._outbox.rules
+        rules, now = self._outbox.rules, self._clock()
+        closed_until = self._gate.closed_until(now)
         with self._database.write() as connection:
-            ledger.release(connection, self._sender, now=self._clock(), resends=resends(rules))
+            self._gate.give_back(connection, self._sender, now)
+            ledger.release(connection, self._sender, now=now, resends=resends(rules))
+        return closed_until
 
     def _has_drained_enough(self) -> bool:
         """Tell, once we are to stop, whether the time for what is on the wire is over."""
@@ -214,30 +229,37 @@ class _Run:
 
     def _groups(self) -> Iterator[Sequence[Letter]]:
         while not self._stop():
-            self._readers = mailable(self._edition.digest, self._clock())
-            page = self._claim()
-            if page is None:
-                return
-            for at in range(0, len(page), self._outbox.group):
-                if self._stop():
-                    return
-                letters = self._hand_over(page[at : at + self._outbox.group])
+            now = self._clock()
+            wanted = self._gate.wanted(self._outbox.page, now)
+            claimed = wanted > 0 and self._claim(wanted)
+            group = self._gate.next_group(self._outbox.group, now)
+            if group:
+                letters = self._hand_over(group)
                 self._handed += len(letters)
                 if letters:
                     yield letters
+            elif self._gate.rests(now):
+                yield ()
+            elif not claimed:
+                return
 
-    def _claim(self) -> tuple[Addressee, ...] | None:
+    def _claim(self, wanted: int) -> bool:
+        """Let a page of readers wait at the gate; return whether anything was due."""
+        now = self._clock()
+        self._readers = mailable(self._edition.digest, now)
         with self._database.write() as connection:
-            return ledger.claim(
-                connection, self._sender, self._readers, now=self._clock(), limit=self._outbox.page
-            )
+            page = ledger.claim(connection, self._sender, self._readers, now=now, limit=wanted)
+            self._gate.look(connection, now)
+            self._gate.let_wait(page, now)
+            self._gate.give_back(connection, self._sender, now)
+        return page is not None
 
     def _hand_over(self, group: Sequence[Addressee]) -> list[Letter]:
         """Make a group's letters and mark them; the mark is durable before a transport sees them."""
         written, unwritten = self._write(group)
-        marked = self._settle(mark=[reader.subscriber_id for reader in group])
+        marked = self._settle(mark=group)
         self._results += [result for result in unwritten if result.key in marked]
-        self._tries |= {reader.subscriber_id: reader.tries + 1 for reader in group}
+        self._on_wire |= {reader.subscriber_id: reader for reader in group if reader.subscriber_id in marked}
         return [letter for letter in written if letter.key in marked]
 
     def _write(self, group: Sequence[Addressee]) -> tuple[list[Letter], list[Result]]:
@@ -260,10 +282,13 @@ class _Run:
     def _note(self, receipts: Sequence[Receipt]) -> None:
         now, rules = self._clock(), self._outbox.rules
         for receipt in receipts:
-            tries = self._tries.pop(receipt.key, None)
-            if tries is not None:
+            reader = self._on_wire.pop(receipt.key, None)
+            if reader is not None:
+                tries = reader.tries + 1
                 result = result_of(receipt, tries=tries, ends_at=self._ends_at, now=now, rules=rules)
                 self._results.append(result)
+                if receipt.outcome is not Outcome.ACCEPTED:
+                    self._gate.hear(receipt, reader.address)
         self._heed_refusals(receipts, now)
         if len(self._results) >= self._outbox.page or self._lease_is_old(now):
             self._settle()
@@ -277,19 +302,26 @@ class _Run:
                 pause(connection, self._edition.id, now, reason=reason)
             log.error("%s is paused: %s", self._edition.id, reason)
 
-    def _settle(self, mark: Sequence[int] = ()) -> frozenset[int]:
-        """Keep all results so far and mark deliveries, in one transaction; return those marked."""
+    def _settle(self, mark: Sequence[Addressee] = ()) -> frozenset[int]:
+        """Keep all results so far and mark deliveries, in one transaction; return those marked.
+
+        Those whom the limits do not let go after all wait again.
+        """
         now, marked = self._clock(), frozenset[int]()
         results = self._results
         renew = self._lease_is_old(now)
-        if not (results or mark or renew):
+        if not (results or mark or renew or self._gate.has_complaints):
             return marked
         with self._database.write() as connection:
+            going = self._gate.admit(connection, mark, self._clock())
             ledger.settle(connection, self._sender, results, now=now)
             if renew:
                 ledger.renew(connection, self._sender, now=now)
-            if mark:
-                marked = ledger.mark(connection, self._sender, self._readers, mark, now=now)
+            if going:
+                ids = [reader.subscriber_id for reader in going]
+                marked = ledger.mark(connection, self._sender, self._readers, ids, now=now)
+                gone = [reader for reader in going if reader.subscriber_id in marked]
+                self._gate.spend(connection, gone, self._clock())
         self._results = []
         self._renewed_at = now if renew else self._renewed_at
         self._report(results)

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, bindparam, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from digest.send.limits import Brake, Meter, bucket_of, kept_of
+from digest.send.buckets import bucket_of, kept_of
+from digest.send.limits import Brake, Meter
 from digest.storage.tables import meters
 
 
@@ -66,4 +67,4 @@ def _meter(row: RowMapping) -> Meter:
         brake = Brake(
             share=row["share"], at=row["slowed_at"], since=row["slowed_since"], reason=row["reason"]
         )
-    return Meter(buckets={key: bucket_of(key, kept) for key, kept in row["buckets"].items()}, brake=brake)
+    return Meter(buckets={key: bucket_of(kept) for key, kept in row["buckets"].items()}, brake=brake)

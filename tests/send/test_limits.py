@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digest.model import Outcome, Receipt
+from digest.send.buckets import bucket_of, kept_of
 from digest.send.limits import (
     NO_LIMIT,
     Limit,
@@ -18,11 +19,9 @@ from digest.send.limits import (
     Unit,
     WarmUp,
     asks_for_less,
-    bucket_of,
     domain_of,
     domain_rules,
     free_at,
-    kept_of,
     parse_limit,
     room,
     slow,
@@ -332,7 +331,7 @@ def test_what_is_kept_is_what_is_read(letters: int, again: int) -> None:
     found = rules("9 per second", "70 per hour", warm_up=WarmUp(date(2026, 11, 22), (200,)))
     meter = take(found, slow(Meter(), TOO_MUCH, NOW), letters, NOW)
     meter = take(found, meter, letters, NOW + timedelta(seconds=again))
-    read = {key: bucket_of(key, kept_of(bucket)) for key, bucket in meter.buckets.items()}
+    read = {key: bucket_of(kept_of(bucket)) for key, bucket in meter.buckets.items()}
     assert replace(meter, buckets=read) == meter
 
 

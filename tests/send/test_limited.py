@@ -1,0 +1,276 @@
+"""Sending within limits, in simulated time: it moves on when every sender rests."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from threading import Condition
+
+from sqlalchemy import insert
+
+from digest.model import DeliveryState, EditionState, Letter, Outcome, Receipt
+from digest.send.folder import FolderTransport
+from digest.send.limits import Limits, Rules, WarmUp, domain_rules, parse_limit
+from digest.send.send import Outbox, Sent, send
+from digest.storage.database import Database
+from digest.storage.limits import read_meters
+from digest.storage.outcomes import list_deliveries
+from subscribers.tables import subscribers, subscriptions
+from tests.send.world import EDITION, NOW, STATIONERY, Clock, add_edition
+
+REST = timedelta(milliseconds=20)
+SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
+OK = 250, "2.0.0", "queued"
+SLOWLY = 421, "4.7.0", "try later"
+
+Answer = Callable[[Letter, datetime], tuple[int, str, str]]
+
+
+class SharedClock:
+    """Time for several threads: it moves by a rest when all who are at work have asked for one."""
+
+    def __init__(self, workers: int) -> None:
+        self.now = NOW
+        self._workers, self._resting = workers, 0
+        self._moved = Condition()
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def rest(self) -> None:
+        with self._moved:
+            before = self.now
+            self._resting += 1
+            self._move()
+            while self.now == before:
+                self._moved.wait()
+
+    def leave(self) -> None:
+        with self._moved:
+            self._workers -= 1
+            self._move()
+
+    def _move(self) -> None:
+        if self._resting and self._resting == self._workers:
+            self._resting = 0
+            self.now += REST
+            self._moved.notify_all()
+
+
+class Timed:
+    """A transport that notes when each letter came, and rests when there is none."""
+
+    def __init__(self, clock: SharedClock, answer: Answer = lambda _letter, _now: OK) -> None:
+        self.sent: list[tuple[datetime, str]] = []
+        self._clock, self._answer = clock, answer
+
+    def carry(self, groups: Iterator[Sequence[Letter]]) -> Generator[Sequence[Receipt], None, None]:
+        for group in groups:
+            if not group:
+                self._clock.rest()
+            self.sent += [(self._clock(), letter.recipient) for letter in group]
+            yield [self._receipt(letter) for letter in group]
+
+    def _receipt(self, letter: Letter) -> Receipt:
+        code, enhanced, text = self._answer(letter, self._clock())
+        outcome = Outcome.ACCEPTED if code < 400 else Outcome.DEFERRED
+        return Receipt(letter.key, outcome, code, enhanced, text)
+
+    def times(self, domain: str = "") -> list[float]:
+        return sorted((at - NOW).total_seconds() for at, to in self.sent if to.endswith(domain))
+
+
+def add_readers(database: Database, **counts: int) -> None:
+    """Add so many readers at each domain `name.example.org`, one domain after the other."""
+    addresses = [f"{n}@{name}.example.org" for name, count in counts.items() for n in range(count)]
+    rows = [
+        {
+            "id": number,
+            "address": address,
+            "folded": address,
+            "address_hash": address,
+            "state": "active",
+            "language": "en",
+            "format": "html",
+            "created_at": NOW,
+        }
+        for number, address in enumerate(addresses, 1)
+    ]
+    choices = [
+        {"subscriber_id": row["id"], "digest": "daily", "state": "active", "topics": "", "changed_at": NOW}
+        for row in rows
+    ]
+    add_edition(database)
+    with database.write() as connection:
+        connection.execute(insert(subscribers), rows)
+        connection.execute(insert(subscriptions), choices)
+
+
+def server(*limits: str, warm_up: WarmUp | None = None) -> Limits:
+    return Limits(server=Rules(scope="server", limits=tuple(map(parse_limit, limits)), warm_up=warm_up))
+
+
+def domain(name: str, *limits: str) -> Limits:
+    return Limits(domains=(domain_rules(f"{name}.example.org", limits=tuple(map(parse_limit, limits))),))
+
+
+def run(database: Database, transport: Timed, clock: SharedClock, limits: Limits, page: int = 100) -> Sent:
+    outbox = Outbox(transport=transport, stationery=STATIONERY, limits=limits, page=page, group=32)
+    return send(database, EDITION, outbox=outbox, clock=clock)
+
+
+def alone(
+    database: Database, limits: Limits, answer: Answer = lambda _letter, _now: OK, at: datetime = NOW
+) -> tuple[Timed, Sent]:
+    clock = SharedClock(1)
+    clock.now = at
+    transport = Timed(clock, answer)
+    return transport, run(database, transport, clock, limits)
+
+
+def together(database: Database, limits: Limits, senders: int) -> list[Timed]:
+    """Let several senders, each a thread, send one edition on one database."""
+    clock = SharedClock(senders)
+    transports = [Timed(clock) for _ in range(senders)]
+
+    def work(transport: Timed) -> None:
+        try:
+            run(database, transport, clock, limits)
+        finally:
+            clock.leave()
+
+    with ThreadPoolExecutor(senders) as pool:
+        for done in [pool.submit(work, transport) for transport in transports]:
+            done.result()
+    return transports
+
+
+def states(database: Database) -> Counter[str]:
+    with database.read() as connection:
+        return Counter(row.state for row in list_deliveries(connection, EDITION, limit=10_000))
+
+
+def test_one_sender_holds_its_rate(database: Database) -> None:
+    add_readers(database, a=401)
+    transport, sent = alone(database, server("40 per second"))
+    assert sent.record.state is EditionState.SENT
+    assert abs(max(transport.times()) - 10.0) <= 0.35, "401 letters, 40 a second, the first ten at once"
+
+
+def test_three_senders_together_hold_the_same_rate_and_mail_everybody_once(database: Database) -> None:
+    add_readers(database, a=401)
+    transports = together(database, server("40 per second"), senders=3)
+    times = sorted(time for transport in transports for time in transport.times())
+    assert len({to for transport in transports for _, to in transport.sent}) == len(times) == 401
+    assert abs(times[-1] - 10.0) <= 0.35
+    for start in times:
+        assert sum(start <= time < start + 1 for time in times) <= 40 + 11
+    assert states(database) == {DeliveryState.ACCEPTED: 401}
+
+
+def test_a_limited_domain_does_not_delay_the_others(database: Database) -> None:
+    add_readers(database, slow=150, quick=300)
+    transport, sent = alone(database, domain("slow", "10 per second"))
+    assert max(transport.times("@quick.example.org")) <= 0.1
+    assert abs(max(transport.times("@slow.example.org")) - 14.8) <= 0.2
+    assert sent.record.state is EditionState.SENT
+
+
+def test_readers_of_a_limited_domain_who_must_wait_long_do_not_block_pages(database: Database) -> None:
+    add_readers(database, slow=400, quick=200)
+    transport, sent = alone(database, domain("slow", "60 per minute"))
+    assert max(transport.times("@quick.example.org")) <= 1.0, "behind four pages of the slow"
+    assert len(transport.sent) == 600
+    assert abs(max(transport.times("@slow.example.org")) - 399) <= 2
+    assert sent.record.state is EditionState.SENT
+
+
+def test_a_quota_ends_the_run_and_says_when_it_goes_on(database: Database) -> None:
+    add_readers(database, a=50)
+    transport, sent = alone(database, server("30 per day"))
+    assert len(transport.sent) == 30
+    assert (sent.record.state, sent.next_at) == (EditionState.SENDING, NOW + DAY)
+    assert states(database) == {DeliveryState.ACCEPTED: 30, DeliveryState.QUEUED: 20}
+    too_early, sent = alone(database, server("30 per day"), at=NOW + DAY - SECOND * 60)
+    assert (too_early.sent, sent.next_at) == ([], NOW + DAY)
+    rest, sent = alone(database, server("30 per day"), at=NOW + DAY)
+    assert (len(rest.sent), sent.record.state) == (20, EditionState.SENT)
+
+
+def test_a_quota_of_a_domain_lets_all_others_go_and_waits_with_its_own(database: Database) -> None:
+    add_readers(database, slow=120, quick=50)
+    transport, sent = alone(database, domain("slow", "30 per hour"))
+    assert (len(transport.times("@slow.example.org")), len(transport.times("@quick.example.org"))) == (30, 50)
+    assert sent.next_at == NOW + timedelta(hours=1)
+    again, sent = alone(database, domain("slow", "30 per hour"), at=NOW + timedelta(hours=1))
+    assert len(again.sent) == 30
+
+
+def test_a_warm_up_spreads_an_edition_over_days(sqlite: Database) -> None:
+    add_readers(sqlite, a=70)
+    limits = server(warm_up=WarmUp(date(2026, 11, 22), (10, 20)))
+    days = [len(alone(sqlite, limits, at=NOW + DAY * n)[0].sent) for n in range(3)]
+    assert days == [10, 20, 40]
+
+
+def test_a_domain_that_asks_for_less_is_slowed_and_nobody_else_is(database: Database) -> None:
+    add_readers(database, busy=200, quick=200)
+
+    def answer(letter: Letter, now: datetime) -> tuple[int, str, str]:
+        busy = letter.recipient.endswith("@busy.example.org")
+        return SLOWLY if busy and now < NOW + SECOND else OK
+
+    transport, sent = alone(database, domain("busy", "20 per second"), answer)
+    assert max(transport.times("@quick.example.org")) <= 0.1
+    slowed = [time for time in transport.times("@busy.example.org") if 1 <= time < 11]
+    assert 95 <= len(slowed) <= 105, "half of its pace"
+    with database.read() as connection:
+        (meter,) = read_meters(connection, (), slowed_since=NOW - MINUTE).values()
+    assert meter.brake
+    assert (meter.brake.reason, meter.brake.share) == ("421 4.7.0 try later", 50)
+    later, sent = alone(database, domain("busy", "20 per second"), at=NOW + MINUTE * 12)
+    assert sent.record.state is EditionState.SENT
+    assert max(later.times()) - 720 <= len(later.sent) / 20 + 0.3, "at its whole pace again"
+
+
+def test_a_domain_without_limits_is_slowed_as_well_by_every_sender(database: Database) -> None:
+    add_readers(database, busy=200, quick=20)
+    first, _ = alone(
+        database, Limits(), lambda letter, _: SLOWLY if letter.recipient.endswith("@busy.example.org") else OK
+    )
+    assert len(first.times("@busy.example.org")) == 200, "slowed twice in half a minute"
+    again, sent = alone(database, Limits(), at=NOW + MINUTE * 5)
+    assert sent.record.state is EditionState.SENT
+    times = again.times("@busy.example.org")
+    assert 200 / 5 - 1 <= times[-1] - times[0] <= 200 / 4.5 + 1, "45 to 50 percent of ten per second by then"
+
+
+def test_with_a_clock_that_stands_still_the_run_ends(database: Database, tmp_path: Path) -> None:
+    add_readers(database, a=50)
+    outbox = Outbox(
+        transport=FolderTransport(tmp_path), stationery=STATIONERY, limits=server("10 per second"), group=32
+    )
+    sent = send(database, EDITION, outbox=outbox, clock=Clock())
+    assert len(list(tmp_path.glob("*.eml"))) == 3
+    assert states(database) == {DeliveryState.ACCEPTED: 3, DeliveryState.QUEUED: 47}
+    assert sent.next_at == NOW + timedelta(milliseconds=50)
+
+
+def test_without_limits_no_meter_is_ever_written(database: Database) -> None:
+    add_readers(database, a=50)
+    alone(database, Limits())
+    with database.read() as connection:
+        assert read_meters(connection, ["server", "domain a.example.org"], slowed_since=NOW - DAY) == {}
+
+
+def test_a_stop_gives_back_whoever_waits(database: Database) -> None:
+    add_readers(database, a=50)
+    clock = SharedClock(1)
+    transport = Timed(clock)
+    outbox = Outbox(transport=transport, stationery=STATIONERY, limits=server("10 per second"), group=32)
+    send(database, EDITION, outbox=outbox, clock=clock, stop=lambda: clock() >= NOW + SECOND)
+    assert 11 <= len(transport.sent) <= 14
+    assert set(states(database)) == {DeliveryState.ACCEPTED, DeliveryState.QUEUED}
