@@ -30,6 +30,7 @@ from digest.send.retries import Result, RetryRules, resends, result_of
 from digest.storage import deliveries as ledger
 from digest.storage.database import Database
 from digest.storage.editions import advance, load_edition, pause
+from digest.storage.hours import set_hours
 from digest.storage.outcomes import counts, next_due
 from subscribers.store import mailable
 
@@ -135,6 +136,7 @@ def _begin(database: Database, edition_id: str, outbox: Outbox, now: datetime) -
             return record
         readers = mailable(record.edition.digest, now)
         ledger.address(connection, edition_id, readers, now=now, due_at=now)
+        set_hours(connection, record.edition, now)
         press = Press(record, outbox.stationery)
         chosen = ledger.variants(connection, edition_id)
         empty = [variant for variant in chosen if not press.topics_for(variant)]

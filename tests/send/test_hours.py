@@ -1,0 +1,48 @@
+"""An edition goes out in the order its readers wake up: each copy at its own hour, once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import update
+
+from digest.model import EditionState
+from digest.storage.database import Database
+from subscribers.tables import subscriptions
+from tests.send.world import Clock, Recorder, add_edition, add_reader, leave, run
+
+
+def wake(database: Database, number: int, hour: str | None, zone: str | None) -> None:
+    add_reader(database, number)
+    with database.write() as connection:
+        of_reader = subscriptions.c.subscriber_id == number
+        connection.execute(update(subscriptions).where(of_reader).values(hour=hour, zone=zone))
+
+
+def test_an_edition_goes_out_as_its_readers_wake_up(database: Database) -> None:
+    add_edition(database)
+    wake(database, 1, None, None)
+    wake(database, 2, "08:30", "Asia/Tokyo")
+    wake(database, 3, "08:30", "Europe/Lisbon")
+    wake(database, 4, "08:30", "America/New_York")
+    clock, transport = Clock(), Recorder()
+    seen = []
+    for _ in range(25):
+        sent = run(database, transport, clock)
+        seen.append((sent.record.state, transport.keys))
+        clock.forward(timedelta(hours=1))
+    assert seen[0] == (EditionState.SENDING, [1])
+    assert seen[2] == (EditionState.SENDING, [1, 3])
+    assert seen[7] == (EditionState.SENDING, [1, 3, 4])
+    assert seen[-1] == (EditionState.SENT, [1, 2, 3, 4])
+
+
+def test_who_leaves_before_their_hour_is_not_mailed(database: Database) -> None:
+    add_edition(database)
+    wake(database, 1, "12:00", "UTC")
+    clock, transport = Clock(), Recorder()
+    assert run(database, transport, clock).record.state is EditionState.SENDING
+    leave(database, 1)
+    clock.forward(timedelta(hours=6))
+    assert run(database, transport, clock).record.state is EditionState.SENT
+    assert transport.keys == []
