@@ -251,3 +251,14 @@ def test_the_plain_form_on_another_site_works_without_a_script(visit: Visit) -> 
     page.get_by_role("button").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Look into your mailbox")
     context.close()
+
+
+@pytest.mark.parametrize("language", ["de", "es", "ar"])
+def test_pages_are_sound_in_every_language(visit: Visit, language: str) -> None:
+    faults = {}
+    for path in (pages(visit.place)[name] for name in ("all", "one", "leave", "preferences", "archive")):
+        with visit.open(f"{path}?lang={language}", width=360) as page:
+            assert page.locator("html").get_attribute("lang") == language
+            wide = page.evaluate("document.documentElement.scrollWidth") > 360
+            faults[path] = (visit.violations(page), wide)
+    assert faults == dict.fromkeys(faults, ([], False))

@@ -334,3 +334,17 @@ def test_who_never_confirms_is_forgotten(place: Parlour) -> None:
     place.clock.forward(days=4, seconds=1)
     assert tidy(place.app, place.clock()) == 1
     assert place.reader(EVE).subscriber is None
+
+
+def test_mails_and_pages_speak_the_language_of_the_form(quick: Parlour) -> None:
+    html = quick.client.get("/signup/daily?lang=de").text
+    data = {"address": EVE, **hidden(html), "proof": solved(html)}
+    quick.clock.forward(seconds=5)
+    assert "Sehen Sie in Ihr Postfach" in quick.client.post("/signup", data=data).text
+    quick.settle()
+    [mail] = quick.mails()
+    assert mail["Subject"] == "Bitte bestätigen Sie Ihr Abonnement"
+    assert "nächste: Dienstag 07:00, Berlin" in text_of(mail)
+    assert "Sie stehen auf der Liste" in quick.client.post(link_in(mail, "c")).text
+    assert "Ihr Abonnement" in quick.client.get(quick.preferences_link(EVE)).text
+    assert quick.history(EVE)[0].origin.wording == "sign-up 1 (de)"
