@@ -256,7 +256,8 @@ def test_the_plain_form_on_another_site_works_without_a_script(visit: Visit) -> 
 @pytest.mark.parametrize("language", ["de", "es", "ar"])
 def test_pages_are_sound_in_every_language(visit: Visit, language: str) -> None:
     faults = {}
-    for path in (pages(visit.place)[name] for name in ("all", "one", "leave", "preferences", "archive")):
+    found = pages(visit.place)
+    for path in (found[name] for name in ("all", "one", "leave", "preferences", "archive")):
         with visit.open(f"{path}?lang={language}", width=360) as page:
             assert page.locator("html").get_attribute("lang") == language
             wide = page.evaluate("document.documentElement.scrollWidth") > 360
