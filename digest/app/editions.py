@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from digest.app.begin import schedule_of
+from digest.app.fitness import refuse_unfit
 from digest.app.wiring import App
 from digest.compose.compose import compose
 from digest.errors import NotFoundError
@@ -85,8 +86,10 @@ def compose_now(app: App, slug: str, now: datetime) -> Composed:
 def approve(app: App, edition_id: str, *, by: str, now: datetime) -> EditionRecord:
     """Approve a draft: it goes at its send time, or with the next ring when that has passed.
 
-    Raises StateError.
+    Raises StateError, and UnfitError when the mail must not go as it is.
     """
+    with app.database.read() as connection:
+        refuse_unfit(app, load_edition(connection, edition_id))
     with app.database.write() as connection:
         return advance(connection, edition_id, EditionState.APPROVED, now, by=by)
 

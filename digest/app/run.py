@@ -15,7 +15,7 @@ from digest.collect.collect import collect
 from digest.compose.compose import compose
 from digest.errors import DigestError, StateError
 from digest.model import CollectReport, Composed, Digest, Due, EditionRecord, EditionState
-from digest.storage.editions import advance, due_editions
+from digest.storage.editions import advance, due_editions, load_edition
 from digest.storage.occurrences import (
     claim_occurrence,
     finish_occurrence,
@@ -155,17 +155,18 @@ def send_due(app: App, watch: Watch, *, only: Callable[[str], bool] = lambda _: 
     An edition that fails does not stop the others.
     """
     with app.database.read() as connection:
-        records = due_editions(connection, watch.clock())
+        due = due_editions(connection, watch.clock())
     fine = True
-    for record in records:
-        if only(record.edition.digest) and not watch.stop():
-            fine &= _guarded(record.edition.id, watch, partial(_follow, app, record, watch))
+    for edition_id, slug in due:
+        if only(slug) and not watch.stop():
+            fine &= _guarded(edition_id, watch, partial(_follow, app, edition_id, watch))
     return fine
 
 
-def _follow(app: App, record: EditionRecord, watch: Watch) -> None:
+def _follow(app: App, edition_id: str, watch: Watch) -> None:
     """Do with an edition what its digest's policy says; when another process is faster, leave it to it."""
-    edition_id = record.edition.id
+    with app.database.read() as connection:
+        record = load_edition(connection, edition_id)
     digest = next((each for each in app.config.digests if each.slug == record.edition.digest), None)
     ruled = ruling(record, digest, watch.clock())
     if ruled.step is Step.WAIT and ruled.reason:

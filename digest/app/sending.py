@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from functools import partial
 
+from digest.app.fitness import refuse_unfit
 from digest.app.watch import Happening, Kind, Watch
 from digest.app.wiring import App
 from digest.errors import StateError
@@ -20,7 +21,14 @@ from subscribers.address import parse_address
 
 
 def send_edition(app: App, edition_id: str, watch: Watch) -> Sent:
-    """Send what is due of an approved edition, and report how it stands then."""
+    """Send what is due of an approved edition, and report how it stands then.
+
+    Raises UnfitError before the first letter, when the mail must not go as it is.
+    """
+    with app.database.read() as connection:
+        record = load_edition(connection, edition_id)
+    if record.state is EditionState.APPROVED:
+        refuse_unfit(app, record)
     sent = send(
         app.database,
         edition_id,

@@ -118,13 +118,15 @@ def open_edition(connection: Connection, digest: str, local_date: date) -> Editi
     return next(iter(_records(connection, select(editions).where(*of_day).order_by(editions.c.id))), None)
 
 
-def due_editions(connection: Connection, now: datetime) -> tuple[EditionRecord, ...]:
-    """Return what should be on its way: open editions whose send time has come, the oldest first.
+def due_editions(connection: Connection, now: datetime) -> tuple[tuple[str, str], ...]:
+    """Return id and digest of what should be on its way: open editions whose time has come, oldest first.
 
-    Editions in `sending` are among them, so that one cut short by a crash is taken up again.
+    Editions in `sending` are among them, so that one cut short by a crash is taken up again. Not the
+    editions themselves: one whose snapshot is damaged must not keep the others back.
     """
     due = editions.c.state.in_(OPEN), editions.c.send_at <= now
-    return _records(connection, select(editions).where(*due).order_by(editions.c.send_at, editions.c.id))
+    found = select(editions.c.id, editions.c.digest).where(*due).order_by(editions.c.send_at, editions.c.id)
+    return tuple((edition_id, slug) for edition_id, slug in connection.execute(found))
 
 
 def edition_ids(connection: Connection, digest: str, local_date: date) -> frozenset[str]:

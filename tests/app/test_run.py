@@ -6,12 +6,14 @@ from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
+from sqlalchemy import update
 
 from digest.app import Happening, Kind, Watch
 from digest.app.editions import approve, find_edition
 from digest.app.run import run_due
 from digest.model import DeliveryState, EditionState, FeedReport
 from digest.storage.outcomes import list_deliveries
+from digest.storage.tables import editions
 from tests.app.place import Place, at
 
 
@@ -236,3 +238,21 @@ def test_a_feed_that_fails_is_told_and_stops_nobody(place: Place) -> None:
         "Orchard Notes": "ok",
     }
     assert set(place.mails()) == {"ada"}
+
+
+def test_an_edition_whose_snapshot_is_damaged_does_not_keep_the_others_back(place: Place) -> None:
+    evening = place.config_path.read_text("utf-8").partition("[[digest]]")[2]
+    evening = evening.replace('"daily"', '"second"').replace("07:00", "07:01")
+    place.configure(f"{place.config_path.read_text('utf-8')}\n[[digest]]{evening}")
+    place.publish("Ferry")
+    place.subscribe("ada")
+    place.subscribe("bob", digest="second")
+    place.run("23 06:45")
+    with place.app() as app, app.database.write() as connection:
+        connection.execute(
+            update(editions).where(editions.c.digest == "daily").values(snapshot=editions.c.snapshot + " ")
+        )
+    happenings = place.run("23 07:01")
+    assert happenings[0].startswith("daily-2026-11-23: failed: ")
+    assert happenings[1] == "second-2026-11-23: sent: 1 accepted"
+    assert set(place.mails()) == {"bob"}

@@ -99,7 +99,7 @@ def test_editions_are_due_from_their_send_time_until_they_are_done(database: Dat
     step(database, state.APPROVED, state.SENDING, state.SENT, of=sent)
     with database.read() as connection:
         assert due_editions(connection, DUE.send_at - timedelta(seconds=1)) == ()
-        due = [record.edition.digest for record in due_editions(connection, DUE.send_at)]
+        due = [slug for _, slug in due_editions(connection, DUE.send_at)]
     assert due == ["early", "sending"]
 
 
