@@ -1,0 +1,150 @@
+"""Days of a publication replayed: every reader gets each edition once, whatever happens on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.publication import Mail, Publication, publishing, readers, subscribe, wanted
+from tests.collect.servers import Answer
+
+READERS = 60
+START = "2026-11-20T12:00Z"
+COMPOSED, SENT = "2026-11-21T05:30Z", "2026-11-21T06:00Z"  # the daily of Saturday
+
+
+@pytest.fixture
+def publication(database_url: str, tmp_path: Path) -> Iterator[Publication]:
+    with publishing(tmp_path, database_url) as found:
+        yield found
+
+
+def test_three_digests_reach_every_reader_once_day_after_day(publication: Publication) -> None:
+    chosen = readers(READERS)
+    with publication.server():
+        subscribe(publication, chosen, START)
+        assert publication.run(START) == []
+        assert publication.run(COMPOSED) == []
+        check_edition(publication, publication.run(SENT), "daily-2026-11-21", chosen)
+        assert publication.run(SENT) == []
+
+        check_nothing_is_changed_by_looking(publication)
+
+        everything = dict.fromkeys(chosen, "")
+        check_edition(publication, publication.run("2026-11-21T18:00Z"), "found-2026-11-21", everything)
+        assert publication.run("2026-11-22T06:00Z") == []  # nothing new, so no daily
+        check_edition(publication, publication.run("2026-11-22T14:00Z"), "weekly-2026-11-22", everything)
+
+        publish(publication, "A heron moves into the old lock", ["birds"])
+        mails = publication.run("2026-11-23T06:00Z")
+        assert publication.stories("daily") == [("outdoors", "https://lantern.example.org/1")]
+        check_edition(publication, mails, "daily-2026-11-23", chosen)
+        assert {str(mail.message["Subject"]) for mail in mails} == {"A heron moves into the old lock"}
+
+
+def publish(publication: Publication, title: str, tags: list[str]) -> None:
+    """Let a feed that was empty until now bring one post."""
+    item = {"id": "1", "url": "https://lantern.example.org/1", "title": title, "tags": tags}
+    document = {"version": "https://jsonfeed.org/version/1.1", "title": "The Lantern", "items": [item]}
+    publication.feed("The Lantern", "/lantern", Answer(body=json.dumps(document).encode()))
+
+
+def check_edition(publication: Publication, mails: list[Mail], edition: str, chosen: dict[str, str]) -> None:
+    """Hold what arrived against the edition and what each reader chose of it."""
+    stories = publication.stories(edition)
+    links = [link for _, link in stories]
+    expected = {reader: wanted(stories, topics) for reader, topics in chosen.items()}
+    assert {mail.edition for mail in mails} == {edition}
+    assert Counter(mail.reader for mail in mails) == Counter(each for each in chosen if expected[each])
+    for mail in mails:
+        in_html, in_text = mail.told_in_html(links), mail.told_in_text(links)
+        assert set(in_html) == set(in_text) == expected[mail.reader]
+        assert in_html == in_text
+
+
+def check_nothing_is_changed_by_looking(publication: Publication) -> None:
+    """Preview twenty times, rehearse, list: the rows stay as they are."""
+    before = publication.rows()
+    for number in range(20):
+        reader = f"reader{number:04}@example.org"
+        publication.call("preview", "daily", "--subscriber", reader, "--out", str(publication.folder / "out"))
+    publication.call("send", "daily", "--dry-run")
+    for words in (["editions"], ["deliveries", "daily"], ["feeds"], ["posts"], ["check"], ["config"]):
+        publication.call(*words)
+    assert publication.rows() == before
+
+
+def test_several_processes_at_once_mail_each_reader_once(publication: Publication) -> None:
+    chosen = readers(READERS)
+    with publication.server():
+        subscribe(publication, chosen, START)
+        publication.call("run", "--now", START)
+        processes = [publication.start("run", "--now", SENT) for _ in range(3)]
+        said = [process.communicate()[0] for process in processes]
+        assert [process.returncode for process in processes] == [0, 0, 0], said
+        check_edition(publication, publication.take(), "daily-2026-11-21", chosen)
+
+
+def test_a_sender_told_to_stop_finishes_what_is_on_the_wire_and_the_next_one_the_rest(
+    publication: Publication,
+) -> None:
+    chosen = dict.fromkeys(readers(READERS), "")
+    with publication.server():
+        subscribe(publication, chosen, START)
+        publication.call("run", "--now", START)
+        publication.call("run", "--now", COMPOSED)
+        assert interrupted(publication, signal.SIGTERM) == 0
+        mails = publication.take()
+        assert mails
+        mails += publication.run("2026-11-21T06:01Z")
+        check_edition(publication, mails, "daily-2026-11-21", chosen)
+
+
+def test_a_sender_that_is_killed_leaves_doubts_but_nobody_is_mailed_twice(publication: Publication) -> None:
+    chosen = dict.fromkeys(readers(READERS), "")
+    with publication.server():
+        subscribe(publication, chosen, START)
+        publication.call("run", "--now", START)
+        publication.call("run", "--now", COMPOSED)
+        assert interrupted(publication, signal.SIGKILL) == -signal.SIGKILL
+    with publication.server():
+        publication.call("run", "--now", "2026-11-21T06:10Z")
+    told = Counter(mail.reader for mail in publication.take())
+    counts = publication.facts("deliveries", "daily", "--limit", "1")["counts"]
+    assert counts["accepted"] + counts["uncertain"] == len(chosen)
+    assert set(told.values()) == {1}
+    assert len(told) >= counts["accepted"]
+
+
+def test_what_a_server_puts_off_is_sent_later_as_the_same_mail(publication: Publication) -> None:
+    chosen = dict.fromkeys(readers(20), "")
+    subscribe(publication, chosen, START)
+    with publication.server("-r", "."):  # it reads each mail, and says: not now
+        publication.call("run", "--now", START)
+        refused = publication.run(SENT)
+    assert publication.facts("deliveries", "daily", "--limit", "1")["counts"]["deferred"] == len(chosen)
+    with publication.server():
+        assert publication.run("2026-11-21T06:00:01Z") == []
+        mails = publication.run("2026-11-21T08:00Z")
+    check_edition(publication, mails, "daily-2026-11-21", chosen)
+    assert message_ids(mails) == message_ids(refused)
+
+
+def message_ids(mails: list[Mail]) -> dict[str, str]:
+    return {mail.reader: str(mail.message["Message-ID"]) for mail in mails}
+
+
+def interrupted(publication: Publication, how: signal.Signals) -> int:
+    """Start sending, and send a signal as soon as the server takes a mail; return how it ended."""
+    with publication.start("run", "--now", SENT) as process:
+        while process.poll() is None and not any(publication.dump.iterdir()):
+            os.sched_yield()
+        process.send_signal(how)
+        process.communicate()
+    return process.returncode
