@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from traceback import extract_tb
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -108,8 +109,9 @@ def _advice(say: Words, status: int) -> tuple[str, str]:
 
 
 def _broken(request: Request, error: Exception) -> Response:
-    # The kind alone: the text of an error may hold an address.
-    log.error("a page failed: %s", type(error).__name__)
+    # Kind and place alone: the text of an error may hold an address.
+    place = extract_tb(error.__traceback__)[-1]
+    log.error("a page failed: %s at %s:%s", type(error).__name__, place.filename, place.lineno)
     desk, say = _say(request)
     return desk.message(
         say,

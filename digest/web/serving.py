@@ -41,6 +41,7 @@ def serving(app: App, *, clock: Callable[[], datetime] = utc_now) -> Iterator[in
             create_web(app, clock=clock),
             access_log=False,
             log_config=None,
+            log_level="critical",  # it would log whole errors, in whose texts there may be addresses
             server_header=False,
             limit_concurrency=_AT_ONCE,
             timeout_graceful_shutdown=_GOODBYE,

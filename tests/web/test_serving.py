@@ -10,6 +10,7 @@ import pytest
 
 from digest.config.values import WebSettings
 from digest.web.serving import WebError, serving
+from subscribers.tables import attempts
 from tests.web.parlour import Parlour
 
 
@@ -42,3 +43,20 @@ def test_two_servers_cannot_have_one_port(quick: Parlour) -> None:
         twin = on_loopback(quick, port).app
         with pytest.raises(WebError, match=r"\[web\] 127.0.0.1"), serving(twin):
             raise AssertionError("both have it")
+
+
+def test_when_a_page_fails_the_log_has_its_place_and_no_address(
+    quick: Parlour, caplog: pytest.LogCaptureFixture
+) -> None:
+    with quick.app.database.write() as connection:
+        attempts.drop(connection)
+    with caplog.at_level(logging.DEBUG), serving(on_loopback(quick).app) as port:
+        line = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        body = "address=eve%40example.org&digest=daily"
+        line.request("POST", "/signup", body, {"content-type": "application/x-www-form-urlencoded"})
+        answer = line.getresponse()
+        assert answer.status == 500
+        assert b"The mistake is ours" in answer.read()
+        line.close()
+    assert "a page failed: " in caplog.text
+    assert "example.org" not in caplog.text
