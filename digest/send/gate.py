@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from digest.model import Outcome, Receipt
 from digest.send.lanes import HOLD, Lanes
-from digest.send.limits import Limits, asks_for_less, slow, slowed_since
+from digest.send.limits import Limits, asks_for_less, complaint, slow, slowed_since
 from digest.send.message import Addressee
 from digest.storage import deliveries as ledger
 from digest.storage.database import Connection
@@ -93,11 +93,10 @@ class Gate:
         """Remember a receipt that asks for less: of the domain, or of us when no letter was taken at all."""
         if not asks_for_less(receipt):
             return
-        reply = " ".join(str(part) for part in (receipt.code, receipt.enhanced, receipt.reply) if part)
         if receipt.outcome is Outcome.DEFERRED:
-            self._complaints[self._lanes.scope_of(address)] = reply
-        elif self._server.paced:
-            self._complaints[self._server.scope] = reply
+            self._complaints[self._lanes.scope_of(address)] = complaint(receipt)
+        elif self._server.paces:
+            self._complaints[self._server.scope] = complaint(receipt)
 
     @property
     def has_complaints(self) -> bool:

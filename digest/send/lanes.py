@@ -91,6 +91,9 @@ class Lanes:
 
     def next_group(self, most: int, now: datetime) -> list[Addressee]:
         """Take up to `most` readers who may go now, as far as is known; the lanes share what there is."""
+        if not (self._scopes or self._server_is_limited):
+            everybody = self._waiting[_OPEN]
+            return [everybody.popleft() for _ in range(min(most, len(everybody)))]
         wants = {
             lane: min(len(queue), self._worth(lane, len(queue), now))
             for lane, queue in self._waiting.items()
@@ -112,10 +115,12 @@ class Lanes:
     def scopes(self, group: Sequence[Addressee]) -> list[str]:
         """Return the scopes whose meters decide about a group; none where nothing is limited."""
         found = {self._lane(reader) for reader in group} - {_OPEN} if self._scopes else set()
-        server = self._server.scope
-        if self._server.limits or self._server.warm_up or self._meter(server).brake:
-            found.add(server)
-        return sorted(found)
+        return sorted(found | {self._server.scope} if self._server_is_limited else found)
+
+    @property
+    def _server_is_limited(self) -> bool:
+        server = self._server
+        return bool(server.limits or server.warm_up or self._meter(server.scope).brake)
 
     def admit(self, group: Sequence[Addressee], now: datetime) -> list[Addressee]:
         """Return those of a group who may go, by meters just seen; the others wait on, at the front."""

@@ -34,6 +34,9 @@ _STEP = 100_000  # microseconds: letters are worth a transaction by what flows i
 _LOWEST, _QUIET, _RETURN = 5, timedelta(minutes=1), 5  # percent of the pace, and how it comes back
 _ECHO = timedelta(seconds=30)  # complaints about letters that were under way already
 _WRITTEN = re.compile(r"(\d+(?:[_,]\d+)*)\s*(?:per|an?|/)\s*([a-z]+)")
+_GREYLISTED = re.compile(r"gr[ae]y-?\s?list", re.IGNORECASE)
+_ADDRESS = re.compile(r"\S*@\S*")
+_LONGEST = 200  # characters of a reply
 _ADVICE = 'write for example "100 per second" or "5000 per day"'
 _MOST = 10**9
 
@@ -113,9 +116,9 @@ class Rules:
     warm_up: WarmUp | None = None
 
     @property
-    def paced(self) -> bool:
-        """Tell whether there is a flow of its own to slow down."""
-        return any(limit.unit in _EVEN for limit in self.limits)
+    def paces(self) -> tuple[Flow, ...]:
+        """Return the flows that can be slowed down."""
+        return tuple(limit.flow for limit in self.limits if limit.unit in _EVEN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,9 +214,19 @@ def take(rules: Rules, meter: Meter, letters: int, now: datetime) -> Meter:
 
 
 def asks_for_less(receipt: Receipt) -> bool:
-    """Tell whether a server said, not of the letter but of us, that there is too much."""
-    refused = receipt.outcome in (Outcome.DEFERRED, Outcome.UNSENT)
-    return refused and (receipt.code == 421 or (receipt.enhanced or "").startswith("4.7."))
+    """Tell whether a server said, not of the letter but of us, that there is too much.
+
+    Greylisting (RFC 6647) has the same codes and means something else: come again later.
+    """
+    if receipt.outcome not in (Outcome.DEFERRED, Outcome.UNSENT) or _GREYLISTED.search(receipt.reply):
+        return False
+    return receipt.code == 421 or (receipt.enhanced or "").startswith("4.7.")
+
+
+def complaint(receipt: Receipt) -> str:
+    """Return a reply as it is kept and shown: in one line, without the addresses in it."""
+    parts = (receipt.code, receipt.enhanced, receipt.reply)
+    return _ADDRESS.sub("…", " ".join(str(part) for part in parts if part))[:_LONGEST]
 
 
 def slow(meter: Meter, reply: str, now: datetime) -> Meter:
@@ -276,8 +289,7 @@ def _flows(rules: Rules, brake: Brake | None, now: datetime) -> Iterator[tuple[s
     if rules.warm_up and (today := rules.warm_up.on(now)):
         yield WARM_UP, Limit(today, Unit.DAY).flow
     if brake and (share := brake.share_at(now)) < 100:
-        paces = [limit.flow for limit in rules.limits if limit.unit in _EVEN] or [_PACE.flow]
-        slowest = max(paces, key=lambda flow: flow.period / flow.letters)
+        slowest = max(rules.paces or (_PACE.flow,), key=lambda flow: flow.period / flow.letters)
         yield SLOWED, Flow(slowest.letters * share, slowest.period * 100)
 
 

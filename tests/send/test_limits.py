@@ -19,6 +19,7 @@ from digest.send.limits import (
     Unit,
     WarmUp,
     asks_for_less,
+    complaint,
     domain_of,
     domain_rules,
     free_at,
@@ -266,6 +267,13 @@ def test_421_and_4_7_ask_for_less_and_nothing_else_does() -> None:
     assert not asks_for_less(receipt(Outcome.DEFERRED, 452, "4.2.2"))
     assert not asks_for_less(receipt(Outcome.REJECTED, 550, "5.7.1"))
     assert not asks_for_less(receipt(Outcome.ACCEPTED, 250, "2.0.0"))
+    assert not asks_for_less(Receipt(1, Outcome.DEFERRED, 451, "4.7.1", "Greylisted, come again"))
+
+
+def test_a_complaint_is_kept_without_the_addresses_in_it() -> None:
+    told = Receipt(1, Outcome.DEFERRED, 450, "4.7.28", "<ana@example.org> gets too much" + "!" * 500)
+    assert complaint(told).startswith("450 4.7.28 … gets too much!")
+    assert len(complaint(told)) == 200
 
 
 def share(meter: Meter, now: datetime) -> int:
