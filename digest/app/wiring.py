@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 
 from digest.app.secret import load_secret
 from digest.config import Config
 from digest.model import Edition, Mail, ReaderLinks, Transport
 from digest.render.templates import Templates, load_templates
 from digest.send.folder import FolderTransport
-from digest.send.letters import Stationery
+from digest.send.letters import Render, Stationery
 from digest.send.retries import Doubt, RetryRules
 from digest.send.send import Outbox
 from digest.send.transport import SmtpTransport
@@ -32,7 +33,7 @@ class App:
         """Return what letters are made with: the templates, the key to links, where answers go."""
         mail = self.config.mail
         return Stationery(
-            render=self.render,
+            render=self._typesetter(),
             secret=self.secret,
             bounce_address=mail.bounce_address,
             unsubscribe_address=mail.unsubscribe_address,
@@ -42,8 +43,18 @@ class App:
         """Return the mail of an edition; its web copy is at `base_url`/d/digest/edition."""
         from digest.render.mail import render_mail  # half a second's import, for those who render alone
 
-        web_url = f"{edition.site.base_url}/d/{edition.digest}/{edition.id}"
-        return render_mail(self.templates, edition, links, web_url=web_url)
+        return render_mail(self.templates, edition, links, web_url=_web_url(edition))
+
+    def _typesetter(self) -> Render:
+        """Return what renders the many mails of an edition, loaded with the first of them."""
+
+        @cache
+        def typesetter() -> Render:
+            from digest.render.typesetter import Typesetter
+
+            return Typesetter(self.templates, _web_url)
+
+        return lambda edition, links: typesetter()(edition, links)
 
     def transport(self) -> Transport:
         """Return a fresh way out for letters: the mail servers, or the folder when there is none."""
@@ -69,6 +80,10 @@ class App:
     def _smtp(self) -> SmtpTransport:
         mail = self.config.mail
         return SmtpTransport(mail.servers, ehlo_name=mail.ehlo_name)
+
+
+def _web_url(edition: Edition) -> str:
+    return f"{edition.site.base_url}/d/{edition.digest}/{edition.id}"
 
 
 @contextmanager

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from digest.model import Edition, Mail, ReaderLinks
 from digest.render.inline import inline
+from digest.render.pieces import close_gaps
 from digest.render.sample import sample_edition
 from digest.render.templates import (
     MAIL_HTML,
@@ -16,11 +15,9 @@ from digest.render.templates import (
     render_line,
 )
 from digest.render.text import shorten
-from digest.render.values import line_values, mail_values
+from digest.render.values import Told, line_values, mail_values
 
 __all__ = ["lines", "render_mail", "sample_edition"]
-
-_GAPS = re.compile(r"\n{3,}")
 
 
 def render_mail(templates: Templates, edition: Edition, links: ReaderLinks, *, web_url: str | None) -> Mail:
@@ -36,16 +33,16 @@ def render_mail(templates: Templates, edition: Edition, links: ReaderLinks, *, w
         subject=subject,
         preheader=preheader,
         html=inline(templates.render(MAIL_HTML, values)),
-        text=_GAPS.sub("\n\n", templates.render(MAIL_TEXT, values)).strip("\n") + "\n",
+        text=close_gaps(templates.render(MAIL_TEXT, values)),
     )
 
 
-def lines(edition: Edition) -> tuple[str, str]:
+def lines(edition: Edition, told: Told | None = None) -> tuple[str, str]:
     """Return the subject and the preheader of `edition`, each one clean line.
 
     A subject that comes out empty is the digest's title and date; a preheader, the first blurb.
     """
-    values = line_values(edition)
+    values = line_values(edition, told)
     if values is None:
         return shorten(f"{edition.title} · {edition.local_date.isoformat()}", SUBJECT_LENGTH), ""
     subject = render_line(edition.subject_template, values, limit=SUBJECT_LENGTH)

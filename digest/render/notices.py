@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from digest.model import Mail, Site
 from digest.render.inline import inline
 from digest.render.languages import Words
+from digest.render.pieces import close_gaps
 from digest.render.templates import Templates
 from digest.render.values import site_values
-
-_GAPS = re.compile(r"\n{3,}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,5 +39,5 @@ def render_notice(templates: Templates, notice: Notice, site: Site, say: Words) 
         subject=notice.subject,
         preheader="",
         html=inline(templates.render(f"mail/{notice.name}.html", values)),
-        text=_GAPS.sub("\n\n", text).strip("\n") + "\n",
+        text=close_gaps(text),
     )

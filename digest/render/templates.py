@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from functools import lru_cache
 from pathlib import Path
 from traceback import walk_tb
 
@@ -17,6 +18,7 @@ import digest
 from digest.errors import TemplateError
 from digest.model import ReaderLinks
 from digest.nearest import hint
+from digest.render.parts import PARTS, Parts
 from digest.render.sample import sample_edition, short_edition
 from digest.render.text import shorten, underline, wrap
 from digest.render.values import (
@@ -54,8 +56,14 @@ class Templates:
 
         Raises TemplateError with file, line, and the nearest known name.
         """
+        return "".join(self.stream(name, values))
+
+    def stream(self, name: str, values: Mapping[str, object]) -> list[str]:
+        """Return what `render` does in the order it is written: text of the template and values in turn."""
+        if PARTS not in values:
+            values = {**values, PARTS: Parts(self.render, values)}
         try:
-            return self.environment.get_template(name).render(values)
+            return list(self.environment.get_template(name).generate(values))
         except _FAULTS as error:
             raise self._explain(error, name, values) from error
 
@@ -64,9 +72,13 @@ class Templates:
         for name in sorted(self._names(self.defaults)):
             self._compile(name, None)
         for name, values in _samples():
-            self._compile(name, values)
-            self.render(name, values)
+            checked = {**values, PARTS: Parts(self._checked, values)}
+            self._checked(name, checked)
         self._refuse_strays()
+
+    def _checked(self, name: str, values: Mapping[str, object]) -> str:
+        self._compile(name, values)
+        return self.render(name, values)
 
     def _compile(self, name: str, values: Mapping[str, object] | None) -> None:
         try:
@@ -147,8 +159,16 @@ def load_templates(override: Path | None = None) -> Templates:
         keep_trailing_newline=True,
         auto_reload=False,
     )
-    environment.filters |= {"shorten": shorten, "underline": underline, "wrap": wrap}
+    environment.filters |= {"shorten": shorten, "underline": underline, "wrap": wrap, "part": _part}
     return Templates(defaults=defaults, override=override, environment=environment)
+
+
+@jinja2.pass_context
+def _part(context: jinja2.runtime.Context, name: str, **own: object) -> str:
+    parts = context.parent.get(PARTS)
+    if not isinstance(parts, Parts):
+        raise jinja2.TemplateRuntimeError("'part' is not known here: import with context")
+    return parts(name, own)
 
 
 def render_line(text: str, values: LineValues, *, limit: int = SUBJECT_LENGTH) -> str:
@@ -158,9 +178,14 @@ def render_line(text: str, values: LineValues, *, limit: int = SUBJECT_LENGTH) -
     """
     names = as_mapping(values)
     try:
-        return shorten(_LINES.from_string(text).render(names), limit)
+        return shorten(_line(text).render(names), limit)
     except _FAULTS as error:
         raise TemplateError(repr(shorten(text, 60)), _plainly(error, names)) from error
+
+
+@lru_cache(maxsize=64)
+def _line(text: str) -> jinja2.Template:
+    return _LINES.from_string(text)
 
 
 def check_line(text: str) -> str | None:

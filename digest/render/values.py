@@ -5,9 +5,10 @@ The dataclasses are the whole of what a template may use; docs/templates.md desc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import zip_longest
+from typing import TypedDict
 
 from digest.links import web_url
 from digest.model import Edition, Image, ReaderLinks, Section, Site, Story
@@ -18,6 +19,8 @@ from digest.render.text import one_line
 LEAD_BOX = (592, 480)  # the width of the column inside its padding; what is taller is made narrower
 THUMB_BOX = (120, 120)
 HEADLINES = 5  # in the list at the top
+_KEPT = 10_000
+_UNCLAIMED = "catch-all"  # the rule of a story that no topic claims
 _GUESS = 2 / 3  # height of an image whose size the feed does not tell
 
 
@@ -58,7 +61,7 @@ class StoryValues:
     source: str
     author: str
     time: str
-    topic: str  # the title of its section
+    topic: str  # the title of its section; empty under the catch-all
     image: ImageValues | None
     also: tuple[SourceValues, ...]
 
@@ -84,6 +87,17 @@ class LineValues:
     titles: tuple[str, ...]  # of every story, in reading order
     topics: tuple[str, ...]
     site: SiteValues
+
+
+class ChoiceValues(TypedDict):
+    """What differs between two choices of topics, among what every template of an edition may use."""
+
+    subject: str
+    preheader: str
+    lead: StoryValues | None
+    headlines: tuple[StoryValues, ...]
+    sections: tuple[SectionValues, ...]
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,41 +167,52 @@ def as_mapping(values: LineValues | EditionValues | ReaderValues | PageValues) -
     return {field.name: getattr(values, field.name) for field in fields(values)}
 
 
-def line_values(edition: Edition) -> LineValues | None:
+def line_values(edition: Edition, told: Told | None = None) -> LineValues | None:
     """Return what the subject and preheader lines see; None for an edition without stories."""
+    told = told or Told(edition)
     first = next(edition.stories(), None)
     if first is None:
         return None
+    topics = told.topics(edition)
+    titles = tuple(told.title(story) for story in edition.stories())
     return LineValues(
-        title=one_line(edition.title),
-        date=long_date(edition.local_date, edition.language),
-        count=sum(1 for _ in edition.stories()),
-        lead=_Stories(edition).story(first, LEAD_BOX),
-        titles=tuple(one_line(story.title) for story in edition.stories()),
-        topics=tuple(one_line(section.title) for section in edition.sections),
-        site=site_values(edition.site),
+        title=told.name,
+        date=told.date,
+        count=len(titles),
+        lead=told.story(first, topics, LEAD_BOX),
+        titles=titles,
+        topics=tuple(told.title(section) for section in edition.sections),
+        site=told.site,
     )
 
 
 def edition_values(edition: Edition, *, subject: str, preheader: str, web: str | None) -> EditionValues:
     """Return what mail and web copy share. `web` is the address of the copy, if there is one."""
-    stories = _Stories(edition)
+    told = Told(edition)
     return EditionValues(
-        title=one_line(edition.title),
-        date=long_date(edition.local_date, edition.language),
+        title=told.name,
+        date=told.date,
         iso_date=edition.local_date.isoformat(),
         language=tag(edition.language),
         direction=direction(edition.language),
-        site=site_values(edition.site),
-        subject=subject,
-        preheader=preheader,
-        lead=stories.story(edition.lead, LEAD_BOX) if edition.lead else None,
-        headlines=tuple(stories.story(story) for story in _headlines(edition.sections)),
-        sections=tuple(stories.section(section) for section in edition.sections),
-        count=sum(1 for _ in edition.stories()),
+        site=told.site,
         phrases=phrases_for(edition.language),
         web_url=web_url(web),
+        **choice_values(edition, told, subject=subject, preheader=preheader),
     )
+
+
+def choice_values(chosen: Edition, told: Told, *, subject: str, preheader: str) -> ChoiceValues:
+    """Return what a choice of topics makes of an edition, with the values `told` has kept of others."""
+    topics = told.topics(chosen)
+    return {
+        "subject": subject,
+        "preheader": preheader,
+        "lead": told.story(chosen.lead, topics, LEAD_BOX) if chosen.lead else None,
+        "headlines": tuple(told.story(story, topics) for story in _headlines(chosen.sections)),
+        "sections": tuple(told.section(section, topics) for section in chosen.sections),
+        "count": sum(1 for _ in chosen.stories()),
+    }
 
 
 def reader_values(edition: Edition, links: ReaderLinks) -> ReaderValues:
@@ -201,30 +226,75 @@ def reader_values(edition: Edition, links: ReaderLinks) -> ReaderValues:
     )
 
 
-class _Stories:
-    """Makes the stories of one edition, whose language, zone and topics they need."""
+class Told:
+    """What one edition tells, cleaned and dated, each thing once however many choices of topics ask for it.
+
+    Whatever a choice leaves of the edition may ask; equal answers are then the same object.
+    """
 
     def __init__(self, edition: Edition) -> None:
         self._edition = edition
-        self._topics = {section.slug: one_line(section.title) for section in edition.sections}
+        self.name = one_line(edition.title)
+        self.date = long_date(edition.local_date, edition.language)
+        self.site = site_values(edition.site)
+        self._lines: dict[str, str] = {}
+        # Known by ids, so stories are kept with what was made of them, lest others get their ids.
+        self._stories: dict[tuple[int, tuple[int, int], str], tuple[Story, StoryValues]] = {}
+        self._known: dict[int, _Known] = {}
+        self._sections: dict[tuple[object, ...], tuple[Section, SectionValues]] = {}
 
-    def section(self, section: Section) -> SectionValues:
+    def topics(self, chosen: Edition) -> dict[str, str]:
+        """Return the titles of the topics that are left, by slug."""
+        return {section.slug: self.title(section) for section in chosen.sections}
+
+    def title(self, what: Story | Section) -> str:
+        """Return the title of a story or a section as one clean line."""
+        if what.title not in self._lines:
+            self._lines[what.title] = one_line(what.title)
+        return self._lines[what.title]
+
+    def section(self, section: Section, topics: Mapping[str, str]) -> SectionValues:
+        """Return a section, its stories with the titles of the `topics` that are left."""
+        known = self._known.get(id(section))
+        if known is None:
+            self._make_room()
+            known = self._known[id(section)] = _Known(section)
+        key = known.key, *[topics.get(slug) for slug in known.topics]
+        if key not in self._sections:
+            self._sections[key] = section, self._section(section, topics)
+        return self._sections[key][1]
+
+    def story(self, story: Story, topics: Mapping[str, str], box: tuple[int, int] = THUMB_BOX) -> StoryValues:
+        """Return a story with an image that fits into `box`."""
+        topic = "" if story.rule == _UNCLAIMED else topics.get(story.topic, "")
+        key = id(story), box, topic
+        if key not in self._stories:
+            self._make_room()
+            self._stories[key] = story, self._story(story, topic, box)
+        return self._stories[key][1]
+
+    def _section(self, section: Section, topics: Mapping[str, str]) -> SectionValues:
         return SectionValues(
             slug=section.slug,
-            title=one_line(section.title),
-            stories=tuple(self.story(story) for story in section.stories),
-            more=tuple(self.story(story) for story in section.more),
+            title=self.title(section),
+            stories=tuple(self.story(story, topics) for story in section.stories),
+            more=tuple(self.story(story, topics) for story in section.more),
         )
 
-    def story(self, story: Story, box: tuple[int, int] = THUMB_BOX) -> StoryValues:
+    def _make_room(self) -> None:
+        for kept in (self._lines, self._stories, self._known, self._sections):
+            if len(kept) >= _KEPT:
+                kept.clear()
+
+    def _story(self, story: Story, topic: str, box: tuple[int, int]) -> StoryValues:
         return StoryValues(
-            title=one_line(story.title),
+            title=self.title(story),
             blurb=one_line(story.blurb),
             url=web_url(story.url),
             source=one_line(story.source),
             author=one_line(story.author or ""),
             time=self._time(story),
-            topic=self._topics.get(story.topic, ""),
+            topic=topic,
             image=_image(story.image, box),
             also=tuple(SourceValues(name=one_line(also.name), url=web_url(also.url)) for also in story.also),
         )
@@ -236,6 +306,18 @@ class _Stories:
         return moment(
             story.published_at, day=edition.local_date, zone=edition.zone, language=edition.language
         )
+
+
+class _Known:
+    """A section, by what two must have in common to come to the same, and the topics its stories name."""
+
+    __slots__ = ("key", "section", "topics")
+
+    def __init__(self, section: Section) -> None:
+        stories = (*section.stories, *section.more)
+        self.section = section  # lest another get its id
+        self.key = section.slug, section.title, len(section.stories), *map(id, stories)
+        self.topics = tuple({story.topic: None for story in stories})
 
 
 def _headlines(sections: Sequence[Section]) -> tuple[Story, ...]:

@@ -51,6 +51,11 @@ class Press:
         self._keys: dict[str, tuple[str, ...]] = {}
         self._kept: OrderedDict[tuple[tuple[str, ...], bool], Compiled] = OrderedDict()
 
+    @property
+    def kept_bytes(self) -> int:
+        """Return how much the compiled mails that are kept take in memory, about."""
+        return self._mould.size
+
     def topics_for(self, variant: str) -> tuple[str, ...]:
         """Return what a choice of topics leaves of this edition: equal answers get the same mail.
 
@@ -89,7 +94,7 @@ class Press:
             return self._kept[key]
         compiled = self._compile(variant, text_only)
         self._kept[key] = compiled
-        while self._mould.size > self._stationery.cache_bytes and len(self._kept) > 1:
+        while self.kept_bytes > self._stationery.cache_bytes and len(self._kept) > 1:
             self._mould.melt(self._kept.popitem(last=False)[1])
         return compiled
 

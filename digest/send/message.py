@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -54,13 +55,14 @@ class Envelope:
 
 
 class Compiled(NamedTuple):
-    """A mail cut at its placeholders: `parts` are empty at the `gaps`, each with the field that fills it.
+    """A mail cut at its placeholders: `parts` are empty at the `gaps`; `order` says which field goes there.
 
     Parts are shared between mails; `pieces` are the texts they were made from.
     """
 
     parts: tuple[bytes, ...]
-    gaps: tuple[tuple[int, int], ...]
+    gaps: tuple[int, ...]
+    order: tuple[int, ...]
     pieces: tuple[str, ...] = ()
 
     @property
@@ -98,7 +100,7 @@ def fill(compiled: Compiled, fields: Fields) -> bytes:
         raise ValueError("a field of a reader's mail has characters that may not stand there")
     values = [value.encode("ascii") for value in fields]
     parts = list(compiled.parts)
-    for gap, position in compiled.gaps:
+    for gap, position in zip(compiled.gaps, compiled.order, strict=True):
         parts[gap] = values[position]
     return b"".join(parts)
 
@@ -138,11 +140,9 @@ class Mould:
 
     def cast(self, mail: Mail) -> Compiled:
         """Return a mail; one with no html has only its text part. ValueError as above."""
-        subject = text_field("Subject", mail.subject)
-        _check(subject)
         text = mail.text_pieces or (mail.text,)
         html = (mail.html_pieces or (mail.html,)) if mail.html else ()
-        row = [*self._before, *self._row(subject.encode("ascii"))]
+        row = [*self._before, *self._row(_subject(mail.subject))]
         if html:
             row += [*self._start, *self._rows(text), self._between, *self._rows(html), self._end]
         else:
@@ -150,7 +150,8 @@ class Mould:
             row += [] if isinstance(row[-1], bytes) and row[-1].endswith(b"\r\n") else [b"\r\n"]
         compiled = Compiled(
             tuple(each if isinstance(each, bytes) else b"" for each in row),
-            tuple((gap, each) for gap, each in enumerate(row) if isinstance(each, int)),
+            tuple(gap for gap, each in enumerate(row) if isinstance(each, int)),
+            tuple(each for each in row if isinstance(each, int)),
             (*text, *html),
         )
         self.size += compiled.size
@@ -194,6 +195,13 @@ class _Piece:
 
 def _size(text: str, row: tuple[bytes | int, ...]) -> int:
     return 200 + 2 * len(text) + sum(len(part) for part in row if isinstance(part, bytes))
+
+
+@lru_cache(maxsize=256)
+def _subject(text: str) -> bytes:
+    field = text_field("Subject", text)
+    _check(field)
+    return field.encode("ascii")
 
 
 def _fields(envelope: Envelope, words: Sequence[str]) -> tuple[bytes, bytes]:

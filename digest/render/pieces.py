@@ -1,0 +1,125 @@
+"""Cut what templates write into pieces of whole lines, so that what two mails share is found equal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Container, Iterable, Iterator
+from typing import NamedTuple
+
+_GAPS = re.compile(r"\n{3,}")
+_KEPT = 10_000
+
+
+def close_gaps(text: str) -> str:
+    """Return `text` with at most one empty line between two others, none at its ends, and a line end."""
+    return _GAPS.sub("\n\n", text).strip("\n") + "\n"
+
+
+class Cutter:
+    """Cut pages into pieces; each ends with a line, where `fits` says that a page may be cut.
+
+    `fits` is asked about the text from the last cut on.
+    """
+
+    def __init__(self, fits: Callable[[str], bool] = lambda _piece: True) -> None:
+        self._fits = fits
+        self._kept: dict[tuple[bool, str], _Run] = {}
+
+    def cut(self, page: Iterable[str], apart: Container[str], also: Container[str] = ()) -> list[str]:
+        """Return the pieces of `page`, which comes as a template writes it, text and values in turn.
+
+        What is in `apart` or `also` is a piece of its own, as far as lines let; all that stands between
+        two of those is another. Joined, the pieces are the page.
+        """
+        pieces: list[str] = []
+        begun = ""
+        for text in _runs(page, apart, also):
+            run = self._run(text, bool(begun))
+            if begun:
+                begun += run.first
+                if not (run.first.endswith("\n") and self._fits(begun)):
+                    begun += run.middle + run.last
+                    continue
+                pieces.append(begun)
+            if run.middle:
+                pieces.append(run.middle)
+            begun = run.last
+        return [*pieces, begun] if begun else pieces
+
+    def _run(self, text: str, begun: bool) -> _Run:
+        run = self._kept.get((begun, text))
+        if run is None:
+            if len(self._kept) >= _KEPT:
+                self._kept.clear()
+            # Plain text: what Markup is added to would be escaped.
+            run = self._kept[begun, text] = self._split(str(text), begun)
+        return run
+
+    def _split(self, text: str, begun: bool) -> _Run:
+        start = text.find("\n") + 1 or len(text) if begun else 0
+        end = max(text.rfind("\n") + 1, start)
+        first, middle, last = text[:start], text[start:end], text[end:]
+        return _Run(first, middle, last) if self._fits(middle) else _Run(first, "", middle + last)
+
+
+class _Run(NamedTuple):
+    """A text that stands together in a page: how it ends a line begun before it, lines, and one it begins."""
+
+    first: str
+    middle: str
+    last: str
+
+
+def _runs(page: Iterable[str], apart: Container[str], also: Container[str]) -> Iterator[str]:
+    """Yield what is in `apart` or `also` alone, and all that stands between two of those together."""
+    run: list[str] = []
+    for text in page:
+        if text in apart or text in also:
+            if run:
+                yield "".join(run)
+                run = []
+            yield text
+        else:
+            run.append(text)
+    if run:
+        yield "".join(run)
+
+
+class GapCloser:
+    """Close the gaps of texts that come in pieces of whole lines: joined, as `close_gaps` does."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, _Block] = {}
+
+    def close(self, pieces: Iterable[str]) -> list[str]:
+        """Return the pieces that are left; an empty line between two belongs to the second."""
+        closed: list[str] = []
+        gap = False
+        for piece in pieces:
+            block = self._block(piece)
+            if block.lines:
+                closed.append(block.apart if closed and (gap or block.starts_empty) else block.lines)
+            gap = block.ends_empty if block.lines else gap or block.starts_empty
+        return closed or ["\n"]
+
+    def _block(self, piece: str) -> _Block:
+        block = self._kept.get(piece)
+        if block is None:
+            if len(self._kept) >= _KEPT:
+                self._kept.clear()
+            block = self._kept[piece] = _block(piece)
+        return block
+
+
+class _Block(NamedTuple):
+    """The lines of a piece, empty ones at its ends taken off; and the same after an empty line."""
+
+    lines: str
+    apart: str
+    starts_empty: bool
+    ends_empty: bool
+
+
+def _block(piece: str) -> _Block:
+    lines = close_gaps(piece) if piece.strip("\n") else ""
+    return _Block(lines, f"\n{lines}", piece.startswith("\n"), piece.endswith("\n\n"))

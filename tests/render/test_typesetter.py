@@ -1,0 +1,113 @@
+"""Whatever an operator's templates do, a mail set beside others is the mail rendered alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from digest.compose.edition import choose
+from digest.model import Edition, Mail, ReaderLinks
+from digest.render.mail import render_mail, sample_edition
+from digest.render.pieces import Cutter, GapCloser, close_gaps
+from digest.render.templates import MAIL_HTML, MAIL_TEXT, Templates, load_templates
+from digest.render.typesetter import Typesetter
+from subscribers.model import Choice
+
+LINKS = ReaderLinks(unsubscribe="UNSUBSCRIBE_LINK_0", preferences="PREFERENCES_LINK_0")
+CHOICES = ("", "town", "-coast", "more,town", "more", "-more", "coast", "")
+PART = "'mail/_p.html' | part(title="
+STYLES = "<style>p { color: red } .a { margin: 1px }</style>\n"
+# "@(…)" stands for a part with that title.
+EACH = "{% for s in sections %}\n{{ @(s.title) }}\n{% endfor %}\n"
+PAGES = {
+    "no parts": STYLES + "{% for s in sections %}\n<p>{{ s.title }}\n{% endfor %}\n<p>{{ subject }}</p>\n",
+    "one line": STYLES + "{% for s in sections %}<p>{{ @(s.title) }}</p>{% endfor %}",
+    "in a tag": STYLES + "{% for s in sections %}\n<p\n{{ @(s.title) }}\n>x</p>\n{% endfor %}\n",
+    "in a comment": "<!--\n{{ @(title) }}\n-->\n" + STYLES + "<p>{{ preheader }}</p>\n",
+    "never closed": STYLES + "<p>\n{{ @(title) }}\n<p \n{{ count }}\n",
+    "styles last": EACH + STYLES,
+    "styles of a choice": "{{ @(title) }}\n<style>p { width: {{ count }}px }</style>\n",
+    "looks around": "<style>div p { color: red }</style>\n<div>\n{{ @(subject) }}\n</div>\n",
+    "changed on the way": "{{ @(subject) | upper }}\n{{ subject | upper }}\n",
+    "kept for later": "{% set all %}\n{{ @(subject) }}\n{% endset %}\n{{ all }}\n{{ count }}\n",
+    "a value that changes": "{% set n = namespace(title='') %}\n{% for s in sections %}\n"
+    "{% set n.title = s.title %}\n{{ 'mail/_n.html' | part(n=n) }}\n{% endfor %}\n",
+    "equal, not the same": "{{ @(1) }}\n{{ @(true) }}\n{{ @('<') }}\n{{ @('<' | safe) }}\n",
+}
+
+
+def own_templates(folder: Path, page: str, text: str = "") -> Templates:
+    files = {
+        MAIL_HTML: page.replace("@(", PART),
+        "mail/_p.html": "<p class=a>{{ title }}, {{ phrases.unsubscribe }}</p>",
+        "mail/_n.html": "<p>{{ n.title }}</p>\n",
+        **({MAIL_TEXT: text.replace("@(", PART)} if text else {}),
+    }
+    for name, content in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(content, encoding="utf-8")
+    return load_templates(folder)
+
+
+def mails(templates: Templates) -> tuple[list[Mail], list[Mail]]:
+    """Return the mails of some choices, set by one typesetter, and each rendered alone."""
+    edition = sample_edition()
+    chosen = [choose(edition, Choice.parse(choice)) for choice in CHOICES]
+    editions: list[Edition] = [each for each in chosen if each is not None]
+    together = Typesetter(templates, lambda _edition: None)
+    return (
+        [together(each, LINKS) for each in editions],
+        [render_mail(templates, each, LINKS, web_url=None) for each in editions],
+    )
+
+
+@pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
+def test_no_template_of_an_operator_tells_the_two_apart(tmp_path: Path, page: str) -> None:
+    together, alone = mails(own_templates(tmp_path, page))
+    assert together == alone
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n\n\n{{ subject }}\n\n\n\n{% for s in sections %}\n\n{{ @(s.title) }}\n\n\n{% endfor %}\n\n",
+        "{% for s in sections %}{{ s.title }}{% endfor %}",
+        "\n\n",
+    ],
+)
+def test_gaps_of_a_text_are_closed_alike(tmp_path: Path, text: str) -> None:
+    together, alone = mails(own_templates(tmp_path, PAGES["no parts"], text))
+    assert [mail.text for mail in together] == [mail.text for mail in alone]
+
+
+def test_mails_of_different_choices_share_their_pieces() -> None:
+    together, _ = mails(load_templates())
+    first, *others = (set(map(id, (*mail.html_pieces, *mail.text_pieces))) for mail in together)
+    assert all(len(pieces & first) >= 5 for pieces in others)
+
+
+def test_another_edition_is_set_anew() -> None:
+    templates = load_templates()
+    together = Typesetter(templates, lambda edition: f"https://press.example.org/{edition.id}")
+    for name in ("morning", "evening", "morning"):
+        edition = replace(sample_edition(), id=name, title=name)
+        mail = together(edition, LINKS)
+        assert mail == render_mail(templates, edition, LINKS, web_url=f"https://press.example.org/{name}")
+
+
+@given(chunks=st.lists(st.text("ab\n<", max_size=6)), apart=st.sets(st.text("ab\n<", max_size=6)))
+def test_cut_pieces_are_whole_lines_and_joined_are_the_page(chunks: list[str], apart: set[str]) -> None:
+    pieces = Cutter(lambda piece: piece.count("<") % 2 == 0).cut(chunks, apart)
+    assert "".join(pieces) == "".join(chunks)
+    assert all(piece.endswith("\n") and piece.count("<") % 2 == 0 for piece in pieces[:-1])
+    assert all(pieces)
+
+
+@given(chunks=st.lists(st.text("a\n", max_size=8)))
+def test_closing_the_gaps_of_pieces_closes_those_of_the_text(chunks: list[str]) -> None:
+    closed = GapCloser().close(Cutter().cut(chunks, set(chunks[::2])))
+    assert "".join(closed) == close_gaps("".join(chunks))
