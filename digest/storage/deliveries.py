@@ -39,6 +39,7 @@ from subscribers.store import Mailable
 
 GONE = "left, paused or was suppressed before it was sent"
 _LEASED = (DeliveryState.CLAIMED, DeliveryState.WIRE)
+_LOOKED_UP = 200  # readers in one query; for many more PostgreSQL reads the whole list instead
 _GOES_OUT = editions.c.state == EditionState.SENDING, editions.c.paused_at.is_(None)
 
 
@@ -118,10 +119,7 @@ def claim(
     if not rows:
         return None
     ids = [key for key, _, _ in rows]
-    column = mailable.selected_columns
-    among = _one_of(connection, column.subscriber_id, ids)
-    found = mailable.with_only_columns(column.subscriber_id, column.address, column.format).where(among)
-    readers = {key: (address, form) for key, address, form in connection.execute(found)}
+    readers = _readers(connection, mailable, ids)
     lost = [key for key in ids if key not in readers]
     _set(connection, sender.edition_id, lost, {**_skipped(GONE), "changed_at": now})
     lease = {"state": DeliveryState.CLAIMED, "owner": sender.owner, "lease_until": now + sender.lease}
@@ -131,6 +129,18 @@ def claim(
         for key, variant, tries in rows
         if key in readers
     )
+
+
+def _readers(connection: Connection, mailable: Mailable, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Return address and format of those who may still be mailed."""
+    column, dialect = mailable.selected_columns, connection.dialect.name
+    listed = _listed(dialect, column.subscriber_id, bindparam("ids"))
+    found = mailable.with_only_columns(column.subscriber_id, column.address, column.format).where(listed)
+    readers: dict[int, tuple[str, str]] = {}
+    for at in range(0, len(ids), _LOOKED_UP):
+        these = {"ids": _list(dialect, ids[at : at + _LOOKED_UP])}
+        readers |= {key: (address, form) for key, address, form in connection.execute(found, these)}
+    return readers
 
 
 def mark(
