@@ -15,7 +15,7 @@ from digest.render.templates import (
     render_line,
 )
 from digest.render.text import shorten
-from digest.render.values import Told, line_values, mail_values
+from digest.render.told import Told, line_values, mail_values
 
 __all__ = ["lines", "render_mail", "sample_edition"]
 

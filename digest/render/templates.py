@@ -21,14 +21,8 @@ from digest.nearest import hint
 from digest.render.parts import PARTS, Parts
 from digest.render.sample import sample_edition, short_edition
 from digest.render.text import shorten, underline, wrap
-from digest.render.values import (
-    LineValues,
-    PageLinks,
-    as_mapping,
-    line_values,
-    mail_values,
-    page_values,
-)
+from digest.render.told import line_values, mail_values, page_values
+from digest.render.values import LineValues, PageLinks, as_mapping
 
 MAIL_HTML = "mail/edition.html"
 MAIL_TEXT = "mail/edition.txt"

@@ -17,7 +17,7 @@ from digest.render.mail import lines
 from digest.render.parts import PARTS, Parts
 from digest.render.pieces import Cutter, GapCloser
 from digest.render.templates import MAIL_HTML, MAIL_TEXT, Templates
-from digest.render.values import Told, choice_values, mail_values
+from digest.render.told import Told, choice_values, mail_values
 
 
 class Typesetter:

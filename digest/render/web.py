@@ -5,7 +5,8 @@ from __future__ import annotations
 from digest.model import Edition
 from digest.render.mail import lines
 from digest.render.templates import PAGE, Templates
-from digest.render.values import PageLinks, page_values
+from digest.render.told import page_values
+from digest.render.values import PageLinks
 
 _NOWHERE = PageLinks()
 

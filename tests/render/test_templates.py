@@ -8,7 +8,7 @@ import pytest
 from digest.errors import TemplateError
 from digest.render.sample import sample_edition, short_edition
 from digest.render.templates import MAIL_TEXT, check_line, load_templates, render_line
-from digest.render.values import line_values
+from digest.render.told import line_values
 
 
 def write(folder: Path, name: str, text: str) -> Path:
