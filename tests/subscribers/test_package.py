@@ -52,6 +52,7 @@ PURE = (
     "csvlines",
     "decisions",
     "errors",
+    "goodbye_mail",
     "leaving",
     "local_hours",
     "model",
