@@ -46,7 +46,7 @@ def host_of(owner: str) -> str:
 def _place() -> tuple[str, str, str]:
     boot = namespace = ""
     with suppress(OSError):  # another system than Linux
-        boot = (_PROC / "sys/kernel/random/boot_id").read_text().strip()
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text()[:8]  # the name stands in many rows
         namespace = str((_PROC / "self/ns/pid").readlink()).strip("pid:[]")
     return socket.gethostname(), boot, namespace
 
