@@ -24,7 +24,10 @@ class Doubt(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryRules:
-    """How long an edition is tried; `lifetime` counts from when its sending began."""
+    """How long a letter is tried; `lifetime` counts from its first try, without waits that were ours.
+
+    So a copy that is due late, or that a limit or a pause held back, is tried as long as the first.
+    """
 
     lifetime: timedelta = timedelta(hours=24)
     doubt: Doubt = Doubt.HOLD
@@ -40,7 +43,7 @@ class Result(NamedTuple):
     reply: str
 
 
-def result_of(receipt: Receipt, *, tries: int, ends_at: datetime, now: datetime, rules: RetryRules) -> Result:
+def result_of(receipt: Receipt, *, tries: int, now: datetime, rules: RetryRules) -> Result:
     """Say what becomes of a delivery; `tries` counts the one this receipt is for."""
     reply = f"{receipt.enhanced} {receipt.reply}".strip() if receipt.enhanced else receipt.reply
     match receipt.outcome:
@@ -53,12 +56,12 @@ def result_of(receipt: Receipt, *, tries: int, ends_at: datetime, now: datetime,
         case Outcome.UNSENT if tries < _AT_ONCE:
             return Result(receipt.key, DeliveryState.QUEUED, now, receipt.code, reply)
         case _:
-            return _later(receipt, reply, tries=tries, ends_at=ends_at, now=now)
+            return _later(receipt, reply, tries=tries, now=now, rules=rules)
 
 
-def _later(receipt: Receipt, reply: str, *, tries: int, ends_at: datetime, now: datetime) -> Result:
-    due_at = now + pause_after(tries)
-    if due_at <= ends_at:
+def _later(receipt: Receipt, reply: str, *, tries: int, now: datetime, rules: RetryRules) -> Result:
+    if rest_through(tries) <= rules.lifetime:
+        due_at = now + pause_after(tries)
         return Result(receipt.key, DeliveryState.DEFERRED, due_at, receipt.code, reply)
     if receipt.outcome is Outcome.UNCERTAIN:
         return Result(receipt.key, DeliveryState.UNCERTAIN, None, receipt.code, reply)
@@ -70,6 +73,11 @@ def _later(receipt: Receipt, reply: str, *, tries: int, ends_at: datetime, now: 
 def pause_after(tries: int, pauses: Sequence[int] = _PAUSES) -> timedelta:
     """Return how long a delivery rests after its try number `tries` (from 1): 5 min growing to 4 h."""
     return timedelta(minutes=pauses[min(max(tries, 1), len(pauses)) - 1])
+
+
+def rest_through(tries: int) -> timedelta:
+    """Return all the rest a delivery has had once the pause after try number `tries` is over."""
+    return sum((pause_after(done) for done in range(1, tries + 1)), timedelta())
 
 
 def resends(rules: RetryRules) -> int:

@@ -178,8 +178,6 @@ class _Run:
         self._outbox = outbox
         self._clock, self._stop, self._progress = clock, stop, progress
         self._edition = record.edition
-        self._ends_at = max(record.edition.send_at, record.started_at or record.edition.send_at)
-        self._ends_at += outbox.rules.lifetime
         self._press = Press(record, outbox.stationery)
         self._sender = ledger.Sender(edition_id=record.edition.id, owner=own_name(), lease=outbox.lease)
         self._renewed_at = clock()
@@ -287,7 +285,7 @@ class _Run:
             reader = self._on_wire.pop(receipt.key, None)
             if reader is not None:
                 tries = reader.tries + 1
-                result = result_of(receipt, tries=tries, ends_at=self._ends_at, now=now, rules=rules)
+                result = result_of(receipt, tries=tries, now=now, rules=rules)
                 self._results.append(result)
                 if receipt.outcome is not Outcome.ACCEPTED:
                     self._gate.hear(receipt, reader.address)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import update
 
-from digest.model import EditionState
+from digest.model import EditionState, Outcome
 from digest.storage.database import Database
+from digest.storage.editions import pause, resume
 from subscribers.tables import subscriptions
-from tests.send.world import Clock, Recorder, add_edition, add_reader, leave, run
+from tests.send.world import EDITION, Clock, Recorder, add_edition, add_reader, leave, run
 
 
 def wake(database: Database, number: int, hour: str | None, zone: str | None) -> None:
@@ -46,3 +47,36 @@ def test_who_leaves_before_their_hour_is_not_mailed(database: Database) -> None:
     clock.forward(timedelta(hours=6))
     assert run(database, transport, clock).record.state is EditionState.SENT
     assert transport.keys == []
+
+
+def test_a_copy_of_a_late_hour_is_tried_as_long_as_the_first(database: Database) -> None:
+    add_edition(database)
+    wake(database, 1, None, None)
+    wake(database, 2, "06:00", "UTC")  # 23 hours after the edition began
+    clock, transport = Clock(), Recorder(lambda _letter: Outcome.DEFERRED)
+    tried: dict[int, list[datetime]] = {1: [], 2: []}
+    sent = run(database, transport, clock)
+    while True:
+        for letter in transport.letters:
+            tried[letter.key].append(clock.now)
+        transport.letters.clear()
+        if sent.next_at is None:
+            break
+        clock.now = sent.next_at
+        sent = run(database, transport, clock)
+    assert sent.record.state is EditionState.SENT
+    assert tried[2] == [at + timedelta(hours=23) for at in tried[1]]
+    assert len(tried[2]) == 11
+
+
+def test_the_time_an_edition_is_paused_is_not_taken_from_its_retries(database: Database) -> None:
+    add_edition(database)
+    wake(database, 1, None, None)
+    clock, transport = Clock(), Recorder(lambda _letter: Outcome.DEFERRED)
+    run(database, transport, clock)
+    with database.write() as connection:
+        pause(connection, EDITION, clock.now, reason="a look")
+    clock.forward(timedelta(days=2))
+    with database.write() as connection:
+        resume(connection, EDITION, clock.now)
+    assert run(database, transport, clock).next_at == clock.now + timedelta(minutes=15)

@@ -5,17 +5,16 @@ from datetime import timedelta
 import pytest
 
 from digest.model import DeliveryState, Outcome, Receipt
-from digest.send.retries import Doubt, Result, RetryRules, pause_after, result_of
+from digest.send.retries import Doubt, Result, RetryRules, pause_after, rest_through, result_of
 from tests.send.world import NOW
 
-ENDS_AT = NOW + timedelta(hours=24)
 RESEND = RetryRules(doubt=Doubt.RESEND)
+BRIEF = RetryRules(doubt=Doubt.RESEND, lifetime=timedelta(minutes=1))
 
 
-def after(outcome: Outcome, *, tries: int = 1, hours: float = 0, rules: RetryRules | None = None) -> Result:
+def after(outcome: Outcome, *, tries: int = 1, rules: RetryRules | None = None) -> Result:
     receipt = Receipt(7, outcome, code=451, enhanced="4.2.2", reply="mailbox full")
-    now = NOW + timedelta(hours=hours)
-    return result_of(receipt, tries=tries, ends_at=ENDS_AT, now=now, rules=rules or RetryRules())
+    return result_of(receipt, tries=tries, now=NOW, rules=rules or RetryRules())
 
 
 @pytest.mark.parametrize(
@@ -42,11 +41,15 @@ def test_a_deferred_letter_comes_back_after_its_pause() -> None:
     assert after(Outcome.DEFERRED, tries=2).due_at == NOW + timedelta(minutes=15)
 
 
-def test_it_is_given_up_when_it_would_come_back_after_the_lifetime() -> None:
-    last = after(Outcome.DEFERRED, tries=6, hours=20)
-    assert (last.state, last.due_at) == (DeliveryState.DEFERRED, ENDS_AT)
-    over = after(Outcome.DEFERRED, tries=6, hours=20.01)
-    assert (over.state, over.reply) == (DeliveryState.REJECTED, "gave up after 6 tries: 4.2.2 mailbox full")
+def test_it_is_given_up_when_its_pauses_would_be_longer_than_the_lifetime() -> None:
+    pauses = [rest_through(tries) for tries in range(1, 12)]
+    assert pauses[:3] == [timedelta(minutes=5), timedelta(minutes=20), timedelta(minutes=50)]
+    assert pauses[9] < RetryRules().lifetime < pauses[10]
+    assert after(Outcome.DEFERRED, tries=10).due_at == NOW + timedelta(hours=4)
+    over = after(Outcome.DEFERRED, tries=11)
+    assert (over.state, over.reply) == (DeliveryState.REJECTED, "gave up after 11 tries: 4.2.2 mailbox full")
+    exact = RetryRules(lifetime=timedelta(minutes=50))
+    assert after(Outcome.DEFERRED, tries=3, rules=exact).state is DeliveryState.DEFERRED
 
 
 def test_what_never_reached_a_server_goes_again_at_once_but_not_for_ever() -> None:
@@ -60,4 +63,4 @@ def test_what_never_reached_a_server_goes_again_at_once_but_not_for_ever() -> No
 def test_a_doubt_is_held_or_sent_again_as_the_rules_say() -> None:
     assert after(Outcome.UNCERTAIN, rules=RESEND).state is DeliveryState.DEFERRED
     assert after(Outcome.UNCERTAIN, tries=4, rules=RESEND).state is DeliveryState.UNCERTAIN
-    assert after(Outcome.UNCERTAIN, hours=24, rules=RESEND).state is DeliveryState.UNCERTAIN
+    assert after(Outcome.UNCERTAIN, rules=BRIEF).state is DeliveryState.UNCERTAIN

@@ -182,7 +182,7 @@ def test_a_deferred_letter_comes_back_with_the_same_bytes(database: Database) ->
     assert len({letter.data for letter in recorder.letters if letter.key == 2}) == 1
 
 
-def test_it_is_tried_for_the_lifetime_of_the_edition_and_then_given_up(database: Database) -> None:
+def test_it_is_tried_for_a_day_and_then_given_up(database: Database) -> None:
     add_edition(database)
     add_reader(database, 1)
     clock, recorder = Clock(), Recorder(lambda _letter: Outcome.DEFERRED)

@@ -73,9 +73,9 @@ class Ledger(RuleBasedStateMachine):
     def receipts(self, sender: Sender, outcome: Outcome, count: int) -> None:
         wire = self.wires[sender.owner]
         answered = {key: wire.pop(key) for key in list(wire)[:count]}
-        ends_at, rules = NOW + timedelta(minutes=30), RetryRules()
+        rules = RetryRules(lifetime=timedelta(minutes=30))
         results = [
-            result_of(Receipt(key, outcome), tries=tries, ends_at=ends_at, now=self.now, rules=rules)
+            result_of(Receipt(key, outcome), tries=tries, now=self.now, rules=rules)
             for key, tries in answered.items()
         ]
         with self.database.write() as connection:
