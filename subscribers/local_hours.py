@@ -3,12 +3,12 @@
 Three rules hold it together:
 
 - A copy is due at the first moment, from the edition's send time on, at which the reader's clock shows the
-  chosen hour; without a chosen hour, at the send time. It depends on nothing else, so it may be worked out
-  again at any time: a reader who changes zone or hour has one copy, now due at another time, and a copy
-  whose new time has passed is due at once.
+  chosen hour; without a chosen hour, at the send time. It is set when the edition starts to go out: a change
+  of hour or zone holds from the next edition, so nobody has two copies or none.
 - That moment is within a day of the send time (and an hour or so, where clocks change), so the copies of a
   daily digest never overtake each other and no change of zone makes two or none of one.
-- An edition is for whoever was on the list when their copy was due. Who joins later has the next one.
+- An edition is for whoever is on the list when it starts to go out, whatever their hour. Who joins later has
+  the next one, and can read this one on the web.
 """
 
 from __future__ import annotations
@@ -36,11 +36,6 @@ def copy_due_at(send_at: datetime, hour: str | None, zone: str, *, instant_of: I
     # Where clocks go back just after midnight, an hour of the next date may be over when today begins anew.
     candidates = (instant_of(today + days * _DAY, at, zone) for days in range(3))
     return next(instant for instant in candidates if instant >= send_at)
-
-
-def is_for(joined_at: datetime, due_at: datetime) -> bool:
-    """Tell whether an edition is for a reader who joined then: by the time their copy is due."""
-    return joined_at <= due_at
 
 
 def next_copy_at(

@@ -49,6 +49,18 @@ def test_who_leaves_before_their_hour_is_not_mailed(database: Database) -> None:
     assert transport.keys == []
 
 
+def test_who_joins_while_it_goes_out_gets_the_next_one_even_before_their_hour(database: Database) -> None:
+    add_edition(database)
+    wake(database, 1, "12:00", "UTC")
+    clock, transport = Clock(), Recorder()
+    run(database, transport, clock)
+    clock.forward(timedelta(hours=1))
+    wake(database, 2, "12:00", "UTC")
+    clock.forward(timedelta(hours=5))
+    assert run(database, transport, clock).record.state is EditionState.SENT
+    assert transport.keys == [1]
+
+
 def test_a_copy_of_a_late_hour_is_tried_as_long_as_the_first(database: Database) -> None:
     add_edition(database)
     wake(database, 1, None, None)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digest.schedule import instant_of
-from subscribers.local_hours import copy_due_at, is_for, next_copy_at
+from subscribers.local_hours import copy_due_at, next_copy_at
 
 ZONES = (
     "UTC",
@@ -101,12 +101,6 @@ def test_the_clock_of_the_reader_shows_the_hour_unless_it_was_left_out(
         != (before + timedelta(minutes=1)).astimezone(ZoneInfo(zone)).utcoffset()
     )
     assert shown == hour or changed
-
-
-def test_an_edition_is_for_who_joined_before_their_copy_was_due() -> None:
-    due = due_at(at("2026-11-22T06:00"), "09:00", "Europe/Berlin")
-    assert is_for(at("2026-11-22T08:00"), due)
-    assert not is_for(at("2026-11-22T08:01"), due)
 
 
 def test_the_next_copy_may_be_of_an_edition_that_is_going_out() -> None:
