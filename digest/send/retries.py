@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 from digest.model import DeliveryState, Outcome, Receipt
 
+_ADDRESS = re.compile(r"\S+@\S+")
 _PAUSES = (5, 15, 30, 60, 120, 240)  # minutes; the last one for every later try
 _AT_ONCE = 3  # tries that never reached a server and are handed over again without a pause
 _MAX_RESENDS = 3  # a letter that breaks the line again and again is not sent for ever
@@ -45,7 +47,7 @@ class Result(NamedTuple):
 
 def result_of(receipt: Receipt, *, tries: int, now: datetime, rules: RetryRules) -> Result:
     """Say what becomes of a delivery; `tries` counts the one this receipt is for."""
-    reply = f"{receipt.enhanced} {receipt.reply}".strip() if receipt.enhanced else receipt.reply
+    reply = _kept(receipt)
     match receipt.outcome:
         case Outcome.ACCEPTED:
             return Result(receipt.key, DeliveryState.ACCEPTED, None, receipt.code, reply)
@@ -57,6 +59,14 @@ def result_of(receipt: Receipt, *, tries: int, now: datetime, rules: RetryRules)
             return Result(receipt.key, DeliveryState.QUEUED, now, receipt.code, reply)
         case _:
             return _later(receipt, reply, tries=tries, now=now, rules=rules)
+
+
+def _kept(receipt: Receipt) -> str:
+    """Return what the ledger keeps of an answer: no address, for it outlives the reader's erasure."""
+    reply = _ADDRESS.sub("<…>", receipt.reply) if "@" in receipt.reply else receipt.reply
+    if not receipt.enhanced or reply.startswith(receipt.enhanced):
+        return reply
+    return f"{receipt.enhanced} {reply}".strip()
 
 
 def _later(receipt: Receipt, reply: str, *, tries: int, now: datetime, rules: RetryRules) -> Result:

@@ -32,6 +32,20 @@ def test_each_outcome_has_its_state(outcome: Outcome, state: DeliveryState) -> N
     assert (result.key, result.state, result.code, result.reply) == (7, state, 451, "4.2.2 mailbox full")
 
 
+@pytest.mark.parametrize(
+    ("answer", "kept"),
+    [
+        ("mailbox full", "5.1.1 mailbox full"),
+        ("5.1.1 mailbox full", "5.1.1 mailbox full"),
+        ("5.1.1 <ada@example.org>: no such user ada@example.org", "5.1.1 <…> no such user <…>"),
+        ("", "5.1.1"),
+    ],
+)
+def test_an_answer_is_kept_with_its_code_once_and_without_addresses(answer: str, kept: str) -> None:
+    receipt = Receipt(7, Outcome.REJECTED, code=550, enhanced="5.1.1", reply=answer)
+    assert result_of(receipt, tries=1, now=NOW, rules=RetryRules()).reply == kept
+
+
 def test_the_pauses_grow_and_then_stay() -> None:
     minutes = [pause_after(tries) // timedelta(minutes=1) for tries in range(1, 9)]
     assert minutes == [5, 15, 30, 60, 120, 240, 240, 240]
