@@ -91,6 +91,14 @@ def test_the_headings_are_one_title_topics_and_stories() -> None:
     assert [text for level, text in levels if level == "h3"] == titles
 
 
+def test_a_top_story_on_no_topic_is_not_said_to_be_under_one() -> None:
+    sample = sample_edition()
+    assert sample.lead
+    unclaimed = replace(sample.lead, topic="more", rule="catch-all")
+    levels = Page(mail_of(replace(sample, lead=unclaimed)).html).headings
+    assert ("h2", "Top story") in levels
+
+
 def test_the_language_and_direction_stand_on_the_page_and_on_the_article() -> None:
     page = Page(mail_of(replace(sample_edition(), language="ar")).html)
     (article,) = (attributes for _, attributes in page.elements if attributes.get("role") == "article")
