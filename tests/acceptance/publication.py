@@ -90,7 +90,7 @@ maximum = 200
 allow_hosts = ["127.0.0.1"]
 timeout = "2s"
 """
-CHOICES = ("", "outdoors", "move,table", "-outdoors", "table", "-move,-table")
+CHOICES = ("", "outdoors", "move,table", "-outdoors")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ import pytest
 from tests.acceptance.publication import Mail, Publication, publishing, readers, subscribe, wanted
 from tests.collect.servers import Answer
 
-READERS = 60
+READERS = 48
 START = "2026-11-20T12:00Z"
 COMPOSED, SENT = "2026-11-21T05:30Z", "2026-11-21T06:00Z"  # the daily of Saturday
 
@@ -22,6 +22,12 @@ COMPOSED, SENT = "2026-11-21T05:30Z", "2026-11-21T06:00Z"  # the daily of Saturd
 @pytest.fixture
 def publication(database_url: str, tmp_path: Path) -> Iterator[Publication]:
     with publishing(tmp_path, database_url) as found:
+        yield found
+
+
+@pytest.fixture
+def on_sqlite(tmp_path: Path) -> Iterator[Publication]:
+    with publishing(tmp_path, f"sqlite:///{tmp_path / 'digest.db'}") as found:
         yield found
 
 
@@ -92,47 +98,47 @@ def test_several_processes_at_once_mail_each_reader_once(publication: Publicatio
 
 
 def test_a_sender_told_to_stop_finishes_what_is_on_the_wire_and_the_next_one_the_rest(
-    publication: Publication,
+    on_sqlite: Publication,
 ) -> None:
     chosen = dict.fromkeys(readers(READERS), "")
-    with publication.server():
-        subscribe(publication, chosen, START)
-        publication.call("run", "--now", START)
-        publication.call("run", "--now", COMPOSED)
-        assert interrupted(publication, signal.SIGTERM) == 0
-        mails = publication.take()
+    with on_sqlite.server():
+        subscribe(on_sqlite, chosen, START)
+        on_sqlite.call("run", "--now", START)
+        on_sqlite.call("run", "--now", COMPOSED)
+        assert interrupted(on_sqlite, signal.SIGTERM) == 0
+        mails = on_sqlite.take()
         assert mails
-        mails += publication.run("2026-11-21T06:01Z")
-        check_edition(publication, mails, "daily-2026-11-21", chosen)
+        mails += on_sqlite.run("2026-11-21T06:01Z")
+        check_edition(on_sqlite, mails, "daily-2026-11-21", chosen)
 
 
-def test_a_sender_that_is_killed_leaves_doubts_but_nobody_is_mailed_twice(publication: Publication) -> None:
+def test_a_sender_that_is_killed_leaves_doubts_but_nobody_is_mailed_twice(on_sqlite: Publication) -> None:
     chosen = dict.fromkeys(readers(READERS), "")
-    with publication.server():
-        subscribe(publication, chosen, START)
-        publication.call("run", "--now", START)
-        publication.call("run", "--now", COMPOSED)
-        assert interrupted(publication, signal.SIGKILL) == -signal.SIGKILL
-    with publication.server():
-        publication.call("run", "--now", "2026-11-21T06:10Z")
-    told = Counter(mail.reader for mail in publication.take())
-    counts = publication.facts("deliveries", "daily", "--limit", "1")["counts"]
+    with on_sqlite.server():
+        subscribe(on_sqlite, chosen, START)
+        on_sqlite.call("run", "--now", START)
+        on_sqlite.call("run", "--now", COMPOSED)
+        assert interrupted(on_sqlite, signal.SIGKILL) == -signal.SIGKILL
+    with on_sqlite.server():
+        on_sqlite.call("run", "--now", "2026-11-21T06:10Z")
+    told = Counter(mail.reader for mail in on_sqlite.take())
+    counts = on_sqlite.facts("deliveries", "daily", "--limit", "1")["counts"]
     assert counts["accepted"] + counts["uncertain"] == len(chosen)
     assert set(told.values()) == {1}
     assert len(told) >= counts["accepted"]
 
 
-def test_what_a_server_puts_off_is_sent_later_as_the_same_mail(publication: Publication) -> None:
+def test_what_a_server_puts_off_is_sent_later_as_the_same_mail(on_sqlite: Publication) -> None:
     chosen = dict.fromkeys(readers(20), "")
-    subscribe(publication, chosen, START)
-    with publication.server("-r", "."):  # it reads each mail, and says: not now
-        publication.call("run", "--now", START)
-        refused = publication.run(SENT)
-    assert publication.facts("deliveries", "daily", "--limit", "1")["counts"]["deferred"] == len(chosen)
-    with publication.server():
-        assert publication.run("2026-11-21T06:00:01Z") == []
-        mails = publication.run("2026-11-21T08:00Z")
-    check_edition(publication, mails, "daily-2026-11-21", chosen)
+    subscribe(on_sqlite, chosen, START)
+    with on_sqlite.server("-r", "."):  # it reads each mail, and says: not now
+        on_sqlite.call("run", "--now", START)
+        refused = on_sqlite.run(SENT)
+    assert on_sqlite.facts("deliveries", "daily", "--limit", "1")["counts"]["deferred"] == len(chosen)
+    with on_sqlite.server():
+        assert on_sqlite.run("2026-11-21T06:00:01Z") == []
+        mails = on_sqlite.run("2026-11-21T08:00Z")
+    check_edition(on_sqlite, mails, "daily-2026-11-21", chosen)
     assert message_ids(mails) == message_ids(refused)
 
 
