@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, func, insert, literal, select, tuple_, update
+from sqlalchemy import Connection, Row, Select, case, func, insert, literal, or_, select, tuple_, update
 
 from digest.compose.edition import from_json, text_hash, to_json
 from digest.compose.plan import Told
@@ -121,11 +121,16 @@ def open_edition(connection: Connection, digest: str, local_date: date) -> Editi
 def due_editions(connection: Connection, now: datetime) -> tuple[tuple[str, str], ...]:
     """Return id and digest of what should be on its way: open editions whose time has come, oldest first.
 
-    Editions in `sending` are among them, so that one cut short by a crash is taken up again. Not the
-    editions themselves: one whose snapshot is damaged must not keep the others back.
+    Editions in `sending` are among them, even before their time, so that one sent by hand goes on and
+    one cut short by a crash is taken up again. Not the editions themselves: one whose snapshot is
+    damaged must not keep the others back.
     """
-    due = editions.c.state.in_(OPEN), editions.c.send_at <= now
-    found = select(editions.c.id, editions.c.digest).where(*due).order_by(editions.c.send_at, editions.c.id)
+    due = or_(editions.c.send_at <= now, editions.c.state == EditionState.SENDING)
+    found = (
+        select(editions.c.id, editions.c.digest)
+        .where(editions.c.state.in_(OPEN), due)
+        .order_by(editions.c.send_at, editions.c.id)
+    )
     return tuple((edition_id, slug) for edition_id, slug in connection.execute(found))
 
 
