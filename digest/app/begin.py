@@ -11,9 +11,8 @@ from digest.config import Config
 from digest.model import Digest
 from digest.schedule import ScheduleError, next_due, previous_due
 from digest.schedule_text import parse_schedule
-from digest.storage.occurrences import Occurrence, note_occurrence, occurrences_of
+from digest.storage.occurrences import BEGAN, Occurrence, note_occurrence, occurrences_of
 
-_BEGAN = "began"
 _INSTANT = timedelta(microseconds=1)  # what is due at this very moment is still to be done
 
 
@@ -55,7 +54,7 @@ def _before(digest: Digest, now: datetime) -> Occurrence:
         day, due = previous_due(parse_schedule(digest.schedule), digest.zone, now - _INSTANT)
     except ScheduleError:
         day, due = now.date() - timedelta(days=1), now - timedelta(days=1)
-    return Occurrence(local_date=day, due_at=due, done_at=now, outcome=_BEGAN)
+    return Occurrence(local_date=day, due_at=due, done_at=now, outcome=BEGAN)
 
 
 def _began(digest: Digest, now: datetime) -> Happening:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from digest.app.begin import schedule_of
-from digest.app.fitness import refuse_unfit
+from digest.app.fitness import fits_in_a_mail, refuse_unfit
 from digest.app.wiring import App
 from digest.compose.compose import compose
 from digest.errors import NotFoundError
@@ -71,6 +72,7 @@ def compose_now(app: App, slug: str, now: datetime) -> Composed:
         feeds=config.feeds,
         due=replace(due, cutoff_at=min(due.cutoff_at, now)),
         now=now,
+        fits=partial(fits_in_a_mail, app),
     )
     if composed.record is not None:
         outcome = composed.record.edition.id

@@ -1,11 +1,11 @@
-"""Refuse to approve or send an edition that would reach readers cut, broken or empty."""
+"""Keep editions to what mail programs show whole, and refuse those that would reach readers broken."""
 
 from __future__ import annotations
 
 from digest.app.wiring import App
 from digest.errors import DigestError
-from digest.model import EditionRecord, ReaderLinks
-from digest.render.preflight import Level, preflight
+from digest.model import Edition, EditionRecord, ReaderLinks
+from digest.render.preflight import BLOCK_SIZE, Level, encoded_size, preflight
 
 _LINKS = ReaderLinks(unsubscribe="reader_leaves_here", preferences="reader_chooses_here")
 
@@ -20,6 +20,11 @@ class UnfitError(DigestError):
             f"{edition_id} must not go as it is: {' '.join(reasons)} "
             f"Mend the cause, `digest cancel {edition_id}`, and compose it again: its posts come back."
         )
+
+
+def fits_in_a_mail(app: App, edition: Edition) -> bool:
+    """Tell whether mail programs show an edition whole; raises TemplateError."""
+    return encoded_size(app.render(edition, _LINKS).html) <= BLOCK_SIZE
 
 
 def refuse_unfit(app: App, record: EditionRecord) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from functools import partial
 
 from digest.app.begin import begin_digests, local_text, schedule_of
+from digest.app.fitness import fits_in_a_mail
 from digest.app.policy import Occasions, Step, occasions, ruling
 from digest.app.sending import send_edition
 from digest.app.watch import Happening, Kind, Watch
@@ -28,16 +29,19 @@ def run_due(app: App, watch: Watch) -> None:
     """Do everything that is due at the clock's time and return.
 
     begin     each digest that is seen for the first time: only what is due from now on counts
+    send      the editions frozen before: no slow feed delays them
     collect   the feeds that are due
     compose   each digest whose cutoff has come, claimed by one row for its local date;
               too late after an outage → noted as missed, its posts are carried
-    send      each edition whose send time has come, as its review policy says
+    send      the others whose send time has come, as their review policies say
     """
     for happening in begin_digests(app, watch.clock()):
         watch.report(happening)
+    frozen = _due(app, watch)
+    _send(app, frozen, watch)
     collect_due(app, watch)
     compose_due(app, watch, collect_first=False)
-    send_due(app, watch)
+    _send(app, [each for each in _due(app, watch) if each not in frozen], watch)
 
 
 def collect_due(app: App, watch: Watch, *, force: bool = False) -> CollectReport:
@@ -125,6 +129,7 @@ def _compose(app: App, digest: Digest, due: Due, now: datetime) -> Composed:
             feeds=config.feeds,
             due=due,
             now=now,
+            fits=partial(fits_in_a_mail, app),
         )
     except DigestError:
         with app.database.write() as connection:
@@ -154,11 +159,18 @@ def send_due(app: App, watch: Watch, *, only: Callable[[str], bool] = lambda _: 
 
     An edition that fails does not stop the others.
     """
+    return _send(app, [(edition_id, slug) for edition_id, slug in _due(app, watch) if only(slug)], watch)
+
+
+def _due(app: App, watch: Watch) -> tuple[tuple[str, str], ...]:
     with app.database.read() as connection:
-        due = due_editions(connection, watch.clock())
+        return due_editions(connection, watch.clock())
+
+
+def _send(app: App, due: Iterable[tuple[str, str]], watch: Watch) -> bool:
     fine = True
-    for edition_id, slug in due:
-        if only(slug) and not watch.stop():
+    for edition_id, _ in due:
+        if not watch.stop():
             fine &= _guarded(edition_id, watch, partial(_follow, app, edition_id, watch))
     return fine
 

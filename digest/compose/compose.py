@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from digest.compose.plan import Brief, Plan, plan
 from digest.links import canonical_url
-from digest.model import Composed, Digest, Due, EditionRecord, Feed, PostState, Site, Topic
+from digest.model import Composed, Digest, Due, Edition, EditionRecord, Feed, PostState, Site, Topic
 from digest.storage.database import Connection, Database
 from digest.storage.editions import edition_ids, insert_edition, lock_digest, open_edition, told_posts
 from digest.storage.posts import set_posts, waiting_posts
@@ -27,6 +28,7 @@ def compose(
     due: Due,
     now: datetime,
     feeds: Sequence[Feed] = (),
+    fits: Callable[[Edition], bool] = lambda _: True,
 ) -> Composed:
     """Compose the edition of `digest` that is `due`, as a draft, from the posts waiting for it.
 
@@ -34,11 +36,13 @@ def compose(
             an edition for that day is open?  → say so and change nothing
             read the posts that wait, and those told before that they may repeat
             plan                              → an edition, or a reason; each post used, carried or dropped
+            it does not fit into a mail?      → plan with fewer stories, until it does
             keep the edition as a draft, reserve its posts, note why others are dropped
             the carried ones are left alone: they wait
 
     `topics` and `feeds` are all that are configured, in the order of the file. Of several processes
-    composing at once one makes the edition, the others are told that there is one.
+    composing at once one makes the edition, the others are told that there is one. `fits` says whether an
+    edition can be mailed whole.
     """
     with database.write() as connection:
         lock_digest(connection, digest.slug)
@@ -52,18 +56,25 @@ def compose(
             feeds=feeds,
             taken=edition_ids(connection, digest.slug, due.local_date),
         )
-        planned = _plan(connection, brief, now)
+        planned = _plan(connection, brief, now, fits)
         composed = _keep(connection, planned, digest.slug, now)
     log.info("%s: %s", digest.slug, composed.record.edition.id if composed.record else composed.reason)
     return composed
 
 
-def _plan(connection: Connection, brief: Brief, now: datetime) -> Plan:
-    """Read what waits and what was told, and decide."""
-    digest = brief.digest.slug
-    waiting = waiting_posts(connection, digest, now)
+def _plan(connection: Connection, brief: Brief, now: datetime, fits: Callable[[Edition], bool]) -> Plan:
+    """Read what waits and what was told, and decide; what does not fit into one mail is carried."""
+    digest = brief.digest
+    waiting = waiting_posts(connection, digest.slug)
     links = {canonical_url(each.post.url) for each in waiting if each.post.url}
-    return plan(waiting, told_posts(connection, digest, links, now - _REMEMBERED), brief)
+    told = told_posts(connection, digest.slug, links, now - _REMEMBERED)
+    whole = planned = plan(waiting, told, brief)
+    while planned.edition and not fits(planned.edition):
+        fewer = sum(1 for _ in planned.edition.stories()) * 9 // 10
+        if not fewer:
+            return whole  # it is not the number of stories
+        planned = plan(waiting, told, replace(brief, digest=replace(digest, maximum=fewer)))
+    return planned
 
 
 def _keep(connection: Connection, planned: Plan, digest: str, now: datetime) -> Composed:

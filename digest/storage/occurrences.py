@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, and_, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from digest.storage.tables import occurrences
 
+BEGAN = "began"  # the last one before a digest was first seen: over and done with
 STARTED = "started"  # somebody is at it, or died at it: after the lease another may try
 LEASE = timedelta(minutes=5)
 
@@ -32,10 +33,14 @@ class Occurrence:
 
 
 def occurrences_of(connection: Connection, schedule: str, *, until: datetime) -> tuple[Occurrence, ...]:
-    """Return the latest occurrences due at or before an instant, the last one first."""
+    """Return the latest occurrences due at or before an instant, the last one first.
+
+    A beginning noted later than that is left out: who replays a day before it has not begun yet.
+    """
+    begun = or_(occurrences.c.outcome != BEGAN, occurrences.c.done_at <= until)
     rows = connection.execute(
         select(occurrences.c.local_date, occurrences.c.due_at, occurrences.c.done_at, occurrences.c.outcome)
-        .where(occurrences.c.schedule == schedule, occurrences.c.due_at <= until)
+        .where(occurrences.c.schedule == schedule, occurrences.c.due_at <= until, begun)
         .order_by(occurrences.c.due_at.desc())
         .limit(_SHOWN)
     )
@@ -46,15 +51,16 @@ def claim_occurrence(
     connection: Connection, schedule: str, *, local_date: date, due_at: datetime, now: datetime
 ) -> bool:
     """Take one occurrence; False: it is done, or somebody took it less than `LEASE` ago."""
+    abandoned = and_(occurrences.c.outcome == STARTED, occurrences.c.done_at <= now - LEASE)
+    replayed = and_(occurrences.c.outcome == BEGAN, occurrences.c.done_at > now)
     taken_over = connection.execute(
         update(occurrences)
         .where(
             occurrences.c.schedule == schedule,
             occurrences.c.local_date == local_date,
-            occurrences.c.outcome == STARTED,
-            occurrences.c.done_at <= now - LEASE,
+            or_(abandoned, replayed),
         )
-        .values(done_at=now)
+        .values(done_at=now, outcome=STARTED)
     )
     return taken_over.rowcount == 1 or note_occurrence(
         connection, schedule, Occurrence(local_date=local_date, due_at=due_at, done_at=now, outcome=STARTED)

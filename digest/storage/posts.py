@@ -103,13 +103,12 @@ def enlist(
     connection.execute(insert(digest_posts).from_select(names, chosen).on_conflict_do_nothing())
 
 
-def waiting_posts(connection: Connection, digest_slug: str, now: datetime) -> tuple[WaitingPost, ...]:
-    """Return what a digest has not used yet, first seen up to `now`, oldest first."""
+def waiting_posts(connection: Connection, digest_slug: str) -> tuple[WaitingPost, ...]:
+    """Return what a digest has not used yet, whatever its dates say, oldest first."""
     query = (
         _with_feed()
         .join(digest_posts, digest_posts.c.post_id == posts.c.id)
         .where(digest_posts.c.digest == digest_slug, digest_posts.c.state == PostState.WAITING)
-        .where(posts.c.first_seen_at <= now)
         .order_by(posts.c.first_seen_at, posts.c.id)
     )
     return tuple(WaitingPost(post=_post(row), feed_name=row.feed_name) for row in connection.execute(query))

@@ -21,23 +21,48 @@ def place(tmp_path: Path) -> Place:
     return place
 
 
-def test_an_edition_that_would_be_cut_off_is_not_sent_and_it_is_said_why(place: Place) -> None:
-    happenings = place.run("23 07:00")
+@pytest.fixture
+def bloated(place: Place) -> Place:
+    """A publication whose own template alone is more than mail programs show."""
+    own = place.folder / "own" / "mail"
+    own.mkdir(parents=True)
+    (own / "edition.html").write_text(
+        "<html><body><p>" + "Harbour. " * 20_000 + "</p></body></html>", "utf-8"
+    )
+    place.change("[site]", '[site]\ntemplates = "own"')
+    return place
+
+
+def test_what_does_not_fit_into_one_mail_is_carried_to_the_next(place: Place) -> None:
+    assert place.run("23 07:00")[-1] == "daily-2026-11-23: sent: 1 accepted"
+    first = _titles(place)
+    assert place.run("24 07:00")[-1] == "daily-2026-11-24: sent: 1 accepted"
+    second = _titles(place)
+    assert second
+    assert sorted(first + second) == sorted(MANY)
+
+
+def test_an_edition_that_cannot_be_made_to_fit_is_not_sent_and_it_is_said_why(bloated: Place) -> None:
+    happenings = bloated.run("23 07:00")
     assert "must not go as it is: The HTML takes" in happenings[-1]
-    assert "lower `maximum`" in happenings[-1]
-    assert place.mails() == {}
+    assert bloated.mails() == {}
 
 
-def test_an_edition_that_would_be_cut_off_cannot_be_approved(place: Place) -> None:
-    place.run("23 06:30")
-    with place.app() as app, pytest.raises(UnfitError, match="lower `maximum`"):
+def test_an_edition_that_cannot_be_made_to_fit_cannot_be_approved(bloated: Place) -> None:
+    bloated.run("23 06:30")
+    with bloated.app() as app, pytest.raises(UnfitError, match="Gmail would cut it off"):
         approve(app, find_edition(app, "daily").edition.id, by="an editor", now=at("23 06:45"))
 
 
-def test_once_cancelled_its_posts_come_in_an_edition_that_fits(place: Place) -> None:
-    place.run("23 07:00")
-    with place.app() as app:
+def test_once_cancelled_and_mended_its_posts_come_in_the_next(bloated: Place) -> None:
+    bloated.run("23 07:00")
+    with bloated.app() as app:
         cancel(app, find_edition(app, "daily").edition.id, reason="too long", now=at("23 07:10"))
-    place.change("maximum = 200", "maximum = 20")
-    assert place.run("24 07:00")[-1] == "daily-2026-11-24: sent: 1 accepted"
-    assert place.mails()["ada"].count("along the harbour") >= 20
+    bloated.change('templates = "own"\n', "")
+    assert bloated.run("24 07:00")[-1] == "daily-2026-11-24: sent: 1 accepted"
+    assert len(_titles(bloated)) > 20
+
+
+def _titles(place: Place) -> list[str]:
+    text = " ".join(place.mails()["ada"].split())
+    return [title for title in MANY if f"{title} " in text]

@@ -256,3 +256,26 @@ def test_an_edition_whose_snapshot_is_damaged_does_not_keep_the_others_back(plac
     assert happenings[0].startswith("daily-2026-11-23: failed: ")
     assert happenings[1] == "second-2026-11-23: sent: 1 accepted"
     assert set(place.mails()) == {"bob"}
+
+
+def test_a_day_before_the_digest_was_first_seen_can_be_replayed(place: Place) -> None:
+    place.publish("Ferry")
+    place.subscribe("ada", now="25 12:00")  # the list is imported today, and earlier days are replayed
+    place.run("24 12:00")
+    assert place.run("25 07:00")[-1] == "daily-2026-11-25: sent: 1 accepted"
+    assert set(place.mails()) == {"ada"}
+
+
+def test_an_edition_frozen_before_goes_before_feeds_are_asked(place: Place) -> None:
+    place.publish("Ferry")
+    place.subscribe("ada")
+    place.run("23 06:45")
+    order: list[str] = []
+    with place.app() as app:
+        watch = Watch(
+            clock=partial(_still, at("23 07:00")),
+            report=lambda happening: order.append(happening.kind),
+            feed=lambda report: order.append(report.feed),
+        )
+        run_due(app, watch)
+    assert order == [Kind.SENT, "Harbour Gazette", "Orchard Notes"]

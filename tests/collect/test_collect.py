@@ -67,7 +67,7 @@ def test_a_changed_feed_brings_what_is_new_and_updates_what_was_edited(
     site.put("/feed", Answer(body=body))
     (report,) = run(database, tide, now=NOW + HOUR).feeds
     assert (report.new, report.updated) == (1, 1)
-    seen = [(post.post.title, post.post.first_seen_at) for post in waiting(database, now=NOW + HOUR)]
+    seen = [(post.post.title, post.post.first_seen_at) for post in waiting(database)]
     assert seen == [("The tide turns late", NOW), ("Fog", NOW + HOUR)]
 
 
@@ -188,7 +188,7 @@ def test_a_digest_added_later_begins_with_the_last_days(database: Database, site
     tide = [Feed(name="Tide", url=site.put("/feed", Answer()))]
     run(database, tide)
     run(database, tide, [DAILY, replace(DAILY, slug="late")], now=NOW + timedelta(days=2))
-    assert len(waiting(database, "late", NOW + timedelta(days=2))) == 1
+    assert len(waiting(database, "late")) == 1
 
 
 def test_a_used_post_stays_used(database: Database, site: Site) -> None:
@@ -273,6 +273,6 @@ def run(
     return collect(database, feeds, digests or [DAILY], limits=limits, now=now, force=force)
 
 
-def waiting(database: Database, digest: str = "daily", now: datetime = NOW) -> tuple[WaitingPost, ...]:
+def waiting(database: Database, digest: str = "daily") -> tuple[WaitingPost, ...]:
     with database.read() as connection:
-        return waiting_posts(connection, digest, now)
+        return waiting_posts(connection, digest)
