@@ -113,6 +113,7 @@ class Pipeline:
         self._parameters = " RET=HDRS" * extensions.dsn + " REQUIRETLS" * require_tls
         self._text_step = Step.BDAT if self.pace is Pace.CHUNKING else Step.DATA
         self._unclean = False  # a refused letter's transaction may still be open at the server
+        self._refused = 0
         self._open: deque[_Transaction] = deque()
         self._out = out
         self._appended = 0  # bytes, since the first letter
@@ -120,13 +121,22 @@ class Pipeline:
     @property
     def room(self) -> int:
         """Tell how many letters may be started now."""
-        if self.verdict:
+        if self.verdict or self.worn:
             return 0
         if self.pace is Pace.CHUNKING:  # one alone, until it is known that the server counts its bytes
             return (self._in_flight if self.proven else 1) - len(self._open)
         if not self._open:
             return 1
         return int(self.pace is Pace.PIPELINING and self._open[-1].step is Step.BODY)
+
+    @property
+    def worn(self) -> bool:
+        """Tell whether so many letters were refused that we had better go before we are thrown out.
+
+        Exim ends a connection after ten RSETs that followed no letter, Postfix after twenty errors; what
+        is in flight then, and what was answered and not yet read, is in doubt.
+        """
+        return self._refused >= _WEARING
 
     @property
     def step(self) -> Step | None:
@@ -225,6 +235,7 @@ class Pipeline:
     def _finish(self, transaction: _Transaction, reply: Reply) -> Receipt | Returned:
         self._open.popleft()
         self._unclean = True
+        self._refused += 1
         letter, refusal = transaction.letter, transaction.refusal or reply
         if transaction.returns:
             return Returned(letter, str(refusal), refusal.code)
@@ -297,6 +308,7 @@ def _stuffed(data: bytes) -> bytes:
     return (b"\r\n" + data).replace(b"\r\n.", b"\r\n..")[2:]
 
 
+_WEARING = 6  # refusals on one connection
 _UNSAFE = re.compile(r"[\x00-\x20\x7f<>]").search
 _ABOUT_US = frozenset({530, 534, 535, 538})  # log in first, or better, or over TLS (RFC 4954 §6)
 _NOT_KNOWN = frozenset({500, 502, 504})

@@ -19,11 +19,12 @@ of this module is what happens before and after the letters; `pipeline` has the 
     STARTTLS   STARTTLS         HANDSHAKE     –       give up     give up for good
     HANDSHAKE  (TLS begins)     –             –       –           –
     AUTH       AUTH             READY         answer  give up     give up for good
-    READY      nothing, letters –             –       give up     give up
+    READY      nothing, letters –             –       give up     give up             (**)
     NOOP       NOOP             READY         –       READY       READY
     QUIT       QUIT             CLOSED        –       CLOSED      CLOSED
 
 (*) STARTTLS if it is asked for and not yet done, else AUTH if there is a login, else READY.
+(**) When a few letters have been refused on this connection we say QUIT, and another one is opened.
 """
 
 from __future__ import annotations
@@ -185,8 +186,11 @@ class Conversation:
         if event is None:
             return
         self._events.append(event)
-        if self._pipeline.verdict and self._pipeline.step is None:
-            self._close(self._pipeline.verdict)
+        if self._pipeline.step is None:
+            if self._pipeline.verdict:
+                self._close(self._pipeline.verdict)
+            elif self._pipeline.worn:
+                self.quit()
 
     def _greet(self, reply: Reply) -> None:
         self.greeting = reply.text

@@ -17,10 +17,11 @@ from cryptography.x509.oid import NameOID
 
 @dataclass(frozen=True)
 class Certificates:
-    """A context for servers on 127.0.0.1, and the file of the authority that vouches for them."""
+    """For servers on 127.0.0.1, with the file of the authority that vouches for them."""
 
     context: ssl.SSLContext
     ca_file: str
+    chain: Path  # key and certificate, for servers that read files
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +35,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     _write_chain(chain, server_key, server)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
-    return Certificates(context, str(ca_file))
+    return Certificates(context, str(ca_file), chain)
 
 
 def _certificate(

@@ -45,12 +45,12 @@ USUAL: dict[str, Answer] = {
 }
 
 
-class _OverError(Exception):
+class OverError(Exception):
     """This connection is done."""
 
 
 @dataclass
-class _Session:
+class Session:
     """What one connection has said so far."""
 
     sock: socket.socket
@@ -86,7 +86,7 @@ class ReplyServer:
         self._socks: list[socket.socket] = []
 
     def __enter__(self) -> Self:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._listener = self._listening()
         self.port: int = self._listener.getsockname()[1]
         self._start(self._listen)
         return self
@@ -113,6 +113,9 @@ class ReplyServer:
 
     # ────────────────────────────────────────────────────────────────────────────────────────
 
+    def _listening(self) -> socket.socket:
+        return socket.create_server(("127.0.0.1", 0), backlog=64)
+
     def _start(self, target: Callable[[], None]) -> None:
         thread = threading.Thread(target=target, daemon=True)
         self._threads.append(thread)
@@ -137,12 +140,12 @@ class ReplyServer:
             self._start(functools.partial(self._serve, sock))
 
     def _serve(self, sock: socket.socket) -> None:
-        with contextlib.ExitStack() as closing, contextlib.suppress(OSError, _OverError):
+        with contextlib.ExitStack() as closing, contextlib.suppress(OSError, OverError):
             closing.enter_context(sock)
             if self.tls_at_once:
                 sock = closing.enter_context(self._wrap(sock))
             file = closing.enter_context(sock.makefile("rb"))
-            session = _Session(sock, file, closing, protected=self.tls_at_once)
+            session = Session(sock, file, closing, protected=self.tls_at_once)
             self._talk(session)
 
     def _wrap(self, sock: socket.socket) -> socket.socket:
@@ -152,7 +155,7 @@ class ReplyServer:
             self._socks.append(wrapped)
         return wrapped
 
-    def _talk(self, session: _Session) -> None:
+    def _talk(self, session: Session) -> None:
         self._answer(session, "GREETING")
         while line := session.file.readline():
             words = line.decode("utf-8", "replace").strip().split(" ", 1)
@@ -160,7 +163,7 @@ class ReplyServer:
                 self.commands.append(" ".join(words))
             self._obey(session, words[0].upper(), words[1] if words[1:] else "")
 
-    def _obey(self, session: _Session, verb: str, rest: str) -> None:
+    def _obey(self, session: Session, verb: str, rest: str) -> None:
         if verb in ("MAIL", "RCPT"):
             self._envelope(session, verb, rest)
         elif verb == "DATA":
@@ -180,7 +183,7 @@ class ReplyServer:
                 session.sender = session.recipient = None
             self._answer(session, verb)
 
-    def _envelope(self, session: _Session, verb: str, rest: str) -> None:
+    def _envelope(self, session: Session, verb: str, rest: str) -> None:
         address = rest.partition("<")[2].partition(">")[0]
         if verb == "MAIL" and session.sender is not None:
             self._send(session, "503 5.5.1 Error: nested MAIL command")
@@ -192,7 +195,7 @@ class ReplyServer:
             else:
                 session.recipient = address
 
-    def _data(self, session: _Session) -> None:
+    def _data(self, session: Session) -> None:
         if session.recipient is None and not self._peek("DATA"):
             self._send(session, "554 5.5.1 Error: no valid recipients")
             return
@@ -201,12 +204,12 @@ class ReplyServer:
         text = []
         while (line := session.file.readline()) != b".\r\n":
             if not line:
-                raise _OverError
+                raise OverError
             text.append(line.removeprefix(b"."))
         session.text = b"".join(text)
         self._end(session, "BODY")
 
-    def _end(self, session: _Session, verb: str) -> None:
+    def _end(self, session: Session, verb: str) -> None:
         if session.recipient is None or session.sender is None:
             self._send(session, "554 5.5.1 Error: no valid recipients")
             if verb == "BODY":
@@ -221,7 +224,7 @@ class ReplyServer:
         session.sender = session.recipient = None
         self._send(session, answer)
 
-    def _login(self, session: _Session, rest: str) -> None:
+    def _login(self, session: Session, rest: str) -> None:
         mechanism, *initial = rest.split()
         said = list(initial)
         for _ in range({"PLAIN": 0, "LOGIN": 2, "XOAUTH2": 0}[mechanism]):
@@ -249,13 +252,13 @@ class ReplyServer:
             return "\r\n".join([*(f"250-{line}" for line in lines), f"250 {last}"])
         return USUAL.get(verb, "502 5.5.2 Error: command not recognized")
 
-    def _answer(self, session: _Session, verb: str) -> str:
+    def _answer(self, session: Session, verb: str) -> str:
         offers = [word for word in self.offers if not (session.protected and word == "STARTTLS")]
         answer = self._next(verb, tuple(offers))
         self._send(session, answer)
         return answer if isinstance(answer, str) else ""
 
-    def _send(self, session: _Session, answer: Answer) -> None:
+    def _send(self, session: Session, answer: Answer) -> None:
         if isinstance(answer, tuple):
             for part in answer:
                 self._send(session, part)
@@ -263,6 +266,6 @@ class ReplyServer:
             if answer is Fault.HANG:
                 while session.sock.recv(65536):
                     pass
-            raise _OverError
+            raise OverError
         else:
             session.sock.sendall(answer if isinstance(answer, bytes) else f"{answer}\r\n".encode())

@@ -322,6 +322,29 @@ def test_a_refused_recipient_leaves_the_letters_behind_it_alone() -> None:
     ]
 
 
+def test_after_a_few_refusals_the_connection_is_left_in_good_order() -> None:
+    conversation = ready(PIPELINING)
+    for key in range(6):
+        assert conversation.room
+        conversation.send(letter(key))
+        reset = ("250 reset",) if key else ()
+        hear(conversation, *reset, "250 ok", "550 no such user", "554 no recipient")
+    assert conversation.room == 0
+    assert said(conversation)[-1] == "QUIT"
+    assert hear(conversation, "221 bye") == [Closed(None)]
+
+
+def test_a_connection_is_left_only_when_the_letters_in_flight_are_answered() -> None:
+    conversation = proven(dataclasses.replace(TERMS, in_flight=8))
+    for key in range(8):
+        conversation.send(letter(key))
+    refused = ("250 ok", "550 no such user", "503 no recipient", "250 reset")
+    hear(conversation, *(refused * 6))
+    assert "QUIT" not in said(conversation)
+    hear(conversation, "250 ok", "250 ok", "250 taken", "250 reset", "250 ok", "250 ok", "250 taken")
+    assert said(conversation)[-1] == "QUIT"
+
+
 @pytest.mark.parametrize("code", ["530", "535"])
 def test_a_server_that_wants_a_login_first_refuses_us_and_not_the_letter(code: str) -> None:
     conversation = ready(PIPELINING)

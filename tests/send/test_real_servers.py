@@ -1,0 +1,68 @@
+"""Postfix and Exim as they are installed: TLS, log-in, pipelining and chunking, and what they refuse."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pytest
+
+from digest.errors import TransportError
+from digest.model import Outcome
+from digest.send.pipeline import Pace
+from digest.send.transport import check_server
+from tests.send.conftest import Certificates
+from tests.send.real_servers import RealServer, exim, postfix
+from tests.send.test_transport import carry, letters, outcomes
+
+Real = Callable[[Certificates], AbstractContextManager[RealServer]]
+COUNT = 300
+KNOWN = {letter.recipient: 1 for letter in letters(COUNT) if "5@" not in letter.recipient}
+
+
+@pytest.mark.parametrize("real", [postfix, exim], ids=["Postfix", "Exim"])
+@pytest.mark.parametrize("pace", Pace)
+def test_every_reader_it_knows_gets_a_letter_once_and_no_doubt_is_left(
+    certificates: Certificates, real: Real, pace: Pace
+) -> None:
+    with real(certificates) as there:
+        receipts = carry(there.server, count=COUNT, pace=pace)
+        assert there.recipients(len(KNOWN)) == KNOWN
+    assert outcomes(receipts) == {Outcome.ACCEPTED: len(KNOWN), Outcome.REJECTED: COUNT - len(KNOWN)}
+
+
+@pytest.mark.parametrize("real", [postfix, exim], ids=["Postfix", "Exim"])
+def test_the_check_says_what_the_server_is_like(certificates: Certificates, real: Real) -> None:
+    with real(certificates) as there:
+        facts = "\n".join(check_server(there.server))
+    assert "certificate trusted" in facts
+    assert "CHUNKING" in facts
+    assert "logged in" in facts
+
+
+@pytest.mark.parametrize("real", [postfix, exim], ids=["Postfix", "Exim"])
+def test_a_wrong_password_is_a_clear_end_and_nothing_is_taken(certificates: Certificates, real: Real) -> None:
+    with real(certificates) as there:
+        server = dataclasses.replace(there.server, password="ebb")
+        with pytest.raises(TransportError, match="AUTH was answered with 535"):
+            carry(server, count=3)
+        assert not there.recipients()
+
+
+@pytest.mark.parametrize("real", [postfix, exim], ids=["Postfix", "Exim"])
+def test_without_a_login_every_letter_is_refused_and_none_is_lost(
+    certificates: Certificates, real: Real
+) -> None:
+    with real(certificates) as there:
+        receipts = carry(dataclasses.replace(there.server, user=None, password=None), count=40)
+        assert outcomes(receipts) == {Outcome.REJECTED: 40}
+        assert not there.recipients()
+
+
+@pytest.mark.parametrize("silent", ["chunking", "chunking, pipelining", "chunking, pipelining, size, dsn"])
+def test_a_plainer_postfix_is_served(certificates: Certificates, silent: str) -> None:
+    with postfix(certificates, silent=silent) as there:
+        receipts = carry(there.server, count=40)
+        assert there.recipients(36).total() == 36
+    assert outcomes(receipts) == {Outcome.ACCEPTED: 36, Outcome.REJECTED: 4}
