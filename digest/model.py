@@ -109,6 +109,8 @@ class SmtpServer:
     ca_file: str | None = None  # trusted besides the system's authorities
     connections: int = 4
     timeout: float = 60.0  # seconds a server may be silent
+    weight: int | None = None  # its share of the letters beside other servers'; None: all it can take
+    require_tls: bool = False  # RFC 8689: it must hand our mail on over TLS only, or bounce it
 
     def __repr__(self) -> str:
         return f"SmtpServer({self.host}:{self.port}, {self.security})"

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from digest.config.shape import DigestShape, DomainShape, FeedShape, MailShape, RootShape, TopicShape
+from digest.config.shape import (
+    DigestShape,
+    DomainShape,
+    FeedShape,
+    MailShape,
+    RootShape,
+    ServerShape,
+    TopicShape,
+)
 from digest.config.values import Config, MailSettings, Setting, WebSettings
 from digest.model import Digest, Feed, FetchLimits, Lead, Review, Security, Site, SmtpServer, Topic
 from digest.send.limits import Limit, Limits, Rules, WarmUp, domain_rules, parse_limit
@@ -17,7 +26,7 @@ class Outside:
     """What does not stand in the file: it comes from the environment or from files of secrets."""
 
     database_url: str | None
-    password: str | None
+    passwords: tuple[str | None, ...]  # of the mail servers, in their order
     secret: bytes | None
     api_token: bytes | None = None
 
@@ -40,7 +49,7 @@ def build(shape: RootShape, path: Path, outside: Outside, settings: tuple[Settin
         feeds=tuple(_feed(feed, folder) for feed in shape.feed),
         topics=tuple(_topic(topic) for topic in shape.topic),
         digests=tuple(_digest(digest) for digest in shape.digest),
-        mail=_mail(shape.mail, folder, outside.password),
+        mail=_mail(shape.mail, folder, outside.passwords),
         database_url=outside.database_url or _beside(shape.database.url, folder),
         web=WebSettings(host=shape.web.host, port=shape.web.port),
         limits=_limits(shape),
@@ -93,20 +102,31 @@ def _digest(digest: DigestShape) -> Digest:
     )
 
 
-def _mail(mail: MailShape, folder: Path, password: str | None) -> MailSettings:
-    server = SmtpServer(
-        host=mail.host or "",
-        port=mail.port,
-        security=Security(mail.security),
-        user=mail.user,
-        password=password if mail.user else None,
-        ca_file=str(_path(mail.ca_file, folder)) if mail.ca_file else None,
-        connections=mail.connections,
-        timeout=mail.timeout.total_seconds(),
+def _servers(mail: MailShape) -> Sequence[ServerShape | MailShape]:
+    return mail.server or (mail,)
+
+
+def _server(server: ServerShape | MailShape, folder: Path, password: str | None) -> SmtpServer:
+    return SmtpServer(
+        host=server.host or "",
+        port=server.port,
+        security=Security(server.security),
+        user=server.user,
+        password=password if server.user else None,
+        ca_file=str(_path(server.ca_file, folder)) if server.ca_file else None,
+        connections=server.connections,
+        timeout=server.timeout.total_seconds(),
+        weight=server.weight if isinstance(server, ServerShape) else None,
+        require_tls=server.require_tls,
     )
+
+
+def _mail(mail: MailShape, folder: Path, passwords: tuple[str | None, ...]) -> MailSettings:
+    both = zip(_servers(mail), passwords, strict=True)
+    servers = tuple(_server(table, folder, password) for table, password in both)
     return MailSettings(
         folder=_path(mail.folder, folder),
-        servers=(server,) if mail.transport == "smtp" else (),
+        servers=servers if mail.transport == "smtp" else (),
         bounce_address=mail.bounce_address,
         unsubscribe_address=mail.unsubscribe_address,
         ehlo_name=mail.ehlo_name,
@@ -117,7 +137,8 @@ def _mail(mail: MailShape, folder: Path, password: str | None) -> MailSettings:
 
 
 def _sending_limits(mail: MailShape) -> Limits:
-    where = f"server {mail.host}" if mail.transport == "smtp" else "the folder"
+    hosts = " ".join(sorted({server.host or "" for server in _servers(mail)}))
+    where = f"server {hosts}" if mail.transport == "smtp" else "the folder"
     return Limits(
         server=Rules(scope=where, limits=_parsed(mail.limits), warm_up=_warm_up(mail)),
         domains=tuple(

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from digest.config.places import Path
-from digest.config.shape import RootShape, keys, table_of, tables
+from digest.config.shape import RootShape, ServerShape, keys, table_of, tables
 from digest.nearest import hint
 from digest.render.templates import check_line
 from digest.send.limits import domain_of, parse_limit
@@ -151,10 +151,24 @@ def _digests(raw: Raw) -> Iterator[Fault]:
 def _mail(raw: Raw) -> Iterator[Fault]:
     mail = raw.get("mail")
     if isinstance(mail, dict):
-        if mail.get("transport") == "smtp" and "host" not in mail:
+        servers = list(_rows(mail, "server"))
+        if mail.get("transport") == "smtp" and "host" not in mail and not servers:
             yield ("mail",), "transport is 'smtp' and 'host' is missing"
-        if "password_file" in mail and "user" not in mail:
-            yield ("mail", "password_file"), "there is a password and no 'user'"
+        for key in keys(ServerShape) if servers else ():
+            if key in mail:
+                yield ("mail", key), f"there are [[mail.server]] tables: write {key!r} in each of them"
+        yield from _server(("mail",), mail)
+        for index, server in servers:
+            yield from _server(("mail", "server", index), server)
+            if "weight" not in server and any("weight" in other for _, other in servers):
+                yield ("mail", "server", index), "give a 'weight' to every [[mail.server]], or to none"
+
+
+def _server(place: Path, server: Raw) -> Iterator[Fault]:
+    if "password_file" in server and "user" not in server:
+        yield (*place, "password_file"), "there is a password and no 'user'"
+    if server.get("require_tls") is True and server.get("security") == "none":
+        yield (*place, "require_tls"), 'needs security = "starttls" or "tls"'
 
 
 def _mail_limits(raw: Raw) -> Iterator[Fault]:

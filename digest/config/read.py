@@ -9,6 +9,7 @@ from pathlib import Path
 
 from digest.config.build import Outside, build
 from digest.config.faults import Fault, Raw, faults
+from digest.config.places import Path as Path_
 from digest.config.places import line_of, places
 from digest.config.settings import settings
 from digest.config.shape import RootShape
@@ -33,7 +34,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     found = places(text)
     wrong = faults(raw)
     mail = raw.get("mail")
-    password, more = _password(mail if isinstance(mail, dict) else {}, path.absolute().parent, environ)
+    passwords, more = _passwords(mail if isinstance(mail, dict) else {}, path.absolute().parent, environ)
     problems = [_problem(path, line_of(found, where), where, message) for where, message in wrong + more]
     problems += _variables(environ)
     if problems:
@@ -41,7 +42,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     shape = RootShape.model_validate(raw)
     outside = Outside(
         database_url=environ.get(DATABASE_URL) or None,
-        password=password,
+        passwords=passwords,
         secret=environ[SECRET].encode() if environ.get(SECRET) else None,
         api_token=environ[API_TOKEN].encode() if environ.get(API_TOKEN) else None,
     )
@@ -80,14 +81,29 @@ def _parse(text: str, path: Path) -> Raw:
         raise ConfigError((_problem(path, line, (), reason),)) from error
 
 
-def _password(mail: Raw, folder: Path, environ: Mapping[str, str]) -> tuple[str | None, list[Fault]]:
-    """Return the mail server's password, from the environment or else from its file."""
-    if environ.get(SMTP_PASSWORD):
+def _passwords(
+    mail: Raw, folder: Path, environ: Mapping[str, str]
+) -> tuple[tuple[str | None, ...], list[Fault]]:
+    """Return the mail servers' passwords, each from its file, or else the one in the environment."""
+    servers = mail.get("server")
+    tables: list[tuple[Path_, Raw]] = [(("mail",), mail)]
+    if isinstance(servers, list) and servers:
+        rows = enumerate(each if isinstance(each, dict) else {} for each in servers)
+        tables = [(("mail", "server", index), row) for index, row in rows]
+    smtp = mail.get("transport") == "smtp"
+    found = [_password(place, table, folder, environ, smtp=smtp) for place, table in tables]
+    return tuple(password for password, _ in found), [fault for _, faults in found for fault in faults]
+
+
+def _password(
+    place: Path_, server: Raw, folder: Path, environ: Mapping[str, str], *, smtp: bool
+) -> tuple[str | None, list[Fault]]:
+    name = server.get("password_file")
+    if environ.get(SMTP_PASSWORD) and (len(place) == 1 or name is None):
         return environ[SMTP_PASSWORD], []
-    name = mail.get("password_file")
     if not isinstance(name, str):
-        return None, _no_password(mail)
-    where = ("mail", "password_file")
+        return None, _no_password(place, server, smtp=smtp)
+    where = (*place, "password_file")
     try:
         password = (folder / name).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, ValueError) as error:
@@ -96,9 +112,9 @@ def _password(mail: Raw, folder: Path, environ: Mapping[str, str]) -> tuple[str 
     return password, [] if password else [(where, f"{name!r} is empty")]
 
 
-def _no_password(mail: Raw) -> list[Fault]:
-    if mail.get("transport") == "smtp" and isinstance(mail.get("user"), str):
-        return [(("mail", "user"), f"there is no password: set 'password_file', or {SMTP_PASSWORD}")]
+def _no_password(place: Path_, server: Raw, *, smtp: bool) -> list[Fault]:
+    if smtp and isinstance(server.get("user"), str):
+        return [((*place, "user"), f"there is no password: set 'password_file', or {SMTP_PASSWORD}")]
     return []
 
 

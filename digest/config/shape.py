@@ -100,6 +100,21 @@ class DomainShape(Shape):
     warm_up_from: date | None = None
 
 
+class ServerShape(Shape):
+    """[[mail.server]]: one of several mail servers."""
+
+    host: Line
+    port: Port = 587
+    security: Literal["none", "starttls", "tls"] = "starttls"
+    require_tls: bool = False
+    user: Line | None = None
+    password_file: Line | None = None
+    ca_file: Line | None = None
+    connections: Annotated[int, Field(ge=1, le=100)] = 4
+    timeout: Duration = timedelta(minutes=1)
+    weight: Annotated[int, Field(ge=1, le=1000)] | None = None
+
+
 class MailShape(Shape):
     """[mail]: where letters go."""
 
@@ -108,6 +123,7 @@ class MailShape(Shape):
     host: Line | None = None
     port: Port = 587
     security: Literal["none", "starttls", "tls"] = "starttls"
+    require_tls: bool = False
     user: Line | None = None
     password_file: Line | None = None
     ca_file: Line | None = None
@@ -122,6 +138,7 @@ class MailShape(Shape):
     warm_up: list[Positive] = []
     warm_up_from: date | None = None
     domain: list[DomainShape] = []
+    server: list[ServerShape] = []
 
 
 class DatabaseShape(Shape):

@@ -33,6 +33,7 @@ def terms_for(server: SmtpServer, ehlo_name: str | None, *, pace: Pace, in_fligh
         protected=server.security is Security.TLS,
         login=login,
         login_in_clear=server.security is Security.NONE and _is_loopback(server.host),
+        require_tls=server.require_tls,
         pace=pace,
         in_flight=in_flight,
     )
@@ -52,8 +53,8 @@ class Line(asyncio.BufferedProtocol):
     """One connection. Takes letters from `waiting` whenever the server has room for them.
 
     `report` is called with the events of the conversation, in the thread of the loop; the last of them
-    is always `Closed`. asyncio sets TCP_NODELAY by itself. A BufferedProtocol, because the plain one
-    allocates 256 KB for each read.
+    is always `Closed`. `turn` is asked before each letter whether it may be taken. asyncio sets
+    TCP_NODELAY by itself. A BufferedProtocol, because the plain one allocates 256 KB for each read.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Line(asyncio.BufferedProtocol):
         waiting: deque[Letter],
         report: Report,
         loop: asyncio.AbstractEventLoop,
+        turn: Callable[[], bool] | None = None,
     ) -> None:
         self.conversation = Conversation(terms)
         self.gone = loop.create_future()  # done when the socket is closed
@@ -73,6 +75,7 @@ class Line(asyncio.BufferedProtocol):
         self._waiting = waiting
         self._report = report
         self._loop = loop
+        self._turn = turn
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
         self._view = memoryview(bytearray(BUFFER))
@@ -87,7 +90,8 @@ class Line(asyncio.BufferedProtocol):
     def fill(self) -> None:
         """Start as many waiting letters as the server has room for, and write all there is to write."""
         conversation, waiting = self.conversation, self._waiting
-        while waiting and not self._paused and conversation.room:
+        turn = self._turn
+        while waiting and not self._paused and conversation.room and (turn is None or turn()):
             receipt = conversation.send(waiting.popleft())
             if receipt:
                 self._report(self, [receipt])

@@ -7,6 +7,7 @@ import logging
 import ssl
 from collections import Counter, deque
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from digest.errors import TransportError
@@ -19,6 +20,7 @@ from digest.send.smtp import Closed, Event, Ready, State
 log = logging.getLogger(__name__)
 
 _MAX_RETURNS = 5  # a letter at which so many lines ended goes back to the sender
+_A_LITTLE = 0.005  # seconds before a server that is ahead of its share is asked again
 _FAREWELL = 2.0  # seconds for the answers to QUIT
 
 
@@ -39,6 +41,7 @@ class Pool:
         self._returns: Counter[int] = Counter()  # by the key of the letter
         self._lines: dict[Line, tuple[Relay, LineRecord]] = {}
         self._floor = 0
+        self._again: asyncio.TimerHandle | None = None
         self._bug: BaseException | None = None
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(self._note_bug)
@@ -84,6 +87,8 @@ class Pool:
     def close(self) -> None:
         """Close every socket at once, and the loop."""
         self._tick_timer.cancel()
+        if self._again:
+            self._again.cancel()
         self._floor, self._relays = -1, ()  # nothing stops the loop any more, and no line is opened
         self._loop.stop()  # asked for already or not, this is where it ends
         self._loop.run_forever()
@@ -108,6 +113,8 @@ class Pool:
                 record.returned += 1
                 self._take_back(event)
             elif isinstance(event, Ready):
+                if not relay.usable:
+                    relay.rejoin(self._relays)
                 relay.ready(record)
             elif isinstance(event, Closed):
                 self._ended(line, event.verdict)
@@ -154,10 +161,22 @@ class Pool:
             waiting=self._waiting,
             report=self._report,
             loop=self._loop,
+            turn=partial(self._turn_of, relay) if relay.server.weight else None,
         )
         self._lines[line] = relay, relay.opened()
         line.gone.add_done_callback(lambda _: self._lines.pop(line))
         line.open()
+
+    def _turn_of(self, relay: Relay) -> bool:
+        """Tell whether it is a server's turn, by its weight; if not, look again when others have gone on."""
+        taken = relay.may_take(self._relays)
+        if not taken and self._again is None:
+            self._again = self._loop.call_later(_A_LITTLE, self._balance_again)
+        return taken
+
+    def _balance_again(self) -> None:
+        self._again = None
+        self._balance()
 
     def _tick(self) -> None:
         """Look now and then for what no event tells: silence, and pauses that are over."""

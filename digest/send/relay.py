@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from digest.model import SmtpServer
@@ -47,6 +48,7 @@ class Relay:
         self.opening = 0  # lines that are not ready yet
         self.verdict: Verdict | None = None  # why the last line ended badly
         self.not_before = 0.0  # when the pause after that is over
+        self.share = 0.0  # letters taken, divided by the weight
         self._patience = patience
         self._failures = 0
 
@@ -62,6 +64,31 @@ class Relay:
         if self.down or self.open >= self.server.connections or (self.verdict and self.verdict.lasting):
             return False
         return self._failures == 0 or (self.opening == 0 and now >= self.not_before)
+
+    @property
+    def usable(self) -> bool:
+        """Tell whether a line to it is ready."""
+        return self.open > self.opening
+
+    def may_take(self, others: Sequence[Relay]) -> bool:
+        """Tell whether one more letter may go to it, beside the other servers with a weight, and count it.
+
+        It may be ahead of its share by as many letters as it can have in flight; a server that is not
+        usable holds nobody back.
+        """
+        weight = self.server.weight
+        if not weight:
+            return True
+        lowest = min((other.share for other in others if other.usable), default=self.share)
+        if self.share - lowest > self.server.connections * self.in_flight / weight:
+            return False
+        self.share += 1 / weight
+        return True
+
+    def rejoin(self, others: Sequence[Relay]) -> None:
+        """Begin level with the other servers: what went to them while it was away is not made up for."""
+        shares = [other.share for other in others if other.usable and other is not self]
+        self.share = max([self.share, min(shares, default=0.0)])
 
     def opened(self) -> LineRecord:
         """Record that a line is being opened; return its own record, to be kept with it."""

@@ -23,9 +23,10 @@ _HEARTBEAT = 1.0  # seconds after which the sender is told that nothing was answ
 class SmtpTransport:
     """Sends over several connections to one or several servers, as fast as they take it.
 
-    All servers are used at once. A letter goes to another connection, of any server, only while no
-    server has accepted its text. `window` is how many letters can be asked for and unanswered at most,
-    and so what can be in doubt after a crash; give groups of `window // 2`, never larger.
+    All servers are used at once: each takes what it can, or its share by weight. A letter goes to
+    another connection, of any server, only while no server has accepted its text. `window` is how many
+    letters can be asked for and unanswered at most, and so what can be in doubt after a crash; give
+    groups of `window // 2`, never larger.
     """
 
     def __init__(

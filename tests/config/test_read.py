@@ -87,6 +87,37 @@ def test_a_mail_server_is_built_with_its_password_file(tmp_path: Path) -> None:
     assert "correct horse" not in repr(config)
 
 
+def test_several_mail_servers_have_their_own_weights_and_passwords(tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("correct horse\n")
+    mail = 'transport = "smtp"\n[[mail.server]]\nhost = "a.example.org"\nweight = 3\nrequire_tls = true\n'
+    mail += 'user = "digest"\npassword_file = "password"\n'
+    mail += '[[mail.server]]\nhost = "b.example.org"\nweight = 1\nuser = "digest"\n'
+    text = GOOD.replace('transport = "folder"', mail)
+    config = load(written(tmp_path, text), {"DIGEST_SMTP_PASSWORD": "battery staple"})
+    first, second = config.mail.servers
+    assert (first.host, first.weight, first.require_tls) == ("a.example.org", 3, True)
+    assert (second.host, second.weight, second.require_tls) == ("b.example.org", 1, False)
+    assert (first.password, second.password) == ("correct horse", "battery staple")
+
+
+@pytest.mark.parametrize(
+    ("mail", "fault"),
+    [
+        ('host = "h"\n[[mail.server]]\nhost = "a"', "write 'host' in each of them"),
+        ('[[mail.server]]\nhost = "a"\nweight = 1\n[[mail.server]]\nhost = "b"', "give a 'weight' to every"),
+        ("[[mail.server]]\nport = 25", "'host' is missing"),
+        ('[[mail.server]]\nhost = "a"\nuser = "u"', "there is no password"),
+        ('[[mail.server]]\nhost = "a"\nhots = "b"', "did you mean 'host'?"),
+        ('host = "h"\nsecurity = "none"\nrequire_tls = true', "needs security"),
+    ],
+)
+def test_mistakes_in_mail_servers_are_told(tmp_path: Path, mail: str, fault: str) -> None:
+    text = GOOD.replace('transport = "folder"', f'transport = "smtp"\n{mail}\n')
+    with pytest.raises(ConfigError) as caught:
+        load(written(tmp_path, text), {})
+    assert fault in str(caught.value)
+
+
 def test_secrets_and_the_database_may_come_from_the_environment(tmp_path: Path) -> None:
     mail = 'transport = "smtp"\nhost = "smtp.example.org"\nuser = "digest"'
     environ = {

@@ -332,3 +332,30 @@ def check_truth(receipts: dict[int, Receipt], server: ReplyServer) -> None:
             assert count <= 1
         else:
             assert count == 0
+
+
+def test_letters_go_to_servers_by_their_weights() -> None:
+    with ReplyServer() as big, ReplyServer() as small:
+        receipts = carry(at(big, weight=3), at(small, weight=1), count=2000)
+    assert outcomes(receipts) == {Outcome.ACCEPTED: 2000}
+    window = 8 * (1 + 3)
+    assert abs(len(small.accepted) - 500) <= window
+
+
+def test_a_server_that_is_away_holds_nobody_to_a_share() -> None:
+    with ReplyServer({"GREETING": ("421 4.3.2 closed",) * 99}) as away, ReplyServer() as there:
+        receipts = carry(at(away, weight=9), at(there, weight=1), count=200)
+    assert outcomes(receipts) == {Outcome.ACCEPTED: 200}
+    assert len(there.accepted) == 200
+
+
+def test_requiretls_is_asked_of_a_server_only_over_tls_and_where_it_is_offered(
+    certificates: Certificates,
+) -> None:
+    offers = (*OFFERS, "STARTTLS", "REQUIRETLS")
+    with ReplyServer(offers=offers, context=certificates.context) as server:
+        account = at(server, security=Security.STARTTLS, ca_file=certificates.ca_file, require_tls=True)
+        assert outcomes(carry(account, count=3)) == {Outcome.ACCEPTED: 3}
+    assert all(" REQUIRETLS" in command for command in server.commands if command.startswith("MAIL"))
+    with ReplyServer() as plain, pytest.raises(TransportError, match="REQUIRETLS is asked for"):
+        carry(at(plain, require_tls=True))
