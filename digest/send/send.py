@@ -144,9 +144,7 @@ def _begin(database: Database, edition_id: str, outbox: Outbox, now: datetime) -
     return record
 
 
-def _finish(
-    database: Database, edition_id: str, now: datetime, closed_until: datetime | None = None
-) -> Sent:
+def _finish(database: Database, edition_id: str, now: datetime, closed_until: datetime | None = None) -> Sent:
     with database.write() as connection:
         tally = counts(connection, edition_id)
         if not tally.open:
