@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, TypeVar
@@ -152,21 +152,6 @@ def set_posts(
         for post_id, (state, reason) in states.items()
     ]
     connection.execute(one, values)
-
-
-def told_before(connection: Connection, digest_slug: str, urls: Iterable[str]) -> frozenset[str]:
-    """Return those of `urls` (canonical ones) a digest has told already, or will with its next edition."""
-    told = (
-        select(posts.c.canonical_url)
-        .join(digest_posts, digest_posts.c.post_id == posts.c.id)
-        .where(digest_posts.c.digest == digest_slug)
-        .where(digest_posts.c.state.in_([PostState.USED, PostState.RESERVED]))
-    )
-    return frozenset(
-        url
-        for part in _batches(sorted(set(urls)))
-        for url in connection.scalars(told.where(posts.c.canonical_url.in_(part)))
-    )
 
 
 def _known(connection: Connection, seen: Sequence[Post]) -> dict[object, _Row]:

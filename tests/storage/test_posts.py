@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import event, select
 
-from digest.links import canonical_url
 from digest.model import Feed, Image, Post, PostState, WaitingPost
 from digest.storage.database import Database
 from digest.storage.feeds import sync_feeds
@@ -19,7 +18,6 @@ from digest.storage.posts import (
     recent_posts,
     save_posts,
     set_posts,
-    told_before,
     waiting_posts,
 )
 from digest.storage.tables import posts as posts_table
@@ -139,18 +137,6 @@ def test_recent_posts_can_be_narrowed(database: Database) -> None:
         assert [row.post.key for row in recent_posts(connection, 9, digest="weekend")] == ["key 3"]
         dropped = recent_posts(connection, 9, digest="daily", state=PostState.DROPPED)
         assert [row.post.key for row in dropped] == ["key 1"]
-
-
-def test_a_link_told_before_is_remembered_whatever_its_spelling(database: Database, feed: str) -> None:
-    told, reserved, fresh = (a_post(feed, number) for number in (1, 2, 3))
-    save(database, [told, reserved, fresh])
-    put(database, {told.id: (PostState.USED, ""), reserved.id: (PostState.RESERVED, "")})
-    links = [
-        canonical_url(f"http://www.harbour.example.org/{number}/?utm_source=rss") for number in (1, 2, 3, 4)
-    ]
-    with database.read() as connection:
-        assert told_before(connection, "daily", links) == frozenset(links[:2])
-        assert told_before(connection, "weekend", links) == frozenset()
 
 
 def test_posts_with_a_key_or_a_link_in_common_are_found(database: Database) -> None:
