@@ -278,4 +278,5 @@ def test_an_edition_frozen_before_goes_before_feeds_are_asked(place: Place) -> N
             feed=lambda report: order.append(report.feed),
         )
         run_due(app, watch)
-    assert order == [Kind.SENT, "Harbour Gazette", "Orchard Notes"]
+    assert order[0] == Kind.SENT
+    assert sorted(order[1:]) == ["Harbour Gazette", "Orchard Notes"]  # feeds are asked many at a time
