@@ -39,15 +39,15 @@ from subscribers.model import (
 )
 from subscribers.tables import consents, subscribers, subscriptions, suppressions
 
-Mailable = Select[tuple[int, str, str, str | None, str | None, str]]
+Mailable = Select[tuple[int, str, str, str | None, str | None, str, str]]
 
 
 def mailable(digest: str, now: datetime) -> Mailable:
     """Select who may be mailed an edition of `digest` at `now`: the one place that decides.
 
-    Columns: subscriber_id, address, topics, hour, zone, format. A confirmed subscriber who has not left,
-    an active subscription that is not paused, an address that is not suppressed. Made to stand inside
-    INSERT … SELECT when an edition is addressed and inside a subquery when deliveries are claimed.
+    Columns: subscriber_id, address, topics, hour, zone, format, language. A confirmed subscriber who has
+    not left, an active subscription that is not paused, an address that is not suppressed. Made to stand
+    inside INSERT … SELECT when an edition is addressed and inside a subquery when deliveries are claimed.
     """
     suppressed = exists().where(suppressions.c.address_hash == subscribers.c.address_hash)
     return (
@@ -58,6 +58,7 @@ def mailable(digest: str, now: datetime) -> Mailable:
             subscriptions.c.hour,
             subscriptions.c.zone,
             subscribers.c.format,
+            subscribers.c.language,
         )
         .join(subscribers, subscribers.c.id == subscriptions.c.subscriber_id)
         .where(

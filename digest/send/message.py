@@ -31,6 +31,7 @@ class Addressee(NamedTuple):
     variant: str = ""  # the choice of topics, as `str(Choice)`
     format: str = "html"  # or "text": no html part
     tries: int = 0  # on the wire before
+    language: str = ""  # the reader's (BCP 47); empty: the edition's
 
 
 class Fields(NamedTuple):

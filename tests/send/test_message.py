@@ -186,4 +186,4 @@ def test_a_short_name_keeps_its_line_and_a_long_one_is_folded() -> None:
 
 
 def test_an_addressee_is_by_default_nobody_with_everything() -> None:
-    assert Addressee(0, "a@example.org") == (0, "a@example.org", "", "html", 0)
+    assert Addressee(0, "a@example.org") == (0, "a@example.org", "", "html", 0, "")

@@ -28,6 +28,7 @@ def test_a_confirmed_reader_of_the_digest_is_mailable(database: Database) -> Non
             "hour": "07:30",
             "zone": "Europe/Berlin",
             "format": "html",
+            "language": "en",
         }
     ]
 
