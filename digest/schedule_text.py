@@ -1,4 +1,4 @@
-"""Read a schedule as a person writes it ("weekdays at 07:00") or as cron does, and say it back."""
+"""Read a schedule as a person writes it ("weekdays at 07:00") or as cron does."""
 
 from __future__ import annotations
 
@@ -6,14 +6,7 @@ import re
 from datetime import UTC, datetime, time
 
 from digest.nearest import hint
-from digest.schedule import (
-    ALL_MONTHDAYS,
-    ALL_MONTHS,
-    ALL_WEEKDAYS,
-    Schedule,
-    ScheduleError,
-    next_due,
-)
+from digest.schedule import ALL_WEEKDAYS, Schedule, ScheduleError, next_due
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -40,30 +33,6 @@ def parse_schedule(text: str) -> Schedule:
     except ScheduleError:
         raise ScheduleError(f"{text!r} names a day that never comes") from None
     return schedule
-
-
-def describe(schedule: Schedule) -> str:
-    """Say a schedule in words: "weekdays at 07:00"."""
-    joint = " or " if schedule.either else ", "
-    parts = [_weekdays_text(schedule)] if schedule.weekdays != ALL_WEEKDAYS else []
-    if schedule.monthdays != ALL_MONTHDAYS:
-        parts.append("on day " + ", ".join(map(str, sorted(schedule.monthdays))) + " of the month")
-    days = joint.join(parts) or "every day"
-    if schedule.months != ALL_MONTHS:
-        days += " in " + ", ".join(MONTHS[month - 1].title() for month in sorted(schedule.months))
-    return f"{days} at {schedule.at:%H:%M}"
-
-
-def _weekdays_text(schedule: Schedule) -> str:
-    if schedule.weeks:
-        names = {number: name for name, number in _WEEKS.items()}
-        which = " and ".join(names[week] for week in sorted(schedule.weeks, key=lambda week: week % 9))
-        return f"{which} {WEEKDAYS[min(schedule.weekdays)]} of the month"
-    if schedule.weekdays == _WORK:
-        return "weekdays"
-    if schedule.weekdays == _FREE:
-        return "weekends"
-    return " and ".join(f"{WEEKDAYS[day]}s" for day in sorted(schedule.weekdays))
 
 
 # ── as a person writes it ───────────────────────────────────────────────────────────────────

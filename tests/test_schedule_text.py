@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from digest.render.rhythm import describe
 from digest.schedule import Schedule, ScheduleError
-from digest.schedule_text import describe, parse_schedule
+from digest.schedule_text import parse_schedule
 
 YEAR = [date(2026, 1, 1) + timedelta(days=offset) for offset in range(365)]
 
@@ -25,22 +26,22 @@ YEAR = [date(2026, 1, 1) + timedelta(days=offset) for offset in range(365)]
         ("daily at noon", "every day at 12:00"),
         ("every day at 12am", "every day at 00:00"),
         ("daily at midnight", "every day at 00:00"),
-        ("  Saturdays   at 9:15 PM ", "saturdays at 21:15"),
-        ("mondays and thursdays at 18:00", "mondays and thursdays at 18:00"),
-        ("on mondays, wed and fri at 18:00", "mondays and wednesdays and fridays at 18:00"),
-        ("first monday of the month at 08:00", "first monday of the month at 08:00"),
-        ("the last Fri of every month at 16:00", "last friday of the month at 16:00"),
+        ("  Saturdays   at 9:15 PM ", "Saturdays at 21:15"),
+        ("mondays and thursdays at 18:00", "Mondays and Thursdays at 18:00"),
+        ("on mondays, wed and fri at 18:00", "Mondays, Wednesdays, and Fridays at 18:00"),
+        ("first monday of the month at 08:00", "first Monday of the month at 08:00"),
+        ("the last Fri of every month at 16:00", "last Friday of the month at 16:00"),
         ("the 15th of the month at 8", "on day 15 of the month at 08:00"),
         ("first day of the month at 8", "on day 1 of the month at 08:00"),
         ("monthly on the 2nd at 8", "on day 2 of the month at 08:00"),
         ("0 7 * * mon-fri", "weekdays at 07:00"),
         ("0 7 * * 1-5", "weekdays at 07:00"),
         ("30 6 * * sat,sun", "weekends at 06:30"),
-        ("0 7 * * 0", "sundays at 07:00"),
-        ("0 7 * * 7", "sundays at 07:00"),
-        ("0 7 * * friday-mon", "mondays and fridays and saturdays and sundays at 07:00"),
+        ("0 7 * * 0", "Sundays at 07:00"),
+        ("0 7 * * 7", "Sundays at 07:00"),
+        ("0 7 * * friday-mon", "Mondays, Fridays, Saturdays, and Sundays at 07:00"),
         ("0 7 * * *", "every day at 07:00"),
-        ("0 7 1 jan,jul *", "on day 1 of the month in Jan, Jul at 07:00"),
+        ("0 7 1 jan,jul *", "on day 1 of the month in January and July at 07:00"),
     ],
 )
 def test_a_schedule_reads_like_a_person_writes_it(text: str, said: str) -> None:
@@ -91,7 +92,7 @@ def test_cron_takes_either_the_weekday_or_the_day_of_the_month() -> None:
     assert [day for day in YEAR if schedule.falls_on(day)] == [
         day for day in YEAR if day.day in (1, 15) or day.weekday() == 0
     ]
-    assert describe(schedule) == "mondays or on day 1, 15 of the month at 07:00"
+    assert describe(schedule) == "Mondays or on day 1 and 15 of the month at 07:00"
 
 
 def test_cron_takes_both_when_one_begins_with_a_star() -> None:

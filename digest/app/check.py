@@ -14,9 +14,10 @@ from zoneinfo import ZoneInfo
 from digest.app.secret import load_secret
 from digest.config import Config, load
 from digest.errors import ConfigError, DigestError
+from digest.render.rhythm import describe
 from digest.render.templates import load_templates
 from digest.schedule import next_due
-from digest.schedule_text import describe, parse_schedule
+from digest.schedule_text import parse_schedule
 from digest.send.transport import check_server
 from digest.storage.database import open_database
 from digest.storage.migrate import migrate

@@ -12,9 +12,11 @@ from digest.app.times import next_copy
 from digest.app.wiring import App
 from digest.errors import NotFoundError
 from digest.model import Digest, Letter
-from digest.render.dates import appointment
+from digest.render.dates import appointment, place
 from digest.render.languages import Words
 from digest.render.notices import Notice, render_notice
+from digest.render.rhythm import as_sentence, describe
+from digest.schedule_text import parse_schedule
 from digest.send.headers import wire_address
 from digest.send.message import Envelope, plain_message
 from subscribers.decisions import Wish
@@ -56,12 +58,13 @@ def digest_of(app: App, wishes: Sequence[Wish]) -> Digest:
 def described(
     app: App, wishes: Sequence[Wish], say: Words, now: datetime, *, subscriber_id: int = 0
 ) -> tuple[dict[str, str], ...]:
-    """Return what a mail or page says of each digest: title, next, archive, and this reader's way out."""
+    """Return what a mail or page says of each digest: title, rhythm, next, archive, this reader's way out."""
     known = {digest.slug: digest for digest in app.config.digests}
     return tuple(
         {
             "slug": wish.digest,
             "title": known[wish.digest].title,
+            "rhythm": rhythm_text(known[wish.digest], wish.preferences, say),
             "next": next_text(known[wish.digest], wish.preferences, say, now),
             "archive": page_url(app, "d", wish.digest),
             "leave": page_url(
@@ -71,6 +74,14 @@ def described(
         for wish in wishes
         if wish.digest in known
     )
+
+
+def rhythm_text(digest: Digest, preferences: Preferences, say: Words) -> str:
+    """Return how often a digest comes out: "Weekdays at 07:00"; for who has another clock with the place."""
+    rhythm = as_sentence(describe(parse_schedule(digest.schedule), say))
+    if preferences.hour is None and preferences.zone in (None, digest.zone):
+        return rhythm
+    return say("{rhythm}, {place}", rhythm=rhythm, place=place(digest.zone, say.language))
 
 
 def next_text(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton, format_time, get_timezone_location
+from babel.lists import format_list
 
 FALLBACK = "en"
 _UNBROKEN = "\u00a0"
@@ -48,6 +50,21 @@ def place(zone: str, language: str) -> str:
     if "/" not in zone:
         return zone
     return get_timezone_location(zone, locale=_locale(language), return_city=True)
+
+
+def weekday_name(weekday: int, language: str) -> str:
+    """Return the name of a day of the week as it stands alone; Monday is 0."""
+    return str(_locale(language).days["stand-alone"]["wide"][weekday])
+
+
+def month_name(month: int, language: str) -> str:
+    """Return the name of a month as it stands alone; January is 1."""
+    return str(_locale(language).months["stand-alone"]["wide"][month])
+
+
+def listed(texts: Sequence[str], language: str) -> str:
+    """Return texts as a sentence lists them: "a, b, and c"."""
+    return format_list(texts, locale=_locale(language))
 
 
 def direction(language: str) -> str:

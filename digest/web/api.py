@@ -15,7 +15,7 @@ from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.middleware.cors import CORSMiddleware
 
-from digest.app.notices import page_url
+from digest.app.notices import page_url, rhythm_text
 from digest.app.preferences import reader_by_id
 from digest.app.readers import NoReaderError, add_reader, find_readers, remove_reader_by_id
 from digest.app.reading import read_archive, read_edition_by_id
@@ -117,14 +117,15 @@ def signups(request: Request, desk: Desk, asked: shapes.SignupShape) -> shapes.T
 
 
 @public.get("/digests")
-def digests(desk: Desk) -> list[shapes.DigestShape]:
+def digests(request: Request, desk: Desk, language: shapes.Short = "") -> list[shapes.DigestShape]:
     """List what can be subscribed to."""
-    now = desk.clock()
+    now, say = desk.clock(), desk.words(request, language)
     return [
         shapes.DigestShape(
             slug=digest.slug,
             title=digest.title,
             schedule=digest.schedule,
+            rhythm=rhythm_text(digest, Preferences(), say),
             zone=digest.zone,
             next_at=next_copy(digest, Preferences(), now),
             topics=[shapes.TopicShape(slug=slug, title=title) for slug, title in topics_of(desk.app, digest)],

@@ -7,13 +7,12 @@ from datetime import datetime
 from functools import cache
 from zoneinfo import available_timezones
 
-from digest.app.notices import next_text, page_url
+from digest.app.notices import next_text, page_url, rhythm_text
 from digest.app.reading import newest_edition_path
 from digest.app.wiring import App
 from digest.compose.topics import CATCH_ALL
 from digest.model import Digest
 from digest.render.languages import Words
-from digest.schedule_text import describe, parse_schedule
 from digest.web.forms import Form
 from subscribers.decisions import Wish
 from subscribers.model import Choice, Preferences, parse_hour, parse_zone
@@ -27,7 +26,7 @@ class Offer:
 
     slug: str
     title: str
-    rhythm: str  # "Weekdays at 07:00.", in English alone
+    rhythm: str  # "Weekdays at 07:00"
     next: str
     topics: tuple[tuple[str, str], ...]  # slug and title; none where topics are found as it goes
     last: str | None  # the path of the newest edition
@@ -40,11 +39,10 @@ def offers(app: App, say: Words, now: datetime) -> tuple[Offer, ...]:
 
 
 def _offer(app: App, digest: Digest, say: Words, now: datetime) -> Offer:
-    rhythm = describe(parse_schedule(digest.schedule))
     return Offer(
         slug=digest.slug,
         title=digest.title,
-        rhythm=f"{rhythm[:1].upper()}{rhythm[1:]};" if say.language == "en" else "",
+        rhythm=rhythm_text(digest, Preferences(), say),
         next=next_text(digest, Preferences(), say, now),
         topics=topics_of(app, digest),
         last=newest_edition_path(app, digest.slug),

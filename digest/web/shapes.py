@@ -73,6 +73,7 @@ class DigestShape(Shape):
     slug: str
     title: str
     schedule: str
+    rhythm: Annotated[str, Field(description="the schedule in the language asked for")]
     zone: str
     next_at: datetime | None
     topics: list[TopicShape]
