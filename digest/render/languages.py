@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from pathlib import Path
 
 from babel import Locale
 from babel.messages.pofile import read_po
 
-import digest
-from digest.render.dates import FALLBACK, direction
-
-FOLDER = Path(digest.__file__).parent / "languages"
+from digest.render.dates import direction
+from digest.render.spoken import FALLBACK, FOLDER, catalogues, main_language
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +32,14 @@ class Words:
 
 def words_for(language: str) -> Words:
     """Return the texts of `language` (BCP 47); of its main language, or English, when there are none."""
-    wanted = language.split("-", 1)[0].casefold()
-    return _words(wanted if wanted in languages() else FALLBACK)
+    wanted = main_language(language)
+    return _words(wanted if wanted in catalogues() else FALLBACK)
 
 
 @cache
 def languages() -> dict[str, str]:
     """Return the languages there are: each tag with its name in itself, English first."""
-    tags = [FALLBACK, *sorted(path.stem for path in FOLDER.glob("*.po"))]
+    tags = [FALLBACK, *sorted(catalogues() - {FALLBACK})]
     return {tag: (Locale.parse(tag).get_display_name(tag) or tag).capitalize() for tag in tags}
 
 
