@@ -10,6 +10,7 @@ from subscribers.acts import change_reader
 from subscribers.decisions import Limits
 from subscribers.leaving import come_back, leave
 from subscribers.model import Origin, SubscriptionState
+from subscribers.store import reader_of
 from subscribers.tokens import read_token
 
 LIMITS = Limits()
@@ -31,6 +32,13 @@ def unsubscribe_purpose(slug: str) -> str:
 def check_goodbye(app: App, slug: str, token: str) -> int:
     """Return whose link to leave a digest this is, and change nothing; raises TokenError."""
     return read_token(app.secret, token, unsubscribe_purpose(slug))
+
+
+def language_of(app: App, subscriber_id: int) -> str | None:
+    """Return the language a reader has chosen; None for who has been forgotten."""
+    with app.database.read() as connection:
+        reader = reader_of(connection, subscriber_id)
+    return reader.subscriber.language if reader.subscriber else None
 
 
 def say_goodbye(

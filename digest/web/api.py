@@ -27,7 +27,7 @@ from digest.model import EditionRecord
 from digest.render.mail import lines
 from digest.web import shapes
 from digest.web.choosing import topics_of
-from digest.web.reception import Desk, Reception
+from digest.web.reception import VARY, Desk, Reception
 from digest.web.signup import WORDING, wording_text
 from subscribers.decisions import Wish
 from subscribers.errors import SubscribersError, TokenError
@@ -68,6 +68,11 @@ def create_api(reception: Reception) -> FastAPI:
     return api
 
 
+def _spoken(response: Response) -> None:
+    """Say that the words of an answer depend on the language asked for (a dependency)."""
+    response.headers["vary"] = VARY
+
+
 def _problem(_request: Request, error: Exception) -> Response:
     status = 404 if isinstance(error, NotFoundError | NoReaderError | TokenError) else 422
     if isinstance(error, RequestValidationError):
@@ -80,7 +85,7 @@ def _problem(_request: Request, error: Exception) -> Response:
 # ── for everybody ───────────────────────────────────────────────────────────────────────────
 
 
-@public.get("/form")
+@public.get("/form", dependencies=[Depends(_spoken)])
 def form(request: Request, desk: Desk, digest: shapes.Short, language: shapes.Short = "") -> shapes.FormShape:
     """Give all a form on another site needs."""
     title = desk.app.config.digest(digest).title
@@ -99,7 +104,7 @@ def form(request: Request, desk: Desk, digest: shapes.Short, language: shapes.Sh
     )
 
 
-@public.post("/signups", status_code=202)
+@public.post("/signups", status_code=202, dependencies=[Depends(_spoken)])
 def signups(request: Request, desk: Desk, asked: shapes.SignupShape) -> shapes.Told:
     """Sign up. The answer is the same for every address; the rest happens by mail."""
     say = desk.words(request, asked.language)
@@ -116,7 +121,7 @@ def signups(request: Request, desk: Desk, asked: shapes.SignupShape) -> shapes.T
     return shapes.Told(message=say("Look into your mailbox: a message with a link is on its way."))
 
 
-@public.get("/digests")
+@public.get("/digests", dependencies=[Depends(_spoken)])
 def digests(request: Request, desk: Desk, language: shapes.Short = "") -> list[shapes.DigestShape]:
     """List what can be subscribed to."""
     now, say = desk.clock(), desk.words(request, language)

@@ -42,6 +42,7 @@ def archive(request: Request, desk: Desk, slug: str, before: str | None = None) 
         "older": records[PAGE - 1].edition.id if len(records) > PAGE else "",
         "canonical": page_url(desk.app, "d", slug),
         "choices": public_languages(),
+        "kept": desk.kept(request),
     }
     return desk.page("archive", say, values, headers={"cache-control": _FRESH})
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import PlainTextResponse
 
-from digest.app.goodbyes import LIMITS, check_goodbye, say_goodbye, take_back
+from digest.app.goodbyes import LIMITS, check_goodbye, language_of, say_goodbye, take_back
 from digest.render.languages import Words
 from digest.web.forms import Form, Sent
 from digest.web.reception import Desk, Reception
@@ -25,8 +25,8 @@ _UNDO = "undo"
 @router.api_route("/u/{slug}/{token}", methods=["GET", "HEAD"])
 def ask(request: Request, desk: Desk, slug: str, token: str) -> Response:
     """Show the button. Scanners follow every link, so looking changes nothing."""
-    check_goodbye(desk.app, slug, token)
-    say = desk.words(request)
+    subscriber_id = check_goodbye(desk.app, slug, token)
+    say = desk.words(request, language_of(desk.app, subscriber_id))
     return desk.page(
         "leave",
         say,
@@ -72,7 +72,8 @@ def _leave_by_page(request: Request, desk: Reception, form: Form, slug: str, tok
         # The way back hangs on this very page: a mail that was forwarded brings nobody back.
         ticket = desk.tickets.make(_UNDO, str(goodbye.subscriber_id), "" if everything else slug)
     values = {"title": desk.title(slug), "everything": everything, "ticket": ticket}
-    return desk.page("left", desk.words(request), values)
+    say = desk.words(request, language_of(desk.app, goodbye.subscriber_id))
+    return desk.page("left", say, values)
 
 
 @router.post("/undo", dependencies=[Depends(own_page)])
@@ -82,7 +83,7 @@ def undo(request: Request, desk: Desk, form: Sent) -> Response:
     subscriber_id, slug = ticket.values
     origin = _origin(desk, request, "leave page")
     back = take_back(desk.app, int(subscriber_id), slug or None, origin=origin, now=desk.clock())
-    say = desk.words(request)
+    say = desk.words(request, language_of(desk.app, int(subscriber_id)))
     if not back:
         raise TokenError("expired")
     return desk.message(say, say("Welcome back"), say("Everything is as it was before."))

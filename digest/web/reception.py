@@ -14,10 +14,13 @@ from fastapi.responses import HTMLResponse
 from digest.app import App
 from digest.render.languages import Words, languages, words_for
 from digest.render.values import SiteValues, site_values
+from digest.web.accepting import best_language
 from digest.web.errands import Errand, Errands
 from digest.web.gate import Gate
 from digest.web.security import Client, client_of
 from digest.web.tickets import Tickets
+
+VARY = "Accept-Language"  # of every answer whose words depend on it, lest a cache mix up languages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,8 +44,20 @@ class Reception:
         return site_values(self.app.config.site)
 
     def words(self, request: Request, language: str | None = None) -> Words:
-        """Return the texts in the language asked for by `?lang=`, else the reader's, else the site's."""
-        return words_for(request.query_params.get("lang") or language or self.app.config.site.language)
+        """Return the texts of the language of a page.
+
+        That is the one asked for by `?language=`, else the reader's own, where a page has one, else the
+        one the browser likes best, else the site's; of these the first that there is.
+        """
+        liked = best_language(", ".join(request.headers.getlist("accept-language")), languages())
+        asked = (request.query_params.get("language"), language, liked)
+        known = (each for each in asked if each and _is_offered(each))
+        return words_for(next(known, self.app.config.site.language))
+
+    def kept(self, request: Request) -> str:
+        """Return what a link to another page needs to stay in the language that was asked for."""
+        asked = request.query_params.get("language", "")
+        return f"?language={words_for(asked).language}" if _is_offered(asked) else ""
 
     def client(self, request: Request) -> Client:
         """Return who asks."""
@@ -76,7 +91,8 @@ class Reception:
             "choices": (),
         }
         html = self.app.templates.render(f"web/{name}.html", {**shared, **values})
-        return HTMLResponse(html, status_code=status, headers=dict(headers or {}))
+        said = {"content-language": say.language, "vary": VARY}
+        return HTMLResponse(html, status_code=status, headers={**said, **(headers or {})})
 
     def message(
         self, say: Words, heading: str, *texts: str, status: int = 200, link: Link | None = None
@@ -96,6 +112,10 @@ class Link:
 def public_languages() -> tuple[tuple[str, str], ...]:
     """Return the languages a public page can be switched to; none when there is only one."""
     return tuple(languages().items()) if len(languages()) > 1 else ()
+
+
+def _is_offered(language: str) -> bool:
+    return language.partition("-")[0].casefold() in languages()
 
 
 def _reception(request: Request) -> Reception:

@@ -34,7 +34,7 @@ router = APIRouter(include_in_schema=False)
 
 WORDING = "sign-up 1"  # change it whenever the words above the button change: it is kept with each consent
 
-_CARRIED = ("address", "hour", "zone", "lang", "page")
+_CARRIED = ("address", "hour", "zone", "language", "page")
 
 
 @router.api_route("/", methods=["GET", "HEAD"])
@@ -59,7 +59,7 @@ def subscribe(request: Request, desk: Desk, form: Sent) -> Response:
     a form of another site, or one we cannot tell from a bot's ──> the second page
     else the same words for everybody, and behind the answer: decide, and mail or not
     """
-    say = desk.words(request, form.one("lang"))
+    say = desk.words(request, form.one("language"))
     origin = Origin(
         source=f"form:{form.one('page') or 'all'}",
         wording=f"{WORDING} ({say.language})",

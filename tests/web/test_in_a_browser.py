@@ -258,7 +258,7 @@ def test_pages_are_sound_in_every_language(visit: Visit, language: str) -> None:
     faults = {}
     found = pages(visit.place)
     for path in (found[name] for name in ("all", "one", "leave", "preferences", "archive")):
-        with visit.open(f"{path}?lang={language}", width=360) as page:
+        with visit.open(f"{path}?language={language}", width=360) as page:
             assert page.locator("html").get_attribute("lang") == language
             wide = page.evaluate("document.documentElement.scrollWidth") > 360
             faults[path] = (visit.violations(page), wide)

@@ -282,7 +282,7 @@ def test_a_mistake_is_told_beside_its_field(quick: Parlour, fields: dict[str, ob
 @given(
     fields=st.dictionaries(
         st.sampled_from(
-            ["address", "digest", "topics.daily", "hour", "zone", "lang", "page", "ticket", "proof"]
+            ["address", "digest", "topics.daily", "hour", "zone", "language", "page", "ticket", "proof"]
         ),
         st.text(max_size=60),
     )
@@ -337,7 +337,7 @@ def test_who_never_confirms_is_forgotten(place: Parlour) -> None:
 
 
 def test_mails_and_pages_speak_the_language_of_the_form(quick: Parlour) -> None:
-    html = quick.client.get("/signup/daily?lang=de").text
+    html = quick.client.get("/signup/daily?language=de").text
     data = {"address": EVE, **hidden(html), "proof": solved(html)}
     quick.clock.forward(seconds=5)
     assert "Sehen Sie in Ihr Postfach" in quick.client.post("/signup", data=data).text
