@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from digest.model import Outcome, Receipt
+from digest.send.complaints import asks_for_less, complaint
 from digest.send.lanes import HOLD, Lanes
-from digest.send.limits import Limits, asks_for_less, complaint, slow, slowed_since
+from digest.send.lately import Lately
+from digest.send.limits import Limits, domain_of, slow, slowed_since
 from digest.send.message import Addressee
 from digest.storage import deliveries as ledger
 from digest.storage.database import Connection
@@ -23,7 +25,8 @@ class Gate:
     """One run's waiting readers, and what it knows of the limits. `now` is the run's clock."""
 
     def __init__(self, limits: Limits) -> None:
-        self._server = limits.server
+        self._limits, self._server = limits, limits.server
+        self._lately = Lately()
         self._scopes = [rules.scope for rules in limits.scopes]
         self._lanes = Lanes(limits)
         self._complaints: dict[str, str] = {}  # scopes that asked for less, and how; not yet kept
@@ -79,7 +82,10 @@ class Gate:
         if not scopes:
             return list(group)
         meters = lock_meters(connection, scopes, now)
-        slowed = {scope: slow(meters[scope], reply, now) for scope, reply in self._complaints.items()}
+        slowed = {
+            scope: slow(meters[scope], reply, now, pace=self._pace(scope, now))
+            for scope, reply in self._complaints.items()
+        }
         save_meters(connection, slowed, now)
         self._complaints = {}
         self._lanes.see(meters | slowed)
@@ -88,6 +94,10 @@ class Gate:
     def spend(self, connection: Connection, group: Sequence[Addressee], now: datetime) -> None:
         """Count those who go; in the transaction in which they were admitted."""
         save_meters(connection, self._lanes.spend(group, now), now)
+        self._lately.count([domain_of(reader.address) for reader in group], now)
+
+    def _pace(self, scope: str, now: datetime) -> int | None:
+        return self._lately.pace(self._limits.names(scope), now)
 
     def hear(self, receipt: Receipt, address: str) -> None:
         """Remember a receipt that asks for less: of the domain, or of us when no letter was taken at all."""

@@ -7,8 +7,9 @@
     421 and 4.7.x from a domain   half its pace, at most every 30 s,     as an even flow
                                   down to 5 %; 5 % more each quiet minute
 
-All of them must allow a letter. Pace is the slowest flow per second or minute that is configured, or
-10 per second. Letters are counted when they are marked in the ledger, also those that are then refused.
+All of them must allow a letter. Pace is the slowest flow per second or minute that is configured; else what
+went there `lately`, or 100 per second when nobody knows, and then never less than one.
+Letters are counted when they are marked in the ledger, also those that are then refused.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 
-from digest.model import Outcome, Receipt
 from digest.send.buckets import Bucket, Drip, Flow, Quota
 
 NO_LIMIT = sys.maxsize
@@ -32,11 +32,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _STEP = 100_000  # microseconds: letters are worth a transaction by what flows in this time
 _LOWEST, _QUIET, _RETURN = 5, timedelta(minutes=1), 5  # percent of the pace, and how it comes back
+_UNMEASURED, _FLOOR = 6_000, 60  # letters a minute, where no pace is configured
 _ECHO = timedelta(seconds=30)  # complaints about letters that were under way already
 _WRITTEN = re.compile(r"(\d+(?:[_,]\d+)*)\s*(?:per|an?|/)\s*([a-z]+)")
-_GREYLISTED = re.compile(r"gr[ae]y-?\s?list", re.IGNORECASE)
-_ADDRESS = re.compile(r"\S*@\S*")
-_LONGEST = 200  # characters of a reply
 _ADVICE = 'write for example "100 per second" or "5000 per day"'
 _MOST = 10**9
 
@@ -75,9 +73,6 @@ class Limit:
     def flow(self) -> Flow:
         """Return it as a flow."""
         return Flow(self.letters, _SECONDS[self.unit] * 1_000_000)
-
-
-_PACE = Limit(10, Unit.SECOND)
 
 
 def parse_limit(text: str) -> Limit:
@@ -133,6 +128,13 @@ class Limits:
         """Return every scope that has limits."""
         return tuple(rules for rules in (self.server, *self.domains) if rules.limits or rules.warm_up)
 
+    def names(self, scope: str) -> tuple[str, ...]:
+        """Return the domains of a scope, configured or not; none for a server."""
+        if scope == self.server.scope:
+            return ()
+        found = (rules.names for rules in self.domains if rules.scope == scope)
+        return next(found, (scope.removeprefix("domain "),))
+
 
 def domain_rules(*names: str, limits: tuple[Limit, ...] = (), warm_up: WarmUp | None = None) -> Rules:
     """Return the rules of a group of domains; the first name stands for all."""
@@ -162,6 +164,7 @@ class Brake:
     at: datetime
     since: datetime  # when it last had its whole pace
     reason: str  # the reply, for people
+    pace: int = _UNMEASURED  # letters a minute that `share` is of, where none is configured
 
     def share_at(self, now: datetime) -> int:
         """Return the share by now; at 100 the brake is off."""
@@ -213,30 +216,21 @@ def take(rules: Rules, meter: Meter, letters: int, now: datetime) -> Meter:
     return Meter(buckets=buckets, brake=meter.brake if SLOWED in buckets else None)
 
 
-def asks_for_less(receipt: Receipt) -> bool:
-    """Tell whether a server said, not of the letter but of us, that there is too much.
+def slow(meter: Meter, reply: str, now: datetime, *, pace: int | None = None) -> Meter:
+    """Return the meter with its pace halved because of `reply`.
 
-    Greylisting (RFC 6647) has the same codes and means something else: come again later.
+    `pace` is what went there lately, in letters a minute, None when nobody knows; it counts where none
+    is configured, and no brake is on yet.
     """
-    if receipt.outcome not in (Outcome.DEFERRED, Outcome.UNSENT) or _GREYLISTED.search(receipt.reply):
-        return False
-    return receipt.code == 421 or (receipt.enhanced or "").startswith("4.7.")
-
-
-def complaint(receipt: Receipt) -> str:
-    """Return a reply as it is kept and shown: in one line, without the addresses in it."""
-    parts = (receipt.code, receipt.enhanced, receipt.reply)
-    return _ADDRESS.sub("…", " ".join(str(part) for part in parts if part))[:_LONGEST]
-
-
-def slow(meter: Meter, reply: str, now: datetime) -> Meter:
-    """Return the meter with its pace halved because of `reply`."""
     brake = meter.brake
     if brake and now - brake.at < _ECHO:
         return meter
     share = brake.share_at(now) if brake else 100
-    since = brake.since if brake and share < 100 else now
-    return replace(meter, brake=Brake(share=max(_LOWEST, share // 2), at=now, since=since, reason=reply))
+    since, whole = now, _UNMEASURED if pace is None else max(pace, 2 * _FLOOR)
+    if brake and share < 100:
+        since, whole = brake.since, brake.pace
+    slowed = Brake(share=max(_LOWEST, share // 2), at=now, since=since, reason=reply, pace=whole)
+    return replace(meter, brake=slowed)
 
 
 def slowed_since(now: datetime) -> datetime:
@@ -289,8 +283,14 @@ def _flows(rules: Rules, brake: Brake | None, now: datetime) -> Iterator[tuple[s
     if rules.warm_up and (today := rules.warm_up.on(now)):
         yield WARM_UP, Limit(today, Unit.DAY).flow
     if brake and (share := brake.share_at(now)) < 100:
-        slowest = max(rules.paces or (_PACE.flow,), key=lambda flow: flow.period / flow.letters)
-        yield SLOWED, Flow(slowest.letters * share, slowest.period * 100)
+        yield SLOWED, _slowed(rules, brake, share)
+
+
+def _slowed(rules: Rules, brake: Brake, share: int) -> Flow:
+    if not rules.paces:
+        return Flow(max(_FLOOR * 100, brake.pace * share), 60_000_000 * 100)
+    slowest = max(rules.paces, key=lambda flow: flow.period / flow.letters)
+    return Flow(slowest.letters * share, slowest.period * 100)
 
 
 def _tomorrow(now: datetime) -> datetime:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, or_, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from digest.send.buckets import bucket_of, kept_of
 from digest.send.limits import Brake, Meter
 from digest.storage.tables import meters
+
+_OVER = timedelta(hours=25)  # the longest a letter counts, and a little for clocks that differ
+_PACE = "pace"  # beside the buckets: letters a minute, of a scope that was slowed and has no limits
 
 
 def read_meters(
@@ -50,10 +53,19 @@ def save_meters(connection: Connection, changed: Mapping[str, Meter], now: datet
         connection.execute(statement, rows)
 
 
+def forget_meters(connection: Connection, now: datetime) -> int:
+    """Delete meters that have nothing to say any more, and return how many.
+
+    Nothing was counted or slowed for a day: every quota is whole again, and every brake off.
+    """
+    return connection.execute(delete(meters).where(meters.c.changed_at < now - _OVER)).rowcount
+
+
 def _columns(meter: Meter) -> dict[str, Any]:
     brake = meter.brake
+    kept: dict[str, object] = {key: kept_of(bucket) for key, bucket in meter.buckets.items()}
     return {
-        "buckets": {key: kept_of(bucket) for key, bucket in meter.buckets.items()},
+        "buckets": kept | {_PACE: brake.pace} if brake else kept,
         "share": brake.share if brake else None,
         "slowed_at": brake.at if brake else None,
         "slowed_since": brake.since if brake else None,
@@ -62,9 +74,14 @@ def _columns(meter: Meter) -> dict[str, Any]:
 
 
 def _meter(row: RowMapping) -> Meter:
-    brake = None
-    if row["share"] is not None:
-        brake = Brake(
-            share=row["share"], at=row["slowed_at"], since=row["slowed_since"], reason=row["reason"]
-        )
-    return Meter(buckets={key: bucket_of(kept) for key, kept in row["buckets"].items()}, brake=brake)
+    buckets = {key: bucket_of(kept) for key, kept in row["buckets"].items() if key != _PACE}
+    if row["share"] is None:
+        return Meter(buckets=buckets)
+    brake = Brake(
+        share=row["share"],
+        at=row["slowed_at"],
+        since=row["slowed_since"],
+        reason=row["reason"],
+        pace=row["buckets"][_PACE],
+    )
+    return Meter(buckets=buckets, brake=brake)

@@ -57,7 +57,7 @@ def test_each_limit_is_shown_with_what_is_used_and_who_is_slowed_and_why(
         "the folder 30 per day 30 2026-11-24 07:00",
         "gmail.com, googlemail.com 10 per second 0 –",
         "slowed to 360 per minute 0 –",
-        "busy.example.org slowed to 360 per minute 0 –",
+        "busy.example.org slowed to 3600 per minute 0 –",
         f"gmail.com, googlemail.com: {said}",
         f"busy.example.org: {said}",
     ]

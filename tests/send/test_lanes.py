@@ -66,7 +66,7 @@ def test_a_domain_slowed_by_somebody_else_gets_a_lane_of_its_own() -> None:
     lanes.see({"domain busy.example.org": slow(Meter(), "421 4.7.0 try later", NOW)})
     group = lanes.next_group(60, NOW)
     assert sorted(set(domains(group))) == ["busy.example.org", "example.org"]
-    assert len(lanes.admit(group, NOW)) == 7
+    assert len(lanes.admit(group, NOW)) == 18
     assert lanes.open_lane_is_empty
 
 

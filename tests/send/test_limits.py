@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from digest.model import Outcome, Receipt
 from digest.send.buckets import bucket_of, kept_of
+from digest.send.complaints import asks_for_less, complaint
 from digest.send.limits import (
     NO_LIMIT,
     Limit,
@@ -18,8 +19,6 @@ from digest.send.limits import (
     Rules,
     Unit,
     WarmUp,
-    asks_for_less,
-    complaint,
     domain_of,
     domain_rules,
     free_at,
@@ -318,11 +317,36 @@ def test_no_brake_is_on_that_was_set_before_it_is_said_to_be_off() -> None:
     assert meter.brake.share_at(meter.brake.at + MINUTE * 19) == 100
 
 
-def test_a_domain_without_limits_is_slowed_to_a_modest_pace() -> None:
-    found = domain_rules("harbour.example.org")
-    assert room(found, Meter(), NOW) == NO_LIMIT
-    assert room(found, slow(Meter(), TOO_MUCH, NOW), NOW, ahead=MINUTE) in (301, 302)
-    assert room(found, slow(Meter(), TOO_MUCH, NOW), NOW + MINUTE * 10) == NO_LIMIT
+HARBOUR = domain_rules("harbour.example.org")
+
+
+def per_minute(meter: Meter, now: datetime) -> float:
+    """Tell the pace of a domain without limits."""
+    return MINUTE / span(HARBOUR, meter, 1, now)
+
+
+@pytest.mark.parametrize(("pace", "slowed"), [(60_000, 30_000), (None, 3_000), (90, 60), (0, 60)])
+def test_a_domain_without_limits_is_slowed_to_half_of_what_went_there_lately(
+    pace: int | None, slowed: int
+) -> None:
+    meter = slow(Meter(), TOO_MUCH, NOW, pace=pace)
+    assert room(HARBOUR, Meter(), NOW) == NO_LIMIT
+    assert per_minute(meter, NOW) == slowed
+    assert room(HARBOUR, meter, NOW + MINUTE * 10) == NO_LIMIT
+
+
+def test_it_is_halved_on_and_never_stopped_and_what_goes_meanwhile_is_no_new_measure() -> None:
+    meter, paces = slow(Meter(), TOO_MUCH, NOW, pace=1_000), []
+    for n in range(5):
+        paces.append(per_minute(meter, NOW + SECOND * 30 * n))
+        meter = slow(meter, TOO_MUCH, NOW + SECOND * 30 * (n + 1), pace=7)
+    assert [round(pace) for pace in paces] == [500, 250, 120, 60, 60]
+
+
+def test_a_domain_without_limits_comes_back_in_steps() -> None:
+    meter = slow(Meter(), TOO_MUCH, NOW, pace=60_000)
+    paces = [round(per_minute(meter, NOW + MINUTE * n), -2) for n in range(10)]
+    assert paces == [30_000 + 3_000 * n for n in range(10)]
 
 
 def test_a_complaint_after_it_has_come_back_begins_anew() -> None:
@@ -337,7 +361,7 @@ def test_a_complaint_after_it_has_come_back_begins_anew() -> None:
 @given(letters=counts, again=st.integers(0, 100_000))
 def test_what_is_kept_is_what_is_read(letters: int, again: int) -> None:
     found = rules("9 per second", "70 per hour", warm_up=WarmUp(date(2026, 11, 22), (200,)))
-    meter = take(found, slow(Meter(), TOO_MUCH, NOW), letters, NOW)
+    meter = take(found, slow(Meter(), TOO_MUCH, NOW, pace=letters), letters, NOW)
     meter = take(found, meter, letters, NOW + timedelta(seconds=again))
     read = {key: bucket_of(kept_of(bucket)) for key, bucket in meter.buckets.items()}
     assert replace(meter, buckets=read) == meter

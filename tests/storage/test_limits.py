@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from digest.send.limits import Meter, Rules, parse_limit, room, slow, slowed_since, take
 from digest.storage.database import Database
-from digest.storage.limits import lock_meters, read_meters, save_meters
+from digest.storage.limits import forget_meters, lock_meters, read_meters, save_meters
 
 NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
 RULES = Rules(scope="server", limits=(parse_limit("9 per second"), parse_limit("500 per day")))
@@ -23,7 +23,7 @@ def save(database: Database, changed: dict[str, Meter]) -> None:
 
 
 def test_what_has_been_used_is_kept(database: Database) -> None:
-    meter = slow(take(RULES, Meter(), 3, NOW), "421 4.7.0 try later", NOW)
+    meter = slow(take(RULES, Meter(), 3, NOW), "421 4.7.0 try later", NOW, pace=700)
     save(database, {"server": meter})
     assert read(database, "server") == {"server": meter}
 
@@ -68,3 +68,13 @@ def test_many_who_take_at_once_never_take_more_than_there_is(database: Database)
     daily = Rules(scope="server", limits=(parse_limit("200 per day"),))
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(take_some, range(4))) == 200
+
+
+def test_a_meter_is_forgotten_when_nothing_in_it_counts_any_more(database: Database) -> None:
+    daily = Rules(scope="server", limits=(parse_limit("200 per day"),))
+    used, slowed = take(daily, Meter(), 200, NOW), slow(Meter(), "421 4.7.0 try later", NOW)
+    save(database, {"server": used, "domain gmail.com": slowed})
+    with database.write() as connection:
+        assert forget_meters(connection, NOW + timedelta(days=1)) == 0
+        assert forget_meters(connection, NOW + timedelta(hours=25, seconds=1)) == 2
+    assert read(database, "server", "domain gmail.com") == {}
