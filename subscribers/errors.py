@@ -8,6 +8,8 @@ SubscribersError
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class SubscribersError(Exception):
     """The root of what a reader or an operator can mend; its text is one plain sentence."""
@@ -30,9 +32,14 @@ class TokenError(SubscribersError):
 
 
 class ChoiceError(SubscribersError):
-    """A choice that does not exist; `field` names it."""
+    """A choice that does not exist; `field` names it, `reason` is one of a few fixed sentences.
 
-    def __init__(self, field: str, reason: str) -> None:
+    `known` is what could have been chosen. The text and `advice` tell it, for who knows the names.
+    """
+
+    def __init__(self, field: str, reason: str, *, known: Iterable[str] = ()) -> None:
         self.field = field
         self.reason = reason
-        super().__init__(f"{field}: {reason}")
+        among = ", ".join(known)
+        self.advice = f"{reason}; choose among {among}" if among else reason
+        super().__init__(f"{field}: {self.advice}")

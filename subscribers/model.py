@@ -161,7 +161,7 @@ def _member(kind: type[_Kind], text: str, field_name: str) -> _Kind | None:
     if not value:
         return None
     if value not in set(kind):
-        raise ChoiceError(field_name, f"choose one of {', '.join(kind)}")
+        raise ChoiceError(field_name, "it is not offered", known=kind)
     return kind(value)
 
 

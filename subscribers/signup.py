@@ -79,11 +79,11 @@ def check_wishes(wishes: tuple[Wish, ...], offered: Mapping[str, frozenset[str] 
         return
     for wish in wishes:
         if wish.digest not in offered:
-            raise ChoiceError("digest", "there is no such digest")
+            raise ChoiceError("digest", "there is no such digest", known=sorted(offered))
         topics = offered[wish.digest]
         choice = wish.preferences.topics
         if topics is not None and not (choice.include | choice.exclude) <= topics:
-            raise ChoiceError("topics", f"choose among {', '.join(sorted(topics)) or 'none'}")
+            raise ChoiceError("topics", "there is no such topic", known=sorted(topics))
 
 
 def sign_up(

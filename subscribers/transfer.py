@@ -167,7 +167,7 @@ def _entry(record: Record, columns: _Columns, reading: Reading, seen: set[int]) 
     except AddressError as error:
         return Fault(record.line, "address", error.reason)
     except ChoiceError as error:
-        return Fault(record.line, error.field, error.reason)
+        return Fault(record.line, error.field, error.advice)
     key = hash((entry.address.folded, tuple(wish.digest for wish in entry.wishes)))
     if key in seen:
         return Fault(record.line, "address", "the same address stands in this file before")

@@ -30,7 +30,7 @@ from digest.web.choosing import topics_of
 from digest.web.reception import VARY, Desk, Reception
 from digest.web.signup import WORDING, wording_text
 from subscribers.decisions import Wish
-from subscribers.errors import SubscribersError, TokenError
+from subscribers.errors import AddressError, SubscribersError, TokenError
 from subscribers.model import Format, Origin, Preferences, Reader, SubscriberState
 from subscribers.store import history
 
@@ -111,9 +111,12 @@ def signups(request: Request, desk: Desk, asked: shapes.SignupShape) -> shapes.T
     client = desk.client(request)
     origin = Origin(source="api", wording=f"{WORDING} ({say.language})", client=client.shown)
     wishes = _wishes(asked.digests)
-    wanted = request_for(
-        desk.app, asked.address, wishes, language=say.language, form=Format.HTML, origin=origin
-    )
+    try:
+        wanted = request_for(
+            desk.app, asked.address, wishes, language=say.language, form=Format.HTML, origin=origin
+        )
+    except AddressError as error:  # shown to the reader; other mistakes are those of the form's author
+        raise HTTPException(422, say(error.reason)) from error
     desk.gate.admit(client)
     if not desk.gate.worked(asked.ticket, asked.proof):
         raise HTTPException(400, "the ticket or the proof of work is missing, too old or used")
