@@ -36,7 +36,11 @@ CONTENT = (
 _EDGES = " .,:;()·–-="
 _READ_ALOUD = ("alt", "aria-label", "title", "placeholder")
 _FAULTS: tuple[dict[str, object], ...] = (
-    *({"address": ""}, {"address": "a@b@c"}, {"digest": []}, {"topics.daily": "x"}, {"hour": "25"}),
+    {"address": ""},
+    {"address": "a@b@c"},
+    {"digest": []},
+    {"topics.daily": "x"},
+    {"hour": "25"},
 )
 _META = ("description", "og:title", "og:description")
 
