@@ -20,15 +20,18 @@ from digest.render.told import Told, line_values, mail_values
 __all__ = ["lines", "render_mail", "sample_edition"]
 
 
-def render_mail(templates: Templates, edition: Edition, links: ReaderLinks, *, web_url: str | None) -> Mail:
-    """Return the mail of `edition`. The same edition and links give the same bytes.
+def render_mail(
+    templates: Templates, edition: Edition, links: ReaderLinks, *, web_url: str | None, language: str = ""
+) -> Mail:
+    """Return the mail of `edition` for a reader who wants `language`: fixed words and dates are in it.
 
-    `links` may be placeholders of letters, digits and underscores, which come out unchanged in both
-    parts. `web_url` is the address of the web copy, or None when there is none.
-    Raises TemplateError.
+    The same arguments give the same bytes. `links` may be placeholders of letters, digits and underscores,
+    which come out unchanged in both parts. `web_url` is the address of the web copy, or None when there
+    is none. Raises TemplateError.
     """
-    subject, preheader = lines(edition)
-    values = mail_values(edition, links, subject=subject, preheader=preheader, web=web_url)
+    told = Told(edition, language)
+    subject, preheader = lines(edition, told)
+    values = mail_values(edition, told, links, subject=subject, preheader=preheader, web=web_url)
     return Mail(
         subject=subject,
         preheader=preheader,
@@ -40,7 +43,8 @@ def render_mail(templates: Templates, edition: Edition, links: ReaderLinks, *, w
 def lines(edition: Edition, told: Told | None = None) -> tuple[str, str]:
     """Return the subject and the preheader of `edition`, each one clean line.
 
-    A subject that comes out empty is the digest's title and date; a preheader, the first blurb.
+    A subject that comes out empty is the digest's title and date; a preheader, the first blurb. Without
+    `told` a date is in the edition's language.
     """
     values = line_values(edition, told)
     if values is None:

@@ -21,7 +21,7 @@ from digest.nearest import hint
 from digest.render.parts import PARTS, Parts
 from digest.render.sample import sample_edition, short_edition
 from digest.render.text import shorten, underline, wrap
-from digest.render.told import line_values, mail_values, page_values
+from digest.render.told import Told, line_values, mail_values, page_values
 from digest.render.values import LineValues, PageLinks, as_mapping
 
 MAIL_HTML = "mail/edition.html"
@@ -230,9 +230,10 @@ def _samples() -> Iterator[tuple[str, dict[str, object]]]:
     links = PageLinks(web="https://news.example.org/d/x", archive="https://news.example.org/d")
     reader = ReaderLinks(unsubscribe="https://news.example.org/u", preferences="https://news.example.org/p")
     for edition in (sample_edition(), short_edition()):
+        told = Told(edition)
         for name in (MAIL_HTML, MAIL_TEXT):
-            yield name, mail_values(edition, reader, subject="Subject", preheader="", web=links.web)
-        yield PAGE, page_values(edition, subject="Subject", preheader="", links=links)
+            yield name, mail_values(edition, told, reader, subject="Subject", preheader="", web=links.web)
+        yield PAGE, page_values(edition, told, links, subject="Subject", preheader="")
 
 
 def _plainly(error: Exception, values: Mapping[str, object]) -> str:

@@ -9,6 +9,7 @@ from digest.links import web_url
 from digest.model import Edition, Image, ReaderLinks, Section, Story
 from digest.render.dates import direction, long_date, moment, tag
 from digest.render.phrases import phrases_for
+from digest.render.spoken import spoken
 from digest.render.text import one_line
 from digest.render.values import (
     ChoiceValues,
@@ -34,17 +35,21 @@ _GUESS = 2 / 3  # height of an image whose size the feed does not tell
 
 
 def mail_values(
-    edition: Edition, links: ReaderLinks, *, subject: str, preheader: str, web: str | None
+    edition: Edition, told: Told, links: ReaderLinks, *, subject: str, preheader: str, web: str | None
 ) -> dict[str, object]:
-    """Return all that a mail template may use, by name."""
-    shared = edition_values(edition, subject=subject, preheader=preheader, web=web)
-    return as_mapping(shared) | as_mapping(reader_values(edition, links))
+    """Return all that a mail template may use, by name. The web copy it leads to is in its own language."""
+    if web is not None and told.language != edition.language:
+        web = f"{web}?language={told.language}"
+    shared = edition_values(edition, told, subject=subject, preheader=preheader, web=web)
+    return as_mapping(shared) | as_mapping(reader_values(edition, told, links))
 
 
-def page_values(edition: Edition, *, subject: str, preheader: str, links: PageLinks) -> dict[str, object]:
+def page_values(
+    edition: Edition, told: Told, links: PageLinks, *, subject: str, preheader: str
+) -> dict[str, object]:
     """Return all that the template of the web copy may use, by name."""
-    shared = edition_values(edition, subject=subject, preheader=preheader, web=links.web)
-    page = PageValues(stylesheet=links.stylesheet, archive_url=web_url(links.archive))
+    shared = edition_values(edition, told, subject=subject, preheader=preheader, web=links.web)
+    page = PageValues(stylesheet=links.stylesheet, archive_url=web_url(links.archive), choices=links.choices)
     return as_mapping(shared) | as_mapping(page)
 
 
@@ -67,17 +72,20 @@ def line_values(edition: Edition, told: Told | None = None) -> LineValues | None
     )
 
 
-def edition_values(edition: Edition, *, subject: str, preheader: str, web: str | None) -> EditionValues:
+def edition_values(
+    edition: Edition, told: Told, *, subject: str, preheader: str, web: str | None
+) -> EditionValues:
     """Return what mail and web copy share. `web` is the address of the copy, if there is one."""
-    told = Told(edition)
     return EditionValues(
         title=told.name,
         date=told.date,
         iso_date=edition.local_date.isoformat(),
-        language=tag(edition.language),
-        direction=direction(edition.language),
+        language=tag(told.language),
+        direction=direction(told.language),
+        content_language=tag(edition.language),
+        content_direction=direction(edition.language),
         site=told.site,
-        phrases=phrases_for(edition.language),
+        phrases=phrases_for(told.language),
         web_url=web_url(web),
         **choice_values(edition, told, subject=subject, preheader=preheader),
     )
@@ -96,27 +104,30 @@ def choice_values(chosen: Edition, told: Told, *, subject: str, preheader: str) 
     }
 
 
-def reader_values(edition: Edition, links: ReaderLinks) -> ReaderValues:
+def reader_values(edition: Edition, told: Told, links: ReaderLinks) -> ReaderValues:
     """Return what differs between readers. The links pass unchanged, for they may be placeholders."""
-    rtl = direction(edition.language) == "rtl"
+    start, end = _sides(told.language)
     return ReaderValues(
         unsubscribe=links.unsubscribe,
         preferences=links.preferences,
-        start="right" if rtl else "left",
-        end="left" if rtl else "right",
+        start=start,
+        end=end,
+        content_start=_sides(edition.language)[0],
     )
 
 
 class Told:
     """What one edition tells, cleaned and dated, each thing once however many choices of topics ask for it.
 
-    Whatever a choice leaves of the edition may ask; equal answers are then the same object.
+    Whatever a choice leaves of the edition may ask; equal answers are then the same object. Dates are
+    written for a reader who wants `language`; see `spoken`.
     """
 
-    def __init__(self, edition: Edition) -> None:
+    def __init__(self, edition: Edition, language: str = "") -> None:
         self._edition = edition
+        self.language = spoken(language, edition.language)
         self.name = one_line(edition.title)
-        self.date = long_date(edition.local_date, edition.language)
+        self.date = long_date(edition.local_date, self.language)
         self.site = site_values(edition.site)
         self._lines: dict[str, str] = {}
         # Known by ids, so stories are kept with what was made of them, lest others get their ids.
@@ -184,9 +195,7 @@ class Told:
         if story.published_at is None:
             return ""
         edition = self._edition
-        return moment(
-            story.published_at, day=edition.local_date, zone=edition.zone, language=edition.language
-        )
+        return moment(story.published_at, day=edition.local_date, zone=edition.zone, language=self.language)
 
 
 class _Known:
@@ -212,6 +221,11 @@ def _headlines(sections: Sequence[Section]) -> tuple[Story, ...]:
     rounds = zip_longest(*(section.stories for section in sections))
     chosen = [story.id for turn in rounds for story in turn if story is not None][:HEADLINES]
     return tuple(story for story in told if story.id in chosen)
+
+
+def _sides(language: str) -> tuple[str, str]:
+    """Return the sides at which lines of a language start and end."""
+    return ("right", "left") if direction(language) == "rtl" else ("left", "right")
 
 
 def _image(image: Image | None, box: tuple[int, int]) -> ImageValues | None:

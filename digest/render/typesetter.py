@@ -16,8 +16,11 @@ from digest.render.inline import Inliner, ends_outside
 from digest.render.mail import lines
 from digest.render.parts import PARTS, Parts
 from digest.render.pieces import Cutter, GapCloser
+from digest.render.spoken import spoken
 from digest.render.templates import MAIL_HTML, MAIL_TEXT, Templates
 from digest.render.told import Told, choice_values, mail_values
+
+_Frame = tuple[Edition, ReaderLinks]  # what all mails of an edition stand in: it, without its stories
 
 
 class Typesetter:
@@ -29,24 +32,32 @@ class Typesetter:
     def __init__(self, templates: Templates, web_url: Callable[[Edition], str | None]) -> None:
         self._templates = templates
         self._web_url = web_url
-        self._form: _Form | None = None
+        self._frame: _Frame | None = None
+        self._forms: dict[str, _Form] = {}
 
-    def __call__(self, edition: Edition, links: ReaderLinks) -> Mail:
-        """Return the mail of what a choice of topics has left of an edition. Raises TemplateError."""
+    def __call__(self, edition: Edition, links: ReaderLinks, language: str = "") -> Mail:
+        """Return the mail of what a choice of topics has left of an edition, in a reader's language.
+
+        Raises TemplateError.
+        """
         frame = replace(edition, lead=None, sections=()), links
-        if self._form is None or self._form.frame != frame:
-            self._form = _Form(self._templates, frame, self._web_url(edition))
-        return self._form.mail(edition)
+        if self._frame != frame:
+            self._frame, self._forms = frame, {}
+        language = spoken(language, edition.language)
+        if language not in self._forms:
+            told = Told(frame[0], language)
+            self._forms[language] = _Form(self._templates, frame, told, self._web_url(edition))
+        return self._forms[language].mail(edition)
 
 
 class _Form:
-    """The type of one edition: the values, parts and pieces that its mails have in common."""
+    """The type of one edition in one language: values, parts and pieces that its mails have in common."""
 
-    def __init__(self, templates: Templates, frame: tuple[Edition, ReaderLinks], web_url: str | None) -> None:
-        edition, links = self.frame = frame
+    def __init__(self, templates: Templates, frame: _Frame, told: Told, web_url: str | None) -> None:
+        edition, links = frame
         self._templates = templates
-        self._told = Told(edition)
-        values = mail_values(edition, links, subject="", preheader="", web=web_url)
+        self._told = told
+        values = mail_values(edition, told, links, subject="", preheader="", web=web_url)
         self._parts = Parts(templates.render, values)
         self._values = {**values, PARTS: self._parts}
         self._html, self._inliner = Cutter(ends_outside), Inliner()

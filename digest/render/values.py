@@ -93,8 +93,10 @@ class EditionValues:
     title: str
     date: str
     iso_date: str
-    language: str
+    language: str  # of the reader: what the template itself says is in it
     direction: str
+    content_language: str  # of the edition: its titles and stories are in it
+    content_direction: str
     site: SiteValues
     subject: str
     preheader: str
@@ -114,6 +116,7 @@ class ReaderValues:
     preferences: str
     start: str
     end: str
+    content_start: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,15 +125,20 @@ class PageValues:
 
     stylesheet: str | None
     archive_url: str | None
+    choices: tuple[tuple[str, str], ...]  # languages the page can be read in: tag, name in itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageLinks:
-    """Addresses around a web copy: its own, the list of editions, its stylesheet (None: written into it)."""
+    """Addresses around a web copy: its own, the list of editions, its stylesheet (None: written into it).
+
+    `choices` are languages the page is offered in by `?language=`: tag, and name in itself.
+    """
 
     web: str | None = None
     archive: str | None = None
     stylesheet: str | None = None
+    choices: tuple[tuple[str, str], ...] = ()
 
 
 def as_mapping(values: LineValues | EditionValues | ReaderValues | PageValues) -> dict[str, object]:

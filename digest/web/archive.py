@@ -13,12 +13,12 @@ from digest.app.notices import page_url
 from digest.app.reading import PAGE, edition_path, every_edition, read_archive, read_edition
 from digest.errors import NotFoundError
 from digest.model import EditionRecord
-from digest.render.dates import long_date
+from digest.render.dates import long_date, tag
 from digest.render.mail import lines
 from digest.render.values import PageLinks
 from digest.render.web import render_web
 from digest.web.atom import Entry, Feed, atom, sitemap
-from digest.web.reception import Desk, Reception, public_languages
+from digest.web.reception import VARY, Desk, Reception, public_languages
 from digest.web.security import PICTURES
 
 router = APIRouter(include_in_schema=False)
@@ -65,16 +65,22 @@ def feed(request: Request, desk: Desk, slug: str) -> Response:
 
 @router.api_route("/d/{slug}/{edition_id}", methods=_READ)
 def edition(request: Request, desk: Desk, slug: str, edition_id: str) -> Response:
-    """Show an edition: the same snapshot as the mail, with no reader's links in it."""
+    """Show an edition: the same snapshot as the mail, with no reader's links in it.
+
+    Labels and dates are in the language of the page, stories in that of the edition.
+    """
     record = read_edition(desk.app, slug, edition_id)
+    say = desk.words(request, None)
     links = PageLinks(
         web=page_url(desk.app, "d", slug, edition_id),
-        archive=page_url(desk.app, "d", slug),
+        archive=page_url(desk.app, "d", slug) + desk.kept(request),
         stylesheet=f"{desk.root}/static/site.css",
+        choices=public_languages(),
     )
-    html = render_web(desk.app.templates, record.edition, links)
-    answer = _unchanged_or(request, sha256(html.encode()).hexdigest()[:32], html.encode(), "text/html")
+    html = render_web(desk.app.templates, record.edition, links, language=say.language).encode()
+    answer = _unchanged_or(request, sha256(html).hexdigest()[:32], html, "text/html")
     answer.headers["content-security-policy"] = PICTURES
+    answer.headers["vary"] = VARY
     return answer
 
 
@@ -112,6 +118,7 @@ def _line(record: EditionRecord, language: str) -> dict[str, str]:
         "iso_date": shown.local_date.isoformat(),
         "path": edition_path(shown),
         "subject": lines(shown)[0],
+        "language": tag(shown.language),
     }
 
 

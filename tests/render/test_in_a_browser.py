@@ -10,9 +10,11 @@ import pytest
 from playwright.sync_api import Page
 
 from digest.model import Edition, ReaderLinks, Section
+from digest.render.languages import languages
 from digest.render.mail import render_mail, sample_edition
 from digest.render.sample import short_edition
 from digest.render.templates import load_templates
+from digest.render.values import PageLinks
 from digest.render.web import render_web
 from tests.render.conftest import Reader
 
@@ -21,10 +23,14 @@ TEMPLATES = load_templates()
 LINKS = ReaderLinks(
     unsubscribe="https://press.example.org/u/evening/x", preferences="https://press.example.org/p/x"
 )
+# Editions, and the language of their reader.
 EDITIONS = {
-    "sample": sample_edition(),
-    "one story": short_edition(),
-    "from the right": replace(sample_edition(), language="ar"),
+    "sample": (sample_edition(), ""),
+    "one story": (short_edition(), ""),
+    "from the right": (replace(sample_edition(), language="ar"), ""),
+    "told to a German": (sample_edition(), "de"),
+    "told from the right": (sample_edition(), "ar"),
+    "told from the left": (replace(sample_edition(), language="ar"), "en"),
 }
 LOOKS: list[tuple[int, Literal["light", "dark"], bool]] = [
     (640, "light", True),
@@ -41,8 +47,9 @@ SMALL_TEXT = """() => [...document.querySelectorAll('body *')]
     .map(e => e.textContent)"""
 
 
-def mail(edition: Edition) -> str:
-    return render_mail(TEMPLATES, edition, LINKS, web_url="https://press.example.org/d/a/b").html
+def mail(edition: Edition, language: str = "") -> str:
+    web = "https://press.example.org/d/a/b"
+    return render_mail(TEMPLATES, edition, LINKS, web_url=web, language=language).html
 
 
 def violations(page: Page) -> list[tuple[str, list[str]]]:
@@ -62,17 +69,32 @@ def test_the_judge_finds_faults(reader: Reader) -> None:
 def test_a_mail_breaks_no_rule_of_accessibility(
     reader: Reader, name: str, width: int, scheme: Literal["light", "dark"], images: bool
 ) -> None:
-    with reader.read(mail(EDITIONS[name]), width=width, scheme=scheme, images=images) as page:
+    with reader.read(mail(*EDITIONS[name]), width=width, scheme=scheme, images=images) as page:
         assert violations(page) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [640, 360])
+@pytest.mark.parametrize("language", ["", "de", "ar"])
 def test_a_page_breaks_no_rule_of_accessibility(
-    reader: Reader, width: int, scheme: Literal["light", "dark"]
+    reader: Reader, language: str, width: int, scheme: Literal["light", "dark"]
 ) -> None:
-    with reader.read(render_web(TEMPLATES, sample_edition()), width=width, scheme=scheme) as page:
+    links = PageLinks(choices=tuple(languages().items()))
+    html = render_web(TEMPLATES, sample_edition(), links, language=language)
+    with reader.read(html, width=width, scheme=scheme) as page:
         assert violations(page) == []
+
+
+@pytest.mark.parametrize(("edition", "language", "side"), [("en", "ar", "left"), ("ar", "en", "right")])
+def test_stories_start_where_their_language_does_and_the_foot_where_the_readers_does(
+    reader: Reader, edition: str, language: str, side: str
+) -> None:
+    html = mail(replace(sample_edition(), language=edition), language)
+    align = "element => getComputedStyle(element).textAlign"
+    with reader.read(html) as page:
+        for place in ("td.lead", "td.story >> nth=0", "p.blurb >> nth=0", "p.label"):
+            assert page.locator(place).first.evaluate(align) == side
+        assert page.locator("td.foot").evaluate(align) == {"left": "right", "right": "left"}[side]
 
 
 @pytest.mark.parametrize("width", [320, 360, 640, 1200])

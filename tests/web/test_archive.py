@@ -11,6 +11,7 @@ import feedparser
 import pytest
 
 from digest.model import Edition, EditionState
+from digest.render.languages import words_for
 from digest.render.sample import sample_edition
 from digest.storage.editions import advance, insert_edition
 from subscribers.tokens import reader_token
@@ -135,3 +136,35 @@ def test_no_link_of_a_mail_changes_anything_when_it_is_looked_at(place: Parlour)
         for link in links * 2:
             assert place.client.request(method, link).status_code in (200, 405)
     assert (place.reader(), place.history()) == before
+
+
+def test_an_edition_is_labelled_in_the_language_asked_for_and_its_stories_stay_as_they_are(
+    place: Parlour,
+) -> None:
+    edition = publish(place)
+    answer = place.client.get(f"/d/daily/{edition.id}?language=ar")
+    assert '<html lang="ar" dir="rtl">' in answer.text
+    assert '<main lang="en-GB" dir="ltr">' in answer.text
+    assert words_for("ar")("Top story") in answer.text
+    assert edition.lead is not None
+    assert edition.lead.title in answer.text
+    assert 'href="https://digest.example.org/d/daily?language=ar"' in answer.text
+    assert '<a href="?language=de" lang="de" hreflang="de">Deutsch</a>' in answer.text
+
+
+def test_an_edition_is_labelled_in_the_language_a_browser_likes_and_caches_keep_them_apart(
+    place: Parlour,
+) -> None:
+    path = f"/d/daily/{publish(place).id}"
+    german = place.client.get(path, headers={"accept-language": "de-AT,en;q=0.5"})
+    finnish = place.client.get(path, headers={"accept-language": "fi"})
+    assert ("Top-Thema" in german.text, "Top story" in finnish.text) == (True, True)
+    assert german.headers["vary"] == finnish.headers["vary"] == "Accept-Language"
+    assert german.headers["etag"] != finnish.headers["etag"]
+
+
+def test_the_archive_says_in_which_language_its_subjects_are(place: Parlour) -> None:
+    edition = publish(place)
+    html = place.client.get("/d/daily?language=de").text
+    assert f'href="/d/daily/{edition.id}?language=de" dir="auto" lang="en-GB"' in html
+    assert "Sonntag, 22. November 2026" in html
