@@ -7,19 +7,19 @@ import ipaddress
 import socket
 import ssl
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import cast
 
 from digest.model import Letter, Security, SmtpServer
 from digest.send.extensions import Login
 from digest.send.pipeline import Pace, Step
+from digest.send.relay import Patience
 from digest.send.smtp import Closed, Conversation, Event, StartTls, State, Terms
 
 BUFFER = 65536  # bytes read at once; many answers fit
 
-# How often `SmtpServer.timeout` the server may be silent, where it is not once. RFC 5321 §4.5.3.2 gives a
-# command five minutes and the end of the data ten; this keeps the proportion.
-_PATIENCE: dict[State | Step | None, float] = {Step.BODY: 2, Step.BDAT: 2, Step.DOT: 2, State.QUIT: 0.1}
+_NOT_READY = frozenset({State.GREETING, State.EHLO, State.HELO, State.STARTTLS, State.HANDSHAKE, State.AUTH})
+_TEXT = frozenset({Step.BODY, Step.BDAT, Step.DOT})
 
 Report = Callable[["Line", list[Event]], None]
 
@@ -62,6 +62,7 @@ class Line(asyncio.BufferedProtocol):
         server: SmtpServer,
         terms: Terms,
         *,
+        patience: Patience,
         context: ssl.SSLContext | None,
         waiting: deque[Letter],
         report: Report,
@@ -69,8 +70,9 @@ class Line(asyncio.BufferedProtocol):
         turn: Callable[[], bool] | None = None,
     ) -> None:
         self.conversation = Conversation(terms)
-        self.gone = loop.create_future()  # done when the socket is closed
+        self.gone = loop.create_future()  # done when we have hung up
         self._server = server
+        self._patience = patience
         self._context = context
         self._waiting = waiting
         self._report = report
@@ -81,11 +83,13 @@ class Line(asyncio.BufferedProtocol):
         self._view = memoryview(bytearray(BUFFER))
         self._paused = False
         self._backlog = 0  # bytes asyncio holds for us, when we last looked
-        self._moved_at = 0.0  # when bytes last went either way, on the loop's clock
+        self._opened_at = 0.0  # on the loop's clock
+        self._moved_at = 0.0  # when an answer last came or bytes last left
 
     def open(self) -> None:
         """Begin to connect; how it went comes as an event."""
-        self._task = self._loop.create_task(self._connect())
+        self._opened_at = self._loop.time()
+        self._begin(self._connect())
 
     def fill(self) -> None:
         """Start as many waiting letters as the server has room for, and write all there is to write."""
@@ -103,24 +107,30 @@ class Line(asyncio.BufferedProtocol):
     def check(self, now: float) -> None:
         """Give up a server that has been silent too long; a text that is still leaving is not silence."""
         waits_for = self.conversation.waits_for
-        if self._transport is None or waits_for in (None, State.HANDSHAKE):
+        if waits_for is None:
             return
-        backlog = self._transport.get_write_buffer_size()
-        if backlog < self._backlog:
-            self._moved_at = now
-        self._backlog = backlog
-        patience = self._server.timeout * _PATIENCE.get(waits_for, 1)
-        if now - self._moved_at > patience:
-            reason = f"no answer to {waits_for} in {patience:g} seconds"
-            self._heed(self.conversation.abandon(reason, self._unwritten()))
+        if self._transport:
+            backlog = self._transport.get_write_buffer_size()
+            if backlog < self._backlog:
+                self._moved_at = now
+            self._backlog = backlog
+        since = self._opened_at if waits_for in _NOT_READY else self._moved_at
+        seconds = self._seconds_for(waits_for)
+        if now - since > seconds:
+            what = f"answer to {waits_for}" if self._transport else "connection"
+            self._heed(self.conversation.abandon(f"no {what} in {seconds:g} seconds", self._unwritten()))
 
     def hang_up(self) -> None:
-        """Close the socket at once, whatever is on the wire."""
+        """Close the socket at once, whatever is on the wire; nothing is reported any more.
+
+        Does not wait for asyncio to say so: of a line that breaks during the TLS handshake it says nothing.
+        """
+        self.conversation.abandon("we hung up")
         if self._task:
             self._task.cancel()
         if self._transport:
             self._transport.abort()
-        elif not self.gone.done():
+        if not self.gone.done():
             self.gone.set_result(None)
 
     async def closed(self) -> None:
@@ -147,19 +157,21 @@ class Line(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Hand on what was read, then write what follows from it."""
-        self._moved_at = self._loop.time()
-        self._heed(self.conversation.receive_data(bytes(self._view[:nbytes])))
+        events = self.conversation.receive_data(bytes(self._view[:nbytes]))
+        if not self.conversation.hears_half:  # a server that trickles says no more than a silent one
+            self._moved_at = self._loop.time()
+        self._heed(events)
 
     def eof_received(self) -> None:
         """Settle what is on the wire while it is still known how much of it never left."""
         self._heed(self.conversation.receive_eof(self._unwritten()))
 
-    def connection_lost(self, _exc: Exception | None) -> None:
-        """Settle what is on the wire; a handshake that failed tells by itself why."""
-        if self.conversation.state is not State.HANDSHAKE:
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Settle what is on the wire."""
+        if self.conversation.state is State.HANDSHAKE:
+            self._fail("cannot start TLS", exc or ConnectionResetError("the server hung up"))
+        else:
             self._heed(self.conversation.receive_eof())
-        if not self.gone.done():
-            self.gone.set_result(None)
 
     def pause_writing(self) -> None:
         """Start no further letter until the socket takes more."""
@@ -177,27 +189,46 @@ class Line(asyncio.BufferedProtocol):
             self._report(self, events)
             for event in events:
                 if isinstance(event, StartTls):
-                    self._task = self._loop.create_task(self._protect())
+                    self._begin(self._protect())
                 elif isinstance(event, Closed):
                     self.hang_up()
         self.fill()
 
+    def _seconds_for(self, waits_for: State | Step) -> float:
+        patience, timeout = self._patience, self._server.timeout
+        if waits_for in _NOT_READY:
+            return patience.ready * timeout
+        if waits_for is State.QUIT:
+            return patience.quit * timeout
+        if waits_for in _TEXT:
+            return patience.text * timeout
+        return (patience.data if waits_for is Step.DATA else 1) * timeout
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        self._task = self._loop.create_task(work)
+        self._task.add_done_callback(self._note_bug)
+
+    def _note_bug(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error:  # asyncio would tell of it only when nobody holds the task any more
+            self._loop.call_exception_handler({"message": "a line failed", "exception": error})
+
     async def _connect(self) -> None:
         server, tls = self._server, self._server.security is Security.TLS
         try:
-            async with asyncio.timeout(server.timeout):
-                await self._loop.create_connection(
-                    lambda: self,
-                    server.host,
-                    server.port,
-                    ssl=self._context if tls else None,
-                    server_hostname=server.host if tls else None,
-                )
+            await self._loop.create_connection(
+                lambda: self,
+                server.host,
+                server.port,
+                ssl=self._context if tls else None,
+                server_hostname=server.host if tls else None,
+                ssl_handshake_timeout=server.timeout if tls else None,
+            )
         except (OSError, UnicodeError) as error:
             self._fail("cannot connect", error)
 
     async def _protect(self) -> None:
-        if self._transport is None or self._context is None or self.conversation.state is not State.HANDSHAKE:
+        if self._transport is None or self._context is None:
             return
         try:
             transport = await self._loop.start_tls(

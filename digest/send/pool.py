@@ -14,7 +14,7 @@ from digest.errors import TransportError
 from digest.model import Letter, Outcome, Receipt, SmtpServer
 from digest.send.line import Line, terms_for, tls_context
 from digest.send.pipeline import Returned, Verdict
-from digest.send.relay import LineRecord, Relay
+from digest.send.relay import LineRecord, Patience, Relay
 from digest.send.smtp import Closed, Event, Ready, State
 
 log = logging.getLogger(__name__)
@@ -30,11 +30,12 @@ class Pool:
     Must be closed. `failure` is set when no server is left; then every letter has its receipt.
     """
 
-    def __init__(self, relays: Sequence[Relay], ehlo_name: str | None) -> None:
+    def __init__(self, relays: Sequence[Relay], ehlo_name: str | None, patience: Patience) -> None:
         self.unanswered = 0  # letters added, less receipts made
         self.failure: TransportError | None = None
         self._relays = tuple(relays)
         self._ehlo_name = ehlo_name
+        self._patience = patience
         self._contexts = {id(relay): _context(relay.server) for relay in relays}
         self._waiting: deque[Letter] = deque()
         self._receipts: list[Receipt] = []
@@ -96,8 +97,7 @@ class Pool:
         for line in lines:
             line.hang_up()
         self._loop.run_until_complete(_all_gone(lines))
-        self._loop.run_until_complete(self._loop.shutdown_default_executor())
-        self._loop.close()
+        self._loop.close()  # and does not wait for a name that is still being looked up
 
     # ── called by the lines ─────────────────────────────────────────────────────────────────
 
@@ -131,8 +131,10 @@ class Pool:
 
     def _ended(self, line: Line, verdict: Verdict | None) -> None:
         relay, record = self._lines[line]
+        known = relay.verdict.reason if relay.verdict else None
         if relay.ended(record, verdict, self._loop.time()) and verdict:
-            log.warning("%s:%d: %s", relay.server.host, relay.server.port, verdict.reason)
+            if verdict.reason != known:  # a server that is away is said to be so once
+                log.warning("%s:%d: %s", relay.server.host, relay.server.port, verdict.reason)
             self._loop.call_at(relay.not_before, self._balance)
         self._loop.call_soon(self._balance)
 
@@ -157,13 +159,14 @@ class Pool:
         line = Line(
             relay.server,
             terms,
+            patience=self._patience,
             context=self._contexts[id(relay)],
             waiting=self._waiting,
             report=self._report,
             loop=self._loop,
             turn=partial(self._turn_of, relay) if relay.server.weight else None,
         )
-        self._lines[line] = relay, relay.opened()
+        self._lines[line] = relay, relay.opened(self._loop.time())
         line.gone.add_done_callback(lambda _: self._lines.pop(line))
         line.open()
 

@@ -13,10 +13,20 @@ _LONGEST_PAUSE = 30.0  # seconds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How often a server may fail in a row, and how long to wait after the first time (then doubling)."""
+    """How long a server may take, and how often it may fail in a row.
 
-    tries: int = 6
-    pause: float = 0.5  # seconds
+    `ready`, `data`, `text`, `quit` and `hope` are multiples of its `timeout`, which is the time for every
+    other answer. With a minute they are the minima of RFC 5321 §4.5.3.2 from DATA on; before that they are
+    shorter, because a letter of which no text was sent goes on elsewhere.
+    """
+
+    ready: float = 0.5  # from connecting to logged in, all in all
+    data: float = 2.0
+    text: float = 10.0  # giving up there leaves a letter in doubt
+    quit: float = 0.1
+    hope: float = 0.75  # a server that has failed for so long, and not once only, is down
+    tries: int = 6  # and so is one that failed so often
+    pause: float = 0.5  # seconds after the first failure; then doubling
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,6 +34,7 @@ class LineRecord:
     """What one line has done so far."""
 
     round: int  # how often the server had failed when this line was opened
+    opened_at: float
     ready: bool = False
     answered: int = 0  # letters
     uncertain: int = 0
@@ -36,8 +47,8 @@ class Relay:
     A line ends badly if it never got ready, if it gave back letters and answered none, or if it left
     letters in doubt and had not answered more than can be in doubt at once. After a bad end lines are
     opened one at a time, after a pause that doubles: there is never a storm of reconnections. Lines that
-    were opened together fail as one. A server that fails `tries` times in a row is down, once no line to
-    it is left.
+    were opened together fail as one. A server that fails `tries` times in a row, or for as long as there
+    is `hope`, is down, once no line to it is left.
     """
 
     def __init__(self, server: SmtpServer, patience: Patience, *, pace: Pace, in_flight: int) -> None:
@@ -51,13 +62,15 @@ class Relay:
         self.share = 0.0  # letters taken, divided by the weight
         self._patience = patience
         self._failures = 0
+        self._failing_since = 0.0  # when the first line of those failures was opened
+        self._hopeless = False
 
     @property
     def down(self) -> bool:
         """Tell whether there is nothing more to hope for."""
         if self.open or self.verdict is None:
             return False
-        return self.verdict.lasting or self._failures >= self._patience.tries
+        return self.verdict.lasting or self._hopeless or self._failures >= self._patience.tries
 
     def may_open(self, now: float) -> bool:
         """Tell whether another line may be opened now."""
@@ -90,11 +103,11 @@ class Relay:
         shares = [other.share for other in others if other.usable and other is not self]
         self.share = max([self.share, min(shares, default=0.0)])
 
-    def opened(self) -> LineRecord:
+    def opened(self, now: float) -> LineRecord:
         """Record that a line is being opened; return its own record, to be kept with it."""
         self.open += 1
         self.opening += 1
-        return LineRecord(round=self._failures)
+        return LineRecord(round=self._failures, opened_at=now)
 
     def ready(self, line: LineRecord) -> None:
         """Record that a line is ready for letters."""
@@ -111,10 +124,15 @@ class Relay:
         if verdict is None or not self._is_bad(line, verdict):
             self._failures = 0
             self.verdict = None
+            self._hopeless = False
             return False
         self.verdict = verdict
         if line.round < self._failures:
             return False
+        if self._failures == 0:
+            self._failing_since = line.opened_at
+        elif now - self._failing_since >= self._patience.hope * self.server.timeout:
+            self._hopeless = True
         pause = min(self._patience.pause * 2**self._failures, _LONGEST_PAUSE)
         self._failures += 1
         self.not_before = now + pause

@@ -119,6 +119,11 @@ class Conversation:
             return self._pipeline.step
         return self.state
 
+    @property
+    def hears_half(self) -> bool:
+        """Tell whether part of an answer has come and its end has not."""
+        return self._reader.pending
+
     def send(self, letter: Letter) -> Receipt | None:
         """Start a letter, only while there is `room`.
 

@@ -70,7 +70,7 @@ class SmtpTransport:
             Relay(server, self._patience, pace=self._pace, in_flight=self._in_flight)
             for server in self._servers
         ]
-        with closing(Pool(relays, self._ehlo_name)) as pool:
+        with closing(Pool(relays, self._ehlo_name, self._patience)) as pool:
             yield from self._exchange(groups, pool)
             if pool.failure:
                 raise pool.failure
@@ -109,7 +109,7 @@ async def _check(server: SmtpServer, ehlo_name: str | None) -> tuple[str, ...]:
         for event in found:
             events.put_nowait(event)
 
-    terms = terms_for(server, ehlo_name, pace=Pace.CHUNKING, in_flight=1)
+    terms, patience = terms_for(server, ehlo_name, pace=Pace.CHUNKING, in_flight=1), Patience()
     try:
         context = tls_context(server)
     except OSError as error:
@@ -117,6 +117,7 @@ async def _check(server: SmtpServer, ehlo_name: str | None) -> tuple[str, ...]:
     line = Line(
         server,
         terms,
+        patience=patience,
         context=context,
         waiting=deque(),
         report=report,
@@ -124,10 +125,10 @@ async def _check(server: SmtpServer, ehlo_name: str | None) -> tuple[str, ...]:
     )
     try:
         line.open()
-        await _until_ready(server, events)
+        await _until_ready(server, events, patience.ready * server.timeout)
         line.conversation.noop()
         line.fill()
-        await _until_ready(server, events)
+        await _until_ready(server, events, server.timeout)
         facts = _facts(server, line)
         line.conversation.quit()
         line.fill()
@@ -137,15 +138,14 @@ async def _check(server: SmtpServer, ehlo_name: str | None) -> tuple[str, ...]:
         await line.closed()
 
 
-async def _until_ready(server: SmtpServer, events: asyncio.Queue[Event]) -> None:
-    """Wait for Ready; a server may take as long as `timeout` for each of the few steps before it."""
+async def _until_ready(server: SmtpServer, events: asyncio.Queue[Event], seconds: float) -> None:
     try:
-        async with asyncio.timeout(6 * server.timeout):
+        async with asyncio.timeout(seconds):
             while not isinstance(event := await events.get(), Ready):
                 if isinstance(event, Closed):
                     raise _failure(server, event.verdict.reason if event.verdict else "it hung up")
     except TimeoutError:
-        raise _failure(server, f"no answer in {6 * server.timeout:g} seconds") from None
+        raise _failure(server, f"no answer in {seconds:g} seconds") from None
 
 
 def _facts(server: SmtpServer, line: Line) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import functools
 import itertools
 import socket
 import ssl
+import struct
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -23,6 +24,8 @@ class Fault(Enum):
     DROP = "closes the connection"
     HANG = "says nothing more, and keeps the connection open"
     TAKE = "accepts the letter, and does not say so"
+    RESET = "breaks the connection off without a farewell"
+    TRICKLE = "sends an answer that never ends, a byte at a time"
 
 
 Answer = str | bytes | Fault | tuple["Answer", ...]  # bytes go out as they are, a str as one line
@@ -33,6 +36,7 @@ USUAL: dict[str, Answer] = {
     "GREETING": "220 mail.example.org ESMTP",
     "HELO": "250 mail.example.org",
     "STARTTLS": "220 2.0.0 Ready to start TLS",
+    "HANDSHAKE": (),  # what it sends before its part of the handshake
     "AUTH": "235 2.7.0 Authentication successful",
     "RSET": "250 2.0.0 Ok",
     "NOOP": "250 2.0.0 Ok",
@@ -142,11 +146,16 @@ class ReplyServer:
     def _serve(self, sock: socket.socket) -> None:
         with contextlib.ExitStack() as closing, contextlib.suppress(OSError, OverError):
             closing.enter_context(sock)
+            session = Session(sock, closing.enter_context(sock.makefile("rb")), closing)
             if self.tls_at_once:
-                sock = closing.enter_context(self._wrap(sock))
-            file = closing.enter_context(sock.makefile("rb"))
-            session = Session(sock, file, closing, protected=self.tls_at_once)
+                self._protect(session)
             self._talk(session)
+
+    def _protect(self, session: Session) -> None:
+        self._answer(session, "HANDSHAKE")
+        session.sock = session.closing.enter_context(self._wrap(session.sock))
+        session.file = session.closing.enter_context(session.sock.makefile("rb"))
+        session.protected = True
 
     def _wrap(self, sock: socket.socket) -> socket.socket:
         assert self.context
@@ -173,9 +182,7 @@ class ReplyServer:
             self._end(session, "BDAT")
         elif verb == "STARTTLS":
             self._answer(session, verb)
-            session.sock = session.closing.enter_context(self._wrap(session.sock))
-            session.file = session.closing.enter_context(session.sock.makefile("rb"))
-            session.protected = True
+            self._protect(session)
         elif verb == "AUTH":
             self._login(session, rest)
         else:
@@ -263,9 +270,21 @@ class ReplyServer:
             for part in answer:
                 self._send(session, part)
         elif isinstance(answer, Fault):
-            if answer is Fault.HANG:
-                while session.sock.recv(65536):
-                    pass
+            self._misbehave(session.sock, answer)
             raise OverError
         else:
             session.sock.sendall(answer if isinstance(answer, bytes) else f"{answer}\r\n".encode())
+
+    def _misbehave(self, sock: socket.socket, fault: Fault) -> None:
+        if fault is Fault.RESET:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        elif fault is Fault.TRICKLE:
+            sock.settimeout(0.02)
+            while True:
+                with contextlib.suppress(TimeoutError):
+                    if not sock.recv(65536):
+                        return
+                sock.sendall(b"2")
+        elif fault is Fault.HANG:
+            while sock.recv(65536):
+                pass

@@ -11,13 +11,13 @@ BROKEN = Verdict(reason="the server hung up")
 
 def relay(connections: int = 3, tries: int = 3) -> Relay:
     server = SmtpServer(host="mail.example.org", connections=connections)
-    return Relay(server, Patience(tries=tries, pause=2.0), pace=Pace.CHUNKING, in_flight=4)
+    return Relay(server, Patience(tries=tries, pause=2.0, hope=1.0), pace=Pace.CHUNKING, in_flight=4)
 
 
 def open_lines(server: Relay, now: float) -> list[LineRecord]:
     lines = []
     while server.may_open(now):
-        lines.append(server.opened())
+        lines.append(server.opened(now))
     return lines
 
 
@@ -51,6 +51,24 @@ def test_pauses_double_and_then_the_server_is_down() -> None:
         pauses.append(server.not_before - before)
     assert pauses == [2.0, 4.0, 8.0]
     assert open_lines(server, now=1e9) == []
+
+
+def test_a_server_that_has_failed_for_as_long_as_there_is_hope_gets_no_further_try() -> None:
+    server = relay(connections=1, tries=99)
+    server.ended(open_lines(server, now=100)[0], BROKEN, 130)
+    server.ended(open_lines(server, now=132)[0], BROKEN, 159)
+    assert not server.down
+    server.ended(open_lines(server, now=163)[0], BROKEN, 163)
+    assert server.down
+
+
+def test_a_server_that_was_silent_once_is_tried_again_however_long_that_took() -> None:
+    server = relay(connections=1)
+    server.ended(open_lines(server, now=0)[0], BROKEN, 600)
+    assert not server.down
+    server.ended(open_lines(server, now=602)[0], None, 700)
+    server.ended(open_lines(server, now=700)[0], BROKEN, 1300)
+    assert not server.down
 
 
 def test_a_lasting_reason_needs_no_second_try() -> None:

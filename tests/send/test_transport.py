@@ -17,7 +17,7 @@ from digest.send.transport import SmtpTransport, check_server
 from tests.send.conftest import Certificates
 from tests.send.reply_server import OFFERS, Answer, Fault, ReplyServer
 
-QUICK = Patience(tries=3, pause=0.01)
+QUICK = Patience(tries=3, pause=0.01, ready=1, text=2)
 TEXT = b"Subject: Harbour news\r\n\r\n.Ferries\r\n..run\r\non Sunday\r\n"
 
 
@@ -219,6 +219,24 @@ def test_when_no_server_is_left_every_letter_asked_for_is_unsent_and_then_it_is_
     assert sorted(receipt.key for receipt in receipts) == asked
     assert {receipt.outcome for receipt in receipts} == {Outcome.UNSENT}
     assert len(asked) < 1000
+
+
+@pytest.mark.parametrize("verb", ["GREETING", "EHLO", "AUTH"])
+def test_a_server_that_stays_silent_is_tried_twice_and_not_for_minutes(verb: str) -> None:
+    with ReplyServer({verb: (Fault.HANG,) * 99}, offers=(*OFFERS, "AUTH PLAIN")) as server:
+        account = at(server, user="daily", password="tide", timeout=0.4)
+        with pytest.raises(TransportError, match=r"no answer to .* in 0\.2 seconds"):
+            list(SmtpTransport([account]).carry(iter([letters(3)])))
+    assert server.connections == 2
+
+
+def test_a_server_that_is_away_is_said_to_be_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    with ReplyServer() as gone:
+        pass
+    with pytest.raises(TransportError, match="Connect call failed"):
+        carry(at(gone), count=3)
+    assert len(caplog.messages) == 1
+    assert f"127.0.0.1:{gone.port}: cannot connect" in caplog.messages[0]
 
 
 def test_a_certificate_file_that_is_not_there_is_told_before_a_letter_is_asked_for() -> None:

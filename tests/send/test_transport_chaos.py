@@ -48,26 +48,32 @@ OFFERED = st.sets(st.sampled_from(OFFERS)).map(lambda offers: tuple(sorted(offer
 def test_whatever_a_server_does_the_receipts_are_true(
     table: dict[str, tuple[Answer | None, ...]], offers: tuple[str, ...], pace: Pace, connections: int
 ) -> None:
-    asked: list[int] = []
-    receipts: list[Receipt] = []
-
-    def noted(size: int) -> Iterator[Sequence[Letter]]:
-        for group in groups(letters(30), size):
-            asked.extend(letter.key for letter in group)
-            yield group
-
     with ReplyServer(table, offers) as server:
         transport = SmtpTransport(
             [at(server, connections=connections, timeout=0.1)],
             pace=pace,
             in_flight=4,
-            patience=Patience(tries=4, pause=0.001),
+            patience=Patience(tries=4, pause=0.001, ready=1, text=1),
         )
-        with contextlib.suppress(TransportError):
-            for answered in transport.carry(noted(transport.window // 2)):
-                receipts.extend(answered)
+        receipts = asked_and_answered(transport, count=30)
+    check_truth(receipts, server)
+
+
+def asked_and_answered(transport: SmtpTransport, count: int) -> dict[int, Receipt]:
+    """Carry letters until there are no more, or no server is left; each that was asked for has a receipt."""
+    asked: list[int] = []
+    receipts: list[Receipt] = []
+
+    def noted() -> Iterator[Sequence[Letter]]:
+        for group in groups(letters(count), transport.window // 2):
+            asked.extend(letter.key for letter in group)
+            yield group
+
+    with contextlib.suppress(TransportError):
+        for answered in transport.carry(noted()):
+            receipts.extend(answered)
     assert sorted(receipt.key for receipt in receipts) == asked
-    check_truth({receipt.key: receipt for receipt in receipts}, server)
+    return {receipt.key: receipt for receipt in receipts}
 
 
 def test_thousands_of_letters_arrive_once_over_lines_that_keep_breaking() -> None:
