@@ -6,6 +6,8 @@ import hashlib
 import hmac
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import b2a_base64
+from collections.abc import Callable
 from functools import lru_cache
 
 from subscribers.errors import TokenError
@@ -16,6 +18,7 @@ _ID_BYTES = 8
 _MAC_BYTES = 13
 _READER_TOKEN = re.compile(r"[A-Za-z0-9_-]{28}")
 _HASH_BYTES = 24
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _MIN_RANDOM_BYTES = 16
 
 
@@ -24,15 +27,30 @@ def reader_token(secret: bytes, subscriber_id: int, purpose: str) -> str:
 
     `purpose` is part of what is signed ("u:daily", "p"): a token for one is worthless for another.
     """
-    return urlsafe_b64encode(reader_seal(secret, subscriber_id, purpose)).decode("ascii")
+    return spelled(reader_seal(secret, subscriber_id, purpose)).decode("ascii")
 
 
 def reader_seal(secret: bytes, subscriber_id: int, purpose: str) -> bytes:
     """Return the 21 bytes of a reader token, for places where another alphabet is spoken."""
-    packed = subscriber_id.to_bytes(_ID_BYTES, "big")
-    mac = _keyed(secret, purpose).copy()
-    mac.update(packed)
-    return packed + mac.digest()
+    return sealer(secret, purpose)(subscriber_id)
+
+
+def sealer(secret: bytes, purpose: str) -> Callable[[int], bytes]:
+    """Return what makes the `reader_seal` of one subscriber after the other for one purpose."""
+    begun = _keyed(secret, purpose)
+
+    def seal(subscriber_id: int) -> bytes:
+        packed = subscriber_id.to_bytes(_ID_BYTES, "big")
+        mac = begun.copy()
+        mac.update(packed)
+        return packed + mac.digest()
+
+    return seal
+
+
+def spelled(seal: bytes) -> bytes:
+    """Return a seal as it stands in links: the reader token, in ASCII."""
+    return b2a_base64(seal, newline=False).translate(_URL_SAFE)
 
 
 def read_token(secret: bytes, token: str, purpose: str) -> int:

@@ -39,11 +39,12 @@ class App:
             unsubscribe_address=mail.unsubscribe_address,
         )
 
-    def render(self, edition: Edition, links: ReaderLinks) -> Mail:
-        """Return the mail of an edition; its web copy is at `base_url`/d/digest/edition."""
+    def render(self, edition: Edition, links: ReaderLinks, language: str = "") -> Mail:
+        """Return the mail of an edition for a reader of `language`, which leads to its web copy."""
         from digest.render.mail import render_mail  # half a second's import, for those who render alone
 
-        return render_mail(self.templates, edition, links, web_url=_web_url(edition))
+        web_url = _web_url(edition)
+        return render_mail(self.templates, edition, links, web_url=web_url, language=language)
 
     def _typesetter(self) -> Render:
         """Return what renders the many mails of an edition, loaded with the first of them."""
@@ -54,7 +55,7 @@ class App:
 
             return Typesetter(self.templates, _web_url)
 
-        return lambda edition, links: typesetter()(edition, links)
+        return lambda edition, links, language: typesetter()(edition, links, language)
 
     def transport(self) -> Transport:
         """Return a fresh way out for letters: the mail servers, or the folder when there is none."""

@@ -1,4 +1,4 @@
-"""Turn a frozen edition into letters: which mail a choice of topics gets, and each reader's copy of it."""
+"""Turn a frozen edition into letters: a mail for each choice of topics and language, then readers' copies."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from urllib.parse import quote, urlsplit
 
 from digest.compose.edition import choose
 from digest.model import Edition, EditionRecord, Letter, Mail, ReaderLinks
+from digest.render.spoken import spoken
 from digest.send.headers import phrase, wire_address
 from digest.send.message import Addressee, Compiled, Envelope, Fields, Mould, fill, placeholders
 from subscribers.model import Choice, Format
-from subscribers.tokens import reader_seal, reader_token
+from subscribers.tokens import sealer, spelled
 
-Render = Callable[[Edition, ReaderLinks], Mail]
+Render = Callable[[Edition, ReaderLinks, str], Mail]  # what is left of an edition, and the reader's language
 
 _LATE = timedelta(hours=1)
 _PLAIN = re.compile(r"[^a-z0-9.-]+")
@@ -35,8 +36,11 @@ class Stationery:
     cache_bytes: int = 64_000_000  # of compiled mails kept; the least used go first
 
 
+_Wish = tuple[str, str, str]  # a reader's choice of topics, form and language
+
+
 class Press:
-    """Make the letters of one edition: a render for each choice of topics, a join for each reader."""
+    """Make the letters of one edition: a render for each choice of topics, form and language, then joins."""
 
     def __init__(self, record: EditionRecord, stationery: Stationery) -> None:
         self._edition = record.edition
@@ -45,11 +49,15 @@ class Press:
         self._mould = Mould(_envelope(record, stationery, self._words), self._words)
         self._topics = _topics(record.edition)
         sender = wire_address(parseaddr(record.edition.sender)[1])
-        self._message_id = f"{_ascii(record.edition.id)}.{{token}}@{sender.rpartition('@')[2]}"
-        self._leaving = f"u:{record.edition.digest}"  # what an unsubscribe token is for
+        self._id_begin = f"{_ascii(record.edition.id)}.".encode("ascii")
+        self._id_end = f"@{sender.rpartition('@')[2]}".encode("ascii")
         self._return_path = stationery.bounce_address or sender
-        self._keys: dict[str, tuple[str, ...]] = {}
-        self._kept: OrderedDict[tuple[tuple[str, ...], bool], Compiled] = OrderedDict()
+        self._leaving = sealer(stationery.secret, f"u:{record.edition.digest}")
+        self._choosing = sealer(stationery.secret, "p")
+        self._bouncing = sealer(stationery.secret, "b")
+        self._left: dict[str, tuple[str, ...]] = {}  # of the topics, by choice
+        self._kinds: dict[_Wish, str] = {}
+        self._kept: OrderedDict[str, Compiled] = OrderedDict()  # by kind
 
     @property
     def kept_bytes(self) -> int:
@@ -57,14 +65,14 @@ class Press:
         return self._mould.size
 
     def topics_for(self, variant: str) -> tuple[str, ...]:
-        """Return what a choice of topics leaves of this edition: equal answers get the same mail.
+        """Return what a choice of topics leaves of this edition: equal answers tell the same stories.
 
         Empty when it leaves nothing.
         """
-        if variant not in self._keys:
+        if variant not in self._left:
             choice = Choice.parse(variant)
-            self._keys[variant] = tuple(slug for slug in self._topics if choice.wants(slug))
-        return self._keys[variant]
+            self._left[variant] = tuple(slug for slug in self._topics if choice.wants(slug))
+        return self._left[variant]
 
     def letter(self, reader: Addressee) -> Letter | None:
         """Return a reader's letter, or None when nothing in the edition is among the chosen topics.
@@ -72,33 +80,50 @@ class Press:
         The same reader gets the same bytes each time. Raises ValueError, without the address, for one
         that cannot be written.
         """
-        if not self.topics_for(reader.variant):
+        subscriber_id, address, variant, form, _tries, language = reader
+        compiled = self._compiled((variant, form, language))
+        if compiled is None:
             return None
-        compiled = self._compiled(reader.variant, reader.format == Format.TEXT)
-        secret, subscriber_id = self._stationery.secret, reader.subscriber_id
-        address = wire_address(reader.address)
-        token = bounce_token(secret, subscriber_id)
-        fields = Fields(
-            recipient=address,
-            message_id=self._message_id.replace("{token}", token),
-            unsubscribe=reader_token(secret, subscriber_id, self._leaving),
-            preferences=reader_token(secret, subscriber_id, "p"),
+        address = wire_address(address)
+        # In hexadecimal, for mail servers change the case of letters. It stands in the return path, and with
+        # the edition's id in the Message-ID, which is so the same for every try, cannot be guessed, and tells
+        # a report with nothing else of the mail which delivery it is about.
+        token = self._bouncing(subscriber_id).hex()
+        values = (
+            address.encode("ascii"),
+            self._id_begin + token.encode("ascii") + self._id_end,
+            spelled(self._leaving(subscriber_id)),
+            spelled(self._choosing(subscriber_id)),
         )
         return_path = self._return_path.replace("{token}", token)
-        return Letter(subscriber_id, return_path, address, fill(compiled, fields))
+        return Letter(subscriber_id, return_path, address, fill(compiled, values))
 
-    def _compiled(self, variant: str, text_only: bool) -> Compiled:
-        key = self.topics_for(variant), text_only
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
-        compiled = self._compile(variant, text_only)
-        self._kept[key] = compiled
+    def _compiled(self, wish: _Wish) -> Compiled | None:
+        kind = self._kinds.get(wish)
+        if kind is None:
+            kind = self._kinds[wish] = self._kind(wish)
+        if not kind:
+            return None
+        compiled = self._kept.get(kind)
+        if compiled is None:
+            return self._keep(kind, self._compile(wish))
+        self._kept.move_to_end(kind)
+        return compiled
+
+    def _kind(self, wish: _Wish) -> str:
+        """Return a name for all that get the same mail; empty when they get none."""
+        variant, form, language = wish
+        topics = self.topics_for(variant)
+        return f"{form} {spoken(language, self._edition.language)} {topics}" if topics else ""
+
+    def _keep(self, kind: str, compiled: Compiled) -> Compiled:
+        self._kept[kind] = compiled
         while self.kept_bytes > self._stationery.cache_bytes and len(self._kept) > 1:
             self._mould.melt(self._kept.popitem(last=False)[1])
         return compiled
 
-    def _compile(self, variant: str, text_only: bool) -> Compiled:
+    def _compile(self, wish: _Wish) -> Compiled:
+        variant, form, language = wish
         chosen = choose(self._edition, Choice.parse(variant))
         if chosen is None:
             raise AssertionError(f"the topics {variant!r} leave nothing of {self._edition.id}")
@@ -106,19 +131,8 @@ class Press:
             unsubscribe=unsubscribe_url(self._edition, self._words.unsubscribe),
             preferences=preferences_url(self._edition, self._words.preferences),
         )
-        mail = self._stationery.render(chosen, links)
-        return self._mould.cast(replace(mail, html="") if text_only else mail)
-
-
-def bounce_token(secret: bytes, subscriber_id: int) -> str:
-    """Return a reader token (purpose "b") as 42 hexadecimal digits: mail servers change the case of letters.
-
-    It stands in the return path, and with the edition's id in the Message-ID, which is so the same for
-    every try, cannot be guessed, and tells a report with nothing else of the mail which delivery it is about.
-
-    `urlsafe_b64encode(bytes.fromhex(…))` is what `subscribers.tokens.read_token` reads.
-    """
-    return reader_seal(secret, subscriber_id, "b").hex()
+        mail = self._stationery.render(chosen, links, language)
+        return self._mould.cast(replace(mail, html="") if form == Format.TEXT else mail)
 
 
 def unsubscribe_url(edition: Edition, token: str) -> str:

@@ -17,7 +17,8 @@ from digest.send.headers import mailbox_field, text_field, wire_address
 from digest.send.quoted import quoted_printable
 
 _WORD_LENGTH = 28  # as long as a reader's token, so that lines are as long in a preview as in a mail
-_LONGEST_VALUE = 75
+_LONGEST = 75  # a token
+_PRINTABLE = bytes(range(0x20, 0x7F))
 _HARD_LINE = 998
 _FIELD = re.compile(r"[A-Za-z0-9-]+:(?: [\x20-\x7e]+(?:\r\n[ \t][\x20-\x7e]*)*)?")
 _MESSAGE_ID = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]+(?:@[\w.-]+)?", re.ASCII)
@@ -43,6 +44,9 @@ class Fields(NamedTuple):
     preferences: str  # likewise
 
 
+Values = tuple[bytes, bytes, bytes, bytes]  # one reader's, in the order of Fields, as they are written
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Envelope:
     """What stands on a mail besides its content. `more` are whole header lines, ASCII and folded."""
@@ -56,14 +60,13 @@ class Envelope:
 
 
 class Compiled(NamedTuple):
-    """A mail cut at its placeholders: `parts` are empty at the `gaps`; `order` says which field goes there.
+    """A mail cut at its placeholders: `parts` are empty at the `gaps`, pairs of a part and its field.
 
     Parts are shared between mails; `pieces` are the texts they were made from.
     """
 
     parts: tuple[bytes, ...]
-    gaps: tuple[int, ...]
-    order: tuple[int, ...]
+    gaps: tuple[tuple[int, int], ...]
     pieces: tuple[str, ...] = ()
 
     @property
@@ -89,20 +92,17 @@ def compile_message(mail: Mail, envelope: Envelope, words: Fields) -> Compiled:
     return Mould(envelope, words).cast(mail)
 
 
-def fill(compiled: Compiled, fields: Fields) -> bytes:
+def fill(compiled: Compiled, values: Values) -> bytes:
     """Return one reader's mail.
 
-    `fields.recipient` must have passed `wire_address`, and the others must be ASCII without line ends:
-    they are written as they are. Raises ValueError for what would break a line.
+    The recipient must have passed `wire_address`; all are written as they are. Raises ValueError for what
+    is not printable ASCII, and for a token too long for its line.
     """
-    line = " ".join(fields)
-    longest = max(len(fields.unsubscribe), len(fields.preferences))
-    if not (line.isascii() and line.isprintable()) or longest > _LONGEST_VALUE:
+    if b"".join(values).translate(None, _PRINTABLE) or len(values[2]) > _LONGEST or len(values[3]) > _LONGEST:
         raise ValueError("a field of a reader's mail has characters that may not stand there")
-    values = [value.encode("ascii") for value in fields]
     parts = list(compiled.parts)
-    for gap, position in zip(compiled.gaps, compiled.order, strict=True):
-        parts[gap] = values[position]
+    for gap, field in compiled.gaps:
+        parts[gap] = values[field]
     return b"".join(parts)
 
 
@@ -151,8 +151,7 @@ class Mould:
             row += [] if isinstance(row[-1], bytes) and row[-1].endswith(b"\r\n") else [b"\r\n"]
         compiled = Compiled(
             tuple(each if isinstance(each, bytes) else b"" for each in row),
-            tuple(gap for gap, each in enumerate(row) if isinstance(each, int)),
-            tuple(each for each in row if isinstance(each, int)),
+            tuple((gap, each) for gap, each in enumerate(row) if isinstance(each, int)),
             (*text, *html),
         )
         self.size += compiled.size

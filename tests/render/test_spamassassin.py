@@ -19,7 +19,7 @@ from digest.send.message import Addressee
 TEMPLATES = load_templates()
 
 
-def render(edition: Edition, links: ReaderLinks) -> Mail:
+def render(edition: Edition, links: ReaderLinks, _language: str) -> Mail:
     return render_mail(TEMPLATES, edition, links, web_url=f"https://press.example.org/d/x/{edition.id}")
 
 

@@ -36,10 +36,12 @@ class Counting:
 
     def __init__(self) -> None:
         self.chosen: list[tuple[str, ...]] = []
+        self.languages: list[str] = []
 
-    def __call__(self, chosen: Edition, links: ReaderLinks) -> Mail:
+    def __call__(self, chosen: Edition, links: ReaderLinks, language: str) -> Mail:
         self.chosen.append(tuple(section.slug for section in chosen.sections))
-        return render(chosen, links)
+        self.languages.append(language)
+        return render(chosen, links, language)
 
 
 def test_every_header_of_the_checklist_is_there_once() -> None:
@@ -122,6 +124,22 @@ def test_choices_that_come_to_the_same_share_one_render() -> None:
     for variant in ("", "climate,space,sport", "-politics", "climate,space", "-sport", "climate,space,food"):
         assert press.letter(ANA._replace(variant=variant))
     assert counting.chosen == [("climate", "space", "sport"), ("climate", "space")]
+
+
+def test_each_language_has_its_own_letter() -> None:
+    german, own = letter(ANA._replace(language="de")), letter()
+    assert "\r\nde\r\n" in german.data.decode("ascii")
+    assert "\r\nde\r\n" not in own.data.decode("ascii")
+    assert letter(ANA._replace(language="de")) == german
+
+
+def test_languages_that_come_to_the_same_share_one_render() -> None:
+    counting = Counting()
+    press = Press(record(), replace(STATIONERY, render=counting))
+    for language in ("", "en", "en-GB", "fi", "tlh", "de", "de-AT", "DE"):
+        for form in ("html", "text", "html"):
+            assert press.letter(ANA._replace(language=language, format=form))
+    assert counting.languages == ["", "", "de", "de"]
 
 
 def test_a_choice_that_leaves_nothing_gets_no_letter() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations, islice
 
@@ -12,9 +11,9 @@ from hypothesis import strategies as st
 from digest.compose.edition import choose
 from digest.model import Edition, EditionRecord, EditionState, Mail, ReaderLinks, Section
 from digest.render.mail import render_mail, sample_edition
-from digest.render.templates import Templates, load_templates
+from digest.render.templates import load_templates
 from digest.render.typesetter import Typesetter
-from digest.send.letters import Press, Stationery
+from digest.send.letters import Press, Render, Stationery
 from digest.send.message import Addressee
 from subscribers.model import Choice
 from tests.strategies import editions, sections, stories
@@ -48,44 +47,49 @@ choices = st.builds(
 ).map(str)
 
 
-def alone(templates: Templates, edition: Edition) -> Mail:
-    return render_mail(templates, edition, LINKS, web_url=WEB)
+def alone(edition: Edition, links: ReaderLinks = LINKS, language: str = "") -> Mail:
+    return render_mail(TEMPLATES, edition, links, web_url=WEB, language=language)
+
+
+languages = st.sampled_from(["", "en", "de", "ar", "fi"])
 
 
 def record(edition: Edition) -> EditionRecord:
     return EditionRecord(edition=edition, hash="a" * 64, state=EditionState.APPROVED)
 
 
-def press(edition: Edition, render: Callable[[Edition, ReaderLinks], Mail], room: int = 64_000_000) -> Press:
+def press(edition: Edition, render: Render, room: int = 64_000_000) -> Press:
     stationery = Stationery(render=render, secret=b"a secret of the tests", cache_bytes=room)
     return Press(record(edition), stationery)
 
 
 @settings(max_examples=60, deadline=None)
-@given(edition=rich_editions(), variants=st.lists(choices, min_size=1, max_size=8))
-def test_every_choice_gets_the_mail_it_would_get_alone(edition: Edition, variants: list[str]) -> None:
+@given(edition=rich_editions(), wishes=st.lists(st.tuples(choices, languages), min_size=1, max_size=8))
+def test_every_choice_gets_the_mail_it_would_get_alone(
+    edition: Edition, wishes: list[tuple[str, str]]
+) -> None:
     together = Typesetter(TEMPLATES, lambda _edition: WEB)
-    for variant in variants:
+    for variant, language in wishes:
         chosen = choose(edition, Choice.parse(variant))
         if chosen is not None:
-            mail = together(chosen, LINKS)
-            assert mail == alone(TEMPLATES, chosen)
+            mail = together(chosen, LINKS, language)
+            assert mail == alone(chosen, language=language)
             assert ("".join(mail.html_pieces), "".join(mail.text_pieces)) == (mail.html, mail.text)
 
 
 @settings(max_examples=30, deadline=None)
 @given(
     edition=rich_editions(),
-    readers=st.lists(st.tuples(choices, st.sampled_from(["html", "text"])), max_size=8),
+    readers=st.lists(st.tuples(choices, st.sampled_from(["html", "text"]), languages), max_size=8),
     room=st.sampled_from([0, 60_000, 64_000_000]),
 )
 def test_every_letter_is_the_letter_written_alone(
-    edition: Edition, readers: list[tuple[str, str]], room: int
+    edition: Edition, readers: list[tuple[str, str, str]], room: int
 ) -> None:
     together = press(edition, Typesetter(TEMPLATES, lambda _edition: WEB), room=room)
-    single = press(edition, lambda chosen, links: render_mail(TEMPLATES, chosen, links, web_url=WEB))
-    for number, (variant, form) in enumerate(readers):
-        reader = Addressee(number, "reader@example.org", variant, form)
+    single = press(edition, alone)
+    for number, (variant, form, language) in enumerate(readers):
+        reader = Addressee(number, "reader@example.org", variant, form, 0, language)
         assert together.letter(reader) == single.letter(reader)
 
 

@@ -13,7 +13,6 @@ from digest.send.headers import mailbox_field, one_line, text_field, wire_addres
 from digest.send.message import (
     Addressee,
     Envelope,
-    Fields,
     compile_message,
     fill,
     placeholders,
@@ -30,7 +29,7 @@ ENVELOPE = Envelope(
     date=NOW,
     reply_to="Desk <desk@news.example.org>",
 )
-FIELDS = Fields("reader@example.org", "one", "u" * 28, "p" * 28)
+VALUES = b"reader@example.org", b"one", b"u" * 28, b"p" * 28
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 TITLES = TEXT | st.sampled_from(
@@ -125,17 +124,17 @@ def test_a_filled_mail_is_the_mail_written_for_that_reader() -> None:
     text = "Héllo {}\n{} and {}\n"
     html = f'<a href="https://news.example.org/u/daily/{{}}">{"x" * 70}{{}}</a>{{}}\n'
     words = WORDS.unsubscribe, WORDS.preferences, WORDS.unsubscribe
-    tokens = FIELDS.unsubscribe, FIELDS.preferences, FIELDS.unsubscribe
+    tokens = "u" * 28, "p" * 28, "u" * 28
     envelope = replace(ENVELOPE, recipient=WORDS.recipient, message_id=WORDS.message_id)
     compiled = compile_message(mail("Ships", text.format(*words), html.format(*words)), envelope, WORDS)
-    message = read(fill(compiled, FIELDS))
+    message = read(fill(compiled, VALUES))
     plain, rich = message.iter_parts()
     assert isinstance(plain, EmailMessage)
     assert isinstance(rich, EmailMessage)
     assert content(plain) == text.format(*tokens)
     assert content(rich) == html.format(*tokens)
     assert (message["To"], message["Message-ID"]) == ("reader@example.org", "<one>")
-    assert not re.search(b"|".join(word.encode() for word in WORDS), fill(compiled, FIELDS))
+    assert not re.search(b"|".join(word.encode() for word in WORDS), fill(compiled, VALUES))
 
 
 def test_a_placeholder_stands_alone_between_soft_breaks() -> None:
@@ -148,11 +147,26 @@ def test_words_are_as_long_as_a_token_and_differ_between_editions() -> None:
     assert len({*WORDS, *placeholders("another")}) == 8
 
 
-@pytest.mark.parametrize("value", ["two\r\nlines", "ünïcode", "x" * 76])
-def test_a_value_that_would_break_a_line_is_refused(value: str) -> None:
+@pytest.mark.parametrize("value", ["two\r\nlines", "a\nb", "a\0b", "\x7f", "ünïcode", "x" * 76])
+@pytest.mark.parametrize("place", [2, 3])
+def test_a_token_that_would_break_a_line_is_refused(place: int, value: str) -> None:
     compiled = compile_message(mail(), ENVELOPE, WORDS)
+    values = [*VALUES]
+    values[place] = value.encode()
     with pytest.raises(ValueError, match="may not stand there"):
-        fill(compiled, FIELDS._replace(unsubscribe=value))
+        fill(compiled, (values[0], values[1], values[2], values[3]))
+
+
+@pytest.mark.parametrize("value", ["two\r\nlines@example.org", "ü@example.org", "a\tb@example.org"])
+@pytest.mark.parametrize("place", [0, 1])
+def test_an_address_that_would_break_a_header_is_refused(place: int, value: str) -> None:
+    compiled = compile_message(mail(), ENVELOPE, WORDS)
+    with pytest.raises(ValueError, match="may not stand there") as refusal:
+        fill(
+            compiled,
+            (value.encode(), *VALUES[1:]) if place == 0 else (VALUES[0], value.encode(), *VALUES[2:]),
+        )
+    assert value not in str(refusal.value)
 
 
 @pytest.mark.parametrize(

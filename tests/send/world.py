@@ -71,9 +71,10 @@ def edition(*, title: str = "The Daily", topics: Sequence[str] = ("climate", "sp
     )
 
 
-def render(chosen: Edition, links: ReaderLinks) -> Mail:
+def render(chosen: Edition, links: ReaderLinks, language: str = "") -> Mail:
     titles = [each.title for each in chosen.stories()]
-    lines = [*titles, "", "-- ", f"Leave: {links.unsubscribe}", f"Choose: {links.preferences}"]
+    lines = [*titles, *([language] if language else []), "", "-- "]
+    lines += [f"Leave: {links.unsubscribe}", f"Choose: {links.preferences}"]
     paragraphs = "".join(f"<p>{line}</p>\n" for line in titles)
     return Mail(
         subject=titles[0],

@@ -9,7 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from subscribers.errors import TokenError
-from subscribers.tokens import address_hash, confirmation_token, read_token, reader_token, token_hash
+from subscribers.tokens import (
+    address_hash,
+    confirmation_token,
+    read_token,
+    reader_seal,
+    reader_token,
+    sealer,
+    spelled,
+    token_hash,
+)
 
 SECRET = b"a secret of the tests, long enough"
 ids = st.integers(0, 2**63 - 1)
@@ -51,6 +60,14 @@ def test_a_token_is_worthless_for_anything_else() -> None:
     for purpose in ("p", "u:daily2", "u:dail", "u:weekend"):
         with pytest.raises(TokenError):
             read_token(SECRET, token, purpose)
+
+
+@given(ids, purposes)
+def test_tokens_made_one_after_the_other_are_those_made_alone(subscriber_id: int, purpose: str) -> None:
+    seal = sealer(SECRET, purpose)
+    for number in (0, subscriber_id, subscriber_id):
+        assert seal(number) == reader_seal(SECRET, number, purpose)
+        assert spelled(seal(number)).decode() == reader_token(SECRET, number, purpose)
 
 
 def test_a_token_made_with_another_secret_is_damaged() -> None:
