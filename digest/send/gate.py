@@ -17,6 +17,7 @@ from digest.send.message import Addressee
 from digest.storage import deliveries as ledger
 from digest.storage.database import Connection
 from digest.storage.limits import lock_meters, read_meters, save_meters
+from digest.storage.senders import Sender
 
 _LOOK_AGAIN = timedelta(seconds=1)  # for others to send to, while those in limited domains wait
 
@@ -53,7 +54,7 @@ class Gate:
         self._found_none_at = now if page is None else None
         self._lanes.add(page or ())
 
-    def give_back(self, connection: Connection, sender: ledger.Sender, now: datetime) -> None:
+    def give_back(self, connection: Connection, sender: Sender, now: datetime) -> None:
         """Queue those again whose turn will not come before long, for the time when it does."""
         late = [(reader.subscriber_id, due_at) for reader, due_at in self._lanes.late(now)]
         ledger.postpone(connection, sender, late, now=now)

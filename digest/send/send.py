@@ -28,6 +28,7 @@ from digest.send.owner import has_ended, own_name
 from digest.send.refusals import Streak
 from digest.send.retries import Result, RetryRules, resends, result_of
 from digest.storage import deliveries as ledger
+from digest.storage import senders
 from digest.storage.database import Database
 from digest.storage.editions import advance, load_edition, pause
 from digest.storage.hours import set_hours
@@ -177,7 +178,7 @@ class _Run:
         self._clock, self._stop, self._progress = clock, stop, progress
         self._edition = record.edition
         self._press = Press(record, outbox.stationery)
-        self._sender = ledger.Sender(edition_id=record.edition.id, owner=own_name(), lease=outbox.lease)
+        self._sender = senders.Sender(edition_id=record.edition.id, owner=own_name(), lease=outbox.lease)
         self._renewed_at = clock()
         self._gate = Gate(outbox.limits)
         self._on_wire: dict[int, Addressee] = {}  # whose letters, by key
@@ -216,7 +217,7 @@ class _Run:
         closed_until = self._gate.closed_until(now)
         with self._database.write() as connection:
             self._gate.give_back(connection, self._sender, now)
-            ledger.release(connection, self._sender, now=now, resends=resends(rules))
+            senders.release(connection, self._sender, now=now, resends=resends(rules))
         return closed_until
 
     def _has_drained_enough(self) -> bool:
@@ -314,7 +315,7 @@ class _Run:
             going = self._gate.admit(connection, mark, self._clock())
             ledger.settle(connection, self._sender, results, now=now)
             if renew:
-                ledger.renew(connection, self._sender, now=now)
+                senders.renew(connection, self._sender, now=now)
             if going:
                 ids = [reader.subscriber_id for reader in going]
                 marked = ledger.mark(connection, self._sender, self._readers, ids, now=now)
@@ -337,7 +338,7 @@ class _Run:
     def _expire(self) -> None:
         now, again = self._clock(), resends(self._outbox.rules)
         with self._database.write() as connection:
-            ended = [owner for owner in ledger.holders(connection, self._edition.id) if has_ended(owner)]
-            taken = ledger.expire(connection, self._edition.id, now=now, ended=ended, resends=again)
+            ended = [owner for owner in senders.holders(connection, self._edition.id) if has_ended(owner)]
+            taken = senders.expire(connection, self._edition.id, now=now, ended=ended, resends=again)
         if taken:
             log.warning("%s: took back %d deliveries from a sender that ended", self._edition.id, taken)

@@ -1,55 +1,41 @@
 """The ledger: one row for each edition and subscriber, true after any crash.
 
-A delivery is claimed under a lease, marked before it is written to a server, settled by what the server
-answered. Every step but the first asks who owns the row, so a sender that slept too long does nothing.
+A delivery is claimed by a sender under a lease, marked before it is written to a server, and settled by
+what the server answered. The first two stand in the sender's row (`digest.storage.senders`), a page and
+a group at a time; the delivery's own row is written once, when it is settled. Each step asks first
+whether the sender still holds the delivery, so one that slept too long does nothing.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    BindParameter,
-    ColumnElement,
-    Connection,
-    UpdateBase,
-    and_,
-    bindparam,
-    cast,
-    exists,
-    func,
-    literal,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Select, and_, bindparam, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from digest.model import DeliveryState, EditionState
 from digest.send.message import Addressee
 from digest.send.retries import Result
+from digest.storage.senders import (
+    NOTHING,
+    Held,
+    Sender,
+    among,
+    begin_to_hold,
+    held_by,
+    held_of,
+    hold,
+    id_list,
+    listed,
+)
 from digest.storage.tables import SENDABLE, deliveries, editions
 from subscribers.store import Mailable
 
 GONE = "left, paused or was suppressed before it was sent"
-_LEASED = (DeliveryState.CLAIMED, DeliveryState.WIRE)
 _LOOKED_UP = 200  # readers in one query; for many more PostgreSQL reads the whole list instead
-_GOES_OUT = editions.c.state == EditionState.SENDING, editions.c.paused_at.is_(None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sender:
-    """Who holds leases on an edition's deliveries. `owner` is unique to one run of one process."""
-
-    edition_id: str
-    owner: str
-    lease: timedelta
 
 
 # ── addressing ──────────────────────────────────────────────────────────────────────────────
@@ -79,7 +65,12 @@ def address(
 
 def variants(connection: Connection, edition_id: str) -> tuple[str, ...]:
     """Return the choices of topics an edition was addressed with."""
-    query = select(deliveries.c.variant).where(_of(edition_id)).distinct().order_by(deliveries.c.variant)
+    query = (
+        select(deliveries.c.variant)
+        .where(deliveries.c.edition_id == edition_id)
+        .distinct()
+        .order_by(deliveries.c.variant)
+    )
     return tuple(connection.scalars(query))
 
 
@@ -90,14 +81,28 @@ def skip_variants(
     for at in range(0, len(chosen), 500):
         of_choice = deliveries.c.variant.in_(chosen[at : at + 500])
         queued = deliveries.c.state == DeliveryState.QUEUED
-        connection.execute(
-            update(deliveries)
-            .where(_of(edition_id), queued, of_choice)
-            .values(changed_at=now, **_skipped(reason))
-        )
+        skipped = {"state": DeliveryState.SKIPPED, "reply": reason, "changed_at": now}
+        these = deliveries.c.edition_id == edition_id, queued, of_choice
+        connection.execute(update(deliveries).where(*these).values(skipped))
 
 
 # ── on the way ──────────────────────────────────────────────────────────────────────────────
+
+_GOING = select(editions.c.id).where(
+    editions.c.id == bindparam("edition"),
+    editions.c.state == EditionState.SENDING,
+    editions.c.paused_at.is_(None),
+)
+_DUE = (
+    select(deliveries.c.subscriber_id, deliveries.c.variant, deliveries.c.tries)
+    .where(
+        deliveries.c.edition_id == bindparam("edition"),
+        SENDABLE,
+        deliveries.c.due_at <= bindparam("at", type_=deliveries.c.due_at.type),
+    )
+    .order_by(deliveries.c.due_at, deliveries.c.subscriber_id)
+    .limit(bindparam("most"))
+)
 
 
 def claim(
@@ -108,226 +113,164 @@ def claim(
     There is none either when the edition is not being sent (any more), or paused. Those whose reader may
     no longer be mailed are skipped, so a page can be empty and not the last.
     """
-    page = (
-        select(deliveries.c.subscriber_id, deliveries.c.variant, deliveries.c.tries)
-        .where(_of(sender.edition_id), SENDABLE, deliveries.c.due_at <= now, _running(sender))
-        .order_by(deliveries.c.due_at, deliveries.c.subscriber_id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    rows = connection.execute(page).all()
-    if not rows:
+    edition = {"edition": sender.edition_id}
+    # the edition is locked: its senders claim one after the other, and never the same
+    if not connection.scalar(_GOING.with_for_update(key_share=True), edition):
         return None
-    ids = [key for key, _, _ in rows]
-    readers = _readers(connection, mailable, ids)
-    lost = [key for key in ids if key not in readers]
-    _set(connection, sender.edition_id, lost, {**_skipped(GONE), "changed_at": now})
-    lease = {"state": DeliveryState.CLAIMED, "owner": sender.owner, "lease_until": now + sender.lease}
-    _set(connection, sender.edition_id, list(readers), lease)
+    mine, taken = held_by(connection, sender), held_of(connection, sender.edition_id).all
+    due = connection.execute(_DUE, {**edition, "at": now, "most": limit + len(taken)}).all()
+    page = [row for row in due if row[0] not in taken][:limit]
+    if not page:
+        return None
+    readers = _readers(connection, mailable, [key for key, _, _ in page])
+    _skip(connection, sender.edition_id, [key for key, _, _ in page if key not in readers], now=now)
+    held = (mine or NOTHING) | Held(claimed=frozenset(readers))
+    (hold if mine else begin_to_hold)(connection, sender, held, now=now)
     return tuple(
-        Addressee(key, readers[key][0], variant, readers[key][1], tries)
-        for key, variant, tries in rows
+        Addressee(key, address, variant, form, tries, language or "")
+        for key, variant, tries in page
         if key in readers
+        for address, form, language in [readers[key]]
     )
 
 
-def _readers(connection: Connection, mailable: Mailable, ids: Sequence[int]) -> dict[int, tuple[str, str]]:
-    """Return address and format of those who may still be mailed."""
+def _readers(connection: Connection, mailable: Mailable, ids: Sequence[int]) -> dict[int, list[Any]]:
+    """Return address, format and language of those who may still be mailed."""
     column, dialect = mailable.selected_columns, connection.dialect.name
-    listed = _listed(dialect, column.subscriber_id, bindparam("ids"))
-    found = mailable.with_only_columns(column.subscriber_id, column.address, column.format).where(listed)
-    readers: dict[int, tuple[str, str]] = {}
+    wanted = column.subscriber_id, column.address, column.format, column.language
+    found = mailable.with_only_columns(*wanted).where(listed(dialect, column.subscriber_id, bindparam("ids")))
+    readers: dict[int, list[Any]] = {}
     for at in range(0, len(ids), _LOOKED_UP):
-        these = {"ids": _list(dialect, ids[at : at + _LOOKED_UP])}
-        readers |= {key: (address, form) for key, address, form in connection.execute(found, these)}
+        these = {"ids": id_list(dialect, ids[at : at + _LOOKED_UP])}
+        readers |= {key: about for key, *about in connection.execute(found, these).all()}
     return readers
 
 
 def mark(
-    connection: Connection, sender: Sender, mailable: Mailable, ids: Sequence[int], *, now: datetime
+    connection: Connection, sender: Sender, mailable: Mailable, ids: Collection[int], *, now: datetime
 ) -> frozenset[int]:
     """Mark claimed deliveries as on the wire and return those that may be written, after commit.
 
-    Left out are those whose lease somebody else has taken, all of them once the edition is no longer
-    being sent or paused, and, skipped from here on, those whose reader left since the claim.
+    Left out are those the sender no longer holds, all of them once the edition is no longer being sent
+    or paused, and, skipped from here on, those whose reader left since the claim.
     """
-    values = {
-        "edition": sender.edition_id,
-        "sender": sender.owner,
-        "ids": _list(connection.dialect.name, ids),
-        "at": now,
-        "until": now + sender.lease,
-    }
-    marking, dropping = _mark_statements(connection.dialect.name, mailable)
-    marked = frozenset(connection.scalars(marking, values))
-    if len(marked) < len(ids):
-        connection.execute(dropping, values)
+    held = held_by(connection, sender)
+    claimed = held.claimed.intersection(ids) if held else frozenset[int]()
+    edition = {"edition": sender.edition_id}
+    if not held or not claimed or not connection.scalar(_GOING, edition):
+        return frozenset()
+    dialect = connection.dialect.name
+    values = {**edition, "ids": id_list(dialect, claimed)}
+    due = connection.execute(
+        _still_due(dialect, mailable), values
+    ).all()  # a row at a time takes thrice as long
+    marked = frozenset(key for (key,) in due)
+    _skip(connection, sender.edition_id, claimed - marked, now=now)
+    hold(connection, sender, Held(claimed=held.claimed - claimed, wire=held.wire | marked), now=now)
     return marked
 
 
 @lru_cache(maxsize=16)
-def _mark_statements(dialect: str, mailable: Mailable) -> tuple[UpdateBase, UpdateBase]:
-    """Build the statements of `mark` once for each page: building costs more than running them."""
-    sending = editions.c.id == bindparam("edition"), *_GOES_OUT
-    ours = update(deliveries).where(
+def _still_due(dialect: str, mailable: Mailable) -> Select[int]:
+    """Build the statement of `mark` once for each page: building costs more than running it."""
+    reader = mailable.where(mailable.selected_columns.subscriber_id == deliveries.c.subscriber_id)
+    return select(deliveries.c.subscriber_id).where(
         deliveries.c.edition_id == bindparam("edition"),
-        deliveries.c.owner == bindparam("sender"),
-        deliveries.c.state == DeliveryState.CLAIMED,
-        _listed(dialect, deliveries.c.subscriber_id, bindparam("ids")),
-        exists().where(*sending),
+        listed(dialect, deliveries.c.subscriber_id, bindparam("ids")),
+        SENDABLE,
+        reader.exists(),
     )
-    still = mailable.where(mailable.selected_columns.subscriber_id == deliveries.c.subscriber_id).exists()
-    at, until = (bindparam(name, type_=deliveries.c.due_at.type) for name in ("at", "until"))
-    wire = {
-        "state": DeliveryState.WIRE,
-        "tries": deliveries.c.tries + 1,
-        "lease_until": until,
-        "changed_at": at,
-    }
-    marking = ours.where(still).values(wire).returning(deliveries.c.subscriber_id)
-    return marking, ours.values({**_skipped(GONE), "changed_at": at})
 
 
 _SETTLE_SQLITE = """
 UPDATE deliveries SET state = ?1, due_at = coalesce(?2, due_at), code = ?3, reply = ?4, changed_at = ?5,
-    owner = CASE ?1 WHEN 'uncertain' THEN owner END, lease_until = NULL
-WHERE edition_id = ?6 AND subscriber_id = ?7 AND state <> 'accepted'
-    AND (?1 = 'accepted' OR owner = ?8 AND state IN ('wire', 'uncertain'))
+    tries = tries + 1
+WHERE edition_id = ?6 AND subscriber_id = ?7 AND state IN ('queued', 'deferred')
 """
 _SETTLE_POSTGRESQL = """
 UPDATE deliveries SET state = r.state, due_at = coalesce(r.due_at, deliveries.due_at), code = r.code,
-    reply = r.reply, changed_at = %s,
-    owner = CASE r.state WHEN 'uncertain' THEN owner END, lease_until = NULL
+    reply = r.reply, changed_at = %s, tries = tries + 1
 FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::int[], %s::text[])
     AS r (subscriber_id, state, due_at, code, reply)
-WHERE edition_id = %s AND deliveries.subscriber_id = r.subscriber_id AND deliveries.state <> 'accepted'
-    AND (r.state = 'accepted' OR owner = %s AND deliveries.state IN ('wire', 'uncertain'))
+WHERE edition_id = %s AND deliveries.subscriber_id = r.subscriber_id
+    AND deliveries.state IN ('queued', 'deferred')
 """
 
 
 def settle(connection: Connection, sender: Sender, results: Sequence[Result], *, now: datetime) -> None:
     """Keep what became of deliveries this sender marked.
 
-    That a server accepted a letter is final, and is kept whoever owns the row by now; anything else
-    only where the row is still this sender's.
+    That a server accepted a letter is final, and is kept whoever holds the delivery by now; anything
+    else only where it is still this sender's.
     """
     if not results:
         return
+    held = held_by(connection, sender) or NOTHING
+    mine = [result for result in results if result.key in held.wire]
+    if mine:
+        _write(connection, sender.edition_id, mine, now=now)
+        answered = {result.key for result in mine}
+        hold(connection, sender, Held(claimed=held.claimed, wire=held.wire - answered), now=now)
+    if len(mine) < len(results):
+        late = [result for result in results if result.key not in held.wire]
+        _settle_late(connection, sender, late, now=now)
+
+
+def _write(connection: Connection, edition_id: str, results: Sequence[Result], *, now: datetime) -> None:
     # Written by hand: a million receipts at 3 µs each, where Core's bulk update takes 12.
     if connection.dialect.name == "postgresql":
-        keys, states, dues, codes, replies = (list(column) for column in zip(*results, strict=True))
-        columns = (keys, states, dues, codes, replies)
-        connection.exec_driver_sql(_SETTLE_POSTGRESQL, (now, *columns, sender.edition_id, sender.owner))
+        columns = [list(column) for column in zip(*results, strict=True)]
+        connection.exec_driver_sql(_SETTLE_POSTGRESQL, (now, *columns, edition_id))
         return
     at = _moment(connection, now)
     rows = [
-        (state, due_at and _moment(connection, due_at), code, reply, at, sender.edition_id, key, sender.owner)
+        (state, due_at and _moment(connection, due_at), code, reply, at, edition_id, key)
         for key, state, due_at, code, reply in results
     ]
     connection.exec_driver_sql(_SETTLE_SQLITE, rows)
 
 
-def renew(connection: Connection, sender: Sender, *, now: datetime) -> None:
-    """Prolong every lease of a sender that is still at work."""
-    held = update(deliveries).where(_own(sender), deliveries.c.state.in_(_LEASED))
-    connection.execute(held.values(lease_until=now + sender.lease))
+_NOT_ACCEPTED = deliveries.c.state != DeliveryState.ACCEPTED
+_IN_DOUBT = and_(deliveries.c.state == DeliveryState.UNCERTAIN, deliveries.c.owner == bindparam("sender"))
+
+
+def _settle_late(connection: Connection, sender: Sender, results: Sequence[Result], *, now: datetime) -> None:
+    """Keep answers to what was taken back from this sender meanwhile: its lease had run out."""
+    for result in results:
+        kept = {"state": result.state, "code": result.code, "reply": result.reply, "changed_at": now}
+        due = {"due_at": result.due_at} if result.due_at else {}
+        this = deliveries.c.edition_id == sender.edition_id, deliveries.c.subscriber_id == result.key
+        may = _NOT_ACCEPTED if result.state == DeliveryState.ACCEPTED else _IN_DOUBT
+        late = update(deliveries).where(*this, may).values(**kept, **due, owner=None)
+        connection.execute(late, {"sender": sender.owner})
 
 
 def postpone(
     connection: Connection, sender: Sender, turns: Sequence[tuple[int, datetime]], *, now: datetime
 ) -> None:
     """Give claimed deliveries back, each until its own time; those of other senders are left alone."""
-    if not turns:
+    held = held_by(connection, sender) if turns else None
+    turns = [(key, due_at) for key, due_at in turns if held and key in held.claimed]
+    if not held or not turns:
         return
-    claimed = deliveries.c.state == DeliveryState.CLAIMED
-    ours = update(deliveries).where(_own(sender), claimed, deliveries.c.subscriber_id == bindparam("reader"))
-    waiting = {"state": DeliveryState.QUEUED, "owner": None, "lease_until": None, "changed_at": now}
-    later = ours.values(**waiting, due_at=bindparam("until", type_=deliveries.c.due_at.type))
-    connection.execute(later, [{"reader": key, "until": due_at} for key, due_at in turns])
-
-
-def release(connection: Connection, sender: Sender, *, now: datetime, resends: int = 0) -> int:
-    """Give up all leases of a sender that stops; see `expire`."""
-    return _free(connection, sender.edition_id, _own(sender), now=now, resends=resends)
-
-
-def holders(connection: Connection, edition_id: str) -> tuple[str, ...]:
-    """Return the names of all senders that hold leases."""
-    held = _of(edition_id), deliveries.c.state.in_(_LEASED), deliveries.c.owner.is_not(None)
-    return tuple(connection.scalars(select(deliveries.c.owner).where(*held).distinct()))
-
-
-def expire(
-    connection: Connection, edition_id: str, *, now: datetime, ended: Sequence[str] = (), resends: int = 0
-) -> int:
-    """Take deliveries back from senders that have `ended` or whose lease has run out; return how many.
-
-    What was only claimed is queued. What was on the wire is uncertain; or queued as well, with the same
-    Message-ID, while it had at most `resends` tries.
-    """
-    whose = or_(deliveries.c.lease_until <= now, deliveries.c.owner.in_(ended))
-    return _free(connection, edition_id, whose, now=now, resends=resends)
-
-
-def _free(
-    connection: Connection, edition_id: str, whose: ColumnElement[bool], *, now: datetime, resends: int
-) -> int:
-    leased = (
-        select(deliveries.c.subscriber_id, deliveries.c.state, deliveries.c.tries)
-        .where(_of(edition_id), whose, deliveries.c.state.in_(_LEASED))
-        .with_for_update(skip_locked=True)
+    later = update(deliveries).where(
+        deliveries.c.edition_id == sender.edition_id,
+        deliveries.c.subscriber_id == bindparam("reader"),
+        SENDABLE,
     )
-    again, doubtful = list[int](), list[int]()
-    for row in connection.execute(leased):
-        certain = row.state == DeliveryState.CLAIMED or row.tries <= resends
-        (again if certain else doubtful).append(row.subscriber_id)
-    nobodys = {"owner": None, "lease_until": None, "changed_at": now}
-    _set(connection, edition_id, again, {"state": DeliveryState.QUEUED, **nobodys})
-    # The owner is kept: should it be alive after all, its receipts will settle the doubt.
-    doubt = {"reply": "the sender ended before the server answered", "lease_until": None, "changed_at": now}
-    _set(connection, edition_id, doubtful, {"state": DeliveryState.UNCERTAIN, **doubt})
-    return len(again) + len(doubtful)
+    until = bindparam("until", type_=deliveries.c.due_at.type)
+    rows = [{"reader": key, "until": due_at} for key, due_at in turns]
+    connection.execute(later.values(due_at=until, changed_at=now), rows)
+    given_back = {key for key, _ in turns}
+    hold(connection, sender, Held(claimed=held.claimed - given_back, wire=held.wire), now=now)
 
 
-# ── parts of statements ─────────────────────────────────────────────────────────────────────
-
-
-def _of(edition_id: str) -> ColumnElement[bool]:
-    return deliveries.c.edition_id == edition_id
-
-
-def _own(sender: Sender) -> ColumnElement[bool]:
-    return and_(_of(sender.edition_id), deliveries.c.owner == sender.owner)
-
-
-def _running(sender: Sender) -> ColumnElement[bool]:
-    return exists().where(editions.c.id == sender.edition_id, *_GOES_OUT)
-
-
-def _one_of(connection: Connection, column: ColumnElement[Any], ids: Sequence[int]) -> ColumnElement[bool]:
-    dialect = connection.dialect.name
-    return _listed(dialect, column, bindparam("ids", _list(dialect, ids), unique=True))
-
-
-def _listed(dialect: str, column: ColumnElement[Any], ids: BindParameter[Any]) -> ColumnElement[bool]:
-    """Compare with a list that is one parameter: a thousand of them cost more than the statement."""
-    if dialect == "postgresql":
-        return column == func.any(cast(ids, postgresql.ARRAY(BigInteger)))
-    return column.in_(select(func.json_each(ids).table_valued("value").c.value))
-
-
-def _list(dialect: str, ids: Sequence[int]) -> object:
-    return list(ids) if dialect == "postgresql" else json.dumps(list(ids))
-
-
-def _skipped(reason: str) -> dict[str, object]:
-    return {"state": DeliveryState.SKIPPED, "reply": reason, "owner": None, "lease_until": None}
-
-
-def _set(connection: Connection, edition_id: str, ids: Sequence[int], values: dict[str, Any]) -> None:
+def _skip(connection: Connection, edition_id: str, ids: Collection[int], *, now: datetime) -> None:
+    """Skip those who are gone; a delivery that is over stays as it is."""
     if ids:
-        these = _of(edition_id), _one_of(connection, deliveries.c.subscriber_id, ids)
-        connection.execute(update(deliveries).where(*these).values(values))
+        these = deliveries.c.edition_id == edition_id, among(connection, deliveries.c.subscriber_id, ids)
+        skipped = {"state": DeliveryState.SKIPPED, "reply": GONE, "changed_at": now}
+        connection.execute(update(deliveries).where(*these, SENDABLE).values(skipped))
 
 
 def _moment(connection: Connection, at: datetime) -> object:

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
 
 from digest.model import Counts, Delivery, DeliveryState
-from digest.storage.tables import SENDABLE, deliveries
+from digest.storage.senders import NOTHING, Held, among, held_of
+from digest.storage.tables import SENDABLE, deliveries, senders
 from subscribers.store import Mailable
 from subscribers.tables import subscribers
 
 RETRYABLE = frozenset({DeliveryState.REJECTED, DeliveryState.UNCERTAIN, DeliveryState.DEFERRED})
-_LEASED = (DeliveryState.CLAIMED, DeliveryState.WIRE)
 
 
 def counts(connection: Connection, edition_id: str) -> Counts:
     """Count an edition's deliveries by state."""
-    query = select(deliveries.c.state, func.count()).where(_of(edition_id)).group_by(deliveries.c.state)
-    found = {row[0]: row[1] for row in connection.execute(query)}
-    return Counts(by_state=tuple((state, found[state]) for state in DeliveryState if state in found))
+    found, held = _by_state(connection, edition_id), held_of(connection, edition_id)
+    for state, ids in ((DeliveryState.CLAIMED, held.claimed), (DeliveryState.WIRE, held.wire)):
+        if ids:  # their own rows say what they were before
+            these = _by_state(connection, edition_id, among(connection, deliveries.c.subscriber_id, ids))
+            found = found - these + Counter({state: these.total()})
+    return Counts(by_state=tuple((state, found[state]) for state in DeliveryState if found[state]))
+
+
+def _by_state(connection: Connection, edition_id: str, *where: ColumnElement[bool]) -> Counter[str]:
+    state = deliveries.c.state
+    query = select(state, func.count()).where(_of(edition_id), *where).group_by(state)
+    return Counter({row[0]: row[1] for row in connection.execute(query)})
 
 
 def choices(
@@ -56,10 +66,11 @@ def by_code(
 
 def next_due(connection: Connection, edition_id: str) -> datetime | None:
     """Return when there is something to do for an edition: a delivery due, or a lease that runs out."""
-    due = connection.scalar(select(func.min(deliveries.c.due_at)).where(_of(edition_id), SENDABLE))
-    leased = deliveries.c.state.in_(_LEASED)
-    free = connection.scalar(select(func.min(deliveries.c.lease_until)).where(_of(edition_id), leased))
-    return min((each for each in (due, free) if each), default=None)
+    free = _of(edition_id), SENDABLE, ~_held(connection, held_of(connection, edition_id).all)
+    due = connection.scalar(select(func.min(deliveries.c.due_at)).where(*free))
+    busy = senders.c.edition_id == edition_id, or_(senders.c.claimed != "[]", senders.c.wire != "[]")
+    leased = connection.scalar(select(func.min(senders.c.lease_until)).where(*busy))
+    return min((each for each in (due, leased) if each), default=None)
 
 
 def list_deliveries(
@@ -73,31 +84,46 @@ def list_deliveries(
     limit: int = 100,
 ) -> tuple[Delivery, ...]:
     """Return a page of an edition's deliveries in the order of subscriber ids, from `after` on."""
-    columns = [column for column in deliveries.c if column.name not in ("owner", "lease_until")]
+    held = held_of(connection, edition_id)
     query = (
-        select(*columns, subscribers.c.address)
-        .join_from(deliveries, subscribers, subscribers.c.id == deliveries.c.subscriber_id, isouter=True)
+        _with_address()
         .where(_of(edition_id), deliveries.c.subscriber_id > after, *_answered(code, domain))
         .order_by(deliveries.c.subscriber_id)
         .limit(limit)
     )
     if states:
-        query = query.where(deliveries.c.state.in_(states))
-    rows = connection.execute(query).mappings()
-    return tuple(Delivery(**{**row, "state": DeliveryState(row["state"])}) for row in rows)
+        query = query.where(_in_states(connection, held, states))
+    return tuple(_delivery(row, held) for row in connection.execute(query))
 
 
 def deliveries_to(connection: Connection, subscriber_id: int) -> tuple[Delivery, ...]:
     """Return everything one reader was ever addressed, oldest first. It reads the whole ledger: seldom."""
-    columns = [column for column in deliveries.c if column.name not in ("owner", "lease_until")]
     query = (
-        select(*columns, subscribers.c.address)
-        .join_from(deliveries, subscribers, subscribers.c.id == deliveries.c.subscriber_id, isouter=True)
+        _with_address()
         .where(deliveries.c.subscriber_id == subscriber_id)
         .order_by(deliveries.c.due_at, deliveries.c.edition_id)
     )
-    rows = connection.execute(query).mappings()
-    return tuple(Delivery(**{**row, "state": DeliveryState(row["state"])}) for row in rows)
+    rows = connection.execute(query).all()
+    going = connection.scalars(select(senders.c.edition_id).distinct())
+    held = {edition_id: held_of(connection, edition_id) for edition_id in going}
+    return tuple(_delivery(row, held.get(row.edition_id, NOTHING)) for row in rows)
+
+
+def _with_address() -> Select[tuple[object, ...]]:
+    columns = [column for column in deliveries.c if column.name != "owner"]
+    reader = subscribers.c.id == deliveries.c.subscriber_id
+    return select(*columns, subscribers.c.address).join_from(deliveries, subscribers, reader, isouter=True)
+
+
+def _delivery(row: Row[tuple[object, ...]], held: Held) -> Delivery:
+    """Return a delivery as it stands: while a sender holds it, what its row says is what it was before."""
+    values = dict(row._mapping)
+    state = DeliveryState(values["state"])
+    if values["subscriber_id"] in held.wire:
+        state = DeliveryState.WIRE
+    elif values["subscriber_id"] in held.claimed:
+        state = DeliveryState.CLAIMED
+    return Delivery(**{**values, "state": state})
 
 
 def retry(
@@ -122,6 +148,18 @@ def retry(
 
 def _of(edition_id: str) -> ColumnElement[bool]:
     return deliveries.c.edition_id == edition_id
+
+
+def _held(connection: Connection, ids: Collection[int]) -> ColumnElement[bool]:
+    return among(connection, deliveries.c.subscriber_id, ids)
+
+
+def _in_states(connection: Connection, held: Held, states: Collection[DeliveryState]) -> ColumnElement[bool]:
+    """Ask for deliveries in some states, by their own rows or by who holds them."""
+    own = and_(deliveries.c.state.in_(states), ~_held(connection, held.all))
+    claimed = held.claimed if DeliveryState.CLAIMED in states else frozenset[int]()
+    wire = held.wire if DeliveryState.WIRE in states else frozenset[int]()
+    return or_(own, _held(connection, claimed | wire))
 
 
 def _answered(code: int | None, domain: str | None) -> Iterator[ColumnElement[bool]]:

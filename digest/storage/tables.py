@@ -113,8 +113,7 @@ deliveries = Table(
     Column("variant", String, nullable=False),  # the reader's choice of topics when addressed
     Column("state", String, nullable=False),  # digest.model.DeliveryState
     Column("due_at", Moment, nullable=False),
-    Column("owner", String),  # who holds the lease
-    Column("lease_until", Moment),
+    Column("owner", String),  # of one in doubt: the sender that had it on the wire
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("code", Integer),
     Column("reply", String, nullable=False, server_default=""),
@@ -128,6 +127,17 @@ deliveries = Table(
         postgresql_where=SENDABLE,
     ),
     sqlite_with_rowid=False,
+)
+
+# What they hold is in no delivery's row: a page or a group is claimed or marked by writing one row, here.
+senders = Table(
+    "senders",
+    metadata,
+    Column("edition_id", String, ForeignKey("editions.id"), primary_key=True),
+    Column("owner", String, primary_key=True),  # see digest.send.owner
+    Column("lease_until", Moment, nullable=False),
+    Column("claimed", Text, nullable=False),  # JSON: ids of subscribers
+    Column("wire", Text, nullable=False),  # likewise, of those it may have written to a server
 )
 
 meters = Table(

@@ -18,10 +18,10 @@ from sqlalchemy import insert
 from digest.config import load
 from digest.model import DeliveryState, EditionState
 from digest.storage.database import Database, open_database
-from digest.storage.deliveries import holders
 from digest.storage.editions import load_edition
 from digest.storage.migrate import migrate
 from digest.storage.outcomes import counts, list_deliveries
+from digest.storage.senders import holders
 from subscribers.tables import subscribers, subscriptions
 from tests.app.place import Place
 

@@ -16,7 +16,7 @@ from digest.model import DeliveryState, EditionState
 from digest.send.send import Outbox, send
 from digest.storage.database import Database, open_database
 from digest.storage.outcomes import list_deliveries
-from digest.storage.tables import deliveries
+from digest.storage.tables import senders
 from tests.send.world import EDITION, NOW, STATIONERY, Appender, Clock, add_edition, add_readers
 
 READERS = 120
@@ -158,7 +158,7 @@ def test_a_sender_on_another_machine_waits_for_the_lease_and_says_so(
     add_readers(database, 40)
     killed(database_url, tmp_path / "wire", Clock(), 3, "before writing")
     with database.write() as connection:
-        connection.execute(update(deliveries).values(owner="elsewhere" + deliveries.c.owner))
+        connection.execute(update(senders).values(owner="elsewhere" + senders.c.owner))
     outbox = Outbox(transport=Appender(tmp_path / "wire"), stationery=STATIONERY, group=GROUP, page=20)
     sent = send(database, EDITION, outbox=outbox, clock=Clock())
     assert (sent.record.state, sent.next_at) == (EditionState.SENDING, NOW + timedelta(minutes=2))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -10,10 +11,11 @@ from digest.model import DeliveryState, EditionState
 from digest.send.message import Addressee
 from digest.send.retries import Result
 from digest.storage import deliveries as ledger
+from digest.storage import senders
 from digest.storage.database import Database, open_database
-from digest.storage.deliveries import Sender
 from digest.storage.editions import advance
 from digest.storage.outcomes import choices, counts, list_deliveries, next_due, retry
+from digest.storage.senders import Sender
 from digest.storage.tables import metadata
 from subscribers.store import mailable
 from tests.send.world import EDITION, NOW, add_edition, add_reader, add_readers, leave, pause, suppress
@@ -90,7 +92,7 @@ def test_a_claim_brings_what_a_letter_needs(database: Database) -> None:
     begin(database)
     add_reader(database, 7, "climate", form="text")
     addressed(database)
-    assert claimed(database) == [Addressee(7, "reader7@example.org", "climate", "text", 0)]
+    assert claimed(database) == [Addressee(7, "reader7@example.org", "climate", "text", 0, "en")]
 
 
 def test_two_senders_never_claim_the_same_delivery(database: Database) -> None:
@@ -100,13 +102,15 @@ def test_two_senders_never_claim_the_same_delivery(database: Database) -> None:
     assert sorted(key for page in pages for key in ids(page)) == list(range(1, 8))
 
 
-def test_a_claim_waits_for_nobody_who_is_claiming(postgresql_url: str) -> None:
+def test_two_who_claim_at_once_claim_in_turn(postgresql_url: str) -> None:
     postgresql_database = with_tables(postgresql_url)
     begin(postgresql_database, readers=6)
-    with postgresql_database.write() as slow, postgresql_database.write() as quick:
-        first = ledger.claim(slow, ANA, mailable("daily", NOW), now=NOW, limit=4)
-        second = ledger.claim(quick, BEN, mailable("daily", NOW), now=NOW, limit=4)
-    assert [ids(first or ()), ids(second or ())] == [[1, 2, 3, 4], [5, 6]]
+    with ThreadPoolExecutor(1) as pool:
+        with postgresql_database.write() as connection:
+            first = ledger.claim(connection, ANA, mailable("daily", NOW), now=NOW, limit=4)
+            waiting = pool.submit(claimed, postgresql_database, BEN, limit=4)
+        second = waiting.result(timeout=60)
+    assert [ids(first or ()), ids(second)] == [[1, 2, 3, 4], [5, 6]]
     postgresql_database.close()
 
 
@@ -143,7 +147,7 @@ def test_a_sender_that_overslept_its_lease_marks_nothing(database: Database) -> 
     begin(database, readers=2)
     page = ids(claimed(database))
     with database.write() as connection:
-        assert ledger.expire(connection, EDITION, now=LATER) == 2
+        assert senders.expire(connection, EDITION, now=LATER) == 2
     assert ids(claimed(database, BEN)) == page
     assert marked(database, page, ANA) == []
     assert marked(database, page, BEN) == page
@@ -153,8 +157,8 @@ def test_a_lease_that_is_renewed_does_not_run_out(database: Database) -> None:
     begin(database, readers=2)
     claimed(database)
     with database.write() as connection:
-        ledger.renew(connection, ANA, now=LATER - timedelta(seconds=1))
-        assert ledger.expire(connection, EDITION, now=LATER) == 0
+        senders.renew(connection, ANA, now=LATER - timedelta(seconds=1))
+        assert senders.expire(connection, EDITION, now=LATER) == 0
 
 
 def test_what_was_on_the_wire_of_a_dead_sender_is_uncertain(database: Database) -> None:
@@ -162,7 +166,7 @@ def test_what_was_on_the_wire_of_a_dead_sender_is_uncertain(database: Database) 
     claimed(database)
     marked(database, [2])
     with database.write() as connection:
-        assert ledger.expire(connection, EDITION, now=LATER) == 3
+        assert senders.expire(connection, EDITION, now=LATER) == 3
     assert states(database) == {1: STATE.QUEUED, 2: STATE.UNCERTAIN, 3: STATE.QUEUED}
 
 
@@ -173,7 +177,7 @@ def test_or_is_sent_again_when_that_is_the_rule_but_not_for_ever(database: Datab
         seen += [reader.tries for reader in claimed(database)]
         marked(database, [1])
         with database.write() as connection:
-            ledger.expire(connection, EDITION, now=LATER, resends=3)
+            senders.expire(connection, EDITION, now=LATER, resends=3)
     assert seen == [0, 1, 2, 3]
     assert states(database) == {1: STATE.UNCERTAIN}
 
@@ -183,7 +187,7 @@ def test_a_receipt_that_comes_after_all_settles_a_doubt(database: Database) -> N
     claimed(database)
     marked(database, [1, 2, 3])
     with database.write() as connection:
-        ledger.expire(connection, EDITION, now=LATER)
+        senders.expire(connection, EDITION, now=LATER)
     settled(database, accepted(1), Result(2, STATE.REJECTED, None, 550, "no such user"))
     assert states(database) == {1: STATE.ACCEPTED, 2: STATE.REJECTED, 3: STATE.UNCERTAIN}
 
@@ -193,7 +197,7 @@ def test_accepted_is_final_whoever_says_so(database: Database) -> None:
     claimed(database)
     marked(database, [1])
     with database.write() as connection:
-        ledger.expire(connection, EDITION, now=LATER)
+        senders.expire(connection, EDITION, now=LATER)
         retry(connection, EDITION, [STATE.UNCERTAIN], now=NOW)
     assert ids(claimed(database, BEN)) == [1]
     settled(database, accepted(1), sender=ANA)
@@ -243,7 +247,7 @@ def test_giving_up_queues_what_was_claimed_and_doubts_what_was_on_the_wire(datab
     claimed(database, BEN)
     marked(database, [1])
     with database.write() as connection:
-        assert ledger.release(connection, ANA, now=NOW) == 2
+        assert senders.release(connection, ANA, now=NOW) == 2
     assert states(database) == {1: STATE.UNCERTAIN, 2: STATE.QUEUED, 3: STATE.CLAIMED, 4: STATE.CLAIMED}
 
 

@@ -12,9 +12,9 @@ from digest.model import DeliveryState, EditionState, Outcome, Receipt
 from digest.send.retries import RetryRules, resends, result_of
 from digest.storage import deliveries as ledger
 from digest.storage.database import open_database
-from digest.storage.deliveries import Sender
 from digest.storage.editions import advance
 from digest.storage.outcomes import counts, list_deliveries
+from digest.storage.senders import Sender, expire, release, renew
 from digest.storage.tables import metadata
 from subscribers.store import mailable
 from tests.send.world import EDITION, NOW, add_edition, add_readers, leave
@@ -92,12 +92,12 @@ class Ledger(RuleBasedStateMachine):
     def stop(self, sender: Sender) -> None:
         self.die(sender)
         with self.database.write() as connection:
-            ledger.release(connection, sender, now=self.now, resends=resends(RetryRules()))
+            release(connection, sender, now=self.now, resends=resends(RetryRules()))
 
     @rule(sender=senders)
     def renew(self, sender: Sender) -> None:
         with self.database.write() as connection:
-            ledger.renew(connection, sender, now=self.now)
+            renew(connection, sender, now=self.now)
 
     @rule(minutes=st.integers(min_value=0, max_value=20))
     def time_passes(self, minutes: int) -> None:
@@ -106,7 +106,7 @@ class Ledger(RuleBasedStateMachine):
     @rule()
     def expire(self) -> None:
         with self.database.write() as connection:
-            ledger.expire(connection, EDITION, now=self.now)
+            expire(connection, EDITION, now=self.now)
 
     @rule(number=st.integers(min_value=1, max_value=READERS))
     def goodbye(self, number: int) -> None:
@@ -128,7 +128,7 @@ class Ledger(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         with self.database.write() as connection:
-            ledger.expire(connection, EDITION, now=self.now + LEASE)
+            expire(connection, EDITION, now=self.now + LEASE)
             open_states = DeliveryState.CLAIMED, DeliveryState.WIRE
             assert counts(connection, EDITION).of(*open_states) == 0
         self.database.close()

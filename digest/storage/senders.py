@@ -1,0 +1,204 @@
+"""Who is sending an edition, and what each of them holds: a row for each sender, under a lease.
+
+A sender writes its own row alone, with each step it takes; a delivery's row is written when what became
+of it is known. What a dead sender held is taken back from its row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import reduce
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Row,
+    Update,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql
+
+from digest.model import DeliveryState
+from digest.storage.tables import SENDABLE, deliveries, senders
+
+_Row = Row[*tuple[Any, ...]]
+_NO_ANSWER = "the sender ended before the server answered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Who holds a lease on deliveries of an edition. `owner` is unique to one run of one process."""
+
+    edition_id: str
+    owner: str
+    lease: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """Deliveries by their subscriber's id: claimed, or on the wire, never both."""
+
+    claimed: frozenset[int] = frozenset()
+    wire: frozenset[int] = frozenset()
+
+    @property
+    def all(self) -> frozenset[int]:
+        """Return all that are held."""
+        return self.claimed | self.wire
+
+    def __or__(self, other: Held) -> Held:
+        return Held(claimed=self.claimed | other.claimed, wire=self.wire | other.wire)
+
+
+NOTHING = Held()
+
+
+# ── one sender's own row ────────────────────────────────────────────────────────────────────
+
+_OWN = and_(senders.c.edition_id == bindparam("edition"), senders.c.owner == bindparam("sender"))
+_HELD_BY = select(senders.c.claimed, senders.c.wire).where(_OWN).with_for_update()
+_HOLD = (
+    update(senders)
+    .where(_OWN)
+    .values(
+        claimed=bindparam("claims"),
+        wire=bindparam("wires"),
+        lease_until=bindparam("until", type_=senders.c.lease_until.type),
+    )
+)
+
+
+def held_by(connection: Connection, sender: Sender) -> Held | None:
+    """Return what a sender holds, locked until the commit; None when it holds no lease (any more)."""
+    row = connection.execute(_HELD_BY, {"edition": sender.edition_id, "sender": sender.owner}).first()
+    return _held(row) if row else None
+
+
+def hold(connection: Connection, sender: Sender, held: Held, *, now: datetime) -> None:
+    """Keep what a sender holds from now on, with a fresh lease; it must hold one already."""
+    values = _texts(held), {"until": now + sender.lease, "edition": sender.edition_id, "sender": sender.owner}
+    connection.execute(_HOLD, values[0] | values[1])
+
+
+def begin_to_hold(connection: Connection, sender: Sender, held: Held, *, now: datetime) -> None:
+    """Do the same for a sender with no lease so far."""
+    texts = _texts(held)
+    row = {"claimed": texts["claims"], "wire": texts["wires"], "lease_until": now + sender.lease}
+    connection.execute(senders.insert().values(edition_id=sender.edition_id, owner=sender.owner, **row))
+
+
+def renew(connection: Connection, sender: Sender, *, now: datetime) -> None:
+    """Prolong the lease of a sender that is still at work."""
+    own = {"edition": sender.edition_id, "sender": sender.owner}
+    connection.execute(update(senders).where(_OWN).values(lease_until=now + sender.lease), own)
+
+
+# ── all of an edition's senders ─────────────────────────────────────────────────────────────
+
+
+def holders(connection: Connection, edition_id: str) -> tuple[str, ...]:
+    """Return the names of all who hold a lease on deliveries of an edition."""
+    return tuple(connection.scalars(select(senders.c.owner).where(senders.c.edition_id == edition_id)))
+
+
+def held_of(connection: Connection, edition_id: str) -> Held:
+    """Return what all senders of an edition hold together."""
+    rows = connection.execute(
+        select(senders.c.claimed, senders.c.wire).where(senders.c.edition_id == edition_id)
+    )
+    return reduce(Held.__or__, map(_held, rows), NOTHING)
+
+
+def release(connection: Connection, sender: Sender, *, now: datetime, resends: int = 0) -> int:
+    """Give up all that a sender holds that stops; see `expire`."""
+    own = senders.c.edition_id == sender.edition_id, senders.c.owner == sender.owner
+    return _take_back(connection, and_(*own), now=now, resends=resends)
+
+
+def expire(
+    connection: Connection, edition_id: str, *, now: datetime, ended: Sequence[str] = (), resends: int = 0
+) -> int:
+    """Take deliveries back from senders that have `ended` or whose lease has run out; return how many.
+
+    What was only claimed goes back in the queue. What was on the wire is uncertain; or goes back as
+    well, with the same Message-ID, while it had at most `resends` tries.
+    """
+    over = or_(senders.c.lease_until <= now, senders.c.owner.in_(ended))
+    return _take_back(connection, and_(senders.c.edition_id == edition_id, over), now=now, resends=resends)
+
+
+def _take_back(connection: Connection, whose: ColumnElement[bool], *, now: datetime, resends: int) -> int:
+    lost = select(senders).where(whose).with_for_update(skip_locked=True)
+    taken = 0
+    for row in connection.execute(lost).all():
+        held = _held(row)
+        _doubt(connection, row, held.wire, now=now, resends=resends)
+        this = senders.c.edition_id == row.edition_id, senders.c.owner == row.owner
+        connection.execute(delete(senders).where(*this))
+        taken += len(held.all)
+    return taken
+
+
+def _doubt(
+    connection: Connection,
+    sender: _Row,
+    wire: Collection[int],
+    *,
+    now: datetime,
+    resends: int,
+) -> None:
+    """Count the try of those that were on the wire; they are uncertain, or go again."""
+    tried = _these(connection, sender.edition_id, wire).values(tries=deliveries.c.tries + 1, changed_at=now)
+    connection.execute(tried)
+    # The owner is kept: should it be alive after all, its receipts will settle the doubt.
+    doubt = {"state": DeliveryState.UNCERTAIN, "owner": sender.owner, "reply": _NO_ANSWER}
+    too_often = deliveries.c.tries > resends
+    connection.execute(_these(connection, sender.edition_id, wire).where(too_often).values(doubt))
+
+
+def _these(connection: Connection, edition_id: str, ids: Collection[int]) -> Update:
+    """Begin an update of the deliveries to these readers that are not over."""
+    listed = among(connection, deliveries.c.subscriber_id, ids)
+    return update(deliveries).where(deliveries.c.edition_id == edition_id, listed, SENDABLE)
+
+
+# ── ids in a column, and in a statement ─────────────────────────────────────────────────────
+
+
+def _held(row: _Row) -> Held:
+    return Held(claimed=frozenset(json.loads(row.claimed)), wire=frozenset(json.loads(row.wire)))
+
+
+def _texts(held: Held) -> dict[str, object]:
+    return {"claims": json.dumps(list(held.claimed)), "wires": json.dumps(list(held.wire))}
+
+
+def among(connection: Connection, column: ColumnElement[Any], ids: Iterable[int]) -> ColumnElement[bool]:
+    """Compare a column with ids, for a statement that is run once."""
+    dialect = connection.dialect.name
+    return listed(dialect, column, bindparam("ids", id_list(dialect, ids), unique=True))
+
+
+def listed(dialect: str, column: ColumnElement[Any], ids: BindParameter[Any]) -> ColumnElement[bool]:
+    """Compare with a list that is one parameter: a thousand of them cost more than the statement."""
+    if dialect == "postgresql":
+        return column == func.any(cast(ids, postgresql.ARRAY(BigInteger)))
+    return column.in_(select(func.json_each(ids).table_valued("value").c.value))
+
+
+def id_list(dialect: str, ids: Iterable[int]) -> object:
+    """Return ids as the value of such a parameter."""
+    return list(ids) if dialect == "postgresql" else json.dumps(list(ids))
