@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from digest.app.wiring import App
 from digest.errors import DigestError
-from digest.model import Edition, EditionRecord, ReaderLinks
+from digest.model import Edition, EditionRecord, Mail, ReaderLinks
 from digest.render.preflight import BLOCK_SIZE, Level, encoded_size, preflight
+from digest.render.spoken import catalogues, spoken
 
 _LINKS = ReaderLinks(unsubscribe="reader_leaves_here", preferences="reader_chooses_here")
 
@@ -23,13 +26,22 @@ class UnfitError(DigestError):
 
 
 def fits_in_a_mail(app: App, edition: Edition) -> bool:
-    """Tell whether mail programs show an edition whole; raises TemplateError."""
-    return encoded_size(app.render(edition, _LINKS).html) <= BLOCK_SIZE
+    """Tell whether mail programs show an edition whole in every language; raises TemplateError."""
+    return all(encoded_size(mail.html) <= BLOCK_SIZE for mail in _mails(app, edition))
 
 
 def refuse_unfit(app: App, record: EditionRecord) -> None:
-    """Look over the mail with all topics; raises UnfitError when a finding says it must not go."""
-    findings = preflight(app.render(record.edition, _LINKS))
-    reasons = tuple(finding.message for finding in findings if finding.level is Level.BLOCK)
-    if reasons:
-        raise UnfitError(record.edition.id, reasons)
+    """Look over the mails with all topics; raises UnfitError when a finding says they must not go."""
+    for mail in _mails(app, record.edition):
+        reasons = tuple(finding.message for finding in preflight(mail) if finding.level is Level.BLOCK)
+        if reasons:
+            raise UnfitError(record.edition.id, reasons)
+
+
+def _mails(app: App, edition: Edition) -> Iterator[Mail]:
+    """Yield the mail with all topics in each language that a reader may have it in.
+
+    An Arabic letter takes six bytes on the wire: what fits in one language may not in another.
+    """
+    for language in sorted({spoken(wanted, edition.language) for wanted in ("", *catalogues())}):
+        yield app.render(edition, _LINKS, language)

@@ -35,24 +35,31 @@ class Written:
     findings: tuple[Finding, ...]
 
 
-def write_preview(app: App, record: EditionRecord, folder: Path, *, address: str | None) -> Written:
+def write_preview(
+    app: App, record: EditionRecord, folder: Path, *, address: str | None, language: str | None = None
+) -> Written:
     """Write .html, .txt, .eml and .web.html into `folder`, as `address` would get them, or a reader of all.
 
-    Nothing in the database changes. Raises PreviewError, AddressError, TemplateError.
+    In `language`, if it is given, else in the reader's. Nothing in the database changes. Raises
+    PreviewError, AddressError, TemplateError.
     """
-    data = preview_letter(app, record, address)
+    reader = _reader(app, record, address, language)
+    data = _letter(app, record, reader)
     message = message_from_bytes(data, policy=default)
     html, text = _part(message, "html"), _part(message, "plain")
-    page = render_web(app.templates, record.edition)
+    page = render_web(app.templates, record.edition, language=reader.language)
     files = {".html": html.encode(), ".txt": text.encode(), ".eml": data, ".web.html": page.encode()}
     written = _write(folder, record.edition.id, {name: body for name, body in files.items() if body})
     mail = Mail(subject=str(message["Subject"]), preheader="", html=html, text=text)
     return Written(paths=written, findings=preflight(mail) if html else ())
 
 
-def preview_letter(app: App, record: EditionRecord, address: str | None) -> bytes:
-    """Return the mail that `address` would get, or a reader who chose all topics."""
+def _reader(app: App, record: EditionRecord, address: str | None, language: str | None) -> Addressee:
     reader = _addressee(app, record.edition.digest, address) if address else NOBODY
+    return reader if language is None else reader._replace(language=language)
+
+
+def _letter(app: App, record: EditionRecord, reader: Addressee) -> bytes:
     letter = Press(record, app.stationery()).letter(reader)
     if letter is None:
         raise PreviewError(f"{record.edition.id} has nothing on the topics that reader chose")
@@ -66,8 +73,8 @@ def _addressee(app: App, digest: str, address: str) -> Addressee:
     subscription = reader.subscription(digest)
     if reader.subscriber is None or subscription is None:
         raise PreviewError(f"nobody with that address has ever asked for {digest}")
-    topics = str(subscription.preferences.topics)
-    return Addressee(reader.subscriber.id, reader.subscriber.address, topics, reader.subscriber.format)
+    known, topics = reader.subscriber, str(subscription.preferences.topics)
+    return Addressee(known.id, known.address, topics, known.format, language=known.language)
 
 
 def _part(message: EmailMessage, subtype: str) -> str:

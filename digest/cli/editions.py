@@ -10,6 +10,7 @@ import click
 
 from digest.cli import show
 from digest.cli.session import Session, clock_of, json_option, now_option, pass_session
+from digest.render.spoken import catalogues
 
 if TYPE_CHECKING:
     from digest.model import Counts, Edition, EditionRecord
@@ -149,6 +150,7 @@ def _headline(edition: Edition) -> str:
 @click.command(epilog="Example: digest preview daily --subscriber ada@example.org --open")
 @click.argument("edition")
 @click.option("--subscriber", metavar="ADDRESS", help="As this reader would get it.")
+@click.option("--language", type=click.Choice(sorted(catalogues())), help="As one who chose this language.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
@@ -158,7 +160,9 @@ def _headline(edition: Edition) -> str:
 )
 @click.option("--open", "open_it", is_flag=True, help="Open the page in the browser.")
 @pass_session
-def preview(session: Session, edition: str, subscriber: str | None, out: Path, open_it: bool) -> None:
+def preview(
+    session: Session, edition: str, *, subscriber: str | None, language: str | None, out: Path, open_it: bool
+) -> None:
     """Write an edition as it would be sent.
 
     Four files: .html, .txt, the whole mail as .eml, and the .web.html copy. EDITION is an id, or the
@@ -169,7 +173,7 @@ def preview(session: Session, edition: str, subscriber: str | None, out: Path, o
 
     with session.app() as app:
         record = find_edition(app, edition)
-        written = write_preview(app, record, out, address=subscriber)
+        written = write_preview(app, record, out, address=subscriber, language=language)
     for path in written.paths:
         click.echo(path)
     for finding in written.findings:

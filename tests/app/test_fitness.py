@@ -54,6 +54,14 @@ def test_an_edition_that_cannot_be_made_to_fit_cannot_be_approved(bloated: Place
         approve(app, find_edition(app, "daily").edition.id, by="an editor", now=at("23 06:45"))
 
 
+def test_an_edition_too_long_in_one_of_its_readers_languages_cannot_be_approved(bloated: Place) -> None:
+    page = "<html><body><p>{{ 'مرفأ' * (9_000 if language == 'ar' else 1) }}</p></body></html>"
+    (bloated.folder / "own/mail/edition.html").write_text(page, "utf-8")
+    bloated.run("23 06:30")
+    with bloated.app() as app, pytest.raises(UnfitError, match="Gmail would cut it off"):
+        approve(app, find_edition(app, "daily").edition.id, by="an editor", now=at("23 06:45"))
+
+
 def test_once_cancelled_and_mended_its_posts_come_in_the_next(bloated: Place) -> None:
     bloated.run("23 07:00")
     with bloated.app() as app:

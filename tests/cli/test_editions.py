@@ -103,6 +103,13 @@ def test_preview_without_a_subscriber_shows_all_topics(composed: Terminal, tmp_p
     assert [title for title in ("Ferry", "Tram", "Apples") if title in text] == ["Ferry", "Tram", "Apples"]
 
 
+def test_preview_can_be_had_in_any_language_there_is(composed: Terminal, tmp_path: Path) -> None:
+    composed.call("preview", "daily", "--language", "de", "--out", str(tmp_path))
+    assert "\nAbbestellen:\n" in (tmp_path / f"{EDITION}.txt").read_text()
+    assert '<html lang="de"' in (tmp_path / f"{EDITION}.web.html").read_text()
+    assert "'ar', 'de', 'en', 'es'" in composed.says("preview", "daily", "--language", "tlh", fails=2)
+
+
 def test_preview_for_somebody_who_never_asked_is_refused_without_the_address(composed: Terminal) -> None:
     said = composed.says("preview", "daily", "--subscriber", "eve@example.org", fails=1)
     assert "nobody with that address" in said

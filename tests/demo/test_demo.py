@@ -72,6 +72,15 @@ def test_a_mail_holds_only_the_topics_its_reader_chose(folder: Path) -> None:
     assert "Craft and code" not in text
 
 
+def test_a_reader_who_chose_german_is_told_the_same_stories_in_german_words(folder: Path) -> None:
+    first, _ = demonstrate(folder)
+    (text,) = [body for to, title, body in map(read, first.mails) if (to, title) == GRETAS_MORNING]
+    assert "Freitag, 20. November 2026" in text
+    assert "Abbestellen:" in text
+    assert "Unsubscribe" not in text
+    assert "Night train returns to Port Merrow" in text
+
+
 def test_a_second_run_mails_nothing(folder: Path) -> None:
     demonstrate(folder)
     second, told = demonstrate(folder, hours=1)
@@ -99,6 +108,7 @@ def test_the_pages_it_names_are_there_and_show_pictures_from_this_machine(folder
 
 
 ADAS_MORNING = ("ada@readers.test", "The Morning Paper")
+GRETAS_MORNING = ("greta@readers.test", "The Morning Paper")
 
 
 def demonstrate(folder: Path, *, hours: int = 0) -> tuple[Summary, Told]:
