@@ -13,6 +13,7 @@ from digest.app.sending import send_edition
 from digest.app.watch import Happening, Kind, Watch
 from digest.app.wiring import App
 from digest.collect.collect import collect
+from digest.collect.fetch import fetch_all
 from digest.compose.compose import compose
 from digest.errors import DigestError, StateError
 from digest.model import CollectReport, Composed, Digest, Due, EditionRecord, EditionState
@@ -45,7 +46,7 @@ def run_due(app: App, watch: Watch) -> None:
 
 
 def collect_due(app: App, watch: Watch, *, force: bool = False) -> CollectReport:
-    """Fetch the feeds that are due, or all of them."""
+    """Fetch the feeds that are due, or all of them; what has not answered when we are to stop is left."""
     config = app.config
     return collect(
         app.database,
@@ -55,6 +56,7 @@ def collect_due(app: App, watch: Watch, *, force: bool = False) -> CollectReport
         now=watch.clock(),
         force=force,
         report=watch.feed,
+        fetch=partial(fetch_all, stop=watch.stop),
     )
 
 

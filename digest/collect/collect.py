@@ -59,7 +59,8 @@ def collect(
             record    the feed's health and when it is next due
             report    what happened
 
-    A feed that fails is a value in the report; it never stops the others.
+    A feed that fails is a value in the report; it never stops the others. One that `fetch` gives no
+    answer for, because it was told to stop, is as if nobody had asked.
     """
     sources = _prepare(database, feeds, digests, now)
     due = {source.row.id: source for source in sources if force or health.is_due(source.row, now)}
@@ -70,7 +71,8 @@ def collect(
         done = _settle(database, due[request.feed_id], result, limits=limits, now=now)
         reports[request.feed_id] = done
         report(done)
-    return CollectReport(feeds=tuple(reports[source.row.id] for source in sources))
+    told = [source.row.id for source in sources if source.row.id in reports]
+    return CollectReport(feeds=tuple(reports[feed_id] for feed_id in told))
 
 
 def _prepare(

@@ -20,6 +20,8 @@ from digest.collect.guard import GuardedBackend, GuardedTransport, RefusedError
 from digest.model import FetchLimits
 
 REDIRECTS = 8
+_LOOK = 0.5  # seconds, before it is asked again whether to stop
+_FAREWELL = 1.0  # seconds; a name that is being looked up cannot be broken off
 _PERMANENT = frozenset([301, 308])
 _REDIRECTS = _PERMANENT | {302, 303, 307}
 _ACCEPT = (
@@ -84,21 +86,26 @@ def guarded(limits: FetchLimits) -> httpx2.AsyncBaseTransport:
 
 
 def fetch_all(
-    requests: Iterable[Request], limits: FetchLimits, *, transport: Transports = guarded
+    requests: Iterable[Request],
+    limits: FetchLimits,
+    *,
+    transport: Transports = guarded,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Generator[Exchange, None, None]:
     """Fetch every request and yield each with its result as it is finished, in any order.
 
     At most `limits.in_flight` documents are on their way or waiting to be taken. Nothing is raised for
-    a feed that fails. Closing the iterator stops what is still under way.
+    a feed that fails. Closing the iterator stops what is still under way, and so does `stop`, which is
+    asked now and then: those that were not fetched by then are not yielded.
     """
     run = _Run(tuple(requests), limits, transport)
     thread = threading.Thread(target=run.work, name="fetch", daemon=True)
     thread.start()
     try:
-        yield from run.results()
+        yield from run.results(stop)
     finally:
         run.stop()
-        thread.join(timeout=10)
+        thread.join(timeout=_FAREWELL)
 
 
 class _Run:
@@ -125,8 +132,14 @@ class _Run:
             end = error
         self._done.put(end)
 
-    def results(self) -> Iterator[Exchange]:
-        while (item := self._done.get()) is not None:
+    def results(self, stop: Callable[[], bool]) -> Iterator[Exchange]:
+        while not stop():
+            try:
+                item = self._done.get(timeout=_LOOK)
+            except queue.Empty:
+                continue
+            if item is None:
+                return
             if isinstance(item, BaseException):
                 raise item
             self._call(self._room.release)

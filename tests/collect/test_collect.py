@@ -4,12 +4,13 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from digest.collect.collect import collect
-from digest.collect.fetch import Exchange, Fetched, Request
+from digest.collect.fetch import Exchange, Fetched, Request, fetch_all
 from digest.model import CollectReport, Digest, Feed, FeedReport, FetchLimits, PostState, WaitingPost
 from digest.storage.database import Database
 from digest.storage.feeds import feed_rows
@@ -212,6 +213,28 @@ def test_feeds_are_reported_as_they_finish(sqlite: Database, site: Site) -> None
     tide = Feed(name="Tide", url=site.put("/feed", Answer()))
     collect(sqlite, [tide], [DAILY], limits=LIMITS, now=NOW, report=lambda report: seen.append(report.feed))
     assert seen == ["Tide"]
+
+
+def test_a_stop_leaves_what_has_not_answered_as_if_nobody_had_asked(sqlite: Database, site: Site) -> None:
+    feeds = [
+        Feed(name="Tide", url=site.put("/tide", Answer())),
+        Feed(name="Silence", url=site.put("/silence", Answer(silent=True))),
+    ]
+    told: list[FeedReport] = []
+    report = collect(
+        sqlite,
+        feeds,
+        [DAILY],
+        limits=LIMITS,
+        now=NOW,
+        report=told.append,
+        fetch=partial(fetch_all, stop=lambda: bool(told)),
+    )
+    assert [each.feed for each in report.feeds] == ["Tide"]
+    assert report.new == 1
+    with sqlite.read() as connection:
+        silent = next(row for row in feed_rows(connection) if row.name == "Silence")
+    assert (silent.failures, silent.next_fetch_at) == (0, NOW)
 
 
 def test_an_error_in_reading_one_feed_is_that_feeds_failure(
