@@ -318,7 +318,7 @@ def test_when_no_mail_can_be_sent_the_rest_waits_and_only_the_wire_is_in_doubt(d
 
 
 def test_a_fault_in_a_template_leaves_nothing_in_doubt(database: Database) -> None:
-    def broken(_chosen: Edition, _links: ReaderLinks) -> Mail:
+    def broken(_chosen: Edition, _links: ReaderLinks, _language: str) -> Mail:
         raise TemplateError("mail/edition.html", "no such name")
 
     add_edition(database)
