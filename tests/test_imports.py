@@ -79,7 +79,7 @@ ONE_PLACE = {
     "jinja2": {"digest.render.templates"},
     "babel": {"digest.render.dates", "digest.render.languages"},
     "apscheduler": {"digest.scheduler"},
-    "alembic": {"digest.storage.migrate", "digest.storage.migrations"},
+    "alembic": {"digest.storage.upgrade", "digest.storage.migrations"},
     "email_validator": {"subscribers.address"},
     "pydantic": {"digest.config", "digest.web"},
     "fastapi": {"digest.web"},

@@ -1,23 +1,14 @@
-"""Bring a database to the tables of this version, step by step; alembic is known here alone."""
+"""See whether a database has the tables of this version, and bring it there if not."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import Connection, func, select
+from sqlalchemy import column, inspect, select, table
 
-from digest.errors import DatabaseError
-from digest.storage.database import Database, shown
-from digest.storage.tables import metadata
+from digest.storage.database import Database
 
-_LOCK = 20_261_122  # any number of our own: two processes that start at once migrate in turn
-_SCRIPTS = Path(__file__).parent / "migrations"
+_STAMP = table("alembic_version", column("version_num"))
 
 
 def migrate(database: Database) -> None:
@@ -25,35 +16,20 @@ def migrate(database: Database) -> None:
 
     Raises DatabaseError when the database was made by a newer version of the program.
     """
-    config = _config()
-    with database.write() as connection:
-        if connection.dialect.name == "postgresql":  # SQLite has taken its only write lock already
-            connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-        _refuse_newer(connection, config, shown(database.engine.url))
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    if _stamp(database) != newest():
+        from digest.storage.upgrade import upgrade  # alembic: 9 MB that a database as it should be spares
+
+        upgrade(database)
 
 
-def differences(connection: Connection) -> list[object]:
-    """Return how the tables in the database differ from those in the code; empty when they agree."""
-    return list(compare_metadata(MigrationContext.configure(connection), metadata))
+def newest() -> str:
+    """Return the name of the last step, which its file begins with: "0001_first_tables.py"."""
+    steps = (Path(__file__).parent / "migrations" / "versions").glob("[0-9]*.py")
+    return max(step.name.partition("_")[0] for step in steps)
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_SCRIPTS))
-    config.set_main_option("path_separator", "os")
-    return config
-
-
-def _refuse_newer(connection: Connection, config: Config, name: str) -> None:
-    """Refuse a database whose version this program has never heard of."""
-    current = MigrationContext.configure(connection).get_current_revision()
-    if current is None:
-        return
-    try:
-        ScriptDirectory.from_config(config).get_revision(current)
-    except CommandError as error:
-        raise DatabaseError(
-            f"{name}: made by a newer version of this program ({current}); install that version or newer"
-        ) from error
+def _stamp(database: Database) -> str | None:
+    with database.read() as connection:
+        if not inspect(connection).has_table(_STAMP.name):
+            return None
+        return connection.execute(select(_STAMP.c.version_num)).scalar()

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
 from digest.errors import DatabaseError
 from digest.storage.database import Database, open_database
-from digest.storage.migrate import differences, migrate
+from digest.storage.migrate import migrate, newest
+from digest.storage.upgrade import differences
 
 
 def test_an_empty_database_gets_the_very_tables_of_the_code(database_url: str) -> None:
@@ -23,6 +27,28 @@ def test_migrating_again_changes_nothing(database_url: str) -> None:
     with database.read() as connection:
         assert differences(connection) == []
     database.close()
+
+
+def test_a_database_that_is_as_it_should_be_bears_the_name_of_the_newest_step(database_url: str) -> None:
+    database = _migrated(database_url)
+    with database.read() as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == newest()
+    database.close()
+
+
+def test_to_find_that_nothing_is_missing_costs_no_alembic(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/digest.db"
+    _migrated(url).close()
+    code = f"""
+import sys
+from digest.storage.database import open_database
+from digest.storage.migrate import migrate
+database = open_database({url!r})
+migrate(database)
+database.close()
+sys.exit("alembic" in sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_alone(database_url: str) -> None:
