@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import dataclasses
 import os
 import socket
 import subprocess
@@ -11,13 +13,25 @@ from pathlib import Path
 
 import pytest
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult
+from aiosmtpd.smtp import SMTP, AuthResult
 
 from digest.errors import TransportError
 from digest.model import Outcome, Receipt, Security, SmtpServer
 from digest.send.pipeline import Pace
 from tests.send.conftest import Certificates
 from tests.send.test_transport import TEXT, carry, outcomes
+
+
+class TokenMailbox:
+    """Takes mail from whoever logs in by XOAUTH2 with the token of the day, as aiosmtpd's handlers do it."""
+
+    async def auth_XOAUTH2(self, server: SMTP, args: list[str]) -> AuthResult:  # noqa: N802  # aiosmtpd's name
+        said = base64.b64decode(args[1])
+        if said == b"user=daily\1auth=Bearer flood-tide\1\1":
+            return AuthResult(success=True, auth_data=b"daily")
+        # what is wrong comes as a challenge; the client answers nothing, and then hears 535
+        await server.challenge_auth(b'{"status": "401", "schemes": "bearer"}', encode_to_b64=True)
+        return AuthResult(success=False, handled=False)
 
 
 class Mailbox:
@@ -29,6 +43,44 @@ class Mailbox:
     async def handle_DATA(self, _server: object, _session: object, envelope: object) -> str:  # noqa: N802  # aiosmtpd's name
         self.kept.append((envelope.rcpt_tos[0], envelope.content))  # type: ignore[attr-defined]  # untyped
         return "250 2.0.0 kept"
+
+
+@contextlib.contextmanager
+def by_token(certificates: Certificates) -> Iterator[SmtpServer]:
+    """Serve with aiosmtpd whoever has the token."""
+    controller = Controller(
+        TokenMailbox(),
+        hostname="127.0.0.1",
+        port=free_port(),
+        tls_context=certificates.context,
+        require_starttls=True,
+        auth_required=True,
+        auth_exclude_mechanism=["PLAIN", "LOGIN"],
+    )
+    controller.start()
+    try:
+        yield SmtpServer(
+            host="127.0.0.1",
+            port=controller.port,
+            ca_file=certificates.ca_file,
+            user="daily",
+            password="flood-tide",
+        )
+    finally:
+        controller.stop()
+
+
+def test_a_token_logs_in_by_xoauth2(certificates: Certificates) -> None:
+    with by_token(certificates) as server:
+        assert outcomes(carry(server, count=5)) == {Outcome.ACCEPTED: 5}
+
+
+def test_a_token_that_is_over_is_a_clear_end(certificates: Certificates) -> None:
+    with (
+        by_token(certificates) as server,
+        pytest.raises(TransportError, match="AUTH was answered with 535"),
+    ):
+        carry(dataclasses.replace(server, password="ebb-tide"), count=5)
 
 
 def test_aiosmtpd_gets_every_letter_over_tls_after_a_login(certificates: Certificates) -> None:
