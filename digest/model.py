@@ -8,6 +8,8 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from subscribers.model import Frequency
+
 # ── what the operator describes in config.toml ──────────────────────────────────────────────
 
 
@@ -66,6 +68,14 @@ class Lead(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gathering:
+    """A frequency readers may choose besides each edition, and when its gathered editions are sent."""
+
+    frequency: Frequency
+    schedule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Digest:
     """A recurring publication: its feeds, topics, schedule and sender."""
 
@@ -87,6 +97,17 @@ class Digest:
     subject: str = "{{ lead.title }}"  # Jinja2
     preheader: str = "{{ titles[1:4] | join(' · ') }}"  # Jinja2
     catch_all: str = "More stories"  # heading for what no topic claims
+    gather: tuple[Gathering, ...] = ()
+
+    @property
+    def frequencies(self) -> frozenset[Frequency]:
+        """Return what readers may choose besides each edition."""
+        return frozenset(gathering.frequency for gathering in self.gather)
+
+    def schedule_of(self, frequency: Frequency) -> str:
+        """Return when a reader with that frequency is mailed; one that is not offered means each edition."""
+        found = (each.schedule for each in self.gather if each.frequency is frequency)
+        return next(found, self.schedule)
 
 
 class Security(StrEnum):
@@ -300,6 +321,7 @@ class EditionRecord:
     edition: Edition
     hash: str  # of the canonical snapshot
     state: EditionState
+    frequency: Frequency = Frequency.EACH  # whom it is for; any other one is gathered from editions
     reason: str = ""  # one sentence: why skipped, cancelled or paused
     approved_by: str | None = None
     approved_at: datetime | None = None

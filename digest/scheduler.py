@@ -12,7 +12,7 @@ from threading import Event, Lock
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from digest.app.begin import begin_digests
-from digest.app.run import collect_due, compose_due, send_due
+from digest.app.run import collect_due, compose_due, gather_due, send_due
 from digest.app.tidy import tidy
 from digest.app.watch import Happening, Kind, Watch, utc_now
 from digest.app.wiring import App
@@ -57,6 +57,7 @@ def serve(
     jobs: dict[str, tuple[Callable[[], object], float]] = {
         "collect": (partial(collect_due, app, watch), bell.collect),
         "compose": (partial(compose_due, app, watch), bell.compose),
+        "gather": (partial(gather_due, app, watch), bell.compose),
         "send the others": (partial(send_due, app, watch, only=_others(app)), bell.send),
         "tidy": (lambda: tidy(app, watch.clock()), bell.tidy),
     }

@@ -7,7 +7,7 @@ changes that reader until the transaction ends), decide, and let `subscribers.re
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -42,14 +42,24 @@ from subscribers.tables import consents, subscribers, subscriptions, suppression
 Mailable = Select[tuple[int, str, str, str | None, str | None, str, str]]
 
 
-def mailable(digest: str, now: datetime) -> Mailable:
+def mailable(
+    digest: str,
+    now: datetime,
+    frequency: Frequency | None = None,
+    offered: Collection[Frequency] = (),
+) -> Mailable:
     """Select who may be mailed an edition of `digest` at `now`: the one place that decides.
+
+    With a `frequency` only those who chose it; each edition is also for those whose choice is not (any
+    more) among those `offered`. Without one whoever: a change of frequency holds from the next edition,
+    so who is asked again when a delivery is claimed may have made one.
 
     Columns: subscriber_id, address, topics, hour, zone, format, language. A confirmed subscriber who has
     not left, an active subscription that is not paused, an address that is not suppressed. Made to stand
     inside INSERT … SELECT when an edition is addressed and inside a subquery when deliveries are claimed.
     """
     suppressed = exists().where(suppressions.c.address_hash == subscribers.c.address_hash)
+    served = [] if frequency is None else [_is_served(frequency, offered)]
     return (
         select(
             subscriptions.c.subscriber_id,
@@ -67,8 +77,14 @@ def mailable(digest: str, now: datetime) -> Mailable:
             subscribers.c.state == SubscriberState.ACTIVE,
             or_(subscriptions.c.paused_until.is_(None), subscriptions.c.paused_until <= now),
             ~suppressed,
+            *served,
         )
     )
+
+
+def _is_served(frequency: Frequency, offered: Collection[Frequency]) -> ColumnElement[bool]:
+    chosen = subscriptions.c.frequency
+    return chosen.not_in(sorted(offered)) if frequency is Frequency.EACH else chosen == frequency
 
 
 # ── reading ─────────────────────────────────────────────────────────────────────────────────

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 
-from digest.app.begin import schedule_of
-from digest.app.fitness import fits_in_a_mail, refuse_unfit
+from digest.app.composing import compose_rhythm
+from digest.app.fitness import refuse_unfit
+from digest.app.rhythms import rhythm_of
 from digest.app.wiring import App
-from digest.compose.compose import compose
 from digest.errors import NotFoundError
 from digest.model import Composed, Counts, EditionRecord, EditionState
 from digest.schedule import due_at, next_due
@@ -17,6 +16,7 @@ from digest.schedule_text import parse_schedule
 from digest.storage.editions import advance, last_edition, list_editions, load_edition, pause, resume
 from digest.storage.occurrences import Occurrence, finish_occurrence, note_occurrence
 from digest.storage.outcomes import counts
+from subscribers.model import Frequency
 
 _NAMED = 5
 
@@ -53,35 +53,25 @@ def delivery_counts(app: App, edition_id: str) -> Counts:
         return counts(connection, edition_id)
 
 
-def compose_now(app: App, slug: str, now: datetime) -> Composed:
+def compose_now(app: App, slug: str, now: datetime, *, frequency: Frequency = Frequency.EACH) -> Composed:
     """Compose the next edition of a digest before its cutoff; the clock then leaves that date alone.
 
-    Raises NotFoundError for an unknown digest.
+    Raises NotFoundError for an unknown digest, and for a frequency it does not offer.
     """
-    config = app.config
-    digest = config.digest(slug)
+    rhythm = rhythm_of(app.config.digest(slug), frequency)
+    digest = rhythm.digest
     local_date, send_at = next_due(
         parse_schedule(digest.schedule), digest.zone, now - timedelta(microseconds=1)
     )
     due = due_at(digest, local_date, send_at)
-    composed = compose(
-        app.database,
-        digest,
-        site=config.site,
-        topics=config.topics,
-        feeds=config.feeds,
-        due=replace(due, cutoff_at=min(due.cutoff_at, now)),
-        now=now,
-        fits=partial(fits_in_a_mail, app),
-    )
+    due = replace(due, cutoff_at=min(due.cutoff_at, now))
+    composed = compose_rhythm(app, rhythm, due, now)
     if composed.record is not None:
         outcome = composed.record.edition.id
         done = Occurrence(local_date=local_date, due_at=send_at, done_at=now, outcome=outcome)
         with app.database.write() as connection:
-            if not note_occurrence(connection, schedule_of(slug), done):
-                finish_occurrence(
-                    connection, schedule_of(slug), local_date=local_date, outcome=outcome, now=now
-                )
+            if not note_occurrence(connection, rhythm.key, done):
+                finish_occurrence(connection, rhythm.key, local_date=local_date, outcome=outcome, now=now)
     return composed
 
 

@@ -78,7 +78,7 @@ def described(
 
 def rhythm_text(digest: Digest, preferences: Preferences, say: Words) -> str:
     """Return how often a digest comes out: "Weekdays at 07:00"; for who has another clock with the place."""
-    rhythm = as_sentence(describe(parse_schedule(digest.schedule), say))
+    rhythm = as_sentence(describe(parse_schedule(digest.schedule_of(preferences.frequency)), say))
     if preferences.hour is None and preferences.zone in (None, digest.zone):
         return rhythm
     return say("{rhythm}, {place}", rhythm=rhythm, place=place(digest.zone, say.language))

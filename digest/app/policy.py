@@ -11,6 +11,7 @@ from itertools import takewhile
 from digest.model import Digest, Due, EditionRecord, EditionState, Review
 from digest.schedule import dues
 from digest.schedule_text import parse_schedule
+from subscribers.model import Frequency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,10 +58,22 @@ class Ruling:
     reason: str = ""
 
 
-def ruling(record: EditionRecord, digest: Digest | None, now: datetime) -> Ruling:
+def review_of(record: EditionRecord, digest: Digest) -> Review:
+    """Return which review an edition needs: all that a gathered one tells was reviewed when it first went.
+
+    So it is not skipped for want of approval; but where everything is held, it is held too.
+    """
+    gathered = record.frequency is not Frequency.EACH
+    return Review.SEND if gathered and digest.review is Review.SKIP else digest.review
+
+
+def ruling(
+    record: EditionRecord, digest: Digest | None, now: datetime, *, stopped: str | None = None
+) -> Ruling:
     """Say what happens to an edition: at its send time the digest's review policy decides.
 
     One that is being sent goes on. One approved late goes late: its time counts from its approval.
+    `stopped` is an edition a gathered one tells again that was paused or cancelled since.
     """
     send_at = record.edition.send_at
     if record.paused_at:
@@ -71,12 +84,17 @@ def ruling(record: EditionRecord, digest: Digest | None, now: datetime) -> Rulin
         return Ruling(Step.WAIT)
     if digest is None:
         return Ruling(Step.WAIT, f"there is no digest {record.edition.digest!r} in config.toml any more")
+    if record.frequency not in (Frequency.EACH, *digest.frequencies):
+        return Ruling(Step.SKIP, f"{record.frequency} editions are not offered any more")
+    if stopped is not None:
+        return Ruling(Step.SKIP, f"{stopped} was stopped: it is made anew without that")
     if record.state is EditionState.APPROVED:
         since = max(send_at, record.approved_at or send_at)
         return _in_time(since, digest, now)
-    if digest.review is Review.HOLD:
+    review = review_of(record, digest)
+    if review is Review.HOLD:
         return Ruling(Step.WAIT, "waits for approval")
-    if digest.review is Review.SKIP:
+    if review is Review.SKIP:
         return Ruling(Step.SKIP, "nobody approved it before its send time")
     return _in_time(send_at, digest, now)
 

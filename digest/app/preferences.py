@@ -151,6 +151,7 @@ def export_data(app: App, reader: Reader) -> dict[str, object]:
                 "topics": str(each.preferences.topics),
                 "hour": each.preferences.hour,
                 "zone": each.preferences.zone,
+                "frequency": each.preferences.frequency,
                 "paused_until": each.paused_until,
                 "changed_at": each.changed_at,
             }

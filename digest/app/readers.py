@@ -17,8 +17,17 @@ from subscribers.admission import Entry, Outcome, Terms
 from subscribers.bulk import admit_batch, export_readers, import_entries
 from subscribers.csvlines import ByteFile, Fault, Notice
 from subscribers.decisions import Wish
+from subscribers.errors import ChoiceError
 from subscribers.leaving import leave
-from subscribers.model import Act, Origin, Preferences, Reader, SubscriberState, SuppressionReason
+from subscribers.model import (
+    Act,
+    Frequency,
+    Origin,
+    Preferences,
+    Reader,
+    SubscriberState,
+    SuppressionReason,
+)
 from subscribers.record import erase, suppress, unsuppress, write_change
 from subscribers.signup import check_wishes
 from subscribers.store import list_readers, reader_at, reader_of
@@ -52,12 +61,22 @@ def offered(config: Config) -> dict[str, frozenset[str] | None]:
     }
 
 
+def check_frequencies(config: Config, wishes: Sequence[Wish]) -> None:
+    """Raise ChoiceError for a frequency that a digest does not offer."""
+    found = {digest.slug: digest.frequencies for digest in config.digests}
+    for each in wishes:
+        frequency = each.preferences.frequency
+        if frequency is not Frequency.EACH and frequency not in found.get(each.digest, frozenset()):
+            raise ChoiceError("frequency", "it is not offered")
+
+
 def add_reader(app: App, address: str, wishes: Sequence[Wish], *, source: str, now: datetime) -> Outcome:
     """Add one reader who has agreed elsewhere; whoever left or is suppressed stays out.
 
     Raises AddressError, ChoiceError.
     """
     check_wishes(tuple(wishes), offered(app.config))
+    check_frequencies(app.config, wishes)
     begin_digests(app, now)
     entry = Entry(address=parse_address(address), wishes=tuple(wishes))
     terms = _terms(app, Act.ADDED, source)
@@ -170,9 +189,10 @@ def lift_suppression(app: App, address: str) -> bool:
         return unsuppress(connection, _keys(app, address)[1])
 
 
-def wish(digest: str, *, topics: str, hour: str, zone: str) -> Wish:
+def wish(digest: str, *, topics: str, hour: str, zone: str, frequency: str = "") -> Wish:
     """Make a wish of what was typed; raises ChoiceError."""
-    return Wish(digest=digest, preferences=Preferences.parse(topics=topics, hour=hour, zone=zone))
+    preferences = Preferences.parse(topics=topics, hour=hour, zone=zone, frequency=frequency)
+    return Wish(digest=digest, preferences=preferences)
 
 
 def _terms(app: App, act: Act, source: str) -> Terms:

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
 from functools import partial
 
-from digest.app.begin import begin_digests, local_text, schedule_of
-from digest.app.fitness import fits_in_a_mail
+from digest.app.begin import begin_digests, local_text
+from digest.app.composing import compose_rhythm
 from digest.app.policy import Occasions, Step, occasions, ruling
+from digest.app.rhythms import Rhythm, rhythms
 from digest.app.sending import send_edition
 from digest.app.watch import Happening, Kind, Watch
 from digest.app.wiring import App
 from digest.collect.collect import collect
 from digest.collect.fetch import fetch_all
-from digest.compose.compose import compose
 from digest.errors import DigestError, StateError
-from digest.model import CollectReport, Composed, Digest, Due, EditionRecord, EditionState
+from digest.model import CollectReport, Composed, Due, EditionRecord, EditionState
 from digest.storage.editions import advance, due_editions, load_edition
+from digest.storage.gatherings import stopped_since
 from digest.storage.occurrences import (
     claim_occurrence,
     finish_occurrence,
     occurrences_of,
     release_occurrence,
+    undo_occurrence,
 )
+from subscribers.model import Frequency
 
 
 def run_due(app: App, watch: Watch) -> None:
@@ -35,14 +38,17 @@ def run_due(app: App, watch: Watch) -> None:
     compose   each digest whose cutoff has come, claimed by one row for its local date;
               too late after an outage → noted as missed, its posts are carried
     send      the others whose send time has come, as their review policies say
+    gather    what went out, for readers who chose to be mailed daily or weekly
+    send      that too
     """
     for happening in begin_digests(app, watch.clock()):
         watch.report(happening)
-    frozen = _due(app, watch)
-    _send(app, frozen, watch)
+    tried = _send_others(app, watch, frozenset())
     collect_due(app, watch)
     compose_due(app, watch, collect_first=False)
-    _send(app, [each for each in _due(app, watch) if each not in frozen], watch)
+    tried = _send_others(app, watch, tried)
+    gather_due(app, watch)
+    _send_others(app, watch, tried)
 
 
 def collect_due(app: App, watch: Watch, *, force: bool = False) -> CollectReport:
@@ -68,89 +74,92 @@ def compose_due(app: App, watch: Watch, *, collect_first: bool = True) -> bool:
 
     A digest that fails does not stop the others.
     """
-    found = {digest: _occasions(app, digest, watch.clock()) for digest in app.config.digests}
+    found = _occasions(app, [Rhythm(digest=digest) for digest in app.config.digests], watch.clock())
     if collect_first and any(each.compose for each in found.values()):
         collect_due(app, watch)
-    fine = True
-    for digest, each in found.items():
-        if not watch.stop():
-            fine &= _guarded(digest.slug, watch, partial(_compose_digest, app, digest, each, watch))
-    return fine
+    return _compose(app, found, watch)
 
 
-def _occasions(app: App, digest: Digest, now: datetime) -> Occasions:
+def gather_due(app: App, watch: Watch) -> bool:
+    """Compose each gathered edition whose cutoff has come, of what went out so far; False: one failed."""
+    every = [rhythm for digest in app.config.digests for rhythm in rhythms(digest)]
+    gathered = [rhythm for rhythm in every if rhythm.frequency is not Frequency.EACH]
+    return _compose(app, _occasions(app, gathered, watch.clock()), watch)
+
+
+def _occasions(app: App, every: Iterable[Rhythm], now: datetime) -> dict[Rhythm, Occasions]:
+    return {rhythm: _occasions_of(app, rhythm, now) for rhythm in every}
+
+
+def _occasions_of(app: App, rhythm: Rhythm, now: datetime) -> Occasions:
     with app.database.read() as connection:
-        known = occurrences_of(connection, schedule_of(digest.slug), until=now + digest.cutoff)
+        known = occurrences_of(connection, rhythm.key, until=now + rhythm.digest.cutoff)
     finished = [occurrence for occurrence in known if occurrence.done]
     if not finished:
         return Occasions()
     done = {occurrence.local_date for occurrence in finished}
-    return occasions(digest, after=finished[0].due_at, done=done, now=now)
+    return occasions(rhythm.digest, after=finished[0].due_at, done=done, now=now)
 
 
-def _compose_digest(app: App, digest: Digest, found: Occasions, watch: Watch) -> None:
+def _compose(app: App, found: Mapping[Rhythm, Occasions], watch: Watch) -> bool:
+    fine = True
+    for rhythm, each in found.items():
+        if not watch.stop():
+            fine &= _guarded(rhythm.digest.slug, watch, partial(_compose_all, app, rhythm, each, watch))
+    return fine
+
+
+def _compose_all(app: App, rhythm: Rhythm, found: Occasions, watch: Watch) -> None:
     for due in found.missed:
-        _miss(app, digest, due, watch)
+        _miss(app, rhythm, due, watch)
     for due in found.compose:
-        _compose_one(app, digest, due, watch)
+        _compose_one(app, rhythm, due, watch)
 
 
-def _miss(app: App, digest: Digest, due: Due, watch: Watch) -> None:
-    if not _claim(app, digest, due, watch.clock()):
+def _miss(app: App, rhythm: Rhythm, due: Due, watch: Watch) -> None:
+    if not _claim(app, rhythm, due, watch.clock()):
         return
-    _finish(app, digest, due.local_date, "missed", watch.clock())
-    detail = (
-        f"the edition due {local_text(due.send_at, digest)} was missed; its posts are carried to the next"
-    )
-    watch.report(Happening(kind=Kind.MISSED, subject=digest.slug, detail=detail))
+    _finish(app, rhythm, due.local_date, "missed", watch.clock())
+    what = "posts are" if rhythm.frequency is Frequency.EACH else "content is"
+    at = local_text(due.send_at, rhythm.digest)
+    detail = f"the {rhythm.noun} due {at} was missed; its {what} carried to the next"
+    watch.report(Happening(kind=Kind.MISSED, subject=rhythm.digest.slug, detail=detail))
 
 
-def _compose_one(app: App, digest: Digest, due: Due, watch: Watch) -> None:
-    if not _claim(app, digest, due, watch.clock()):
+def _compose_one(app: App, rhythm: Rhythm, due: Due, watch: Watch) -> None:
+    if not _claim(app, rhythm, due, watch.clock()):
         return
-    composed = _compose(app, digest, due, watch.clock())
+    composed = _compose_or_release(app, rhythm, due, watch.clock())
     record = composed.record
-    _finish(app, digest, due.local_date, record.edition.id if record else composed.reason, watch.clock())
+    _finish(app, rhythm, due.local_date, record.edition.id if record else composed.reason, watch.clock())
     if record is None:
-        watch.report(Happening(kind=Kind.NOTHING, subject=digest.slug, detail=composed.reason))
+        watch.report(Happening(kind=Kind.NOTHING, subject=rhythm.digest.slug, detail=composed.reason))
         return
     stories = sum(1 for _ in record.edition.stories())
-    detail = f"{stories} stories, to be sent {local_text(due.send_at, digest)}"
+    detail = f"{stories} stories, to be sent {local_text(due.send_at, rhythm.digest)}"
     watch.report(Happening(kind=Kind.COMPOSED, subject=record.edition.id, detail=detail))
 
 
-def _compose(app: App, digest: Digest, due: Due, now: datetime) -> Composed:
+def _compose_or_release(app: App, rhythm: Rhythm, due: Due, now: datetime) -> Composed:
     """Compose, or give the claim back, so that what failed is tried again with the next ring."""
-    config = app.config
     try:
-        return compose(
-            app.database,
-            digest,
-            site=config.site,
-            topics=config.topics,
-            feeds=config.feeds,
-            due=due,
-            now=now,
-            fits=partial(fits_in_a_mail, app),
-        )
+        return compose_rhythm(app, rhythm, due, now)
     except DigestError:
         with app.database.write() as connection:
-            release_occurrence(connection, schedule_of(digest.slug), local_date=due.local_date)
+            release_occurrence(connection, rhythm.key, local_date=due.local_date)
         raise
 
 
-def _claim(app: App, digest: Digest, due: Due, now: datetime) -> bool:
+def _claim(app: App, rhythm: Rhythm, due: Due, now: datetime) -> bool:
     with app.database.write() as connection:
         return claim_occurrence(
-            connection, schedule_of(digest.slug), local_date=due.local_date, due_at=due.send_at, now=now
+            connection, rhythm.key, local_date=due.local_date, due_at=due.send_at, now=now
         )
 
 
-def _finish(app: App, digest: Digest, local_date: date, outcome: str, now: datetime) -> None:
+def _finish(app: App, rhythm: Rhythm, local_date: date, outcome: str, now: datetime) -> None:
     with app.database.write() as connection:
-        finish_occurrence(
-            connection, schedule_of(digest.slug), local_date=local_date, outcome=outcome, now=now
-        )
+        finish_occurrence(connection, rhythm.key, local_date=local_date, outcome=outcome, now=now)
 
 
 # ── send ────────────────────────────────────────────────────────────────────────────────────
@@ -162,6 +171,13 @@ def send_due(app: App, watch: Watch, *, only: Callable[[str], bool] = lambda _: 
     An edition that fails does not stop the others.
     """
     return _send(app, [(edition_id, slug) for edition_id, slug in _due(app, watch) if only(slug)], watch)
+
+
+def _send_others(app: App, watch: Watch, tried: frozenset[str]) -> frozenset[str]:
+    """Send what is due and was not tried yet, and return all that now was, by id."""
+    due = [each for each in _due(app, watch) if each[0] not in tried]
+    _send(app, due, watch)
+    return tried.union(edition_id for edition_id, _ in due)
 
 
 def _due(app: App, watch: Watch) -> tuple[tuple[str, str], ...]:
@@ -181,11 +197,14 @@ def _follow(app: App, edition_id: str, watch: Watch) -> None:
     """Do with an edition what its digest's policy says; when another process is faster, leave it to it."""
     with app.database.read() as connection:
         record = load_edition(connection, edition_id)
+        stopped = stopped_since(connection, edition_id)
     digest = next((each for each in app.config.digests if each.slug == record.edition.digest), None)
-    ruled = ruling(record, digest, watch.clock())
+    ruled = ruling(record, digest, watch.clock(), stopped=stopped)
     if ruled.step is Step.WAIT and ruled.reason:
         watch.report(Happening(kind=Kind.WAITING, subject=edition_id, detail=ruled.reason))
-    elif ruled.step is Step.SKIP and _advanced(app, record, EditionState.SKIPPED, ruled.reason, watch):
+    elif ruled.step is Step.SKIP and _advanced(
+        app, record, EditionState.SKIPPED, ruled.reason, watch, anew=stopped is not None
+    ):
         watch.report(Happening(kind=Kind.SKIPPED, subject=edition_id, detail=ruled.reason))
     elif ruled.step is Step.SEND and (
         record.state is not EditionState.DRAFT
@@ -194,13 +213,20 @@ def _follow(app: App, edition_id: str, watch: Watch) -> None:
         send_edition(app, edition_id, watch)
 
 
-def _advanced(app: App, record: EditionRecord, to: EditionState, why: str, watch: Watch) -> bool:
-    """Take the step, or say False when another process has taken one since the record was read."""
+def _advanced(
+    app: App, record: EditionRecord, to: EditionState, why: str, watch: Watch, *, anew: bool = False
+) -> bool:
+    """Take the step, or say False when another process has taken one since the record was read.
+
+    With `anew` its occurrence is open again, and the next ring composes another edition.
+    """
     with app.database.write() as connection:
         try:
             advance(connection, record.edition.id, to, watch.clock(), reason=why, by=why)
         except StateError:
             return False
+        if anew:
+            undo_occurrence(connection, record.edition.id)
     return True
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 
 from digest.app.fitness import refuse_unfit
+from digest.app.policy import review_of
 from digest.app.watch import Happening, Kind, Watch
 from digest.app.wiring import App
 from digest.errors import StateError
@@ -55,7 +56,7 @@ def send_by_hand(app: App, record: EditionRecord, watch: Watch) -> Sent:
     if record.paused_at:
         raise StateError(record.edition.id, standing(record), "sent")
     digest = app.config.digest(record.edition.digest)
-    if record.state is EditionState.DRAFT and digest.review is Review.SEND:
+    if record.state is EditionState.DRAFT and review_of(record, digest) is Review.SEND:
         with app.database.write() as connection:
             advance(connection, record.edition.id, EditionState.APPROVED, watch.clock(), by="sent by hand")
     return send_edition(app, record.edition.id, watch)
@@ -63,7 +64,7 @@ def send_by_hand(app: App, record: EditionRecord, watch: Watch) -> Sent:
 
 def rehearse_edition(app: App, edition_id: str, now: datetime) -> Rehearsal:
     """Count who an edition would go to, and change nothing."""
-    return rehearse(app.database, edition_id, stationery=app.stationery(), now=now)
+    return rehearse(app.database, edition_id, stationery=app.stationery(), now=now, offers=app.offers())
 
 
 def send_test(app: App, record: EditionRecord, address: str) -> Receipt:

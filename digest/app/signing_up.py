@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from digest.app.notices import described, digest_of, page_url, write_letter
-from digest.app.readers import offered
+from digest.app.readers import check_frequencies, offered
 from digest.app.wiring import App
 from digest.model import Letter
 from digest.render.languages import Words, words_for
@@ -30,6 +30,7 @@ def request_for(
 ) -> Request:
     """Make a request of what was filled in; raises AddressError and ChoiceError, naming the field."""
     check_wishes(tuple(wishes), offered(app.config))
+    check_frequencies(app.config, wishes)
     parsed = parse_address(address)
     return Request(
         address=parsed,

@@ -23,7 +23,7 @@ def next_copy(
     `since` is when the reader chose so: an edition sent before has come already, or never will.
     """
     begin = max(since or after, after - _EARLIER)
-    coming = dues(digest, parse_schedule(digest.schedule), after=begin)
+    coming = dues(digest, parse_schedule(digest.schedule_of(preferences.frequency)), after=begin)
     sends = (due.send_at for due in islice(coming, _LOOKED_AT))
     zone = preferences.zone or digest.zone
     return next_copy_at(sends, preferences.hour, zone, after, instant_of=instant_of)

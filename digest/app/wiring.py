@@ -18,6 +18,7 @@ from digest.send.send import Outbox
 from digest.send.transport import SmtpTransport
 from digest.storage.database import Database, open_database
 from digest.storage.migrate import migrate
+from subscribers.model import Frequency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,15 +69,26 @@ class App:
         rules = RetryRules(lifetime=mail.retry_for, doubt=Doubt(mail.doubt))
         if not mail.servers:
             transport: Transport = FolderTransport(mail.folder)
-            return Outbox(transport=transport, stationery=self.stationery(), rules=rules, limits=mail.limits)
+            return Outbox(
+                transport=transport,
+                stationery=self.stationery(),
+                rules=rules,
+                limits=mail.limits,
+                offers=self.offers(),
+            )
         smtp = self._smtp()
         return Outbox(
             transport=smtp,
             stationery=self.stationery(),
             rules=rules,
             limits=mail.limits,
+            offers=self.offers(),
             group=max(1, smtp.window // 2),
         )
+
+    def offers(self) -> dict[str, frozenset[Frequency]]:
+        """Return what readers of each digest may choose besides each edition."""
+        return {digest.slug: digest.frequencies for digest in self.config.digests}
 
     def _smtp(self) -> SmtpTransport:
         mail = self.config.mail

@@ -18,19 +18,23 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Example: digest compose daily")
 @click.argument("digest")
+@click.option(
+    "--gather", type=click.Choice(("daily", "weekly")), help="The gathered edition of that frequency instead."
+)
 @now_option
 @json_option
 @pass_session
-def compose(session: Session, digest: str, now: datetime | None, as_json: bool) -> None:
+def compose(session: Session, digest: str, gather: str | None, now: datetime | None, as_json: bool) -> None:
     """Compose the next edition of DIGEST now.
 
     It is a draft for the next date of the schedule, made before its cutoff; the clock then leaves that
     date alone. When there is nothing to tell there is no edition, and a sentence why.
     """
     from digest.app.editions import compose_now
+    from subscribers.model import Frequency
 
     with session.app() as app:
-        composed = compose_now(app, digest, clock_of(now)())
+        composed = compose_now(app, digest, clock_of(now)(), frequency=Frequency(gather or "each"))
     if as_json:
         summary = _summary(composed.record) if composed.record else None
         counted = {"used": composed.used, "carried": composed.carried, "dropped": composed.dropped}
@@ -43,7 +47,8 @@ def compose(session: Session, digest: str, now: datetime | None, as_json: bool) 
     click.echo(
         f"{edition.id}: {_stories(edition)} stories, to be sent {show.local(edition.send_at, edition.zone)}"
     )
-    click.echo(f"posts: {composed.used} used, {composed.carried} carried, {composed.dropped} dropped")
+    if gather is None:
+        click.echo(f"posts: {composed.used} used, {composed.carried} carried, {composed.dropped} dropped")
     click.echo(f"look at it: digest preview {edition.id}")
 
 
@@ -115,6 +120,7 @@ def _summary(record: EditionRecord) -> dict[str, object]:
     return {
         "id": edition.id,
         "digest": edition.digest,
+        "frequency": record.frequency,
         "state": record.state,
         "reason": record.reason,
         "local_date": edition.local_date,

@@ -14,7 +14,7 @@ from digest.cli.session import Session, clock_of, json_option, now_option, pass_
 if TYPE_CHECKING:
     from digest.app.readers import Imported
     from subscribers.csvlines import Fault
-    from subscribers.model import Reader
+    from subscribers.model import Preferences, Reader
 
 
 @click.group()
@@ -35,6 +35,13 @@ def subscribers() -> None:
 @click.option("--hour", default="", help='Their own hour, "07:30".  [default: when the edition goes]')
 @click.option("--zone", default="", help='Their time zone, "Europe/Berlin".  [default: that of the digest]')
 @click.option(
+    "--frequency",
+    type=click.Choice(("each", "daily", "weekly")),
+    default="each",
+    show_default=True,
+    help="Each edition, or gathered, where the digest offers it.",
+)
+@click.option(
     "--source", default="command line", show_default=True, help="Where they agreed; kept as evidence."
 )
 @now_option
@@ -46,6 +53,7 @@ def add(
     topics: str,
     hour: str,
     zone: str,
+    frequency: str,
     source: str,
     now: datetime | None,
 ) -> None:
@@ -59,7 +67,7 @@ def add(
         chosen = digests or tuple(digest.slug for digest in app.config.digests)
         for slug in chosen:
             app.config.digest(slug)
-        wishes = [wish(slug, topics=topics, hour=hour, zone=zone) for slug in chosen]
+        wishes = [wish(slug, topics=topics, hour=hour, zone=zone, frequency=frequency) for slug in chosen]
         outcome = add_reader(app, address, wishes, source=source, now=clock_of(now)())
     click.echo(_OUTCOMES[outcome])
     if outcome in ("left", "suppressed"):
@@ -102,13 +110,18 @@ def list_(
 
 def _reader_row(reader: Reader) -> tuple[object, ...]:
     assert reader.subscriber is not None
-    chosen = [
-        f"{each.digest}{f' ({each.preferences.topics})' if str(each.preferences.topics) else ''}"
+    digests = [
+        f"{each.digest}{f' ({chosen})' if (chosen := _chosen(each.preferences)) else ''}"
         for each in reader.subscriptions
         if reader.reads(each.digest)
     ]
     state = "suppressed" if reader.suppression else reader.subscriber.state
-    return reader.subscriber.address, state, chosen
+    return reader.subscriber.address, state, digests
+
+
+def _chosen(preferences: Preferences) -> str:
+    frequency = "" if preferences.frequency == "each" else preferences.frequency
+    return " ".join(part for part in (frequency, str(preferences.topics)) if part)
 
 
 def _reader_facts(reader: Reader) -> dict[str, object]:
@@ -126,6 +139,7 @@ def _reader_facts(reader: Reader) -> dict[str, object]:
                 "topics": str(each.preferences.topics),
                 "hour": each.preferences.hour,
                 "zone": each.preferences.zone,
+                "frequency": each.preferences.frequency,
                 "paused_until": each.paused_until,
             }
             for each in reader.subscriptions

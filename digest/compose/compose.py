@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from digest.compose.plan import Brief, Plan, plan
+from digest.compose.plan import Brief, Plan, edition_name, plan
 from digest.links import canonical_url
 from digest.model import Composed, Digest, Due, Edition, EditionRecord, Feed, PostState, Site, Topic
 from digest.storage.database import Connection, Database
-from digest.storage.editions import edition_ids, insert_edition, lock_digest, open_edition, told_posts
+from digest.storage.editions import insert_edition, lock_digest, open_edition, taken_ids, told_posts
 from digest.storage.posts import set_posts, waiting_posts
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def compose(
             due=due,
             topics=topics,
             feeds=feeds,
-            taken=edition_ids(connection, digest.slug, due.local_date),
+            taken=taken_ids(connection, edition_name(digest, due)),
         )
         planned = _plan(connection, brief, now, fits)
         composed = _keep(connection, planned, digest.slug, now)

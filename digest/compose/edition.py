@@ -94,7 +94,7 @@ def choose(edition: Edition, choice: Choice) -> Edition | None:
     if edition.lead is None or choice.wants(edition.lead.topic):
         chosen = replace(edition, sections=sections)
     elif sections:
-        lead = min((story for one in sections for story in (*one.stories, *one.more)), key=_promotion)
+        lead = min((story for one in sections for story in (*one.stories, *one.more)), key=prominence)
         left = (_without(section, lead) for section in sections)
         chosen = replace(edition, lead=lead, sections=tuple(section for section in left if section))
     else:
@@ -102,8 +102,8 @@ def choose(edition: Edition, choice: Choice) -> Edition | None:
     return chosen if chosen.lead or chosen.sections else None
 
 
-def _promotion(story: Story) -> tuple[int, bool, bool, float, str]:
-    """Sort as `Lead.AUTO` does: told by most feeds, on a topic, with an image, the newest."""
+def prominence(story: Story) -> tuple[int, bool, bool, float, str]:
+    """Sort stories as `Lead.AUTO` does: told by most feeds, on a topic, with an image, the newest."""
     newest = -story.published_at.timestamp() if story.published_at else 0.0
     return -len(story.also), story.rule == CATCH_ALL_RULE, story.image is None, newest, story.id
 

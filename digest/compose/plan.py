@@ -14,6 +14,7 @@ from digest.compose.discover import discover
 from digest.compose.stories import Group, gather, newest_first, to_story, told_at
 from digest.compose.topics import CATCH_ALL_RULE, Placed, Shelf, free_slug, place
 from digest.model import Digest, Due, Edition, Feed, Lead, Section, Site, Story, Topic, WaitingPost
+from subscribers.model import Frequency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,10 +208,16 @@ def _lead_story(shelves: Iterable[Shelf], lead: Group | None) -> Story | None:
     )
 
 
+def edition_name(digest: Digest, due: Due, frequency: Frequency = Frequency.EACH) -> str:
+    """Return the id of an edition if nobody has it: "daily-2026-11-22", "daily-weekly-2026-11-23"."""
+    kind = "" if frequency is Frequency.EACH else f"-{frequency}"
+    return f"{digest.slug}{kind}-{due.local_date.isoformat()}"
+
+
 def _edition(lead: Story | None, sections: Iterable[Section], brief: Brief) -> Edition:
     digest, due = brief.digest, brief.due
     return Edition(
-        id=free_slug(f"{digest.slug}-{due.local_date.isoformat()}", brief.taken),
+        id=free_slug(edition_name(digest, due), brief.taken),
         digest=digest.slug,
         title=digest.title,
         local_date=due.local_date,

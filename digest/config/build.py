@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +11,16 @@ from digest.config.shape import (
     DigestShape,
     DomainShape,
     FeedShape,
+    GatherShape,
     MailShape,
     RootShape,
     ServerShape,
     TopicShape,
 )
 from digest.config.values import Config, MailSettings, Setting, WebSettings
-from digest.model import Digest, Feed, FetchLimits, Lead, Review, Security, Site, SmtpServer, Topic
+from digest.model import Digest, Feed, FetchLimits, Gathering, Lead, Review, Security, Site, SmtpServer, Topic
 from digest.send.limits import Limit, Limits, Rules, WarmUp, domain_rules, parse_limit
+from subscribers.model import Frequency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +101,14 @@ def _digest(digest: DigestShape) -> Digest:
         subject=digest.subject,
         preheader=digest.preheader,
         catch_all=digest.catch_all,
+        gather=tuple(_gather(digest.gather)),
     )
+
+
+def _gather(gather: GatherShape) -> Iterator[Gathering]:
+    for frequency, schedule in ((Frequency.DAILY, gather.daily), (Frequency.WEEKLY, gather.weekly)):
+        if schedule is not None:
+            yield Gathering(frequency=frequency, schedule=schedule)
 
 
 def _servers(mail: MailShape) -> Sequence[ServerShape | MailShape]:

@@ -89,6 +89,8 @@ def _not_a_list(path: Path, value: object) -> str:
 
 
 def _not_a_table(path: Path, value: object) -> str:
+    if path[-1] == "gather":
+        return 'must be a table: gather = { weekly = "mondays at 08:00" }'
     if isinstance(value, list):
         return f"write [{path[0]}] with single brackets, once"
     return f"must be a table: [{path[0]}]"

@@ -68,6 +68,13 @@ class TopicShape(Shape):
     quota: Positive | None = None
 
 
+class GatherShape(Shape):
+    """[digest.gather]: what readers may choose besides each edition, and when that is sent."""
+
+    daily: Schedule | None = None
+    weekly: Schedule | None = None
+
+
 class DigestShape(Shape):
     """[[digest]]: one recurring publication."""
 
@@ -89,6 +96,7 @@ class DigestShape(Shape):
     subject: Line = "{{ lead.title }}"
     preheader: Line = "{{ titles[1:4] | join(' · ') }}"
     catch_all: Line = "More stories"
+    gather: GatherShape = GatherShape()
 
 
 class DomainShape(Shape):

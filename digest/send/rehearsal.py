@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +12,7 @@ from digest.send.letters import Press, Stationery
 from digest.storage.database import Database
 from digest.storage.editions import load_edition
 from digest.storage.outcomes import choices
+from subscribers.model import Frequency
 from subscribers.store import mailable
 
 
@@ -27,12 +29,21 @@ class Rehearsal:
         return sum(count for _, _, count in self.readers)
 
 
-def rehearse(database: Database, edition_id: str, *, stationery: Stationery, now: datetime) -> Rehearsal:
-    """Count who an edition would go to now, or still, and change nothing."""
+def rehearse(
+    database: Database,
+    edition_id: str,
+    *,
+    stationery: Stationery,
+    now: datetime,
+    offers: Mapping[str, frozenset[Frequency]] | None = None,
+) -> Rehearsal:
+    """Count who an edition would go to now, or still, and change nothing; `offers` as in `Outbox`."""
     with database.read() as connection:
         record = load_edition(connection, edition_id)
         addressed = record.state not in (EditionState.DRAFT, EditionState.APPROVED)
-        readers = mailable(record.edition.digest, now)
+        slug = record.edition.digest
+        offered = (offers or {}).get(slug, frozenset())
+        readers = mailable(slug, now) if addressed else mailable(slug, now, record.frequency, offered)
         found = choices(connection, readers, edition_id if addressed else None)
     press = Press(record, stationery)
     tally: Counter[tuple[tuple[str, ...], str]] = Counter()

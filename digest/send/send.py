@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -33,6 +33,7 @@ from digest.storage.database import Database
 from digest.storage.editions import advance, load_edition, pause
 from digest.storage.hours import set_hours
 from digest.storage.outcomes import counts, next_due
+from subscribers.model import Frequency
 from subscribers.store import mailable
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,9 @@ class Outbox:
     stationery: Stationery
     rules: RetryRules = field(default_factory=RetryRules)
     limits: Limits = field(default_factory=Limits)
+    offers: Mapping[str, frozenset[Frequency]] = field(
+        default_factory=dict
+    )  # by digest: who waits for others
     lease: timedelta = timedelta(minutes=2)  # renewed while the sender is at work
     drain: timedelta = timedelta(seconds=30)  # after a stop, for the answers to what is on the wire
     page: int = 1000
@@ -135,7 +139,8 @@ def _begin(database: Database, edition_id: str, outbox: Outbox, now: datetime) -
             if record.paused_at or record.state not in (EditionState.SENDING, EditionState.SENT):
                 raise error from None
             return record
-        readers = mailable(record.edition.digest, now)
+        offered = outbox.offers.get(record.edition.digest, frozenset())
+        readers = mailable(record.edition.digest, now, record.frequency, offered)
         ledger.address(connection, edition_id, readers, now=now, due_at=now)
         set_hours(connection, record.edition, now)
         press = Press(record, outbox.stationery)

@@ -7,13 +7,27 @@ from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, case, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    Select,
+    case,
+    delete,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from digest.compose.edition import from_json, text_hash, to_json
 from digest.compose.plan import Told
 from digest.errors import DatabaseError, NotFoundError, StateError
 from digest.model import Edition, EditionRecord, EditionState, Post, PostState, WaitingPost
-from digest.storage.tables import digest_posts, editions, feeds, posts
+from digest.storage.tables import digest_posts, editions, feeds, gatherings, posts
+from subscribers.model import Frequency
 
 _LINKS_AT_ONCE = 500
 PUBLIC = (EditionState.SENDING, EditionState.SENT)  # what anybody may read on the web
@@ -44,14 +58,19 @@ def lock_digest(connection: Connection, digest: str) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(key)))
 
 
-def insert_edition(connection: Connection, edition: Edition) -> EditionRecord:
+def insert_edition(
+    connection: Connection, edition: Edition, frequency: Frequency = Frequency.EACH
+) -> EditionRecord:
     """Keep a new edition as a draft; its id must be free."""
     snapshot = to_json(edition)
-    record = EditionRecord(edition=edition, hash=text_hash(snapshot), state=EditionState.DRAFT)
+    record = EditionRecord(
+        edition=edition, hash=text_hash(snapshot), state=EditionState.DRAFT, frequency=frequency
+    )
     row = {
         "id": edition.id,
         "digest": edition.digest,
         "local_date": edition.local_date,
+        "frequency": frequency,
         "state": record.state,
         "cutoff_at": edition.cutoff_at,
         "send_at": edition.send_at,
@@ -79,8 +98,10 @@ def list_editions(
 
 
 def last_edition(connection: Connection, digest: str) -> EditionRecord | None:
-    """Return the newest edition of a digest, whatever became of it."""
-    return next(iter(list_editions(connection, digest, limit=1)), None)
+    """Return the newest edition of a digest, whatever became of it; gathered ones go by their ids."""
+    own = editions.c.digest == digest, editions.c.frequency == Frequency.EACH
+    newest = select(editions).where(*own).order_by(editions.c.send_at.desc(), editions.c.id.desc()).limit(1)
+    return next(iter(_records(connection, newest)), None)
 
 
 def public_editions(
@@ -99,8 +120,9 @@ def public_editions(
 
 
 def newest_public_id(connection: Connection, digest: str) -> str | None:
-    """Return the id of the newest edition readers have been sent."""
-    of_digest = editions.c.digest == digest, editions.c.state.in_(PUBLIC)
+    """Return the id of the newest edition readers have been sent; none that was gathered of others."""
+    own = editions.c.digest == digest, editions.c.frequency == Frequency.EACH
+    of_digest = *own, editions.c.state.in_(PUBLIC)
     newest = select(editions.c.id).where(*of_digest).order_by(editions.c.send_at.desc(), editions.c.id.desc())
     return connection.execute(newest.limit(1)).scalar_one_or_none()
 
@@ -112,10 +134,13 @@ def public_dates(connection: Connection, *, limit: int) -> tuple[tuple[str, str,
     return tuple((slug, name, at) for slug, name, at in connection.execute(newest.limit(limit)))
 
 
-def open_edition(connection: Connection, digest: str, local_date: date) -> EditionRecord | None:
-    """Return the edition of that day that may still go out, if there is one."""
+def open_edition(
+    connection: Connection, digest: str, local_date: date, frequency: Frequency = Frequency.EACH
+) -> EditionRecord | None:
+    """Return the edition of that day and frequency that may still go out, if there is one."""
     of_day = editions.c.digest == digest, editions.c.local_date == local_date, editions.c.state.in_(OPEN)
-    return next(iter(_records(connection, select(editions).where(*of_day).order_by(editions.c.id))), None)
+    found = select(editions).where(*of_day, editions.c.frequency == frequency).order_by(editions.c.id)
+    return next(iter(_records(connection, found)), None)
 
 
 def due_editions(connection: Connection, now: datetime) -> tuple[tuple[str, str], ...]:
@@ -134,10 +159,11 @@ def due_editions(connection: Connection, now: datetime) -> tuple[tuple[str, str]
     return tuple((edition_id, slug) for edition_id, slug in connection.execute(found))
 
 
-def edition_ids(connection: Connection, digest: str, local_date: date) -> frozenset[str]:
-    """Return the ids of all editions of a digest for one day."""
-    of_day = editions.c.digest == digest, editions.c.local_date == local_date
-    return frozenset(connection.scalars(select(editions.c.id).where(*of_day)))
+def taken_ids(connection: Connection, name: str) -> frozenset[str]:
+    """Return the ids there are that begin with `name`, of whatever digest."""
+    return frozenset(
+        connection.scalars(select(editions.c.id).where(editions.c.id.startswith(name, autoescape=True)))
+    )
 
 
 def _records(connection: Connection, query: Select[Any]) -> tuple[EditionRecord, ...]:
@@ -149,6 +175,7 @@ def _record(row: Row[Any]) -> EditionRecord:
         edition=_snapshot(row),
         hash=row.hash,
         state=EditionState(row.state),
+        frequency=Frequency(row.frequency),
         reason=row.reason,
         approved_by=row.approved_by,
         approved_at=row.approved_at,
@@ -228,9 +255,9 @@ def advance(
     """Move an edition to the state `to`, and its posts with it; of two at once, one wins.
 
     Posts of an edition that is sent are used; skipped, or cancelled before its sending began, it
-    gives them back. Cancelled while sending it keeps them as used: some readers have had them, and
-    must not get them again. `by` is who approves. Raises StateError for a step that state does not
-    allow, and for the beginning of one that is paused; NotFoundError.
+    gives them back, and the editions it has gathered. Cancelled while sending it keeps them: some
+    readers have had them, and must not get them again. `by` is who approves. Raises StateError for a
+    step that state does not allow, and for the beginning of one that is paused; NotFoundError.
     """
     allowed = [editions.c.id == edition_id, editions.c.state.in_(_BEFORE[to])]
     if to is EditionState.SENDING:
@@ -243,6 +270,7 @@ def advance(
         use_posts(connection, edition_id, now)
     elif to in (EditionState.SKIPPED, EditionState.CANCELLED):
         release_posts(connection, edition_id, now)
+        connection.execute(delete(gatherings).where(gatherings.c.gathered_in == edition_id))
     return record
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection, and_, delete, or_, select, update
+from sqlalchemy import Connection, and_, delete, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from digest.storage.tables import occurrences
@@ -101,3 +102,20 @@ def release_occurrence(connection: Connection, schedule: str, *, local_date: dat
             occurrences.c.outcome == STARTED,
         )
     )
+
+
+def first_due(connection: Connection, schedule: str) -> datetime | None:
+    """Return when the first known occurrence of a schedule was due; None: it was never seen."""
+    of_schedule = occurrences.c.schedule == schedule
+    first: datetime | None = connection.scalar(select(func.min(occurrences.c.due_at)).where(of_schedule))
+    return first
+
+
+def forget_schedules(connection: Connection, schedules: Collection[str]) -> None:
+    """Forget every occurrence of these schedules, as if they had never been seen."""
+    connection.execute(delete(occurrences).where(occurrences.c.schedule.in_(schedules)))
+
+
+def undo_occurrence(connection: Connection, outcome: str) -> None:
+    """Forget the occurrence of which this edition came, so that the next ring makes another one."""
+    connection.execute(delete(occurrences).where(occurrences.c.outcome == outcome))

@@ -65,6 +65,7 @@ editions = Table(
     Column("id", String, primary_key=True),
     Column("digest", String, nullable=False),
     Column("local_date", Date, nullable=False),
+    Column("frequency", String, nullable=False, server_default="each"),  # subscribers.model.Frequency
     Column("state", String, nullable=False),
     Column("cutoff_at", Moment, nullable=False),
     Column("send_at", Moment, nullable=False),
@@ -78,6 +79,15 @@ editions = Table(
     Column("paused_at", Moment),  # set: whatever its state, nothing of it is sent
     Index("ix_editions_digest", "digest", "local_date"),
     Index("ix_editions_state", "state", "send_at"),
+)
+
+gatherings = Table(
+    "gatherings",
+    metadata,
+    Column("edition_id", String, ForeignKey("editions.id"), primary_key=True),  # which is told again
+    Column("frequency", String, primary_key=True),  # so it is told again once for each
+    Column("gathered_in", String, ForeignKey("editions.id"), nullable=False),
+    Index("ix_gatherings_gathered_in", "gathered_in"),
 )
 
 digest_posts = Table(

@@ -20,15 +20,15 @@ SCRIPTS = Path(__file__).parent / "migrations"
 _LOCK = 20_261_122  # any number of our own: two processes that start at once migrate in turn
 
 
-def upgrade(database: Database) -> None:
-    """Run every step that is missing; raises DatabaseError when a newer version has been there."""
+def upgrade(database: Database, to: str = "head") -> None:
+    """Run every step that is missing, or up to `to`; DatabaseError when a newer version has been there."""
     config = _config()
     with database.write() as connection:
         if connection.dialect.name == "postgresql":  # SQLite has taken its only write lock already
             connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
         _refuse_newer(connection, config, shown(database.engine.url))
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, to)
 
 
 def differences(connection: Connection) -> list[object]:

@@ -6,8 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from digest.app.policy import Step, occasions, ruling
-from digest.model import Digest, EditionRecord, EditionState, Review
+from digest.model import Digest, EditionRecord, EditionState, Gathering, Review
 from digest.render.sample import sample_edition
+from subscribers.model import Frequency
 
 DAILY = Digest(slug="daily", title="Daily", schedule="every day at 07:00", sender="daily@digest.example.org")
 MONDAY = datetime(2026, 11, 23, 7, tzinfo=UTC)
@@ -110,3 +111,35 @@ def test_what_is_being_sent_goes_on_even_without_its_digest() -> None:
 def test_an_edition_whose_digest_was_taken_out_waits_and_says_so() -> None:
     found = ruling(record(EditionState.DRAFT), None, MONDAY)
     assert (found.step, "config.toml" in found.reason) == (Step.WAIT, True)
+
+
+def gathered(state: EditionState) -> EditionRecord:
+    return replace(record(state), frequency=Frequency.WEEKLY)
+
+
+OFFERED = replace(DAILY, gather=(Gathering(frequency=Frequency.WEEKLY, schedule="mondays at 08:00"),))
+
+
+@pytest.mark.parametrize(
+    ("review", "expected"), [(Review.SEND, Step.SEND), (Review.HOLD, Step.WAIT), (Review.SKIP, Step.SEND)]
+)
+def test_a_gathered_edition_needs_no_second_approval_unless_all_are_held(
+    review: Review, expected: Step
+) -> None:
+    digest = replace(OFFERED, review=review)
+    assert ruling(gathered(EditionState.DRAFT), digest, MONDAY).step is expected
+
+
+@pytest.mark.parametrize("state", [EditionState.DRAFT, EditionState.APPROVED])
+def test_a_gathered_edition_is_skipped_when_what_it_tells_was_stopped_or_it_is_not_offered(
+    state: EditionState,
+) -> None:
+    stopped = ruling(gathered(state), OFFERED, MONDAY, stopped="daily-2026-11-22")
+    assert (stopped.step, "daily-2026-11-22 was stopped" in stopped.reason) == (Step.SKIP, True)
+    gone = ruling(gathered(state), DAILY, MONDAY)
+    assert (gone.step, gone.reason) == (Step.SKIP, "weekly editions are not offered any more")
+
+
+def test_a_gathered_edition_that_is_being_sent_goes_on() -> None:
+    sending = gathered(EditionState.SENDING)
+    assert ruling(sending, DAILY, MONDAY, stopped="daily-2026-11-22").step is Step.SEND

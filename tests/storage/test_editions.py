@@ -16,12 +16,12 @@ from digest.storage.database import Database
 from digest.storage.editions import (
     advance,
     due_editions,
-    edition_ids,
     insert_edition,
     last_edition,
     list_editions,
     load_edition,
     open_edition,
+    taken_ids,
     told_posts,
 )
 from digest.storage.tables import editions
@@ -112,11 +112,11 @@ def test_a_day_is_open_while_its_edition_may_still_go_out(database: Database) ->
         assert open_edition(connection, "daily", day)
         assert open_edition(connection, "weekend", day) is None
         assert open_edition(connection, "daily", day + timedelta(days=1)) is None
-        assert edition_ids(connection, "daily", day) == {"daily-2026-11-22"}
+        assert taken_ids(connection, "daily-2026-11-22") == {"daily-2026-11-22"}
     step(database, state.CANCELLED, of=edition())
     with database.read() as connection:
         assert open_edition(connection, "daily", day) is None
-        assert edition_ids(connection, "daily", day) == {"daily-2026-11-22"}
+        assert taken_ids(connection, "daily-2026-11-22") == {"daily-2026-11-22"}
 
 
 # ── states ──────────────────────────────────────────────────────────────────────────────────

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy import insert, update
 from sqlalchemy.exc import StatementError
 
 from digest.storage.database import Database
+from subscribers.model import Frequency
 from subscribers.store import mailable
 from subscribers.tables import subscribers, subscriptions, suppressions
 
@@ -74,6 +76,31 @@ def test_a_time_without_a_zone_is_refused_before_it_decides_anything(database: D
         connection.execute(mailable("daily", NOW.replace(tzinfo=None)))
 
 
+EACH, DAILY, WEEKLY = Frequency
+
+
+@pytest.mark.parametrize(
+    ("chosen", "offered", "served"),
+    [
+        (EACH, (), EACH),
+        (EACH, (DAILY, WEEKLY), EACH),
+        (WEEKLY, (DAILY, WEEKLY), WEEKLY),
+        (DAILY, (DAILY,), DAILY),
+        (WEEKLY, (DAILY,), EACH),  # not offered any more: nobody is left without
+        (WEEKLY, (), EACH),
+    ],
+)
+def test_an_edition_is_for_who_chose_its_frequency(
+    database: Database, chosen: Frequency, offered: tuple[Frequency, ...], served: Frequency
+) -> None:
+    _put_reader(database)
+    with database.write() as connection:
+        connection.execute(update(subscriptions).values(frequency=chosen))
+    made = [EACH, *offered]
+    assert [each for each in made if _ids(database, frequency=each, offered=offered)] == [served]
+    assert _ids(database) == [1]  # asked again while an edition goes out, whatever is chosen by then
+
+
 def _put_reader(database: Database) -> None:
     subscriber: dict[str, Any] = {
         "id": 1,
@@ -98,6 +125,13 @@ def _put_reader(database: Database) -> None:
         connection.execute(insert(subscriptions).values(subscription))
 
 
-def _ids(database: Database, digest: str = "daily", now: datetime = NOW) -> list[int]:
+def _ids(
+    database: Database,
+    digest: str = "daily",
+    now: datetime = NOW,
+    frequency: Frequency | None = None,
+    offered: Collection[Frequency] = (),
+) -> list[int]:
     with database.read() as connection:
-        return [row.subscriber_id for row in connection.execute(mailable(digest, now))]
+        found = mailable(digest, now, frequency, offered)
+        return [row.subscriber_id for row in connection.execute(found)]

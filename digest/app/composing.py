@@ -1,0 +1,63 @@
+"""Compose an edition of a digest: its own from posts, or a gathered one from editions that went out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+
+from digest.app.begin import last_before
+from digest.app.fitness import fits_in_a_mail
+from digest.app.rhythms import Rhythm
+from digest.app.wiring import App
+from digest.compose.compose import compose
+from digest.compose.gather import Order
+from digest.compose.gathered import compose_gathered
+from digest.model import Composed, Due
+from digest.render.languages import Words, words_for
+from digest.storage.occurrences import first_due
+from subscribers.model import Frequency
+
+
+def compose_rhythm(app: App, rhythm: Rhythm, due: Due, now: datetime) -> Composed:
+    """Compose the edition of a rhythm that is `due`, as a draft. Raises TemplateError, DatabaseError."""
+    config, fits = app.config, partial(fits_in_a_mail, app)
+    if rhythm.frequency is Frequency.EACH:
+        return compose(
+            app.database,
+            rhythm.digest,
+            site=config.site,
+            topics=config.topics,
+            feeds=config.feeds,
+            due=due,
+            now=now,
+            fits=fits,
+        )
+    order = Order(
+        digest=rhythm.digest,
+        site=config.site,
+        due=due,
+        frequency=rhythm.frequency,
+        title=_title(rhythm, words_for(config.site.language)),
+        topics=config.topics,
+    )
+    return compose_gathered(app.database, order, since=_since(app, rhythm, due), fits=fits)
+
+
+def _title(rhythm: Rhythm, say: Words) -> str:
+    titles: dict[Frequency, Callable[[], str]] = {
+        Frequency.DAILY: lambda: say("The day in {title}", title=rhythm.digest.title),
+        Frequency.WEEKLY: lambda: say("The week in {title}", title=rhythm.digest.title),
+    }
+    return titles[rhythm.frequency]()
+
+
+def _since(app: App, rhythm: Rhythm, due: Due) -> datetime:
+    """Return from when on what went out is gathered: the last date before the frequency was first offered.
+
+    So its first edition holds a whole week, and never the years before.
+    """
+    with app.database.read() as connection:
+        first = first_due(connection, rhythm.key)
+    before = last_before(rhythm.digest, due.send_at)[1]
+    return min(first, before) if first else before
