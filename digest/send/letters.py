@@ -19,7 +19,7 @@ from digest.send.message import Addressee, Compiled, Envelope, Fields, Mould, fi
 from subscribers.model import Choice, Format
 from subscribers.tokens import sealer, spelled
 
-Render = Callable[[Edition, ReaderLinks, str], Mail]  # what is left of an edition, and the reader's language
+Render = Callable[[Edition, ReaderLinks, str], Mail]  # what is left of an edition; the language spoken
 
 _LATE = timedelta(hours=1)
 _PLAIN = re.compile(r"[^a-z0-9.-]+")
@@ -114,7 +114,10 @@ class Press:
         """Return a name for all that get the same mail; empty when they get none."""
         variant, form, language = wish
         topics = self.topics_for(variant)
-        return f"{form} {spoken(language, self._edition.language)} {topics}" if topics else ""
+        return f"{form} {self._spoken(language)} {topics}" if topics else ""
+
+    def _spoken(self, language: str) -> str:
+        return spoken(language, self._edition.language)
 
     def _keep(self, kind: str, compiled: Compiled) -> Compiled:
         self._kept[kind] = compiled
@@ -131,7 +134,7 @@ class Press:
             unsubscribe=unsubscribe_url(self._edition, self._words.unsubscribe),
             preferences=preferences_url(self._edition, self._words.preferences),
         )
-        mail = self._stationery.render(chosen, links, language)
+        mail = self._stationery.render(chosen, links, self._spoken(language))
         return self._mould.cast(replace(mail, html="") if form == Format.TEXT else mail)
 
 

@@ -139,7 +139,15 @@ def test_languages_that_come_to_the_same_share_one_render() -> None:
     for language in ("", "en", "en-GB", "fi", "tlh", "de", "de-AT", "DE"):
         for form in ("html", "text", "html"):
             assert press.letter(ANA._replace(language=language, format=form))
-    assert counting.languages == ["", "", "de", "de"]
+    assert counting.languages == ["en", "en", "de", "de"]
+
+
+def test_whose_letter_is_made_first_changes_nothing() -> None:
+    readers = [ANA._replace(language=language) for language in ("", "en", "en-GB", "fi", "de", "de-AT")]
+    forward, backward = Press(record(), STATIONERY), Press(record(), STATIONERY)
+    made = [forward.letter(reader) for reader in readers]
+    assert [backward.letter(reader) for reader in reversed(readers)] == made[::-1]
+    assert len(set(made)) == 2
 
 
 def test_a_choice_that_leaves_nothing_gets_no_letter() -> None:

@@ -71,9 +71,9 @@ def edition(*, title: str = "The Daily", topics: Sequence[str] = ("climate", "sp
     )
 
 
-def render(chosen: Edition, links: ReaderLinks, language: str = "") -> Mail:
+def render(chosen: Edition, links: ReaderLinks, language: str) -> Mail:
     titles = [each.title for each in chosen.stories()]
-    lines = [*titles, *([language] if language else []), "", "-- "]
+    lines = [*titles, *([language] if language != chosen.language else []), "", "-- "]
     lines += [f"Leave: {links.unsubscribe}", f"Choose: {links.preferences}"]
     paragraphs = "".join(f"<p>{line}</p>\n" for line in titles)
     return Mail(
