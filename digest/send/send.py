@@ -318,14 +318,14 @@ class _Run:
             return marked
         with self._database.write() as connection:
             going = self._gate.admit(connection, mark, self._clock())
-            ledger.settle(connection, self._sender, results, now=now)
+            ids = [reader.subscriber_id for reader in going]
+            marked = ledger.exchange(
+                connection, self._sender, self._readers, results=results, marks=ids, now=now
+            )
+            gone = [reader for reader in going if reader.subscriber_id in marked]
+            self._gate.spend(connection, gone, self._clock())
             if renew:
                 senders.renew(connection, self._sender, now=now)
-            if going:
-                ids = [reader.subscriber_id for reader in going]
-                marked = ledger.mark(connection, self._sender, self._readers, ids, now=now)
-                gone = [reader for reader in going if reader.subscriber_id in marked]
-                self._gate.spend(connection, gone, self._clock())
         self._results = []
         self._renewed_at = now if renew else self._renewed_at
         self._report(results)

@@ -68,7 +68,7 @@ def next_due(connection: Connection, edition_id: str) -> datetime | None:
     """Return when there is something to do for an edition: a delivery due, or a lease that runs out."""
     free = _of(edition_id), SENDABLE, ~_held(connection, held_of(connection, edition_id).all)
     due = connection.scalar(select(func.min(deliveries.c.due_at)).where(*free))
-    busy = senders.c.edition_id == edition_id, or_(senders.c.claimed != "[]", senders.c.wire != "[]")
+    busy = senders.c.edition_id == edition_id, or_(senders.c.claimed != b"", senders.c.wire != b"")
     leased = connection.scalar(select(func.min(senders.c.lease_until)).where(*busy))
     return min((each for each in (due, leased) if each), default=None)
 

@@ -7,6 +7,7 @@ of it is known. What a dead sender held is taken back from its row.
 from __future__ import annotations
 
 import json
+import struct
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ from sqlalchemy import (
     cast,
     delete,
     func,
+    insert,
     or_,
     select,
     update,
@@ -82,22 +84,23 @@ _HOLD = (
 
 
 def held_by(connection: Connection, sender: Sender) -> Held | None:
-    """Return what a sender holds, locked until the commit; None when it holds no lease (any more)."""
+    """Return what a sender holds, locked until the commit; None when it has no lease (any more)."""
     row = connection.execute(_HELD_BY, {"edition": sender.edition_id, "sender": sender.owner}).first()
     return _held(row) if row else None
 
 
 def hold(connection: Connection, sender: Sender, held: Held, *, now: datetime) -> None:
-    """Keep what a sender holds from now on, with a fresh lease; it must hold one already."""
-    values = _texts(held), {"until": now + sender.lease, "edition": sender.edition_id, "sender": sender.owner}
-    connection.execute(_HOLD, values[0] | values[1])
+    """Keep what a sender with a lease holds from now on, and prolong the lease."""
+    own = {"edition": sender.edition_id, "sender": sender.owner}
+    kept = {"claims": _packed(held.claimed), "wires": _packed(held.wire), "until": now + sender.lease}
+    connection.execute(_HOLD, own | kept)
 
 
 def begin_to_hold(connection: Connection, sender: Sender, held: Held, *, now: datetime) -> None:
-    """Do the same for a sender with no lease so far."""
-    texts = _texts(held)
-    row = {"claimed": texts["claims"], "wire": texts["wires"], "lease_until": now + sender.lease}
-    connection.execute(senders.insert().values(edition_id=sender.edition_id, owner=sender.owner, **row))
+    """Give a sender its first lease, and keep what it holds."""
+    own = {"edition_id": sender.edition_id, "owner": sender.owner}
+    kept = {"claimed": _packed(held.claimed), "wire": _packed(held.wire), "lease_until": now + sender.lease}
+    connection.execute(insert(senders), own | kept)
 
 
 def renew(connection: Connection, sender: Sender, *, now: datetime) -> None:
@@ -179,11 +182,16 @@ def _these(connection: Connection, edition_id: str, ids: Collection[int]) -> Upd
 
 
 def _held(row: _Row) -> Held:
-    return Held(claimed=frozenset(json.loads(row.claimed)), wire=frozenset(json.loads(row.wire)))
+    return Held(claimed=_unpacked(row.claimed), wire=_unpacked(row.wire))
 
 
-def _texts(held: Held) -> dict[str, object]:
-    return {"claims": json.dumps(list(held.claimed)), "wires": json.dumps(list(held.wire))}
+def _packed(ids: Collection[int]) -> bytes:
+    """Write ids as eight bytes each: JSON takes four times as long, with each group that is sent."""
+    return struct.pack(f"<{len(ids)}q", *ids)
+
+
+def _unpacked(packed: bytes) -> frozenset[int]:
+    return frozenset(struct.unpack(f"<{len(packed) // 8}q", packed))
 
 
 def among(connection: Connection, column: ColumnElement[Any], ids: Iterable[int]) -> ColumnElement[bool]:

@@ -9,6 +9,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     String,
     Table,
     Text,
@@ -146,8 +147,8 @@ senders = Table(
     Column("edition_id", String, ForeignKey("editions.id"), primary_key=True),
     Column("owner", String, primary_key=True),  # see digest.send.owner
     Column("lease_until", Moment, nullable=False),
-    Column("claimed", Text, nullable=False),  # JSON: ids of subscribers
-    Column("wire", Text, nullable=False),  # likewise, of those it may have written to a server
+    Column("claimed", LargeBinary, nullable=False),  # ids of subscribers, see digest.storage.senders
+    Column("wire", LargeBinary, nullable=False),  # likewise, of those it may have written to a server
 )
 
 meters = Table(

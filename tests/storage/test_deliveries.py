@@ -48,12 +48,12 @@ def claimed(database: Database, sender: Sender = ANA, *, at: int = 0, limit: int
 
 def marked(database: Database, ids: Sequence[int], sender: Sender = ANA) -> list[int]:
     with database.write() as connection:
-        return sorted(ledger.mark(connection, sender, mailable("daily", NOW), ids, now=NOW))
+        return sorted(ledger.exchange(connection, sender, mailable("daily", NOW), marks=ids, now=NOW))
 
 
 def settled(database: Database, *results: Result, sender: Sender = ANA) -> None:
     with database.write() as connection:
-        ledger.settle(connection, sender, results, now=NOW)
+        ledger.exchange(connection, sender, mailable("daily", NOW), results=results, now=NOW)
 
 
 def states(database: Database) -> dict[int, DeliveryState]:

@@ -61,7 +61,7 @@ class Ledger(RuleBasedStateMachine):
             return
         with self.database.write() as connection:
             readers = mailable("daily", self.now)
-            marked = ledger.mark(connection, sender, readers, group, now=self.now)
+            marked = ledger.exchange(connection, sender, readers, marks=group, now=self.now)
         assert not marked & self.left
         assert not marked & self.may_have_arrived, "written twice though it may have arrived"
         self.wires[sender.owner] |= {key: claims[key] + 1 for key in marked}
@@ -79,7 +79,8 @@ class Ledger(RuleBasedStateMachine):
             for key, tries in answered.items()
         ]
         with self.database.write() as connection:
-            ledger.settle(connection, sender, results, now=self.now)
+            readers = mailable("daily", self.now)
+            ledger.exchange(connection, sender, readers, results=results, now=self.now)
         if outcome in (Outcome.DEFERRED, Outcome.UNSENT):
             self.may_have_arrived -= set(answered)
 

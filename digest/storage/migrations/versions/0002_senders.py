@@ -17,8 +17,8 @@ def upgrade() -> None:
         sa.Column("edition_id", sa.String(), nullable=False),
         sa.Column("owner", sa.String(), nullable=False),
         sa.Column("lease_until", Moment(), nullable=False),
-        sa.Column("claimed", sa.Text(), nullable=False),
-        sa.Column("wire", sa.Text(), nullable=False),
+        sa.Column("claimed", sa.LargeBinary(), nullable=False),
+        sa.Column("wire", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["edition_id"], ["editions.id"], name=op.f("fk_senders_edition_id")),
         sa.PrimaryKeyConstraint("edition_id", "owner", name=op.f("pk_senders")),
     )
