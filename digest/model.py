@@ -361,13 +361,16 @@ class Letter(NamedTuple):
     """One mail ready for the wire.
 
     `data` is a whole RFC 5322 message: CRLF line ends, 7-bit, lines of at most 998 bytes, ending in
-    CRLF, not dot-stuffed. `key` comes back in the receipt; it means nothing to a transport.
+    CRLF, not dot-stuffed. `key` comes back in the receipt; it means nothing to a transport. Whoever says
+    `plain` has made sure that `data` is ASCII and no line of it begins with a dot; a transport that is not
+    told so looks for itself.
     """
 
     key: int
     sender: str  # envelope: MAIL FROM
     recipient: str  # envelope: RCPT TO
     data: bytes
+    plain: bool = False
 
 
 class Outcome(StrEnum):

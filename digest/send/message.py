@@ -62,12 +62,14 @@ class Envelope:
 class Compiled(NamedTuple):
     """A mail cut at its placeholders: `parts` are empty at the `gaps`, pairs of a part and its field.
 
-    Parts are shared between mails; `pieces` are the texts they were made from.
+    Parts are shared between mails; `pieces` are the texts they were made from. `plain`: see Letter; it
+    holds for whatever `fill` lets pass.
     """
 
     parts: tuple[bytes, ...]
     gaps: tuple[tuple[int, int], ...]
     pieces: tuple[str, ...] = ()
+    plain: bool = False
 
     @property
     def size(self) -> int:
@@ -96,9 +98,15 @@ def fill(compiled: Compiled, values: Values) -> bytes:
     """Return one reader's mail.
 
     The recipient must have passed `wire_address`; all are written as they are. Raises ValueError for what
-    is not printable ASCII, and for a token too long for its line.
+    is not printable ASCII, and for a token that is too long for its line or begins with a dot.
     """
-    if b"".join(values).translate(None, _PRINTABLE) or len(values[2]) > _LONGEST or len(values[3]) > _LONGEST:
+    _, _, leaving, choosing = values
+    if (
+        b"".join(values).translate(None, _PRINTABLE)
+        or not 0 < len(leaving) <= _LONGEST
+        or not 0 < len(choosing) <= _LONGEST
+        or b"." in (leaving[:1], choosing[:1])
+    ):
         raise ValueError("a field of a reader's mail has characters that may not stand there")
     parts = list(compiled.parts)
     for gap, field in compiled.gaps:
@@ -153,6 +161,7 @@ class Mould:
             tuple(each if isinstance(each, bytes) else b"" for each in row),
             tuple((gap, each) for gap, each in enumerate(row) if isinstance(each, int)),
             (*text, *html),
+            _is_plain(row),
         )
         self.size += compiled.size
         return compiled
@@ -191,6 +200,17 @@ class _Piece:
     row: tuple[bytes | int, ...]
     uses: int
     size: int
+
+
+def _is_plain(row: Sequence[bytes | int]) -> bool:
+    """Tell whether no line can begin with a dot, whoever it is filled for, and all is ASCII.
+
+    A token may stand at the beginning of a line, because `fill` refuses one with a dot there.
+    """
+    tokens = (Fields._fields.index("unsubscribe"), Fields._fields.index("preferences"))
+    stand_ins = (each if isinstance(each, bytes) else b"x" if each in tokens else b"." for each in row)
+    data = b"\r\n" + b"".join(stand_ins)
+    return data.isascii() and b"\r\n." not in data
 
 
 def _size(text: str, row: tuple[bytes | int, ...]) -> int:

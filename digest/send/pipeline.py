@@ -155,10 +155,10 @@ class Pipeline:
         self._open.append(transaction)
         self._unclean = False
         if self.pace is Pace.LOCKSTEP:
-            self._write(commands.pop(0))
-            transaction.unsaid = commands
+            first, *transaction.unsaid = commands.splitlines(keepends=True)
+            self._write(first)
         else:
-            self._write(b"".join(commands))
+            self._write(commands)
         if self.pace is Pace.CHUNKING:
             self._write(letter.data)
             transaction.end = self._appended
@@ -212,7 +212,8 @@ class Pipeline:
             self._write(b".\r\n")
         else:
             transaction.step = Step.BODY
-            self._write(_stuffed(transaction.letter.data))
+            letter = transaction.letter
+            self._write(letter.data if letter.plain else _stuffed(letter.data))
             self._write(b".\r\n")
             transaction.end = self._appended
 
@@ -264,22 +265,16 @@ class Pipeline:
         self._out.append(data)
         self._appended += len(data)
 
-    def _commands(self, letter: Letter, *, reset: bool) -> list[bytes]:
-        size = len(letter.data)
-        mail = f"MAIL FROM:<{letter.sender}>{self._parameters}"
-        if self._extensions.takes_size:
-            mail += f" SIZE={size}"
-        if not letter.data.isascii():
-            mail += " BODY=8BITMIME"
-        if not (letter.sender.isascii() and letter.recipient.isascii()):
-            mail += " SMTPUTF8"
-        text = f"BDAT {size} LAST" if self.pace is Pace.CHUNKING else "DATA"
-        commands = [
-            f"{mail}\r\n".encode(),
-            f"RCPT TO:<{letter.recipient}>\r\n".encode(),
-            f"{text}\r\n".encode(),
-        ]
-        return [b"RSET\r\n", *commands] if reset else commands
+    def _commands(self, letter: Letter, *, reset: bool) -> bytes:
+        _, sender, recipient, data, plain = letter
+        size = f" SIZE={len(data)}" if self._extensions.takes_size else ""
+        body = "" if plain or data.isascii() else " BODY=8BITMIME"
+        utf8 = "" if sender.isascii() and recipient.isascii() else " SMTPUTF8"
+        text = f"BDAT {len(data)} LAST" if self.pace is Pace.CHUNKING else "DATA"
+        return (
+            f"{_RESET if reset else ''}MAIL FROM:<{sender}>{self._parameters}{size}{body}{utf8}\r\n"
+            f"RCPT TO:<{recipient}>\r\n{text}\r\n"
+        ).encode()
 
     def _fault(self, letter: Letter) -> tuple[int, str, str] | None:
         """Tell why the server could never take a letter: code, enhanced code, and a sentence."""
@@ -290,7 +285,7 @@ class Pipeline:
             return 553, "5.1.3", "the address holds a character that would break the command"
         if not (offered.smtputf8 or (letter.recipient.isascii() and letter.sender.isascii())):
             return 553, "5.6.7", "the address needs SMTPUTF8, which the server does not offer"
-        if not (offered.eight_bit or letter.data.isascii()):
+        if not (offered.eight_bit or letter.plain or letter.data.isascii()):
             return 554, "5.6.3", "the message needs 8BITMIME, which the server does not offer"
         return None
 
@@ -308,6 +303,7 @@ def _stuffed(data: bytes) -> bytes:
     return (b"\r\n" + data).replace(b"\r\n.", b"\r\n..")[2:]
 
 
+_RESET = "RSET\r\n"
 _WEARING = 6  # refusals on one connection
 _UNSAFE = re.compile(r"[\x00-\x20\x7f<>]").search
 _ABOUT_US = frozenset({530, 534, 535, 538})  # log in first, or better, or over TLS (RFC 4954 §6)

@@ -10,7 +10,8 @@ MAX_LINE = 2048  # RFC 5321 allows 512; some servers explain themselves at lengt
 MAX_LINES = 100  # in one reply; a long EHLO has about 20
 MAX_TEXT = 500  # characters of a reply that are kept
 
-_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
+_KNOWN = 32  # different replies of one line that a reader remembers
+_ENHANCED = re.compile(rb"([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
 _MAILBOX = re.compile(r"\S+@\S+")
 
 
@@ -34,16 +35,16 @@ class Reply:
         if len(self.lines) == 1:
             return printable(self.lines[0])
         first, *others = [line.decode("utf-8", "replace").strip() for line in self.lines]
-        match = _ENHANCED.match(first)
+        match = _ENHANCED.match(self.lines[0])
         if match:  # servers repeat the enhanced code on every line
-            others = [line.removeprefix(match[1]).strip() for line in others]
+            others = [line.removeprefix(match[1].decode()).strip() for line in others]
         return printable(" ".join([first, *others]).encode())
 
     @property
     def enhanced(self) -> str | None:
         """Give the RFC 3463 code the text begins with, if it agrees with the reply code."""
-        match = _ENHANCED.match(self.lines[0][:16].decode("ascii", "replace"))
-        return match[1] if match and match[1].startswith(str(self.code)[0]) else None
+        match = _ENHANCED.match(self.lines[0])
+        return match[1].decode() if match and match[1][0] == ord("0") + self.code // 100 else None
 
     def __str__(self) -> str:
         """Give code and text for a log: whatever looks like an address is left out."""
@@ -65,6 +66,7 @@ class ReplyReader:
         self._rest = b""  # the line that has not ended yet
         self._lines: list[bytes] = []  # of the reply that has not ended yet
         self._code = b""
+        self._known: dict[bytes, Reply] = {}  # a server says the same few lines again and again
 
     @property
     def pending(self) -> bool:
@@ -78,11 +80,17 @@ class ReplyReader:
         have been yielded by then. Nothing can be fed after that.
         """
         *lines, self._rest = (self._rest + data).split(b"\n")
+        known = self._known
         for line in lines:
-            if line[3:4] == b" " and not self._lines and len(line) <= MAX_LINE:  # most replies have one line
-                yield Reply(_code(line[:3]), (line[4:].rstrip(b"\r"),))
-            else:
+            if self._lines or line[3:4] != b" " or len(line) > MAX_LINE:
                 yield from self._add(line)
+                continue
+            reply = known.get(line)  # most replies have one line
+            if reply is None:
+                reply = Reply(_code(line[:3]), (line[4:].rstrip(b"\r"),))
+                if len(known) < _KNOWN:
+                    known[line] = reply
+            yield reply
         if len(self._rest) > MAX_LINE:
             raise BadReplyError(f"a reply line is longer than {MAX_LINE} bytes")
 

@@ -137,6 +137,29 @@ def test_a_filled_mail_is_the_mail_written_for_that_reader() -> None:
     assert not re.search(b"|".join(word.encode() for word in WORDS), fill(compiled, VALUES))
 
 
+PARTS = st.lists(st.sampled_from([*WORDS, ".", "\n.", "..\n", " ", "ä", "\r\n.\r\n", "quay"]), max_size=9)
+
+
+@given(
+    text=PARTS.map("".join),
+    html=PARTS.map("".join),
+    recipient=st.sampled_from(["a@b.example", ".a@b.example"]),
+)
+def test_a_mail_that_is_said_to_be_plain_is_so_for_every_reader(text: str, html: str, recipient: str) -> None:
+    values = recipient.encode(), b".one", b"u.", b"-"
+    compiled = compile_message(
+        mail(text=text, html=html), replace(ENVELOPE, recipient=WORDS.recipient), WORDS
+    )
+    filled = fill(compiled, values)
+    assert filled.isascii()
+    assert not compiled.plain or b"\r\n." not in b"\r\n" + filled
+
+
+def test_an_ordinary_mail_is_plain() -> None:
+    text = f"Ships\n.\nLeave: https://news.example.org/u/{WORDS.unsubscribe}\nZwölf\n"
+    assert compile_message(mail(text=text), replace(ENVELOPE, recipient=WORDS.recipient), WORDS).plain
+
+
 def test_a_placeholder_stands_alone_between_soft_breaks() -> None:
     assert quoted_printable("before WORD after", ["WORD"]) == b"before =\r\nWORD=\r\n after"
     assert quoted_printable("WORD\nWORD", ["WORD"]) == b"WORD\r\nWORD"
@@ -147,7 +170,7 @@ def test_words_are_as_long_as_a_token_and_differ_between_editions() -> None:
     assert len({*WORDS, *placeholders("another")}) == 8
 
 
-@pytest.mark.parametrize("value", ["two\r\nlines", "a\nb", "a\0b", "\x7f", "ünïcode", "x" * 76])
+@pytest.mark.parametrize("value", ["two\r\nlines", "a\nb", "a\0b", "\x7f", "ünïcode", "x" * 76, ".dot", ""])
 @pytest.mark.parametrize("place", [2, 3])
 def test_a_token_that_would_break_a_line_is_refused(place: int, value: str) -> None:
     compiled = compile_message(mail(), ENVELOPE, WORDS)

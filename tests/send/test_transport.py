@@ -62,6 +62,17 @@ def test_at_every_pace_each_letter_arrives_once_and_as_it_was(pace: Pace) -> Non
     assert receipts[0] == Receipt(0, Outcome.ACCEPTED, 250, "2.0.0", "2.0.0 Ok: queued")
 
 
+@pytest.mark.parametrize("pace", Pace)
+def test_a_letter_in_which_there_is_nothing_to_look_for_arrives_as_it_was(pace: Pace) -> None:
+    text = b"Subject: Harbour news\r\n\r\nFerries run. On Sunday too.\r\n"
+    plain = [letter._replace(plain=True) for letter in letters(9, text)]
+    with ReplyServer() as server:
+        receipts = list(SmtpTransport([at(server)], pace=pace).carry(iter([plain])))
+    assert sum(map(len, receipts)) == 9
+    assert {text for _, _, text in server.accepted} == {text}
+    assert not any("8BITMIME" in command for command in server.commands)
+
+
 def test_the_plainest_server_without_ehlo_is_served() -> None:
     with ReplyServer({"EHLO": ("502 what?",) * 9}) as server:
         receipts = carry(at(server), count=5)
