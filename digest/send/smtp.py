@@ -139,8 +139,8 @@ class Conversation:
             for reply in self._reader.feed(data):
                 if self._pipeline.step is None:
                     self._turn(reply)
-                else:
-                    self._hand_on(reply)
+                elif event := self._pipeline.answer(reply):
+                    self._hand_on(event)
             if self.state is State.HANDSHAKE and self._reader.pending:
                 raise BadReplyError("bytes came between STARTTLS and TLS")
         except BadReplyError as error:
@@ -186,10 +186,7 @@ class Conversation:
             raise BadReplyError(f"{reply.code} came while we waited for {self._asked}")
         action(self, reply)
 
-    def _hand_on(self, reply: Reply) -> None:
-        event = self._pipeline.answer(reply)
-        if event is None:
-            return
+    def _hand_on(self, event: Receipt | Returned) -> None:
         self._events.append(event)
         if self._pipeline.step is None:
             if self._pipeline.verdict:
