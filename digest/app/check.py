@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 from zoneinfo import ZoneInfo
 
+from digest.app.rhythms import rhythms
 from digest.app.secret import load_secret
 from digest.config import Config, load
 from digest.errors import ConfigError, DigestError
@@ -21,6 +22,7 @@ from digest.schedule_text import parse_schedule
 from digest.send.transport import check_server
 from digest.storage.database import open_database
 from digest.storage.migrate import migrate
+from subscribers.model import Frequency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +58,13 @@ def check_all(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator
 
 
 def _digests(config: Config, now: datetime) -> Iterator[Finding]:
-    for digest in config.digests:
+    for rhythm in (rhythm for digest in config.digests for rhythm in rhythms(digest)):
+        digest, gathered = rhythm.digest, rhythm.frequency is not Frequency.EACH
         schedule = parse_schedule(digest.schedule)
         due = next_due(schedule, digest.zone, now)[1].astimezone(ZoneInfo(digest.zone))
         detail = f"{describe(schedule)} ({digest.zone}); next on {due:%a %d %b %Y at %H:%M}"
-        yield Finding(subject=f"digest {digest.slug}", ok=True, detail=detail)
+        subject = f"digest {digest.slug}{f', {rhythm.frequency}' if gathered else ''}"
+        yield Finding(subject=subject, ok=True, detail=detail)
 
 
 def _feeds(config: Config) -> Iterator[Finding]:

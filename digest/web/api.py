@@ -26,7 +26,7 @@ from digest.errors import DigestError, NotFoundError
 from digest.model import EditionRecord
 from digest.render.mail import lines
 from digest.web import shapes
-from digest.web.choosing import topics_of
+from digest.web.choosing import frequencies, topics_of
 from digest.web.reception import VARY, Desk, Reception
 from digest.web.signup import WORDING, wording_text
 from subscribers.decisions import Wish
@@ -137,6 +137,7 @@ def digests(request: Request, desk: Desk, language: shapes.Short = "") -> list[s
             zone=digest.zone,
             next_at=next_copy(digest, Preferences(), now),
             topics=[shapes.TopicShape(slug=slug, title=title) for slug, title in topics_of(desk.app, digest)],
+            frequencies=[each.value for each in frequencies(digest)],
             archive=page_url(desk.app, "d", digest.slug),
         )
         for digest in desk.app.config.digests
@@ -235,7 +236,9 @@ def _wishes(asked: Sequence[shapes.WishShape]) -> tuple[Wish, ...]:
     return tuple(
         Wish(
             digest=each.digest,
-            preferences=Preferences.parse(topics=each.topics, hour=each.hour, zone=each.zone),
+            preferences=Preferences.parse(
+                topics=each.topics, hour=each.hour, zone=each.zone, frequency=each.frequency
+            ),
         )
         for each in {each.digest: each for each in asked}.values()
     )
@@ -272,6 +275,7 @@ def _reader_facts(reader: Reader) -> dict[str, Any]:
                 topics=str(each.preferences.topics),
                 hour=each.preferences.hour,
                 zone=each.preferences.zone,
+                frequency=each.preferences.frequency,
                 paused_until=each.paused_until,
             )
             for each in reader.subscriptions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from hashlib import sha256
 
@@ -20,6 +20,7 @@ from digest.render.web import render_web
 from digest.web.atom import Entry, Feed, atom, sitemap
 from digest.web.reception import VARY, Desk, Reception, public_languages
 from digest.web.security import PICTURES
+from subscribers.model import Frequency
 
 router = APIRouter(include_in_schema=False)
 
@@ -32,7 +33,7 @@ def archive(request: Request, desk: Desk, slug: str, before: str | None = None) 
     """List the editions of a digest, the newest first."""
     records = _archive(desk, slug, before)
     say = desk.words(request)
-    title = records[0].edition.title if records else desk.title(slug)
+    title = _title(desk, slug, records)
     values = {
         "slug": slug,
         "title": title,
@@ -54,7 +55,7 @@ def feed(request: Request, desk: Desk, slug: str) -> Response:
     digest = records[0].edition if records else None
     written = Feed(
         url=page_url(desk.app, "d", slug),
-        title=f"{digest.title if digest else desk.title(slug)} – {desk.site.name}",
+        title=f"{_title(desk, slug, records)} – {desk.site.name}",
         author=desk.site.name,
         language=digest.language if digest else desk.app.config.site.language,
         entries=[_entry(desk, record) for record in records],
@@ -105,6 +106,12 @@ def _archive(desk: Reception, slug: str, before: str | None) -> tuple[EditionRec
     if not records and slug not in _slugs(desk):
         raise NotFoundError("digest", slug)
     return records
+
+
+def _title(desk: Reception, slug: str, records: Sequence[EditionRecord]) -> str:
+    """Return what the newest edition calls its digest; what is gathered is called after its week."""
+    own = (record.edition.title for record in records if record.frequency is Frequency.EACH)
+    return next(own, desk.title(slug))
 
 
 def _slugs(desk: Reception) -> set[str]:

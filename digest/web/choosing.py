@@ -15,7 +15,8 @@ from digest.model import Digest
 from digest.render.languages import Words
 from digest.web.forms import Form
 from subscribers.decisions import Wish
-from subscribers.model import Choice, Preferences, parse_hour, parse_zone
+from subscribers.errors import ChoiceError
+from subscribers.model import Choice, Frequency, Preferences, parse_hour, parse_zone
 
 HOURS = tuple(f"{hour:02}:{minute:02}" for hour in range(24) for minute in (0, 30))
 
@@ -29,6 +30,7 @@ class Offer:
     rhythm: str  # "Weekdays at 07:00"
     next: str
     topics: tuple[tuple[str, str], ...]  # slug and title; none where topics are found as it goes
+    frequencies: tuple[tuple[str, str], ...]  # value and label; none where there is nothing to choose
     last: str | None  # the path of the newest edition
     archive: str
 
@@ -45,6 +47,7 @@ def _offer(app: App, digest: Digest, say: Words, now: datetime) -> Offer:
         rhythm=rhythm_text(digest, Preferences(), say),
         next=next_text(digest, Preferences(), say, now),
         topics=topics_of(app, digest),
+        frequencies=frequencies_of(digest, say),
         last=newest_edition_path(app, digest.slug),
         archive=page_url(app, "d", digest.slug),
     )
@@ -58,6 +61,34 @@ def topics_of(app: App, digest: Digest) -> tuple[tuple[str, str], ...]:
     return (*((slug, titles[slug]) for slug in digest.topics), (CATCH_ALL, digest.catch_all))
 
 
+def frequencies(digest: Digest) -> list[Frequency]:
+    """Return what a reader of a digest can choose, each edition first."""
+    return [each for each in Frequency if each is Frequency.EACH or each in digest.frequencies]
+
+
+def frequencies_of(digest: Digest, say: Words) -> tuple[tuple[str, str], ...]:
+    """Return how often a digest can reach a reader: value and label; nothing where it cannot be chosen."""
+    names = {
+        Frequency.EACH: say("Each edition"),
+        Frequency.DAILY: say("Once a day"),
+        Frequency.WEEKLY: say("Once a week"),
+    }
+    if not digest.gather:
+        return ()
+    return tuple(
+        (each, f"{names[each]} · {rhythm_text(digest, Preferences(frequency=each), say)}")
+        for each in frequencies(digest)
+    )
+
+
+def frequency_in(form: Form, slug: str) -> Frequency:
+    """Return the frequency a form has for a digest; whether that is offered is for the caller."""
+    value = form.one(f"frequency.{slug}") or Frequency.EACH.value
+    if value not in set(Frequency):
+        raise ChoiceError("frequency", "it is not offered")
+    return Frequency(value)
+
+
 def wishes_in(form: Form) -> tuple[Wish, ...]:
     """Return what a sign-up form wishes: ticked topics are the ones to have, none ticked means all.
 
@@ -68,7 +99,10 @@ def wishes_in(form: Form) -> tuple[Wish, ...]:
         Wish(
             digest=slug,
             preferences=Preferences(
-                topics=Choice(include=frozenset(form.many(f"topics.{slug}"))), hour=hour, zone=zone
+                topics=Choice(include=frozenset(form.many(f"topics.{slug}"))),
+                hour=hour,
+                zone=zone,
+                frequency=frequency_in(form, slug),
             ),
         )
         for slug in dict.fromkeys(form.many("digest"))

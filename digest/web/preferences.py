@@ -11,10 +11,11 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from digest.app.notices import next_text
 from digest.app.preferences import ask_move, pause_until, reader_by_link, save_choices
+from digest.app.readers import check_frequencies
 from digest.model import Digest
 from digest.render.dates import long_date
 from digest.render.languages import Words, languages
-from digest.web.choosing import HOURS, topics_of, zones
+from digest.web.choosing import HOURS, frequencies_of, frequency_in, topics_of, zones
 from digest.web.forms import Form, Sent
 from digest.web.reception import Desk, Reception
 from digest.web.security import own_page
@@ -24,7 +25,6 @@ from subscribers.errors import AddressError, ChoiceError
 from subscribers.model import (
     Choice,
     Format,
-    Frequency,
     Origin,
     Preferences,
     Reader,
@@ -50,6 +50,8 @@ class Shown:
     mode: str  # "all", "only" or "without"
     topics: tuple[tuple[str, str, bool], ...]  # slug, title, ticked
     hour: str
+    frequency: str
+    frequencies: tuple[tuple[str, str], ...]  # value and label; none where there is nothing to choose
 
 
 @router.api_route("/p/{token}", methods=["GET", "HEAD"])
@@ -65,6 +67,7 @@ def save(request: Request, desk: Desk, form: Sent, token: str) -> Response:
     try:
         zone = parse_zone(form.one("zone"))
         wishes = [_wish(reader, form, slug, zone) for slug in dict.fromkeys(form.many("digest"))]
+        check_frequencies(desk.app.config, [wish for wish in wishes if form.has(f"frequency.{wish.digest}")])
         save_choices(
             desk.app,
             reader,
@@ -157,6 +160,8 @@ def _shown(desk: Reception, reader: Reader, digest: Digest, say: Words, now: dat
         mode="only" if preferences.topics.include else "without" if preferences.topics.exclude else "all",
         topics=tuple((slug, title, slug in named) for slug, title in topics_of(desk.app, digest)),
         hour=preferences.hour or "",
+        frequency=preferences.frequency,
+        frequencies=frequencies_of(digest, say),
     )
 
 
@@ -169,7 +174,7 @@ def _wish(reader: Reader, form: Form, slug: str, zone: str | None) -> Wish:
             topics=_choice(form, slug, before.topics),
             hour=parse_hour(form.one(f"hour.{slug}")),
             zone=zone,
-            frequency=before.frequency if subscription else Frequency.EACH,
+            frequency=frequency_in(form, slug) if form.has(f"frequency.{slug}") else before.frequency,
         ),
     )
 

@@ -23,6 +23,7 @@ class WishShape(Shape):
     topics: Annotated[str, Field(max_length=4_000, description="a,b: only these; -a,-b: all but these")] = ""
     hour: Annotated[Short, Field(description="07:30, on the reader's clock")] = ""
     zone: Annotated[Short, Field(description="Europe/Berlin")] = ""
+    frequency: Annotated[Short, Field(description="each, daily or weekly, where the digest offers it")] = ""
 
 
 class SignupShape(Shape):
@@ -77,6 +78,7 @@ class DigestShape(Shape):
     zone: str
     next_at: datetime | None
     topics: list[TopicShape]
+    frequencies: Annotated[list[str], Field(description="what a wish may name: each, daily, weekly")]
     archive: str
 
 
@@ -107,6 +109,7 @@ class SubscriptionShape(Shape):
     topics: str
     hour: str | None
     zone: str | None
+    frequency: str
     paused_until: datetime | None
 
 

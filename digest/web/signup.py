@@ -192,6 +192,11 @@ def _filled(form: Form, first: str) -> Mapping[str, object]:
         "address": form.one("address"),
         "digests": form.many("digest") or ((first,) if not form.has("address") else ()),
         "topics": topics,
+        "frequencies": {
+            f"{name.removeprefix('frequency.')}/{form.one(name)}"
+            for name in form.values
+            if name.startswith("frequency.")
+        },
         "hour": form.one("hour"),
         "zone": form.one("zone"),
     }
@@ -199,7 +204,7 @@ def _filled(form: Form, first: str) -> Mapping[str, object]:
 
 def _second_page(desk: Reception, say: Words, form: Form) -> Response:
     carried = [(name, form.one(name)) for name in _CARRIED if form.one(name)]
-    lists = [name for name in form.values if name == "digest" or name.startswith("topics.")]
+    lists = [name for name in form.values if name == "digest" or name.startswith(("topics.", "frequency."))]
     carried += [(name, value) for name in lists for value in form.many(name)]
     return desk.page("once_more", say, {"carried": carried, "ticket": desk.gate.ticket(second=True)})
 

@@ -198,3 +198,16 @@ def wrong_addresses(composed: Terminal) -> None:
 
 def test_what_was_never_sent_cannot_be_tried_again(composed: Terminal) -> None:
     assert "is draft and cannot be sent again" in composed.says("retry", EDITION, fails=1)
+
+
+def test_the_gathered_edition_of_a_frequency_is_composed_by_hand(terminal: Terminal) -> None:
+    terminal.place.change("topics =", 'gather = { weekly = "mondays at 08:00" }\ntopics =')
+    terminal.place.publish("Ferry")
+    terminal.place.subscribe("ada")
+    terminal.place.run("23 07:00")
+    said = terminal.says("compose", "daily", "--gather", "weekly", "--now", "2026-11-23T07:10")
+    assert "daily-weekly-2026-11-23: 1 stories, to be sent Mon 23 Nov 2026 08:00 (UTC)" in said
+    assert "posts:" not in said
+    assert terminal.facts("editions", "daily-weekly-2026-11-23")["frequency"] == "weekly"
+    assert terminal.facts("editions", "daily")["frequency"] == "each"
+    assert "there is each, weekly" in terminal.says("compose", "daily", "--gather", "daily", fails=1)

@@ -24,6 +24,16 @@ def test_a_reader_is_added_once(terminal: Terminal) -> None:
     assert [(each["digest"], each["topics"]) for each in reader["digests"]] == [("daily", "green")]
 
 
+def test_a_reader_is_added_who_is_mailed_weekly_where_that_is_offered(terminal: Terminal) -> None:
+    add = ("subscribers", "add", "ada@example.org", "--frequency", "weekly")
+    assert "not offered" in terminal.says(*add, fails=1)
+    terminal.place.change("topics =", 'gather = { weekly = "mondays at 08:00" }\ntopics =')
+    assert terminal.says(*add, "--topics", "green").strip() == "added"
+    assert "daily (weekly green)" in terminal.says("subscribers", "list")
+    assert terminal.facts("subscribers", "list")[0]["digests"][0]["frequency"] == "weekly"
+    assert "digest daily, weekly" in terminal.says("check")
+
+
 def test_what_is_not_offered_is_refused_and_no_address_is_repeated(terminal: Terminal) -> None:
     said = terminal.says("subscribers", "add", "ada@", fails=1)
     assert "ada@" not in said

@@ -8,6 +8,7 @@ import pytest
 from digest.config import load
 from digest.errors import ConfigError, NotFoundError, Problem
 from digest.model import Lead, Review, Security
+from subscribers.model import Frequency
 
 GOOD = """\
 [site]
@@ -296,3 +297,51 @@ def test_the_sample_at_the_top_of_the_repository_is_good_and_reaches_nobody() ->
     assert config.mail.servers == ()
     assert [digest.slug for digest in config.digests] == ["daily", "weekend"]
     assert [Path(feed.url.removeprefix("file://")).is_file() for feed in config.feeds] == [True, True]
+
+
+# ── each edition, daily or weekly ───────────────────────────────────────────────────────────
+
+
+def gathering(line: str) -> str:
+    return GOOD.replace('title = "Daily"\n', f'title = "Daily"\n{line}\n')
+
+
+def test_what_readers_may_choose_is_read_with_its_schedules(tmp_path: Path) -> None:
+    for text in (
+        gathering('gather = { weekly = "mondays at 08:00", daily = "every day at 18:00" }'),
+        GOOD.replace(
+            "[mail]", '[digest.gather]\nweekly = "mondays at 08:00"\ndaily = "every day at 18:00"\n[mail]'
+        ),
+    ):
+        daily = load(written(tmp_path, text), {}).digest("daily")
+        assert [(each.frequency, each.schedule) for each in daily.gather] == [
+            (Frequency.DAILY, "every day at 18:00"),
+            (Frequency.WEEKLY, "mondays at 08:00"),
+        ]
+        assert daily.schedule_of(Frequency.WEEKLY) == "mondays at 08:00"
+        assert daily.schedule_of(Frequency.EACH) == daily.schedule
+    nothing = load(written(tmp_path, GOOD), {}).digest("daily")
+    assert (nothing.gather, nothing.schedule_of(Frequency.WEEKLY)) == ((), nothing.schedule)
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "said"),
+    [
+        ('gather = ["weekly"]', "digest.gather", 'must be a table: gather = { weekly = "mondays at 08:00" }'),
+        ('gather = "weekly"', "digest.gather", "must be a table"),
+        (
+            'gather = { wekly = "mondays at 08:00" }',
+            "digest.gather.wekly",
+            "unknown key 'wekly'; did you mean 'weekly'?",
+        ),
+        ('gather = { weekly = "mondais at 08:00" }', "digest.gather.weekly", "did you mean 'mondays'?"),
+        ("gather = { weekly = true }", "digest.gather.weekly", "must be text in quotes"),
+    ],
+)
+def test_a_mistake_in_what_readers_may_choose_has_its_line(
+    tmp_path: Path, line: str, key: str, said: str
+) -> None:
+    text = gathering(line)
+    (problem,) = problems(tmp_path, text)
+    assert (problem.key, problem.line) == (key, text.splitlines().index(line) + 1)
+    assert said in problem.message
