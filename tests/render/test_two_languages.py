@@ -171,7 +171,7 @@ def test_an_operators_template_that_knows_no_languages_still_serves_all(tmp_path
     templates = load_templates(tmp_path)
     templates.check_all()
     html = render_mail(templates, sample_edition(), LINKS, web_url=None, language="de").html
-    assert "Sie erhalten diese Mail, weil Sie The Evening Tide" in html
+    assert "Sie bekommen diese Nachricht, weil Sie The Evening Tide" in html
 
 
 def test_one_typesetter_serves_readers_of_all_languages_in_any_order() -> None:

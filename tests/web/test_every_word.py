@@ -203,8 +203,8 @@ def test_no_english_is_left_on_any_page_or_in_any_mail(quick: Parlour, language:
 
 def test_the_ear_hears_english(quick: Parlour) -> None:
     ear = Ear("de", ())
-    assert ear.knows("Montags bis freitags um 07:00; nächste: Dienstag 07:00, Berlin")
-    assert not ear.knows("Weekdays at 07:00; nächste: Dienstag 07:00, Berlin")
+    assert ear.knows("Montags bis freitags um 07:00; nächste Ausgabe: Dienstag 07:00, Berlin")
+    assert not ear.knows("Weekdays at 07:00; nächste Ausgabe: Dienstag 07:00, Berlin")
     assert not ear.knows("Subscribe")
 
 

@@ -344,7 +344,7 @@ def test_mails_and_pages_speak_the_language_of_the_form(quick: Parlour) -> None:
     quick.settle()
     [mail] = quick.mails()
     assert mail["Subject"] == "Bitte bestätigen Sie Ihr Abonnement"
-    assert "Montags bis freitags um 07:00; nächste: Dienstag 07:00, Berlin" in text_of(mail)
+    assert "Montags bis freitags um 07:00; nächste Ausgabe: Dienstag 07:00, Berlin" in text_of(mail)
     assert "Sie stehen auf der Liste" in quick.client.post(link_in(mail, "c")).text
     assert "Ihr Abonnement" in quick.client.get(quick.preferences_link(EVE)).text
     assert quick.history(EVE)[0].origin.wording == "sign-up 1 (de)"
