@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from threading import Event
 
 import pytest
 
@@ -17,6 +18,7 @@ from digest.send.transport import SmtpTransport, check_server
 from tests.send.conftest import Certificates
 from tests.send.reply_server import OFFERS, Answer, Fault, ReplyServer
 
+_SECONDS = 20
 QUICK = Patience(tries=3, pause=0.01, ready=1, text=2)
 TEXT = b"Subject: Harbour news\r\n\r\n.Ferries\r\n..run\r\non Sunday\r\n"
 
@@ -191,9 +193,26 @@ def test_letters_go_to_the_other_server_when_one_is_down() -> None:
     assert outcomes(receipts) == {Outcome.ACCEPTED: 30}
 
 
+def two_that_meet() -> tuple[ReplyServer, ReplyServer]:
+    """Make servers that answer no letter before both were asked: neither can take all by being first."""
+    asked = Event(), Event()
+
+    def table(mine: Event, other: Event) -> Callable[[str, int], Answer | None]:
+        def answer(verb: str, _: int) -> Answer | None:
+            if verb == "MAIL":
+                mine.set()
+                other.wait(_SECONDS)
+            return None
+
+        return answer
+
+    return ReplyServer(table(*asked)), ReplyServer(table(*reversed(asked)))
+
+
 def test_both_servers_are_used() -> None:
-    with ReplyServer() as one, ReplyServer() as two:
-        carry(at(one, connections=2), at(two, connections=2), count=300)
+    first, second = two_that_meet()
+    with first as one, second as two:
+        carry(at(one, connections=2, timeout=60), at(two, connections=2, timeout=60), count=300)
     assert one.accepted
     assert two.accepted
     assert len(one.accepted) + len(two.accepted) == 300
@@ -364,8 +383,9 @@ def check_truth(receipts: dict[int, Receipt], server: ReplyServer) -> None:
 
 
 def test_letters_go_to_servers_by_their_weights() -> None:
-    with ReplyServer() as big, ReplyServer() as small:
-        receipts = carry(at(big, weight=3), at(small, weight=1), count=2000)
+    first, second = two_that_meet()
+    with first as big, second as small:
+        receipts = carry(at(big, weight=3, timeout=60), at(small, weight=1, timeout=60), count=2000)
     assert outcomes(receipts) == {Outcome.ACCEPTED: 2000}
     window = 8 * (1 + 3)
     assert abs(len(small.accepted) - 500) <= window
