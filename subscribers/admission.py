@@ -133,7 +133,10 @@ def _goodbye(entry: Entry, reader: Reader, subscriber: Subscriber, terms: Terms,
 
 
 def _begun(wishes: tuple[Wish, ...], entry: Entry, now: datetime) -> tuple[Subscription, ...]:
-    return tuple(replace(started(wish, now), paused_until=entry.paused_until) for wish in wishes)
+    begun = tuple(started(wish, now) for wish in wishes)
+    if entry.paused_until is None:
+        return begun
+    return tuple(replace(each, paused_until=entry.paused_until) for each in begun)
 
 
 def _newcomer(entry: Entry, address_hash: str, new_id: int, terms: Terms, now: datetime) -> Subscriber:

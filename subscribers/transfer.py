@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from io import StringIO
 
 from subscribers.address import parse_address
@@ -201,16 +202,18 @@ def _parse(cells: dict[str, str], line: int, reading: Reading) -> Entry:
 
 
 def _wishes(cells: dict[str, str], reading: Reading) -> tuple[Wish, ...]:
-    named = [name for name in _BETWEEN.split(cells["digest"].casefold()) if name]
-    preferences = Preferences.parse(
-        topics=_BETWEEN.sub(",", cells["topics"]).strip(","),
-        hour=cells["hour"],
-        zone=cells["zone"],
-        frequency=cells["frequency"],
-    )
+    named = tuple(name for name in _BETWEEN.split(cells["digest"].casefold()) if name)
+    choice = cells["topics"], cells["hour"], cells["zone"], cells["frequency"]
+    return _choices(named or reading.digests, *choice)
+
+
+@lru_cache(maxsize=4_096)  # a long list has few different ones
+def _choices(digests: tuple[str, ...], topics: str, hour: str, zone: str, frequency: str) -> tuple[Wish, ...]:
+    names = _BETWEEN.sub(",", topics).strip(",")
+    preferences = Preferences.parse(topics=names, hour=hour, zone=zone, frequency=frequency)
     return tuple(
         Wish(digest=check_slug(digest, "digest"), preferences=preferences)
-        for digest in dict.fromkeys(named or reading.digests)
+        for digest in dict.fromkeys(digests)
     )
 
 
