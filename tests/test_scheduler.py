@@ -50,6 +50,26 @@ def test_what_is_due_is_done_while_it_serves(place: Place) -> None:
     assert set(place.mails()) == {"ada", "bob"}
 
 
+def test_what_went_out_is_gathered_while_it_serves(place: Place) -> None:
+    place.change("topics =", 'gather = { weekly = "mondays at 08:00" }\ntopics =')
+    place.publish("Ferry")
+    place.subscribe("ada")
+    place.run("23 07:00")
+    stop, heard = Event(), list[Happening]()
+
+    def report(happening: Happening) -> None:
+        heard.append(happening)
+        if happening.kind is Kind.SENT:
+            stop.set()
+
+    with place.app() as app:
+        serve(app, stop, bell=Bell(compose=0.05, send=0.05), clock=MovingClock("23 08:00"), report=report)
+    assert [(each.kind, each.subject) for each in heard] == [
+        (Kind.COMPOSED, "daily-weekly-2026-11-23"),
+        (Kind.SENT, "daily-weekly-2026-11-23"),
+    ]
+
+
 def test_posts_are_collected_before_the_first_edition_is_composed(place: Place) -> None:
     place.publish("Ferry")
     place.subscribe("ada", now="22 12:00")

@@ -11,6 +11,7 @@ from sqlalchemy import update
 from digest.app.editions import approve, cancel, compose_now, find_edition, pause_edition, resume_edition
 from digest.app.preferences import save_choices
 from digest.app.readers import add_reader, wish
+from digest.app.sending import rehearse_edition
 from digest.errors import NotFoundError
 from digest.model import EditionState
 from digest.storage.editions import list_editions, load_edition
@@ -305,6 +306,19 @@ def test_the_week_is_composed_by_hand_before_its_time(weekly: Place) -> None:
         with pytest.raises(NotFoundError, match="no frequency is called 'daily'; there is each, weekly"):
             compose_now(app, "daily", at("16 07:05"), frequency=Frequency.DAILY)
     assert weekly.run("16 08:00") == ["daily-weekly-2026-11-16: sent: 1 accepted"]
+
+
+def test_a_rehearsal_counts_who_each_edition_is_for(weekly: Place) -> None:
+    subscribe(weekly, "ada", "weekly")
+    subscribe(weekly, "bob")
+    subscribe(weekly, "eve")
+    weekly.publish("Story-a")
+    weekly.run("16 06:30")
+    with weekly.app() as app:
+        assert rehearse_edition(app, "daily-2026-11-16", at("16 06:40")).total == 2
+    weekly.run("16 07:30")
+    with weekly.app() as app:
+        assert rehearse_edition(app, "daily-weekly-2026-11-16", at("16 07:40")).total == 1
 
 
 def test_what_is_not_offered_cannot_be_asked_for(weekly: Place) -> None:
