@@ -12,9 +12,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Row,
     Select,
+    bindparam,
     exists,
     or_,
     select,
@@ -39,12 +41,13 @@ from subscribers.model import (
 )
 from subscribers.tables import consents, subscribers, subscriptions, suppressions
 
+NOW = bindparam("now", type_=subscriptions.c.paused_until.type)  # given when the statement is run
 Mailable = Select[tuple[int, str, str, str | None, str | None, str, str]]
 
 
 def mailable(
     digest: str,
-    now: datetime,
+    now: datetime | BindParameter[datetime],
     frequency: Frequency | None = None,
     offered: Collection[Frequency] = (),
 ) -> Mailable:

@@ -34,7 +34,7 @@ from digest.storage.editions import advance, load_edition, pause
 from digest.storage.hours import set_hours
 from digest.storage.outcomes import counts, next_due
 from subscribers.model import Frequency
-from subscribers.store import mailable
+from subscribers.store import NOW, mailable
 
 log = logging.getLogger(__name__)
 
@@ -188,7 +188,7 @@ class _Run:
         self._gate = Gate(outbox.limits)
         self._on_wire: dict[int, Addressee] = {}  # whose letters, by key
         self._results: list[Result] = []  # known, and not yet in the ledger
-        self._readers = mailable(self._edition.digest, clock())  # who may be mailed, as of the page
+        self._readers = mailable(self._edition.digest, NOW)
         self._handed = 0  # letters handed to the transport
         self._streak = Streak()
         self._stopped_at: datetime | None = None
@@ -250,7 +250,6 @@ class _Run:
     def _claim(self, wanted: int) -> bool:
         """Let a page of readers wait at the gate; return whether anything was due."""
         now = self._clock()
-        self._readers = mailable(self._edition.digest, now)
         with self._database.write() as connection:
             page = ledger.claim(connection, self._sender, self._readers, now=now, limit=wanted)
             self._gate.look(connection, now)
@@ -333,7 +332,7 @@ class _Run:
 
     def _report(self, results: Sequence[Result]) -> None:
         if results:
-            self._ended.update(result.state for result in results if result.state in _ENDED)
+            self._ended.update(state for _, state, *_ in results if state in _ENDED)
             tally = Counter({DeliveryState.QUEUED: self._total - self._ended.total(), **self._ended})
             self._progress(Counts(by_state=tuple((state, tally[state]) for state in DeliveryState)))
 

@@ -10,8 +10,7 @@ from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
 from sqlalchemy import Connection as Connection  # for the verbs: only storage imports SQLAlchemy
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
-from sqlalchemy.exc import DatabaseError as DriverError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from digest.errors import DatabaseError
@@ -39,16 +38,19 @@ class Database:
 
     @contextmanager
     def _connection(self, *, write: bool = False) -> Iterator[Connection]:
+        driver: Any = self.engine.dialect.loaded_dbapi
         try:
             with self.engine.connect() as connection:
                 if write:
                     connection = connection.execution_options(digest_write=True)
+                connection.begin()  # now, for statements that are handed to the driver past SQLAlchemy
                 yield connection
-        except DBAPIError as error:
+        except (DBAPIError, driver.Error) as error:
+            raised = error.orig if isinstance(error, DBAPIError) else error
             # Plain DatabaseError is "not a database" or "is malformed"; its other kinds are our own bugs.
-            if not isinstance(error, OperationalError) and type(error) is not DriverError:
+            if not isinstance(raised, driver.OperationalError) and type(raised) is not driver.DatabaseError:
                 raise
-            reason = str(error.orig).partition("\n")[0]
+            reason = str(raised).partition("\n")[0]
             raise DatabaseError(f"{shown(self.engine.url)}: {reason}") from error
 
     def close(self) -> None:
@@ -107,4 +109,4 @@ def _prepare(connection: Any, _record: object) -> None:
 def _begin(connection: Connection) -> None:
     """Take the write lock at once where we will write, so that no transaction is turned away later."""
     write = connection.get_execution_options().get("digest_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN DEFERRED")
+    connection.connection.cursor().execute("BEGIN IMMEDIATE" if write else "BEGIN DEFERRED")

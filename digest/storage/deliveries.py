@@ -13,12 +13,13 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, literal, select, update
+from sqlalchemy import Connection, and_, bindparam, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from digest.model import DeliveryState, EditionState
 from digest.send.message import Addressee
 from digest.send.retries import Result
+from digest.storage.prepared import Prepared
 from digest.storage.senders import (
     NOTHING,
     Held,
@@ -93,7 +94,8 @@ _GOING = select(editions.c.id).where(
     editions.c.state == EditionState.SENDING,
     editions.c.paused_at.is_(None),
 )
-_DUE = (
+_GOES_ON, _IN_TURN = Prepared(_GOING), Prepared(_GOING.with_for_update(key_share=True))
+_DUE = Prepared(
     select(deliveries.c.subscriber_id, deliveries.c.variant, deliveries.c.tries)
     .where(
         deliveries.c.edition_id == bindparam("edition"),
@@ -115,14 +117,14 @@ def claim(
     """
     edition = {"edition": sender.edition_id}
     # the edition is locked: its senders claim one after the other, and never the same
-    if not connection.scalar(_GOING.with_for_update(key_share=True), edition):
+    if not _IN_TURN.rows(connection, edition):
         return None
     mine, taken = held_by(connection, sender), held_of(connection, sender.edition_id).all
-    due = connection.execute(_DUE, {**edition, "at": now, "most": limit + len(taken)}).all()
+    due = _DUE.rows(connection, {**edition, "at": now, "most": limit + len(taken)})
     page = [row for row in due if row[0] not in taken][:limit]
     if not page:
         return None
-    readers = _readers(connection, mailable, [key for key, _, _ in page])
+    readers = _readers(connection, mailable, [key for key, _, _ in page], now)
     _skip(connection, sender.edition_id, [key for key, _, _ in page if key not in readers], now=now)
     held = (mine or NOTHING) | Held(claimed=frozenset(readers))
     (hold if mine else begin_to_hold)(connection, sender, held, now=now)
@@ -130,20 +132,29 @@ def claim(
         Addressee(key, address, variant, form, tries, language or "")
         for key, variant, tries in page
         if key in readers
-        for address, form, language in [readers[key]]
+        for _, address, form, language in [readers[key]]
     )
 
 
-def _readers(connection: Connection, mailable: Mailable, ids: Sequence[int]) -> dict[int, list[Any]]:
-    """Return address, format and language of those who may still be mailed."""
-    column, dialect = mailable.selected_columns, connection.dialect.name
-    wanted = column.subscriber_id, column.address, column.format, column.language
-    found = mailable.with_only_columns(*wanted).where(listed(dialect, column.subscriber_id, bindparam("ids")))
-    readers: dict[int, list[Any]] = {}
+def _readers(
+    connection: Connection, mailable: Mailable, ids: Sequence[int], now: datetime
+) -> dict[int, tuple[Any, ...]]:
+    """Return id, address, format and language of those who may still be mailed."""
+    dialect = connection.dialect.name
+    asked = _asked_for_readers(dialect, mailable)
+    found: dict[int, tuple[Any, ...]] = {}
     for at in range(0, len(ids), _LOOKED_UP):
-        these = {"ids": id_list(dialect, ids[at : at + _LOOKED_UP])}
-        readers |= {key: about for key, *about in connection.execute(found, these).all()}
-    return readers
+        these = {"ids": id_list(dialect, ids[at : at + _LOOKED_UP]), "now": now}
+        found |= {row[0]: row for row in asked.rows(connection, these)}
+    return found
+
+
+@lru_cache(maxsize=16)
+def _asked_for_readers(dialect: str, mailable: Mailable) -> Prepared:
+    column = mailable.selected_columns
+    wanted = column.subscriber_id, column.address, column.format, column.language
+    these = listed(dialect, column.subscriber_id, bindparam("ids"))
+    return Prepared(mailable.with_only_columns(*wanted).where(these))
 
 
 def exchange(
@@ -169,9 +180,11 @@ def exchange(
     _write(connection, sender.edition_id, [each for each in results if each.key in answered], now=now)
     _write_late(connection, sender, [each for each in results if each.key not in answered], now=now)
     claimed = held.claimed.intersection(marks)
-    if claimed and not connection.scalar(_GOING, {"edition": sender.edition_id}):
+    if claimed and not _GOES_ON.rows(connection, {"edition": sender.edition_id}):
         claimed = frozenset()
-    marked = _still_due(connection, sender.edition_id, mailable, claimed)
+    dialect, edition = connection.dialect.name, {"edition": sender.edition_id}
+    these = {**edition, "ids": id_list(dialect, claimed), "now": now}
+    marked = frozenset(key for (key,) in _asked_for_due(dialect, mailable).rows(connection, these))
     _skip(connection, sender.edition_id, claimed - marked, now=now)
     if answered or claimed:
         rest = Held(claimed=held.claimed - claimed, wire=held.wire - answered | marked)
@@ -179,26 +192,16 @@ def exchange(
     return marked
 
 
-def _still_due(
-    connection: Connection, edition_id: str, mailable: Mailable, ids: Collection[int]
-) -> frozenset[int]:
-    if not ids:
-        return frozenset()
-    dialect = connection.dialect.name
-    values = {"edition": edition_id, "ids": id_list(dialect, ids)}
-    due = connection.execute(_statement_of_still_due(dialect, mailable), values).all()
-    return frozenset(key for (key,) in due)
-
-
 @lru_cache(maxsize=16)
-def _statement_of_still_due(dialect: str, mailable: Mailable) -> Select[int]:
-    """Build the statement once for each page: building costs more than running it."""
+def _asked_for_due(dialect: str, mailable: Mailable) -> Prepared:
     reader = mailable.where(mailable.selected_columns.subscriber_id == deliveries.c.subscriber_id)
-    return select(deliveries.c.subscriber_id).where(
-        deliveries.c.edition_id == bindparam("edition"),
-        listed(dialect, deliveries.c.subscriber_id, bindparam("ids")),
-        SENDABLE,
-        reader.exists(),
+    return Prepared(
+        select(deliveries.c.subscriber_id).where(
+            deliveries.c.edition_id == bindparam("edition"),
+            listed(dialect, deliveries.c.subscriber_id, bindparam("ids")),
+            SENDABLE,
+            reader.exists(),
+        )
     )
 
 

@@ -34,6 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 
 from digest.model import DeliveryState
+from digest.storage.prepared import Prepared
 from digest.storage.tables import SENDABLE, deliveries, senders
 
 _Row = Row[*tuple[Any, ...]]
@@ -71,8 +72,8 @@ NOTHING = Held()
 # ── one sender's own row ────────────────────────────────────────────────────────────────────
 
 _OWN = and_(senders.c.edition_id == bindparam("edition"), senders.c.owner == bindparam("sender"))
-_HELD_BY = select(senders.c.claimed, senders.c.wire).where(_OWN).with_for_update()
-_HOLD = (
+_HELD_BY = Prepared(select(senders.c.claimed, senders.c.wire).where(_OWN).with_for_update())
+_HOLD = Prepared(
     update(senders)
     .where(_OWN)
     .values(
@@ -85,15 +86,15 @@ _HOLD = (
 
 def held_by(connection: Connection, sender: Sender) -> Held | None:
     """Return what a sender holds, locked until the commit; None when it has no lease (any more)."""
-    row = connection.execute(_HELD_BY, {"edition": sender.edition_id, "sender": sender.owner}).first()
-    return _held(row) if row else None
+    rows = _HELD_BY.rows(connection, {"edition": sender.edition_id, "sender": sender.owner})
+    return _held(*rows[0]) if rows else None
 
 
 def hold(connection: Connection, sender: Sender, held: Held, *, now: datetime) -> None:
     """Keep what a sender with a lease holds from now on, and prolong the lease."""
     own = {"edition": sender.edition_id, "sender": sender.owner}
     kept = {"claims": _packed(held.claimed), "wires": _packed(held.wire), "until": now + sender.lease}
-    connection.execute(_HOLD, own | kept)
+    _HOLD.run(connection, own | kept)
 
 
 def begin_to_hold(connection: Connection, sender: Sender, held: Held, *, now: datetime) -> None:
@@ -112,6 +113,11 @@ def renew(connection: Connection, sender: Sender, *, now: datetime) -> None:
 # ── all of an edition's senders ─────────────────────────────────────────────────────────────
 
 
+_HELD_OF = Prepared(
+    select(senders.c.claimed, senders.c.wire).where(senders.c.edition_id == bindparam("edition"))
+)
+
+
 def holders(connection: Connection, edition_id: str) -> tuple[str, ...]:
     """Return the names of all who hold a lease on deliveries of an edition."""
     return tuple(connection.scalars(select(senders.c.owner).where(senders.c.edition_id == edition_id)))
@@ -119,10 +125,8 @@ def holders(connection: Connection, edition_id: str) -> tuple[str, ...]:
 
 def held_of(connection: Connection, edition_id: str) -> Held:
     """Return what all senders of an edition hold together."""
-    rows = connection.execute(
-        select(senders.c.claimed, senders.c.wire).where(senders.c.edition_id == edition_id)
-    )
-    return reduce(Held.__or__, map(_held, rows), NOTHING)
+    rows = _HELD_OF.rows(connection, {"edition": edition_id})
+    return reduce(Held.__or__, (_held(*row) for row in rows), NOTHING)
 
 
 def release(connection: Connection, sender: Sender, *, now: datetime, resends: int = 0) -> int:
@@ -147,7 +151,7 @@ def _take_back(connection: Connection, whose: ColumnElement[bool], *, now: datet
     lost = select(senders).where(whose).with_for_update(skip_locked=True)
     taken = 0
     for row in connection.execute(lost).all():
-        held = _held(row)
+        held = _held(row.claimed, row.wire)
         _doubt(connection, row, held.wire, now=now, resends=resends)
         this = senders.c.edition_id == row.edition_id, senders.c.owner == row.owner
         connection.execute(delete(senders).where(*this))
@@ -181,8 +185,8 @@ def _these(connection: Connection, edition_id: str, ids: Collection[int]) -> Upd
 # ── ids in a column, and in a statement ─────────────────────────────────────────────────────
 
 
-def _held(row: _Row) -> Held:
-    return Held(claimed=_unpacked(row.claimed), wire=_unpacked(row.wire))
+def _held(claimed: bytes, wire: bytes) -> Held:
+    return Held(claimed=_unpacked(claimed), wire=_unpacked(wire))
 
 
 def _packed(ids: Collection[int]) -> bytes:
