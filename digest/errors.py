@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from digest.nearest import hint
+
 
 class DigestError(Exception):
     """The root of all errors an operator can act on; its text is one plain sentence."""
@@ -62,8 +64,7 @@ class NotFoundError(DigestError):
     def __init__(self, kind: str, name: str, known: tuple[str, ...] = ()) -> None:
         self.kind = kind
         self.name = name
-        hint = f"; there is {', '.join(known)}" if known else ""
-        super().__init__(f"no {kind} is called {name!r}{hint}")
+        super().__init__(f"no {kind} is called {name!r}{hint(name, known)}")
 
 
 class StateError(DigestError):

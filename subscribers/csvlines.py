@@ -129,6 +129,10 @@ class _Lines:
         if self._number == 1:
             if raw.startswith(_UTF_16):
                 return self._end(Fault(1, "", "the file is UTF-16; save it as UTF-8"))
+            if b"\n" not in raw and b"\r" in raw.rstrip(b"\r"):
+                return self._end(
+                    Fault(1, "", "its lines end as on old Macs; save it with Unix or Windows ones")
+                )
             raw = raw.removeprefix(_UTF_8_BOM)
         if len(raw) >= MAX_LINE - len(_UTF_8_BOM) and not raw.endswith(b"\n"):
             return self._skip_rest()

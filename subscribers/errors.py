@@ -20,7 +20,7 @@ class AddressError(SubscribersError):
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
-        super().__init__(reason)
+        super().__init__(f"this is no address that can be mailed: {reason}; write it as name@example.org")
 
 
 class TokenError(SubscribersError):

@@ -88,7 +88,9 @@ def read_entries(file: ByteFile, reading: Reading) -> Iterator[Entry | Fault | N
     """
     columns: _Columns | None = None
     seen: set[int] = set()
+    empty = True
     for record in read_records(file):
+        empty = False
         if not isinstance(record, Record):
             yield record
         elif columns is not None:
@@ -101,6 +103,8 @@ def read_entries(file: ByteFile, reading: Reading) -> Iterator[Entry | Fault | N
             yield from columns.notices
             if columns.unnamed:
                 yield _entry(record, columns, reading, seen)
+    if empty:
+        yield Fault(1, "", "the file is empty")
 
 
 def write_readers(readers: Iterable[Reader]) -> Iterator[str]:

@@ -75,14 +75,18 @@ def feeds(session: Session, as_json: bool) -> None:
     if as_json:
         show.facts([_feed_facts(name, row) for name, row in found])
         return
-    titles = ("feed", "status", "last good", "next", "failures", "detail")
+    titles = ("feed", "status", "last good", "next", "failures")
     show.table(titles, [_feed_row(name, row) for name, row in found], right=("failures",))
+    for name, row in found:  # a sentence needs the whole line
+        detail = row.detail if row else "not collected yet"
+        if detail:
+            click.echo(f"{name}: {detail}")
 
 
 def _feed_row(name: str, row: FeedRow | None) -> tuple[object, ...]:
     if row is None:
-        return name, "new", None, None, 0, "not collected yet"
-    return name, row.status, row.last_ok_at, row.next_fetch_at, row.failures, row.detail
+        return name, "new", None, None, 0
+    return name, row.status, row.last_ok_at, row.next_fetch_at, row.failures
 
 
 def _feed_facts(name: str, row: FeedRow | None) -> dict[str, object]:

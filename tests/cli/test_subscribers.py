@@ -117,3 +117,10 @@ def test_who_is_suppressed_is_not_mailed(terminal: Terminal) -> None:
     assert set(terminal.place.mails()) == {"bob"}
     assert "not suppressed any more" in terminal.says("subscribers", "suppress", "ada@example.org", "--lift")
     assert "was not suppressed" in terminal.says("subscribers", "suppress", "ada@example.org", "--lift")
+
+
+def test_what_cannot_be_mailed_is_told_with_what_to_write(terminal: Terminal) -> None:
+    said = terminal.says("subscribers", "add", "notanaddress", fails=1)
+    assert "no address that can be mailed: there is no @ in it; write it as name@example.org" in said
+    said = terminal.says("subscribers", "add", "ada@example.org", "--digest", "dailly", fails=1)
+    assert "did you mean 'daily'?" in said

@@ -73,7 +73,7 @@ def test_a_good_file_becomes_frozen_values(tmp_path: Path) -> None:
 
 def test_a_digest_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
     config = load(written(tmp_path, GOOD), {})
-    with pytest.raises(NotFoundError, match="no digest is called 'dayly'; there is daily"):
+    with pytest.raises(NotFoundError, match="no digest is called 'dayly'; did you mean 'daily'"):
         config.digest("dayly")
 
 

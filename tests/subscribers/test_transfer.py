@@ -96,9 +96,15 @@ def test_a_file_without_addresses_is_refused_once(text: str) -> None:
     assert _read(text) == [Fault(1, "address", "no column is called address or email")]
 
 
-@pytest.mark.parametrize("text", ["", "\n\n  \n"])
-def test_an_empty_file_has_no_entries(text: str) -> None:
-    assert _read(text) == []
+@pytest.mark.parametrize("text", ["", "\n\n  \n", "\r\r"])
+def test_an_empty_file_is_told(text: str) -> None:
+    assert _read(text) == [Fault(1, "", "the file is empty")]
+
+
+def test_a_file_with_the_line_ends_of_old_macs_is_refused_with_what_to_do() -> None:
+    reason = "its lines end as on old Macs; save it with Unix or Windows ones"
+    assert _read(b"email\ranna@example.org\r") == [Fault(1, "", reason)]
+    assert _read(b"email\r" + b"anna@example.org\r" * 9_000) == [Fault(1, "", reason)]
 
 
 def test_a_bad_line_is_named_by_its_number_and_the_others_are_in() -> None:
