@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -163,19 +164,33 @@ def mails_of(visit: Visit) -> list[Any]:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 640])
-def test_no_mail_breaks_a_rule_of_accessibility(visit: Visit, width: int, scheme: Scheme) -> None:
-    visit.place.sign_up()
-    visit.place.client.post(link_in(visit.place.mails()[0], "c"))
-    visit.place.settle()
-    mails = visit.place.mails()
-    assert len(mails) == 2
+@pytest.mark.parametrize("language", ["en", "de", "es", "ar"])
+def test_no_mail_breaks_a_rule_of_accessibility(visit: Visit, language: str, scheme: Scheme) -> None:
+    mails = every_mail(visit.place, language)
+    assert len(mails) == 5
     for mail in mails:
         part = mail.get_body(("html",))
         assert part is not None
-        with Reader(visit.browser).read(str(part.get_content()), width=width, scheme=scheme) as page:
-            assert visit.violations(page) == []
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for width in (360, 640):
+            html = str(part.get_content())
+            with Reader(visit.browser).read(html, width=width, scheme=scheme) as page:
+                assert page.locator("html").get_attribute("lang") == language
+                assert visit.violations(page) == [], mail["Subject"]
+                assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def every_mail(place: Parlour, language: str) -> list[EmailMessage]:
+    """Return a mail of each kind: to confirm, to welcome, for both ends of a move, with a link to data."""
+    place.client.headers["accept-language"] = language
+    place.sign_up()
+    place.client.post(link_in(place.mails()[0], "c"))
+    place.settle()
+    preferences = place.preferences_link("eve@example.org")
+    place.client.post(f"{preferences}/address", data={"address": "eve.new@example.org"})
+    place.settle()
+    place.client.post(f"{preferences}/data")
+    place.settle()
+    return place.mails()
 
 
 def _data_link(place: Parlour) -> str:
