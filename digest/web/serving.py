@@ -15,6 +15,7 @@ from digest.app import App
 from digest.app.watch import utc_now
 from digest.errors import DigestError
 from digest.web.app import create_web
+from digest.web.proof import PROOF_COST
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,9 @@ class WebError(DigestError):
 
 
 @contextmanager
-def serving(app: App, *, clock: Callable[[], datetime] = utc_now) -> Iterator[int]:
+def serving(
+    app: App, *, clock: Callable[[], datetime] = utc_now, proof_cost: int = PROOF_COST
+) -> Iterator[int]:
     """Serve the pages at [web] `host` and `port` until the block ends, and give the port.
 
     Addresses and tokens stand in paths, so there is no access log. Raises WebError when the port is taken.
@@ -38,7 +41,7 @@ def serving(app: App, *, clock: Callable[[], datetime] = utc_now) -> Iterator[in
     web = app.config.web
     with _listening(web.host, web.port) as listener:
         config = uvicorn.Config(
-            create_web(app, clock=clock),
+            create_web(app, clock=clock, proof_cost=proof_cost),
             access_log=False,
             log_config=None,
             log_level="critical",  # it would log whole errors, in whose texts there may be addresses
@@ -67,4 +70,7 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
     except OSError as error:
         raise WebError(host, port, error.strerror or "cannot be used") from error
     with listener:
+        # Inherited by what is accepted, of which asyncio cannot tell that it is TCP: else each answer but the
+        # first on a line waits 40 ms for the reader's system to acknowledge its headers.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield listener
