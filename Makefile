@@ -30,7 +30,9 @@ demo: $(READY)
 test: $(READY)
 	@.ci/components
 	@$(MAKE) check
-	$(BIN)/python -m pytest
+	$(BIN)/coverage run -m pytest tests/subscribers
+	$(BIN)/coverage report
+	$(BIN)/python -m pytest --ignore=tests/subscribers
 
 check: $(READY)
 	$(BIN)/ruff check .
