@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
@@ -68,6 +69,25 @@ def test_what_went_out_is_gathered_while_it_serves(place: Place) -> None:
         (Kind.COMPOSED, "daily-weekly-2026-11-23"),
         (Kind.SENT, "daily-weekly-2026-11-23"),
     ]
+
+
+def test_what_is_gathered_waits_for_an_edition_that_is_late_itself(place: Place) -> None:
+    place.change("topics =", 'gather = { weekly = "mondays at 08:00" }\ntopics =')
+    place.publish("Ferry")
+    place.subscribe("ada")
+    stop, heard = Event(), list[Happening]()
+
+    def report(happening: Happening) -> None:
+        heard.append(happening)
+        if happening.kind is Kind.NOTHING or (happening.kind is Kind.SENT and "weekly" in happening.subject):
+            stop.set()
+
+    bell = Bell(collect=0.05, compose=0.05, send=0.05)
+    with place.app() as app:
+        serve(app, stop, bell=bell, clock=MovingClock("23 08:05"), report=report)
+    assert Counter(each.kind for each in heard) == {Kind.COMPOSED: 2, Kind.SENT: 2}
+    composed = [each.subject for each in heard if each.kind is Kind.COMPOSED]
+    assert composed == ["daily-2026-11-23", "daily-weekly-2026-11-23"]
 
 
 def test_posts_are_collected_before_the_first_edition_is_composed(place: Place) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from functools import partial
 
@@ -16,7 +16,7 @@ from digest.app.wiring import App
 from digest.collect.collect import collect
 from digest.collect.fetch import fetch_all
 from digest.errors import DigestError, StateError
-from digest.model import CollectReport, Composed, Due, EditionRecord, EditionState
+from digest.model import CollectReport, Composed, Digest, Due, EditionRecord, EditionState
 from digest.storage.editions import advance, due_editions, load_edition
 from digest.storage.gatherings import stopped_since
 from digest.storage.occurrences import (
@@ -74,24 +74,52 @@ def compose_due(app: App, watch: Watch, *, collect_first: bool = True) -> bool:
 
     A digest that fails does not stop the others.
     """
-    found = _occasions(app, [Rhythm(digest=digest) for digest in app.config.digests], watch.clock())
+    every = [Rhythm(digest=digest) for digest in app.config.digests]
+    found = {rhythm: _occasions(app, rhythm, watch.clock()) for rhythm in every}
     if collect_first and any(each.compose for each in found.values()):
         collect_due(app, watch)
-    return _compose(app, found, watch)
+    fine = True
+    for rhythm, each in found.items():
+        if not watch.stop():
+            fine &= _guarded(rhythm.digest.slug, watch, partial(_compose, app, rhythm, each, watch))
+    return fine
 
 
 def gather_due(app: App, watch: Watch) -> bool:
-    """Compose each gathered edition whose cutoff has come, of what went out so far; False: one failed."""
-    every = [rhythm for digest in app.config.digests for rhythm in rhythms(digest)]
-    gathered = [rhythm for rhythm in every if rhythm.frequency is not Frequency.EACH]
-    return _compose(app, _occasions(app, gathered, watch.clock()), watch)
+    """Compose each gathered edition whose cutoff has come, of what went out so far; False: one failed.
+
+    After an outage it waits for an edition that is late itself, and would be missing.
+    """
+    fine = True
+    for digest in app.config.digests:
+        if digest.gather and not watch.stop():
+            fine &= _guarded(digest.slug, watch, partial(_gather, app, digest, watch))
+    return fine
 
 
-def _occasions(app: App, every: Iterable[Rhythm], now: datetime) -> dict[Rhythm, Occasions]:
-    return {rhythm: _occasions_of(app, rhythm, now) for rhythm in every}
+def _gather(app: App, digest: Digest, watch: Watch) -> None:
+    now = watch.clock()
+    if _is_late(app, digest, now):
+        return
+    for rhythm in rhythms(digest):
+        if rhythm.frequency is not Frequency.EACH:
+            _compose(app, rhythm, _occasions(app, rhythm, now), watch)
 
 
-def _occasions_of(app: App, rhythm: Rhythm, now: datetime) -> Occasions:
+def _is_late(app: App, digest: Digest, now: datetime) -> bool:
+    """Tell whether an edition that should be on its way by now has still to be composed or to begin."""
+    own = _occasions(app, Rhythm(digest=digest), now)
+    with app.database.read() as connection:
+        ids = [edition_id for edition_id, slug in due_editions(connection, now) if slug == digest.slug]
+        due = [load_edition(connection, edition_id) for edition_id in ids]
+    begins = [
+        each for each in due if each.frequency is Frequency.EACH and each.state is not EditionState.SENDING
+    ]
+    late = any(each.send_at <= now for each in own.compose)
+    return late or any(ruling(each, digest, now).step is Step.SEND for each in begins)
+
+
+def _occasions(app: App, rhythm: Rhythm, now: datetime) -> Occasions:
     with app.database.read() as connection:
         known = occurrences_of(connection, rhythm.key, until=now + rhythm.digest.cutoff)
     finished = [occurrence for occurrence in known if occurrence.done]
@@ -101,15 +129,7 @@ def _occasions_of(app: App, rhythm: Rhythm, now: datetime) -> Occasions:
     return occasions(rhythm.digest, after=finished[0].due_at, done=done, now=now)
 
 
-def _compose(app: App, found: Mapping[Rhythm, Occasions], watch: Watch) -> bool:
-    fine = True
-    for rhythm, each in found.items():
-        if not watch.stop():
-            fine &= _guarded(rhythm.digest.slug, watch, partial(_compose_all, app, rhythm, each, watch))
-    return fine
-
-
-def _compose_all(app: App, rhythm: Rhythm, found: Occasions, watch: Watch) -> None:
+def _compose(app: App, rhythm: Rhythm, found: Occasions, watch: Watch) -> None:
     for due in found.missed:
         _miss(app, rhythm, due, watch)
     for due in found.compose:
