@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -116,8 +118,19 @@ def import_readers(
                 notices.append(found)
 
     terms = _terms(app, Act.IMPORTED, source)
-    outcomes = import_entries(app.database.write, usable(), secret=app.secret, terms=terms, now=now)
+    with _heap_at_rest():
+        outcomes = import_entries(app.database.write, usable(), secret=app.secret, terms=terms, now=now)
     return Imported(outcomes=outcomes, faults=tuple(faults), notices=tuple(notices))
+
+
+@contextmanager
+def _heap_at_rest() -> Iterator[None]:
+    """Keep the garbage collector off what was loaded before: looking it through took a quarter of the time."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def export_csv(app: App) -> Iterator[str]:
