@@ -125,7 +125,7 @@ def import_readers(
 
 @contextmanager
 def _heap_at_rest() -> Iterator[None]:
-    """Keep the garbage collector off what was loaded before: looking it through took a quarter of the time."""
+    """Keep the garbage collector off what was loaded before: a quarter of the time went into that."""
     gc.freeze()
     try:
         yield
