@@ -6,6 +6,7 @@ import hmac
 import json
 from collections.abc import Sequence
 from functools import partial
+from hashlib import sha256
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
@@ -24,6 +25,7 @@ from digest.app.times import next_copy
 from digest.compose.edition import to_json
 from digest.errors import DigestError, NotFoundError
 from digest.model import EditionRecord
+from digest.render.languages import Words
 from digest.render.mail import lines
 from digest.web import shapes
 from digest.web.choosing import frequencies, topics_of
@@ -124,10 +126,22 @@ def signups(request: Request, desk: Desk, asked: shapes.SignupShape) -> shapes.T
     return shapes.Told(message=say("Look into your mailbox: a message with a link is on its way."))
 
 
-@public.get("/digests", dependencies=[Depends(_spoken)])
-def digests(request: Request, desk: Desk, language: shapes.Short = "") -> list[shapes.DigestShape]:
-    """List what can be subscribed to."""
-    now, say = desk.clock(), desk.words(request, language)
+@public.get("/digests", dependencies=[Depends(_spoken)], response_model=list[shapes.DigestShape])
+def digests(
+    request: Request, response: Response, desk: Desk, language: shapes.Short = ""
+) -> list[shapes.DigestShape] | Response:
+    """List what can be subscribed to; the answer may be kept for five minutes."""
+    listed = _listed(desk, desk.words(request, language))
+    name = sha256("".join(each.model_dump_json() for each in listed).encode()).hexdigest()[:32]
+    kept = {"etag": f'"{name}"', "cache-control": "public, max-age=300", "vary": VARY}
+    if request.headers.get("if-none-match") == kept["etag"]:
+        return Response(status_code=304, headers=kept)
+    response.headers.update(kept)
+    return listed
+
+
+def _listed(desk: Reception, say: Words) -> list[shapes.DigestShape]:
+    now = desk.clock()
     return [
         shapes.DigestShape(
             slug=digest.slug,

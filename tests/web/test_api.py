@@ -181,3 +181,13 @@ def _hold(operation: Any) -> None:
         case.call_and_validate(headers=STAFF, checks=CHECKS)
 
     holds()
+
+
+def test_the_digests_are_kept_by_caches_and_not_sent_again_unchanged(quick: Parlour) -> None:
+    first = quick.client.get("/api/v1/digests")
+    assert first.headers["cache-control"] == "public, max-age=300"
+    again = quick.client.get("/api/v1/digests", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert "Accept-Language" in again.headers["vary"]
+    german = quick.client.get("/api/v1/digests?language=de", headers={"if-none-match": first.headers["etag"]})
+    assert german.status_code == 200
