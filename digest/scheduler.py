@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 _REST = 60.0  # seconds after a failure, before the same thing is tried again
 _BREATH = 1.0  # seconds
-_QUIET = ("unchanged", "waiting")
+_FAILS = ("failed", "gone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +124,7 @@ class _Voice:
 
     report: Callable[[Happening], None]
     _said: dict[str, Happening] = field(default_factory=dict)
+    _wrong: dict[str, str] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
     def say(self, happening: Happening) -> None:
@@ -136,6 +137,12 @@ class _Voice:
         log.log(level, "%s", happening)
 
     def feed(self, report: FeedReport) -> None:
-        if report.status not in _QUIET:
-            level = logging.INFO if report.status == "ok" else logging.WARNING
-            log.log(level, "feed %s: %s: %d new. %s", report.feed, report.status, report.new, report.detail)
+        if report.status == "waiting":
+            return
+        wrong = f"{report.status}: {report.detail}" if report.status in _FAILS else ""
+        with self._lock:  # composing asks feeds too: both may hear of the same failure
+            known, self._wrong[report.feed] = self._wrong.get(report.feed, ""), wrong
+        if report.status == "ok":
+            log.info("feed %s: %d new. %s", report.feed, report.new, report.detail)
+        elif wrong and wrong != known:
+            log.warning("feed %s: %s", report.feed, wrong)

@@ -121,6 +121,24 @@ def test_a_failure_is_told_once_and_the_bell_goes_on(place: Place, caplog: pytes
     assert [record.levelname for record in caplog.records if "cannot be made" in record.message] == ["ERROR"]
 
 
+def test_the_failure_of_a_feed_is_told_once_with_what_to_do(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    (place.folder / "orchard.json").unlink()
+    place.publish("Ferry")
+    place.run("22 07:30")
+    caplog.clear()
+    stop = Event()
+
+    with place.app() as app:
+        serve(app, stop, clock=MovingClock("23 07:00"), report=lambda _: stop.set())
+    told = [record for record in caplog.records if "Orchard Notes" in record.getMessage()]
+    assert [(record.levelname, record.getMessage()) for record in told] == [
+        ("WARNING", "feed Orchard Notes: failed: There is no file orchard.json; correct the feed's url.")
+    ]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_it_cleanly(place: Place, number: signal.Signals) -> None:
     serving = _started(place)

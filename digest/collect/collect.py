@@ -115,7 +115,8 @@ def _settle(
         row = _row_after(source.row, result, outcome, now)
         record_feeds(connection, [row])
     skipped = outcome.skipped if isinstance(outcome, Parsed) else ()
-    _tell(row, skipped)
+    for reason in skipped:
+        log.info("feed %s: %s", row.name, reason)
     return _report(row, saved, len(skipped))
 
 
@@ -151,13 +152,6 @@ def _moved(row: FeedRow, moved_to: str | None) -> str:
     if moved_to is None or moved_to == row.final_url:
         return ""
     return f"The feed has moved for good, to {host_of(moved_to)}; it is fetched from there from now on."
-
-
-def _tell(row: FeedRow, skipped: Sequence[str]) -> None:
-    for reason in skipped:
-        log.info("feed %s: %s", row.name, reason)
-    if row.failures:
-        log.warning("feed %s: %s", row.name, row.detail)
 
 
 def _resting(row: FeedRow) -> FeedReport:
