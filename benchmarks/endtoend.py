@@ -45,7 +45,7 @@ def carry(path: Path, task: Task, *, pace: Pace = Pace.CHUNKING, in_flight: int 
     )
     transport = SmtpTransport([server], pace=pace, in_flight=in_flight)
     with closing(publisher.open_at(path)) as database:
-        outbox = publisher.outbox(transport, transport.window // 2)
+        outbox = publisher.outbox(transport)
         sent = send(database, publisher.EDITION, outbox=outbox, clock=lambda: datetime.now(UTC))
     accepted = sent.counts.of(DeliveryState.ACCEPTED)
     if accepted != task.messages:

@@ -8,11 +8,12 @@ from datetime import UTC, date, datetime
 from itertools import combinations, islice
 from pathlib import Path
 
-from digest.model import Edition, EditionState, Section, Site, Story, Transport
+from digest.model import Edition, EditionState, Section, Site, Story
 from digest.render.templates import load_templates
 from digest.render.typesetter import Typesetter
 from digest.send.letters import Stationery
 from digest.send.send import Outbox
+from digest.send.transport import SmtpTransport
 from digest.storage.database import Database, open_database
 from digest.storage.editions import advance, insert_edition
 
@@ -56,14 +57,15 @@ def open_at(path: Path) -> Database:
     return open_database(f"sqlite:///{path}")
 
 
-def outbox(transport: Transport, group: int) -> Outbox:
+def outbox(transport: SmtpTransport) -> Outbox:
     """Give all that sending needs besides the database, with the templates that we ship."""
     stationery = Stationery(
         render=Typesetter(load_templates(None), lambda _edition: None),
         secret=b"a secret of the benchmark",
         bounce_address="bounces+{token}@news.example.org",
     )
-    return Outbox(transport=transport, stationery=stationery, group=group)
+    group = transport.window // 2
+    return Outbox(transport=transport, stationery=stationery, group=group, room=lambda: transport.room)
 
 
 def topic_choices(count: int) -> Iterator[str]:

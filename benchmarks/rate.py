@@ -77,7 +77,7 @@ def work(path: Path, port: int, limit: str, until: float) -> None:
     transport = SmtpTransport([server])
     limits = Limits(server=Rules(scope="server sink", limits=(parse_limit(limit),)))
     with closing(publisher.open_at(path)) as database:
-        outbox = replace(publisher.outbox(transport, transport.window // 2), limits=limits)
+        outbox = replace(publisher.outbox(transport), limits=limits)
         send(
             database,
             publisher.EDITION,

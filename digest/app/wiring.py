@@ -64,7 +64,7 @@ class App:
         return self._smtp() if mail.servers else FolderTransport(mail.folder)
 
     def outbox(self) -> Outbox:
-        """Return all that sending needs; groups are as large as the servers' connections can take at once."""
+        """Return all that sending needs; groups are as large as the servers' lines can take at once."""
         mail = self.config.mail
         rules = RetryRules(lifetime=mail.retry_for, doubt=Doubt(mail.doubt))
         if not mail.servers:
@@ -84,6 +84,7 @@ class App:
             limits=mail.limits,
             offers=self.offers(),
             group=max(1, smtp.window // 2),
+            room=lambda: smtp.room,
         )
 
     def offers(self) -> dict[str, frozenset[Frequency]]:

@@ -115,7 +115,7 @@ class Pool:
             elif isinstance(event, Ready):
                 if not relay.usable:
                     relay.rejoin(self._relays)
-                relay.ready(record)
+                relay.ready(record, event.pace)
             elif isinstance(event, Closed):
                 self._ended(line, event.verdict)
         self.unanswered -= len(self._receipts) - receipts

@@ -9,6 +9,7 @@ from digest.model import SmtpServer
 from digest.send.pipeline import Pace, Verdict
 
 _LONGEST_PAUSE = 30.0  # seconds
+_IN_TURN = 2  # letters on a line without CHUNKING: one at the server, one on its way there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,7 @@ class Relay:
         self.server = server
         self.pace = pace  # the fastest at which it keeps what it offers
         self.in_flight = in_flight
+        self.spoken = min(pace, Pace.PIPELINING)  # the pace of its lines; of the next, until one is ready
         self.open = 0  # lines, ready or not
         self.opening = 0  # lines that are not ready yet
         self.verdict: Verdict | None = None  # why the last line ended badly
@@ -77,6 +79,12 @@ class Relay:
         if self.down or self.open >= self.server.connections or (self.verdict and self.verdict.lasting):
             return False
         return self._failures == 0 or (self.opening == 0 and now >= self.not_before)
+
+    @property
+    def room(self) -> int:
+        """Tell how many letters its lines keep on the wire, all together, as far as it is known."""
+        each = self.in_flight if self.spoken is Pace.CHUNKING else min(_IN_TURN, self.in_flight)
+        return each * self.server.connections
 
     @property
     def usable(self) -> bool:
@@ -109,8 +117,9 @@ class Relay:
         self.opening += 1
         return LineRecord(round=self._failures, opened_at=now)
 
-    def ready(self, line: LineRecord) -> None:
-        """Record that a line is ready for letters."""
+    def ready(self, line: LineRecord, pace: Pace) -> None:
+        """Record that a line is ready for letters at a pace."""
+        self.spoken = pace
         if not line.ready:
             line.ready = True
             self.opening -= 1

@@ -49,7 +49,8 @@ _ENDED = frozenset(
 class Outbox:
     """All that sending needs besides the database. Sizes are numbers of letters.
 
-    A `group` is marked, and so in doubt after a crash, at once: small is true, large is fast.
+    A group is marked, and so in doubt after a crash, at once: small is true, large is fast. It is as large
+    as the transport has `room` for just now, where it tells, and never larger than `group`.
     """
 
     transport: Transport
@@ -63,6 +64,11 @@ class Outbox:
     drain: timedelta = timedelta(seconds=30)  # after a stop, for the answers to what is on the wire
     page: int = 1000
     group: int = 50
+    room: Callable[[], int] | None = None
+
+    def next_group(self) -> int:
+        """Return how many letters to hand over next."""
+        return min(self.group, self.room()) if self.room else self.group
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,7 +242,7 @@ class _Run:
             now = self._clock()
             wanted = self._gate.wanted(self._outbox.page, now)
             claimed = wanted > 0 and self._claim(wanted)
-            group = self._gate.next_group(self._outbox.group, now)
+            group = self._gate.next_group(self._outbox.next_group(), now)
             if group:
                 letters = self._hand_over(group)
                 self._handed += len(letters)

@@ -75,9 +75,10 @@ class StartTls:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Letters may be sent."""
+    """Letters may be sent, at this pace."""
 
     extensions: Extensions
+    pace: Pace
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +254,7 @@ class Conversation:
 
     def _still_ready(self, _: Reply | None) -> None:
         self.state = State.READY
-        self._events.append(Ready(self.extensions))
+        self._events.append(Ready(self.extensions, self._pipeline.pace))
 
     def _give_up(self, reply: Reply) -> None:
         self._close(Verdict(reason=f"{self._asked} was answered with {reply}"))

@@ -45,20 +45,28 @@ class SmtpTransport:
         self._in_flight = in_flight
         self._pace = pace
         self._patience = patience or Patience()
-        self._on_the_wire = in_flight * sum(server.connections for server in servers)
+        self._relays = self._new_relays()
 
     @property
     def window(self) -> int:
         """Tell how many letters can be asked for and unanswered: half on the wire, half next in line."""
-        return 2 * self._on_the_wire
+        return 2 * self._in_flight * sum(server.connections for server in self._servers)
+
+    @property
+    def room(self) -> int:
+        """Tell how many letters can be on the wire, as the servers are known by now: at most half a window.
+
+        That many are best handed over at once: more are in doubt for longer, and fewer take more time.
+        """
+        return sum(relay.room for relay in self._relays)
 
     def carry(self, groups: Iterator[Sequence[Letter]]) -> Generator[Sequence[Receipt], None, None]:
         """Send every letter and yield its receipt; see `digest.model.Transport`.
 
         until the groups have ended and every letter is answered:
-            ask for groups while at most half a window is unanswered; if one is empty, rest 20 ms
+            ask for groups while there is room on the wire for one more; if one is empty, rest 20 ms
             write: each connection takes as many letters as its server has room for, in one write
-            read: let the loop run until half a window is unanswered, or 0.1 s have passed
+            read: let the loop run until there is, or 0.1 s have passed
             yield the receipts; after a second without any, an empty list, so that the caller may stop
         say QUIT
         when no server is left: a receipt UNSENT for every letter still waiting, then TransportError
@@ -66,26 +74,29 @@ class SmtpTransport:
         Call it from a thread that runs no event loop, and close the iterator if you leave it early
         (`contextlib.closing`): its sockets close at once, and what was unanswered gets no receipt.
         """
-        relays = [
-            Relay(server, self._patience, pace=self._pace, in_flight=self._in_flight)
-            for server in self._servers
-        ]
-        with closing(Pool(relays, self._ehlo_name, self._patience)) as pool:
+        self._relays = self._new_relays()
+        with closing(Pool(self._relays, self._ehlo_name, self._patience)) as pool:
             yield from self._exchange(groups, pool)
             if pool.failure:
                 raise pool.failure
             pool.quit()
+
+    def _new_relays(self) -> tuple[Relay, ...]:
+        pace, in_flight = self._pace, self._in_flight
+        return tuple(
+            Relay(server, self._patience, pace=pace, in_flight=in_flight) for server in self._servers
+        )
 
     def _exchange(self, groups: Iterator[Sequence[Letter]], pool: Pool) -> Iterator[Sequence[Receipt]]:
         more = rest = True
         told_at = pool.time()
         while (more or pool.unanswered) and not pool.failure:
             rest = False
-            while more and not rest and not pool.failure and pool.unanswered <= self._on_the_wire:
+            while more and not rest and not pool.failure and pool.unanswered <= self.room:
                 group = next(groups, None)
                 more, rest = group is not None, group is not None and not group
                 pool.add(group or ())
-            floor = self._on_the_wire if more and not rest else 0
+            floor = self.room if more and not rest else 0
             if rest or pool.unanswered > floor:
                 pool.turn(_REST if rest else _TURN, floor)
             receipts = pool.take()

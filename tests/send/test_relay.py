@@ -38,7 +38,7 @@ def test_after_a_failure_lines_are_opened_one_at_a_time() -> None:
     for line in open_lines(server, now=0):
         server.ended(line, BROKEN, 0)
     (first,) = open_lines(server, now=2)
-    server.ready(first)
+    server.ready(first, Pace.CHUNKING)
     assert len(open_lines(server, now=2)) == 1
 
 
@@ -81,7 +81,7 @@ def test_a_lasting_reason_needs_no_second_try() -> None:
 def test_a_line_that_did_its_work_may_end_without_blame() -> None:
     server = relay(connections=1, tries=1)
     (line,) = open_lines(server, now=0)
-    server.ready(line)
+    server.ready(line, Pace.CHUNKING)
     line.answered, line.returned = 1, 3
     assert not server.ended(line, BROKEN, 0)
     assert server.may_open(0)
@@ -91,7 +91,7 @@ def test_a_server_that_leaves_more_in_doubt_than_it_answers_is_given_up() -> Non
     server = relay(connections=1, tries=2)
     for now in (0, 100):
         (line,) = open_lines(server, now=now)
-        server.ready(line)
+        server.ready(line, Pace.CHUNKING)
         line.answered, line.uncertain = 4, 4
         assert server.ended(line, BROKEN, now)
     assert server.down
@@ -100,7 +100,7 @@ def test_a_server_that_leaves_more_in_doubt_than_it_answers_is_given_up() -> Non
 def test_a_server_is_not_down_while_a_line_to_it_lives() -> None:
     server = relay(tries=1)
     alive, *others = open_lines(server, now=0)
-    server.ready(alive)
+    server.ready(alive, Pace.CHUNKING)
     for line in others:
         server.ended(line, BROKEN, 0)
     assert not server.down

@@ -66,14 +66,14 @@ def test_a_greeting_is_answered_with_ehlo_and_its_answer_is_understood() -> None
     offered = Extensions(
         pipelining=True, chunking=True, size=4096, takes_size=True, eight_bit=True, enhanced_codes=True
     )
-    assert hear(conversation, ehlo(*EHLO)) == [Ready(offered)]
+    assert hear(conversation, ehlo(*EHLO)) == [Ready(offered, Pace.CHUNKING)]
 
 
 def test_a_server_that_does_not_know_ehlo_is_greeted_with_helo() -> None:
     conversation = Conversation(TERMS)
     hear(conversation, "220 hello", "500 what?")
     assert said(conversation) == ["EHLO sender.example.org", "HELO sender.example.org"]
-    assert hear(conversation, "250 hello") == [Ready(Extensions())]
+    assert hear(conversation, "250 hello") == [Ready(Extensions(), Pace.LOCKSTEP)]
 
 
 @pytest.mark.parametrize("greeting", ["554 no service here", "421 too many connections"])
@@ -91,7 +91,7 @@ def test_after_starttls_the_offers_made_before_are_forgotten() -> None:
     conversation.tls_started()
     assert conversation.extensions == Extensions()
     assert said(conversation) == ["EHLO sender.example.org"]
-    assert hear(conversation, ehlo("8BITMIME")) == [Ready(Extensions(eight_bit=True))]
+    assert hear(conversation, ehlo("8BITMIME")) == [Ready(Extensions(eight_bit=True), Pace.LOCKSTEP)]
 
 
 @pytest.mark.parametrize("injected", ["250 evil", "not even a reply", "250-half"])
