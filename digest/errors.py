@@ -5,6 +5,7 @@
     ├── TemplateError      a template cannot be loaded or rendered
     ├── DatabaseError      the database cannot be reached, or is not of this version
     ├── NotFoundError      no such edition, digest, feed
+    │   └── NoEditionError a digest was named for its newest edition, and has none
     ├── StateError         an edition cannot take that step from the state it is in
     └── TransportError     the mail server cannot be used at all (login refused, no TLS)
 
@@ -65,6 +66,14 @@ class NotFoundError(DigestError):
         self.kind = kind
         self.name = name
         super().__init__(f"no {kind} is called {name!r}{hint(name, known)}")
+
+
+class NoEditionError(NotFoundError):
+    """A digest, named for its newest edition, has none yet."""
+
+    def __init__(self, digest: str) -> None:
+        super().__init__("edition", digest)
+        self.args = (f"{digest} has no edition yet; make one: digest compose {digest}",)
 
 
 class StateError(DigestError):

@@ -9,7 +9,7 @@ from digest.app.composing import compose_rhythm
 from digest.app.fitness import refuse_unfit
 from digest.app.rhythms import rhythm_of
 from digest.app.wiring import App
-from digest.errors import NotFoundError
+from digest.errors import NoEditionError, NotFoundError
 from digest.model import Composed, Counts, EditionRecord, EditionState
 from digest.schedule import due_at, next_due
 from digest.schedule_text import parse_schedule
@@ -24,13 +24,13 @@ _NAMED = 5
 def find_edition(app: App, name: str) -> EditionRecord:
     """Return the edition with this id, or the newest of the digest with this slug.
 
-    Raises NotFoundError, naming the newest editions there are.
+    Raises NotFoundError, naming the newest editions there are, and NoEditionError.
     """
     with app.database.read() as connection:
         if any(digest.slug == name for digest in app.config.digests):
             newest = last_edition(connection, name)
             if newest is None:
-                raise NotFoundError("edition", name)
+                raise NoEditionError(name)
             return newest
         try:
             return load_edition(connection, name)

@@ -68,8 +68,10 @@ def check_frequencies(config: Config, wishes: Sequence[Wish]) -> None:
     found = {digest.slug: digest.frequencies for digest in config.digests}
     for each in wishes:
         frequency = each.preferences.frequency
-        if frequency is not Frequency.EACH and frequency not in found.get(each.digest, frozenset()):
-            raise ChoiceError("frequency", "it is not offered")
+        known = found.get(each.digest, frozenset())
+        if frequency is not Frequency.EACH and frequency not in known:
+            names = (name.value for name in Frequency if name in known or name is Frequency.EACH)
+            raise ChoiceError("frequency", "it is not offered", known=names)
 
 
 def add_reader(app: App, address: str, wishes: Sequence[Wish], *, source: str, now: datetime) -> Outcome:
@@ -105,12 +107,14 @@ def import_readers(
     begin_digests(app, now)
     faults: list[Fault] = []
     notices: list[Notice] = []
+    noticed: set[tuple[str, Frequency]] = set()
 
     def usable() -> Iterator[Entry]:
         reading = Reading(digests=tuple(digests), offered=offered(app.config))
         for found in read_entries(file, reading):
             progress(found.line)
             if isinstance(found, Entry):
+                notices.extend(_not_gathered(app.config, found, noticed))
                 yield found
             elif isinstance(found, Fault):
                 faults.append(found)
@@ -121,6 +125,19 @@ def import_readers(
     with _heap_at_rest():
         outcomes = import_entries(app.database.write, usable(), secret=app.secret, terms=terms, now=now)
     return Imported(outcomes=outcomes, faults=tuple(faults), notices=tuple(notices))
+
+
+def _not_gathered(config: Config, entry: Entry, noticed: set[tuple[str, Frequency]]) -> Iterator[Notice]:
+    """Yield a notice for each frequency that is not offered, once for a file: it may be offered one day."""
+    for each in () if entry.left else entry.wishes:
+        frequency = each.preferences.frequency
+        key = (each.digest, frequency)
+        if frequency is Frequency.EACH or key in noticed:
+            continue
+        noticed.add(key)
+        if frequency not in config.digest(each.digest).frequencies:
+            text = f"{each.digest} is not gathered {frequency}; until it is, who chose that gets each edition"
+            yield Notice(entry.line, text)
 
 
 @contextmanager

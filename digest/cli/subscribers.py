@@ -121,7 +121,8 @@ def _reader_row(reader: Reader) -> tuple[object, ...]:
 
 def _chosen(preferences: Preferences) -> str:
     frequency = "" if preferences.frequency == "each" else preferences.frequency
-    return " ".join(part for part in (frequency, str(preferences.topics)) if part)
+    hour = f"at {preferences.hour}" if preferences.hour else ""
+    return " ".join(part for part in (frequency, str(preferences.topics), hour) if part)
 
 
 def _reader_facts(reader: Reader) -> dict[str, object]:
@@ -130,6 +131,8 @@ def _reader_facts(reader: Reader) -> dict[str, object]:
         "id": reader.subscriber.id,
         "address": reader.subscriber.address,
         "state": reader.subscriber.state,
+        "language": reader.subscriber.language,
+        "format": reader.subscriber.format,
         "suppressed": reader.suppression.reason if reader.suppression else None,
         "confirmed_at": reader.subscriber.confirmed_at,
         "digests": [
@@ -165,8 +168,8 @@ def import_(
     """Take in a CSV file of readers.
 
     They have agreed elsewhere; "-" reads from standard input. The first line names the columns:
-    address (or email), and if you like digest, topics, hour, zone, state, format, language. A line
-    that cannot be used is named with its number, and the rest is taken in. Who left here, or is
+    address (or email), and if you like digest, topics, hour, zone, frequency, state, format, language.
+    A line that cannot be used is named with its number, and the rest is taken in. Who left here, or is
     suppressed, stays out. Exits with 1 when no line could be used.
     """
     from digest.app.readers import import_readers
@@ -205,9 +208,20 @@ def _show_import(imported: Imported, as_json: bool) -> None:
     for (column, reason), lines in _by_reason(imported.faults).items():
         where = f"line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines))}"
         click.echo(f"{where}: {column}: {reason}" if column else f"{where}: {reason}", err=True)
-    parts = [f"{count:,} {outcome}" for outcome, count in imported.outcomes.items()]
-    parts.append(f"{len(imported.faults):,} lines left out")
+    parts = [f"{count:,} {_BECAME[outcome]}" for outcome, count in imported.outcomes.items()]
+    if left_out := len(imported.faults):
+        parts.append(f"{left_out:,} line{'s' if left_out > 1 else ''} left out")
     click.echo(", ".join(parts))
+
+
+_BECAME = {
+    "new": "new",
+    "added": "with a digest more",
+    "known": "known already",
+    "left": "left here before and stay out",
+    "gone": "noted as left elsewhere",
+    "suppressed": "suppressed and stay out",
+}
 
 
 def _by_reason(faults: Iterable[Fault]) -> dict[tuple[str, str], list[int]]:

@@ -211,3 +211,25 @@ def test_the_gathered_edition_of_a_frequency_is_composed_by_hand(terminal: Termi
     assert terminal.facts("editions", "daily-weekly-2026-11-23")["frequency"] == "weekly"
     assert terminal.facts("editions", "daily")["frequency"] == "each"
     assert "there is each, weekly" in terminal.says("compose", "daily", "--gather", "daily", fails=1)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("editions",),
+        ("preview",),
+        ("approve",),
+        ("pause",),
+        ("cancel",),
+        ("send",),
+        ("deliveries",),
+        ("retry",),
+    ],
+    ids=" ".join,
+)
+def test_a_digest_without_any_edition_is_told_from_one_that_is_not_known(
+    terminal: Terminal, words: tuple[str, ...]
+) -> None:
+    said = terminal.says(*words, "daily", fails=1)
+    assert "daily has no edition yet; make one: digest compose daily" in said
+    assert "no edition is called 'dayly'" in terminal.says(*words, "dayly", fails=1)

@@ -26,7 +26,7 @@ def test_a_reader_is_added_once(terminal: Terminal) -> None:
 
 def test_a_reader_is_added_who_is_mailed_weekly_where_that_is_offered(terminal: Terminal) -> None:
     add = ("subscribers", "add", "ada@example.org", "--frequency", "weekly")
-    assert "not offered" in terminal.says(*add, fails=1)
+    assert "not offered; choose among each" in terminal.says(*add, fails=1)
     terminal.place.change("topics =", 'gather = { weekly = "mondays at 08:00" }\ntopics =')
     assert terminal.says(*add, "--topics", "green").strip() == "added"
     assert "daily (weekly green)" in terminal.says("subscribers", "list")
@@ -74,6 +74,32 @@ def test_lines_with_the_same_fault_are_told_together(terminal: Terminal) -> None
     stdin = "email\nada@example.org\n" + "nobody\n" * 3
     told = terminal.call("subscribers", "import", "-", "--source", "x", stdin=stdin).stderr
     assert told.startswith("lines 3, 4, 5: address: ")
+
+
+def test_an_import_says_what_became_of_the_lines_in_words(terminal: Terminal) -> None:
+    terminal.call("subscribers", "add", "ada@example.org")
+    lines = "email,state\nada@example.org,\nbob@example.org,\neve@example.org,unsubscribed\n"
+    told = terminal.says("subscribers", "import", "-", "--source", "x", stdin=lines)
+    assert told.strip() == "1 known already, 1 new, 1 noted as left elsewhere"
+    told = terminal.says("subscribers", "import", "-", "--source", "x", stdin="email\ngus@example.org\nx\n")
+    assert "1 new, 1 line left out" in told
+
+
+def test_an_import_tells_once_of_a_frequency_that_is_not_offered(terminal: Terminal) -> None:
+    lines = "email,frequency\nada@example.org,weekly\nbob@example.org,each\neve@example.org,weekly\n"
+    told = terminal.facts("subscribers", "import", "-", "--source", "x", stdin=lines)
+    (notice,) = told["notices"]
+    assert notice["line"] == 2
+    assert "daily is not gathered weekly; until it is, who chose that gets each edition" in notice["text"]
+    assert (told["outcomes"], told["faults"]) == ({"new": 3}, [])
+
+
+def test_the_list_shows_all_a_reader_asked_for(terminal: Terminal) -> None:
+    lines = "email,topics,hour,language,format\nada@example.org,green,09:30,de,text\n"
+    terminal.call("subscribers", "import", "-", "--source", "x", stdin=lines)
+    assert "daily (green at 09:30)" in terminal.says("subscribers", "list")
+    (reader,) = terminal.facts("subscribers", "list")
+    assert (reader["language"], reader["format"]) == ("de", "text")
 
 
 def test_an_import_of_nothing_good_fails(terminal: Terminal) -> None:
