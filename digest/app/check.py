@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 from zoneinfo import ZoneInfo
 
+from digest.app import preferences, signing_up
 from digest.app.rhythms import rhythms
 from digest.app.secret import load_secret
 from digest.config import Config, load
 from digest.errors import ConfigError, DigestError
+from digest.model import Site
+from digest.render.languages import words_for
+from digest.render.notices import notice_values
 from digest.render.rhythm import describe
-from digest.render.templates import load_templates
+from digest.render.templates import Sample, load_templates
 from digest.schedule import next_due
 from digest.schedule_text import parse_schedule
 from digest.send.transport import check_server
@@ -34,8 +39,13 @@ class Finding:
     detail: str
 
 
-def check_all(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator[Finding]:
-    """Yield what was found, wrong or not. Without a good configuration nothing else is looked at."""
+def check_all(
+    path: Path, environ: Mapping[str, str], now: datetime, *, pages: Iterable[Sample] = ()
+) -> Iterator[Finding]:
+    """Yield what was found, wrong or not. Without a good configuration nothing else is looked at.
+
+    `pages` are the templates of web pages with values such as they are given.
+    """
     try:
         config = load(path, environ)
     except ConfigError as error:
@@ -46,7 +56,7 @@ def check_all(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator
     yield from _digests(config, now)
     yield from _feeds(config)
     for subject, look in (
-        ("templates", _templates),
+        ("templates", partial(_templates, pages)),
         ("secret", _secret),
         ("database", _database),
         ("mail", _mail),
@@ -77,9 +87,17 @@ def _feeds(config: Config) -> Iterator[Finding]:
             yield Finding(subject=f"feed {feed.name}", ok=False, detail=detail)
 
 
-def _templates(config: Config) -> str:
-    load_templates(config.templates).check_all()
-    return f"all compile, those in {config.templates} before ours" if config.templates else "all compile"
+def _templates(pages: Iterable[Sample], config: Config) -> str:
+    load_templates(config.templates).check_all((*notice_samples(config.site), *pages))
+    return f"all can be filled{f', those in {config.templates} before ours' if config.templates else ''}"
+
+
+def notice_samples(site: Site) -> Iterator[Sample]:
+    """Yield the templates of all mails that are no editions, with values such as they are given."""
+    say = words_for(site.language)
+    for notice in (*signing_up.samples(), *preferences.samples()):
+        for kind in ("html", "txt"):
+            yield f"mail/{notice.name}.{kind}", notice_values(notice, site, say)
 
 
 def _secret(config: Config) -> str:

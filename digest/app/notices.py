@@ -76,6 +76,21 @@ def described(
     )
 
 
+def sample_digests() -> tuple[dict[str, str], ...]:
+    """Return what `described` does, invented: to check templates with."""
+    url = "https://news.example.org"
+    return (
+        {
+            "slug": "daily",
+            "title": "Daily",
+            "rhythm": "Every day at 07:00",
+            "next": "Tuesday 07:00",
+            "archive": f"{url}/d/daily",
+            "leave": f"{url}/u/daily/x",
+        },
+    )
+
+
 def rhythm_text(digest: Digest, preferences: Preferences, say: Words) -> str:
     """Return how often a digest comes out: "Weekdays at 07:00"; for who has another clock with the place."""
     rhythm = as_sentence(describe(parse_schedule(digest.schedule_of(preferences.frequency)), say))

@@ -182,6 +182,14 @@ def forget(app: App, reader: Reader, now: datetime) -> None:
             erase(connection, held.subscriber, now)
 
 
+def samples() -> tuple[Notice, ...]:
+    """Return the mails about one's data and address with invented values: to check templates with."""
+    link, days = "https://news.example.org/x", LIMITS.link_life.days
+    moves = ({"link": link, "new": new, "days": days} for new in (True, False))
+    data = Notice(name="data", subject="Subject", values={"link": link})
+    return (data, *(Notice(name="move", subject="Subject", values=values) for values in moves))
+
+
 def _move_letter(app: App, reader: Reader, to: str, token: str, now: datetime, *, new: bool) -> Letter:
     say = words_for(_subscriber(reader).language)
     values = {"link": page_url(app, "c", token), "new": new, "days": LIMITS.link_life.days}

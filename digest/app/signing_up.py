@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from digest.app.notices import described, digest_of, page_url, write_letter
+from digest.app.notices import described, digest_of, page_url, sample_digests, write_letter
 from digest.app.readers import check_frequencies, offered
 from digest.app.wiring import App
 from digest.model import Letter
@@ -124,6 +124,15 @@ def confirm(app: App, token: str, *, origin: Origin, now: datetime) -> Joined | 
 def preferences_url(app: App, subscriber_id: int) -> str:
     """Return a reader's own link to preferences."""
     return page_url(app, "p", reader_token(app.secret, subscriber_id, "p"))
+
+
+def samples() -> tuple[Notice, ...]:
+    """Return the mails of a sign-up with invented values: to check templates with."""
+    shared = {"digests": sample_digests(), "link": "https://news.example.org/x"}
+    return (
+        Notice(name="confirm", subject="Subject", values={**shared, "days": LIMITS.link_life.days}),
+        Notice(name="welcome", subject="Subject", values=shared),
+    )
 
 
 def _state(found: Confirmation, now: datetime) -> str:

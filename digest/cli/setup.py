@@ -38,8 +38,9 @@ def check(session: Session, as_json: bool) -> None:
     mail server. Lists what is wrong and what to do about it. Exits with 1 when something is.
     """
     from digest.app.check import check_all
+    from digest.web.samples import page_samples
 
-    findings = list(check_all(session.config_path, os.environ, datetime.now(UTC)))
+    findings = list(check_all(session.config_path, os.environ, datetime.now(UTC), pages=page_samples()))
     if as_json:
         show.facts([{"subject": each.subject, "ok": each.ok, "detail": each.detail} for each in findings])
     else:

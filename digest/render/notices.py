@@ -24,8 +24,20 @@ class Notice:
 
 def render_notice(templates: Templates, notice: Notice, site: Site, say: Words) -> Mail:
     """Return the mail in the language of `say`; raises TemplateError."""
+    values = notice_values(notice, site, say)
+    text = templates.render(f"mail/{notice.name}.txt", values)
+    return Mail(
+        subject=notice.subject,
+        preheader="",
+        html=inline(templates.render(f"mail/{notice.name}.html", values)),
+        text=close_gaps(text),
+    )
+
+
+def notice_values(notice: Notice, site: Site, say: Words) -> dict[str, object]:
+    """Return all that the templates of a notice may use, by name."""
     rtl = say.direction == "rtl"
-    values = {
+    return {
         **notice.values,
         "subject": notice.subject,
         "site": site_values(site),
@@ -34,10 +46,3 @@ def render_notice(templates: Templates, notice: Notice, site: Site, say: Words) 
         "direction": say.direction,
         "start": "right" if rtl else "left",
     }
-    text = templates.render(f"mail/{notice.name}.txt", values)
-    return Mail(
-        subject=notice.subject,
-        preheader="",
-        html=inline(templates.render(f"mail/{notice.name}.html", values)),
-        text=close_gaps(text),
-    )

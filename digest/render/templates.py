@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,6 +23,8 @@ from digest.render.sample import sample_edition, short_edition
 from digest.render.text import shorten, underline, wrap
 from digest.render.told import Told, line_values, mail_values, page_values
 from digest.render.values import LineValues, PageLinks, as_mapping
+
+Sample = tuple[str, Mapping[str, object]]  # the name of a template, and values it may be given
 
 MAIL_HTML = "mail/edition.html"
 MAIL_TEXT = "mail/edition.txt"
@@ -61,18 +63,26 @@ class Templates:
         except _FAULTS as error:
             raise self._explain(error, name, values) from error
 
-    def check_all(self) -> None:
-        """Compile every template and render sample editions through it; raise the first TemplateError."""
+    def check_all(self, samples: Iterable[Sample] = ()) -> None:
+        """Compile every template, render sample editions and `samples`; raise the first TemplateError."""
         for name in sorted(self._names(self.defaults)):
             self._compile(name, None)
-        for name, values in _samples():
+        for name, values in (*_samples(), *samples):
             checked = {**values, PARTS: Parts(self._checked, values)}
             self._checked(name, checked)
         self._refuse_strays()
 
     def _checked(self, name: str, values: Mapping[str, object]) -> str:
-        self._compile(name, values)
+        for each in self._with_layouts(name):
+            self._compile(each, values)
         return self.render(name, values)
+
+    def _with_layouts(self, name: str) -> Iterator[str]:
+        """Yield a template and those it extends, which see the same values."""
+        yield name
+        for node in self._tree(name).find_all(nodes.Extends):
+            if isinstance(node.template, nodes.Const):
+                yield from self._with_layouts(str(node.template.value))
 
     def _compile(self, name: str, values: Mapping[str, object] | None) -> None:
         try:
@@ -87,7 +97,8 @@ class Templates:
         tree = self._tree(name)
         names = list(tree.find_all(nodes.Name))
         # jinja2 also lists what is set in one branch, where it may be used.
-        known = {*values, *self.environment.globals, *(node.name for node in names if node.ctx == "store")}
+        made = {*(node.name for node in names if node.ctx == "store"), *_imported(tree)}
+        known = {*values, *self.environment.globals, *made}
         unknown = meta.find_undeclared_variables(tree) - known
         for node in names:
             if node.name in unknown:
@@ -236,6 +247,13 @@ def _samples() -> Iterator[tuple[str, dict[str, object]]]:
         yield PAGE, page_values(edition, told, links, subject="Subject", preheader="")
 
 
+def _imported(tree: nodes.Template) -> Iterator[str]:
+    """Yield the names a template imports; blocks of its layout see them too."""
+    for node in tree.find_all(nodes.FromImport):
+        yield from (name if isinstance(name, str) else name[1] for name in node.names)
+    yield from (node.target for node in tree.find_all(nodes.Import))
+
+
 def _plainly(error: Exception, values: Mapping[str, object]) -> str:
     """Return what an error of a template says to the one who wrote it."""
     message = str(error) or type(error).__name__
@@ -244,7 +262,7 @@ def _plainly(error: Exception, values: Mapping[str, object]) -> str:
 
 
 def _no_name(name: str, values: Mapping[str, object]) -> str:
-    return f"there is no {name!r} here{hint(name, values)}"
+    return f"there is no {name!r} here{hint(name, [each for each in values if each != PARTS])}"
 
 
 def _fields(owner: object) -> list[str]:

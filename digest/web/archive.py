@@ -15,6 +15,7 @@ from digest.errors import NotFoundError
 from digest.model import EditionRecord
 from digest.render.dates import long_date, tag
 from digest.render.mail import lines
+from digest.render.templates import Sample
 from digest.render.values import PageLinks
 from digest.render.web import render_web
 from digest.web.atom import Entry, Feed, atom, sitemap
@@ -99,6 +100,23 @@ def robots(desk: Desk) -> Response:
     closed = "".join(f"Disallow: {desk.root}/{kind}/\n" for kind in ("u", "p", "c", "m", "api"))
     text = f"User-agent: *\n{closed}\nSitemap: {page_url(desk.app, 'sitemap.xml')}\n"
     return PlainTextResponse(text, headers={"cache-control": _FRESH})
+
+
+def samples() -> tuple[Sample, ...]:
+    """Return the list of editions with invented values, and without: to check templates with."""
+    url = "https://news.example.org/d/daily"
+    values = {"slug": "daily", "title": "Daily", "about": "Text", "canonical": url, "open": True, "kept": ""}
+    line = {
+        "date": "Monday",
+        "iso_date": "2026-11-23",
+        "path": "/d/daily/x",
+        "subject": "S",
+        "language": "en",
+    }
+    return tuple(
+        ("web/archive.html", {**values, "editions": lines, "older": older, "choices": public_languages()})
+        for lines, older in (((line,), "x"), ((), ""))
+    )
 
 
 def _archive(desk: Reception, slug: str, before: str | None) -> tuple[EditionRecord, ...]:

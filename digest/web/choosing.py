@@ -53,6 +53,20 @@ def _offer(app: App, digest: Digest, say: Words, now: datetime) -> Offer:
     )
 
 
+def sample_offer() -> Offer:
+    """Return an invented offer: to check templates with."""
+    return Offer(
+        slug="daily",
+        title="Daily",
+        rhythm="Every day at 07:00",
+        next="Tuesday 07:00",
+        topics=(("city", "Around town"),),
+        frequencies=(("each", "Each edition"), ("weekly", "Once a week")),
+        last="/d/daily/x",
+        archive="https://news.example.org/d/daily",
+    )
+
+
 def topics_of(app: App, digest: Digest) -> tuple[tuple[str, str], ...]:
     """Return the topics a reader of a digest can choose: slug and title."""
     titles = {topic.slug: topic.title for topic in app.config.topics}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
@@ -9,6 +10,7 @@ from fastapi.responses import PlainTextResponse
 
 from digest.app.goodbyes import LIMITS, check_goodbye, language_of, say_goodbye, take_back
 from digest.render.languages import Words
+from digest.render.templates import Sample
 from digest.web.forms import Form, Sent
 from digest.web.reception import Desk, Reception
 from digest.web.security import own_page
@@ -87,6 +89,13 @@ def undo(request: Request, desk: Desk, form: Sent) -> Response:
     if not back:
         raise TokenError("expired")
     return desk.message(say, say("Welcome back"), say("Everything is as it was before."))
+
+
+def samples(say: Words) -> Iterator[Sample]:
+    """Yield the pages of leaving with invented values: to check templates with."""
+    yield "web/leave.html", {"title": "Daily", "action": "/u/daily/x", "reasons": _reasons(say)}
+    for everything in (True, False):
+        yield "web/left.html", {"title": "Daily", "everything": everything, "ticket": "x"}
 
 
 def _origin(desk: Reception, request: Request, source: str) -> Origin:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -15,6 +16,7 @@ from digest.app.readers import check_frequencies
 from digest.model import Digest
 from digest.render.dates import long_date
 from digest.render.languages import Words, languages
+from digest.render.templates import Sample
 from digest.web.choosing import HOURS, frequencies_of, frequency_in, topics_of, zones
 from digest.web.forms import Form, Sent
 from digest.web.reception import Desk, Reception
@@ -138,6 +140,38 @@ def _page(
         "faults": {field: say(reason) for field, reason in (faults or {}).items()},
     }
     return desk.page("preferences", say, values, status=422 if faults else 200)
+
+
+def samples() -> Iterator[Sample]:
+    """Yield the page of preferences with invented values: to check templates with."""
+    shown = Shown(
+        slug="daily",
+        title="Daily",
+        reads=True,
+        next="Tuesday 07:00",
+        mode="only",
+        topics=(("city", "Around town", True),),
+        hour="07:10",
+        frequency="each",
+        frequencies=(("each", "Each edition"), ("weekly", "Once a week")),
+    )
+    values = {
+        "action": "/p/x",
+        "address": "r…@example.org",
+        "shown": [shown],
+        "paused": "Monday",
+        "tomorrow": "2026-11-24",
+        "zone": "",
+        "own_zone": "UTC",
+        "zones": zones()[:1],
+        "hours": HOURS,
+        "format": Format.HTML,
+        "languages": tuple(languages().items()),
+    }
+    faults = dict.fromkeys(("topics", "zone", "language", "frequency", "until", "address"), "Fault.")
+    for active in (True, False):
+        yield "web/preferences.html", {**values, "active": active, "done": "Saved.", "faults": {}}
+    yield "web/preferences.html", {**values, "active": True, "done": "", "faults": faults}
 
 
 def masked(address: str) -> str:

@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 
 from digest.app import App
 from digest.render.languages import Words, languages, words_for
+from digest.render.templates import Sample
 from digest.render.values import SiteValues, site_values
 from digest.web.accepting import best_language
 from digest.web.errands import Errand, Errands
@@ -82,14 +83,7 @@ class Reception:
         headers: Mapping[str, str] | None = None,
     ) -> HTMLResponse:
         """Return the page made from the template `web/{name}.html`; what all pages share is added."""
-        shared = {
-            "say": say,
-            "language": say.language,
-            "direction": say.direction,
-            "site": self.site,
-            "root": self.root,
-            "choices": (),
-        }
+        shared = shared_values(say, self.site, self.root)
         html = self.app.templates.render(f"web/{name}.html", {**shared, **values})
         said = {"content-language": say.language, "vary": VARY}
         return HTMLResponse(html, status_code=status, headers={**said, **(headers or {})})
@@ -99,6 +93,18 @@ class Reception:
     ) -> HTMLResponse:
         """Return a page that says a few sentences."""
         return self.page("message", say, {"heading": heading, "texts": texts, "link": link}, status=status)
+
+
+def shared_values(say: Words, site: SiteValues, root: str) -> dict[str, object]:
+    """Return what the templates of all pages are given."""
+    return {
+        "say": say,
+        "language": say.language,
+        "direction": say.direction,
+        "site": site,
+        "root": root,
+        "choices": (),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,13 @@ class Link:
 def public_languages() -> tuple[tuple[str, str], ...]:
     """Return the languages a public page can be switched to; none when there is only one."""
     return tuple(languages().items()) if len(languages()) > 1 else ()
+
+
+def samples() -> tuple[Sample, ...]:
+    """Return the pages that say a few sentences with invented values: to check templates with."""
+    values = {"heading": "Heading", "texts": ("One.", "Two.")}
+    links = (None, Link("https://news.example.org/", "Label"))
+    return tuple(("web/message.html", {**values, "link": link}) for link in links)
 
 
 def _is_offered(language: str) -> bool:

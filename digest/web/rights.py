@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 
 from digest.app.notices import page_url
 from digest.app.preferences import data_letter, export_data, forget, reader_by_id, reader_by_link
+from digest.render.templates import Sample
 from digest.web.forms import Sent
 from digest.web.reception import Desk, Reception
 from digest.web.security import own_page
@@ -73,6 +74,11 @@ def erase(request: Request, desk: Desk, form: Sent, ticket: str) -> Response:
         say("Your address and all that belonged to it are erased."),
         say("What stays is a key that cannot be read back, so that no import brings you back."),
     )
+
+
+def samples() -> tuple[Sample, ...]:
+    """Return the page of one's data with invented values: to check templates with."""
+    return (("web/data.html", {"action": "/m/x", "address": "reader@example.org", "fault": ""}),)
 
 
 def _reader(desk: Reception, ticket: str) -> Reader:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from digest.app.notices import described, page_url
+from digest.app.notices import described, page_url, sample_digests
 from digest.app.preferences import confirm_move
 from digest.app.signing_up import (
     Joined,
@@ -20,7 +20,8 @@ from digest.app.signing_up import (
     sign_up,
 )
 from digest.render.languages import Words
-from digest.web.choosing import HOURS, Offer, offers, wishes_in, zones
+from digest.render.templates import Sample
+from digest.web.choosing import HOURS, Offer, offers, sample_offer, wishes_in, zones
 from digest.web.forms import Form, Sent
 from digest.web.gate import Verdict
 from digest.web.reception import Desk, Link, Reception, public_languages
@@ -253,6 +254,26 @@ def _no_more(desk: Reception, say: Words) -> Response:
         status=404,
         link=Link(f"{desk.root}/signup", say("Subscribe")),
     )
+
+
+def samples() -> Iterator[Sample]:
+    """Yield the pages of signing up with invented values: to check templates with."""
+    offer, shown = sample_offer(), sample_digests()
+    faults = dict.fromkeys(("address", "digest", "topics", "frequency", "hour", "zone"), "Fault.")
+    values = {
+        **dict.fromkeys(("about", "wording", "ticket", "challenge", "canonical"), "x"),
+        "filled": _filled(Form({}), offer.slug),
+        "hours": HOURS,
+        "zones": zones()[:1],
+        "digests": (offer,),
+        "choices": public_languages(),
+    }
+    yield "web/signup.html", {**values, "one": offer, "faults": {}}
+    yield "web/signup.html", {**values, "one": None, "faults": faults}
+    yield "web/once_more.html", {"carried": [("address", "reader@example.org")], "ticket": "x"}
+    texts = {"heading": "Heading", "lede": "Text", "action": "/c/x", "button": "Button"}
+    yield "web/confirm.html", {**texts, "digests": shown}
+    yield "web/joined.html", {"digests": shown, "preferences": "https://news.example.org/p/x"}
 
 
 def _unique(wishes: tuple[Wish, ...]) -> tuple[Wish, ...]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from digest.cli import program
@@ -54,6 +55,17 @@ def test_check_lists_everything_that_is_wrong(terminal: Terminal) -> None:
     wrong = {subject for subject, each in found.items() if not each["ok"]}
     assert wrong >= {"feed Harbour Gazette", "templates", "secret", "mail"}
     assert "there is no file" in found["feed Harbour Gazette"]["detail"]
+
+
+@pytest.mark.parametrize("name", ["mail/edition.txt", "mail/welcome.html", "web/left.html"])
+def test_check_finds_a_wrong_name_in_a_template_before_a_reader_does(terminal: Terminal, name: str) -> None:
+    place = terminal.place
+    place.change('postal_address = "1 Quay', 'templates = "own"\npostal_address = "1 Quay')
+    path = place.folder / "own" / name
+    path.parent.mkdir(parents=True)
+    path.write_text("Hello\n{{ sitte.name }}\n", encoding="utf-8")
+    found = {each["subject"]: each for each in terminal.facts("check", fails=1)}
+    assert found["templates"]["detail"] == f"{path}:2: there is no 'sitte' here; did you mean 'site'?"
 
 
 def test_check_shows_the_mistakes_of_the_configuration(terminal: Terminal) -> None:
