@@ -154,7 +154,8 @@ def _page(task: Task) -> list[Letter]:
     body = _LINE * (task.size // len(_LINE))
     head = b"From: daily@example.org\r\nSubject: The ferries are back\r\nTo: reader%d@example.org\r\n\r\n"
     return [
-        Letter(n, SENDER, f"reader{n}@example.org", head % n + body) for n in range(min(_PAGE, task.messages))
+        Letter.whole(n, SENDER, f"reader{n}@example.org", head % n + body)
+        for n in range(min(_PAGE, task.messages))
     ]
 
 

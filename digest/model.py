@@ -360,17 +360,29 @@ class ReaderLinks:
 class Letter(NamedTuple):
     """One mail ready for the wire.
 
-    `data` is a whole RFC 5322 message: CRLF line ends, 7-bit, lines of at most 998 bytes, ending in
-    CRLF, not dot-stuffed. `key` comes back in the receipt; it means nothing to a transport. Whoever says
-    `plain` has made sure that `data` is ASCII and no line of it begins with a dot; a transport that is not
-    told so looks for itself.
+    Its `parts`, `size` bytes together, are a whole RFC 5322 message: CRLF line ends, 7-bit, lines of at most
+    998 bytes, ending in CRLF, not dot-stuffed. Most are the same bytes in every letter of an edition, and
+    are not copied before they are written. `key` comes back in the receipt; it means nothing to a
+    transport. Whoever says `plain` has made sure that all is ASCII and no line begins with a dot; a
+    transport that is not told so looks for itself.
     """
 
     key: int
     sender: str  # envelope: MAIL FROM
     recipient: str  # envelope: RCPT TO
-    data: bytes
+    parts: tuple[bytes, ...]
+    size: int
     plain: bool = False
+
+    @classmethod
+    def whole(cls, key: int, sender: str, recipient: str, data: bytes) -> Letter:
+        """Return a letter of its own, which has no parts in common with others."""
+        return cls(key, sender, recipient, (data,), len(data))
+
+    @property
+    def data(self) -> bytes:
+        """Return the whole message."""
+        return b"".join(self.parts)
 
 
 class Outcome(StrEnum):

@@ -38,7 +38,7 @@ def write_letter(app: App, notice: Notice, *, to: str, digest: Digest, say: Word
         reply_to=digest.reply_to,
     )
     mail = render_notice(app.templates, notice, app.config.site, say)
-    return Letter(0, sender, wire_address(to), plain_message(mail, envelope))
+    return Letter.whole(0, sender, wire_address(to), plain_message(mail, envelope))
 
 
 def page_url(app: App, kind: str, *parts: str) -> str:

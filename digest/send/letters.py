@@ -96,7 +96,7 @@ class Press:
             spelled(self._choosing(subscriber_id)),
         )
         return_path = self._return_path.replace("{token}", token)
-        return Letter(subscriber_id, return_path, address, fill(compiled, values), compiled.plain)
+        return Letter(subscriber_id, return_path, address, *fill(compiled, values), compiled.plain)
 
     def _compiled(self, wish: _Wish) -> Compiled | None:
         kind = self._kinds.get(wish)

@@ -62,12 +62,13 @@ class Envelope:
 class Compiled(NamedTuple):
     """A mail cut at its placeholders: `parts` are empty at the `gaps`, pairs of a part and its field.
 
-    Parts are shared between mails; `pieces` are the texts they were made from. `plain`: see Letter; it
-    holds for whatever `fill` lets pass.
+    Parts are shared between mails, `length` bytes in all; `pieces` are the texts they were made from.
+    `plain`: see Letter; it holds for whatever `fill` lets pass.
     """
 
     parts: tuple[bytes, ...]
     gaps: tuple[tuple[int, int], ...]
+    length: int
     pieces: tuple[str, ...] = ()
     plain: bool = False
 
@@ -94,8 +95,8 @@ def compile_message(mail: Mail, envelope: Envelope, words: Fields) -> Compiled:
     return Mould(envelope, words).cast(mail)
 
 
-def fill(compiled: Compiled, values: Values) -> bytes:
-    """Return one reader's mail.
+def fill(compiled: Compiled, values: Values) -> tuple[tuple[bytes, ...], int]:
+    """Return one reader's mail in parts, and how many bytes they are together.
 
     The recipient must have passed `wire_address`; all are written as they are. Raises ValueError for what
     is not printable ASCII, and for a token that is too long for its line or begins with a dot.
@@ -108,10 +109,11 @@ def fill(compiled: Compiled, values: Values) -> bytes:
         or b"." in (leaving[:1], choosing[:1])
     ):
         raise ValueError("a field of a reader's mail has characters that may not stand there")
-    parts = list(compiled.parts)
+    parts, size = list(compiled.parts), compiled.length
     for gap, field in compiled.gaps:
         parts[gap] = values[field]
-    return b"".join(parts)
+        size += len(values[field])
+    return tuple(parts), size
 
 
 def plain_message(mail: Mail, envelope: Envelope) -> bytes:
@@ -157,9 +159,11 @@ class Mould:
         else:
             row += [*self._alone, *self._rows(text)]
             row += [] if isinstance(row[-1], bytes) and row[-1].endswith(b"\r\n") else [b"\r\n"]
+        parts = tuple(each if isinstance(each, bytes) else b"" for each in row)
         compiled = Compiled(
-            tuple(each if isinstance(each, bytes) else b"" for each in row),
+            parts,
             tuple((gap, each) for gap, each in enumerate(row) if isinstance(each, int)),
+            sum(map(len, parts)),
             (*text, *html),
             _is_plain(row),
         )

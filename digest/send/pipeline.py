@@ -160,7 +160,7 @@ class Pipeline:
         else:
             self._write(commands)
         if self.pace is Pace.CHUNKING:
-            self._write(letter.data)
+            self._write_text(letter)
             transaction.end = self._appended
         return None
 
@@ -213,7 +213,10 @@ class Pipeline:
         else:
             transaction.step = Step.BODY
             letter = transaction.letter
-            self._write(letter.data if letter.plain else _stuffed(letter.data))
+            if letter.plain:
+                self._write_text(letter)
+            else:
+                self._write(_stuffed(letter.data))
             self._write(b".\r\n")
             transaction.end = self._appended
 
@@ -265,12 +268,16 @@ class Pipeline:
         self._out.append(data)
         self._appended += len(data)
 
+    def _write_text(self, letter: Letter) -> None:
+        self._out += letter.parts
+        self._appended += letter.size
+
     def _commands(self, letter: Letter, *, reset: bool) -> bytes:
-        _, sender, recipient, data, plain = letter
-        size = f" SIZE={len(data)}" if self._extensions.takes_size else ""
-        body = "" if plain or data.isascii() else " BODY=8BITMIME"
+        _, sender, recipient, _, length, plain = letter
+        size = f" SIZE={length}" if self._extensions.takes_size else ""
+        body = "" if plain or letter.data.isascii() else " BODY=8BITMIME"
         utf8 = "" if sender.isascii() and recipient.isascii() else " SMTPUTF8"
-        text = f"BDAT {len(data)} LAST" if self.pace is Pace.CHUNKING else "DATA"
+        text = f"BDAT {length} LAST" if self.pace is Pace.CHUNKING else "DATA"
         return (
             f"{_RESET if reset else ''}MAIL FROM:<{sender}>{self._parameters}{size}{body}{utf8}\r\n"
             f"RCPT TO:<{recipient}>\r\n{text}\r\n"
@@ -278,7 +285,7 @@ class Pipeline:
 
     def _fault(self, letter: Letter) -> tuple[int, str, str] | None:
         """Tell why the server could never take a letter: code, enhanced code, and a sentence."""
-        offered, size = self._extensions, len(letter.data)
+        offered, size = self._extensions, letter.size
         if offered.size and size > offered.size:
             return 552, "5.3.4", f"the message has {size} bytes, the server takes {offered.size}"
         if _UNSAFE(letter.recipient) or _UNSAFE(letter.sender):

@@ -9,7 +9,7 @@ from digest.model import Letter, Outcome
 from digest.send.folder import FolderTransport, file_name
 
 DATA = b"To: reader@example.org\r\nMessage-ID: <daily-2026-11-22.abc@news.example.org>\r\n\r\nHello\r\n"
-LETTER = Letter(1, "daily@news.example.org", "reader@example.org", DATA)
+LETTER = Letter.whole(1, "daily@news.example.org", "reader@example.org", DATA)
 
 
 def test_a_letter_is_one_file_with_its_very_bytes(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_written_twice_it_is_the_same_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("evil", [b"../../up", b"..", b"a/b\\c", b"\x00", b"\xff" * 400, b".hidden"])
 def test_no_message_id_leads_out_of_the_folder(evil: bytes, tmp_path: Path) -> None:
-    letter = LETTER._replace(data=b"Message-ID: <" + evil + b"@x>\r\n\r\n")
+    letter = LETTER._replace(parts=(b"Message-ID: <" + evil + b"@x>\r\n\r\n",))
     list(FolderTransport(tmp_path / "box").carry(iter([[letter]])))
     (path,) = tmp_path.rglob("*.eml")
     assert path.parent == tmp_path / "box"
@@ -38,7 +38,7 @@ def test_no_message_id_leads_out_of_the_folder(evil: bytes, tmp_path: Path) -> N
 
 
 def test_only_the_headers_name_the_file() -> None:
-    letter = LETTER._replace(data=b"To: a\r\n\r\nMessage-ID: <b@x>\r\n")
+    letter = LETTER._replace(parts=(b"To: a\r\n\r\nMessage-ID: <b@x>\r\n",))
     assert file_name(letter) == "letter-1.eml"
 
 
@@ -50,7 +50,7 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 
 def test_a_letter_that_cannot_be_written_is_unsent_and_the_others_go_on(tmp_path: Path) -> None:
     (tmp_path / "daily-2026-11-22.abc.eml").mkdir()
-    other = Letter(2, LETTER.sender, LETTER.recipient, DATA.replace(b"abc", b"def"))
+    other = Letter.whole(2, LETTER.sender, LETTER.recipient, DATA.replace(b"abc", b"def"))
     (receipts,) = FolderTransport(tmp_path).carry(iter([[LETTER, other]]))
     assert [receipt.outcome for receipt in receipts] == [Outcome.UNSENT, Outcome.ACCEPTED]
     assert sorted(path.name for path in tmp_path.iterdir()) == [

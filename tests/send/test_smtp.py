@@ -22,7 +22,7 @@ TEXT = b"Subject: Tide\r\n\r\nHigh at noon.\r\n"
 
 
 def letter(key: int, recipient: str = "", data: bytes = TEXT) -> Letter:
-    return Letter(key, "daily@example.org", recipient or f"reader{key}@example.org", data)
+    return Letter.whole(key, "daily@example.org", recipient or f"reader{key}@example.org", data)
 
 
 def ehlo(*offers: str) -> str:

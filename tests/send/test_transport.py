@@ -24,7 +24,7 @@ TEXT = b"Subject: Harbour news\r\n\r\n.Ferries\r\n..run\r\non Sunday\r\n"
 
 
 def letters(count: int, text: bytes = TEXT) -> list[Letter]:
-    return [Letter(n, "daily@example.org", f"reader{n}@example.org", text) for n in range(count)]
+    return [Letter.whole(n, "daily@example.org", f"reader{n}@example.org", text) for n in range(count)]
 
 
 def groups(all_letters: Sequence[Letter], size: int) -> Iterator[Sequence[Letter]]:
