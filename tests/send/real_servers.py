@@ -133,8 +133,8 @@ def postfix(certificates: Certificates, *, silent: str = "") -> Iterator[RealSer
 
     `silent` names the extensions it does not offer.
     """
-    _need(POSTFIX, "postfix")
-    with _folder() as folder, _logins() as login_port:
+    need(POSTFIX, "postfix")
+    with open_folder() as folder, _logins() as login_port:
         port = free_port()
         shutil.copy(certificates.chain, folder / "chain.pem")
         (folder / "etc").mkdir()
@@ -146,7 +146,7 @@ def postfix(certificates: Certificates, *, silent: str = "") -> Iterator[RealSer
             (folder / name).mkdir()
         shutil.chown(folder / "data", "postfix")
         command = [POSTFIX, "-c", str(folder / "etc"), "start-fg"]
-        with _running(command, port):
+        with running(command, port):
             taken = re.compile(r"to=<([^>]+)>.* status=sent")
             yield RealServer(_server(port, certificates), folder / "log", taken)
 
@@ -154,15 +154,15 @@ def postfix(certificates: Certificates, *, silent: str = "") -> Iterator[RealSer
 @contextlib.contextmanager
 def exim(certificates: Certificates) -> Iterator[RealServer]:
     """Run an Exim of its own, with TLS, AUTH, PIPELINING and CHUNKING; everything it takes is blackholed."""
-    _need(EXIM, "exim4-daemon-light, unpacked beside Postfix: .ci/components does it")
-    with _folder() as folder:
+    need(EXIM, "exim4-daemon-light, unpacked beside Postfix: .ci/components does it")
+    with open_folder() as folder:
         port = free_port()
         shutil.copy(certificates.chain, folder / "chain.pem")
         values = {"folder": folder, "port": port, "user": "mail"}
         (folder / "exim.conf").write_text(_EXIM_CONF.format(**values))
         for path in (folder, folder / "chain.pem"):
             shutil.chown(path, "mail")
-        with _running([EXIM, "-bdf", "-C", str(folder / "exim.conf")], port):
+        with running([EXIM, "-bdf", "-C", str(folder / "exim.conf")], port):
             taken = re.compile(r" <= .* for (\S+)$", re.MULTILINE)
             yield RealServer(_server(port, certificates), folder / "mainlog", taken)
 
@@ -186,13 +186,14 @@ def _server(port: int, certificates: Certificates) -> SmtpServer:
     )
 
 
-def _need(program: str, package: str) -> None:
+def need(program: str, package: str) -> None:
+    """Fail with what to do when a server is missing, or may not be started."""
     assert Path(program).exists(), f"{program} is missing: install {package}"
     assert os.getuid() == 0, f"{program} starts as root only: run the tests as root, in a container"
 
 
 @contextlib.contextmanager
-def _folder() -> Iterator[Path]:
+def open_folder() -> Iterator[Path]:
     """Give a folder that the servers' own users may enter, as they may not enter pytest's."""
     with TemporaryDirectory(prefix="mail-server-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -201,7 +202,8 @@ def _folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _running(command: list[str], port: int) -> Iterator[None]:
+def running(command: list[str], port: int) -> Iterator[None]:
+    """Run a server until the block ends; it listens at `port` when the block begins."""
     libraries = {"LD_LIBRARY_PATH": f"/opt/exim/usr/lib/{sysconfig.get_config_var('MULTIARCH')}"}
     with subprocess.Popen(
         command, env=os.environ | libraries, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
