@@ -12,7 +12,7 @@ from digest.model import Edition, EditionState, Section, Site, Story
 from digest.render.templates import load_templates
 from digest.render.typesetter import Typesetter
 from digest.send.letters import Stationery
-from digest.send.send import Outbox
+from digest.send.outbox import Outbox
 from digest.send.transport import SmtpTransport
 from digest.storage.database import Database, open_database
 from digest.storage.editions import advance, insert_edition

@@ -13,8 +13,8 @@ from digest.model import Edition, Mail, ReaderLinks, Transport
 from digest.render.templates import Templates, load_templates
 from digest.send.folder import FolderTransport
 from digest.send.letters import Render, Stationery
+from digest.send.outbox import Outbox
 from digest.send.retries import Doubt, RetryRules
-from digest.send.send import Outbox
 from digest.send.transport import SmtpTransport
 from digest.storage.database import Database, open_database
 from digest.storage.migrate import migrate

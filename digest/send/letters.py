@@ -21,6 +21,7 @@ from subscribers.tokens import sealer, spelled
 
 Render = Callable[[Edition, ReaderLinks, str], Mail]  # what is left of an edition; the language spoken
 
+NOTHING_CHOSEN = "nothing in the chosen topics"
 _LATE = timedelta(hours=1)
 _PLAIN = re.compile(r"[^a-z0-9.-]+")
 

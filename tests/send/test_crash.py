@@ -13,7 +13,8 @@ import pytest
 from sqlalchemy import update
 
 from digest.model import DeliveryState, EditionState
-from digest.send.send import Outbox, send
+from digest.send.outbox import Outbox
+from digest.send.send import send
 from digest.storage.database import Database, open_database
 from digest.storage.outcomes import list_deliveries
 from digest.storage.tables import senders
@@ -27,7 +28,8 @@ SENDER = """
 import os, signal, sys
 from datetime import datetime
 from pathlib import Path
-from digest.send.send import Outbox, send
+from digest.send.outbox import Outbox
+from digest.send.send import send
 from digest.storage.database import open_database
 from tests.send.world import EDITION, STATIONERY, Appender, Clock
 
@@ -101,7 +103,8 @@ RUNNING = """
 import sys
 from datetime import datetime
 from pathlib import Path
-from digest.send.send import Outbox, send
+from digest.send.outbox import Outbox
+from digest.send.send import send
 from digest.storage.database import open_database
 from tests.send.world import EDITION, STATIONERY, Appender, Clock
 

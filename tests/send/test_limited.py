@@ -14,7 +14,8 @@ from sqlalchemy import insert
 from digest.model import DeliveryState, EditionState, Letter, Outcome, Receipt
 from digest.send.folder import FolderTransport
 from digest.send.limits import Limits, Rules, WarmUp, domain_rules, parse_limit
-from digest.send.send import Outbox, Sent, send
+from digest.send.outbox import Outbox
+from digest.send.send import Sent, send
 from digest.storage.database import Database
 from digest.storage.limits import read_meters
 from digest.storage.outcomes import list_deliveries

@@ -22,11 +22,12 @@ from digest.model import (
     Receipt,
 )
 from digest.send.folder import FolderTransport
-from digest.send.letters import Press
+from digest.send.letters import NOTHING_CHOSEN, Press
 from digest.send.message import Addressee
+from digest.send.outbox import Outbox
 from digest.send.rehearsal import rehearse
 from digest.send.retries import Doubt, RetryRules
-from digest.send.send import NOTHING_CHOSEN, Outbox, send, send_one
+from digest.send.send import send, send_one
 from digest.storage.database import Database, open_database
 from digest.storage.editions import advance, load_edition, reopen
 from digest.storage.outcomes import list_deliveries, retry

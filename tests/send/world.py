@@ -23,7 +23,8 @@ from digest.model import (
     Story,
 )
 from digest.send.letters import Stationery
-from digest.send.send import Outbox, Sent, send
+from digest.send.outbox import Outbox
+from digest.send.send import Sent, send
 from digest.storage.database import Database
 from digest.storage.editions import advance, insert_edition
 from subscribers.tables import subscribers, subscriptions, suppressions
