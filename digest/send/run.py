@@ -33,7 +33,7 @@ _ENDED = frozenset(
 
 
 class Run:
-    """What a sender has on the wire and not yet in the ledger. Call `end` after `carry`, whatever happened."""
+    """What a sender has on the wire and not yet in the ledger. Call `end` after `carry`, in any event."""
 
     def __init__(
         self,
