@@ -49,7 +49,12 @@ def page_values(
 ) -> dict[str, object]:
     """Return all that the template of the web copy may use, by name."""
     shared = edition_values(edition, told, subject=subject, preheader=preheader, web=links.web)
-    page = PageValues(stylesheet=links.stylesheet, archive_url=web_url(links.archive), choices=links.choices)
+    page = PageValues(
+        stylesheet=links.stylesheet,
+        archive_url=web_url(links.archive),
+        home_url=links.home or told.site.url,
+        choices=links.choices,
+    )
     return as_mapping(shared) | as_mapping(page)
 
 

@@ -125,6 +125,7 @@ class PageValues:
 
     stylesheet: str | None
     archive_url: str | None
+    home_url: str  # where everything that can be subscribed to is offered
     choices: tuple[tuple[str, str], ...]  # languages the page can be read in: tag, name in itself
 
 
@@ -132,12 +133,14 @@ class PageValues:
 class PageLinks:
     """Addresses around a web copy: its own, the list of editions, its stylesheet (None: written into it).
 
+    `home` is where the name of the site leads; its address when empty.
     `choices` are languages the page is offered in by `?language=`: tag, and name in itself.
     """
 
     web: str | None = None
     archive: str | None = None
     stylesheet: str | None = None
+    home: str = ""
     choices: tuple[tuple[str, str], ...] = ()
 
 

@@ -100,14 +100,15 @@ def form(request: Request, desk: Desk, digest: shapes.Short, language: shapes.Sh
             button=say("Subscribe to {title}", title=title),
             wording=wording_text(desk, say),
             failed=say("That did not work. Please try again in a minute."),
+            often=f"{say('That was often')}. {say('Please wait an hour and try again.')}",
         ),
         ticket=desk.gate.ticket(),
         challenge=json.loads(desk.gate.proofs.challenge()),
     )
 
 
-@public.post("/signups", status_code=202, dependencies=[Depends(_spoken)])
-def signups(request: Request, desk: Desk, asked: shapes.SignupShape) -> shapes.Told:
+@public.post("/signups", status_code=202, dependencies=[Depends(_spoken)], response_model=shapes.Told)
+def signups(request: Request, desk: Desk, asked: shapes.SignupShape) -> shapes.Told | Response:
     """Sign up. The answer is the same for every address; the rest happens by mail."""
     say = desk.words(request, asked.language)
     client = desk.client(request)
@@ -118,7 +119,8 @@ def signups(request: Request, desk: Desk, asked: shapes.SignupShape) -> shapes.T
             desk.app, asked.address, wishes, language=say.language, form=Format.HTML, origin=origin
         )
     except AddressError as error:  # shown to the reader; other mistakes are those of the form's author
-        raise HTTPException(422, say(error.reason)) from error
+        wrong = shapes.Problem(detail=say(error.reason), field="address")
+        return JSONResponse(wrong.model_dump(), 422, {"vary": VARY})
     desk.gate.admit(client)
     if not desk.gate.worked(asked.ticket, asked.proof):
         raise HTTPException(400, "the ticket or the proof of work is missing, too old or used")

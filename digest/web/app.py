@@ -22,7 +22,7 @@ from digest.web.api import PATH, create_api
 from digest.web.errands import Errands
 from digest.web.gate import Gate
 from digest.web.proof import PROOF_COST, Proofs
-from digest.web.reception import Reception
+from digest.web.reception import PageWords, Reception
 from digest.web.security import Door
 from digest.web.tickets import Tickets
 from subscribers.errors import SubscribersError, TokenError
@@ -121,6 +121,6 @@ def _broken(request: Request, error: Exception) -> Response:
     )
 
 
-def _say(request: Request) -> tuple[Reception, Words]:
+def _say(request: Request) -> tuple[Reception, PageWords]:
     desk: Reception = request.app.state.reception
     return desk, desk.words(request)

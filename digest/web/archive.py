@@ -44,7 +44,6 @@ def archive(request: Request, desk: Desk, slug: str, before: str | None = None) 
         "older": records[PAGE - 1].edition.id if len(records) > PAGE else "",
         "canonical": page_url(desk.app, "d", slug),
         "choices": public_languages(),
-        "kept": desk.kept(request),
     }
     return desk.page("archive", say, values, headers={"cache-control": _FRESH})
 
@@ -75,7 +74,8 @@ def edition(request: Request, desk: Desk, slug: str, edition_id: str) -> Respons
     say = desk.words(request, None)
     links = PageLinks(
         web=page_url(desk.app, "d", slug, edition_id),
-        archive=page_url(desk.app, "d", slug) + desk.kept(request),
+        archive=page_url(desk.app, "d", slug) + say.kept,
+        home=f"{desk.app.config.site.base_url}/{say.kept}",
         stylesheet=f"{desk.root}/static/site.css",
         choices=public_languages(),
     )
@@ -105,7 +105,7 @@ def robots(desk: Desk) -> Response:
 def samples() -> tuple[Sample, ...]:
     """Return the list of editions with invented values, and without: to check templates with."""
     url = "https://news.example.org/d/daily"
-    values = {"slug": "daily", "title": "Daily", "about": "Text", "canonical": url, "open": True, "kept": ""}
+    values = {"slug": "daily", "title": "Daily", "about": "Text", "canonical": url, "open": True}
     line = {
         "date": "Monday",
         "iso_date": "2026-11-23",

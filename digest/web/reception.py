@@ -24,6 +24,13 @@ from digest.web.tickets import Tickets
 VARY = "Accept-Language"  # of every answer whose words depend on it, lest a cache mix up languages
 
 
+@dataclass(frozen=True, slots=True)
+class PageWords(Words):
+    """The texts of a page, and what its links and forms need to stay in the language a link asked for."""
+
+    kept: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reception:
     """The desk behind all pages. One for a server, shared by its threads."""
@@ -44,21 +51,18 @@ class Reception:
         """Return who publishes, as templates see it."""
         return site_values(self.app.config.site)
 
-    def words(self, request: Request, language: str | None = None) -> Words:
+    def words(self, request: Request, language: str | None = None) -> PageWords:
         """Return the texts of the language of a page.
 
         That is the one asked for by `?language=`, else the reader's own, where a page has one, else the
         one the browser likes best, else the site's; of these the first that there is.
         """
         liked = best_language(", ".join(request.headers.getlist("accept-language")), languages())
-        asked = (request.query_params.get("language"), language, liked)
-        known = (each for each in asked if each and _is_offered(each))
-        return words_for(next(known, self.app.config.site.language))
-
-    def kept(self, request: Request) -> str:
-        """Return what a link to another page needs to stay in the language that was asked for."""
         asked = request.query_params.get("language", "")
-        return f"?language={words_for(asked).language}" if _is_offered(asked) else ""
+        known = (each for each in (asked, language, liked) if each and _is_offered(each))
+        say = words_for(next(known, self.app.config.site.language))
+        kept = f"?language={say.language}" if _is_offered(asked) else ""
+        return PageWords(say.language, say.direction, say.texts, kept)
 
     def client(self, request: Request) -> Client:
         """Return who asks."""
@@ -76,7 +80,7 @@ class Reception:
     def page(
         self,
         name: str,
-        say: Words,
+        say: PageWords,
         values: Mapping[str, object],
         *,
         status: int = 200,
@@ -89,13 +93,13 @@ class Reception:
         return HTMLResponse(html, status_code=status, headers={**said, **(headers or {})})
 
     def message(
-        self, say: Words, heading: str, *texts: str, status: int = 200, link: Link | None = None
+        self, say: PageWords, heading: str, *texts: str, status: int = 200, link: Link | None = None
     ) -> HTMLResponse:
         """Return a page that says a few sentences."""
         return self.page("message", say, {"heading": heading, "texts": texts, "link": link}, status=status)
 
 
-def shared_values(say: Words, site: SiteValues, root: str) -> dict[str, object]:
+def shared_values(say: PageWords, site: SiteValues, root: str) -> dict[str, object]:
     """Return what the templates of all pages are given."""
     return {
         "say": say,
@@ -103,6 +107,7 @@ def shared_values(say: Words, site: SiteValues, root: str) -> dict[str, object]:
         "direction": say.direction,
         "site": site,
         "root": root,
+        "kept": say.kept,
         "choices": (),
     }
 

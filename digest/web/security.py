@@ -50,23 +50,23 @@ class Door:
             await self.app(scope, receive, send)
             return
         announced = Headers(scope=scope).get("content-length", "0")
-        if not announced.isdecimal() or int(announced) > MAX_BODY:
+        if not announced.isdecimal():
             await JSONResponse({"detail": "too much"}, 413)(scope, receive, _with_headers(send))
             return
         if min(scope["path"], default="/") < " " or b"%00" in scope["query_string"]:
             await JSONResponse({"detail": "not found"}, 404)(scope, receive, _with_headers(send))
             return
-        await self.app(scope, _bounded(receive), _with_headers(send))
+        await self.app(scope, _bounded(receive, int(announced)), _with_headers(send))
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, announced: int) -> Receive:
     taken = 0
 
     async def bounded() -> Message:
         nonlocal taken
-        message = await receive()
+        message = await receive() if announced <= MAX_BODY else {}
         taken += len(message.get("body", b""))
-        if taken > MAX_BODY:
+        if max(taken, announced) > MAX_BODY:
             raise HTTPException(413, "too much")
         return message
 

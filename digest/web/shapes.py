@@ -49,6 +49,7 @@ class FormWords(Shape):
     button: str
     wording: str
     failed: str
+    often: str
 
 
 class FormShape(Shape):
@@ -158,6 +159,7 @@ class Outcome(Shape):
 
 
 class Problem(Shape):
-    """What is wrong, in one sentence."""
+    """What is wrong, in one sentence; in a reader's language where it is theirs to mend, with the field."""
 
     detail: str
+    field: str = ""

@@ -19,12 +19,11 @@ from digest.app.signing_up import (
     request_for,
     sign_up,
 )
-from digest.render.languages import Words
 from digest.render.templates import Sample
 from digest.web.choosing import HOURS, Offer, offers, sample_offer, wishes_in, zones
 from digest.web.forms import Form, Sent
 from digest.web.gate import Verdict
-from digest.web.reception import Desk, Link, Reception, public_languages
+from digest.web.reception import Desk, Link, PageWords, Reception, public_languages
 from digest.web.security import is_own_page, own_page
 from subscribers.decisions import Purpose, Refused, Wish
 from subscribers.errors import AddressError, ChoiceError
@@ -87,7 +86,7 @@ def subscribe(request: Request, desk: Desk, form: Sent) -> Response:
     return look_into_mailbox(desk, say)
 
 
-def look_into_mailbox(desk: Reception, say: Words) -> Response:
+def look_into_mailbox(desk: Reception, say: PageWords) -> Response:
     """Say what everybody is told, whoever they are and whatever happens."""
     return desk.message(
         say,
@@ -142,7 +141,7 @@ def send_fresh(request: Request, desk: Desk, token: str) -> Response:
 
 
 def _form_page(
-    desk: Reception, say: Words, slug: str | None, form: Form, faults: Mapping[str, str]
+    desk: Reception, say: PageWords, slug: str | None, form: Form, faults: Mapping[str, str]
 ) -> Response:
     now = desk.clock()
     every = offers(desk.app, say, now)
@@ -165,7 +164,7 @@ def _form_page(
     return desk.page("signup", say, values, status=422 if faults else 200)
 
 
-def _about(desk: Reception, say: Words, one: Offer | None) -> str:
+def _about(desk: Reception, say: PageWords, one: Offer | None) -> str:
     if one is None:
         return say("Choose what you would like to read. It comes by mail, calmly.")
     return say(
@@ -173,7 +172,7 @@ def _about(desk: Reception, say: Words, one: Offer | None) -> str:
     )
 
 
-def wording_text(desk: Reception, say: Words) -> str:
+def wording_text(desk: Reception, say: PageWords) -> str:
     """Return what a reader agrees to with the button; `WORDING` is its version."""
     return say(
         "With the button you ask {site} to mail you what you have chosen. Every mail has a link to leave, "
@@ -203,14 +202,14 @@ def _filled(form: Form, first: str) -> Mapping[str, object]:
     }
 
 
-def _second_page(desk: Reception, say: Words, form: Form) -> Response:
+def _second_page(desk: Reception, say: PageWords, form: Form) -> Response:
     carried = [(name, form.one(name)) for name in _CARRIED if form.one(name)]
     lists = [name for name in form.values if name == "digest" or name.startswith(("topics.", "frequency."))]
     carried += [(name, value) for name in lists for value in form.many(name)]
     return desk.page("once_more", say, {"carried": carried, "ticket": desk.gate.ticket(second=True)})
 
 
-def _moved(desk: Reception, say: Words, done: Moved | Refused) -> Response:
+def _moved(desk: Reception, say: PageWords, done: Moved | Refused) -> Response:
     if isinstance(done, Refused):
         return _no_more(desk, say)
     if done.change is None:
@@ -221,7 +220,7 @@ def _moved(desk: Reception, say: Words, done: Moved | Refused) -> Response:
     )
 
 
-def _button_page(desk: Reception, say: Words, seen: Seen, token: str) -> Response:
+def _button_page(desk: Reception, say: PageWords, seen: Seen, token: str) -> Response:
     joins = seen.purpose is Purpose.SIGN_UP
     values = {
         "heading": say("Please confirm"),
@@ -235,7 +234,7 @@ def _button_page(desk: Reception, say: Words, seen: Seen, token: str) -> Respons
     return desk.page("confirm", say, values)
 
 
-def _run_out(desk: Reception, say: Words, token: str) -> Response:
+def _run_out(desk: Reception, say: PageWords, token: str) -> Response:
     values = {
         "heading": say("This link has run out"),
         "lede": say("Nothing was changed. We can send a fresh link to the address this one went to."),
@@ -246,13 +245,13 @@ def _run_out(desk: Reception, say: Words, token: str) -> Response:
     return desk.page("confirm", say, values, status=410)
 
 
-def _no_more(desk: Reception, say: Words) -> Response:
+def _no_more(desk: Reception, say: PageWords) -> Response:
     return desk.message(
         say,
         say("This link does nothing any more"),
         say("It was used before, or is too old. Nothing was changed."),
         status=404,
-        link=Link(f"{desk.root}/signup", say("Subscribe")),
+        link=Link(f"{desk.root}/signup{say.kept}", say("Subscribe")),
     )
 
 

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.web.accepting import best_language
-from tests.web.parlour import Parlour
+from tests.web.parlour import Parlour, hidden, link_in
+from tests.web.test_archive import publish
 
+EVE = "eve@example.org"
 OFFERED = ("en", "de", "es", "ar")
 
 
@@ -87,6 +89,62 @@ def test_a_signed_link_speaks_its_readers_language(quick: Parlour) -> None:
 def test_a_link_to_the_next_page_keeps_the_language_that_was_asked_for(quick: Parlour) -> None:
     assert 'href="/signup/daily?language=de"' in quick.client.get("/d/daily?language=de").text
     assert 'href="/signup/daily"' in quick.client.get("/d/daily", headers={"accept-language": "de"}).text
+
+
+OWN = re.compile(r'(?:href|action)="(?:https://digest\.example\.org)?(/[^"]*)"')
+ASIDE = ("/static/", "/d/daily/feed.atom", "/d/weekend/feed.atom")
+
+
+def left_out(html: str) -> list[str]:
+    """Return the links and forms of a page that do not keep its language."""
+    body = html.partition("<body>")[2]
+    return [link for link in OWN.findall(body) if "?language=" not in link and not link.startswith(ASIDE)]
+
+
+def test_every_link_and_form_keeps_the_language_that_was_asked_for(quick: Parlour) -> None:
+    edition = publish(quick)
+    quick.client.headers["accept-language"] = "es"
+    open_pages = (
+        "/",
+        "/signup/daily",
+        "/d/daily",
+        "/d/weekend",
+        f"/d/daily/{edition.id}",
+        "/nowhere",
+        "/c/x",
+    )
+    for path in open_pages:
+        html = quick.client.get(f"{path}?language=de").text
+        assert left_out(html) == [], path
+        assert '<html lang="de"' in html
+
+
+def test_forms_keep_the_language_to_the_last_page(quick: Parlour) -> None:
+    quick.client.headers["accept-language"] = "es"
+    quick.add()
+    for fields in ({"address": "nobody"}, {}):
+        again = quick.client.post("/signup?language=de", data={"address": EVE, "digest": "daily", **fields})
+        assert '<html lang="de"' in again.text
+        assert left_out(again.text) == []
+    quick.clock.forward(seconds=5)
+    said = quick.client.post("/signup?language=de", data=hidden(again.text))
+    assert "Sehen Sie in Ihr Postfach" in said.text
+    assert left_out(said.text) == []
+    quick.settle()
+    confirm = link_in(quick.mails()[-1], "c")
+    assert left_out(quick.client.get(f"{confirm}?language=ar").text) == []
+    assert left_out(quick.client.post(f"{confirm}?language=ar").text) == []
+    leave = quick.client.get(f"{quick.leave_link()}?language=ar").text
+    assert left_out(leave) == []
+    assert left_out(quick.client.post(f"{quick.leave_link()}?language=ar", data={"scope": "all"}).text) == []
+    preferences = quick.preferences_link(EVE)
+    assert left_out(quick.client.get(f"{preferences}?language=ar").text) == [preferences]  # saves another
+
+
+def test_too_much_is_said_in_the_readers_language(quick: Parlour) -> None:
+    quick.client.headers["accept-language"] = "de"
+    answer = quick.client.post("/signup", data={"address": "a" * 100_000})
+    assert (answer.status_code, "Das war zu viel" in answer.text) == (413, True)
 
 
 def test_what_is_kept_by_caches_is_kept_by_language(quick: Parlour) -> None:

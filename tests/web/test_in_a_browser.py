@@ -14,7 +14,9 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from digest.app.signing_up import LIMITS
 from digest.config.values import WebSettings
+from digest.render.languages import words_for
 from digest.web.serving import serving
 from tests.render.conftest import Reader
 from tests.web.parlour import Parlour, link_in
@@ -199,14 +201,16 @@ def _data_link(place: Parlour) -> str:
     return link_in(place.mails()[-1], "m")
 
 
-HOST = """<!DOCTYPE html><html lang="en"><head><title>A blog</title></head><body><h1>A blog</h1>
+HOST = """<!DOCTYPE html><html lang="{language}"><head><title>A blog</title></head><body><h1>A blog</h1>
 <p>An article.</p><script src="{base}/static/embed.js" data-digest="{digest}" async></script></body></html>"""
 POLICY = "default-src 'none'; script-src {base}; connect-src {base}"
 
 
 @contextmanager
-def open_blog(visit: Visit, digest: str = "daily") -> Iterator[Page]:
+def open_blog(visit: Visit, digest: str = "daily", language: str = "en") -> Iterator[Page]:
     """Open a page of somebody else, under a policy as strict as ours, with the one line in it."""
+
+    html = HOST.format(base=visit.base, digest=digest, language=language)
 
     class Blog(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -214,7 +218,7 @@ def open_blog(visit: Visit, digest: str = "daily") -> Iterator[Page]:
             self.send_header("content-type", "text/html; charset=utf-8")
             self.send_header("content-security-policy", POLICY.format(base=visit.base))
             self.end_headers()
-            self.wfile.write(HOST.format(base=visit.base, digest=digest).encode())
+            self.wfile.write(html.encode())
 
         def log_message(self, *_: object) -> None:
             pass
@@ -242,6 +246,20 @@ def test_the_one_line_form_signs_up_without_leaving_the_page(visit: Visit) -> No
         assert page.context.cookies() == []
     [mail] = mails_of(visit)
     assert mail["To"] == "eve@example.org"
+
+
+def test_the_one_line_form_says_in_the_language_of_its_page_what_is_wrong(visit: Visit) -> None:
+    with open_blog(visit, language="de-AT") as page:
+        page.get_by_label("Ihre E-Mail-Adresse").fill("nobody")
+        visit.place.clock.forward(seconds=9)
+        press = page.get_by_role("button", name="Daily")
+        press.click()
+        expect(page.get_by_role("alert")).to_have_text(words_for("de")("there is no @ in it"), timeout=20_000)
+        for _ in range(LIMITS.requests + 1):
+            page.request.post(f"{visit.base}/c/none/fresh")
+        page.get_by_label("Ihre E-Mail-Adresse").fill("eve@example.org")
+        press.click()
+        expect(page.get_by_role("alert")).to_contain_text("Das war zu oft. Bitte warten Sie", timeout=20_000)
 
 
 def test_where_the_one_line_form_cannot_be_it_is_a_link(visit: Visit) -> None:

@@ -52,7 +52,7 @@
     const form = add(root, "form", { noValidate: true, lang: language });
     add(form, "label", { htmlFor: "address" }, words.address);
     const line = add(form, "div");
-    const field = add(line, "input", { id: "address", type: "email", autocomplete: "email", required: true, dir: "ltr" });
+    const field = add(line, "input", { id: "address", type: "email", autocomplete: "email", required: true, maxLength: 254, dir: "ltr" });
     const button = add(line, "button", { type: "submit" }, words.button);
     const fault = add(form, "p", { id: "fault", className: "fault", role: "alert" });
     add(form, "p", { className: "wording" }, words.wording);
@@ -75,8 +75,8 @@
         form.remove();
         done.focus();
       } else {
-        const known = sent?.status === 422 && typeof said?.detail === "string";
-        fault.textContent = known ? said.detail : words.failed;
+        const known = said?.field === "address";
+        fault.textContent = known ? said.detail : sent?.status === 429 ? words.often : words.failed;
         field.setAttribute("aria-invalid", known);
         field.setAttribute("aria-describedby", "fault");
       }
