@@ -77,13 +77,14 @@ class NoEditionError(NotFoundError):
 
 
 class StateError(DigestError):
-    """An edition was asked to take a step its state does not allow."""
+    """An edition was asked to take a step its state does not allow; `advice` is what to do instead."""
 
-    def __init__(self, edition_id: str, state: str, wanted: str) -> None:
+    def __init__(self, edition_id: str, state: str, wanted: str, *, advice: str = "") -> None:
         self.edition_id = edition_id
         self.state = state
         self.wanted = wanted
-        super().__init__(f"edition {edition_id} is {state} and cannot be {wanted}")
+        what_to_do = f"; {advice}" if advice else ""
+        super().__init__(f"edition {edition_id} is {state} and cannot be {wanted}{what_to_do}")
 
 
 class TransportError(DigestError):

@@ -53,13 +53,17 @@ def send_by_hand(app: App, record: EditionRecord, watch: Watch) -> Sent:
 
     Raises StateError, TransportError.
     """
+    edition_id = record.edition.id
     if record.paused_at:
-        raise StateError(record.edition.id, standing(record), "sent")
-    digest = app.config.digest(record.edition.digest)
-    if record.state is EditionState.DRAFT and review_of(record, digest) is Review.SEND:
+        raise StateError(edition_id, standing(record), "sent", advice=f"first: digest resume {edition_id}")
+    if record.state in (EditionState.SKIPPED, EditionState.CANCELLED):
+        raise StateError(edition_id, record.state, "sent")
+    if record.state is EditionState.DRAFT:
+        if review_of(record, app.config.digest(record.edition.digest)) is not Review.SEND:
+            raise StateError(edition_id, "a draft", "sent", advice=f"first: digest approve {edition_id}")
         with app.database.write() as connection:
-            advance(connection, record.edition.id, EditionState.APPROVED, watch.clock(), by="sent by hand")
-    return send_edition(app, record.edition.id, watch)
+            advance(connection, edition_id, EditionState.APPROVED, watch.clock(), by="sent by hand")
+    return send_edition(app, edition_id, watch)
 
 
 def rehearse_edition(app: App, edition_id: str, now: datetime) -> Rehearsal:
@@ -117,7 +121,7 @@ def try_again(
     with app.database.write() as connection:
         state = load_edition(connection, edition_id).state
         if state not in (EditionState.SENDING, EditionState.SENT):
-            raise StateError(edition_id, state, "sent again")
+            raise StateError(edition_id, "a draft" if state is EditionState.DRAFT else state, "sent again")
         count = retry(connection, edition_id, states, now=now, code=code, domain=domain)
         if count:
             reopen(connection, edition_id)

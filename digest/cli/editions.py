@@ -249,7 +249,11 @@ def resume(session: Session, edition: str, now: datetime | None) -> None:
     with session.app() as app:
         found = find_edition(app, edition).edition
         state = resume_edition(app, found.id, clock_of(now)()).state
+        digest = next((each for each in app.config.digests if each.slug == found.digest), None)
     click.echo(f"{found.id} goes on: it is {'a draft' if state == 'draft' else state}")
+    if state == "draft" and digest and found.send_at < clock_of(now)():
+        until = show.local(found.send_at + digest.late, found.zone)
+        click.echo(f"it goes until {until}; later too once approved: digest approve {found.id}")
 
 
 @click.command(epilog='Example: digest cancel daily-2026-11-23 --reason "wrong lead"')

@@ -12,7 +12,7 @@ from digest.cli.session import Session, clock_of, json_option, now_option, pass_
 
 if TYPE_CHECKING:
     from digest.app import App
-    from digest.model import Delivery, EditionRecord
+    from digest.model import Counts, Delivery, EditionRecord
     from digest.send.rehearsal import Rehearsal
 
 _STATES = ("queued", "claimed", "wire", "accepted", "deferred", "rejected", "uncertain", "skipped")
@@ -135,16 +135,17 @@ def deliveries(
     from digest.app.sending import trouble_of
 
     with session.app() as app:
-        edition_id = find_edition(app, edition).edition.id
+        record = find_edition(app, edition)
+        edition_id = record.edition.id
         counts, trouble = delivery_counts(app, edition_id), trouble_of(app, edition_id)
         found = _pages(app, edition_id, states, code, domain, limit=limit)
     if as_json:
         facts = [_delivery_facts(each, addresses) for each in found]
         failed = [dict(zip(("state", "code", "count", "reply"), each, strict=True)) for each in trouble]
         tallies = {"counts": show.counts_facts(counts), "trouble": failed}
-        show.facts({"edition": edition_id, **tallies, "deliveries": facts})
+        show.facts({"edition": edition_id, "state": record.state, **tallies, "deliveries": facts})
         return
-    click.echo(f"{edition_id}: {show.counts_text(counts)}")
+    click.echo(_headline(record, counts))
     if trouble:
         titles = ("trouble", "code", "mails", "for example")
         show.table(titles, trouble, right=("code", "mails"))
@@ -155,6 +156,20 @@ def deliveries(
             for each in found
         ]
         show.table(("subscriber", "state", "tries", "code", "reply"), rows, right=("tries", "code"))
+        if len(found) == limit < counts.total:
+            click.echo(f"the first {limit:,}; --limit 0 shows all")
+
+
+def _headline(record: EditionRecord, counts: Counts) -> str:
+    from digest.model import EditionState
+    from digest.storage.editions import standing
+
+    edition_id = record.edition.id
+    if record.state in (EditionState.DRAFT, EditionState.APPROVED):
+        return f"{edition_id} has not begun to go: digest send {edition_id} --dry-run tells who it is for"
+    text = f"{edition_id} is {standing(record)}: {show.counts_text(counts)}"
+    stopped = record.state is EditionState.CANCELLED and counts.open
+    return f"{text}; of these {counts.open:,} will not go" if stopped else text
 
 
 def _pages(

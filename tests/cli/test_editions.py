@@ -157,9 +157,32 @@ def test_send_by_hand_goes_at_once_and_once(composed: Terminal) -> None:
 
 def test_send_by_hand_asks_for_approval_where_the_digest_does(composed: Terminal) -> None:
     composed.place.change("schedule =", 'review = "hold"\nschedule =')
-    assert "is draft and cannot be" in composed.says("send", EDITION, fails=1)
+    said = composed.says("send", EDITION, fails=1)
+    assert f"{EDITION} is a draft and cannot be sent; first: digest approve {EDITION}" in said
     composed.call("approve", EDITION)
     assert "2 accepted" in composed.says("send", EDITION)
+
+
+def test_what_is_cancelled_is_not_sent_and_nothing_is_said_of_who_it_was_for(composed: Terminal) -> None:
+    composed.call("cancel", EDITION)
+    assert f"{EDITION} is cancelled and cannot be sent\n" in composed.says("send", EDITION, fails=1)
+    assert f"{EDITION} is cancelled: no readers" in composed.says("deliveries", EDITION)
+
+
+def test_deliveries_of_a_draft_say_how_to_see_who_it_is_for(composed: Terminal) -> None:
+    assert f"has not begun to go: digest send {EDITION} --dry-run" in composed.says("deliveries", EDITION)
+    assert composed.facts("deliveries", EDITION)["state"] == "draft"
+
+
+def test_a_draft_that_goes_on_after_its_send_time_says_until_when(composed: Terminal) -> None:
+    composed.call("pause", EDITION, "--now", "2026-11-23T06:00")
+    assert "it goes until" not in composed.says("resume", EDITION, "--now", "2026-11-23T06:30")
+    composed.call("pause", EDITION, "--now", "2026-11-23T06:45")
+    said = composed.says("resume", EDITION, "--now", "2026-11-23T10:00")
+    assert (
+        f"it goes until Mon 23 Nov 2026 11:00 (UTC); later too once approved: digest approve {EDITION}"
+        in said
+    )
 
 
 def test_deliveries_tell_what_the_server_said_and_addresses_only_when_asked(composed: Terminal) -> None:
@@ -170,6 +193,8 @@ def test_deliveries_tell_what_the_server_said_and_addresses_only_when_asked(comp
     assert "ada@example.org" in composed.says("deliveries", EDITION, "--addresses")
     assert composed.facts("deliveries", EDITION, "--state", "rejected")["deliveries"] == []
     assert len(composed.facts("deliveries", EDITION, "--limit", "1")["deliveries"]) == 1
+    assert "the first 1; --limit 0 shows all" in composed.says("deliveries", EDITION, "--limit", "1")
+    assert "--limit 0" not in composed.says("deliveries", EDITION, "--limit", "2")
     assert len(composed.facts("deliveries", EDITION, "--limit", "0")["deliveries"]) == 2
 
 
@@ -197,7 +222,7 @@ def wrong_addresses(composed: Terminal) -> None:
 
 
 def test_what_was_never_sent_cannot_be_tried_again(composed: Terminal) -> None:
-    assert "is draft and cannot be sent again" in composed.says("retry", EDITION, fails=1)
+    assert "is a draft and cannot be sent again" in composed.says("retry", EDITION, fails=1)
 
 
 def test_the_gathered_edition_of_a_frequency_is_composed_by_hand(terminal: Terminal) -> None:
