@@ -206,7 +206,9 @@ def _show_import(imported: Imported, as_json: bool) -> None:
     for notice in imported.notices:
         click.echo(f"line {notice.line}: {notice.text}", err=True)
     for (column, reason), lines in _by_reason(imported.faults).items():
-        where = f"line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines))}"
+        where = f"line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines[:_LINES_NAMED]))}"
+        if more := len(lines[_LINES_NAMED:]):
+            where += f" and {more:,} more"
         click.echo(f"{where}: {column}: {reason}" if column else f"{where}: {reason}", err=True)
     parts = [f"{count:,} {_BECAME[outcome]}" for outcome, count in imported.outcomes.items()]
     if left_out := len(imported.faults):
@@ -214,6 +216,7 @@ def _show_import(imported: Imported, as_json: bool) -> None:
     click.echo(", ".join(parts))
 
 
+_LINES_NAMED = 20  # with one fault; more are a wall of numbers, and --json has them all
 _BECAME = {
     "new": "new",
     "added": "with a digest more",

@@ -74,6 +74,9 @@ def test_lines_with_the_same_fault_are_told_together(terminal: Terminal) -> None
     stdin = "email\nada@example.org\n" + "nobody\n" * 3
     told = terminal.call("subscribers", "import", "-", "--source", "x", stdin=stdin).stderr
     assert told.startswith("lines 3, 4, 5: address: ")
+    stdin += "nobody\n" * 1_200
+    told = terminal.call("subscribers", "import", "-", "--source", "x", stdin=stdin).stderr
+    assert "20, 21, 22 and 1,183 more: address: " in told
 
 
 def test_an_import_says_what_became_of_the_lines_in_words(terminal: Terminal) -> None:
