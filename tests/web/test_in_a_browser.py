@@ -296,3 +296,72 @@ def test_pages_are_sound_in_every_language(visit: Visit, language: str) -> None:
             wide = page.evaluate("document.documentElement.scrollWidth") > 360
             faults[path] = (visit.violations(page), wide)
     assert faults == dict.fromkeys(faults, ([], False))
+
+
+def moments(visit: Visit, page: Page, language: str) -> Iterator[str]:
+    """Walk through what comes after a button, and through what goes wrong; yield the name of each page."""
+
+    def see(path: str) -> None:
+        page.goto(f"{visit.base}{path}?language={language}")
+
+    def press(form: str = "form") -> None:
+        page.locator(f"{form} button[type=submit]").first.click()
+
+    place = visit.place
+    place.add()
+    place.sign_up(language=language)
+    link = link_in(place.mails()[0], "c")
+    see("/nowhere")
+    yield "nowhere"
+    see("/u/daily/damaged")
+    yield "a damaged link"
+    see("/signup")
+    page.locator("#address").fill("nobody")
+    place.clock.forward(seconds=9)
+    press()
+    page.wait_for_selector("#address-fault")
+    yield "a fault in the form"
+    see(link)
+    press()
+    yield "confirmed"
+    see(link)
+    yield "a used link"
+    see(place.leave_link())
+    press()
+    yield "left"
+    press()
+    yield "back"
+    see(place.preferences_link())
+    page.locator("#address").fill("nobody")
+    press("form[action*='/address']")
+    yield "a fault in the preferences"
+    see(_data_link(place))
+    page.locator("#sure").check()
+    press()
+    yield "forgotten"
+    place.sign_up(address="bob@example.org", language=language)
+    place.clock.forward(days=3, hours=1)
+    see(link_in(place.mails()[-1], "c"))
+    yield "a link that has run out"
+    for _ in range(LIMITS.requests + 1):
+        page.request.post(f"{visit.base}/c/none/fresh")
+    press()
+    yield "too many requests"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", ["en", "de", "es", "ar"])
+def test_what_comes_after_a_button_is_sound_in_every_language(
+    visit: Visit, language: str, scheme: Scheme
+) -> None:
+    faults, seen = {}, []
+    with visit.open("/", scheme=scheme) as page:
+        for name in moments(visit, page, language):
+            seen.append(page.locator("h1").inner_text())
+            assert page.locator("html").get_attribute("lang") == language, name
+            for width in (360, 640):
+                page.set_viewport_size({"width": width, "height": 900})
+                wide = page.evaluate("document.documentElement.scrollWidth") > width
+                faults[name, width] = (visit.violations(page), wide, page.evaluate(SMALL_TEXT))
+    assert faults == dict.fromkeys(faults, ([], False, []))
+    assert len(set(seen)) == 11, seen
