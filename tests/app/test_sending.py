@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from digest.app import Watch
+from digest.app.editions import cancel, compose_now, find_edition, pause_edition
+from digest.app.run import run_due
+from digest.app.sending import send_by_hand
+from digest.errors import StateError
+from digest.model import EditionState
+from tests.app.place import Place, at
+
+NOON = at("22 12:00")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    place = Place(tmp_path)
+    place.publish("Ferry returns")
+    place.subscribe("ada", "bob")
+    with place.app() as app:
+        run_due(app, Watch(clock=lambda: NOON))
+        compose_now(app, "daily", NOON)
+    return place
+
+
+def test_of_two_who_send_a_draft_by_hand_neither_is_refused_and_each_reader_has_one_mail(
+    place: Place,
+) -> None:
+    with place.app() as app:
+        draft = find_edition(app, "daily")
+        both = [send_by_hand(app, draft, Watch(clock=lambda: NOON)) for _ in range(2)]
+    assert [sent.record.state for sent in both] == [EditionState.SENT, EditionState.SENT]
+    assert set(place.mails()) == {"ada", "bob"}
+
+
+def test_a_draft_that_was_stopped_meanwhile_is_not_sent(place: Place) -> None:
+    with place.app() as app:
+        draft = find_edition(app, "daily")
+        pause_edition(app, draft.edition.id, reason="wrong lead", now=NOON)
+        with pytest.raises(StateError, match="is approved and paused"):
+            send_by_hand(app, draft, Watch(clock=lambda: NOON))
+        cancel(app, draft.edition.id, reason="wrong lead", now=NOON)
+        with pytest.raises(StateError, match="is cancelled"):
+            send_by_hand(app, draft, Watch(clock=lambda: NOON))
+    assert place.mails() == {}
