@@ -143,6 +143,6 @@ class _Voice:
         with self._lock:  # composing asks feeds too: both may hear of the same failure
             known, self._wrong[report.feed] = self._wrong.get(report.feed, ""), wrong
         if report.status == "ok":
-            log.info("feed %s: %d new. %s", report.feed, report.new, report.detail)
+            log.info("feed %s: %s", report.feed, f"{report.new} new. {report.detail}".rstrip())
         elif wrong and wrong != known:
             log.warning("feed %s: %s", report.feed, wrong)

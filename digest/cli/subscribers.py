@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO
 import click
 
 from digest.cli import show
+from digest.cli.history import history
 from digest.cli.session import Session, clock_of, json_option, now_option, pass_session
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def subscribers() -> None:
     """Keep the list of readers.
 
     Who is on it, and who must not be mailed. Addresses are shown only where they are asked for: here by
-    `list` and `export`.
+    `list`, `history` and `export`.
     """
 
 
@@ -294,5 +295,7 @@ def suppress(session: Session, address: str, note: str, lift: bool, now: datetim
         was_suppressed = lift_suppression(app, address)
     click.echo("not suppressed any more" if was_suppressed else "was not suppressed")
 
+
+subscribers.add_command(history)
 
 COMMANDS: tuple[click.Command, ...] = (subscribers,)

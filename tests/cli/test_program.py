@@ -33,7 +33,7 @@ def test_every_command_of_the_job_is_there() -> None:
         "init", "check", "config", "collect", "compose", "editions", "preview", "approve", "send",
         "deliveries", "retry", "run", "serve", "feeds", "posts", "demo",
         "subscribers add", "subscribers list", "subscribers import", "subscribers export",
-        "subscribers remove", "subscribers suppress",
+        "subscribers remove", "subscribers suppress", "subscribers history",
     }  # fmt: skip
 
 

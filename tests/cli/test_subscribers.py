@@ -153,3 +153,25 @@ def test_what_cannot_be_mailed_is_told_with_what_to_write(terminal: Terminal) ->
     assert "no address that can be mailed: there is no @ in it; write it as name@example.org" in said
     said = terminal.says("subscribers", "add", "ada@example.org", "--digest", "dailly", fails=1)
     assert "did you mean 'daily'?" in said
+
+
+def test_one_readers_whole_history_is_shown_the_oldest_first(terminal: Terminal) -> None:
+    terminal.says(
+        "subscribers", "add", "ada@example.org", "--source", "May fair", "--now", "2026-11-01T12:00"
+    )
+    terminal.place.publish("One", "Two", "Three")
+    terminal.place.run("23 06:30")
+    terminal.place.run("23 07:00")
+    terminal.says("subscribers", "remove", "ada@example.org", "--now", "2026-11-24T12:00")
+    life = terminal.facts("subscribers", "history", "Ada@Example.org")
+    assert (life["address"], life["state"]) == ("ada@example.org", "unsubscribed")
+    told = [(event["what"], event["source"]) for event in life["events"]]
+    assert told == [("added", "May fair"), ("mail accepted", "daily-2026-11-23"), ("removed", "command line")]
+    said = terminal.says("subscribers", "history", "ada@example.org")
+    assert "2026-11-01 12:00" in said
+
+
+def test_of_somebody_who_is_not_on_the_list_there_is_no_history(terminal: Terminal) -> None:
+    said = terminal.says("subscribers", "history", "ada@example.org", fails=1)
+    assert "nobody on the list has that address" in said
+    assert "ada@" not in said
