@@ -12,6 +12,7 @@ from babel.lists import format_list
 
 FALLBACK = "en"
 _UNBROKEN = "\u00a0"
+_COMMAS = dict.fromkeys(("ar", "fa", "ur"), "\u060c")
 
 
 def long_date(day: date, language: str) -> str:
@@ -42,7 +43,8 @@ def appointment(at: datetime, *, now: datetime, zone: str, language: str) -> str
     day = (
         format_date(local, "EEEE", locale=locale) if soon else format_skeleton("MMMEd", local, locale=locale)
     )
-    return _plain(f"{day} {local:%H:%M}, {place(zone, language)}")
+    comma = _COMMAS.get(locale.language, ",")
+    return _plain(f"{day} {local:%H:%M}{comma} {place(zone, language)}")
 
 
 def place(zone: str, language: str) -> str:

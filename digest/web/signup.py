@@ -27,7 +27,7 @@ from digest.web.reception import Desk, Link, PageWords, Reception, public_langua
 from digest.web.security import is_own_page, own_page
 from subscribers.decisions import Purpose, Refused, Wish
 from subscribers.errors import AddressError, ChoiceError
-from subscribers.model import Format, Origin
+from subscribers.model import Format, Frequency, Origin
 from subscribers.moving import Moved
 
 router = APIRouter(include_in_schema=False)
@@ -195,7 +195,7 @@ def _filled(form: Form, first: str) -> Mapping[str, object]:
         "frequencies": {
             f"{name.removeprefix('frequency.')}/{form.one(name)}"
             for name in form.values
-            if name.startswith("frequency.")
+            if name.startswith("frequency.") and form.one(name) != Frequency.EACH
         },
         "hour": form.one("hour"),
         "zone": form.one("zone"),

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from digest.render.dates import direction, long_date, moment, tag
+from digest.render.dates import appointment, direction, long_date, moment, tag
 
 DAY = date(2026, 11, 22)
 
@@ -44,6 +44,20 @@ def test_a_moment_is_told_as_shortly_as_the_day_allows(at: datetime, expected: s
 def test_a_time_in_american_english_has_no_narrow_space() -> None:
     at = datetime(2026, 11, 22, 6, 5, tzinfo=UTC)
     assert moment(at, day=DAY, zone="UTC", language="en") == "6:05\u00a0AM"
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("en", "Tuesday 07:00, Berlin"),
+        ("de", "Dienstag 07:00, Berlin"),
+        ("es", "martes 07:00, Berlín"),
+        ("ar", "الثلاثاء 07:00، برلين"),
+    ],
+)
+def test_an_appointment_has_the_comma_of_its_language(language: str, expected: str) -> None:
+    at, now = datetime(2026, 11, 24, 6, 0, tzinfo=UTC), datetime(2026, 11, 22, 6, 0, tzinfo=UTC)
+    assert appointment(at, now=now, zone="Europe/Berlin", language=language) == expected
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,10 @@ from playwright.sync_api import Browser, Page, expect
 
 from digest.app.signing_up import LIMITS
 from digest.config.values import WebSettings
+from digest.model import Gathering
 from digest.render.languages import words_for
 from digest.web.serving import serving
+from subscribers.model import Frequency
 from tests.render.conftest import Reader
 from tests.web.parlour import Parlour, link_in
 from tests.web.test_archive import publish
@@ -365,3 +367,30 @@ def test_what_comes_after_a_button_is_sound_in_every_language(
                 faults[name, width] = (visit.violations(page), wide, page.evaluate(SMALL_TEXT))
     assert faults == dict.fromkeys(faults, ([], False, []))
     assert len(set(seen)) == 11, seen
+
+
+def test_in_a_language_from_the_right_headings_stand_at_the_right(visit: Visit) -> None:
+    visit.place.add()
+    edges = "elements => elements.map(e => { const r = document.createRange(); r.selectNodeContents(e);"
+    edges += " return [r.getBoundingClientRect().right, e.getBoundingClientRect().right].map(Math.round) })"
+    with visit.open(f"{visit.place.preferences_link()}?language=ar", width=360) as page:
+        found = page.locator("main h2").evaluate_all(edges)
+    assert len(found) > 3
+    assert all(text == box for text, box in found), found
+
+
+def test_a_fault_is_marked_in_its_colour_and_opens_nothing_else(visit: Visit) -> None:
+    gathered = replace(
+        visit.place.app.config.digests[0],
+        gather=(Gathering(frequency=Frequency.WEEKLY, schedule="sundays at 08:00"),),
+    )
+    digests = (gathered, *visit.place.app.config.digests[1:])
+    place = replace(visit.place)
+    place.app = replace(place.app, config=replace(place.app.config, digests=digests))
+    with serving(place.app, clock=place.clock) as port, Visit(visit.browser, place, port).open("/") as page:
+        page.locator("#address").fill("nobody")
+        page.get_by_role("button", name="Subscribe").click()
+        field = page.locator("#address[aria-invalid]")
+        expect(field).to_have_css("border-top-color", "rgb(163, 33, 27)", timeout=20_000)
+        assert page.locator("details").count() == 3
+        assert page.locator("details[open]").count() == 0

@@ -18,7 +18,8 @@
       background: #1d1b18; border: 1px solid #fffefb; border-radius: 4px; cursor: pointer; }
     input:focus-visible, button:focus-visible { outline: 3px solid #c2543f; outline-offset: 2px; }
     .wording { margin-top: .6rem; font-size: .9rem; }
-    .fault { margin-top: .4rem; font-weight: bold; }`;
+    .fault { margin-top: .4rem; font-weight: bold; }
+    .fault::first-letter { text-transform: uppercase; }`;
 
   const add = (parent, name, attributes = {}, text = "") => {
     const made = Object.assign(document.createElement(name), attributes);
