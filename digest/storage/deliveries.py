@@ -182,14 +182,22 @@ def exchange(
     claimed = held.claimed.intersection(marks)
     if claimed and not _GOES_ON.rows(connection, {"edition": sender.edition_id}):
         claimed = frozenset()
-    dialect, edition = connection.dialect.name, {"edition": sender.edition_id}
-    these = {**edition, "ids": id_list(dialect, claimed), "now": now}
-    marked = frozenset(key for (key,) in _asked_for_due(dialect, mailable).rows(connection, these))
+    marked = _still_due(connection, sender.edition_id, mailable, claimed, now)
     _skip(connection, sender.edition_id, claimed - marked, now=now)
     if answered or claimed:
         rest = Held(claimed=held.claimed - claimed, wire=held.wire - answered | marked)
         hold(connection, sender, rest, now=now)
     return marked
+
+
+def _still_due(
+    connection: Connection, edition_id: str, mailable: Mailable, ids: Collection[int], now: datetime
+) -> frozenset[int]:
+    if not ids:
+        return frozenset()
+    dialect = connection.dialect.name
+    these = {"edition": edition_id, "ids": id_list(dialect, ids), "now": now}
+    return frozenset(key for (key,) in _asked_for_due(dialect, mailable).rows(connection, these))
 
 
 @lru_cache(maxsize=16)

@@ -160,12 +160,7 @@ def _take_back(connection: Connection, whose: ColumnElement[bool], *, now: datet
 
 
 def _doubt(
-    connection: Connection,
-    sender: _Row,
-    wire: Collection[int],
-    *,
-    now: datetime,
-    resends: int,
+    connection: Connection, sender: _Row, wire: Collection[int], *, now: datetime, resends: int
 ) -> None:
     """Count the try of those that were on the wire; they are uncertain, or go again."""
     tried = _these(connection, sender.edition_id, wire).values(tries=deliveries.c.tries + 1, changed_at=now)
