@@ -13,7 +13,7 @@ from digest.app.wiring import App
 from digest.compose.compose import compose
 from digest.compose.gather import Order
 from digest.compose.gathered import compose_gathered
-from digest.model import Composed, Due
+from digest.model import Composed, Due, Edition
 from digest.render.languages import Words, words_for
 from digest.storage.occurrences import first_due
 from subscribers.model import Frequency
@@ -61,3 +61,9 @@ def _since(app: App, rhythm: Rhythm, due: Due) -> datetime:
         first = first_due(connection, rhythm.key)
     before = last_before(rhythm.digest, due.send_at)[1]
     return min(first, before) if first else before
+
+
+def stories_text(edition: Edition) -> str:
+    """Count the stories of an edition in words: "1 story", "12 stories"."""
+    count = sum(1 for _ in edition.stories())
+    return f"{count:,} {'story' if count == 1 else 'stories'}"

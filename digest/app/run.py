@@ -7,7 +7,7 @@ from datetime import date, datetime
 from functools import partial
 
 from digest.app.begin import begin_digests, local_text
-from digest.app.composing import compose_rhythm
+from digest.app.composing import compose_rhythm, stories_text
 from digest.app.policy import Occasions, Step, occasions, ruling
 from digest.app.rhythms import Rhythm, rhythms
 from digest.app.sending import send_edition
@@ -155,8 +155,7 @@ def _compose_one(app: App, rhythm: Rhythm, due: Due, watch: Watch) -> None:
     if record is None:
         watch.report(Happening(kind=Kind.NOTHING, subject=rhythm.digest.slug, detail=composed.reason))
         return
-    stories = sum(1 for _ in record.edition.stories())
-    detail = f"{stories} stories, to be sent {local_text(due.send_at, rhythm.digest)}"
+    detail = f"{stories_text(record.edition)}, to be sent {local_text(due.send_at, rhythm.digest)}"
     watch.report(Happening(kind=Kind.COMPOSED, subject=record.edition.id, detail=detail))
 
 

@@ -55,7 +55,8 @@ def _conclude(summary: Summary) -> None:
         click.echo(f"Add a post to a file in {summary.workspace.feeds} and run it again.")
         click.echo(f"Or begin anew: remove {summary.workspace.folder}")
         return
-    click.secho(f"\n{len(summary.mails)} mails were sent. Look at", bold=True)
+    sent = "1 mail was" if len(summary.mails) == 1 else f"{len(summary.mails)} mails were"
+    click.secho(f"\n{sent} sent. Look at", bold=True)
     for kind, paths in (
         ("HTML", [page for page in summary.pages if page.suffix == ".html"]),
         ("text", [page for page in summary.pages if page.suffix == ".txt"]),

@@ -30,6 +30,7 @@ def compose(session: Session, digest: str, gather: str | None, now: datetime | N
     It is a draft for the next date of the schedule, made before its cutoff; the clock then leaves that
     date alone. When there is nothing to tell there is no edition, and a sentence why.
     """
+    from digest.app.composing import stories_text
     from digest.app.editions import compose_now
     from subscribers.model import Frequency
 
@@ -44,9 +45,8 @@ def compose(session: Session, digest: str, gather: str | None, now: datetime | N
         click.echo(f"no edition: {composed.reason}")
         return
     edition = composed.record.edition
-    click.echo(
-        f"{edition.id}: {_stories(edition)} stories, to be sent {show.local(edition.send_at, edition.zone)}"
-    )
+    send_at = show.local(edition.send_at, edition.zone)
+    click.echo(f"{edition.id}: {stories_text(edition)}, to be sent {send_at}")
     if gather is None:
         click.echo(f"posts: {composed.used} used, {composed.carried} carried, {composed.dropped} dropped")
     click.echo(f"look at it: digest preview {edition.id}")

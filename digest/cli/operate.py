@@ -78,7 +78,9 @@ def _show_feeds(feeds: list[FeedReport]) -> None:
         click.echo(f"{report.feed}: {report.status}: {report.detail}", err=True)
     fetched = [report for report in feeds if report.status in ("ok", "unchanged")]
     new = sum(report.new for report in feeds)
-    click.echo(f"feeds: {len(fetched)} fetched, {len(failed)} failed, {new} new posts")
+    click.echo(
+        f"feeds: {len(fetched)} fetched, {len(failed)} failed, {new} new post{'' if new == 1 else 's'}"
+    )
 
 
 @click.command(epilog="Example: digest serve")

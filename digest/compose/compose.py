@@ -58,7 +58,11 @@ def compose(
         )
         planned = _plan(connection, brief, now, fits)
         composed = _keep(connection, planned, digest.slug, now)
-    log.info("%s: %s", digest.slug, composed.record.edition.id if composed.record else composed.reason)
+    if composed.record:
+        made = composed.record.edition.id, composed.used, composed.carried
+        log.info("%s: made of %d posts; %d are carried", *made)
+    else:
+        log.info("%s: no edition: %s", digest.slug, composed.reason)
     return composed
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from digest.app import App, Watch, open_app
+from digest.app.composing import stories_text
 from digest.app.editions import compose_now
 from digest.app.preview import write_preview
 from digest.app.readers import import_readers
@@ -95,8 +96,8 @@ def _compose(app: App, show: Show, now: datetime) -> Iterator[EditionRecord]:
 def _outcome(composed: Composed) -> str:
     if composed.record is None:
         return composed.reason
-    stories = sum(1 for _ in composed.record.edition.stories())
-    return f"{stories} stories from {composed.used} posts, {composed.carried} carried to the next edition"
+    stories = stories_text(composed.record.edition)
+    return f"{stories} from {composed.used} posts, {composed.carried} carried to the next edition"
 
 
 def _preview(app: App, record: EditionRecord, workspace: Workspace) -> tuple[Path, ...]:

@@ -161,7 +161,7 @@ def test_one_stopped_after_it_was_gathered_has_the_week_made_anew_without_it(wee
     weekly.mails()
     assert weekly.run("23 08:00") == [
         "daily-weekly-2026-11-23: skipped: daily-2026-11-23 was stopped: it is made anew without that",
-        "daily-weekly-2026-11-23-2: composed: 1 stories, to be sent Mon 23 Nov 2026 08:00 (UTC)",
+        "daily-weekly-2026-11-23-2: composed: 1 story, to be sent Mon 23 Nov 2026 08:00 (UTC)",
         "daily-weekly-2026-11-23-2: sent: 1 accepted",
     ]
     assert told(weekly.mails()["ada"]) == ["Story-22"]

@@ -54,7 +54,7 @@ def test_a_week_is_replayed_day_by_day(tmp_path: Path, database_url: str) -> Non
     assert place.mails() == {}
 
     assert place.run("24 07:00") == [
-        "daily-2026-11-24: composed: 1 stories, to be sent Tue 24 Nov 2026 07:00 (UTC)",
+        "daily-2026-11-24: composed: 1 story, to be sent Tue 24 Nov 2026 07:00 (UTC)",
         "daily-2026-11-24: sent: 1 accepted, 1 skipped",
     ]
     assert {reader: titles(text) for reader, text in place.mails().items()} == {"ada": {"Library"}}
@@ -86,7 +86,7 @@ def test_an_edition_a_little_late_is_sent_late(place: Place) -> None:
     place.publish("Ferry")
     place.subscribe("ada")
     assert place.run("23 10:59") == [
-        "daily-2026-11-23: composed: 1 stories, to be sent Mon 23 Nov 2026 07:00 (UTC)",
+        "daily-2026-11-23: composed: 1 story, to be sent Mon 23 Nov 2026 07:00 (UTC)",
         "daily-2026-11-23: sent: 1 accepted",
     ]
     assert titles(place.mails()["ada"]) == {"Ferry"}

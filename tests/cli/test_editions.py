@@ -40,7 +40,7 @@ def test_compose_says_what_it_made_and_what_to_do_next(terminal: Terminal) -> No
     terminal.place.publish("Ferry")
     terminal.call("collect", *NOW)
     said = terminal.says("compose", "daily", *NOW)
-    assert f"{EDITION}: 1 stories, to be sent Mon 23 Nov 2026 07:00 (UTC)" in said
+    assert f"{EDITION}: 1 story, to be sent Mon 23 Nov 2026 07:00 (UTC)" in said
     assert f"digest preview {EDITION}" in said
     assert f"there is already {EDITION}" in terminal.says("compose", "daily", *NOW)
 
@@ -231,7 +231,7 @@ def test_the_gathered_edition_of_a_frequency_is_composed_by_hand(terminal: Termi
     terminal.place.subscribe("ada")
     terminal.place.run("23 07:00")
     said = terminal.says("compose", "daily", "--gather", "weekly", "--now", "2026-11-23T07:10")
-    assert "daily-weekly-2026-11-23: 1 stories, to be sent Mon 23 Nov 2026 08:00 (UTC)" in said
+    assert "daily-weekly-2026-11-23: 1 story, to be sent Mon 23 Nov 2026 08:00 (UTC)" in said
     assert "posts:" not in said
     assert terminal.facts("editions", "daily-weekly-2026-11-23")["frequency"] == "weekly"
     assert terminal.facts("editions", "daily")["frequency"] == "each"

@@ -15,9 +15,9 @@ def test_run_does_what_is_due_and_says_what(terminal: Terminal) -> None:
     terminal.place.publish("Ferry")
     terminal.place.subscribe("ada")
     said = terminal.says("run", *MONDAY)
-    assert "daily-2026-11-23: composed: 1 stories" in said
+    assert "daily-2026-11-23: composed: 1 story" in said
     assert "daily-2026-11-23: sent: 1 accepted" in said
-    assert "feeds: 2 fetched, 0 failed, 1 new posts" in said
+    assert "feeds: 2 fetched, 0 failed, 1 new post" in said
     assert "daily: nothing was due; the next is due Tue 24 Nov 2026 07:00 (UTC)" in terminal.says(
         "run", *MONDAY
     )
