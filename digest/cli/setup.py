@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -60,10 +62,20 @@ def config(session: Session, as_json: bool) -> None:
     """
     settings = session.config().settings
     if as_json:
-        show.facts(settings)
+        show.facts(
+            [{"key": each.key, "value": _plain(each.value), "source": each.source} for each in settings]
+        )
         return
     for setting in settings:
         click.echo(f"{setting.key} = {setting.value}  # {setting.source}")
+
+
+def _plain(written: str) -> Any:
+    """Return the value of what is written as TOML; what only says that a secret is hidden stays as it is."""
+    try:
+        return tomllib.loads(f"value = {written}")["value"]
+    except tomllib.TOMLDecodeError:
+        return written
 
 
 COMMANDS: tuple[click.Command, ...] = (init, check, config)

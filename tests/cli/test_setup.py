@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,14 @@ def test_config_shows_what_is_in_force_and_hides_secrets(terminal: Terminal) -> 
     said = terminal.says("config")
     assert "hush" not in said
     assert 'digest[1].cutoff = "30m"  # default' in said
-    assert {"key": "site.name", "value": '"Harbour Digest"', "source": "config.toml:3"} in terminal.facts(
-        "config"
-    )
+    facts = terminal.facts("config")
+    assert {"key": "site.name", "value": "Harbour Digest", "source": "config.toml:3"} in facts
+    assert {"key": "digest[1].maximum", "value": 30, "source": "default"} in facts
+    assert "hush" not in str(facts)
+
+
+def test_config_says_of_a_secret_only_where_it_comes_from(terminal: Terminal) -> None:
+    words = ["--config", str(terminal.place.config_path), "config", "--json"]
+    facts = json.loads(CliRunner().invoke(program, words, env={"DIGEST_SECRET": "s" * 32}).stdout)
+    hidden = [(each["value"], each["source"]) for each in facts if "secret" in each["key"]]
+    assert ("(hidden)", "variable DIGEST_SECRET") in hidden
