@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 Errand = Callable[[], Sequence[Letter]]
 
 _PAUSES = (15.0, 60.0, 300.0)  # seconds before a mail that could not be handed over is tried again
+_REST = 0.2  # seconds: by then the answer is out, and how long it takes tells nothing of what is done
 _AGAIN = (Outcome.DEFERRED, Outcome.UNSENT)
 
 
@@ -37,8 +38,9 @@ class Errands:
     when the process is killed is lost, and whoever asked for it asks again.
     """
 
-    def __init__(self, transport: Callable[[], Transport], *, most: int = 1_000) -> None:
+    def __init__(self, transport: Callable[[], Transport], *, most: int = 1_000, rest: float = _REST) -> None:
         self._transport = transport
+        self._rest = rest
         self._most = most
         self._tasks: list[_Task] = []
         self._numbers = count()
@@ -53,23 +55,31 @@ class Errands:
         with self._changed:
             if self._closing or len(self._tasks) >= self._most:
                 return False
-            self._add(_Task(monotonic(), next(self._numbers), errand))
+            self._add(_Task(monotonic() + self._rest, next(self._numbers), errand))
             return True
 
     def settle(self) -> None:
-        """Wait until nothing is to be done at once (what is to be tried again later may still wait)."""
+        """Do at once what waits, and wait until it is done (what is to be tried again may still wait)."""
         with self._changed:
+            self._hurry()
             self._changed.wait_for(lambda: not self._busy and not self._due())
 
     def close(self) -> None:
-        """Finish what is to be done at once, and take nothing more."""
+        """Finish what waits but for what is to be tried again, and take nothing more."""
         with self._changed:
             self._closing = True
-            self._changed.notify_all()
+            self._hurry()
         self._thread.join()
 
     def _add(self, task: _Task) -> None:
         heapq.heappush(self._tasks, task)
+        self._changed.notify_all()
+
+    def _hurry(self) -> None:
+        for task in self._tasks:
+            if not task.tries:
+                task.at = 0.0
+        heapq.heapify(self._tasks)
         self._changed.notify_all()
 
     def _due(self) -> bool:

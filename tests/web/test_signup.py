@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from digest.app.signing_up import LIMITS
 from digest.app.tidy import tidy
+from digest.model import Letter
+from digest.web.errands import Errands
 from digest.web.security import client_of
 from subscribers.model import Act, SubscriberState, SuppressionReason
 from subscribers.record import suppress
@@ -348,3 +350,21 @@ def test_mails_and_pages_speak_the_language_of_the_form(quick: Parlour) -> None:
     assert "Sie stehen auf der Liste" in quick.client.post(link_in(mail, "c")).text
     assert "Ihr Abonnement" in quick.client.get(quick.preferences_link(EVE)).text
     assert quick.history(EVE)[0].origin.wording == "sign-up 1 (de)"
+
+
+def test_what_is_done_behind_an_answer_begins_when_the_answer_is_out(quick: Parlour) -> None:
+    errands, done = Errands(quick.app.transport, rest=3_600), list[int]()
+
+    def work(number: int) -> tuple[Letter, ...]:
+        done.append(number)
+        return ()
+
+    assert errands.take(partial(work, 1))
+    assert errands.take(partial(work, 2))
+    assert done == []
+    errands.settle()
+    assert done == [1, 2]
+    assert errands.take(partial(work, 3))
+    errands.close()
+    assert done == [1, 2, 3]
+    assert not errands.take(partial(work, 4))
