@@ -83,6 +83,7 @@ def edition(request: Request, desk: Desk, slug: str, edition_id: str) -> Respons
     answer = _unchanged_or(request, sha256(html).hexdigest()[:32], html, "text/html")
     answer.headers["content-security-policy"] = PICTURES
     answer.headers["vary"] = VARY
+    answer.headers["content-language"] = say.language
     return answer
 
 

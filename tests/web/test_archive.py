@@ -143,6 +143,7 @@ def test_an_edition_is_labelled_in_the_language_asked_for_and_its_stories_stay_a
 ) -> None:
     edition = publish(place)
     answer = place.client.get(f"/d/daily/{edition.id}?language=ar")
+    assert answer.headers["content-language"] == "ar"
     assert '<html lang="ar" dir="rtl">' in answer.text
     assert '<main lang="en-GB" dir="ltr">' in answer.text
     assert words_for("ar")("Top story") in answer.text
