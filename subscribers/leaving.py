@@ -93,16 +93,17 @@ def ended(
 ) -> tuple[Subscriber, tuple[Subscription, ...]]:
     """Return the subscriber and the subscriptions after `digests` end; nothing left to read is goodbye.
 
-    A digest that was never subscribed to is noted as ended too: so it stays out of later imports.
+    A digest that was never subscribed to is noted as ended too: so it stays out of later imports. What an
+    operator has ended stays so, whoever ends it again.
     """
     ending = frozenset(digests)
-    subscriptions = tuple(
-        replace(
-            reader.subscription(digest) or Subscription(digest=digest, state=state, changed_at=now),
-            state=state,
-            changed_at=now,
-        )
+    before = (
+        reader.subscription(digest) or Subscription(digest=digest, state=state, changed_at=now)
         for digest in sorted(ending)
+    )
+    subscriptions = tuple(
+        each if each.state is SubscriptionState.REMOVED else replace(each, state=state, changed_at=now)
+        for each in before
     )
     if any(each.digest not in ending and reader.reads(each.digest) for each in reader.subscriptions):
         return subscriber, subscriptions

@@ -247,6 +247,14 @@ def test_a_goodbye_to_one_digest_leaves_the_others() -> None:
     assert _admit(reader, wishes=(WEEKEND,)) == _outcome(Outcome.LEFT)
 
 
+def test_a_goodbye_said_elsewhere_makes_no_slip_of_what_an_operator_ended() -> None:
+    both = _apply(_confirmed_reader(), _admit(_confirmed_reader(), wishes=(WEEKEND,)).change)
+    removed = _apply(both, leave(both, "daily", origin=FORM, now=NOW, by_operator=True))
+    after = _apply(removed, _admit(removed, left=True, wishes=(DAILY, WEEKEND)).change)
+    ended = {each.digest: each.state for each in after.subscriptions}
+    assert ended == {"daily": SubscriptionState.REMOVED, "weekend": SubscriptionState.UNSUBSCRIBED}
+
+
 def test_a_goodbye_of_a_stranger_is_noted_so_that_no_import_adds_them_later() -> None:
     for wishes in ((), (DAILY,)):
         admission = _admit(Reader(), left=True, wishes=wishes)
