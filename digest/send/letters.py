@@ -7,15 +7,17 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from email.utils import parseaddr
+from email.utils import format_datetime, parseaddr
 from hashlib import sha256
 from urllib.parse import quote, urlsplit
 
 from digest.compose.edition import choose
 from digest.model import Edition, EditionRecord, Letter, Mail, ReaderLinks
 from digest.render.spoken import spoken
+from digest.schedule import instant_of
 from digest.send.headers import phrase, wire_address
 from digest.send.message import Addressee, Compiled, Envelope, Fields, Mould, fill, placeholders
+from subscribers.local_hours import copy_due_at
 from subscribers.model import Choice, Format
 from subscribers.tokens import sealer, spelled
 
@@ -56,6 +58,9 @@ class Press:
         self._leaving = sealer(stationery.secret, f"u:{record.edition.digest}")
         self._choosing = sealer(stationery.secret, "p")
         self._bouncing = sealer(stationery.secret, "b")
+        self._dated_at = dated_at(record)
+        self._begin_at = min(record.edition.send_at, record.started_at or record.edition.send_at)
+        self._dates: dict[tuple[str | None, str | None], bytes] = {}  # by hour and zone
         self._left: dict[str, tuple[str, ...]] = {}  # of the topics, by choice
         self._kinds: dict[_Wish, str] = {}
         self._kept: OrderedDict[str, Compiled] = OrderedDict()  # by kind
@@ -81,7 +86,7 @@ class Press:
         The same reader gets the same bytes each time. Raises ValueError, without the address, for one
         that cannot be written.
         """
-        subscriber_id, address, variant, form, _tries, language = reader
+        subscriber_id, address, variant, form, _tries, language, hour, zone = reader
         compiled = self._compiled((variant, form, language))
         if compiled is None:
             return None
@@ -95,9 +100,16 @@ class Press:
             self._id_begin + token.encode("ascii") + self._id_end,
             spelled(self._leaving(subscriber_id)),
             spelled(self._choosing(subscriber_id)),
+            self._dates.get((hour, zone)) or self._date(hour, zone),
         )
         return_path = self._return_path.replace("{token}", token)
         return Letter(subscriber_id, return_path, address, *fill(compiled, values), compiled.plain)
+
+    def _date(self, hour: str | None, zone: str | None) -> bytes:
+        """Return the date of a copy: when it is due, at the soonest when the edition goes out."""
+        due_at = copy_due_at(self._begin_at, hour, zone or self._edition.zone, instant_of=instant_of)
+        date = format_datetime(max(due_at, self._dated_at)).encode("ascii")
+        return self._dates.setdefault((hour, zone), date)
 
     def _compiled(self, wish: _Wish) -> Compiled | None:
         kind = self._kinds.get(wish)
@@ -150,7 +162,7 @@ def preferences_url(edition: Edition, token: str) -> str:
 
 
 def dated_at(record: EditionRecord) -> datetime:
-    """Return the date of an edition's mails, the same for all readers and all tries.
+    """Return the date of an edition's mails, the same for all tries; a copy that is due later has a later one.
 
     It is the send time, as in every preview; an edition that left early, or over an hour late, has the
     time its sending began, for a mail dated ahead or long ago is suspected, and sorted to the wrong place.
@@ -176,7 +188,7 @@ def _envelope(record: EditionRecord, stationery: Stationery, words: Fields) -> E
         sender=edition.sender,
         recipient=words.recipient,
         message_id=words.message_id,
-        date=dated_at(record),
+        date=words.date,
         reply_to=edition.reply_to,
         more=_list_fields(edition, words, goodbyes=goodbyes, replies=replies),
     )

@@ -33,6 +33,8 @@ class Addressee(NamedTuple):
     format: str = "html"  # or "text": no html part
     tries: int = 0  # on the wire before
     language: str = ""  # the reader's (BCP 47); empty: the edition's
+    hour: str | None = None  # the reader's own, "07:30"; None: when the edition goes out
+    zone: str | None = None  # of that hour; None: the edition's
 
 
 class Fields(NamedTuple):
@@ -42,9 +44,10 @@ class Fields(NamedTuple):
     message_id: str  # without <>
     unsubscribe: str  # a token of URL-safe characters
     preferences: str  # likewise
+    date: str  # as RFC 5322 writes it
 
 
-Values = tuple[bytes, bytes, bytes, bytes]  # one reader's, in the order of Fields, as they are written
+Values = tuple[bytes, bytes, bytes, bytes, bytes]  # one reader's, in the order of Fields, as they are written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +57,7 @@ class Envelope:
     sender: str  # "Name <address>"
     recipient: str  # an address alone
     message_id: str  # without <>
-    date: datetime
+    date: datetime | str  # or the word that stands for it
     reply_to: str | None = None
     more: tuple[str, ...] = ()
 
@@ -101,7 +104,7 @@ def fill(compiled: Compiled, values: Values) -> tuple[tuple[bytes, ...], int]:
     The recipient must have passed `wire_address`; all are written as they are. Raises ValueError for what
     is not printable ASCII, and for a token that is too long for its line or begins with a dot.
     """
-    _, _, leaving, choosing = values
+    _, _, leaving, choosing, _ = values
     if (
         b"".join(values).translate(None, _PRINTABLE)
         or not 0 < len(leaving) <= _LONGEST
@@ -233,13 +236,14 @@ def _fields(envelope: Envelope, words: Sequence[str]) -> tuple[bytes, bytes]:
     recipient = envelope.recipient if envelope.recipient in words else wire_address(envelope.recipient)
     if not _MESSAGE_ID.fullmatch(envelope.message_id):
         raise ValueError("the Message-ID has characters that may not stand there")
+    date = envelope.date if isinstance(envelope.date, str) else format_datetime(envelope.date)
     before = [
         mailbox_field("From", envelope.sender),
         f"To: {recipient}",
         *([mailbox_field("Reply-To", envelope.reply_to)] if envelope.reply_to else []),
     ]
     after = [
-        f"Date: {format_datetime(envelope.date)}",
+        f"Date: {date}",
         f"Message-ID: <{envelope.message_id}>",
         *envelope.more,
         "MIME-Version: 1.0",

@@ -129,17 +129,17 @@ def claim(
     held = (mine or NOTHING) | Held(claimed=frozenset(readers))
     (hold if mine else begin_to_hold)(connection, sender, held, now=now)
     return tuple(
-        Addressee(key, address, variant, form, tries, language or "")
+        Addressee(key, address, variant, form, tries, language or "", hour, zone)
         for key, variant, tries in page
         if key in readers
-        for _, address, form, language in [readers[key]]
+        for _, address, form, language, hour, zone in [readers[key]]
     )
 
 
 def _readers(
     connection: Connection, mailable: Mailable, ids: Sequence[int], now: datetime
 ) -> dict[int, tuple[Any, ...]]:
-    """Return id, address, format and language of those who may still be mailed."""
+    """Return id, address, format, language, hour and zone of those who may still be mailed."""
     dialect = connection.dialect.name
     asked = _asked_for_readers(dialect, mailable)
     found: dict[int, tuple[Any, ...]] = {}
@@ -152,7 +152,14 @@ def _readers(
 @lru_cache(maxsize=16)
 def _asked_for_readers(dialect: str, mailable: Mailable) -> Prepared:
     column = mailable.selected_columns
-    wanted = column.subscriber_id, column.address, column.format, column.language
+    wanted = (
+        column.subscriber_id,
+        column.address,
+        column.format,
+        column.language,
+        column.hour,
+        column.zone,
+    )
     these = listed(dialect, column.subscriber_id, bindparam("ids"))
     return Prepared(mailable.with_only_columns(*wanted).where(these))
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from base64 import urlsafe_b64encode
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -179,6 +179,23 @@ def test_mails_are_dated_at_the_send_time_unless_they_left_early_or_much_later()
     assert dated_at(record(started_at=NOW + timedelta(minutes=59))) == NOW
     for span in (timedelta(hours=3), timedelta(hours=-3)):
         assert dated_at(record(started_at=NOW + span)) == NOW + span
+
+
+@pytest.mark.parametrize(
+    ("hour", "zone", "started_at", "date"),
+    [
+        ("17:00", "America/New_York", NOW, "Sun, 22 Nov 2026 22:00:00 +0000"),
+        ("06:00", "Europe/Berlin", NOW, "Mon, 23 Nov 2026 05:00:00 +0000"),
+        ("07:00", "UTC", NOW, "Sun, 22 Nov 2026 07:00:00 +0000"),
+        ("08:00", "UTC", NOW + timedelta(hours=3), "Sun, 22 Nov 2026 10:00:00 +0000"),
+        ("12:00", "UTC", NOW - timedelta(hours=3), "Sun, 22 Nov 2026 12:00:00 +0000"),
+    ],
+)
+def test_a_copy_for_an_hour_of_the_reader_is_dated_at_that_hour(
+    hour: str, zone: str, started_at: datetime, date: str
+) -> None:
+    copy = letter(ANA._replace(hour=hour, zone=zone), made=record(started_at=started_at))
+    assert read(copy.data)["Date"] == date
 
 
 LONG = "https://news.example.org/" + "a" * 300
