@@ -162,7 +162,7 @@ def preferences_url(edition: Edition, token: str) -> str:
 
 
 def dated_at(record: EditionRecord) -> datetime:
-    """Return the date of an edition's mails, the same for all tries; a copy that is due later has a later one.
+    """Return the date of an edition's mails, the same for all tries; a copy due later has a later one.
 
     It is the send time, as in every preview; an edition that left early, or over an hour late, has the
     time its sending began, for a mail dated ahead or long ago is suspected, and sorted to the wrong place.
