@@ -204,4 +204,4 @@ def _is_over(sent: Sent | None) -> bool:
 
 
 TestThePublication = ThePublication.TestCase
-TestThePublication.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
+TestThePublication.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)

@@ -76,7 +76,7 @@ TABLES = st.dictionaries(
 
 
 @given(table=TABLES, security=SECURITY, pace=st.sampled_from(Pace))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_wherever_a_server_fails_every_letter_is_answered_for_and_the_run_ends(
     certificates: Certificates, table: dict[str, tuple[Answer | None, ...]], security: Security, pace: Pace
 ) -> None:
