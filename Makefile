@@ -6,7 +6,9 @@ READY = $(VENV)/.ready
 LOCK = pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-emit-index-url \
 	--no-annotate --python-version 3.11
 
-.PHONY: help setup demo test check format lock clean
+PAGES = tests/render tests/web
+
+.PHONY: help setup demo test test-subscribers-and-pages test-the-rest check format lock clean
 
 help:
 	@echo "make demo    set up, then run the main job: feeds to inbox, on loopback"
@@ -30,9 +32,15 @@ demo: $(READY)
 test: $(READY)
 	@.ci/components
 	@$(MAKE) check
+	@$(MAKE) -j 2 test-subscribers-and-pages test-the-rest
+
+test-subscribers-and-pages: $(READY)
 	$(BIN)/coverage run -m pytest tests/subscribers
 	$(BIN)/coverage report
-	$(BIN)/python -m pytest --ignore=tests/subscribers
+	$(BIN)/python -m pytest $(PAGES)
+
+test-the-rest: $(READY)
+	$(BIN)/python -m pytest --ignore=tests/subscribers $(PAGES:%=--ignore=%)
 
 check: $(READY)
 	$(BIN)/ruff check .
