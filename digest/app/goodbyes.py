@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from digest.app.wiring import App
 from subscribers.acts import change_reader
-from subscribers.decisions import Limits
+from subscribers.decisions import Change, Limits
 from subscribers.leaving import come_back, leave
-from subscribers.model import Origin, SubscriptionState
+from subscribers.model import Origin, Reader, SubscriptionState
 from subscribers.store import reader_of
 from subscribers.tokens import read_token
 
@@ -42,24 +43,28 @@ def language_of(app: App, subscriber_id: int) -> str | None:
 
 
 def say_goodbye(
-    app: App,
-    slug: str,
-    token: str,
-    *,
-    everything: bool = False,
-    reason: str = "",
-    origin: Origin,
-    now: datetime,
+    app: App, slug: str, token: str, *, reason: str = "", origin: Origin, now: datetime
 ) -> Goodbye:
-    """End one digest, or all, for the reader whose link it is; twice is like once. Raises TokenError."""
+    """End one digest for the reader whose link it is; twice is like once. Raises TokenError.
+
+    The link stands in mails that are forwarded, so it is good for its digest and never for another.
+    """
     subscriber_id = check_goodbye(app, slug, token)
+    return _end(
+        app, subscriber_id, lambda reader: leave(reader, slug, origin=origin, now=now, reason=reason), now
+    )
+
+
+def say_goodbye_to_all(
+    app: App, subscriber_id: int, *, reason: str = "", origin: Origin, now: datetime
+) -> Goodbye:
+    """End everything a reader gets; whether it is theirs to end is for the caller to see."""
+    return _end(app, subscriber_id, lambda reader: leave(reader, origin=origin, now=now, reason=reason), now)
+
+
+def _end(app: App, subscriber_id: int, decide: Callable[[Reader], Change | None], now: datetime) -> Goodbye:
     with app.database.write() as connection:
-        change = change_reader(
-            connection,
-            subscriber_id,
-            lambda reader: leave(reader, None if everything else slug, origin=origin, now=now, reason=reason),
-            now,
-        )
+        change = change_reader(connection, subscriber_id, decide, now)
     ended = [
         each.digest
         for each in (change.subscriptions if change else ())

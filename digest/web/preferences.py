@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
+from digest.app.goodbyes import Goodbye
 from digest.app.notices import next_text
 from digest.app.preferences import ask_move, pause_until, reader_by_link, save_choices
 from digest.app.readers import check_frequencies
@@ -19,6 +20,7 @@ from digest.render.languages import Words, languages
 from digest.render.templates import Sample
 from digest.web.choosing import HOURS, frequencies_of, frequency_in, topics_of, zones
 from digest.web.forms import Form, Sent
+from digest.web.leave import left_page, reasons
 from digest.web.reception import Desk, Reception
 from digest.web.security import own_page
 from subscribers.address import parse_address
@@ -64,7 +66,10 @@ def show(request: Request, desk: Desk, token: str) -> Response:
 
 @router.post("/p/{token}", dependencies=[Depends(own_page)])
 def save(request: Request, desk: Desk, form: Sent, token: str) -> Response:
-    """Set digests, topics, hour, zone, language and format; a digest that is not ticked is left."""
+    """Set digests, topics, hour, zone, language and format; a digest that is not ticked is left.
+
+    When none is, everything is left, and the page that says so has a way back.
+    """
     reader = reader_by_link(desk.app, token)
     try:
         zone = parse_zone(form.one("zone"))
@@ -81,6 +86,9 @@ def save(request: Request, desk: Desk, form: Sent, token: str) -> Response:
         )
     except ChoiceError as error:
         return _page(request, desk, token, faults={error.field: error.reason})
+    ended = tuple(each.digest for each in reader.subscriptions if reader.reads(each.digest))
+    if reader.subscriber is not None and ended and not wishes:
+        return left_page(request, desk, Goodbye(subscriber_id=reader.subscriber.id, digests=ended))
     return _page(request, desk, token, done="saved")
 
 
@@ -138,6 +146,7 @@ def _page(
         "languages": tuple(languages().items()),
         "done": _done(say, done),
         "faults": {field: say(reason) for field, reason in (faults or {}).items()},
+        "reasons": reasons(say),
     }
     return desk.page("preferences", say, values, status=422 if faults else 200)
 
@@ -167,6 +176,7 @@ def samples() -> Iterator[Sample]:
         "hours": HOURS,
         "format": Format.HTML,
         "languages": tuple(languages().items()),
+        "reasons": (("other", "Something else"),),
     }
     faults = dict.fromkeys(("topics", "zone", "language", "frequency", "until", "address"), "Fault.")
     for active in (True, False):

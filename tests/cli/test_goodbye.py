@@ -57,6 +57,16 @@ def test_a_mail_from_a_pipe_takes_its_reader_off_that_digest(terminal: Terminal,
     assert reads(terminal) == {"daily"}
 
 
+@pytest.mark.parametrize("around", ["{} all", "weekend {}", "everything u:weekend {} /u/weekend/{}"])
+def test_no_mail_takes_its_reader_off_more_than_its_token_is_for(
+    terminal: Terminal, place: Place, around: str
+) -> None:
+    subject = around.replace("{}", token(place))
+    more = f"List-Unsubscribe: One-Click\nCc: leave+{token(place, 'u:weekend')}@example.org\n"
+    terminal.says("goodbye", stdin=mail(subject, more, text="weekend, all, everything"))
+    assert reads(terminal) == {"weekend"}
+
+
 def test_twice_is_like_once(terminal: Terminal, place: Place) -> None:
     goodbye = mail(f"unsubscribe {token(place)}")
     assert terminal.says("goodbye", stdin=goodbye) == "mail: left daily\n"

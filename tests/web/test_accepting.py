@@ -82,7 +82,7 @@ def test_a_signed_link_speaks_its_readers_language(quick: Parlour) -> None:
     for path in (quick.preferences_link(), quick.leave_link()):
         assert spoken(quick, path, "de") == "es"
         assert spoken(quick, f"{path}?language=ar", "de") == "ar"
-    left = quick.client.post(quick.leave_link(), data={"scope": "digest"}, headers={"accept-language": "de"})
+    left = quick.client.post(quick.leave_link(), data={"leave": "yes"}, headers={"accept-language": "de"})
     assert '<html lang="es"' in left.text
 
 
@@ -136,7 +136,8 @@ def test_forms_keep_the_language_to_the_last_page(quick: Parlour) -> None:
     assert left_out(quick.client.post(f"{confirm}?language=ar").text) == []
     leave = quick.client.get(f"{quick.leave_link()}?language=ar").text
     assert left_out(leave) == []
-    assert left_out(quick.client.post(f"{quick.leave_link()}?language=ar", data={"scope": "all"}).text) == []
+    assert left_out(quick.client.post(f"{quick.leave_link()}?language=ar", data={"leave": "yes"}).text) == []
+    assert left_out(quick.client.post(f"{quick.preferences_link()}/leave?language=ar").text) == []
     preferences = quick.preferences_link(EVE)
     assert left_out(quick.client.get(f"{preferences}?language=ar").text) == [preferences]  # saves another
 

@@ -155,11 +155,11 @@ def visit(place: Parlour, language: str) -> Iterator[tuple[str, Response]]:
     yield "data", client.get(data)
     yield "not sure", client.post(f"{data}/erase")
     yield "leave", client.get(leave)
-    left = client.post(leave, data={"scope": "digest", "reason": "other"})
+    left = client.post(leave, data={"leave": "yes", "reason": "other"})
     yield "left", left
     ticket = re.findall(r'name="ticket" value="([^"]+)"', left.text)[0]
     yield "back", client.post("/undo", data={"ticket": ticket})
-    yield "left all", client.post(leave, data={"scope": "all"})
+    yield "left all", client.post(f"{preferences}/leave")
     yield "nothing", client.get(preferences)
     yield "erased", client.post(f"{data}/erase", data={"sure": "yes"})
     yield "method", client.put("/signup")

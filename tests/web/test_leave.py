@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +14,7 @@ from subscribers.tokens import reader_token
 from tests.web.parlour import SECRET, Parlour
 
 CLICK = {"List-Unsubscribe": "One-Click"}
+BUTTON = {"leave": "yes"}
 
 
 def test_one_click_takes_a_reader_off_one_digest(place: Parlour) -> None:
@@ -64,7 +65,14 @@ def test_only_a_post_changes_anything(quick: Parlour, method: str) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [{}, {"List-Unsubscribe": "Two-Clicks"}, {"scope": "everybody"}, {"list-unsubscribe": "One-Click"}],
+    [
+        {},
+        {"List-Unsubscribe": "Two-Clicks"},
+        {"leave": "all"},
+        {"scope": "all"},
+        {"scope": "digest"},
+        {"list-unsubscribe": "One-Click"},
+    ],
 )
 def test_a_post_that_says_nothing_changes_nothing(quick: Parlour, data: dict[str, str]) -> None:
     quick.add()
@@ -101,21 +109,48 @@ def test_the_link_of_nobody_changes_nothing_and_says_so_politely(quick: Parlour)
     assert quick.mailed() == {"ada@example.org"}
 
 
-def test_the_page_leaves_one_digest_or_all(place: Parlour) -> None:
+def test_the_page_leaves_its_digest_and_says_how_to_leave_more(place: Parlour) -> None:
     place.add()
-    place.add("bo@example.org")
-    reason = {"scope": "digest", "reason": "too many"}
-    assert place.client.post(place.leave_link(), data=reason).status_code == 200
+    page = place.client.get(place.leave_link()).text
+    assert "This link is for Daily alone. To leave everything" in page
+    assert "“Change your preferences”" in page
+    assert "Weekend" not in page
+    assert place.client.post(place.leave_link(), data={**BUTTON, "reason": "too many"}).status_code == 200
     assert place.reads() == {"weekend"}
     assert place.history()[-1].detail["reason"] == "too many"
-    assert place.client.post(place.leave_link("bo@example.org"), data={"scope": "all"}).status_code == 200
-    assert place.reads("bo@example.org") == set()
+
+
+NAMES = st.sampled_from(
+    ("leave", "scope", "digest", "everything", "slug", "reason", "List-Unsubscribe", "ticket", "token")
+)
+SAID = st.sampled_from(
+    ("yes", "all", "weekend", "daily", "daily,weekend", "everything", "One-Click", "*", "", "too many")
+)
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(fields=st.lists(st.tuples(NAMES, SAID), max_size=8), more=st.binary(max_size=40))
+def test_whatever_is_posted_to_the_link_of_a_digest_ends_no_other(
+    quick: Parlour, fields: list[tuple[str, str]], more: bytes
+) -> None:
+    if quick.reader().subscriber is None:
+        quick.add()
+    for digests in ("?digest=weekend&scope=all", ""):
+        body = urlencode(fields).encode() + b"&" + more
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        page = quick.client.post(quick.leave_link() + digests, content=body, headers=headers)
+        assert "weekend" in quick.reads()
+        assert "daily" not in quick.reads() or page.is_client_error
+    ticket = re.search(r'name="ticket" value="([^"]+)"', page.text)
+    if ticket:
+        quick.client.post("/undo", data={"ticket": ticket[1]})
+    assert "weekend" in quick.reads()
 
 
 def test_a_slip_can_be_taken_back_for_a_day_from_the_page_that_said_so(place: Parlour) -> None:
     place.add()
-    page = place.client.post(place.leave_link(), data={"scope": "all"})
-    assert place.reads() == set()
+    page = place.client.post(place.leave_link(), data=BUTTON)
+    assert place.reads() == {"weekend"}
     assert place.client.post("/undo", data={"ticket": ticket_in(page.text)}).status_code == 200
     assert place.reads() == {"daily", "weekend"}
     assert place.history()[-1].act is Act.CAME_BACK
@@ -123,7 +158,7 @@ def test_a_slip_can_be_taken_back_for_a_day_from_the_page_that_said_so(place: Pa
 
 def test_after_a_day_it_is_too_late_to_take_it_back(quick: Parlour) -> None:
     quick.add()
-    page = quick.client.post(quick.leave_link(), data={"scope": "digest"})
+    page = quick.client.post(quick.leave_link(), data=BUTTON)
     quick.clock.forward(days=1, seconds=1)
     assert quick.client.post("/undo", data={"ticket": ticket_in(page.text)}).status_code == 410
     assert quick.reads() == {"weekend"}
@@ -140,14 +175,14 @@ def test_nobody_comes_back_by_a_made_up_ticket(quick: Parlour, ticket: str) -> N
 def test_a_page_of_somebody_else_cannot_press_our_buttons(quick: Parlour) -> None:
     quick.add()
     for headers in ({"sec-fetch-site": "cross-site"}, {"origin": "https://evil.example.org"}):
-        answer = quick.client.post(quick.leave_link(), data={"scope": "all"}, headers=headers)
+        answer = quick.client.post(quick.leave_link(), data=BUTTON, headers=headers)
         assert answer.status_code == 403
     assert quick.reads() == {"daily", "weekend"}
     for headers in (
         {"sec-fetch-site": "same-origin", "origin": "null"},
         {"origin": "https://digest.example.org"},
     ):
-        assert quick.client.post(quick.leave_link(), data={"scope": "all"}, headers=headers).is_success
+        assert quick.client.post(quick.leave_link(), data=BUTTON, headers=headers).is_success
 
 
 def test_pages_are_guarded_and_name_nobody(quick: Parlour) -> None:
@@ -166,17 +201,17 @@ def test_pages_are_guarded_and_name_nobody(quick: Parlour) -> None:
 @pytest.mark.parametrize(
     ("content", "kind", "status"),
     [
-        (b"scope=all&scope=digest", "application/x-www-form-urlencoded", 400),
-        (b"scope=all&reason=%00", "application/x-www-form-urlencoded", 400),
-        (b"scope=all&reason=%FF%FE", "application/x-www-form-urlencoded", 400),
-        (b"scope=all&reason=" + b"a" * 5_000, "application/x-www-form-urlencoded", 400),
+        (b"leave=yes&leave=yes", "application/x-www-form-urlencoded", 400),
+        (b"leave=yes&reason=%00", "application/x-www-form-urlencoded", 400),
+        (b"leave=yes&reason=%FF%FE", "application/x-www-form-urlencoded", 400),
+        (b"leave=yes&reason=" + b"a" * 5_000, "application/x-www-form-urlencoded", 400),
         (b"a" * 1_000_000, "application/x-www-form-urlencoded", 413),
-        (b"scope=all", "multipart/form-data", 400),
-        (b"scope=all", "multipart/form-data; boundary=\xff", 400),
-        (b'{"scope": "all"}', "application/json", 415),
-        (b"scope=all", "text/plain", 415),
+        (b"leave=yes", "multipart/form-data", 400),
+        (b"leave=yes", "multipart/form-data; boundary=\xff", 400),
+        (b'{"leave": "yes"}', "application/json", 415),
+        (b"leave=yes", "text/plain", 415),
         (
-            b'--b\r\nContent-Disposition: form-data; name="scope"; filename="a"\r\n\r\nall\r\n--b--\r\n',
+            b'--b\r\nContent-Disposition: form-data; name="leave"; filename="a"\r\n\r\nyes\r\n--b--\r\n',
             "multipart/form-data; boundary=b",
             400,
         ),

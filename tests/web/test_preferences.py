@@ -13,6 +13,7 @@ from subscribers.model import Act, Choice, Format, SuppressionReason
 from subscribers.record import suppress
 from subscribers.tokens import reader_token
 from tests.web.parlour import SECRET, Parlour, link_in, text_of
+from tests.web.test_leave import ticket_in
 
 ADA, NEW = "ada@example.org", "ada@new.example.org"
 SAVED = {
@@ -69,6 +70,37 @@ def test_a_digest_not_ticked_is_left_and_one_newly_ticked_begins(place: Parlour)
     assert place.mailed("weekend") == set()
 
 
+def test_who_ticks_nothing_has_left_everything_and_can_take_it_back(place: Parlour) -> None:
+    place.add()
+    page = place.client.post(place.preferences_link(), data={**SAVED, "digest": []}).text
+    assert "Nothing comes from Harbour Digest any more" in page
+    assert place.client.post("/undo", data={"ticket": ticket_in(page)}).is_success
+    assert place.reads() == {"daily", "weekend"}
+
+
+def test_one_button_leaves_everything_and_can_say_why(place: Parlour) -> None:
+    place.add()
+    place.add("bo@example.org")
+    page = place.client.post(f"{place.preferences_link()}/leave", data={"reason": "too many"})
+    assert page.is_success
+    assert place.reads() == set()
+    assert place.reads("bo@example.org") == {"daily", "weekend"}
+    assert place.history()[-1].act is Act.LEFT
+    assert place.history()[-1].detail["reason"] == "too many"
+    assert place.client.post("/undo", data={"ticket": ticket_in(page.text)}).is_success
+    assert place.reads() == {"daily", "weekend"}
+
+
+def test_leaving_everything_needs_our_page_and_a_link_to_preferences(quick: Parlour) -> None:
+    quick.add()
+    cross = {"sec-fetch-site": "cross-site"}
+    assert quick.client.post(f"{quick.preferences_link()}/leave", headers=cross).status_code == 403
+    token = quick.leave_link().rpartition("/")[2]
+    assert quick.client.post(f"/p/{token}/leave").status_code == 404
+    assert quick.client.get(f"{quick.preferences_link()}/leave").status_code == 405
+    assert quick.reads() == {"daily", "weekend"}
+
+
 def test_nothing_changes_when_nothing_is_changed(quick: Parlour) -> None:
     quick.add()
     before = quick.history()
@@ -79,7 +111,7 @@ def test_nothing_changes_when_nothing_is_changed(quick: Parlour) -> None:
 def test_who_has_left_is_not_brought_back_by_an_old_link(quick: Parlour) -> None:
     quick.add()
     link = quick.preferences_link()
-    quick.client.post(quick.leave_link(), data={"scope": "all"})
+    quick.client.post(f"{link}/leave")
     page = quick.client.post(link, data=SAVED)
     assert "Nothing is sent to" in page.text
     assert quick.reads() == set()
@@ -329,13 +361,15 @@ class Walk:
         if self.old_link and not self.place.reads(self.address):
             assert self.post(self.old_link).status_code == 404
 
-    def _leave(self, scope: str = "digest") -> None:
-        page = self.post(self.place.leave_link(self.address), scope=scope).text
-        self.ticket = page.partition('name="ticket" value="')[2].partition('"')[0]
-        self.link, self.wants = "", False
+    def _leave(self) -> None:
+        self._left(self.post(self.place.leave_link(self.address), leave="yes"))
 
     def _leave_all(self) -> None:
-        self._leave("all")
+        self._left(self.post(f"{self.place.preferences_link(self.address)}/leave"))
+
+    def _left(self, page: Response) -> None:
+        self.ticket = page.text.partition('name="ticket" value="')[2].partition('"')[0]
+        self.link, self.wants = "", False
 
     def _back(self) -> None:
         if self.ticket and self.post("/undo", ticket=self.ticket).is_success:

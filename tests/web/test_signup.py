@@ -104,7 +104,7 @@ def test_an_old_link_brings_nobody_back(quick: Parlour) -> None:
 def test_everybody_is_told_the_same(place: Parlour) -> None:
     place.add("active@example.org")
     place.add("left@example.org")
-    place.client.post(place.leave_link("left@example.org"), data={"scope": "all"})
+    place.client.post(f"{place.preferences_link('left@example.org')}/leave")
     with place.app.database.write() as connection:
         key = address_hash(SECRET, "shunned@example.org")
         suppress(connection, key, SuppressionReason.COMPLAINT, place.clock())
