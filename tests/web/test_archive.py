@@ -75,6 +75,19 @@ def test_an_edition_on_its_way_can_be_read(place: Parlour) -> None:
     assert f"/d/daily/{edition.id}" in place.client.get("/signup/daily").text
 
 
+@pytest.mark.parametrize("path", ["/", "/signup/daily"])
+def test_a_form_leads_to_the_last_edition_itself_where_there_is_one(quick: Parlour, path: str) -> None:
+    assert "Read the last edition" not in quick.client.get(path).text
+    publish(quick, 1)
+    newest = publish(quick)
+    publish(quick, -1, state=EditionState.APPROVED)
+    page = quick.client.get(f"{path}?language=en").text
+    look = r'<a href="([^"]+)">Read the last edition<span class="unseen"> \((\w+)\)</span></a>'
+    assert re.findall(look, page) == [(f"/d/daily/{newest.id}?language=en", "Daily")]
+    assert 'href="/d/daily?language=en">All editions' in page
+    assert "/d/weekend?" not in page
+
+
 def test_an_edition_stands_under_its_own_digest_alone(quick: Parlour) -> None:
     edition = publish(quick)
     assert quick.client.get(f"/d/weekend/{edition.id}").status_code == 404
