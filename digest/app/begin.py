@@ -1,55 +1,45 @@
-"""Remember when each digest began, so that what was due before it existed is never made up for."""
+"""See where a digest begins or its schedule is another: nothing due before that is missed or made up for."""
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from digest.app.rhythms import Rhythm, not_offered, rhythms
+from digest.app.rhythms import Rhythm, rhythms
 from digest.app.watch import Happening, Kind
 from digest.app.wiring import App
-from digest.config import Config
 from digest.model import Digest
-from digest.schedule import ScheduleError, next_due, previous_due
+from digest.schedule import dues
+from digest.schedule_seen import OUT, Seen, standing
 from digest.schedule_text import parse_schedule
-from digest.storage.occurrences import (
-    BEGAN,
-    Occurrence,
-    first_due,
-    forget_schedules,
-    note_occurrence,
-    occurrences_of,
-)
+from digest.storage.occurrences import dates_from
+from digest.storage.schedules import learn_rule, note_schedule, seen_schedules
 
-_INSTANT = timedelta(microseconds=1)  # what is due at this very moment is still to be done
+INSTANT = timedelta(microseconds=1)  # what is due at this very moment is still to be done
+_DAY = timedelta(days=1)
 
 
 def begin_digests(app: App, now: datetime) -> tuple[Happening, ...]:
-    """Note where each digest begins that was never seen before `now`, and each gathering; and say so.
+    """Note each digest and gathering that is new, goes by another schedule or is gone; say which begin.
 
-    A gathering that is not offered any more is forgotten: offered again it begins anew, for in between
-    its readers had each edition.
+    What is gone begins anew when it comes back.
     """
-    for digest in app.config.digests:
-        _forget(app, digest)
-    every = [rhythm for digest in app.config.digests for rhythm in rhythms(digest)]
-    return tuple(_began(rhythm, now) for rhythm in every if _is_new(app, rhythm, now))
+    every = {rhythm.key: rhythm for digest in app.config.digests for rhythm in rhythms(digest)}
+    with app.database.read() as connection:
+        seen = seen_schedules(connection)
+    gone = [key for key in seen if key not in every]
+    for key in gone:
+        _note(app, key, OUT, seen[key], now)
+    return tuple(
+        _told(app, rhythm, seen.get(key, ()), now)
+        for key, rhythm in every.items()
+        if _note(app, key, rhythm.rule, seen.get(key, ()), now)
+    )
 
 
-def next_times(config: Config, now: datetime) -> dict[str, datetime]:
+def next_times(app: App, now: datetime) -> dict[str, datetime]:
     """Return when each digest, by its slug, is next due to be sent after `now`."""
-    return {
-        digest.slug: next_due(parse_schedule(digest.schedule), digest.zone, now)[1]
-        for digest in config.digests
-    }
-
-
-def last_before(digest: Digest, at: datetime) -> tuple[date, datetime]:
-    """Return the last occurrence before an instant; a day before it when there was none."""
-    try:
-        return previous_due(parse_schedule(digest.schedule), digest.zone, at - _INSTANT)
-    except ScheduleError:
-        return at.date() - timedelta(days=1), at - timedelta(days=1)
+    return {digest.slug: _next(app, Rhythm(digest=digest), now) for digest in app.config.digests}
 
 
 def local_text(instant: datetime, digest: Digest) -> str:
@@ -57,27 +47,39 @@ def local_text(instant: datetime, digest: Digest) -> str:
     return f"{instant.astimezone(ZoneInfo(digest.zone)):%a %d %b %Y %H:%M} ({digest.zone})"
 
 
-def _forget(app: App, digest: Digest) -> None:
-    gone = not_offered(digest)
-    with app.database.read() as connection:
-        known = [schedule for schedule in gone if first_due(connection, schedule)]
-    if known:
-        with app.database.write() as connection:
-            forget_schedules(connection, known)
-
-
-def _is_new(app: App, rhythm: Rhythm, now: datetime) -> bool:
-    with app.database.read() as connection:
-        if occurrences_of(connection, rhythm.key, until=now + rhythm.digest.cutoff):
-            return False
-    day, due = last_before(rhythm.digest, now)
+def _note(app: App, key: str, rule: str, seen: tuple[Seen, ...], now: datetime) -> bool:
+    """Keep that a schedule is another from now on; False: it is not, or another process has kept it."""
+    last = standing(seen, now)
+    known = last.rule if last else OUT
+    if known == rule:
+        return False
     with app.database.write() as connection:
-        before = Occurrence(local_date=day, due_at=due, done_at=now, outcome=BEGAN)
-        return note_occurrence(connection, rhythm.key, before)
+        if known is None and rule != OUT:
+            learn_rule(connection, key, rule)
+            return False
+        return note_schedule(connection, key, Seen(rule=rule, seen_at=now), number=len(seen) + 1)
 
 
-def _began(rhythm: Rhythm, now: datetime) -> Happening:
+def _told(app: App, rhythm: Rhythm, seen: tuple[Seen, ...], now: datetime) -> Happening:
+    last = standing(seen, now)
+    due = local_text(_next(app, rhythm, now - INSTANT), rhythm.digest)
+    if last is None or last.rule == OUT:
+        kind, detail = Kind.BEGAN, f"begins now; its first {rhythm.noun} is due {due}"
+    else:
+        kind, detail = (
+            Kind.CHANGED,
+            f"goes by its changed schedule from now on; its next {rhythm.noun} is due {due}",
+        )
+    return Happening(kind=kind, subject=rhythm.digest.slug, detail=detail)
+
+
+def _next(app: App, rhythm: Rhythm, after: datetime) -> datetime:
+    """Find the next send time strictly after an instant: of a date that is done with, the one it had."""
     digest = rhythm.digest
-    due = next_due(parse_schedule(digest.schedule), digest.zone, now - _INSTANT)[1]
-    detail = f"begins now; its first {rhythm.noun} is due {local_text(due, digest)}"
-    return Happening(kind=Kind.BEGAN, subject=digest.slug, detail=detail)
+    with app.database.read() as connection:
+        known = dates_from(connection, rhythm.key, first=after.date() - _DAY)
+    times = (
+        known.get(due.local_date, due.send_at)
+        for due in dues(digest, parse_schedule(digest.schedule), after=after - _DAY)
+    )
+    return next(send_at for send_at in times if send_at > after)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
-from digest.app.begin import last_before
+from digest.app.begin import INSTANT
 from digest.app.fitness import fits_in_a_mail
 from digest.app.rhythms import Rhythm
 from digest.app.wiring import App
@@ -15,7 +15,10 @@ from digest.compose.gather import Order
 from digest.compose.gathered import compose_gathered
 from digest.model import Composed, Due, Edition
 from digest.render.languages import Words, words_for
-from digest.storage.occurrences import first_due
+from digest.schedule import ScheduleError, previous_due
+from digest.schedule_seen import offered_since
+from digest.schedule_text import parse_schedule
+from digest.storage.schedules import seen_schedules
 from subscribers.model import Frequency
 
 
@@ -41,7 +44,7 @@ def compose_rhythm(app: App, rhythm: Rhythm, due: Due, now: datetime) -> Compose
         title=_title(rhythm, words_for(config.site.language)),
         topics=config.topics,
     )
-    return compose_gathered(app.database, order, since=_since(app, rhythm, due), fits=fits)
+    return compose_gathered(app.database, order, since=_since(app, rhythm, due, now), fits=fits)
 
 
 def _title(rhythm: Rhythm, say: Words) -> str:
@@ -52,15 +55,24 @@ def _title(rhythm: Rhythm, say: Words) -> str:
     return titles[rhythm.frequency]()
 
 
-def _since(app: App, rhythm: Rhythm, due: Due) -> datetime:
+def _since(app: App, rhythm: Rhythm, due: Due, now: datetime) -> datetime:
     """Return from when on what went out is gathered: the last date before the frequency was first offered.
 
     So its first edition holds a whole week, and never the years before.
     """
     with app.database.read() as connection:
-        first = first_due(connection, rhythm.key)
-    before = last_before(rhythm.digest, due.send_at)[1]
-    return min(first, before) if first else before
+        seen = seen_schedules(connection).get(rhythm.key, ())
+    before = _last_due(rhythm, due.send_at - INSTANT)
+    first = offered_since(seen, now)
+    return min(_last_due(rhythm, first), before) if first else before
+
+
+def _last_due(rhythm: Rhythm, at: datetime) -> datetime:
+    """Return the last date at or before an instant; a day before it when there was none."""
+    try:
+        return previous_due(parse_schedule(rhythm.digest.schedule), rhythm.digest.zone, at)[1]
+    except ScheduleError:
+        return at - timedelta(days=1)
 
 
 def stories_text(edition: Edition) -> str:

@@ -25,7 +25,7 @@ class Occasions:
 def occasions(digest: Digest, *, after: datetime, done: Collection[date], now: datetime) -> Occasions:
     """Sort the occurrences whose cutoff has come: those to compose, and those an outage made too late.
 
-    `after` is the send time of the last occurrence, `done` the local dates that are done with. After an
+    Only those due later than `after` count; `done` are the local dates that are done with. After an
     outage, of several that could still be sent late only the last one is: it holds the others' posts.
     """
     late: list[Due] = []

@@ -24,6 +24,11 @@ class Rhythm:
         return f"compose:{slug}" if self.frequency is Frequency.EACH else f"gather:{slug}:{self.frequency}"
 
     @property
+    def rule(self) -> str:
+        """Return by what it goes, as configured: another text is another schedule."""
+        return f"{self.digest.schedule} ({self.digest.zone})"
+
+    @property
     def noun(self) -> str:
         """Return what it makes: "edition", "weekly edition"."""
         return "edition" if self.frequency is Frequency.EACH else f"{self.frequency} edition"
@@ -42,9 +47,3 @@ def rhythm_of(digest: Digest, frequency: Frequency) -> Rhythm:
     if frequency not in found:
         raise NotFoundError("frequency", frequency.value, tuple(found))
     return found[frequency]
-
-
-def not_offered(digest: Digest) -> tuple[str, ...]:
-    """Return the names under which occurrences were kept of what a digest gathers no more."""
-    gone = set(Frequency) - {Frequency.EACH} - digest.frequencies
-    return tuple(Rhythm(digest=digest, frequency=each).key for each in sorted(gone))

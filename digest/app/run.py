@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from functools import partial
 
-from digest.app.begin import begin_digests, local_text
+from digest.app.begin import INSTANT, begin_digests, local_text
 from digest.app.composing import compose_rhythm, stories_text
 from digest.app.policy import Occasions, Step, occasions, ruling
 from digest.app.rhythms import Rhythm, rhythms
@@ -17,6 +17,7 @@ from digest.collect.collect import collect
 from digest.collect.fetch import fetch_all
 from digest.errors import DigestError, StateError
 from digest.model import CollectReport, Composed, Digest, Due, EditionRecord, EditionState
+from digest.schedule_seen import standing
 from digest.storage.editions import advance, due_editions, load_edition
 from digest.storage.gatherings import stopped_since
 from digest.storage.occurrences import (
@@ -26,13 +27,14 @@ from digest.storage.occurrences import (
     release_occurrence,
     undo_occurrence,
 )
+from digest.storage.schedules import seen_schedules
 from subscribers.model import Frequency
 
 
 def run_due(app: App, watch: Watch) -> None:
     """Do everything that is due at the clock's time and return.
 
-    begin     each digest that is seen for the first time: only what is due from now on counts
+    begin     each digest that is new, or goes by another schedule: only what is due from now on counts
     send      the editions frozen before: no slow feed delays them
     collect   the feeds that are due
     compose   each digest whose cutoff has come, claimed by one row for its local date;
@@ -120,13 +122,16 @@ def _is_late(app: App, digest: Digest, now: datetime) -> bool:
 
 
 def _occasions(app: App, rhythm: Rhythm, now: datetime) -> Occasions:
+    """Find what has come due since the schedule was first seen as it is, and since its last occurrence."""
     with app.database.read() as connection:
+        last = standing(seen_schedules(connection).get(rhythm.key, ()), now)
         known = occurrences_of(connection, rhythm.key, until=now + rhythm.digest.cutoff)
-    finished = [occurrence for occurrence in known if occurrence.done]
-    if not finished:
+    if last is None:
         return Occasions()
+    finished = [occurrence for occurrence in known if occurrence.done]
+    after = max([last.seen_at - INSTANT, *(occurrence.due_at for occurrence in finished)])
     done = {occurrence.local_date for occurrence in finished}
-    return occasions(rhythm.digest, after=finished[0].due_at, done=done, now=now)
+    return occasions(rhythm.digest, after=after, done=done, now=now)
 
 
 def _compose(app: App, rhythm: Rhythm, found: Occasions, watch: Watch) -> None:

@@ -14,6 +14,7 @@ class Kind(StrEnum):
     """What happened to a digest or an edition."""
 
     BEGAN = "began"  # a digest was seen for the first time
+    CHANGED = "changed"  # its schedule was
     COMPOSED = "composed"
     NOTHING = "no edition"  # and why
     MISSED = "missed"  # an outage made it too late; its posts are carried
@@ -34,7 +35,7 @@ class Happening:
     counts: Counts | None = None
 
     def __str__(self) -> str:
-        if self.kind in (Kind.BEGAN, Kind.MISSED):
+        if self.kind in (Kind.BEGAN, Kind.CHANGED, Kind.MISSED):
             return f"{self.subject}: {self.detail}"
         return f"{self.subject}: {self.kind}: {self.detail}"
 

@@ -50,7 +50,7 @@ def run(session: Session, now: datetime | None, as_json: bool) -> None:
             progress=lambda _, counts: bar.to(counts.total - counts.open, counts.total),
         )
         run_due(app, watch)
-        coming = next_times(app.config, watch.clock())
+        coming = next_times(app, watch.clock())
     if as_json:
         facts = [_facts(happening) for happening in happenings]
         show.facts({"feeds": feeds, "happenings": facts, "next": dict(coming)})

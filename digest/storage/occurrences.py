@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection, and_, delete, func, or_, select, update
+from sqlalchemy import Connection, and_, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from digest.storage.tables import occurrences
 
-BEGAN = "began"  # the last one before a digest was first seen: over and done with
 STARTED = "started"  # somebody is at it, or died at it: after the lease another may try
 LEASE = timedelta(minutes=5)
 
@@ -34,18 +32,26 @@ class Occurrence:
 
 
 def occurrences_of(connection: Connection, schedule: str, *, until: datetime) -> tuple[Occurrence, ...]:
-    """Return the latest occurrences due at or before an instant, the last one first.
-
-    A beginning noted later than that is left out: who replays a day before it has not begun yet.
-    """
-    begun = or_(occurrences.c.outcome != BEGAN, occurrences.c.done_at <= until)
+    """Return the latest occurrences due at or before an instant, the last one first."""
     rows = connection.execute(
         select(occurrences.c.local_date, occurrences.c.due_at, occurrences.c.done_at, occurrences.c.outcome)
-        .where(occurrences.c.schedule == schedule, occurrences.c.due_at <= until, begun)
+        .where(occurrences.c.schedule == schedule, occurrences.c.due_at <= until)
         .order_by(occurrences.c.due_at.desc())
         .limit(_SHOWN)
     )
     return tuple(Occurrence(**row) for row in rows.mappings())
+
+
+def dates_from(connection: Connection, schedule: str, *, first: date) -> dict[date, datetime]:
+    """Return by its local date when each occurrence from `first` on was due that is done with."""
+    rows = connection.execute(
+        select(occurrences.c.local_date, occurrences.c.due_at).where(
+            occurrences.c.schedule == schedule,
+            occurrences.c.local_date >= first,
+            occurrences.c.outcome != STARTED,
+        )
+    )
+    return {row.local_date: row.due_at for row in rows}
 
 
 def claim_occurrence(
@@ -53,14 +59,9 @@ def claim_occurrence(
 ) -> bool:
     """Take one occurrence; False: it is done, or somebody took it less than `LEASE` ago."""
     abandoned = and_(occurrences.c.outcome == STARTED, occurrences.c.done_at <= now - LEASE)
-    replayed = and_(occurrences.c.outcome == BEGAN, occurrences.c.done_at > now)
     taken_over = connection.execute(
         update(occurrences)
-        .where(
-            occurrences.c.schedule == schedule,
-            occurrences.c.local_date == local_date,
-            or_(abandoned, replayed),
-        )
+        .where(occurrences.c.schedule == schedule, occurrences.c.local_date == local_date, abandoned)
         .values(done_at=now, outcome=STARTED)
     )
     return taken_over.rowcount == 1 or note_occurrence(
@@ -102,18 +103,6 @@ def release_occurrence(connection: Connection, schedule: str, *, local_date: dat
             occurrences.c.outcome == STARTED,
         )
     )
-
-
-def first_due(connection: Connection, schedule: str) -> datetime | None:
-    """Return when the first known occurrence of a schedule was due; None: it was never seen."""
-    of_schedule = occurrences.c.schedule == schedule
-    first: datetime | None = connection.scalar(select(func.min(occurrences.c.due_at)).where(of_schedule))
-    return first
-
-
-def forget_schedules(connection: Connection, schedules: Collection[str]) -> None:
-    """Forget every occurrence of these schedules, as if they had never been seen."""
-    connection.execute(delete(occurrences).where(occurrences.c.schedule.in_(schedules)))
 
 
 def undo_occurrence(connection: Connection, outcome: str) -> None:

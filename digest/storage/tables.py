@@ -113,6 +113,15 @@ occurrences = Table(
     Column("outcome", String, nullable=False),
 )
 
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("schedule", String, primary_key=True),  # as in occurrences
+    Column("number", Integer, primary_key=True, autoincrement=False),  # from 1: two that note it at once meet
+    Column("rule", String),  # see digest.storage.schedules
+    Column("seen_at", Moment, nullable=False),
+)
+
 # What a sender may claim. Written out, not bound: both planners use the partial index only for constants.
 SENDABLE = text("state IN ('queued', 'deferred')")
 
