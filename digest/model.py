@@ -329,6 +329,11 @@ class EditionRecord:
     finished_at: datetime | None = None
     paused_at: datetime | None = None  # set: nothing of it is sent until it is resumed
 
+    @property
+    def dated_at(self) -> datetime:
+        """When it is said to have gone: at its send time, or when somebody sent it before that."""
+        return min(self.edition.send_at, self.started_at or self.edition.send_at)
+
 
 # ── mail ────────────────────────────────────────────────────────────────────────────────────
 
@@ -430,7 +435,7 @@ class DeliveryState(StrEnum):
     DEFERRED = "deferred"  # will be tried again at `due_at`
     REJECTED = "rejected"
     UNCERTAIN = "uncertain"
-    SKIPPED = "skipped"  # left, was suppressed, or nothing in the chosen topics
+    SKIPPED = "skipped"  # left, was suppressed, nothing in the chosen topics, or the edition was cancelled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

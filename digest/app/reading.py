@@ -53,7 +53,7 @@ def newest_edition_path(app: App, slug: str) -> str | None:
 
 
 def every_edition(app: App) -> tuple[tuple[str, str, datetime], ...]:
-    """Return digest, id and send time of all editions anybody may read; the newest of very many."""
+    """Return digest, id and date of all editions anybody may read; the newest of very many."""
     with app.database.read() as connection:
         return public_dates(connection, limit=_MANY)
 

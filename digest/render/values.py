@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import TypedDict
 
 from digest.model import Site
@@ -127,14 +128,16 @@ class PageValues:
     archive_url: str | None
     home_url: str  # where everything that can be subscribed to is offered
     choices: tuple[tuple[str, str], ...]  # languages the page can be read in: tag, name in itself
+    published: str  # when it went, in ISO 8601; of what has not gone, the day it is for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageLinks:
-    """Addresses around a web copy: its own, the list of editions, its stylesheet (None: written into it).
+    """What is around a web copy: its address, the list of editions, its stylesheet (None: written into it).
 
     `home` is where the name of the site leads; its address when empty.
     `choices` are languages the page is offered in by `?language=`: tag, and name in itself.
+    `published_at` is when the edition went; None for a preview.
     """
 
     web: str | None = None
@@ -142,6 +145,7 @@ class PageLinks:
     stylesheet: str | None = None
     home: str = ""
     choices: tuple[tuple[str, str], ...] = ()
+    published_at: datetime | None = None
 
 
 def as_mapping(values: LineValues | EditionValues | ReaderValues | PageValues) -> dict[str, object]:

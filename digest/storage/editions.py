@@ -128,10 +128,13 @@ def newest_public_id(connection: Connection, digest: str) -> str | None:
 
 
 def public_dates(connection: Connection, *, limit: int) -> tuple[tuple[str, str, datetime], ...]:
-    """Return digest, id and send time of the newest editions readers have been sent."""
-    columns = editions.c.digest, editions.c.id, editions.c.send_at
+    """Return digest, id and date (`dated_at`) of the newest editions readers have been sent."""
+    columns = editions.c.digest, editions.c.id, editions.c.send_at, editions.c.started_at
     newest = select(*columns).where(editions.c.state.in_(PUBLIC)).order_by(editions.c.send_at.desc())
-    return tuple((slug, name, at) for slug, name, at in connection.execute(newest.limit(limit)))
+    return tuple(
+        (slug, name, min(send_at, started_at or send_at))
+        for slug, name, send_at, started_at in connection.execute(newest.limit(limit))
+    )
 
 
 def open_edition(

@@ -268,7 +268,7 @@ def _edition_facts(desk: Reception, record: EditionRecord) -> dict[str, Any]:
         "title": edition.title,
         "subject": lines(edition)[0],
         "local_date": edition.local_date.isoformat(),
-        "sent_at": edition.send_at,
+        "sent_at": record.dated_at,
         "url": page_url(desk.app, "d", edition.digest, edition.id),
     }
 

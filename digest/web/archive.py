@@ -57,7 +57,7 @@ def feed(request: Request, desk: Desk, slug: str) -> Response:
         url=page_url(desk.app, "d", slug),
         title=f"{_title(desk, slug, records)} – {desk.site.name}",
         author=desk.site.name,
-        language=digest.language if digest else desk.app.config.site.language,
+        language=tag(digest.language if digest else desk.app.config.site.language),
         entries=[_entry(desk, record) for record in records],
     )
     body = atom(written, desk.clock())
@@ -78,6 +78,7 @@ def edition(request: Request, desk: Desk, slug: str, edition_id: str) -> Respons
         home=f"{desk.app.config.site.base_url}/{say.kept}",
         stylesheet=f"{desk.root}/static/site.css",
         choices=public_languages(),
+        published_at=record.dated_at,
     )
     html = render_web(desk.app.templates, record.edition, links, language=say.language).encode()
     answer = _unchanged_or(request, sha256(html).hexdigest()[:32], html, "text/html")
@@ -151,7 +152,8 @@ def _line(record: EditionRecord, language: str) -> dict[str, str]:
 def _entry(desk: Reception, record: EditionRecord) -> Entry:
     subject, preheader = lines(record.edition)
     url = page_url(desk.app, "d", record.edition.digest, record.edition.id)
-    return Entry(url=url, title=subject, summary=preheader, at=record.edition.send_at)
+    language = tag(record.edition.language)
+    return Entry(url=url, title=subject, summary=preheader, language=language, at=record.dated_at)
 
 
 def _addresses(desk: Reception) -> Iterator[tuple[str, datetime | None]]:

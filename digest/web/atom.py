@@ -9,6 +9,7 @@ from datetime import datetime
 from xml.etree.ElementTree import Element, SubElement, register_namespace, tostring
 
 _ATOM = "http://www.w3.org/2005/Atom"
+_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
 # What XML 1.0 cannot hold.
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
@@ -23,12 +24,13 @@ class Entry:
     url: str
     title: str
     summary: str
+    language: str
     at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """An archive as a feed. `url` is that of its page; the feed's own is below it."""
+    """An archive as a feed. `url` is that of its page; the feed's own is below it. Languages are BCP 47's."""
 
     url: str
     title: str
@@ -39,7 +41,7 @@ class Feed:
 
 def atom(feed: Feed, now: datetime) -> bytes:
     """Return the feed as UTF-8; the same archive gives the same bytes once there is an edition."""
-    root = Element(f"{{{_ATOM}}}feed", {"{http://www.w3.org/XML/1998/namespace}lang": feed.language})
+    root = Element(f"{{{_ATOM}}}feed", {_LANG: feed.language})
     _add(root, "id", feed.url)
     _add(root, "title", feed.title)
     _add(root, "updated", _stamp(max((entry.at for entry in feed.entries), default=now)))
@@ -47,7 +49,7 @@ def atom(feed: Feed, now: datetime) -> bytes:
     _add(root, "link", rel="alternate", type="text/html", href=feed.url)
     _add(root, "link", rel="self", type="application/atom+xml", href=f"{feed.url}/feed.atom")
     for each in feed.entries:
-        entry = _add(root, "entry")
+        entry = _add(root, "entry", **({} if each.language == feed.language else {_LANG: each.language}))
         _add(entry, "id", each.url)
         _add(entry, "title", each.title)
         _add(entry, "updated", _stamp(each.at))
