@@ -13,6 +13,7 @@ from digest.errors import NoEditionError, NotFoundError
 from digest.model import Composed, Counts, EditionRecord, EditionState
 from digest.schedule import due_at, next_due
 from digest.schedule_text import parse_schedule
+from digest.send.cancelled import settle_cancelled
 from digest.storage.editions import advance, last_edition, list_editions, load_edition, pause, resume
 from digest.storage.occurrences import Occurrence, finish_occurrence, note_occurrence
 from digest.storage.outcomes import counts
@@ -99,6 +100,11 @@ def resume_edition(app: App, edition_id: str, now: datetime) -> EditionRecord:
 
 
 def cancel(app: App, edition_id: str, *, reason: str, now: datetime) -> EditionRecord:
-    """Stop an edition for good. Before its sending began its posts go back to wait; raises StateError."""
+    """Stop an edition for good: what has not been sent is skipped. Raises StateError.
+
+    Before its sending began its posts go back to wait.
+    """
     with app.database.write() as connection:
-        return advance(connection, edition_id, EditionState.CANCELLED, now, reason=reason)
+        record = advance(connection, edition_id, EditionState.CANCELLED, now, reason=reason)
+    settle_cancelled(app.database, edition_id, now)
+    return record

@@ -18,6 +18,7 @@ from digest.collect.fetch import fetch_all
 from digest.errors import DigestError, StateError
 from digest.model import CollectReport, Composed, Digest, Due, EditionRecord, EditionState
 from digest.schedule_seen import standing
+from digest.send.cancelled import settle_all_cancelled
 from digest.storage.editions import advance, due_editions, load_edition
 from digest.storage.gatherings import stopped_since
 from digest.storage.occurrences import (
@@ -205,6 +206,7 @@ def _send_others(app: App, watch: Watch, tried: frozenset[str]) -> frozenset[str
 
 
 def _due(app: App, watch: Watch) -> tuple[tuple[str, str], ...]:
+    settle_all_cancelled(app.database, watch.clock())
     with app.database.read() as connection:
         return due_editions(connection, watch.clock())
 

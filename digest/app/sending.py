@@ -20,6 +20,8 @@ from digest.storage.editions import advance, load_edition, reopen, standing
 from digest.storage.outcomes import by_code, list_deliveries, retry
 from subscribers.address import parse_address
 
+_FOR_GOOD = "that was for good, and what had not gone of it is skipped"
+
 
 def send_edition(app: App, edition_id: str, watch: Watch) -> Sent:
     """Send what is due of an approved edition, and report how it stands then.
@@ -130,7 +132,9 @@ def try_again(
     with app.database.write() as connection:
         state = load_edition(connection, edition_id).state
         if state not in (EditionState.SENDING, EditionState.SENT):
-            raise StateError(edition_id, "a draft" if state is EditionState.DRAFT else state, "sent again")
+            advice = _FOR_GOOD if state is EditionState.CANCELLED else ""
+            shown = "a draft" if state is EditionState.DRAFT else state
+            raise StateError(edition_id, shown, "sent again", advice=advice)
         count = retry(connection, edition_id, states, now=now, code=code, domain=domain)
         if count:
             reopen(connection, edition_id)

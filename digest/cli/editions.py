@@ -264,15 +264,17 @@ def resume(session: Session, edition: str, now: datetime | None) -> None:
 def cancel(session: Session, edition: str, reason: str, now: datetime | None) -> None:
     """Stop an edition for good.
 
-    Before its sending began, its posts go back to wait for the next.
+    Before its sending began, its posts go back to wait for the next. While it is sent, no further letter is
+    taken of it: what is on the wire is finished, and what had not gone is skipped.
     """
     from digest.app.editions import cancel as do_cancel
-    from digest.app.editions import find_edition
+    from digest.app.editions import delivery_counts, find_edition
 
     with session.app() as app:
         found = find_edition(app, edition).edition
-        do_cancel(app, found.id, reason=reason, now=clock_of(now)())
-    click.echo(f"{found.id} is cancelled")
+        record = do_cancel(app, found.id, reason=reason, now=clock_of(now)())
+        counts = delivery_counts(app, found.id)
+    click.echo(f"{found.id} is cancelled{f': {show.counts_text(counts)}' if record.started_at else ''}")
 
 
 COMMANDS: tuple[click.Command, ...] = (compose, editions, preview, approve, pause, resume, cancel)

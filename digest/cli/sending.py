@@ -167,9 +167,7 @@ def _headline(record: EditionRecord, counts: Counts) -> str:
     edition_id = record.edition.id
     if record.state in (EditionState.DRAFT, EditionState.APPROVED):
         return f"{edition_id} has not begun to go: digest send {edition_id} --dry-run tells who it is for"
-    text = f"{edition_id} is {standing(record)}: {show.counts_text(counts)}"
-    stopped = record.state is EditionState.CANCELLED and counts.open
-    return f"{text}; of these {counts.open:,} will not go" if stopped else text
+    return f"{edition_id} is {standing(record)}: {show.counts_text(counts)}"
 
 
 def _pages(

@@ -19,6 +19,7 @@ from digest.model import (
     Receipt,
     Transport,
 )
+from digest.send.cancelled import settle_cancelled
 from digest.send.letters import NOTHING_CHOSEN, Press
 from digest.send.outbox import Outbox
 from digest.send.run import Run
@@ -71,7 +72,7 @@ def send(
         claim a page; take a group of those the limits let go now: the others wait, and delay nobody
         make its letters, one render for each choice of topics
         settle the receipts so far, count and mark the group, commit, hand it over
-    settle the last receipts, give back what was claimed and not sent
+    settle the last receipts, give back what was claimed and not sent; skip it if somebody cancelled
     nothing open: sending → sent
 
     `stop` is asked before each group; what is on the wire then is finished, for as long as `drain`: what
@@ -118,6 +119,7 @@ def _begin(database: Database, edition_id: str, outbox: Outbox, now: datetime) -
 
 
 def _finish(database: Database, edition_id: str, now: datetime, closed_until: datetime | None = None) -> Sent:
+    settle_cancelled(database, edition_id, now)
     with database.write() as connection:
         tally = counts(connection, edition_id)
         if not tally.open:

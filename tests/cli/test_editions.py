@@ -169,6 +169,22 @@ def test_what_is_cancelled_is_not_sent_and_nothing_is_said_of_who_it_was_for(com
     assert f"{EDITION} is cancelled: no readers" in composed.says("deliveries", EDITION)
 
 
+def test_cancelled_while_it_waits_for_a_later_hour_the_rest_is_skipped_and_not_sent_again(
+    composed: Terminal,
+) -> None:
+    composed.place.subscribe("eve", now="22 12:00")
+    composed.call("subscribers", "add", "eli@example.org", "--digest", "daily", "--hour", "20:30")
+    composed.call("run", "--now", "2026-11-23T07:00")
+    said = composed.says("cancel", EDITION, "--reason", "wrong picture", "--now", "2026-11-23T08:00")
+    assert said == f"{EDITION} is cancelled: 3 accepted, 1 skipped\n"
+    assert composed.facts("deliveries", EDITION)["counts"] == {"total": 4, "accepted": 3, "skipped": 1}
+    assert composed.facts("editions", EDITION)["deliveries"] == {"total": 4, "accepted": 3, "skipped": 1}
+    assert "the edition was cancelled" in composed.says("deliveries", EDITION, "--state", "skipped")
+    again = composed.says("retry", EDITION, fails=1)
+    assert "is cancelled and cannot be sent again; that was for good" in again
+    assert "cancelled" not in composed.says("run", "--now", "2026-11-23T20:30")
+
+
 def test_deliveries_of_a_draft_say_how_to_see_who_it_is_for(composed: Terminal) -> None:
     assert f"has not begun to go: digest send {EDITION} --dry-run" in composed.says("deliveries", EDITION)
     assert composed.facts("deliveries", EDITION)["state"] == "draft"

@@ -1,0 +1,163 @@
+"""An edition is cancelled while it goes: what was written is settled by its answer, all else is skipped."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import timedelta
+from threading import Lock
+
+import pytest
+
+from digest.errors import StateError
+from digest.model import DeliveryState, EditionState, Outcome
+from digest.send.cancelled import settle_all_cancelled, settle_cancelled
+from digest.send.retries import Result
+from digest.storage import deliveries as ledger
+from digest.storage.cancelled import CANCELLED, cancelled_unsettled, skip_unsent
+from digest.storage.database import Database, open_database
+from digest.storage.editions import advance
+from digest.storage.outcomes import counts, list_deliveries
+from digest.storage.senders import Sender
+from subscribers.store import mailable
+from tests.send.world import EDITION, NOW, Recorder, add_edition, add_readers, run
+
+LEASE = timedelta(minutes=2)
+ANA = Sender(edition_id=EDITION, owner="ana", lease=LEASE)
+
+
+def cancel(database: Database) -> None:
+    with database.write() as connection:
+        advance(connection, EDITION, EditionState.CANCELLED, NOW, reason="wrong lead")
+
+
+def tally(database: Database) -> dict[str, int]:
+    with database.read() as connection:
+        return {state.value: count for state, count in counts(connection, EDITION).by_state}
+
+
+def begin(database: Database, readers: int) -> None:
+    add_edition(database)
+    add_readers(database, readers)
+    with database.write() as connection:
+        advance(connection, EDITION, EditionState.SENDING, NOW)
+        ledger.address(connection, EDITION, mailable("daily", NOW), now=NOW, due_at=NOW)
+
+
+def put_on_the_wire(database: Database, *, claimed: int, marked: int) -> frozenset[int]:
+    """Let Ana claim some and mark the first of them."""
+    with database.write() as connection:
+        page = ledger.claim(connection, ANA, mailable("daily", NOW), now=NOW, limit=claimed)
+        assert page
+        first = [reader.subscriber_id for reader in page][:marked]
+        return ledger.exchange(connection, ANA, mailable("daily", NOW), marks=first, now=NOW)
+
+
+def test_cancelled_while_it_goes_what_was_not_written_is_skipped_and_says_why(
+    database_url: str, database: Database
+) -> None:
+    add_edition(database)
+    add_readers(database, 30)
+    transport, elsewhere = Recorder(), open_database(database_url)
+    transport.before_answer = lambda: cancel(elsewhere) if len(transport.letters) == 6 else None
+    sent = run(database, transport)
+    elsewhere.close()
+    assert len(transport.letters) == 6
+    assert sent.record.state is EditionState.CANCELLED
+    assert (sent.next_at, sent.outlook) == (None, "")
+    assert tally(database) == {"accepted": 6, "skipped": 24}
+    with database.read() as connection:
+        skipped = list_deliveries(connection, EDITION, states=[DeliveryState.SKIPPED])
+    assert {each.reply for each in skipped} == {CANCELLED}
+
+
+def test_what_the_server_puts_off_after_that_is_skipped_too(database_url: str, database: Database) -> None:
+    add_edition(database)
+    add_readers(database, 30)
+    transport, elsewhere = Recorder(lambda _: Outcome.DEFERRED), open_database(database_url)
+    transport.before_answer = lambda: cancel(elsewhere) if len(transport.letters) == 3 else None
+    run(database, transport)
+    elsewhere.close()
+    assert tally(database) == {"skipped": 30}
+
+
+def test_what_is_on_the_wire_elsewhere_is_left_to_its_sender(database: Database) -> None:
+    begin(database, 12)
+    on_wire = put_on_the_wire(database, claimed=6, marked=2)
+    cancel(database)
+    settle_cancelled(database, EDITION, NOW)
+    assert tally(database) == {"wire": 2, "skipped": 10}
+    with database.write() as connection:
+        claimed = {3, 4, 5, 6}
+        assert not ledger.exchange(connection, ANA, mailable("daily", NOW), marks=claimed, now=NOW)
+        results = [Result(key, DeliveryState.ACCEPTED, None, 250, "queued") for key in on_wire]
+        ledger.exchange(connection, ANA, mailable("daily", NOW), results=results, now=NOW)
+    assert tally(database) == {"accepted": 2, "skipped": 10}
+
+
+def test_what_a_sender_that_died_had_on_the_wire_is_uncertain_when_its_lease_is_over(
+    database: Database,
+) -> None:
+    begin(database, 12)
+    put_on_the_wire(database, claimed=6, marked=2)
+    cancel(database)
+    settle_all_cancelled(database, NOW)
+    assert tally(database) == {"wire": 2, "skipped": 10}
+    settle_all_cancelled(database, NOW + LEASE)
+    assert tally(database) == {"uncertain": 2, "skipped": 10}
+    with database.read() as connection:
+        assert cancelled_unsettled(connection) == ()
+
+
+def test_a_cancellation_that_was_cut_short_is_finished_at_the_next_ring(database: Database) -> None:
+    begin(database, 12)
+    cancel(database)  # and the process died before it had skipped anything
+    with database.write() as connection:
+        assert skip_unsent(connection, EDITION, now=NOW, limit=5) == 5
+    assert tally(database) == {"queued": 7, "skipped": 5}
+    settle_all_cancelled(database, NOW)
+    assert tally(database) == {"skipped": 12}
+
+
+@pytest.mark.parametrize("state", [EditionState.SENDING, EditionState.SENT])
+def test_an_edition_that_is_not_cancelled_is_left_alone(database: Database, state: EditionState) -> None:
+    begin(database, 3)
+    if state is EditionState.SENT:
+        with database.write() as connection:
+            advance(connection, EDITION, state, NOW)
+    settle_cancelled(database, EDITION, NOW)
+    settle_all_cancelled(database, NOW)
+    with database.write() as connection:
+        assert skip_unsent(connection, EDITION, now=NOW, limit=5) == 0
+    assert tally(database) == {"queued": 3}
+
+
+def test_cancelled_under_several_senders_what_was_written_is_just_what_was_accepted(
+    database_url: str, database: Database
+) -> None:
+    add_edition(database)
+    add_readers(database, 120)
+    transport = Recorder()
+
+    def cancel_in_the_middle() -> None:
+        if len(transport.letters) > 40 and once.acquire(blocking=False):
+            elsewhere = open_database(database_url)
+            cancel(elsewhere)
+            settle_cancelled(elsewhere, EDITION, NOW)
+            elsewhere.close()
+
+    def send_along(_: int) -> None:
+        own = open_database(database_url)
+        with suppress(StateError):  # it was cancelled before this one came
+            run(own, transport)
+        own.close()
+
+    once = Lock()
+    transport.before_answer = cancel_in_the_middle
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(send_along, range(3)))
+    with database.read() as connection:
+        found = list_deliveries(connection, EDITION, limit=200)
+    accepted = sorted(each.subscriber_id for each in found if each.state is DeliveryState.ACCEPTED)
+    assert transport.keys == accepted
+    assert tally(database) == {"accepted": len(accepted), "skipped": 120 - len(accepted)}
