@@ -18,6 +18,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "digest.schedule",
         "digest.schedule_text",
+        "digest.schedule_seen",
         "digest.collect.parse",
         "digest.collect.jsonfeed",
         "digest.collect.clean",
@@ -42,6 +43,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "digest.send.quoted",
         "digest.send.smtp",
         "digest.send.replies",
+        "digest.send.faults",
         "digest.send.extensions",
         "digest.send.pipeline",
         "digest.send.relay",

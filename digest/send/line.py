@@ -12,6 +12,7 @@ from typing import cast
 
 from digest.model import Letter, Security, SmtpServer
 from digest.send.extensions import Login
+from digest.send.faults import why_silent, why_unreached
 from digest.send.pipeline import Pace, Step
 from digest.send.relay import Patience
 from digest.send.smtp import Closed, Conversation, Event, StartTls, State, Terms
@@ -117,8 +118,12 @@ class Line(asyncio.BufferedProtocol):
         since = self._opened_at if waits_for in _NOT_READY else self._moved_at
         seconds = self._seconds_for(waits_for)
         if now - since > seconds:
-            what = f"answer to {waits_for}" if self._transport else "connection"
-            self._heed(self.conversation.abandon(f"no {what} in {seconds:g} seconds", self._unwritten()))
+            self._heed(self.conversation.abandon(self.silence(seconds), self._unwritten()))
+
+    def silence(self, seconds: float) -> str:
+        """Say what the server has not done in so many seconds."""
+        waits_for, security = self.conversation.waits_for, self._server.security
+        return why_silent(waits_for, seconds, connected=self._transport is not None, security=security)
 
     def hang_up(self) -> None:
         """Close the socket at once, whatever is on the wire; nothing is reported any more.
@@ -250,11 +255,7 @@ class Line(asyncio.BufferedProtocol):
 
     def _fail(self, what: str, error: Exception) -> None:
         lasting = isinstance(error, ssl.SSLCertVerificationError)
-        if isinstance(error, ssl.SSLCertVerificationError):
-            why = f"its certificate is not trusted: {error.verify_message}"
-        else:
-            why = str(error) or "no answer in time"
-        self._heed(self.conversation.abandon(f"{what}: {why}", lasting=lasting))
+        self._heed(self.conversation.abandon(f"{what}: {why_unreached(error)}", lasting=lasting))
 
     def _unwritten(self) -> int:
         """Count the bytes that have certainly not left: none when TLS hides how many they are."""

@@ -209,7 +209,9 @@ class Conversation:
             if self.extensions.starttls:
                 self._say("STARTTLS", State.STARTTLS)
             else:
-                self._give_up_for_good("STARTTLS is asked for, and the server does not offer it")
+                self._give_up_for_good(
+                    "STARTTLS is asked for, and the server does not offer it; is port right in [mail]?"
+                )
         elif self._terms.login:
             self._log_in(self._terms.login)
         else:
@@ -221,7 +223,9 @@ class Conversation:
 
     def _log_in(self, login: Login) -> None:
         if not (self._protected or self._terms.login_in_clear):
-            self._give_up_for_good("a password is not sent over a line without TLS")
+            self._give_up_for_good(
+                'a password is not sent over a line without TLS; set security to "starttls" or "tls"'
+            )
             return
         lines = login.lines(self.extensions.auth)
         if not lines:
@@ -260,7 +264,10 @@ class Conversation:
         self._close(Verdict(reason=f"{self._asked} was answered with {reply}"))
 
     def _refuse_for_good(self, reply: Reply) -> None:
-        self._give_up_for_good(f"{self._asked} was answered with {reply}")
+        answer = f"{self._asked} was answered with {reply}"
+        if self.state is State.AUTH:
+            answer = f"the login is refused: {answer}; are user and password right in [mail]?"
+        self._give_up_for_good(answer)
 
     def _leave(self, _: Reply) -> None:
         self._close(None)

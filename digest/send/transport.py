@@ -136,10 +136,10 @@ async def _check(server: SmtpServer, ehlo_name: str | None) -> tuple[str, ...]:
     )
     try:
         line.open()
-        await _until_ready(server, events, patience.ready * server.timeout)
+        await _until_ready(line, server, events, patience.ready * server.timeout)
         line.conversation.noop()
         line.fill()
-        await _until_ready(server, events, server.timeout)
+        await _until_ready(line, server, events, server.timeout)
         facts = _facts(server, line)
         line.conversation.quit()
         line.fill()
@@ -149,14 +149,14 @@ async def _check(server: SmtpServer, ehlo_name: str | None) -> tuple[str, ...]:
         await line.closed()
 
 
-async def _until_ready(server: SmtpServer, events: asyncio.Queue[Event], seconds: float) -> None:
+async def _until_ready(line: Line, server: SmtpServer, events: asyncio.Queue[Event], seconds: float) -> None:
     try:
         async with asyncio.timeout(seconds):
             while not isinstance(event := await events.get(), Ready):
                 if isinstance(event, Closed):
                     raise _failure(server, event.verdict.reason if event.verdict else "it hung up")
     except TimeoutError:
-        raise _failure(server, f"no answer in {seconds:g} seconds") from None
+        raise _failure(server, line.silence(seconds)) from None
 
 
 def _facts(server: SmtpServer, line: Line) -> tuple[str, ...]:

@@ -81,7 +81,10 @@ def test_check_says_when_the_mail_server_cannot_be_reached(terminal: Terminal) -
     terminal.place.change("[site]", mail)
     found = {each["subject"]: each for each in terminal.facts("check", fails=1)}
     assert found["mail"]["ok"] is False
-    assert "127.0.0.1:1" in found["mail"]["detail"]
+    assert found["mail"]["detail"] == (
+        "127.0.0.1:1: cannot connect: nothing listens there; is the mail server running,"
+        " and are host and port right in [mail]?"
+    )
 
 
 def test_config_shows_what_is_in_force_and_hides_secrets(terminal: Terminal) -> None:
