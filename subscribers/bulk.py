@@ -16,7 +16,7 @@ from subscribers.store import Connection, ids_at, read_readers, read_suppression
 from subscribers.tables import subscribers
 from subscribers.tokens import address_hash
 
-BATCH = 2_000  # entries or readers in one transaction; well under the engines' limits of parameters
+BATCH = 500  # entries or readers in one transaction: more takes memory, and is no faster
 
 Begin = Callable[[], AbstractContextManager[Connection]]
 

@@ -84,17 +84,17 @@ def read_entries(file: ByteFile, reading: Reading) -> Iterator[Entry | Fault | N
     """Yield the entries of a CSV file, and what is wrong with the lines that are none.
 
     The first line names the columns; a file without names is taken when a cell of it is an address.
-    Columns may stand in any order; unknown ones are passed over with a notice.
+    Columns may stand in any order; unknown ones are passed over with a notice. No line is remembered: an
+    address that comes again is known by then to whoever takes the entries in.
     """
     columns: _Columns | None = None
-    seen: set[int] = set()
     empty = True
     for record in read_records(file):
         empty = False
         if not isinstance(record, Record):
             yield record
         elif columns is not None:
-            yield _entry(record, columns, reading, seen)
+            yield _entry(record, columns, reading)
         else:
             columns = _header(record)
             if columns is None:
@@ -102,7 +102,7 @@ def read_entries(file: ByteFile, reading: Reading) -> Iterator[Entry | Fault | N
                 return
             yield from columns.notices
             if columns.unnamed:
-                yield _entry(record, columns, reading, seen)
+                yield _entry(record, columns, reading)
     if empty:
         yield Fault(1, "", "the file is empty")
 
@@ -161,23 +161,18 @@ def _plain(cell: str) -> str:
     return " ".join(re.findall(r"[a-z0-9]+", cell.casefold()))
 
 
-def _entry(record: Record, columns: _Columns, reading: Reading, seen: set[int]) -> Entry | Fault:
+def _entry(record: Record, columns: _Columns, reading: Reading) -> Entry | Fault:
     if any(record.cells[columns.width :]):
         return Fault(record.line, "", "more cells than columns; a cell with a delimiter in it needs quotes")
     cells = dict.fromkeys(COLUMNS, "")
     for name, index in columns.places.items():
         cells[name] = _unguard(record.cells[index]) if index < len(record.cells) else ""
     try:
-        entry = _parse(cells, record.line, reading)
+        return _parse(cells, record.line, reading)
     except AddressError as error:
         return Fault(record.line, "address", error.reason)
     except ChoiceError as error:
         return Fault(record.line, error.field, error.advice)
-    key = hash((entry.address.folded, tuple(wish.digest for wish in entry.wishes)))
-    if key in seen:
-        return Fault(record.line, "address", "the same address stands in this file before")
-    seen.add(key)
-    return entry
 
 
 def _parse(cells: dict[str, str], line: int, reading: Reading) -> Entry:
