@@ -19,6 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "digest.schedule",
         "digest.schedule_text",
         "digest.schedule_seen",
+        "digest.standing",
         "digest.collect.parse",
         "digest.collect.jsonfeed",
         "digest.collect.clean",

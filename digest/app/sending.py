@@ -16,11 +16,10 @@ from digest.send.letters import Press
 from digest.send.message import Addressee
 from digest.send.rehearsal import Rehearsal, rehearse
 from digest.send.send import Sent, send, send_one
-from digest.storage.editions import advance, load_edition, reopen, standing
+from digest.standing import refusal
+from digest.storage.editions import advance, load_edition, reopen
 from digest.storage.outcomes import by_code, list_deliveries, retry
 from subscribers.address import parse_address
-
-_FOR_GOOD = "that was for good, and what had not gone of it is skipped"
 
 
 def send_edition(app: App, edition_id: str, watch: Watch) -> Sent:
@@ -56,13 +55,11 @@ def send_by_hand(app: App, record: EditionRecord, watch: Watch) -> Sent:
     Raises StateError, TransportError.
     """
     edition_id = record.edition.id
-    if record.paused_at:
-        raise StateError(edition_id, standing(record), "sent", advice=f"first: digest resume {edition_id}")
-    if record.state in (EditionState.SKIPPED, EditionState.CANCELLED):
-        raise StateError(edition_id, record.state, "sent")
+    if record.paused_at or record.state in (EditionState.SKIPPED, EditionState.CANCELLED):
+        raise refusal(record, "sent")
     if record.state is EditionState.DRAFT:
         if review_of(record, app.config.digest(record.edition.digest)) is not Review.SEND:
-            raise StateError(edition_id, "a draft", "sent", advice=f"first: digest approve {edition_id}")
+            raise refusal(record, "sent")
         _approve(app, edition_id, watch.clock())
     return send_edition(app, edition_id, watch)
 
@@ -130,11 +127,9 @@ def try_again(
     Raises StateError for an edition whose sending never began, or was cancelled.
     """
     with app.database.write() as connection:
-        state = load_edition(connection, edition_id).state
-        if state not in (EditionState.SENDING, EditionState.SENT):
-            advice = _FOR_GOOD if state is EditionState.CANCELLED else ""
-            shown = "a draft" if state is EditionState.DRAFT else state
-            raise StateError(edition_id, shown, "sent again", advice=advice)
+        record = load_edition(connection, edition_id)
+        if record.state not in (EditionState.SENDING, EditionState.SENT):
+            raise refusal(record, "sent again")
         count = retry(connection, edition_id, states, now=now, code=code, domain=domain)
         if count:
             reopen(connection, edition_id)

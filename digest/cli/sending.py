@@ -162,7 +162,7 @@ def deliveries(
 
 def _headline(record: EditionRecord, counts: Counts) -> str:
     from digest.model import EditionState
-    from digest.storage.editions import standing
+    from digest.standing import standing
 
     edition_id = record.edition.id
     if record.state in (EditionState.DRAFT, EditionState.APPROVED):

@@ -18,9 +18,14 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
 _MARK = "[\u0300-\u036f\u0483-\u0489\u20d0-\u20ff]"
 _PILED_MARKS = re.compile(f"({_MARK}{{3}}){_MARK}+")
 
-_CLOSERS = "\"'”’»)\\]」』）】"
-_END = re.compile(rf"(?:[.!?…‽؟۔।॥]+[{_CLOSERS}]*(?=\s|$)|[。！？]+[{_CLOSERS}]*)")
+_CLOSERS = "\"'”’“»)\\]」』）】"
+_END = re.compile(rf"(?:[.!?…‽؟۔।॥]+[{_CLOSERS}]*(?:\s[»›])?(?=\s|$)|[。！？]+[{_CLOSERS}]*)")
 _NO_SPACE_AFTER = tuple("。！？」』）】")  # Chinese and Japanese run sentences together
+# Single quotation marks are left out: most of them are apostrophes.
+_PAIRS = {
+    "(": ")", "[": "]", "{": "}", '"': '"', "“": "”", "„": "“”", "«": "»", "‹": "›",
+    "「": "」", "『": "』", "（": "）", "【": "】",
+}  # fmt: skip
 _WORD = re.compile(r"\w+")
 _INITIALS = re.compile(r"(?:[^\W\d]\.)*[^\W\d]")  # "J", "U.S", "e.g"
 _TITLES = """mr mrs ms dr prof rev hon st sr jr sen rep gov gen col lt capt sgt maj adm nos vs etc al approx
@@ -51,11 +56,16 @@ def cut(line: str, limit: int) -> str:
 
 
 def sentences(line: str) -> tuple[str, ...]:
-    """Split one line into sentences; together they give the line again, but for the spaces between."""
+    """Split one line into sentences; together they give the line again, but for the spaces between.
+
+    A sentence does not end within brackets or a quotation, unless those are longer than a blurb.
+    """
     found = []
     start = 0
     for match in _END.finditer(line):
-        if _ends_sentence(line, match, start):
+        if _ends_sentence(line, match, start) and not _is_within(
+            line[start : start + BLURB], match.end() - start
+        ):
             found.append(line[start : match.end()].strip())
             start = match.end()
     rest = line[start:].strip()
@@ -64,7 +74,7 @@ def sentences(line: str) -> tuple[str, ...]:
 
 def is_whole(sentence: str) -> bool:
     """Say whether a text ends as a sentence does, rather than in the middle of one."""
-    bare = sentence.rstrip("\"'”’»)]」』）】 ")
+    bare = sentence.rstrip("\"'”’“»)]」』）】 ")
     return bare.endswith(tuple(".!?‽؟۔।॥。！？")) and not bare.endswith(("..", "…"))
 
 
@@ -132,6 +142,17 @@ def _ends_sentence(line: str, match: re.Match[str], start: int) -> bool:
     if word.casefold() in _NUMBERED:
         return not following[0].isdigit()
     return not _INITIALS.fullmatch(word) and word.casefold() not in _ABBREVIATIONS
+
+
+def _is_within(text: str, end: int) -> bool:
+    """Say whether brackets or a quotation are open at `end` that are closed later in `text`."""
+    closers: list[str] = []
+    for at, char in enumerate(text[:end]):
+        if closers and char in closers[-1]:
+            closers.pop()
+        elif char in _PAIRS and not (char == '"' and text[at - 1 : at].isalnum()):  # 5" is a measure
+            closers.append(_PAIRS[char])
+    return bool(closers) and any(char in closers[0] for char in text[end:])
 
 
 def _between_letters(line: str, end: int) -> int:

@@ -24,8 +24,9 @@ from sqlalchemy import (
 
 from digest.compose.edition import from_json, text_hash, to_json
 from digest.compose.plan import Told
-from digest.errors import DatabaseError, NotFoundError, StateError
+from digest.errors import DatabaseError, NotFoundError
 from digest.model import Edition, EditionRecord, EditionState, Post, PostState, WaitingPost
+from digest.standing import refusal
 from digest.storage.tables import digest_posts, editions, feeds, gatherings, posts
 from subscribers.model import Frequency
 
@@ -267,7 +268,7 @@ def advance(
         allowed.append(editions.c.paused_at.is_(None))
     step = update(editions).where(*allowed).values(_changes(to, now, reason=reason, by=by))
     if connection.execute(step).rowcount != 1:
-        raise StateError(edition_id, standing(load_edition(connection, edition_id)), to)
+        raise refusal(load_edition(connection, edition_id), to)
     record = load_edition(connection, edition_id)
     if to is EditionState.SENT or (to is EditionState.CANCELLED and record.started_at):
         use_posts(connection, edition_id, now)
@@ -285,7 +286,7 @@ def pause(connection: Connection, edition_id: str, now: datetime, *, reason: str
     held = editions.c.id == edition_id, editions.c.state.in_(OPEN), editions.c.paused_at.is_(None)
     step = update(editions).where(*held).values(paused_at=now, reason=reason)
     if connection.execute(step).rowcount != 1:
-        raise StateError(edition_id, standing(load_edition(connection, edition_id)), "paused")
+        raise refusal(load_edition(connection, edition_id), "paused")
 
 
 def resume(connection: Connection, edition_id: str, now: datetime) -> EditionRecord:
@@ -301,13 +302,8 @@ def resume(connection: Connection, edition_id: str, now: datetime) -> EditionRec
         "approved_at": func.coalesce(approved, editions.c.approved_at),
     }
     if connection.execute(update(editions).where(*paused).values(changes)).rowcount != 1:
-        raise StateError(edition_id, standing(load_edition(connection, edition_id)), "resumed")
+        raise refusal(load_edition(connection, edition_id), "resumed")
     return load_edition(connection, edition_id)
-
-
-def standing(record: EditionRecord) -> str:
-    """Return an edition's state in words."""
-    return f"{record.state} and paused" if record.paused_at else record.state
 
 
 def reopen(connection: Connection, edition_id: str) -> None:

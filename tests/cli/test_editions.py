@@ -120,7 +120,8 @@ def test_approved_editions_go_and_cancelled_ones_give_their_posts_back(composed:
     composed.call("approve", EDITION, "--by", "Ines", "--now", "2026-11-22T13:00")
     facts = composed.facts("editions", EDITION)
     assert (facts["state"], facts["approved_by"]) == ("approved", "Ines")
-    assert "cannot be approved" in composed.says("approve", EDITION, fails=1)
+    said = composed.says("approve", EDITION, fails=1)
+    assert f"{EDITION} is approved and cannot be approved; it needs no approval any more" in said
     composed.call("cancel", EDITION, "--reason", "wrong lead", "--now", "2026-11-22T14:00")
     assert composed.facts("editions", EDITION)["reason"] == "wrong lead"
     assert {each["states"][0][1] for each in composed.facts("posts", "--digest", "daily")} == {"waiting"}
@@ -165,7 +166,9 @@ def test_send_by_hand_asks_for_approval_where_the_digest_does(composed: Terminal
 
 def test_what_is_cancelled_is_not_sent_and_nothing_is_said_of_who_it_was_for(composed: Terminal) -> None:
     composed.call("cancel", EDITION)
-    assert f"{EDITION} is cancelled and cannot be sent\n" in composed.says("send", EDITION, fails=1)
+    assert f"{EDITION} is cancelled and cannot be sent; that was for good" in composed.says(
+        "send", EDITION, fails=1
+    )
     assert f"{EDITION} is cancelled: no readers" in composed.says("deliveries", EDITION)
 
 
@@ -238,7 +241,9 @@ def wrong_addresses(composed: Terminal) -> None:
 
 
 def test_what_was_never_sent_cannot_be_tried_again(composed: Terminal) -> None:
-    assert "is a draft and cannot be sent again" in composed.says("retry", EDITION, fails=1)
+    assert "is a draft and cannot be sent again; it has not been sent yet: digest send" in composed.says(
+        "retry", EDITION, fails=1
+    )
 
 
 def test_the_gathered_edition_of_a_frequency_is_composed_by_hand(terminal: Terminal) -> None:

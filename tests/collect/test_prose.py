@@ -56,6 +56,17 @@ def test_an_emoji_is_not_torn_apart() -> None:
         ("ज्वार बदला। नाव चली।", ["ज्वार बदला।", "नाव चली।"]),
         ("Fruit, e.g. plums, etc. are cheap. Buy some.", ["Fruit, e.g. plums, etc. are cheap.", "Buy some."]),
         ("No mark at the end", ["No mark at the end"]),
+        (
+            "It opens (see the map. It is small) in May. Come.",
+            ["It opens (see the map. It is small) in May.", "Come."],
+        ),
+        ("“We are glad. It took years.” So she said.", ["“We are glad. It took years.”", "So she said."]),
+        ("„Endlich. Nach Jahren.“ Sie lacht.", ["„Endlich. Nach Jahren.“", "Sie lacht."]),
+        ("« Enfin. C'est fait. » Elle rit.", ["« Enfin. C'est fait. »", "Elle rit."]),
+        ('"We are glad. It took years." So she said.', ['"We are glad. It took years."', "So she said."]),
+        ('It is 5" long. It is 3" wide. It fits.', ['It is 5" long.', 'It is 3" wide.', "It fits."]),
+        ("「潮が変わる。船が出る。」と彼は言った。", ["「潮が変わる。船が出る。」", "と彼は言った。"]),
+        ("It opens (at last. It is small. Come.", ["It opens (at last.", "It is small.", "Come."]),
     ],
 )
 def test_sentences_end_where_they_end(line: str, expected: list[str] | None) -> None:
@@ -63,7 +74,7 @@ def test_sentences_end_where_they_end(line: str, expected: list[str] | None) -> 
     assert list(sentences(line)) == whole
 
 
-@pytest.mark.parametrize("text", ["Done.", "Done?”", "完了。", "Done!)"])
+@pytest.mark.parametrize("text", ["Done.", "Done?”", "完了。", "Done!)", "„Getan.“", "« Fait. »"])
 def test_a_whole_sentence_is_known_by_its_end(text: str) -> None:
     assert is_whole(text)
 
@@ -83,6 +94,17 @@ def test_the_same_words_in_another_order_say_the_same() -> None:
 def test_a_blurb_has_one_or_two_whole_sentences() -> None:
     text = "The harbour board met on Monday. It agreed to mend the pier. Work begins in May."
     assert blurb([text], "Pier") == "The harbour board met on Monday. It agreed to mend the pier."
+
+
+def test_a_blurb_does_not_end_within_brackets_or_a_quotation() -> None:
+    first = "The harbour board met on Monday."
+    quoted = "“We are glad. It took nine months. Work begins in May,” said the harbour master."
+    assert blurb([f"{first} {quoted} Then it rained."], "Pier") == f"{first} {quoted}"
+
+
+def test_a_quotation_longer_than_a_blurb_ends_with_a_sentence_of_it() -> None:
+    told = "“The harbour board met on Monday and talked for three hours about the pier. It was long."
+    assert blurb([f"{told} {'We talked and talked. ' * 20}”"], "Pier") == told
 
 
 def test_a_blurb_stops_before_a_sentence_that_would_not_fit() -> None:
@@ -143,7 +165,7 @@ def test_a_line_is_always_one_short_clean_line(text: str, limit: int) -> None:
     assert line == line.strip()
 
 
-@given(st.text(alphabet="Ab.!? 。5", max_size=80))
+@given(st.text(alphabet='Ab.!? 。5()[]“”„"「」', max_size=80))
 def test_sentences_lose_no_letter(text: str) -> None:
     line = one_line(text)
     assert "".join(sentences(line)).replace(" ", "") == line.replace(" ", "")

@@ -64,7 +64,9 @@ def test_a_paused_edition_does_not_begin(database: Database, approved: bool) -> 
     add_edition(database, approved=approved)
     add_readers(database, 3)
     pause_now(database)
-    with pytest.raises(StateError, match="and paused and cannot be sending"):
+    with pytest.raises(
+        StateError, match=f"and paused and cannot be sent; let it go on with: digest resume {EDITION}"
+    ):
         run(database, Recorder())
 
 
