@@ -1,9 +1,10 @@
-"""Shape plain text: strip what must not travel, shorten at a word, wrap and underline by width."""
+"""Shape plain text: strip what must not travel, shorten, wrap and underline by width, mark its direction."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 
 COLUMNS = 72
 
@@ -15,6 +16,11 @@ _UNWANTED = re.compile(
 _SPACES = re.compile(r"[\s\x1c-\x1f\x85]+")
 _LINK = re.compile(r"https?://\S+", re.IGNORECASE)
 _JOINER = "\u200d"
+_STRONG = {"L": "ltr", "R": "rtl", "AL": "rtl"}
+_MARKS = {"ltr": "\u200e", "rtl": "\u200f"}
+_FROM_THE_RIGHT = re.compile(
+    "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
 
 
 def one_line(text: str) -> str:
@@ -38,17 +44,29 @@ def width(text: str) -> int:
     return sum(_columns(char) for char in text)
 
 
-def underline(text: str, mark: str = "-") -> str:
+def underline(text: str, mark: str = "-", direction: str = "") -> str:
     """Return `text` wrapped, with a line of `mark` under it as wide as its widest line."""
-    lines = wrap(text).split("\n")
+    lines = wrap(text, direction=direction).split("\n")
     return "\n".join([*lines, mark * max(width(line) for line in lines)])
 
 
-def wrap(text: str, columns: int = COLUMNS) -> str:
+def wrap(text: str, columns: int = COLUMNS, direction: str = "") -> str:
     """Return `text` in lines of at most `columns`; a link is never broken and stands on a line alone.
 
-    A word wider than a line, as in scripts without spaces, is broken between letters.
+    A word wider than a line, as in scripts without spaces, is broken between letters. Each line of plain
+    text is a paragraph to who shows it, and takes its direction from its first letter (UAX #9, P2), so a
+    line that begins with a name in another script begins with a mark. `direction` ("ltr", "rtl") is that of
+    a text with letters of that direction in it; any other has that of its first letter.
     """
+    lines = _lines(text, columns)
+    if _FROM_THE_RIGHT.search(text):
+        kinds = dict.fromkeys(_directions(text))
+        base = direction if direction in kinds else next(iter(kinds), "")
+        lines = [_marked(line, base) for line in lines]
+    return "\n".join(lines)
+
+
+def _lines(text: str, columns: int) -> list[str]:
     lines: list[str] = []
     line = ""
     for word in one_line(text).split(" "):
@@ -61,7 +79,19 @@ def wrap(text: str, columns: int = COLUMNS) -> str:
             lines.append(line)
             *full, line = _pieces(word, columns)
             lines += full
-    return "\n".join(line for line in [*lines, line] if line)
+    return [line for line in [*lines, line] if line]
+
+
+def _marked(line: str, base: str) -> str:
+    """Return `line`, behind a mark if it would be shown in another direction; links stay as they are."""
+    own = next(_directions(line), base)
+    return line if own == base or _LINK.match(line) else _MARKS[base] + line
+
+
+def _directions(text: str) -> Iterator[str]:
+    """Yield the direction of each letter that has one."""
+    kinds = (unicodedata.bidirectional(char) for char in text)
+    return (_STRONG[kind] for kind in kinds if kind in _STRONG)
 
 
 def _pieces(word: str, columns: int) -> list[str]:

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.render.text import COLUMNS, one_line, shorten, underline, width, wrap
+
+LRM, RLM = "\u200e", "\u200f"
 
 words = st.text(st.characters(codec="utf-8"), max_size=400)
 
@@ -72,7 +76,49 @@ def test_a_family_of_emoji_is_not_torn() -> None:
 def test_no_line_is_wider_than_asked_and_no_letter_is_lost(columns: int, text: str) -> None:
     lines = wrap(text, columns).split("\n")
     assert all(width(line) <= columns or "\u200d" in line or "://" in line for line in lines)
-    assert "".join("".join(lines).split()) == "".join(one_line(text).split())
+    assert unmarked("".join("".join(lines).split())) == unmarked("".join(one_line(text).split()))
+
+
+def unmarked(text: str) -> str:
+    return text.replace(LRM, "").replace(RLM, "")
+
+
+def test_a_line_that_begins_with_a_name_in_another_script_keeps_the_direction_of_its_text() -> None:
+    text = "تصلك هذه الرسالة لأنك اشتركت في Harbour Digest من دار النشر في المرفأ"
+    first, *rest = wrap(text, 32).split("\n")
+    assert first == "تصلك هذه الرسالة لأنك اشتركت في"
+    assert rest == [f"{RLM}Harbour Digest من دار النشر في", "المرفأ"]
+    assert wrap("Peace is سلام and مرحبا is hello", 8).split("\n") == [
+        *("Peace is", f"{LRM}سلام and", f"{LRM}مرحبا is", "hello")
+    ]
+
+
+def test_a_text_has_the_direction_it_is_said_to_have_if_it_has_letters_of_it() -> None:
+    assert wrap("Harbour من", direction="rtl") == f"{RLM}Harbour من"
+    assert wrap("Harbour من") == wrap("Harbour من", direction="ltr") == "Harbour من"
+    assert wrap("Harbour · 7:30", direction="rtl") == "Harbour · 7:30"
+    assert wrap("من Harbour", direction="ltr") == f"{LRM}من Harbour"
+    assert underline("Harbour من", direction="rtl") == f"{RLM}Harbour من\n----------"
+
+
+def test_a_link_is_as_it_was_for_it_reads_from_the_left_and_is_copied() -> None:
+    link = "https://news.example.org/d/daily/"
+    assert wrap(f"اقرأ {link} الآن", direction="rtl") == f"اقرأ\n{link}\nالآن"
+
+
+ARABIC = st.text(st.sampled_from("ab cd.12،مرحبا "), max_size=120)
+
+
+@given(text=ARABIC, direction=st.sampled_from(["", "ltr", "rtl"]))
+def test_every_line_of_a_text_reads_in_one_direction(text: str, direction: str) -> None:
+    found = {first for line in wrap(text, 10, direction).split("\n") if (first := first_direction(line))}
+    assert len(found) <= 1
+
+
+def first_direction(line: str) -> str:
+    """Return what a mail program takes for the direction of a line (UAX #9, P2)."""
+    kinds = (unicodedata.bidirectional(char) for char in line)
+    return next(("ltr" if kind == "L" else "rtl" for kind in kinds if kind in ("L", "R", "AL")), "")
 
 
 @given(text=words, limit=st.integers(min_value=2, max_value=200))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from digest.render.templates import load_templates
 from digest.render.typesetter import Typesetter
 from digest.render.web import render_web
 from tests.render.reading import Page
+from tests.render.test_text import first_direction
 
 TEMPLATES = load_templates()
 LINKS = ReaderLinks(unsubscribe="UNSUBSCRIBE_LINK_0", preferences="PREFERENCES_LINK_0")
@@ -61,6 +63,19 @@ def test_there_are_never_more_answers_than_catalogues(wanted: str, edition: str)
 def test_the_languages_known_without_loading_them_are_those_there_are() -> None:
     assert catalogues() == set(languages())
     assert main_language("de-AT") == "de"
+
+
+def test_every_line_with_arabic_in_a_plain_arabic_mail_reads_from_the_right() -> None:
+    name = "The Extraordinarily Long Gazette of the Northern Isles and Their Harbours"
+    told = replace(sample_edition(), title=name, language="ar")
+    story = replace(next(told.stories()), title="Harbour Press تعلن عودة العبّارة")
+    text = render_mail(TEMPLATES, replace(told, lead=story), LINKS, web_url=WEB).text
+    lines = [line for line in text.splitlines() if re.search("[\u0600-\u06ff]", line)]
+    assert "\u200fHarbour Press تعلن عودة العبّارة" in lines
+    assert len(lines) > 8
+    assert [line for line in lines if first_direction(line) == "ltr"] == []
+    assert WEB in text.splitlines()
+    assert "\u200fhttp" not in text
 
 
 @pytest.mark.parametrize("language", sorted(catalogues()))
