@@ -49,7 +49,8 @@ class Press:
         self._edition = record.edition
         self._stationery = stationery
         self._words = placeholders(record.hash)
-        self._mould = Mould(_envelope(record, stationery, self._words), self._words)
+        envelope = _envelope(record, stationery, self._words)
+        self._mould = Mould(envelope, self._words, whole=stationery.cache_bytes // 64)
         self._topics = _topics(record.edition)
         sender = wire_address(parseaddr(record.edition.sender)[1])
         self._id_begin = f"{_ascii(record.edition.id)}.".encode("ascii")

@@ -65,20 +65,22 @@ class Envelope:
 class Compiled(NamedTuple):
     """A mail cut at its placeholders: `parts` are empty at the `gaps`, pairs of a part and its field.
 
-    Parts are shared between mails, `length` bytes in all; `pieces` are the texts they were made from.
-    `plain`: see Letter; it holds for whatever `fill` lets pass.
+    The parts are `length` bytes in all. A `whole` mail has as few as can be, all its own; others share
+    theirs. `pieces` are the texts they were made from. `plain`: see Letter; it holds for whatever `fill`
+    lets pass.
     """
 
     parts: tuple[bytes, ...]
     gaps: tuple[tuple[int, int], ...]
     length: int
     pieces: tuple[str, ...] = ()
+    whole: bool = False
     plain: bool = False
 
     @property
     def size(self) -> int:
         """Return the bytes it takes in memory besides what it shares, about."""
-        return 500 + 8 * (len(self.parts) + len(self.pieces))
+        return 500 + 8 * (len(self.parts) + len(self.pieces)) + self.length * self.whole
 
 
 def placeholders(content_hash: str) -> Fields:
@@ -132,11 +134,12 @@ def plain_message(mail: Mail, envelope: Envelope) -> bytes:
 class Mould:
     """Cast the mails of one envelope: its fields are written once, and each piece of text encoded once.
 
-    A piece is kept as long as a mail is that has it; what is kept takes about `size` bytes. In each mail
-    `words` stand for the reader's fields. Raises ValueError for a header that cannot be written.
+    A piece is kept as long as a mail is that has it; what is kept takes about `size` bytes. The first mails,
+    of up to `whole` bytes together, are whole, and so are filled and written faster. In each mail `words`
+    stand for the reader's fields. Raises ValueError for a header that cannot be written.
     """
 
-    def __init__(self, envelope: Envelope, words: Sequence[str]) -> None:
+    def __init__(self, envelope: Envelope, words: Sequence[str], *, whole: int = 0) -> None:
         before, after = _fields(envelope, words)
         self._words = words
         self._positions = {word.encode("ascii"): position for position, word in enumerate(words)}
@@ -151,6 +154,7 @@ class Mould:
         self._end = b"\r\n--%s--\r\n" % boundary
         self._kept: dict[str, _Piece] = {}
         self.size = 0
+        self._room_for_whole = whole
 
     def cast(self, mail: Mail) -> Compiled:
         """Return a mail; one with no html has only its text part. ValueError as above."""
@@ -162,26 +166,34 @@ class Mould:
         else:
             row += [*self._alone, *self._rows(text)]
             row += [] if isinstance(row[-1], bytes) and row[-1].endswith(b"\r\n") else [b"\r\n"]
-        parts = tuple(each if isinstance(each, bytes) else b"" for each in row)
+        length = sum(len(each) for each in row if isinstance(each, bytes))
+        whole = length <= self._room_for_whole
+        if whole:
+            row = _joined(row)
         compiled = Compiled(
-            parts,
+            tuple(each if isinstance(each, bytes) else b"" for each in row),
             tuple((gap, each) for gap, each in enumerate(row) if isinstance(each, int)),
-            sum(map(len, parts)),
+            length,
             (*text, *html),
+            whole,
             _is_plain(row),
         )
-        self.size += compiled.size
+        self._account(compiled, 1)
         return compiled
 
     def melt(self, compiled: Compiled) -> None:
         """Forget a mail that was cast here, and the pieces that no other has."""
-        self.size -= compiled.size
+        self._account(compiled, -1)
         for text in compiled.pieces:
             piece = self._kept[text]
             piece.uses -= 1
             if not piece.uses:
                 del self._kept[text]
                 self.size -= piece.size
+
+    def _account(self, compiled: Compiled, sign: int) -> None:
+        self._room_for_whole -= sign * compiled.length * compiled.whole
+        self.size += sign * compiled.size
 
     def _rows(self, pieces: Sequence[str]) -> Iterator[bytes | int]:
         for text in pieces:
@@ -207,6 +219,19 @@ class _Piece:
     row: tuple[bytes | int, ...]
     uses: int
     size: int
+
+
+def _joined(row: Sequence[bytes | int]) -> list[bytes | int]:
+    """Return a row with all bytes that stand side by side made one."""
+    joined: list[bytes | int] = []
+    run: list[bytes] = []
+    for each in row:
+        if isinstance(each, bytes):
+            run.append(each)
+        else:
+            joined += [b"".join(run), each]
+            run = []
+    return [*joined, b"".join(run)]
 
 
 def _is_plain(row: Sequence[bytes | int]) -> bool:

@@ -172,7 +172,7 @@ class Pipeline:
         if self.verdict:  # it said 421 and goes on all the same: what it does not answer it may have read
             self.verdict = replace(self.verdict, announced=False)
         transaction = self._open[0]
-        action = _ON_REPLY[transaction.step].get(reply.code // 100)
+        action = _ON_REPLY[transaction.step].get(reply.kind)
         if action is None:
             raise BadReplyError(f"{reply.code} is no answer to {transaction.step}")
         return action(self, transaction, reply)
@@ -285,14 +285,16 @@ class Pipeline:
 
     def _fault(self, letter: Letter) -> tuple[int, str, str] | None:
         """Tell why the server could never take a letter: code, enhanced code, and a sentence."""
-        offered, size = self._extensions, letter.size
+        offered = self._extensions
+        _, sender, recipient, _, size, plain = letter
+        path = f"{sender}{recipient}"
         if offered.size and size > offered.size:
             return 552, "5.3.4", f"the message has {size} bytes, the server takes {offered.size}"
-        if _UNSAFE(letter.recipient) or _UNSAFE(letter.sender):
+        if _UNSAFE(path):
             return 553, "5.1.3", "the address holds a character that would break the command"
-        if not (offered.smtputf8 or (letter.recipient.isascii() and letter.sender.isascii())):
+        if not (path.isascii() or offered.smtputf8):
             return 553, "5.6.7", "the address needs SMTPUTF8, which the server does not offer"
-        if not (offered.eight_bit or letter.plain or letter.data.isascii()):
+        if not (plain or offered.eight_bit or letter.data.isascii()):
             return 554, "5.6.3", "the message needs 8BITMIME, which the server does not offer"
         return None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 MAX_LINE = 2048  # RFC 5321 allows 512; some servers explain themselves at length
 MAX_LINES = 100  # in one reply; a long EHLO has about 20
@@ -19,36 +18,32 @@ class BadReplyError(Exception):
     """What the server sent is not an SMTP reply; its text says how. Never leaves `digest.send`."""
 
 
-@dataclass(slots=True)
 class Reply:
     """One complete reply: its code (200–599) and its lines as the server sent them, without the code.
 
-    Not frozen, because four are made for every letter and freezing triples what that costs.
+    `text` is all lines as one printable line of at most `MAX_TEXT` characters. `enhanced` is the RFC 3463
+    code that it begins with, if that agrees with the reply code. `kind` is the code's first digit.
     """
 
-    code: int
-    lines: tuple[bytes, ...]
+    __slots__ = ("code", "enhanced", "kind", "lines", "text")
 
-    @property
-    def text(self) -> str:
-        """Give all lines as one printable line of at most `MAX_TEXT` characters."""
-        if len(self.lines) == 1:
-            return printable(self.lines[0])
-        first, *others = [line.decode("utf-8", "replace").strip() for line in self.lines]
-        match = _ENHANCED.match(self.lines[0])
-        if match:  # servers repeat the enhanced code on every line
-            others = [line.removeprefix(match[1].decode()).strip() for line in others]
-        return printable(" ".join([first, *others]).encode())
-
-    @property
-    def enhanced(self) -> str | None:
-        """Give the RFC 3463 code the text begins with, if it agrees with the reply code."""
-        match = _ENHANCED.match(self.lines[0])
-        return match[1].decode() if match and match[1][0] == ord("0") + self.code // 100 else None
+    def __init__(self, code: int, lines: tuple[bytes, ...]) -> None:
+        match = _ENHANCED.match(lines[0])
+        self.code, self.kind = code, code // 100
+        self.lines = lines
+        self.enhanced = match[1].decode() if match and match[1][0] == ord("0") + self.kind else None
+        self.text = printable(lines[0]) if len(lines) == 1 else _one_line(lines, match)
 
     def __str__(self) -> str:
         """Give code and text for a log: whatever looks like an address is left out."""
         return f"{self.code} {_MAILBOX.sub('<…>', self.text)}".rstrip()
+
+
+def _one_line(lines: tuple[bytes, ...], match: re.Match[bytes] | None) -> str:
+    first, *others = [line.decode("utf-8", "replace").strip() for line in lines]
+    if match:  # servers repeat the enhanced code on every line
+        others = [line.removeprefix(match[1].decode()).strip() for line in others]
+    return printable(" ".join([first, *others]).encode())
 
 
 def printable(line: bytes) -> str:

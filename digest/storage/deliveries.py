@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, literal, select, update
+from sqlalchemy import Connection, and_, bindparam, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from digest.model import DeliveryState, EditionState
@@ -204,26 +204,31 @@ def _still_due(
         return frozenset()
     dialect = connection.dialect.name
     these = {"edition": edition_id, "ids": id_list(dialect, ids), "now": now}
-    return frozenset(key for (key,) in _asked_for_due(dialect, mailable).rows(connection, these))
+    due, counted = _asked_for_due(dialect, mailable)
+    [(count,)] = counted.rows(connection, these)
+    if count == len(ids):  # nearly always; a row for each takes longer
+        return frozenset(ids)
+    return frozenset(key for (key,) in due.rows(connection, these))
 
 
 @lru_cache(maxsize=16)
-def _asked_for_due(dialect: str, mailable: Mailable) -> Prepared:
+def _asked_for_due(dialect: str, mailable: Mailable) -> tuple[Prepared, Prepared]:
+    """Return the question who of some is still due, and how many are."""
     reader = mailable.where(mailable.selected_columns.subscriber_id == deliveries.c.subscriber_id)
-    return Prepared(
-        select(deliveries.c.subscriber_id).where(
-            deliveries.c.edition_id == bindparam("edition"),
-            listed(dialect, deliveries.c.subscriber_id, bindparam("ids")),
-            SENDABLE,
-            reader.exists(),
-        )
+    due = select(deliveries.c.subscriber_id).where(
+        deliveries.c.edition_id == bindparam("edition"),
+        listed(dialect, deliveries.c.subscriber_id, bindparam("ids")),
+        SENDABLE,
+        reader.exists(),
     )
+    return Prepared(due), Prepared(due.with_only_columns(func.count()))
 
 
+# Written by hand: Core's bulk update takes four times as long.
 _SETTLE_SQLITE = """
-UPDATE deliveries SET state = ?1, due_at = coalesce(?2, due_at), code = ?3, reply = ?4, changed_at = ?5,
+UPDATE deliveries SET state = ?, due_at = coalesce(?, due_at), code = ?, reply = ?, changed_at = ?,
     tries = tries + 1
-WHERE edition_id = ?6 AND subscriber_id = ?7 AND state IN ('queued', 'deferred')
+WHERE edition_id = ? AND subscriber_id IN (SELECT value FROM json_each(?)) AND state IN ('queued', 'deferred')
 """
 _SETTLE_POSTGRESQL = """
 UPDATE deliveries SET state = r.state, due_at = coalesce(r.due_at, deliveries.due_at), code = r.code,
@@ -238,17 +243,23 @@ WHERE edition_id = %s AND deliveries.subscriber_id = r.subscriber_id
 def _write(connection: Connection, edition_id: str, results: Sequence[Result], *, now: datetime) -> None:
     if not results:
         return
-    # Written by hand: a million receipts at 3 µs each, where Core's bulk update takes 12.
+    cursor = connection.connection.cursor()
     if connection.dialect.name == "postgresql":
         columns = [list(column) for column in zip(*results, strict=True)]
-        connection.exec_driver_sql(_SETTLE_POSTGRESQL, (now, *columns, edition_id))
+        cursor.execute(_SETTLE_POSTGRESQL, (now, *columns, edition_id))
         return
     at = _moment(connection, now)
-    rows = [
-        (state, due_at and _moment(connection, due_at), code, reply, at, edition_id, key)
-        for key, state, due_at, code, reply in results
-    ]
-    connection.exec_driver_sql(_SETTLE_SQLITE, rows)
+    for (state, due_at, code, reply), keys in _alike(results).items():
+        values = state, due_at and _moment(connection, due_at), code, reply, at
+        cursor.execute(_SETTLE_SQLITE, (*values, edition_id, id_list("sqlite", keys)))
+
+
+def _alike(results: Sequence[Result]) -> dict[tuple[Any, ...], list[int]]:
+    """Sort keys by what became of them: a server that gives no numbers says the same to all."""
+    alike: dict[tuple[Any, ...], list[int]] = {}
+    for key, *became in results:
+        alike.setdefault(tuple(became), []).append(key)
+    return alike
 
 
 _NOT_ACCEPTED = deliveries.c.state != DeliveryState.ACCEPTED
