@@ -189,7 +189,7 @@ def _pages(
 
 def _delivery_facts(delivery: Delivery, addresses: bool) -> dict[str, object]:
     facts: dict[str, object] = {
-        "subscriber_id": delivery.subscriber_id,
+        "subscriber_id": str(delivery.subscriber_id),  # beyond what a number holds in JavaScript
         "variant": delivery.variant,
         "state": delivery.state,
         "due_at": delivery.due_at,

@@ -129,7 +129,7 @@ def _chosen(preferences: Preferences) -> str:
 def _reader_facts(reader: Reader) -> dict[str, object]:
     assert reader.subscriber is not None
     return {
-        "id": reader.subscriber.id,
+        "id": str(reader.subscriber.id),  # beyond what a number holds in JavaScript
         "address": reader.subscriber.address,
         "state": reader.subscriber.state,
         "language": reader.subscriber.language,

@@ -45,8 +45,10 @@ _WRONG: dict[int | str, dict[str, Any]] = {
 _CLOSED: dict[int | str, dict[str, Any]] = {401: {"model": shapes.Problem}}
 
 public = APIRouter(responses=_WRONG)
-_BIGGEST_ID = 2**63 - 1
-_Id = Annotated[int, PathParameter(ge=0, le=_BIGGEST_ID)]
+# Ids are texts here, in the document too: they are beyond what a number holds in JavaScript (2^53). The
+# pattern ends a little below 2^63.
+_ID = "[0-8]?[0-9]{1,18}"
+_Id = Annotated[str, PathParameter(pattern=f"^{_ID}$")]
 
 
 def create_api(reception: Reception) -> FastAPI:
@@ -202,13 +204,13 @@ def subscribers(
     digest: shapes.Short | None = None,
     state: SubscriberState | None = None,
     begins: shapes.Short = "",
-    after: Annotated[int, Query(ge=-1, le=_BIGGEST_ID)] = -1,
+    after: Annotated[str, Query(pattern=f"^(-1|{_ID})$")] = "-1",
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
 ) -> list[shapes.SubscriberShape]:
     """List readers in the order they came; the next page begins `after` the last id."""
     if "\0" in begins:
         return []
-    found = find_readers(desk.app, digest=digest, state=state, prefix=begins, after=after, limit=limit)
+    found = find_readers(desk.app, digest=digest, state=state, prefix=begins, after=int(after), limit=limit)
     return [shapes.SubscriberShape(**_reader_facts(reader)) for reader in found]
 
 
@@ -224,9 +226,9 @@ def add(desk: Desk, new: shapes.NewSubscriber) -> shapes.Outcome:
 @staff.get("/{subscriber_id}")
 def subscriber(desk: Desk, subscriber_id: _Id) -> shapes.SubscriberHistory:
     """Give one reader with everything that happened."""
-    reader = reader_by_id(desk.app, subscriber_id)
+    reader = reader_by_id(desk.app, int(subscriber_id))
     with desk.app.database.read() as connection:
-        lived = history(connection, subscriber_id)
+        lived = history(connection, int(subscriber_id))
     consents = [
         shapes.ConsentShape(
             act=each.act,
@@ -244,7 +246,7 @@ def subscriber(desk: Desk, subscriber_id: _Id) -> shapes.SubscriberHistory:
 @staff.delete("/{subscriber_id}", status_code=204)
 def remove(desk: Desk, subscriber_id: _Id, forget: bool = False) -> Response:
     """Take a reader off the list; with `forget` erase all that is kept but a keyed hash."""
-    remove_reader_by_id(desk.app, subscriber_id, forget=forget, now=desk.clock())
+    remove_reader_by_id(desk.app, int(subscriber_id), forget=forget, now=desk.clock())
     return Response(status_code=204)
 
 

@@ -22,6 +22,8 @@ def test_a_reader_is_added_once(terminal: Terminal) -> None:
     (reader,) = terminal.facts("subscribers", "list")
     assert (reader["address"], reader["state"]) == ("ada@example.org", "active")
     assert [(each["digest"], each["topics"]) for each in reader["digests"]] == [("daily", "green")]
+    assert isinstance(reader["id"], str)
+    assert int(reader["id"]) > 2**53  # what a number holds in JavaScript
 
 
 def test_a_reader_is_added_who_is_mailed_weekly_where_that_is_offered(terminal: Terminal) -> None:

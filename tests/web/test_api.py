@@ -183,6 +183,23 @@ def _hold(operation: Any) -> None:
     holds()
 
 
+def test_ids_of_readers_are_texts_for_numbers_of_javascript_end_at_2_to_53(quick: Parlour) -> None:
+    first, last = (with_token(quick).add(f"{name}@example.org") for name in ("ada", "bo"))
+    assert first > 2**53
+    client = quick.client
+    listed = client.get("/api/v1/subscribers", headers=STAFF).json()
+    assert [each["id"] for each in listed] == [str(first), str(last)]
+    for after in (str(first), first):
+        page = client.get("/api/v1/subscribers", params={"after": after}, headers=STAFF).json()
+        assert [each["id"] for each in page] == [str(last)]
+    assert client.get(f"/api/v1/subscribers/{first}", headers=STAFF).json()["id"] == str(first)
+    for wrong in ("x", "-1", "1.0", "9" * 19, "9" * 30, "١"):
+        assert client.get(f"/api/v1/subscribers/{wrong}", headers=STAFF).status_code == 422
+    described = client.get("/api/v1/openapi.json").json()["paths"]
+    (where,) = described["/subscribers/{subscriber_id}"]["get"]["parameters"]
+    assert where["schema"]["type"] == "string"
+
+
 def test_the_digests_are_kept_by_caches_and_not_sent_again_unchanged(quick: Parlour) -> None:
     first = quick.client.get("/api/v1/digests")
     assert first.headers["cache-control"] == "public, max-age=300"
