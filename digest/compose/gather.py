@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from digest.compose.edition import prominence
-from digest.compose.plan import edition_name
+from digest.compose.plan import edition_name, empty_edition
 from digest.compose.topics import CATCH_ALL_RULE, free_slug
 from digest.model import Digest, Due, Edition, Lead, Section, Site, Story, Topic
 from subscribers.model import Frequency
@@ -143,20 +143,11 @@ def _in_full(queues: Sequence[Sequence[Story]], room: int) -> frozenset[str]:
 
 def _edition(lead: Story | None, sections: Iterable[Section], order: Order) -> Edition:
     digest, due = order.digest, order.due
-    return Edition(
+    return replace(
+        empty_edition(digest, order.site, due),
         id=free_slug(edition_name(digest, due, order.frequency), order.taken),
-        digest=digest.slug,
         title=order.title,
-        local_date=due.local_date,
-        zone=digest.zone,
-        language=order.site.language,
-        cutoff_at=due.cutoff_at,
-        send_at=due.send_at,
-        site=order.site,
-        sender=digest.sender,
-        reply_to=digest.reply_to,
         subject_template=_subject(digest.subject),
-        preheader_template=digest.preheader,
         lead=lead,
         sections=tuple(sections),
     )

@@ -7,7 +7,7 @@ with a reason. Nothing here looks at the clock: ages are counted from the cutoff
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from digest.compose.discover import discover
@@ -214,22 +214,27 @@ def edition_name(digest: Digest, due: Due, frequency: Frequency = Frequency.EACH
     return f"{digest.slug}{kind}-{due.local_date.isoformat()}"
 
 
-def _edition(lead: Story | None, sections: Iterable[Section], brief: Brief) -> Edition:
-    digest, due = brief.digest, brief.due
+def empty_edition(digest: Digest, site: Site, due: Due) -> Edition:
+    """Return an edition with all that its digest and site say, and no stories yet; its id may be taken."""
     return Edition(
-        id=free_slug(edition_name(digest, due), brief.taken),
+        id=edition_name(digest, due),
         digest=digest.slug,
         title=digest.title,
         local_date=due.local_date,
         zone=digest.zone,
-        language=brief.site.language,
+        language=site.language,
         cutoff_at=due.cutoff_at,
         send_at=due.send_at,
-        site=brief.site,
+        site=site,
         sender=digest.sender,
         reply_to=digest.reply_to,
         subject_template=digest.subject,
         preheader_template=digest.preheader,
-        lead=lead,
-        sections=tuple(sections),
+        lead=None,
+        sections=(),
     )
+
+
+def _edition(lead: Story | None, sections: Iterable[Section], brief: Brief) -> Edition:
+    empty = empty_edition(brief.digest, brief.site, brief.due)
+    return replace(empty, id=free_slug(empty.id, brief.taken), lead=lead, sections=tuple(sections))

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 
-from tests.send.real_servers import POSTFIX, free_port, need, open_folder, running
+from tests.send.real_servers import MASTER_CF, POSTFIX, free_port, need, open_folder, running
 
 USER = "mail"  # who delivers, and whom the publication belongs to
 _SECONDS = 60
@@ -46,21 +46,10 @@ virtual_minimum_uid = 1
 relay_domains = pipe.example.org
 transport_maps = inline:{{ {{ pipe.example.org = goodbye: }} }}
 """
-_MASTER_CF = """
-{port} inet n - n - - smtpd
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 discard
-defer unix - - n - 0 discard
-trace unix - - n - 0 discard
-proxymap unix - - n - - proxymap
+_OWN_SERVICES = """\
 error unix - - n - - error
 local unix - n n - - local
 virtual unix - n n - - virtual
-anvil unix - - n - 1 anvil
-postlog unix-dgram n - n - 1 postlogd
 goodbye unix - n n - - pipe
   user={user} argv={folder}/goodbye
 """
@@ -126,7 +115,8 @@ def _write(inbox: Inbox, *, uid: int, gid: int) -> None:
     for name in ("etc", "queue", "data", "site", "Maildir"):
         (folder / name).mkdir()
     (folder / "etc/main.cf").write_text(_MAIN_CF.format(**values))
-    (folder / "etc/master.cf").write_text(_MASTER_CF.format(folder=folder, user=USER, port=inbox.port))
+    master = MASTER_CF + _OWN_SERVICES
+    (folder / "etc/master.cf").write_text(master.format(folder=folder, user=USER, port=inbox.port))
     shutil.chown(folder / "data", "postfix")
     shutil.chown(folder / "Maildir", USER, USER)
     script = folder / "goodbye"

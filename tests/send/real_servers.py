@@ -52,7 +52,7 @@ smtpd_discard_ehlo_keywords = {silent}
 smtpd_client_connection_count_limit = 0
 smtpd_error_sleep_time = 0
 """
-_MASTER_CF = """
+MASTER_CF = """
 {port} inet n - n - - smtpd
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -141,7 +141,7 @@ def postfix(certificates: Certificates, *, silent: str = "") -> Iterator[RealSer
         values = {"folder": folder, "login_port": login_port, "silent": silent}
         (folder / "etc/main.cf").write_text(_MAIN_CF.format(**values))
         (folder / "unknown").write_text("/5@/ REJECT no such user")
-        (folder / "etc/master.cf").write_text(_MASTER_CF.format(port=port))
+        (folder / "etc/master.cf").write_text(MASTER_CF.format(port=port))
         for name in ("queue", "data"):
             (folder / name).mkdir()
         shutil.chown(folder / "data", "postfix")
