@@ -8,7 +8,8 @@ from datetime import UTC, date, datetime
 from itertools import combinations, islice
 from pathlib import Path
 
-from digest.model import Edition, EditionState, Section, Site, Story
+from digest.model import Edition, EditionState, Section, Story
+from digest.publication import Site
 from digest.render.templates import load_templates
 from digest.render.typesetter import Typesetter
 from digest.send.letters import Stationery

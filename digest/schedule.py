@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from digest.model import Digest, Due
+from digest.model import Due
+from digest.publication import Digest
 
 ALL_WEEKDAYS = frozenset(range(7))  # Monday is 0
 ALL_MONTHDAYS = frozenset(range(1, 32))

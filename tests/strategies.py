@@ -8,7 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from digest.model import Edition, Image, Section, Site, Source, Story
+from digest.model import Edition, Image, Section, Source, Story
+from digest.publication import Site
 
 SEND_AT = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ MODULES = sorted([*ROOT.glob("digest/**/*.py"), *ROOT.glob("subscribers/**/*.py"
 # From the ground up. A module may import those of lower layers and of its own.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("subscribers",),
-    ("digest", "digest.model", "digest.errors", "digest.tags", "digest.links"),
+    ("digest", "digest.model", "digest.publication", "digest.errors", "digest.tags", "digest.links"),
     (
         "digest.schedule",
         "digest.schedule_text",

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.model import Digest
+from digest.publication import Digest
 from digest.schedule import Schedule, ScheduleError, dues, instant_of, next_due, previous_due
 from digest.schedule_text import parse_schedule
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from digest.app.rhythms import Rhythm, rhythms
 from digest.app.watch import Happening, Kind
 from digest.app.wiring import App
-from digest.model import Digest
+from digest.publication import Digest
 from digest.schedule import dues
 from digest.schedule_seen import OUT, Seen, standing
 from digest.schedule_text import parse_schedule

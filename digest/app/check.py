@@ -17,7 +17,7 @@ from digest.app.rhythms import rhythms
 from digest.app.secret import load_secret
 from digest.config import Config, load
 from digest.errors import ConfigError, DigestError
-from digest.model import Site
+from digest.publication import Site
 from digest.render.languages import words_for
 from digest.render.notices import notice_values
 from digest.render.rhythm import describe

@@ -11,7 +11,8 @@ from urllib.parse import quote
 from digest.app.times import next_copy
 from digest.app.wiring import App
 from digest.errors import NotFoundError
-from digest.model import Digest, Letter
+from digest.model import Letter
+from digest.publication import Digest
 from digest.render.dates import appointment, place
 from digest.render.languages import Words
 from digest.render.notices import Notice, render_notice

@@ -8,7 +8,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from itertools import takewhile
 
-from digest.model import Digest, Due, EditionRecord, EditionState, Review
+from digest.model import Due, EditionRecord, EditionState
+from digest.publication import Digest, Review
 from digest.schedule import dues
 from digest.schedule_text import parse_schedule
 from subscribers.model import Frequency

@@ -10,7 +10,8 @@ from digest.app.notices import digest_of, page_url, write_letter
 from digest.app.readers import offered
 from digest.app.signing_up import LIMITS
 from digest.app.wiring import App
-from digest.model import Digest, Letter
+from digest.model import Letter
+from digest.publication import Digest
 from digest.render.languages import words_for
 from digest.render.notices import Notice
 from digest.schedule import instant_of

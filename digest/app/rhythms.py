@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from digest.errors import NotFoundError
-from digest.model import Digest
+from digest.publication import Digest
 from subscribers.model import Frequency
 
 

@@ -16,7 +16,8 @@ from digest.app.wiring import App
 from digest.collect.collect import collect
 from digest.collect.fetch import fetch_all
 from digest.errors import DigestError, StateError
-from digest.model import CollectReport, Composed, Digest, Due, EditionRecord, EditionState
+from digest.model import CollectReport, Composed, Due, EditionRecord, EditionState
+from digest.publication import Digest
 from digest.schedule_seen import standing
 from digest.send.cancelled import settle_all_cancelled
 from digest.storage.editions import advance, due_editions, load_edition

@@ -11,7 +11,8 @@ from digest.app.policy import review_of
 from digest.app.watch import Happening, Kind, Watch
 from digest.app.wiring import App
 from digest.errors import StateError
-from digest.model import Delivery, DeliveryState, EditionRecord, EditionState, Receipt, Review
+from digest.model import Delivery, DeliveryState, EditionRecord, EditionState, Receipt
+from digest.publication import Review
 from digest.send.letters import Press
 from digest.send.message import Addressee
 from digest.send.rehearsal import Rehearsal, rehearse

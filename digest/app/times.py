@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from itertools import islice
 
-from digest.model import Digest
+from digest.publication import Digest
 from digest.schedule import dues, instant_of
 from digest.schedule_text import parse_schedule
 from subscribers.local_hours import next_copy_at

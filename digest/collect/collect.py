@@ -13,7 +13,8 @@ from digest.collect.fetch import Exchange, Fetched, FetchFailure, Request, Resul
 from digest.collect.identity import keep_known
 from digest.collect.parse import Document, Parsed, ParseFailure, parse
 from digest.links import host_of
-from digest.model import CollectReport, Digest, Feed, FeedReport, FeedRow, FetchLimits
+from digest.model import CollectReport, FeedReport, FeedRow, FetchLimits
+from digest.publication import Digest, Feed
 from digest.storage.database import Database
 from digest.storage.feeds import record_feeds, sync_feeds
 from digest.storage.posts import Saved, enlist, posts_like, save_posts

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 
 from digest.compose.plan import Brief, Plan, edition_name, plan
 from digest.links import canonical_url
-from digest.model import Composed, Digest, Due, Edition, EditionRecord, Feed, PostState, Site, Topic
+from digest.model import Composed, Due, Edition, EditionRecord, PostState
+from digest.publication import Digest, Feed, Site, Topic
 from digest.storage.database import Connection, Database
 from digest.storage.editions import insert_edition, lock_digest, open_edition, taken_ids, told_posts
 from digest.storage.posts import set_posts, waiting_posts

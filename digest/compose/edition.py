@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from digest.compose.topics import CATCH_ALL_RULE
-from digest.model import Edition, Image, Section, Site, Source, Story
+from digest.model import Edition, Image, Section, Source, Story
+from digest.publication import Site
 from subscribers.model import Choice
 
 # ── the snapshot ────────────────────────────────────────────────────────────────────────────

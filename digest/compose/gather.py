@@ -20,7 +20,8 @@ from dataclasses import dataclass, replace
 from digest.compose.edition import prominence
 from digest.compose.plan import edition_name, empty_edition
 from digest.compose.topics import CATCH_ALL_RULE, free_slug
-from digest.model import Digest, Due, Edition, Lead, Section, Site, Story, Topic
+from digest.model import Due, Edition, Section, Story
+from digest.publication import Digest, Lead, Site, Topic
 from subscribers.model import Frequency
 
 _NAMED = re.compile(r"\{\{[^}]*(?<![\w.])title\b")  # a subject line that has the edition's title in it

@@ -13,7 +13,8 @@ from datetime import timedelta
 from digest.compose.discover import discover
 from digest.compose.stories import Group, gather, newest_first, to_story, told_at
 from digest.compose.topics import CATCH_ALL_RULE, Placed, Shelf, free_slug, place
-from digest.model import Digest, Due, Edition, Feed, Lead, Section, Site, Story, Topic, WaitingPost
+from digest.model import Due, Edition, Section, Story, WaitingPost
+from digest.publication import Digest, Feed, Lead, Site, Topic
 from subscribers.model import Frequency
 
 

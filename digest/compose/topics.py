@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from digest.compose.stories import Group
 from digest.compose.words import phrase
-from digest.model import Feed, Topic
+from digest.publication import Feed, Topic
 from digest.tags import fold
 
 CATCH_ALL = "more"  # the slug of what no topic claims, unless a topic is called so

@@ -18,7 +18,8 @@ from digest.config.shape import (
     TopicShape,
 )
 from digest.config.values import Config, MailSettings, Setting, WebSettings
-from digest.model import Digest, Feed, FetchLimits, Gathering, Lead, Review, Security, Site, SmtpServer, Topic
+from digest.model import FetchLimits, Security, SmtpServer
+from digest.publication import Digest, Feed, Gathering, Lead, Review, Site, Topic
 from digest.send.limits import Limit, Limits, Rules, WarmUp, domain_rules, parse_limit
 from subscribers.model import Frequency
 

@@ -7,7 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from digest.errors import NotFoundError
-from digest.model import Digest, Feed, FetchLimits, Site, SmtpServer, Topic
+from digest.model import FetchLimits, SmtpServer
+from digest.publication import Digest, Feed, Site, Topic
 from digest.send.limits import Limits
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from digest.model import Mail, Site
+from digest.model import Mail
+from digest.publication import Site
 from digest.render.inline import inline
 from digest.render.languages import Words
 from digest.render.pieces import close_gaps

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-from digest.model import Edition, Image, Section, Site, Source, Story
+from digest.model import Edition, Image, Section, Source, Story
+from digest.publication import Site
 
 _SEND_AT = datetime(2026, 11, 22, 17, 30, tzinfo=UTC)
 _LONG_TITLE = (

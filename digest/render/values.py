@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TypedDict
 
-from digest.model import Site
+from digest.publication import Site
 from digest.render.phrases import Phrases
 from digest.render.text import one_line
 

@@ -10,7 +10,8 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from digest.model import Feed, FeedRow
+from digest.model import FeedRow
+from digest.publication import Feed
 from digest.storage.tables import feeds
 
 

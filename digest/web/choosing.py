@@ -11,7 +11,7 @@ from digest.app.notices import next_text, page_url, rhythm_text
 from digest.app.reading import newest_edition_path
 from digest.app.wiring import App
 from digest.compose.topics import CATCH_ALL
-from digest.model import Digest
+from digest.publication import Digest
 from digest.render.languages import Words
 from digest.web.forms import Form
 from subscribers.decisions import Wish

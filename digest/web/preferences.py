@@ -14,7 +14,7 @@ from digest.app.goodbyes import Goodbye
 from digest.app.notices import next_text
 from digest.app.preferences import ask_move, pause_until, reader_by_link, save_choices
 from digest.app.readers import check_frequencies
-from digest.model import Digest
+from digest.publication import Digest
 from digest.render.dates import long_date
 from digest.render.languages import Words, languages
 from digest.render.templates import Sample

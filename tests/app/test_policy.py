@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from digest.app.policy import Step, occasions, ruling
-from digest.model import Digest, EditionRecord, EditionState, Gathering, Review
+from digest.model import EditionRecord, EditionState
+from digest.publication import Digest, Gathering, Review
 from digest.render.sample import sample_edition
 from subscribers.model import Frequency
 

@@ -11,7 +11,8 @@ import pytest
 
 from digest.collect.collect import collect
 from digest.collect.fetch import Exchange, Fetched, Request, fetch_all
-from digest.model import CollectReport, Digest, Feed, FeedReport, FetchLimits, PostState, WaitingPost
+from digest.model import CollectReport, FeedReport, FetchLimits, PostState, WaitingPost
+from digest.publication import Digest, Feed
 from digest.storage.database import Database
 from digest.storage.feeds import feed_rows
 from digest.storage.posts import recent_posts, set_posts, waiting_posts

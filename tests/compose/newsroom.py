@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from digest.compose.compose import compose
-from digest.model import Composed, Digest, Due, Feed, PostState, Topic, WaitingPost
+from digest.model import Composed, Due, PostState, WaitingPost
+from digest.publication import Digest, Feed, Topic
 from digest.storage.database import Database
 from digest.storage.feeds import sync_feeds
 from digest.storage.posts import save_posts

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from digest.compose.plan import Brief
 from digest.compose.stories import Group, gather
 from digest.compose.words import words
-from digest.model import Digest, Due, Image, Post, Site, Topic, WaitingPost
+from digest.model import Due, Image, Post, WaitingPost
+from digest.publication import Digest, Site, Topic
 
 NOW = datetime(2026, 11, 22, 6, 30, tzinfo=UTC)
 DUE = Due(local_date=date(2026, 11, 22), cutoff_at=NOW, send_at=NOW + timedelta(minutes=30))

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from digest.compose.edition import choose, content_hash, from_json, text_hash, to_json
 from digest.compose.plan import plan
-from digest.model import Edition, Image, Lead, Section, Site, Source, Story
+from digest.model import Edition, Image, Section, Source, Story
+from digest.publication import Lead, Site
 from subscribers.model import Choice
 from tests.compose.samples import IMAGE, brief, told, topic
 

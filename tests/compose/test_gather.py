@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from digest.compose.edition import content_hash, from_json, prominence, to_json
 from digest.compose.gather import Order, gather
 from digest.compose.plan import plan
-from digest.model import Due, Edition, Lead, Section, Story, Topic
+from digest.model import Due, Edition, Section, Story
+from digest.publication import Lead, Topic
 from subscribers.model import Frequency
 from tests import strategies
 from tests.compose.samples import DAILY, DUE, NOW, SITE, brief, told, topic

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from digest.compose.edition import to_json
 from digest.compose.plan import Brief, Plan, Told, plan
-from digest.model import Due, Edition, Lead, Topic, WaitingPost
+from digest.model import Due, Edition, WaitingPost
+from digest.publication import Lead, Topic
 from tests.compose import samples
 from tests.compose.samples import DUE, IMAGE, NOW, brief, told, topic
 

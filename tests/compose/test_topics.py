@@ -5,7 +5,8 @@ from hypothesis import given
 
 from digest.compose.stories import gather
 from digest.compose.topics import Shelf, place
-from digest.model import Feed, Topic, WaitingPost
+from digest.model import WaitingPost
+from digest.publication import Feed, Topic
 from tests.compose import samples
 from tests.compose.samples import groups, told, topic
 

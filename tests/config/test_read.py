@@ -7,7 +7,8 @@ import pytest
 
 from digest.config import load
 from digest.errors import ConfigError, NotFoundError, Problem
-from digest.model import Lead, Review, Security
+from digest.model import Security
+from digest.publication import Lead, Review
 from subscribers.model import Frequency
 
 GOOD = """\

@@ -10,18 +10,8 @@ from pathlib import Path
 
 from sqlalchemy import insert, update
 
-from digest.model import (
-    Edition,
-    EditionState,
-    Letter,
-    Mail,
-    Outcome,
-    ReaderLinks,
-    Receipt,
-    Section,
-    Site,
-    Story,
-)
+from digest.model import Edition, EditionState, Letter, Mail, Outcome, ReaderLinks, Receipt, Section, Story
+from digest.publication import Site
 from digest.send.letters import Stationery
 from digest.send.outbox import Outbox
 from digest.send.send import Sent, send

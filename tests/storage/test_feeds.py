@@ -3,7 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from digest.model import Feed, FeedRow
+from digest.model import FeedRow
+from digest.publication import Feed
 from digest.storage.database import Database
 from digest.storage.feeds import feed_rows, record_feeds, sync_feeds
 

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import event, select
 
-from digest.model import Feed, Image, Post, PostState, WaitingPost
+from digest.model import Image, Post, PostState, WaitingPost
+from digest.publication import Feed
 from digest.storage.database import Database
 from digest.storage.feeds import sync_feeds
 from digest.storage.posts import (

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from digest.app.signing_up import LIMITS
 from digest.config.values import WebSettings
-from digest.model import Gathering
+from digest.publication import Gathering
 from digest.render.languages import words_for
 from digest.web.serving import serving
 from subscribers.model import Frequency
