@@ -13,6 +13,7 @@ from digest.app.wiring import App
 from digest.compose.compose import compose
 from digest.compose.gather import Order
 from digest.compose.gathered import compose_gathered
+from digest.compose.plan import Brief
 from digest.model import Composed, Due, Edition
 from digest.render.languages import Words, words_for
 from digest.schedule import ScheduleError, previous_due
@@ -26,16 +27,10 @@ def compose_rhythm(app: App, rhythm: Rhythm, due: Due, now: datetime) -> Compose
     """Compose the edition of a rhythm that is `due`, as a draft. Raises TemplateError, DatabaseError."""
     config, fits = app.config, partial(fits_in_a_mail, app)
     if rhythm.frequency is Frequency.EACH:
-        return compose(
-            app.database,
-            rhythm.digest,
-            site=config.site,
-            topics=config.topics,
-            feeds=config.feeds,
-            due=due,
-            now=now,
-            fits=fits,
+        brief = Brief(
+            digest=rhythm.digest, site=config.site, due=due, topics=config.topics, feeds=config.feeds
         )
+        return compose(app.database, brief, now=now, fits=fits)
     order = Order(
         digest=rhythm.digest,
         site=config.site,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from digest.compose.plan import Brief, Plan, edition_name, plan
 from digest.links import canonical_url
-from digest.model import Composed, Due, Edition, EditionRecord, PostState
-from digest.publication import Digest, Feed, Site, Topic
+from digest.model import Composed, Edition, EditionRecord, PostState
 from digest.storage.database import Connection, Database
 from digest.storage.editions import insert_edition, lock_digest, open_edition, taken_ids, told_posts
 from digest.storage.posts import set_posts, waiting_posts
@@ -21,17 +20,9 @@ _REMEMBERED = timedelta(days=7)  # how long titles told before are compared; lin
 
 
 def compose(
-    database: Database,
-    digest: Digest,
-    *,
-    site: Site,
-    topics: Sequence[Topic],
-    due: Due,
-    now: datetime,
-    feeds: Sequence[Feed] = (),
-    fits: Callable[[Edition], bool] = lambda _: True,
+    database: Database, brief: Brief, *, now: datetime, fits: Callable[[Edition], bool] = lambda _: True
 ) -> Composed:
-    """Compose the edition of `digest` that is `due`, as a draft, from the posts waiting for it.
+    """Compose the edition that `brief` describes, as a draft, from the posts waiting for it.
 
         in one write transaction, the only one for this digest:
             an edition for that day is open?  → say so and change nothing
@@ -41,23 +32,16 @@ def compose(
             keep the edition as a draft, reserve its posts, note why others are dropped
             the carried ones are left alone: they wait
 
-    `topics` and `feeds` are all that are configured, in the order of the file. Of several processes
-    composing at once one makes the edition, the others are told that there is one. `fits` says whether an
-    edition can be mailed whole.
+    Of several processes composing at once one makes the edition, the others are told that there is one.
+    `fits` says whether an edition can be mailed whole. Which ids are taken is read here.
     """
+    digest = brief.digest
     with database.write() as connection:
         lock_digest(connection, digest.slug)
-        if there := open_edition(connection, digest.slug, due.local_date):
+        if there := open_edition(connection, digest.slug, brief.due.local_date):
             return Composed(record=None, reason=f"there is already {there.edition.id} ({there.state})")
-        brief = Brief(
-            digest=digest,
-            site=site,
-            due=due,
-            topics=topics,
-            feeds=feeds,
-            taken=taken_ids(connection, edition_name(digest, due)),
-        )
-        planned = _plan(connection, brief, now, fits)
+        taken = taken_ids(connection, edition_name(digest, brief.due))
+        planned = _plan(connection, replace(brief, taken=taken), now, fits)
         composed = _keep(connection, planned, digest.slug, now)
     if composed.record:
         made = composed.record.edition.id, composed.used, composed.carried

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from digest.compose.compose import compose
+from digest.compose.plan import Brief
 from digest.model import Composed, Due, PostState, WaitingPost
 from digest.publication import Digest, Feed, Topic
 from digest.storage.database import Database
@@ -38,9 +39,8 @@ class Newsroom:
         due = Due(
             local_date=DUE.local_date + later, cutoff_at=DUE.cutoff_at + later, send_at=DUE.send_at + later
         )
-        return compose(
-            self.database, digest, site=SITE, topics=tuple(topics), due=due, now=NOW + later, feeds=FEED_LIST
-        )
+        brief = Brief(digest=digest, site=SITE, due=due, topics=tuple(topics), feeds=FEED_LIST)
+        return compose(self.database, brief, now=NOW + later)
 
     def states(self) -> dict[str, tuple[PostState, str | None, str]]:
         """Return where every post stands: its state, its edition, and why."""
