@@ -19,9 +19,17 @@ from digest.storage.outcomes import list_deliveries
 from subscribers import store
 from subscribers.changes import choose
 from subscribers.decisions import Wish
-from subscribers.model import Preferences
+from subscribers.model import Frequency, Preferences
 from tests.send.world import Recorder, edition, outbox
-from tests.subscribers.test_machine import ADDRESSES, DIGESTS, ORIGIN, TheList, digests, people
+from tests.subscribers.test_machine import (
+    ADDRESSES,
+    DIGESTS,
+    ORIGIN,
+    TheList,
+    digests,
+    frequencies,
+    people,
+)
 
 # The days before clocks change in Europe and America, and before they change back.
 STARTS = tuple(datetime(*day, 7, tzinfo=UTC) for day in ((2026, 10, 23), (2027, 3, 12), (2027, 3, 27)))
@@ -61,7 +69,7 @@ class ThePublication(TheList):
         self.going: dict[str, Sent | None] = {}
         self.sending = ""
         for person in ADDRESSES:
-            self.import_a_line(person, set(DIGESTS), left=False)
+            self.import_a_line(person, set(DIGESTS), left=False, frequency=Frequency.EACH)
         for person, (hour, zone) in zip(ADDRESSES, chosen, strict=True):
             self._choose(person, "daily", hour, zone)
 
@@ -73,16 +81,18 @@ class ThePublication(TheList):
             self._choose(person, digest, *clock)
 
     @precondition(lambda self: self.wanted)
-    @rule(digest=digests, answers=answers)
-    def an_edition_goes_out(self, digest: str, answers: list[Outcome]) -> None:
+    @rule(digest=digests, frequency=frequencies, answers=answers)
+    def an_edition_goes_out(self, digest: str, frequency: Frequency, answers: list[Outcome]) -> None:
+        if frequency not in self.offers[digest]:
+            frequency = Frequency.EACH
         self.answers = answers
         name = f"{digest}-{next(self.serial)}"
         made = replace(edition(), id=name, digest=digest, zone="Europe/Berlin", send_at=self.now)
         with self.database.write() as connection:
-            insert_edition(connection, made)
+            insert_edition(connection, made, frequency)
             advance(connection, name, EditionState.APPROVED, self.now, by="Ana")
         for person, each in self._mailable_now():
-            if each == digest:
+            if each == digest and self._is_served(person, digest) is frequency:
                 self.copies[name, person] = self._copy(name, digest, person)
         self.going[name] = None
         self._ring()
@@ -108,7 +118,10 @@ class ThePublication(TheList):
             due = self._due(name)
             before = self.mailed.copy()
             self.going[name] = send(
-                self.database, name, outbox=outbox(self.transport), clock=lambda: self.now
+                self.database,
+                name,
+                outbox=outbox(self.transport, offers=self.offers),
+                clock=lambda: self.now,
             )
             for key in due - self.put_off:
                 assert self.mailed[key] == before[key] + 1, "somebody due was missed"
@@ -164,7 +177,8 @@ class ThePublication(TheList):
             assert accepted <= known
 
     def _choose(self, person: str, digest: str, hour: str | None, zone: str) -> None:
-        wish = Wish(digest=digest, preferences=Preferences(hour=hour, zone=zone))
+        preferences = Preferences(hour=hour, zone=zone, frequency=self.frequency[person, digest])
+        wish = Wish(digest=digest, preferences=preferences)
         self._change(person, partial(choose, wishes=(wish,), origin=ORIGIN, now=self.now))
 
     def _copy(self, name: str, digest: str, person: str) -> Copy:

@@ -19,7 +19,15 @@ from subscribers.bulk import import_entries
 from subscribers.changes import choose, pause, resume
 from subscribers.decisions import Change, Limits, Wish
 from subscribers.leaving import come_back, leave
-from subscribers.model import Act, Origin, Reader, SubscriberState, SuppressionReason
+from subscribers.model import (
+    Act,
+    Frequency,
+    Origin,
+    Preferences,
+    Reader,
+    SubscriberState,
+    SuppressionReason,
+)
 from subscribers.signup import Confirmed, Request
 from subscribers.tokens import address_hash
 
@@ -32,6 +40,10 @@ DIGESTS = ("daily", "weekend")
 people = st.sampled_from(sorted(ADDRESSES))
 digests = st.sampled_from(DIGESTS)
 some_digests = st.sets(digests, min_size=1)
+frequencies = st.sampled_from(Frequency)
+offers = st.frozensets(st.sampled_from([Frequency.DAILY, Frequency.WEEKLY]))
+# What comes from outside: mail that came back, a complaint, an operator's word.
+reasons = st.sampled_from([SuppressionReason.BOUNCE, SuppressionReason.COMPLAINT, SuppressionReason.OPERATOR])
 
 
 class TheList(RuleBasedStateMachine):
@@ -52,6 +64,8 @@ class TheList(RuleBasedStateMachine):
         self.gone: set[str] = set()  # left everything
         self.suppressed: dict[str, SuppressionReason] = {}
         self.paused: dict[tuple[str, str], datetime] = {}
+        self.frequency: dict[tuple[str, str], Frequency] = {}  # as last chosen, read or left
+        self.offers: dict[str, frozenset[Frequency]] = dict.fromkeys(DIGESTS, frozenset())
         self.dead: set[str] = set()  # links that can do nothing any more
         self.open: dict[str, set[str]] = {name: set() for name in ADDRESSES}
 
@@ -61,13 +75,15 @@ class TheList(RuleBasedStateMachine):
 
     # ── what happens ──
 
-    @rule(target=links, person=people, chosen=some_digests)
-    def sign_up(self, person: str, chosen: set[str]) -> tuple[str, str, tuple[str, ...]]:
+    @rule(target=links, person=people, chosen=some_digests, frequency=frequencies)
+    def sign_up(
+        self, person: str, chosen: set[str], frequency: Frequency
+    ) -> tuple[str, str, tuple[str, ...], Frequency]:
         token = f"{next(self.serial)}"
         request = Request(
             address=ADDRESSES[person],
             address_hash=_hash(person),
-            wishes=tuple(Wish(digest=digest) for digest in sorted(chosen)),
+            wishes=_wishes(chosen, frequency),
             language="en",
             origin=ORIGIN,
         )
@@ -77,11 +93,11 @@ class TheList(RuleBasedStateMachine):
         assert answer.confirm is not silent
         if answer.confirm:
             self.open[person].add(token)
-        return person, token, tuple(sorted(chosen))
+        return person, token, tuple(sorted(chosen)), frequency
 
     @rule(link=links)
-    def confirm(self, link: tuple[str, str, tuple[str, ...]]) -> None:
-        person, token, chosen = link
+    def confirm(self, link: tuple[str, str, tuple[str, ...], Frequency]) -> None:
+        person, token, chosen, frequency = link
         with self.database.write() as connection:
             answer = acts.confirm(connection, token, origin=ORIGIN, now=self.now)
         if isinstance(answer, Confirmed) and answer.change is not None:
@@ -90,7 +106,7 @@ class TheList(RuleBasedStateMachine):
             self.gone.discard(person)
             self.suppressed.pop(person, None)
             for digest in chosen:
-                self._begin(person, digest)
+                self._begin(person, digest, frequency)
 
     @rule(person=people, digest=st.none() | digests, by_operator=st.booleans())
     def leave(self, person: str, digest: str | None, by_operator: bool) -> None:
@@ -118,7 +134,7 @@ class TheList(RuleBasedStateMachine):
         for each in change.subscriptions if change else ():
             assert (person, each.digest) in self.ended - self.removed
             assert person not in self.suppressed
-            self._begin(person, each.digest, paused=each.paused_until)
+            self._begin(person, each.digest, self.frequency[person, each.digest], paused=each.paused_until)
         if change is None:
             assert self._mailable_now() == before
         else:
@@ -139,20 +155,24 @@ class TheList(RuleBasedStateMachine):
             if (person, digest) in self.wanted:
                 self.paused.pop((person, digest), None)
 
-    @rule(person=people, digest=digests)
-    def choose_one_more_with_the_link_of_a_mail(self, person: str, digest: str) -> None:
+    @rule(person=people, digest=digests, frequency=frequencies)
+    def choose_with_the_link_of_a_mail(self, person: str, digest: str, frequency: Frequency) -> None:
         if (person, digest) in self.removed:
             return
-        wishes = (Wish(digest=digest),)
+        wishes = _wishes({digest}, frequency)
         self._change(person, partial(choose, wishes=wishes, origin=ORIGIN, now=self.now))
         reads = any(name == person for name, _ in self.wanted)
-        if reads and person not in self.suppressed and (person, digest) not in self.wanted:
-            self._begin(person, digest)
+        if reads and person not in self.suppressed:
+            paused = self.paused.get((person, digest)) if (person, digest) in self.wanted else None
+            self._begin(person, digest, frequency, paused)
 
-    @rule(person=people, chosen=some_digests, left=st.booleans())
-    def import_a_line(self, person: str, chosen: set[str], left: bool) -> None:
-        wishes = tuple(Wish(digest=digest) for digest in sorted(chosen))
-        entry = Entry(address=ADDRESSES[person], wishes=wishes, left=left)
+    @rule(digest=digests, frequencies=offers)
+    def offer(self, digest: str, frequencies: frozenset[Frequency]) -> None:
+        self.offers[digest] = frequencies
+
+    @rule(person=people, chosen=some_digests, left=st.booleans(), frequency=frequencies)
+    def import_a_line(self, person: str, chosen: set[str], left: bool, frequency: Frequency) -> None:
+        entry = Entry(address=ADDRESSES[person], wishes=_wishes(chosen, frequency), left=left)
         terms = Terms(act=Act.IMPORTED, origin=ORIGIN, language="en")
         import_entries(self.database.write, [entry], secret=SECRET, terms=terms, now=self.now)
         if person in self.suppressed or person in self.gone:
@@ -163,11 +183,11 @@ class TheList(RuleBasedStateMachine):
             if left:
                 self._end(person, digest)
             elif (person, digest) not in self.wanted | self.ended:
-                self._begin(person, digest)
+                self._begin(person, digest, frequency)
         if left and not any(name == person for name, _ in self.wanted):
             self.gone.add(person)
 
-    @rule(person=people, reason=st.sampled_from([SuppressionReason.BOUNCE, SuppressionReason.COMPLAINT]))
+    @rule(person=people, reason=reasons)
     def suppress(self, person: str, reason: SuppressionReason) -> None:
         with self.database.write() as connection:
             record.suppress(connection, _hash(person), reason, self.now)
@@ -214,6 +234,29 @@ class TheList(RuleBasedStateMachine):
             if person not in self.suppressed and self.paused.get((person, digest), self.now) <= self.now
         }
 
+    @invariant()
+    def each_is_served_as_often_as_they_chose_and_by_one_edition(self) -> None:
+        served = {
+            (person, digest, frequency)
+            for digest in DIGESTS
+            for frequency in (Frequency.EACH, *self.offers[digest])
+            for person in self._served_now(digest, frequency)
+        }
+        assert served == {
+            (person, digest, self._is_served(person, digest)) for person, digest in self._mailable_now()
+        }
+
+    def _served_now(self, digest: str, frequency: Frequency) -> list[str]:
+        """Ask the list who gets an edition of one frequency."""
+        query = store.mailable(digest, self.now, frequency, self.offers[digest])
+        with self.database.read() as connection:
+            return [row.address.partition("@")[0] for row in connection.execute(query)]
+
+    def _is_served(self, person: str, digest: str) -> Frequency:
+        """Return how often somebody is mailed: as chosen, or with each edition where that is not offered."""
+        chosen = self.frequency[person, digest]
+        return chosen if chosen in self.offers[digest] else Frequency.EACH
+
     def _mailable_now(self) -> set[tuple[str, str]]:
         with self.database.read() as connection:
             rows = [
@@ -232,8 +275,9 @@ class TheList(RuleBasedStateMachine):
                 return None
             return acts.change_reader(connection, reader.subscriber.id, decide, self.now)
 
-    def _begin(self, person: str, digest: str, paused: datetime | None = None) -> None:
+    def _begin(self, person: str, digest: str, frequency: Frequency, paused: datetime | None = None) -> None:
         self.wanted.add((person, digest))
+        self.frequency[person, digest] = frequency
         self.ended.discard((person, digest))
         self.removed.discard((person, digest))
         self.paused.pop((person, digest), None)
@@ -252,6 +296,11 @@ class TheList(RuleBasedStateMachine):
             self.paused.pop((person, digest), None)
         self.gone.discard(person)
         self.open[person].clear()
+
+
+def _wishes(chosen: set[str], frequency: Frequency) -> tuple[Wish, ...]:
+    preferences = Preferences(frequency=frequency)
+    return tuple(Wish(digest=digest, preferences=preferences) for digest in sorted(chosen))
 
 
 def _hash(person: str) -> str:
