@@ -20,6 +20,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "digest.schedule_text",
         "digest.schedule_seen",
         "digest.standing",
+        "digest.collect.addresses",
         "digest.collect.parse",
         "digest.collect.jsonfeed",
         "digest.collect.clean",

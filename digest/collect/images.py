@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import parse_qs, urlsplit
 
+from digest.collect.addresses import leads_inside
 from digest.collect.clean import Picture
 from digest.collect.noise import is_beacon
 from digest.collect.prose import one_line
@@ -32,7 +33,7 @@ def choose(groups: Iterable[Iterable[Picture]]) -> Image | None:
     """Return the best picture of the first group that has a fitting one; groups stand best first.
 
     A mail shows PNG, JPEG and GIF. Counters of readers, smileys, avatars and what is known to be
-    narrower than 200 pixels do not fit.
+    narrower than 200 pixels do not fit, nor what makes a reader's program ask inside its own network.
     """
     for group in groups:
         fitting = [picture for picture in map(_sized, group) if fits(picture)]
@@ -51,7 +52,8 @@ def fits(picture: Picture) -> bool:
     flat = picture.height is not None and picture.height < NARROWEST / 4
     ornament = bool(_ORNAMENT.search(f"{picture.label} {parts.netloc}{parts.path}"))
     bad_format = bool(_WRONG_KIND.search(parts.path)) or bool(formats & _WRONG_FORMAT)
-    return not (wrong_kind or narrow or flat or ornament or bad_format or is_beacon(picture.url))
+    kept_out = is_beacon(picture.url) or leads_inside(picture.url)
+    return not (wrong_kind or narrow or flat or ornament or bad_format or kept_out)
 
 
 def _sized(picture: Picture) -> Picture:

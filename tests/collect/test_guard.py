@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.collect.guard import GuardedBackend, RefusedError, is_public
+from digest.collect.addresses import is_public
+from digest.collect.guard import GuardedBackend, RefusedError
 
 PUBLIC = "93.184.216.34"
 
