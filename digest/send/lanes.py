@@ -91,7 +91,7 @@ class Lanes:
 
     def next_group(self, most: int, now: datetime) -> list[Addressee]:
         """Take up to `most` readers who may go now, as far as is known; the lanes share what there is."""
-        if not (self._scopes or self._server_is_limited):
+        if self.unlimited:
             everybody = self._waiting[_OPEN]
             return [everybody.popleft() for _ in range(min(most, len(everybody)))]
         wants = {
@@ -116,6 +116,11 @@ class Lanes:
         """Return the scopes whose meters decide about a group; none where nothing is limited."""
         found = {self._lane(reader) for reader in group} - {_OPEN} if self._scopes else set()
         return sorted(found | {self._server.scope} if self._server_is_limited else found)
+
+    @property
+    def unlimited(self) -> bool:
+        """Tell whether nothing is limited or slowed, as far as is known."""
+        return not (self._scopes or self._server_is_limited)
 
     @property
     def _server_is_limited(self) -> bool:

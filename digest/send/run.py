@@ -56,6 +56,7 @@ class Run:
         self._on_wire: dict[int, Addressee] = {}  # whose letters, by key
         self._results: list[Result] = []  # known, and not yet in the ledger
         self._readers = mailable(self._edition.digest, NOW)
+        self._place: ledger.Place | None = None  # in the queue, while nothing is limited
         self._handed = 0  # letters handed to the transport
         self._streak = Streak()
         self._stopped_at: datetime | None = None
@@ -101,18 +102,41 @@ class Run:
     def _groups(self) -> Iterator[Sequence[Letter]]:
         while not self._stop():
             now = self._clock()
-            wanted = self._gate.wanted(self._outbox.page, now)
-            claimed = wanted > 0 and self._claim(wanted)
-            group = self._gate.next_group(self._outbox.next_group(), now)
-            if group:
-                letters = self._hand_over(group)
+            letters = self._take(now) if self._gate.is_open else self._pick(now)
+            if letters:
                 self._handed += len(letters)
-                if letters:
-                    yield letters
+                yield letters
             elif self._gate.rests(now):
                 yield ()
-            elif not claimed:
+            elif letters is None:
                 return
+
+    def _take(self, now: datetime) -> list[Letter] | None:
+        """Claim and mark a group at once, where nothing is limited; None when nobody is due."""
+        results, most = self._results, self._outbox.next_group()
+        with self._database.write() as connection:
+            group, self._place = ledger.take(
+                connection,
+                self._sender,
+                self._readers,
+                results=results,
+                after=self._place,
+                limit=most,
+                now=now,
+            )
+            self._gate.pass_by(connection, group or (), now)
+        self._have_kept(results, now)
+        return None if group is None else self._hand_over(group)
+
+    def _pick(self, now: datetime) -> list[Letter] | None:
+        """Mark a group of those whom the limits let go now; None when nobody was claimed nor may go."""
+        wanted = self._gate.wanted(self._outbox.page, now)
+        claimed = wanted > 0 and self._claim(wanted)
+        group = self._gate.next_group(self._outbox.next_group(), now)
+        if not group:
+            return [] if claimed else None
+        marked = self._settle(mark=group)
+        return self._hand_over([reader for reader in group if reader.subscriber_id in marked])
 
     def _claim(self, wanted: int) -> bool:
         """Let a page of readers wait at the gate; return whether anything was due."""
@@ -125,12 +149,16 @@ class Run:
         return page is not None
 
     def _hand_over(self, group: Sequence[Addressee]) -> list[Letter]:
-        """Make a group's letters and mark them; the mark is durable before a transport sees them."""
-        written, unwritten = self._write(group)
-        marked = self._settle(mark=group)
-        self._results += [result for result in unwritten if result.key in marked]
-        self._on_wire |= {reader.subscriber_id: reader for reader in group if reader.subscriber_id in marked}
-        return [letter for letter in written if letter.key in marked]
+        """Make the letters of a group that is marked: durably, before a transport sees them."""
+        try:
+            written, unwritten = self._write(group)
+        except BaseException:
+            with self._database.write() as connection:
+                senders.let_go(connection, self._sender, _ids(group), now=self._clock())
+            raise
+        self._results += unwritten
+        self._on_wire |= {reader.subscriber_id: reader for reader in group}
+        return written
 
     def _write(self, group: Sequence[Addressee]) -> tuple[list[Letter], list[Result]]:
         written: list[Letter] = []
@@ -184,20 +212,18 @@ class Run:
             return marked
         with self._database.write() as connection:
             going = self._gate.admit(connection, mark, self._clock())
-            ids = [reader.subscriber_id for reader in going]
             marked = ledger.exchange(
-                connection, self._sender, self._readers, results=results, marks=ids, now=now
+                connection, self._sender, self._readers, results=results, marks=_ids(going), now=now
             )
             gone = [reader for reader in going if reader.subscriber_id in marked]
             self._gate.spend(connection, gone, self._clock())
             if renew:
                 senders.renew(connection, self._sender, now=now)
-        self._results = []
-        self._renewed_at = now if renew else self._renewed_at
-        self._report(results)
+        self._have_kept(results, now if renew else self._renewed_at)
         return marked
 
-    def _report(self, results: Sequence[Result]) -> None:
+    def _have_kept(self, results: Sequence[Result], renewed_at: datetime) -> None:
+        self._results, self._renewed_at = [], renewed_at
         if results:
             self._ended.update(state for _, state, *_ in results if state in _ENDED)
             tally = Counter({DeliveryState.QUEUED: self._total - self._ended.total(), **self._ended})
@@ -213,3 +239,7 @@ class Run:
             taken = senders.expire(connection, self._edition.id, now=now, ended=ended, resends=again)
         if taken:
             log.warning("%s: took back %d deliveries from a sender that ended", self._edition.id, taken)
+
+
+def _ids(readers: Sequence[Addressee]) -> list[int]:
+    return [reader.subscriber_id for reader in readers]

@@ -54,10 +54,16 @@ class SmtpTransport:
 
     @property
     def room(self) -> int:
-        """Tell how many letters can be on the wire, as the servers are known by now: at most half a window.
+        """Tell how many letters are best handed over at once, as the servers are known by now.
 
-        That many are best handed over at once: more are in doubt for longer, and fewer take more time.
+        As many as can be on the wire; or more, where that is few, for a group costs more than its letters:
+        so many that with those on the wire it is half a window, which is in doubt after a crash.
         """
+        return max(self._capacity, self.window // 2 - self._capacity)
+
+    @property
+    def _capacity(self) -> int:
+        """Count the letters that can be on the wire."""
         return sum(relay.room for relay in self._relays)
 
     def carry(self, groups: Iterator[Sequence[Letter]]) -> Generator[Sequence[Receipt], None, None]:
@@ -92,11 +98,11 @@ class SmtpTransport:
         told_at = pool.time()
         while (more or pool.unanswered) and not pool.failure:
             rest = False
-            while more and not rest and not pool.failure and pool.unanswered <= self.room:
+            while more and not rest and not pool.failure and pool.unanswered <= self._capacity:
                 group = next(groups, None)
                 more, rest = group is not None, group is not None and not group
                 pool.add(group or ())
-            floor = self.room if more and not rest else 0
+            floor = self._capacity if more and not rest else 0
             if rest or pool.unanswered > floor:
                 pool.turn(_REST if rest else _TURN, floor)
             receipts = pool.take()

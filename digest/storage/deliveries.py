@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, func, literal, select, update
+from sqlalchemy import Connection, and_, bindparam, func, literal, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from digest.model import DeliveryState, EditionState
@@ -95,16 +95,26 @@ _GOING = select(editions.c.id).where(
     editions.c.paused_at.is_(None),
 )
 _GOES_ON, _IN_TURN = Prepared(_GOING), Prepared(_GOING.with_for_update(key_share=True))
-_DUE = Prepared(
-    select(deliveries.c.subscriber_id, deliveries.c.variant, deliveries.c.tries)
+_QUEUE = deliveries.c.due_at, deliveries.c.subscriber_id
+_WAITING = (
+    select(deliveries.c.subscriber_id, deliveries.c.variant, deliveries.c.tries, deliveries.c.due_at)
     .where(
         deliveries.c.edition_id == bindparam("edition"),
         SENDABLE,
         deliveries.c.due_at <= bindparam("at", type_=deliveries.c.due_at.type),
     )
-    .order_by(deliveries.c.due_at, deliveries.c.subscriber_id)
+    .order_by(*_QUEUE)
     .limit(bindparam("most"))
 )
+_DUE = Prepared(_WAITING)
+_DUE_AFTER = Prepared(_WAITING.where(tuple_(*_QUEUE) > tuple_(bindparam("due"), bindparam("reader"))))
+
+
+class Place(NamedTuple):
+    """How far a sender has come in the queue of an edition, as the database keeps it."""
+
+    due_at: Any
+    subscriber_id: int
 
 
 def claim(
@@ -124,13 +134,67 @@ def claim(
     page = [row for row in due if row[0] not in taken][:limit]
     if not page:
         return None
-    readers = _readers(connection, mailable, [key for key, _, _ in page], now)
-    _skip(connection, sender.edition_id, [key for key, _, _ in page if key not in readers], now=now)
-    held = (mine or NOTHING) | Held(claimed=frozenset(readers))
+    readers = _mailable(connection, sender, mailable, page, now)
+    claimed = frozenset(reader.subscriber_id for reader in readers)
+    held = (mine or NOTHING) | Held(claimed=claimed)
     (hold if mine else begin_to_hold)(connection, sender, held, now=now)
+    return readers
+
+
+def take(
+    connection: Connection,
+    sender: Sender,
+    mailable: Mailable,
+    *,
+    results: Sequence[Result] = (),
+    after: Place | None = None,
+    limit: int,
+    now: datetime,
+) -> tuple[tuple[Addressee, ...] | None, Place | None]:
+    """Settle what became of deliveries on the wire, then claim others and mark them at once.
+
+    Returns up to `limit` readers, whose letters may be written to a server after commit, and where to go on;
+    None when nothing is due, or may go. They are the longest due behind `after`, and when there are no more,
+    of all.
+    """
+    goes_on = _IN_TURN.rows(connection, {"edition": sender.edition_id})
+    mine = held_by(connection, sender)
+    held = _settle(connection, sender, mine or NOTHING, results, now)
+    page = _next_due(connection, sender, held, after, limit, now) if goes_on else []
+    readers = _mailable(connection, sender, mailable, page, now)
+    if mine or readers:
+        marked = frozenset(reader.subscriber_id for reader in readers)
+        held = Held(claimed=held.claimed, wire=held.wire | marked)
+        (hold if mine else begin_to_hold)(connection, sender, held, now=now)
+    if not page:
+        return None, None
+    last, _, _, due_at = page[-1]
+    return readers, Place(due_at, last)
+
+
+def _next_due(
+    connection: Connection, sender: Sender, held: Held, after: Place | None, limit: int, now: datetime
+) -> list[tuple[Any, ...]]:
+    others = held_of(connection, sender.edition_id, but=sender).all
+    taken, these = others | held.all, {"edition": sender.edition_id, "at": now}
+    due: list[tuple[Any, ...]] = []
+    if after:
+        behind = {"due": after.due_at, "reader": after.subscriber_id, "most": limit + len(others)}
+        due = _DUE_AFTER.rows(connection, these | behind)
+    due = due or _DUE.rows(connection, these | {"most": limit + len(taken)})
+    return [row for row in due if row[0] not in taken][:limit]
+
+
+def _mailable(
+    connection: Connection, sender: Sender, mailable: Mailable, page: Sequence[tuple[Any, ...]], now: datetime
+) -> tuple[Addressee, ...]:
+    """Return whom a page is for; those who may no longer be mailed are skipped."""
+    readers = _readers(connection, mailable, [key for key, *_ in page], now)
+    if len(readers) < len(page):
+        _skip(connection, sender.edition_id, [key for key, *_ in page if key not in readers], now=now)
     return tuple(
         Addressee(key, address, variant, form, tries, language or "", hour, zone)
-        for key, variant, tries in page
+        for key, variant, tries, _ in page
         if key in readers
         for _, address, form, language, hour, zone in [readers[key]]
     )
@@ -182,19 +246,29 @@ def exchange(
     That a server accepted a letter is final, and is kept whoever holds the delivery by now; any other
     result only where it is still this sender's.
     """
-    held = held_by(connection, sender) or NOTHING
-    answered = held.wire.intersection(result.key for result in results)
-    _write(connection, sender.edition_id, [each for each in results if each.key in answered], now=now)
-    _write_late(connection, sender, [each for each in results if each.key not in answered], now=now)
+    before = held_by(connection, sender) or NOTHING
+    held = _settle(connection, sender, before, results, now)
     claimed = held.claimed.intersection(marks)
     if claimed and not _GOES_ON.rows(connection, {"edition": sender.edition_id}):
         claimed = frozenset()
     marked = _still_due(connection, sender.edition_id, mailable, claimed, now)
     _skip(connection, sender.edition_id, claimed - marked, now=now)
-    if answered or claimed:
-        rest = Held(claimed=held.claimed - claimed, wire=held.wire - answered | marked)
-        hold(connection, sender, rest, now=now)
+    held = Held(claimed=held.claimed - claimed, wire=held.wire | marked)
+    if held != before:
+        hold(connection, sender, held, now=now)
     return marked
+
+
+def _settle(
+    connection: Connection, sender: Sender, held: Held, results: Sequence[Result], now: datetime
+) -> Held:
+    """Write what became of deliveries, and return what the sender then still holds."""
+    if not results:
+        return held
+    answered = held.wire.intersection(result.key for result in results)
+    _write(connection, sender.edition_id, [each for each in results if each.key in answered], now=now)
+    _write_late(connection, sender, [each for each in results if each.key not in answered], now=now)
+    return Held(claimed=held.claimed, wire=held.wire - answered)
 
 
 def _still_due(

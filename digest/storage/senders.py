@@ -103,6 +103,13 @@ def begin_to_hold(connection: Connection, sender: Sender, held: Held, *, now: da
     connection.execute(insert(senders), own | kept)
 
 
+def let_go(connection: Connection, sender: Sender, ids: Collection[int], *, now: datetime) -> None:
+    """Forget that deliveries were marked whose letters never came to be: they are due again."""
+    held = held_by(connection, sender)
+    if held:
+        hold(connection, sender, Held(claimed=held.claimed, wire=held.wire.difference(ids)), now=now)
+
+
 def renew(connection: Connection, sender: Sender, *, now: datetime) -> None:
     """Prolong the lease of a sender that is still at work."""
     own = {"edition": sender.edition_id, "sender": sender.owner}
@@ -113,7 +120,9 @@ def renew(connection: Connection, sender: Sender, *, now: datetime) -> None:
 
 
 _HELD_OF = Prepared(
-    select(senders.c.claimed, senders.c.wire).where(senders.c.edition_id == bindparam("edition"))
+    select(senders.c.claimed, senders.c.wire).where(
+        senders.c.edition_id == bindparam("edition"), senders.c.owner != bindparam("sender")
+    )
 )
 
 
@@ -122,9 +131,9 @@ def holders(connection: Connection, edition_id: str) -> tuple[str, ...]:
     return tuple(connection.scalars(select(senders.c.owner).where(senders.c.edition_id == edition_id)))
 
 
-def held_of(connection: Connection, edition_id: str) -> Held:
-    """Return what all senders of an edition hold together."""
-    rows = _HELD_OF.rows(connection, {"edition": edition_id})
+def held_of(connection: Connection, edition_id: str, but: Sender | None = None) -> Held:
+    """Return what all senders of an edition hold together, `but` for one of them."""
+    rows = _HELD_OF.rows(connection, {"edition": edition_id, "sender": but.owner if but else ""})
     return reduce(Held.__or__, (_held(*row) for row in rows), NOTHING)
 
 

@@ -165,8 +165,8 @@ def test_a_sender_on_another_machine_waits_for_the_lease_and_says_so(
     outbox = Outbox(transport=Appender(tmp_path / "wire"), stationery=STATIONERY, group=GROUP, page=20)
     sent = send(database, EDITION, outbox=outbox, clock=Clock())
     assert (sent.record.state, sent.next_at) == (EditionState.SENDING, NOW + timedelta(minutes=2))
-    assert sent.outlook == "20 are held by another sender, until 07:02:00 UTC if it has died"
-    assert sent.counts.of(DeliveryState.ACCEPTED) == 20
+    assert sent.outlook == "5 are held by another sender, until 07:02:00 UTC if it has died"
+    assert sent.counts.of(DeliveryState.ACCEPTED) == 35
     sent = send(database, EDITION, outbox=outbox, clock=Clock(NOW + timedelta(minutes=2)))
     assert sent.record.state is EditionState.SENT
     assert (sent.counts.of(DeliveryState.ACCEPTED), sent.counts.of(DeliveryState.UNCERTAIN)) == (35, 5)

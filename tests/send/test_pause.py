@@ -111,7 +111,7 @@ def test_an_edition_whose_letters_are_all_refused_alike_pauses_itself(database: 
     sent = run(database, transport)
     assert len(transport.letters) <= ENOUGH + 3
     assert sent.record.paused_at == NOW
-    assert "50 letters in a row were refused with 550; the last answer: no such user" in sent.record.reason
+    assert "51 letters in a row were refused with 550; the last answer: no such user" in sent.record.reason
     assert sent.counts.of(DeliveryState.QUEUED) == 200 - len(transport.letters)
 
 

@@ -357,18 +357,39 @@ def test_a_sender_that_slept_past_its_lease_repeats_nobody(database: Database) -
     assert dict(sent.counts.by_state) == {STATE.ACCEPTED: 8}
 
 
+class Slow(Recorder):
+    """Answers one letter after the other."""
+
+    def carry(self, groups: Iterator[Sequence[Letter]]) -> Generator[Sequence[Receipt], None, None]:
+        for group in groups:
+            yield from super().carry([letter] for letter in group)
+
+
 def test_a_sender_at_work_keeps_its_leases(database: Database) -> None:
     add_edition(database)
     add_readers(database, 9)
-    clock, recorder, others = Clock(), Recorder(), Recorder()
+    clock, slow, others = Clock(), Slow(), Recorder()
 
     def slowly() -> None:
         clock.forward(timedelta(seconds=50))
         run(database, others, clock)
 
-    recorder.before_answer = slowly
-    run(database, recorder, clock)
-    assert (recorder.keys, others.keys) == (list(range(1, 10)), [])
+    slow.before_answer = slowly
+    run(database, slow, clock, group=9)
+    assert (slow.keys, others.keys) == (list(range(1, 10)), [])
+
+
+def test_senders_share_what_is_due_a_group_at_a_time(database: Database) -> None:
+    add_edition(database)
+    add_readers(database, 9)
+    recorder, others = Recorder(), Recorder()
+
+    def meanwhile() -> None:
+        run(database, others)
+
+    recorder.before_answer = meanwhile
+    run(database, recorder)
+    assert (recorder.keys, others.keys) == ([1, 2, 3], [4, 5, 6, 7, 8, 9])
 
 
 def test_two_senders_share_an_edition_and_nobody_gets_it_twice(database_url: str, database: Database) -> None:

@@ -13,7 +13,9 @@ from digest.send.retries import Result
 from digest.storage import deliveries as ledger
 from digest.storage import senders
 from digest.storage.database import Database, open_database
+from digest.storage.deliveries import Place
 from digest.storage.editions import advance
+from digest.storage.editions import pause as stop
 from digest.storage.outcomes import choices, counts, list_deliveries, next_due, retry
 from digest.storage.senders import Sender
 from digest.storage.tables import metadata
@@ -54,6 +56,17 @@ def marked(database: Database, ids: Sequence[int], sender: Sender = ANA) -> list
 def settled(database: Database, *results: Result, sender: Sender = ANA) -> None:
     with database.write() as connection:
         ledger.exchange(connection, sender, mailable("daily", NOW), results=results, now=NOW)
+
+
+def taken(
+    database: Database, sender: Sender = ANA, *results: Result, after: Place | None = None, limit: int = 2
+) -> tuple[list[int] | None, Place | None]:
+    with database.write() as connection:
+        readers = mailable("daily", NOW)
+        group, place = ledger.take(
+            connection, sender, readers, results=results, after=after, limit=limit, now=NOW
+        )
+    return None if group is None else [reader.subscriber_id for reader in group], place
 
 
 def states(database: Database) -> dict[int, DeliveryState]:
@@ -336,3 +349,56 @@ def with_tables(url: str) -> Database:
     with database.write() as connection:
         metadata.create_all(connection)
     return database
+
+
+def test_what_is_taken_is_claimed_and_marked_at_once(database: Database) -> None:
+    begin(database, 3)
+    assert taken(database)[0] == [1, 2]
+    assert states(database) == {1: STATE.WIRE, 2: STATE.WIRE, 3: STATE.QUEUED}
+
+
+def test_a_sender_goes_on_where_it_was_and_begins_again_for_what_came_back(database: Database) -> None:
+    begin(database, 5)
+    first, place = taken(database)
+    second, place = taken(database, ANA, Result(1, STATE.QUEUED, NOW, None, "not sent"), after=place)
+    third, place = taken(database, after=place)
+    fourth, place = taken(database, after=place)
+    assert (first, second, third, fourth) == ([1, 2], [3, 4], [5], [1])
+    assert taken(database, after=place) == (None, None)
+
+
+def test_senders_that_take_at_the_same_time_never_take_the_same(database: Database) -> None:
+    begin(database, 6)
+    assert taken(database)[0] == [1, 2]
+    other, place = taken(database, BEN)
+    assert other == [3, 4]
+    assert taken(database)[0] == [5, 6]
+    assert taken(database, BEN, after=place)[0] is None
+
+
+def test_whoever_left_is_skipped_and_not_taken(database: Database) -> None:
+    begin(database, 3)
+    leave(database, 1)
+    leave(database, 2)
+    group, place = taken(database)
+    assert group == []
+    assert taken(database, after=place)[0] == [3]
+    assert states(database) == {1: STATE.SKIPPED, 2: STATE.SKIPPED, 3: STATE.WIRE}
+
+
+def test_nothing_is_taken_of_a_paused_edition_and_what_was_answered_is_kept(database: Database) -> None:
+    begin(database, 3)
+    taken(database)
+    with database.write() as connection:
+        stop(connection, EDITION, NOW, reason="")
+    assert taken(database, ANA, Result(1, STATE.ACCEPTED, None, 250, "ok")) == (None, None)
+    assert states(database) == {1: STATE.ACCEPTED, 2: STATE.WIRE, 3: STATE.QUEUED}
+
+
+def test_what_was_marked_and_never_written_is_due_again(database: Database) -> None:
+    begin(database, 2)
+    taken(database)
+    with database.write() as connection:
+        senders.let_go(connection, ANA, [1], now=NOW)
+    assert states(database) == {1: STATE.QUEUED, 2: STATE.WIRE}
+    assert taken(database, BEN)[0] == [1]

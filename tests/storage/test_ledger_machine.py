@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from digest.model import DeliveryState, EditionState, Outcome, Receipt
-from digest.send.retries import RetryRules, resends, result_of
+from digest.send.retries import Result, RetryRules, resends, result_of
 from digest.storage import deliveries as ledger
 from digest.storage.database import open_database
 from digest.storage.editions import advance
@@ -39,6 +39,7 @@ class Ledger(RuleBasedStateMachine):
         self.now = NOW
         self.claims: dict[str, dict[int, int]] = {sender.owner: {} for sender in SENDERS}
         self.wires: dict[str, dict[int, int]] = {sender.owner: {} for sender in SENDERS}
+        self.places: dict[str, ledger.Place | None] = {sender.owner: None for sender in SENDERS}
         self.left: set[int] = set()
         self.may_have_arrived: set[int] = set()
         with self.database.write() as connection:
@@ -69,20 +70,44 @@ class Ledger(RuleBasedStateMachine):
         for key in group:
             del claims[key]
 
+    @rule(sender=senders, outcome=outcomes, limit=st.integers(min_value=1, max_value=4))
+    def take(self, sender: Sender, outcome: Outcome, limit: int) -> None:
+        results = self.answered(sender, outcome, limit)
+        with self.database.write() as connection:
+            group, self.places[sender.owner] = ledger.take(
+                connection,
+                sender,
+                mailable("daily", self.now),
+                results=results,
+                after=self.places[sender.owner],
+                limit=limit,
+                now=self.now,
+            )
+        for reader in group or ():
+            assert reader.subscriber_id not in self.left
+            assert reader.subscriber_id not in self.may_have_arrived, (
+                "written twice though it may have arrived"
+            )
+            self.wires[sender.owner][reader.subscriber_id] = reader.tries + 1
+            self.may_have_arrived.add(reader.subscriber_id)
+
     @rule(sender=senders, outcome=outcomes, count=st.integers(min_value=1, max_value=4))
     def receipts(self, sender: Sender, outcome: Outcome, count: int) -> None:
-        wire = self.wires[sender.owner]
-        answered = {key: wire.pop(key) for key in list(wire)[:count]}
-        rules = RetryRules(lifetime=timedelta(minutes=30))
-        results = [
-            result_of(Receipt(key, outcome), tries=tries, now=self.now, rules=rules)
-            for key, tries in answered.items()
-        ]
+        results = self.answered(sender, outcome, count)
         with self.database.write() as connection:
             readers = mailable("daily", self.now)
             ledger.exchange(connection, sender, readers, results=results, now=self.now)
+
+    def answered(self, sender: Sender, outcome: Outcome, count: int) -> list[Result]:
+        wire = self.wires[sender.owner]
+        answered = {key: wire.pop(key) for key in list(wire)[:count]}
         if outcome in (Outcome.DEFERRED, Outcome.UNSENT):
             self.may_have_arrived -= set(answered)
+        rules = RetryRules(lifetime=timedelta(minutes=30))
+        return [
+            result_of(Receipt(key, outcome), tries=tries, now=self.now, rules=rules)
+            for key, tries in answered.items()
+        ]
 
     @rule(sender=senders)
     def die(self, sender: Sender) -> None:
