@@ -24,7 +24,7 @@ Begin = Callable[[], AbstractContextManager[Connection]]
 def import_entries(
     begin: Begin, entries: Iterable[Entry], *, secret: bytes, terms: Terms, now: datetime
 ) -> Counter[Outcome]:
-    """Take in entries and return how many became what; a batch is in or not, and a second run adds nothing.
+    """Take in entries and return how many became what; a second run adds nothing.
 
     `begin` opens a transaction for writing and commits it. Entries may come from a generator that reads
     a file as it goes.
@@ -32,23 +32,25 @@ def import_entries(
     outcomes: Counter[Outcome] = Counter()
     left = iter(entries)
     while batch := list(islice(left, BATCH)):
-        with begin() as connection:
-            outcomes += admit_batch(connection, batch, secret=secret, terms=terms, now=now)
+        outcomes += admit_batch(begin, batch, secret=secret, terms=terms, now=now)
     return outcomes
 
 
 def admit_batch(
-    connection: Connection, batch: Sequence[Entry], *, secret: bytes, terms: Terms, now: datetime
+    begin: Begin, batch: Sequence[Entry], *, secret: bytes, terms: Terms, now: datetime
 ) -> Counter[Outcome]:
-    """Admit entries in one transaction: read who is there, decide on each, write all.
+    """Admit entries: read who is there, decide on each, write all.
 
-    Goodbyes are looked at last, so that one digest left does not hide another that is read. In order of
-    address, so that two imports at once wait for each other instead of blocking each other.
+    Goodbyes are looked at last, so that one digest left does not hide another that is read. Two imports at
+    once wait for each other and never block each other: a transaction holds who is there by id, then adds
+    newcomers by address, and then waits for nobody. Whom somebody else has added meanwhile is left to a
+    transaction of its own, for to hold them too would be to begin again while newcomers are held.
     """
     outcomes: Counter[Outcome] = Counter()
     todo = sorted(batch, key=lambda entry: (entry.address.folded, entry.left))
     while todo:
-        done, todo = _admit(connection, todo, secret=secret, terms=terms, now=now)
+        with begin() as connection:
+            done, todo = _admit(connection, todo, secret=secret, terms=terms, now=now)
         outcomes.update(done)
     return outcomes
 
@@ -94,7 +96,7 @@ def _read(connection: Connection, hashes: dict[str, str]) -> dict[str, Reader]:
 
 
 def _insert(connection: Connection, new: list[Subscriber]) -> frozenset[str]:
-    """Insert newcomers; return the folded addresses that somebody else had by then."""
+    """Insert newcomers; return the folded addresses of whom somebody else had added by then."""
     insert_subscribers(connection, new)
     there = ids_at(connection, [each.folded for each in new])
-    return frozenset(each.folded for each in new if there[each.folded] != each.id)
+    return frozenset(each.folded for each in new if there.get(each.folded) != each.id)

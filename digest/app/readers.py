@@ -84,8 +84,7 @@ def add_reader(app: App, address: str, wishes: Sequence[Wish], *, source: str, n
     begin_digests(app, now)
     entry = Entry(address=parse_address(address), wishes=tuple(wishes))
     terms = _terms(app, Act.ADDED, source)
-    with app.database.write() as connection:
-        outcomes = admit_batch(connection, [entry], secret=app.secret, terms=terms, now=now)
+    outcomes = admit_batch(app.database.write, [entry], secret=app.secret, terms=terms, now=now)
     return next(iter(outcomes))
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
+import pytest
 from sqlalchemy import Connection, Table, func, select, text
 
 from digest.storage.database import Database, open_database
@@ -305,6 +307,17 @@ def test_a_sign_up_meets_somebody_who_was_added_while_it_was_deciding(postgresql
     assert answer.change.subscriber == _somebody()
     assert isinstance(_confirm(database, "token"), Confirmed)
     database.close()
+
+
+@pytest.mark.parametrize("met", ["folded", "address_hash", "id"])
+def test_whoever_is_met_by_whatever_of_theirs_is_left_as_they_are(database: Database, met: str) -> None:
+    other = {"id": 2, "folded": "ben@example.org", "address_hash": "another"}
+    newcomer = replace(_somebody(), **{**other, met: getattr(_somebody(), met)})
+    with database.write() as connection:
+        assert record.insert_subscriber(connection, _somebody())
+        assert not record.insert_subscriber(connection, newcomer)
+        record.insert_subscribers(connection, [newcomer])
+        assert store.ids_at(connection, ["anna@example.org", "ben@example.org"]) == {"anna@example.org": 1}
 
 
 def test_a_link_whose_reader_is_erased_while_it_waits_confirms_nothing(postgresql_url: str) -> None:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from io import BytesIO
 from itertools import chain
+from random import Random
 
 import pytest
 from sqlalchemy import func, select, text
@@ -119,7 +120,7 @@ def test_a_list_that_was_exported_can_be_imported_elsewhere(database: Database) 
 
 def test_the_memory_it_takes_does_not_grow_with_the_list(sqlite: Database) -> None:
     peaks = []
-    for name, batches in (("a", 4), ("b", 4), ("c", 20)):
+    for name, batches in (("a", 3), ("b", 3), ("c", 9)):
         tracemalloc.start()
         entries = read_entries(Endless(name, batches * BATCH), Reading())
         became = _import(sqlite, (each for each in entries if isinstance(each, Entry)))
@@ -171,6 +172,26 @@ def test_two_imports_at_once_take_every_reader_in_once(database: Database) -> No
     assert len(_mailable(database)) == 300
 
 
+def test_lists_that_overlap_are_taken_in_at_once_without_blocking_each_other(postgresql_url: str) -> None:
+    """Whoever loses a newcomer to another import must not wait for it while it holds newcomers itself."""
+    database = _fresh(postgresql_url)
+
+    def take_in(number: int) -> Counter[Outcome]:
+        luck, became = Random(number), Counter[Outcome]()
+        for first in range(0, 1_200, 60):
+            names = [f"reader{first + each:04}" for each in luck.sample(range(60), 40)]
+            for half in (names[:20], names[20:]):
+                became += _import(database, [_entry(name) for name in half])
+        return became
+
+    with ThreadPoolExecutor(6) as pool:
+        became = sum(pool.map(take_in, range(6)), Counter[Outcome]())
+    assert became.total() == 6 * 20 * 40
+    assert became[Outcome.NEW] == len(_mailable(database))
+    assert set(became) == {Outcome.NEW, Outcome.KNOWN}
+    database.close()
+
+
 def test_who_was_added_while_an_import_was_deciding_is_decided_on_anew(postgresql_url: str) -> None:
     database = _fresh(postgresql_url)
     with ThreadPoolExecutor(1) as pool:
@@ -185,8 +206,8 @@ def test_who_was_added_while_an_import_was_deciding_is_decided_on_anew(postgresq
 
 
 def test_an_empty_batch_is_nothing(sqlite: Database) -> None:
-    with sqlite.write() as connection:
-        assert admit_batch(connection, [], secret=SECRET, terms=TERMS, now=NOW) == {}
+    assert admit_batch(sqlite.write, [], secret=SECRET, terms=TERMS, now=NOW) == {}
+    with sqlite.read() as connection:
         assert list(export_readers(connection)) == []
 
 
