@@ -12,7 +12,7 @@ from digest.publication import Digest
 from digest.schedule import dues
 from digest.schedule_seen import OUT, Seen, standing
 from digest.schedule_text import parse_schedule
-from digest.storage.occurrences import dates_from
+from digest.storage.occurrences import settled_dates
 from digest.storage.schedules import learn_rule, note_schedule, seen_schedules
 
 INSTANT = timedelta(microseconds=1)  # what is due at this very moment is still to be done
@@ -74,12 +74,12 @@ def _told(app: App, rhythm: Rhythm, seen: tuple[Seen, ...], now: datetime) -> Ha
 
 
 def _next(app: App, rhythm: Rhythm, after: datetime) -> datetime:
-    """Find the next send time strictly after an instant: of a date that is done with, the one it had."""
+    """Find the next send time strictly after an instant: of a date that is done with, its edition's."""
     digest = rhythm.digest
     with app.database.read() as connection:
-        known = dates_from(connection, rhythm.key, first=after.date() - _DAY)
+        known = settled_dates(connection, rhythm.key, first=after.date() - _DAY)
     times = (
         known.get(due.local_date, due.send_at)
         for due in dues(digest, parse_schedule(digest.schedule), after=after - _DAY)
     )
-    return next(send_at for send_at in times if send_at > after)
+    return next(send_at for send_at in times if send_at and send_at > after)

@@ -8,7 +8,8 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Connection, and_, delete, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from digest.storage.tables import occurrences
+from digest.storage.editions import OPEN
+from digest.storage.tables import editions, occurrences
 
 STARTED = "started"  # somebody is at it, or died at it: after the lease another may try
 LEASE = timedelta(minutes=5)
@@ -42,16 +43,19 @@ def occurrences_of(connection: Connection, schedule: str, *, until: datetime) ->
     return tuple(Occurrence(**row) for row in rows.mappings())
 
 
-def dates_from(connection: Connection, schedule: str, *, first: date) -> dict[date, datetime]:
-    """Return by its local date when each occurrence from `first` on was due that is done with."""
+def settled_dates(connection: Connection, schedule: str, *, first: date) -> dict[date, datetime | None]:
+    """Return the local dates from `first` on that are done with: when what came of each goes out, if ever."""
+    goes_out = (editions.c.id == occurrences.c.outcome) & editions.c.state.in_(OPEN)
     rows = connection.execute(
-        select(occurrences.c.local_date, occurrences.c.due_at).where(
+        select(occurrences.c.local_date, editions.c.send_at)
+        .join_from(occurrences, editions, goes_out, isouter=True)
+        .where(
             occurrences.c.schedule == schedule,
             occurrences.c.local_date >= first,
             occurrences.c.outcome != STARTED,
         )
     )
-    return {row.local_date: row.due_at for row in rows}
+    return {row.local_date: row.send_at for row in rows}
 
 
 def claim_occurrence(

@@ -8,8 +8,8 @@ from threading import Barrier, Thread
 import pytest
 
 from digest.app import Happening, Watch
-from digest.app.begin import begin_digests
-from digest.app.editions import compose_now
+from digest.app.begin import begin_digests, next_times
+from digest.app.editions import cancel, compose_now
 from tests.app.place import Place, at
 
 DAILY = 'schedule = "every day at 07:00"'
@@ -94,6 +94,15 @@ def test_an_edition_that_is_composed_goes_when_it_was_to_go(place: Place) -> Non
     place.publish("Story-b")
     place.run("24 06:00")
     assert told(place) == ["Story-b"]
+
+
+def test_when_it_goes_next_is_told_without_dates_on_which_nothing_goes(place: Place) -> None:
+    place.publish("Story-a")
+    place.run("23 06:30")
+    with place.app() as app:
+        assert next_times(app, at("23 06:40")) == {"daily": at("23 07:00")}
+        cancel(app, "daily-2026-11-23", reason="wrong lead", now=at("23 06:50"))
+        assert next_times(app, at("23 06:50")) == {"daily": at("24 07:00")}
 
 
 def test_a_later_hour_does_not_bring_a_second_edition_on_the_same_date(place: Place) -> None:
