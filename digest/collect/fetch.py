@@ -28,6 +28,8 @@ _ACCEPT = (
     "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml,"
     " application/xml;q=0.9, text/xml;q=0.9, application/json;q=0.8, */*;q=0.5"
 )
+_LAST_PORT = 65_535
+_NO_ADDRESS = "The address is not a usable web address; correct the feed's url."
 _VALIDATOR = re.compile(r"[\x20-\x7e]{1,500}")
 
 log = logging.getLogger(__name__)
@@ -227,6 +229,8 @@ async def _follow(client: httpx2.AsyncClient, request: Request, limits: FetchLim
             return FetchFailure(
                 detail=f"Only http and https are fetched, not {url.scheme or 'this'}; correct the url."
             )
+        if url.port is not None and not 0 < url.port <= _LAST_PORT:
+            return FetchFailure(detail=_NO_ADDRESS)
         async with client.stream("GET", url, headers=_conditions(request)) as response:
             target = response.headers.get("location")
             if response.status_code not in _REDIRECTS or not target:
@@ -321,7 +325,7 @@ def _plainly(error: Exception) -> str:
     )
     return next(
         (sentence for kind, sentence in sentences if isinstance(error, kind)),
-        "The address is not a usable web address; correct the feed's url.",
+        _NO_ADDRESS,
     )
 
 

@@ -112,6 +112,12 @@ def test_a_redirect_to_no_address_at_all_is_a_failure(site: Site) -> None:
     assert failed(site.redirect("/feed", "http://[")).detail
 
 
+@pytest.mark.parametrize("port", [0, 99_999])
+def test_a_redirect_to_a_port_that_is_none_is_a_failure(site: Site, port: int) -> None:
+    target = site.redirect("/feed", f"http://127.0.0.1:{port}/")
+    assert failed(target).detail.startswith("The address is not a usable web address")
+
+
 def test_a_redirect_to_a_name_inside_is_refused(site: Site) -> None:
     asked: list[str] = []
 
