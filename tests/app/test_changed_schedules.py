@@ -6,10 +6,12 @@ from pathlib import Path
 from threading import Barrier, Thread
 
 import pytest
+from sqlalchemy import update
 
 from digest.app import Happening, Watch
 from digest.app.begin import begin_digests, next_times
 from digest.app.editions import cancel, compose_now
+from digest.storage.tables import schedules
 from tests.app.place import Place, at
 
 DAILY = 'schedule = "every day at 07:00"'
@@ -250,6 +252,18 @@ def test_a_list_imported_as_of_long_ago_does_not_make_up_for_the_days_since(plac
     place.mails()
     place.subscribe("bob", now="02 12:00")
     assert place.run("23 09:00") == []
+
+
+def test_a_database_in_which_no_schedule_was_written_down_goes_on_and_learns_it(place: Place) -> None:
+    place.publish("Story-a")
+    place.run("22 07:00")
+    place.mails()
+    with place.app() as app, app.database.write() as connection:
+        connection.execute(update(schedules).values(rule=None))
+    place.publish("Story-b")
+    assert place.run("23 07:30")[-1] == "daily-2026-11-23: sent: 1 accepted"
+    place.change(DAILY, EARLIER)
+    assert place.run("23 08:00") == [changed("Tue 24 Nov 2026 06:00 (UTC)")]
 
 
 def test_of_several_that_see_a_change_at_once_one_says_so(tmp_path: Path, database_url: str) -> None:
