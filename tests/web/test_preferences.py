@@ -299,12 +299,13 @@ FIELDS = [
     "format",
     "until",
     "address",
+    "reason",
 ]
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
-    path=st.sampled_from(["", "/pause", "/address"]),
+    path=st.sampled_from(["", "/pause", "/address", "/leave"]),
     fields=st.dictionaries(st.sampled_from(FIELDS), st.text(st.characters(codec="utf-8"), max_size=40)),
 )
 def test_no_form_breaks_the_page(quick: Parlour, path: str, fields: dict[str, str]) -> None:
@@ -343,6 +344,7 @@ class Walk:
         needs_list = action in ("save", "pause", "go on") and not self.place.reads(self.address)
         if not needs_list and (known or action in ("ask", "wait")):
             getattr(self, f"_{action.replace(' ', '_')}")()
+            self.place.settle()  # a welcome that is late would be taken for the answer to the next wish
 
     def post(self, path: str, **data: object) -> Response:
         return self.place.client.post(path, data=data)
