@@ -22,6 +22,8 @@ from digest.storage.editions import advance, load_edition, reopen
 from digest.storage.outcomes import by_code, list_deliveries, retry
 from subscribers.address import parse_address
 
+_ENDED = {EditionState.SENT: Kind.SENT, EditionState.CANCELLED: Kind.CANCELLED}
+
 
 def send_edition(app: App, edition_id: str, watch: Watch) -> Sent:
     """Send what is due of an approved edition, and report how it stands then.
@@ -40,7 +42,7 @@ def send_edition(app: App, edition_id: str, watch: Watch) -> Sent:
         stop=watch.stop,
         progress=partial(watch.progress, edition_id),
     )
-    kind = Kind.SENT if sent.record.state is EditionState.SENT else Kind.SENDING
+    kind = _ENDED.get(sent.record.state, Kind.SENDING)
     watch.report(Happening(kind=kind, subject=edition_id, detail=_detail(sent), counts=sent.counts))
     return sent
 

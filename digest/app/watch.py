@@ -22,6 +22,7 @@ class Kind(StrEnum):
     SKIPPED = "skipped"
     SENDING = "sending"  # some readers' copies are still to be tried again
     SENT = "sent"
+    CANCELLED = "cancelled"  # while it was sent
     FAILED = "failed"  # an error somebody must act on
 
 

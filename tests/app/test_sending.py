@@ -9,7 +9,7 @@ from digest.app.editions import cancel, compose_now, find_edition, pause_edition
 from digest.app.run import run_due
 from digest.app.sending import send_by_hand
 from digest.errors import StateError
-from digest.model import EditionState
+from digest.model import Counts, EditionState
 from tests.app.place import Place, at
 
 NOON = at("22 12:00")
@@ -46,3 +46,16 @@ def test_a_draft_that_was_stopped_meanwhile_is_not_sent(place: Place) -> None:
         with pytest.raises(StateError, match="is cancelled"):
             send_by_hand(app, draft, Watch(clock=lambda: NOON))
     assert place.mails() == {}
+
+
+def test_one_that_is_cancelled_while_it_goes_is_told_as_cancelled(place: Place) -> None:
+    said: list[str] = []
+    with place.app() as app, place.app() as elsewhere:
+        draft = find_edition(app, "daily")
+
+        def cancel_it(edition_id: str, _: Counts) -> None:
+            cancel(elsewhere, edition_id, reason="wrong lead", now=NOON)
+
+        watch = Watch(clock=lambda: NOON, progress=cancel_it, report=lambda each: said.append(str(each)))
+        send_by_hand(app, draft, watch)
+    assert said == [f"{draft.edition.id}: cancelled: 2 accepted"]
