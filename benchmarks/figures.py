@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks import endtoend, senders, sinks
 from benchmarks.endtoend import Lists
+from benchmarks.per_reader import PerReader
 from benchmarks.senders import Sender
 from digest.send.pipeline import Pace
 
@@ -72,7 +73,7 @@ SMTPLIB = _ready_made("smtplib, ready-made bytes", senders.stdlib, 2_500)
 def scenes(folder: Path) -> tuple[Scene, ...]:
     """Give every scene; what it needs is built in `folder`."""
     program, chain = sinks.build(folder), sinks.certificate(folder)
-    per_reader = endtoend.PerReader()
+    per_reader = PerReader()
     built = _ready_made("aiosmtplib, built per reader", per_reader.aiosmtplib, 400)
     built_plainly = _ready_made("smtplib, built per reader", per_reader.smtplib, 400)
 

@@ -10,8 +10,8 @@ from sqlalchemy import insert as plain_insert
 
 from subscribers.decisions import Confirmation, Limits, Purpose
 from subscribers.model import SubscriberState
-from subscribers.record import upsert
 from subscribers.tables import attempts, confirmations, subscribers
+from subscribers.upsert import upsert
 
 BATCH = 5_000
 

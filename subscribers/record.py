@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy.dialects import sqlite
 
 from subscribers.decisions import Change
 from subscribers.model import Subscriber, SubscriberState, Subscription, SuppressionReason, make_id
 from subscribers.tables import confirmations, consents, subscribers, subscriptions, suppressions
+from subscribers.upsert import upsert
 
 # A later reason replaces an earlier one only when it holds more firmly.
 _FIRMNESS = (
@@ -124,14 +125,7 @@ def erase(connection: Connection, subscriber: Subscriber, now: datetime) -> None
     connection.execute(delete(subscribers).where(subscribers.c.id == subscriber.id))
 
 
-def upsert(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """Return an INSERT that can say ON CONFLICT, for the engine at hand."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)
-
-
-def _insert_new(connection: Connection) -> postgresql.Insert | sqlite.Insert:
+def _insert_new(connection: Connection) -> sqlite.Insert:
     # Whatever is there already, and not the folded address alone: of two who insert the same address at
     # once, one may run into its hash before its address, and PostgreSQL forgives only what is named.
     return upsert(connection, subscribers).on_conflict_do_nothing()

@@ -95,6 +95,7 @@ ONE_PLACE = {
     "click": {"digest.cli"},
     "rich": {"digest.cli"},
     "sqlalchemy": {
+        "subscribers.upsert",
         "digest.storage",
         "subscribers.tables",
         "subscribers.store",

@@ -14,7 +14,6 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, bindparam, func, literal, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from digest.model import DeliveryState, EditionState
 from digest.send.message import Addressee
@@ -34,6 +33,7 @@ from digest.storage.senders import (
 )
 from digest.storage.tables import SENDABLE, deliveries, editions
 from subscribers.store import Mailable
+from subscribers.upsert import upsert
 
 GONE = "left, paused or was suppressed before it was sent"
 _LOOKED_UP = 200  # readers in one query; for many more PostgreSQL reads the whole list instead
@@ -59,8 +59,7 @@ def address(
         literal(now, deliveries.c.changed_at.type),
     ).where(literal(1) == 1)  # SQLite takes ON for a join's unless a WHERE stands before it
     columns = ["edition_id", "subscriber_id", "variant", "state", "due_at", "changed_at"]
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(deliveries).from_select(columns, rows).on_conflict_do_nothing()
+    statement = upsert(connection, deliveries).from_select(columns, rows).on_conflict_do_nothing()
     return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
 
 

@@ -8,11 +8,11 @@ from dataclasses import asdict, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select, update
-from sqlalchemy.dialects.postgresql import insert
 
 from digest.model import FeedRow
 from digest.publication import Feed
 from digest.storage.tables import feeds
+from subscribers.upsert import upsert
 
 
 def feed_rows(connection: Connection) -> tuple[FeedRow, ...]:
@@ -61,7 +61,7 @@ def record_feeds(connection: Connection, rows: Sequence[FeedRow]) -> None:
 def _insert(connection: Connection, rows: Sequence[FeedRow]) -> None:
     if rows:
         # Two nodes may meet a new feed at once; SQLite spells the clause like PostgreSQL.
-        connection.execute(insert(feeds).on_conflict_do_nothing(), [asdict(row) for row in rows])
+        connection.execute(upsert(connection, feeds).on_conflict_do_nothing(), [asdict(row) for row in rows])
 
 
 def _matched(feed: Feed, free: Sequence[FeedRow], names: set[str]) -> FeedRow | None:

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, bindparam, delete, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from digest.send.buckets import bucket_of, kept_of
 from digest.send.limits import Brake, Meter
 from digest.storage.tables import meters
+from subscribers.upsert import upsert
 
 _OVER = timedelta(hours=25)  # the longest a letter counts, and a little for clocks that differ
 _PACE = "pace"  # beside the buckets: letters a minute, of a scope that was slowed and has no limits
@@ -30,9 +30,8 @@ def lock_meters(connection: Connection, scopes: Sequence[str], now: datetime) ->
     found = _lock(connection, scopes)
     missing = [scope for scope in scopes if scope not in found]
     if missing:
-        dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
         rows = [{"scope": scope, "buckets": {}, "changed_at": now} for scope in missing]
-        connection.execute(dialect.insert(meters).on_conflict_do_nothing(), rows)
+        connection.execute(upsert(connection, meters).on_conflict_do_nothing(), rows)
         found = _lock(connection, scopes)
     return found
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, and_, delete, select, update
-from sqlalchemy.dialects.postgresql import insert
 
 from digest.storage.editions import OPEN
 from digest.storage.tables import editions, occurrences
+from subscribers.upsert import upsert
 
 STARTED = "started"  # somebody is at it, or died at it: after the lease another may try
 LEASE = timedelta(minutes=5)
@@ -82,9 +82,9 @@ def note_occurrence(connection: Connection, schedule: str, occurrence: Occurrenc
         "done_at": occurrence.done_at,
         "outcome": occurrence.outcome,
     }
-    # SQLite spells the clause like PostgreSQL; the count of rows inserted is told by neither alike.
-    fresh = insert(occurrences).values(row).on_conflict_do_nothing().returning(occurrences.c.local_date)
-    return connection.execute(fresh).one_or_none() is not None
+    # the count of rows inserted is told by neither engine alike
+    fresh = upsert(connection, occurrences).values(row).on_conflict_do_nothing()
+    return connection.execute(fresh.returning(occurrences.c.local_date)).one_or_none() is not None
 
 
 def finish_occurrence(

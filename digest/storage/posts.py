@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, literal, or_, select, update
-from sqlalchemy.dialects.postgresql import insert  # SQLite spells ON CONFLICT and RETURNING alike
 
 from digest.links import canonical_url
 from digest.model import Image, Post, PostState, WaitingPost
 from digest.storage.tables import digest_posts, feeds, posts
+from subscribers.upsert import upsert
 
 T = TypeVar("T")
 _Row = Row[*tuple[Any, ...]]
@@ -100,7 +100,7 @@ def enlist(
         literal(now, digest_posts.c.changed_at.type),
     ).where(posts.c.first_seen_at >= since, posts.c.feed_id.in_(feed_ids))
     names = ["digest", "post_id", "state", "changed_at"]
-    connection.execute(insert(digest_posts).from_select(names, chosen).on_conflict_do_nothing())
+    connection.execute(upsert(connection, digest_posts).from_select(names, chosen).on_conflict_do_nothing())
 
 
 def waiting_posts(connection: Connection, digest_slug: str) -> tuple[WaitingPost, ...]:
@@ -179,7 +179,9 @@ def _insert(connection: Connection, new: Sequence[Post], now: datetime) -> list[
         {**_values(post), "id": post.id, "first_seen_at": post.first_seen_at, "updated_at": now}
         for post in new
     ]
-    return list(connection.scalars(insert(posts).on_conflict_do_nothing().returning(posts.c.id), rows))
+    return list(
+        connection.scalars(upsert(connection, posts).on_conflict_do_nothing().returning(posts.c.id), rows)
+    )
 
 
 def _change(connection: Connection, changed: Sequence[tuple[Post, str]], now: datetime) -> None:
@@ -194,7 +196,7 @@ def _wait(connection: Connection, pairs: Sequence[tuple[str, str]], now: datetim
             {"digest": slug, "post_id": post_id, "state": PostState.WAITING, "changed_at": now}
             for slug, post_id in pairs
         ]
-        connection.execute(insert(digest_posts).on_conflict_do_nothing(), rows)
+        connection.execute(upsert(connection, digest_posts).on_conflict_do_nothing(), rows)
 
 
 def _values(post: Post) -> dict[str, object]:

@@ -6,10 +6,10 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects.postgresql import insert
 
 from digest.schedule_seen import Seen
 from digest.storage.tables import schedules
+from subscribers.upsert import upsert
 
 
 def seen_schedules(connection: Connection) -> Mapping[str, tuple[Seen, ...]]:
@@ -28,7 +28,7 @@ def seen_schedules(connection: Connection) -> Mapping[str, tuple[Seen, ...]]:
 def note_schedule(connection: Connection, schedule: str, seen: Seen, *, number: int) -> bool:
     """Keep what was seen of a schedule as the row of this number; False: another process was faster."""
     row = {"schedule": schedule, "number": number, "rule": seen.rule, "seen_at": seen.seen_at}
-    fresh = insert(schedules).values(row).on_conflict_do_nothing().returning(schedules.c.number)
+    fresh = upsert(connection, schedules).values(row).on_conflict_do_nothing().returning(schedules.c.number)
     return connection.execute(fresh).one_or_none() is not None
 
 

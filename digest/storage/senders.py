@@ -14,6 +14,7 @@ from functools import reduce
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     BindParameter,
     ColumnElement,
@@ -30,7 +31,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql
 
 from digest.model import DeliveryState
 from digest.storage.prepared import Prepared
@@ -210,7 +210,7 @@ def among(connection: Connection, column: ColumnElement[Any], ids: Iterable[int]
 def listed(dialect: str, column: ColumnElement[Any], ids: BindParameter[Any]) -> ColumnElement[bool]:
     """Compare with a list that is one parameter: a thousand of them cost more than the statement."""
     if dialect == "postgresql":
-        return column == func.any(cast(ids, postgresql.ARRAY(BigInteger)))
+        return column == func.any(cast(ids, ARRAY(BigInteger)))
     return column.in_(select(func.json_each(ids).table_valued("value").c.value))
 
 

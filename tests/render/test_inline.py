@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -132,3 +135,9 @@ def test_a_piece_ends_outside_or_within(piece: str, outside: bool) -> None:
 def test_a_style_that_would_be_fetched_is_refused_in_any_piece() -> None:
     with pytest.raises(TemplateError, match="@import"):
         Inliner().inline(["<p>", "<style>\n@import 'https://x.test/a.css';</style>"])
+
+
+def test_nothing_that_talks_to_the_network_comes_with_it() -> None:
+    program = "import sys, digest.render.inline; print('requests' in sys.modules, 'urllib3' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout == "False False\n"
