@@ -17,7 +17,7 @@ from digest.send.pipeline import Pace, Step
 from digest.send.relay import Patience
 from digest.send.smtp import Closed, Conversation, Event, StartTls, State, Terms
 
-BUFFER = 65536  # bytes read at once; many answers fit
+BUFFER = 16384  # bytes read at once; many answers fit
 
 _NOT_READY = frozenset({State.GREETING, State.EHLO, State.HELO, State.STARTTLS, State.HANDSHAKE, State.AUTH})
 _TEXT = frozenset({Step.BODY, Step.BDAT, Step.DOT})
