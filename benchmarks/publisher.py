@@ -16,7 +16,8 @@ from digest.send.letters import Stationery
 from digest.send.outbox import Outbox
 from digest.send.transport import SmtpTransport
 from digest.storage.database import Database, open_database
-from digest.storage.editions import advance, insert_edition
+from digest.storage.editions import insert_edition
+from digest.storage.steps import advance
 
 NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
 EDITION = "daily-2026-11-22"

@@ -14,9 +14,10 @@ from digest.model import Composed, Counts, EditionRecord, EditionState
 from digest.schedule import due_at, next_due
 from digest.schedule_text import parse_schedule
 from digest.send.cancelled import settle_cancelled
-from digest.storage.editions import advance, last_edition, list_editions, load_edition, pause, resume
+from digest.storage.editions import last_edition, list_editions, load_edition
 from digest.storage.occurrences import Occurrence, finish_occurrence, note_occurrence
 from digest.storage.outcomes import counts
+from digest.storage.steps import advance, pause, resume
 from subscribers.model import Frequency
 
 _NAMED = 5

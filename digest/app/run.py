@@ -20,7 +20,7 @@ from digest.model import CollectReport, Composed, Due, EditionRecord, EditionSta
 from digest.publication import Digest
 from digest.schedule_seen import standing
 from digest.send.cancelled import settle_all_cancelled
-from digest.storage.editions import advance, due_editions, load_edition
+from digest.storage.editions import due_editions, load_edition
 from digest.storage.gatherings import stopped_since
 from digest.storage.occurrences import (
     claim_occurrence,
@@ -30,6 +30,7 @@ from digest.storage.occurrences import (
     undo_occurrence,
 )
 from digest.storage.schedules import seen_schedules
+from digest.storage.steps import advance
 from subscribers.model import Frequency
 
 

@@ -18,8 +18,9 @@ from digest.send.message import Addressee
 from digest.send.rehearsal import Rehearsal, rehearse
 from digest.send.send import Sent, send, send_one
 from digest.standing import refusal
-from digest.storage.editions import advance, load_edition, reopen
+from digest.storage.editions import load_edition
 from digest.storage.outcomes import by_code, list_deliveries, retry
+from digest.storage.steps import advance, reopen
 from subscribers.address import parse_address
 
 _ENDED = {EditionState.SENT: Kind.SENT, EditionState.CANCELLED: Kind.CANCELLED}

@@ -20,8 +20,8 @@ from digest.send.retries import Result, resends, result_of
 from digest.storage import deliveries as ledger
 from digest.storage import senders
 from digest.storage.database import Database
-from digest.storage.editions import pause
 from digest.storage.outcomes import counts
+from digest.storage.steps import pause
 from subscribers.store import NOW, mailable
 
 log = logging.getLogger(__name__)

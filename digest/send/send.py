@@ -25,9 +25,10 @@ from digest.send.outbox import Outbox
 from digest.send.run import Run
 from digest.storage import deliveries as ledger
 from digest.storage.database import Database
-from digest.storage.editions import advance, load_edition
+from digest.storage.editions import load_edition
 from digest.storage.hours import set_hours
 from digest.storage.outcomes import counts, next_due
+from digest.storage.steps import advance
 from subscribers.store import mailable
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,9 @@ from hypothesis.stateful import initialize, precondition, rule
 
 from digest.model import DeliveryState, EditionState, Letter, Outcome
 from digest.send.send import Sent, send
-from digest.storage.editions import advance, insert_edition
+from digest.storage.editions import insert_edition
 from digest.storage.outcomes import list_deliveries
+from digest.storage.steps import advance
 from subscribers import store
 from subscribers.changes import choose
 from subscribers.decisions import Wish

@@ -9,7 +9,8 @@ import pytest
 
 from digest.model import Composed, EditionState, PostState
 from digest.storage.database import Database
-from digest.storage.editions import advance, list_editions, load_edition
+from digest.storage.editions import list_editions, load_edition
+from digest.storage.steps import advance
 from tests.compose.newsroom import Newsroom
 from tests.compose.samples import DAILY, NOW, told, topic
 

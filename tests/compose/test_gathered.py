@@ -10,8 +10,9 @@ import pytest
 from digest.compose.gathered import compose_gathered
 from digest.model import Composed, Edition, EditionState
 from digest.storage.database import Database
-from digest.storage.editions import advance, insert_edition
+from digest.storage.editions import insert_edition
 from digest.storage.gatherings import ungathered
+from digest.storage.steps import advance
 from subscribers.model import Frequency
 from tests.compose.samples import NOW
 from tests.compose.test_gather import edition, order

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from digest.model import Edition, EditionState, PostState, WaitingPost
 from digest.storage.database import Database, open_database
-from digest.storage.editions import advance, list_editions
+from digest.storage.editions import list_editions
+from digest.storage.steps import advance
 from digest.storage.tables import metadata
 from tests.compose import samples
 from tests.compose.newsroom import Newsroom

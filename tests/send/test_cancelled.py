@@ -16,9 +16,9 @@ from digest.send.retries import Result
 from digest.storage import deliveries as ledger
 from digest.storage.cancelled import CANCELLED, cancelled_unsettled, skip_unsent
 from digest.storage.database import Database, open_database
-from digest.storage.editions import advance
 from digest.storage.outcomes import counts, list_deliveries
 from digest.storage.senders import Sender
+from digest.storage.steps import advance
 from subscribers.store import mailable
 from tests.send.world import EDITION, NOW, Recorder, add_edition, add_readers, run
 

@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from digest.model import EditionState, Outcome
 from digest.storage.database import Database
-from digest.storage.editions import pause, resume
+from digest.storage.steps import pause, resume
 from subscribers.tables import subscriptions
 from tests.send.world import EDITION, Clock, Recorder, add_edition, add_reader, leave, run
 

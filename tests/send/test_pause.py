@@ -12,7 +12,8 @@ from digest.model import DeliveryState, EditionState, Letter, Outcome, Receipt
 from digest.send.refusals import ENOUGH
 from digest.send.send import send
 from digest.storage.database import Database, open_database
-from digest.storage.editions import advance, load_edition, pause, resume
+from digest.storage.editions import load_edition
+from digest.storage.steps import advance, pause, resume
 from tests.send.world import EDITION, NOW, Clock, Recorder, add_edition, add_readers, outbox, run
 
 

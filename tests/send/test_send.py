@@ -29,8 +29,9 @@ from digest.send.rehearsal import rehearse
 from digest.send.retries import Doubt, RetryRules
 from digest.send.send import send, send_one
 from digest.storage.database import Database, open_database
-from digest.storage.editions import advance, load_edition, reopen
+from digest.storage.editions import load_edition
 from digest.storage.outcomes import list_deliveries, retry
+from digest.storage.steps import advance, reopen
 from tests.send.world import (
     EDITION,
     NOW,

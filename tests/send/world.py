@@ -16,7 +16,8 @@ from digest.send.letters import Stationery
 from digest.send.outbox import Outbox
 from digest.send.send import Sent, send
 from digest.storage.database import Database
-from digest.storage.editions import advance, insert_edition
+from digest.storage.editions import insert_edition
+from digest.storage.steps import advance
 from subscribers.tables import subscribers, subscriptions, suppressions
 
 NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)

@@ -14,10 +14,10 @@ from digest.storage import deliveries as ledger
 from digest.storage import senders
 from digest.storage.database import Database, open_database
 from digest.storage.deliveries import Place
-from digest.storage.editions import advance
-from digest.storage.editions import pause as stop
 from digest.storage.outcomes import choices, counts, list_deliveries, next_due, retry
 from digest.storage.senders import Sender
+from digest.storage.steps import advance
+from digest.storage.steps import pause as stop
 from digest.storage.tables import metadata
 from subscribers.store import mailable
 from tests.send.world import EDITION, NOW, add_edition, add_reader, add_readers, leave, pause, suppress

@@ -14,7 +14,6 @@ from digest.errors import DatabaseError, NotFoundError, StateError
 from digest.model import Edition, EditionRecord, EditionState, PostState
 from digest.storage.database import Database
 from digest.storage.editions import (
-    advance,
     due_editions,
     insert_edition,
     last_edition,
@@ -24,6 +23,7 @@ from digest.storage.editions import (
     taken_ids,
     told_posts,
 )
+from digest.storage.steps import advance
 from digest.storage.tables import editions
 from tests.compose.newsroom import Newsroom
 from tests.compose.samples import DUE, NOW, brief, told

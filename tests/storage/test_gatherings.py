@@ -10,18 +10,16 @@ from sqlalchemy.exc import IntegrityError
 from digest.model import EditionState
 from digest.storage.database import Database, open_database
 from digest.storage.editions import (
-    advance,
     insert_edition,
     last_edition,
     load_edition,
     newest_public_id,
     open_edition,
-    pause,
-    resume,
     taken_ids,
 )
 from digest.storage.gatherings import note_gathered, stopped_since, ungathered
 from digest.storage.migrate import migrate
+from digest.storage.steps import advance, pause, resume
 from digest.storage.upgrade import upgrade
 from subscribers.model import Frequency
 from tests.compose.samples import NOW

@@ -12,9 +12,9 @@ from digest.model import DeliveryState, EditionState, Outcome, Receipt
 from digest.send.retries import Result, RetryRules, resends, result_of
 from digest.storage import deliveries as ledger
 from digest.storage.database import open_database
-from digest.storage.editions import advance
 from digest.storage.outcomes import counts, list_deliveries
 from digest.storage.senders import Sender, expire, release, renew
+from digest.storage.steps import advance
 from digest.storage.tables import metadata
 from subscribers.store import mailable
 from tests.send.world import EDITION, NOW, add_edition, add_readers, leave

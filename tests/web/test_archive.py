@@ -13,7 +13,8 @@ import pytest
 from digest.model import Edition, EditionState
 from digest.render.languages import words_for
 from digest.render.sample import sample_edition
-from digest.storage.editions import advance, insert_edition
+from digest.storage.editions import insert_edition
+from digest.storage.steps import advance
 from subscribers.tokens import reader_token
 from tests.web.parlour import SECRET, Parlour
 

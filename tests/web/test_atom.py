@@ -15,7 +15,8 @@ from lxml import etree
 
 from digest.model import Edition, EditionState
 from digest.render.sample import sample_edition
-from digest.storage.editions import advance, insert_edition
+from digest.storage.editions import insert_edition
+from digest.storage.steps import advance
 from digest.web.atom import Entry, Feed, atom
 from subscribers.model import Frequency
 from tests.web.parlour import NOW, Parlour

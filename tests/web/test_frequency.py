@@ -12,7 +12,8 @@ import pytest
 from digest.app.preferences import export_data
 from digest.model import EditionState
 from digest.storage.database import Database
-from digest.storage.editions import advance, insert_edition
+from digest.storage.editions import insert_edition
+from digest.storage.steps import advance
 from subscribers.model import Frequency
 from tests.web.parlour import CONFIG, Parlour, link_in, parlour, text_of
 from tests.web.test_api import asked

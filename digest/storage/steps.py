@@ -1,0 +1,118 @@
+"""The steps of an edition from one state to another, and of its posts with it; of two at once, one wins."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, case, delete, func, literal, select, update
+
+from digest.model import EditionRecord, EditionState, PostState
+from digest.standing import refusal
+from digest.storage.editions import OPEN, load_edition
+from digest.storage.tables import digest_posts, editions, gatherings
+
+# What an edition must be before it can become something else. Nothing leads out of sent, skipped and
+# cancelled; a draft is sent by approving it first.
+_BEFORE: Mapping[EditionState, tuple[EditionState, ...]] = {
+    EditionState.DRAFT: (),
+    EditionState.APPROVED: (EditionState.DRAFT,),
+    EditionState.SENDING: (EditionState.APPROVED,),
+    EditionState.SENT: (EditionState.SENDING,),
+    EditionState.SKIPPED: (EditionState.DRAFT, EditionState.APPROVED),
+    EditionState.CANCELLED: OPEN,
+}
+
+
+def advance(
+    connection: Connection,
+    edition_id: str,
+    to: EditionState,
+    now: datetime,
+    *,
+    reason: str = "",
+    by: str | None = None,
+) -> EditionRecord:
+    """Move an edition to the state `to`, and its posts with it; of two at once, one wins.
+
+    Posts of an edition that is sent are used; skipped, or cancelled before its sending began, it
+    gives them back, and the editions it has gathered. Cancelled while sending it keeps them: some
+    readers have had them, and must not get them again. `by` is who approves. Raises StateError for a
+    step that state does not allow, and for the beginning of one that is paused; NotFoundError.
+    """
+    allowed = [editions.c.id == edition_id, editions.c.state.in_(_BEFORE[to])]
+    if to is EditionState.SENDING:
+        allowed.append(editions.c.paused_at.is_(None))
+    step = update(editions).where(*allowed).values(_changes(to, now, reason=reason, by=by))
+    if connection.execute(step).rowcount != 1:
+        raise refusal(load_edition(connection, edition_id), to)
+    record = load_edition(connection, edition_id)
+    if to is EditionState.SENT or (to is EditionState.CANCELLED and record.started_at):
+        use_posts(connection, edition_id, now)
+    elif to in (EditionState.SKIPPED, EditionState.CANCELLED):
+        release_posts(connection, edition_id, now)
+        connection.execute(delete(gatherings).where(gatherings.c.gathered_in == edition_id))
+    return record
+
+
+def pause(connection: Connection, edition_id: str, now: datetime, *, reason: str) -> None:
+    """Hold an edition where it stands, drafts too: from this commit on no sender takes a letter of it.
+
+    Raises StateError for one that is over or paused already, NotFoundError.
+    """
+    held = editions.c.id == edition_id, editions.c.state.in_(OPEN), editions.c.paused_at.is_(None)
+    step = update(editions).where(*held).values(paused_at=now, reason=reason)
+    if connection.execute(step).rowcount != 1:
+        raise refusal(load_edition(connection, edition_id), "paused")
+
+
+def resume(connection: Connection, edition_id: str, now: datetime) -> EditionRecord:
+    """Let a paused edition go on; one that is approved is so as of now, so that it is not too late to go.
+
+    Raises StateError, NotFoundError.
+    """
+    paused = editions.c.id == edition_id, editions.c.paused_at.is_not(None)
+    approved = case((editions.c.state == EditionState.APPROVED, literal(now, editions.c.approved_at.type)))
+    changes = {
+        "paused_at": None,
+        "reason": "",
+        "approved_at": func.coalesce(approved, editions.c.approved_at),
+    }
+    if connection.execute(update(editions).where(*paused).values(changes)).rowcount != 1:
+        raise refusal(load_edition(connection, edition_id), "resumed")
+    return load_edition(connection, edition_id)
+
+
+def reopen(connection: Connection, edition_id: str) -> None:
+    """Take a sent edition back to sending, for deliveries that are to be tried again; its dates stay."""
+    sent = editions.c.id == edition_id, editions.c.state == EditionState.SENT
+    connection.execute(update(editions).where(*sent).values(state=EditionState.SENDING, finished_at=None))
+
+
+def _changes(to: EditionState, now: datetime, *, reason: str, by: str | None) -> dict[str, Any]:
+    match to:
+        case EditionState.APPROVED:
+            return {"state": to, "approved_at": now, "approved_by": by}
+        case EditionState.SENDING:
+            return {"state": to, "started_at": now}
+        case _:
+            return {"state": to, "finished_at": now, "reason": reason, "paused_at": None}
+
+
+def use_posts(connection: Connection, edition_id: str, now: datetime) -> None:
+    """Mark the posts reserved by an edition as used."""
+    _settle_posts(connection, edition_id, {"state": PostState.USED, "changed_at": now})
+
+
+def release_posts(connection: Connection, edition_id: str, now: datetime) -> None:
+    """Give the posts reserved by an edition back: they wait again."""
+    waiting = {"state": PostState.WAITING, "edition_id": None, "reason": "", "changed_at": now}
+    _settle_posts(connection, edition_id, waiting)
+
+
+def _settle_posts(connection: Connection, edition_id: str, values: Mapping[str, object]) -> None:
+    digest = select(editions.c.digest).where(editions.c.id == edition_id).scalar_subquery()
+    reserved = digest_posts.c.digest == digest, digest_posts.c.state == PostState.RESERVED
+    of_edition = digest_posts.c.edition_id == edition_id
+    connection.execute(update(digest_posts).where(*reserved, of_edition).values(values))
