@@ -39,6 +39,7 @@ class Topic:
 
     slug: str
     title: str
+    about: str = ""  # a sentence for who chooses
     tags: tuple[str, ...] = ()
     aliases: tuple[tuple[str, str], ...] = ()  # (tag as written, tag it stands for)
     keywords: tuple[str, ...] = ()
@@ -79,6 +80,7 @@ class Digest:
     title: str
     schedule: str  # "weekdays at 07:00", or a cron line with names; see `digest.schedule`
     sender: str  # the From header: "Name <address>"
+    about: str = ""  # a sentence for who chooses
     zone: str = "UTC"  # IANA name
     feeds: tuple[str, ...] = ()  # names; empty: all feeds
     topics: tuple[str, ...] = ()  # slugs; empty: found in the posts' own tags

@@ -73,6 +73,7 @@ def _topic(topic: TopicShape) -> Topic:
     return Topic(
         slug=topic.slug,
         title=topic.title,
+        about=topic.about or "",
         tags=tuple(topic.tags),
         aliases=tuple(topic.aliases.items()),
         keywords=tuple(topic.keywords),
@@ -86,6 +87,7 @@ def _digest(digest: DigestShape) -> Digest:
     return Digest(
         slug=digest.slug,
         title=digest.title,
+        about=digest.about or "",
         schedule=digest.schedule,
         sender=digest.sender,
         zone=digest.zone,

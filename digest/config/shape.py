@@ -60,6 +60,7 @@ class TopicShape(Shape):
 
     slug: Slug
     title: Line
+    about: Line | None = None
     tags: list[Line] = []
     aliases: dict[str, Line] = {}
     keywords: list[Line] = []
@@ -80,6 +81,7 @@ class DigestShape(Shape):
 
     slug: Slug
     title: Line
+    about: Line | None = None
     schedule: Schedule
     sender: Mailbox = Field(alias="from")
     zone: Zone = "UTC"

@@ -54,7 +54,9 @@ def page_values(
         archive_url=web_url(links.archive),
         home_url=links.home or told.site.url,
         choices=links.choices,
-        published=links.published_at.isoformat() if links.published_at else edition.local_date.isoformat(),
+        published=links.published_at.isoformat(timespec="seconds")
+        if links.published_at
+        else edition.local_date.isoformat(),
     )
     return as_mapping(shared) | as_mapping(page)
 

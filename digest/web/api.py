@@ -150,11 +150,15 @@ def _listed(desk: Reception, say: Words) -> list[shapes.DigestShape]:
         shapes.DigestShape(
             slug=digest.slug,
             title=digest.title,
+            about=digest.about,
             schedule=digest.schedule,
             rhythm=rhythm_text(digest, Preferences(), say),
             zone=digest.zone,
             next_at=next_copy(digest, Preferences(), now),
-            topics=[shapes.TopicShape(slug=slug, title=title) for slug, title in topics_of(desk.app, digest)],
+            topics=[
+                shapes.TopicShape(slug=slug, title=title, about=about)
+                for slug, title, about in topics_of(desk.app, digest)
+            ],
             frequencies=[each.value for each in frequencies(digest)],
             archive=page_url(desk.app, "d", digest.slug),
         )

@@ -27,9 +27,10 @@ class Offer:
 
     slug: str
     title: str
+    about: str  # what it is, in a sentence; may be empty
     rhythm: str  # "Weekdays at 07:00"
     next: str
-    topics: tuple[tuple[str, str], ...]  # slug and title; none where topics are found as it goes
+    topics: tuple[tuple[str, str, str], ...]  # slug, title, about; none where topics are found as it goes
     frequencies: tuple[tuple[str, str], ...]  # value and label; none where there is nothing to choose
     last: str | None  # the path of the newest edition
     archive: str
@@ -44,6 +45,7 @@ def _offer(app: App, digest: Digest, say: Words, now: datetime) -> Offer:
     return Offer(
         slug=digest.slug,
         title=digest.title,
+        about=digest.about,
         rhythm=rhythm_text(digest, Preferences(), say),
         next=next_text(digest, Preferences(), say, now),
         topics=topics_of(app, digest),
@@ -58,21 +60,22 @@ def sample_offer() -> Offer:
     return Offer(
         slug="daily",
         title="Daily",
+        about="The day in five minutes",
         rhythm="Every day at 07:00",
         next="Tuesday 07:00",
-        topics=(("city", "Around town"),),
+        topics=(("city", "Around town", "Council and trams"),),
         frequencies=(("each", "Each edition"), ("weekly", "Once a week")),
         last="/d/daily/x",
         archive="https://news.example.org/d/daily",
     )
 
 
-def topics_of(app: App, digest: Digest) -> tuple[tuple[str, str], ...]:
-    """Return the topics a reader of a digest can choose: slug and title."""
-    titles = {topic.slug: topic.title for topic in app.config.topics}
+def topics_of(app: App, digest: Digest) -> tuple[tuple[str, str, str], ...]:
+    """Return the topics a reader of a digest can choose: slug, title, and what it is about, if said."""
+    known = {topic.slug: (topic.slug, topic.title, topic.about) for topic in app.config.topics}
     if not digest.topics:
         return ()
-    return (*((slug, titles[slug]) for slug in digest.topics), (CATCH_ALL, digest.catch_all))
+    return (*(known[slug] for slug in digest.topics), (CATCH_ALL, digest.catch_all, ""))
 
 
 def frequencies(digest: Digest) -> list[Frequency]:

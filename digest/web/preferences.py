@@ -52,7 +52,7 @@ class Shown:
     reads: bool
     next: str
     mode: str  # "all", "only" or "without"
-    topics: tuple[tuple[str, str, bool], ...]  # slug, title, ticked
+    topics: tuple[tuple[str, str, str, bool], ...]  # slug, title, about, ticked
     hour: str
     frequency: str
     frequencies: tuple[tuple[str, str], ...]  # value and label; none where there is nothing to choose
@@ -159,7 +159,7 @@ def samples() -> Iterator[Sample]:
         reads=True,
         next="Tuesday 07:00",
         mode="only",
-        topics=(("city", "Around town", True),),
+        topics=(("city", "Around town", "Council and trams", True),),
         hour="07:10",
         frequency="each",
         frequencies=(("each", "Each edition"), ("weekly", "Once a week")),
@@ -202,7 +202,7 @@ def _shown(desk: Reception, reader: Reader, digest: Digest, say: Words, now: dat
         reads=reads,
         next=next_text(digest, preferences, say, now, after=paused, since=since),
         mode="only" if preferences.topics.include else "without" if preferences.topics.exclude else "all",
-        topics=tuple((slug, title, slug in named) for slug, title in topics_of(desk.app, digest)),
+        topics=tuple((*topic, topic[0] in named) for topic in topics_of(desk.app, digest)),
         hour=preferences.hour or "",
         frequency=preferences.frequency,
         frequencies=frequencies_of(digest, say),

@@ -67,6 +67,7 @@ class TopicShape(Shape):
 
     slug: str
     title: str
+    about: str
 
 
 class DigestShape(Shape):
@@ -74,6 +75,7 @@ class DigestShape(Shape):
 
     slug: str
     title: str
+    about: str
     schedule: str
     rhythm: Annotated[str, Field(description="the schedule in the language asked for")]
     zone: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 from html import unescape
 from threading import Event
@@ -45,6 +46,25 @@ def test_a_reader_signs_up_confirms_and_is_welcomed(place: Parlour) -> None:
     assert link_in(welcome, "p")
     assert place.client.post(link_in(welcome, "u"), data={"List-Unsubscribe": "One-Click"}).is_success
     assert place.mailed() == set()
+
+
+def test_digests_and_topics_are_offered_with_what_they_are(quick: Parlour) -> None:
+    config = quick.app.config
+    digests = replace(config.digests[0], about="The day in five minutes"), *config.digests[1:]
+    topics = replace(config.topics[0], about="Council & trams"), *config.topics[1:]
+    quick.app = replace(quick.app, config=replace(config, digests=digests, topics=topics))
+    client = quick.visitor()
+    for path in ("/", "/signup/daily"):
+        page = client.get(path).text
+        assert "The day in five minutes" in page
+        assert "Council &amp; trams" in page
+    assert '<meta name="description" content="The day in five minutes">' in page
+    assert "The day in five minutes" not in client.get("/signup/weekend").text
+    quick.add()
+    assert "Council &amp; trams" in client.get(quick.preferences_link()).text
+    daily, weekend = client.get("/api/v1/digests").json()
+    assert (daily["about"], weekend["about"]) == ("The day in five minutes", "")
+    assert [topic["about"] for topic in daily["topics"]] == ["Council & trams", "", ""]
 
 
 def test_consent_is_kept_with_its_words_and_where_it_came_from(place: Parlour) -> None:
