@@ -10,7 +10,7 @@ from digest.app.notices import digest_of, page_url, write_letter
 from digest.app.readers import offered
 from digest.app.signing_up import LIMITS
 from digest.app.wiring import App
-from digest.model import Letter
+from digest.model import Delivery, Letter
 from digest.publication import Digest
 from digest.render.languages import words_for
 from digest.render.notices import Notice
@@ -22,7 +22,7 @@ from subscribers.address import parse_address
 from subscribers.decisions import Change, Refused, Wish
 from subscribers.errors import TokenError
 from subscribers.leaving import leave
-from subscribers.model import Format, Origin, Reader, Subscriber
+from subscribers.model import Consent, Format, Origin, Reader, Subscriber
 from subscribers.moving import Moved
 from subscribers.record import erase
 from subscribers.signup import check_wishes
@@ -130,12 +130,16 @@ def data_letter(app: App, reader: Reader, link: str, now: datetime) -> Letter:
     return write_letter(app, notice, to=subscriber.address, digest=_sender(app, reader), say=say, now=now)
 
 
+def record_of(app: App, reader: Reader) -> tuple[tuple[Consent, ...], tuple[Delivery, ...]]:
+    """Return what a reader agreed to or ended, and the mails there were for them, the oldest first."""
+    with app.database.read() as connection:
+        return history(connection, _id(reader)), deliveries_to(connection, _id(reader))
+
+
 def export_data(app: App, reader: Reader) -> dict[str, object]:
     """Return all that is kept of a reader, for JSON."""
     subscriber = _subscriber(reader)
-    with app.database.read() as connection:
-        consents = history(connection, subscriber.id)
-        deliveries = deliveries_to(connection, subscriber.id)
+    consents, deliveries = record_of(app, reader)
     return {
         "address": subscriber.address,
         "state": subscriber.state,

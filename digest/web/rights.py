@@ -9,13 +9,16 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse
 
 from digest.app.notices import page_url
-from digest.app.preferences import data_letter, export_data, forget, reader_by_id, reader_by_link
+from digest.app.preferences import data_letter, export_data, forget, reader_by_id, reader_by_link, record_of
+from digest.model import DeliveryState
+from digest.render.dates import long_date
+from digest.render.languages import Words
 from digest.render.templates import Sample
 from digest.web.forms import Sent
 from digest.web.reception import Desk, Reception
 from digest.web.security import own_page
 from subscribers.errors import TokenError
-from subscribers.model import Reader
+from subscribers.model import Act, Reader, SubscriptionState
 
 router = APIRouter(include_in_schema=False)
 
@@ -43,11 +46,22 @@ def ask(request: Request, desk: Desk, token: str) -> Response:
 
 @router.api_route("/m/{ticket}", methods=["GET", "HEAD"])
 def show(request: Request, desk: Desk, ticket: str) -> Response:
-    """Offer to take the data along, and to have it erased."""
+    """Show what is kept, and offer to take it along, with all details, and to have it erased."""
     reader = _reader(desk, ticket)
     assert reader.subscriber is not None, "reader_by_id gives none without"
     say = desk.words(request, reader.subscriber.language)
-    values = {"action": f"{desk.root}/m/{ticket}", "address": reader.subscriber.address, "fault": ""}
+    consents, deliveries = record_of(desk.app, reader)
+    acts, states = _acts(say), _states(say)
+    values = {
+        "action": f"{desk.root}/m/{ticket}",
+        "address": reader.subscriber.address,
+        "digests": [(desk.title(each.digest), states[each.state]) for each in reader.subscriptions],
+        "mails": sum(each.state is DeliveryState.ACCEPTED for each in deliveries),
+        "events": [
+            (each.at.date().isoformat(), long_date(each.at.date(), say.language), acts[each.act])
+            for each in consents
+        ],
+    }
     return desk.page("data", say, values)
 
 
@@ -78,7 +92,40 @@ def erase(request: Request, desk: Desk, form: Sent, ticket: str) -> Response:
 
 def samples() -> tuple[Sample, ...]:
     """Return the page of one's data with invented values: to check templates with."""
-    return (("web/data.html", {"action": "/m/x", "address": "reader@example.org", "fault": ""}),)
+    values = {
+        "action": "/m/x",
+        "address": "reader@example.org",
+        "digests": [("Daily", "it comes to you")],
+        "mails": 7,
+        "events": [("2026-11-22", "Sunday, November 22, 2026", "you confirmed it")],
+    }
+    return (("web/data.html", values),)
+
+
+def _states(say: Words) -> dict[SubscriptionState, str]:
+    return {
+        SubscriptionState.ACTIVE: say("it comes to you"),
+        SubscriptionState.UNSUBSCRIBED: say("you have left it"),
+        SubscriptionState.REMOVED: say("the publisher has ended it"),
+    }
+
+
+def _acts(say: Words) -> dict[Act, str]:
+    return {
+        Act.SIGNED_UP: say("you asked to be mailed"),
+        Act.CONFIRMED: say("you confirmed it"),
+        Act.ADDED: say("the publisher added you"),
+        Act.IMPORTED: say("the publisher took you over from another list"),
+        Act.SUBSCRIBED: say("you chose more to read"),
+        Act.CHANGED: say("you changed your preferences"),
+        Act.PAUSED: say("you paused"),
+        Act.RESUMED: say("you ended the pause"),
+        Act.LEFT: say("you left"),
+        Act.REMOVED: say("the publisher ended it"),
+        Act.CAME_BACK: say("you came back"),
+        Act.ASKED_MOVE: say("you asked for another address"),
+        Act.MOVED: say("the address was changed"),
+    }
 
 
 def _reader(desk: Reception, ticket: str) -> Reader:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from httpx2 import Response
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from subscribers.model import Act, Choice, Format, SuppressionReason
-from subscribers.record import suppress
+from subscribers.decisions import Change
+from subscribers.model import Act, Choice, Consent, Format, Origin, SuppressionReason
+from subscribers.record import suppress, write_change
 from subscribers.tokens import reader_token
 from tests.web.parlour import SECRET, Parlour, link_in, text_of
 from tests.web.test_leave import ticket_in
@@ -203,6 +205,33 @@ def test_a_reader_takes_their_data_along(place: Parlour) -> None:
     assert [each["digest"] for each in data["digests"]] == ["daily", "weekend"]
     assert data["history"][0]["source"] == "test"
     assert json.dumps(data)
+
+
+def test_a_reader_sees_what_is_kept(place: Parlour) -> None:
+    place.add()
+    place.client.post(place.leave_link(digest="weekend"), data={"leave": "yes"})
+    place.client.post(f"{place.preferences_link()}/data")
+    place.settle()
+    page = place.client.get(link_in(place.mails()[-1], "m")).text
+    assert "<bdi>Daily</bdi>: it comes to you" in page
+    assert "<bdi>Weekend</bdi>: you have left it" in page
+    assert "Saturday, November 14, 2026</time>: the publisher added you" in page
+    assert "Monday, November 23, 2026</time>: you left" in page
+
+
+@pytest.mark.parametrize("language", ["en", "de", "es", "ar"])
+def test_whatever_happened_to_a_reader_is_told_in_their_language(quick: Parlour, language: str) -> None:
+    quick.add()
+    subscriber = quick.reader().subscriber
+    assert subscriber is not None
+    with quick.app.database.write() as connection:
+        for act in Act:
+            consent = Consent(act=act, at=quick.clock(), origin=Origin(source="test"))
+            write_change(connection, Change(subscriber=subscriber, consent=consent), quick.clock())
+    quick.client.post(f"{quick.preferences_link()}/data")
+    quick.settle()
+    page = quick.client.get(f"{link_in(quick.mails()[-1], 'm')}?language={language}").text
+    assert len(set(re.findall("</time>: (.*)</dd>", page))) == len(Act)
 
 
 def test_a_reader_is_forgotten_for_good(place: Parlour) -> None:
