@@ -5,9 +5,10 @@ from __future__ import annotations
 from digest.errors import StateError
 from digest.model import EditionRecord, EditionState
 
+_CARRIED = "its posts are carried to the next edition"
 _OVER = {
     EditionState.SENT: "it has gone to its readers",
-    EditionState.SKIPPED: "its posts are carried to the next edition",
+    EditionState.SKIPPED: _CARRIED,
     EditionState.CANCELLED: "that was for good, and what had not gone of it is skipped",
 }
 
@@ -27,7 +28,7 @@ def refusal(record: EditionRecord, wanted: str) -> StateError:
 def _advice(record: EditionRecord, wanted: str) -> str:
     edition_id = record.edition.id
     if record.state in _OVER:
-        return _OVER[record.state]
+        return _OVER[record.state] if record.started_at else _CARRIED
     if record.paused_at:
         return f"let it go on with: digest resume {edition_id}"
     if record.state is EditionState.DRAFT and wanted == "sent":

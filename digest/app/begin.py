@@ -63,14 +63,13 @@ def _note(app: App, key: str, rule: str, seen: tuple[Seen, ...], now: datetime) 
 def _told(app: App, rhythm: Rhythm, seen: tuple[Seen, ...], now: datetime) -> Happening:
     last = standing(seen, now)
     due = local_text(_next(app, rhythm, now - INSTANT), rhythm.digest)
-    if last is None or last.rule == OUT:
-        kind, detail = Kind.BEGAN, f"begins now; its first {rhythm.noun} is due {due}"
-    else:
-        kind, detail = (
-            Kind.CHANGED,
-            f"goes by its changed schedule from now on; its next {rhythm.noun} is due {due}",
-        )
-    return Happening(kind=kind, subject=rhythm.digest.slug, detail=detail)
+    new = last is None or last.rule == OUT
+    what = "begins now; its first" if new else "goes by its changed schedule from now on; its next"
+    return Happening(
+        kind=Kind.BEGAN if new else Kind.CHANGED,
+        subject=rhythm.digest.slug,
+        detail=f"{what} {rhythm.noun} is due {due}",
+    )
 
 
 def _next(app: App, rhythm: Rhythm, after: datetime) -> datetime:

@@ -166,7 +166,7 @@ def test_send_by_hand_asks_for_approval_where_the_digest_does(composed: Terminal
 
 def test_what_is_cancelled_is_not_sent_and_nothing_is_said_of_who_it_was_for(composed: Terminal) -> None:
     composed.call("cancel", EDITION)
-    assert f"{EDITION} is cancelled and cannot be sent; that was for good" in composed.says(
+    assert f"{EDITION} is cancelled and cannot be sent; its posts are carried" in composed.says(
         "send", EDITION, fails=1
     )
     assert f"{EDITION} is cancelled: no readers" in composed.says("deliveries", EDITION)
