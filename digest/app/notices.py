@@ -8,7 +8,7 @@ from datetime import datetime
 from email.utils import parseaddr
 from urllib.parse import quote
 
-from digest.app.times import next_copy
+from digest.app.times import Settled, next_copy, settled_ahead
 from digest.app.wiring import App
 from digest.errors import NotFoundError
 from digest.model import Letter
@@ -61,12 +61,13 @@ def described(
 ) -> tuple[dict[str, str], ...]:
     """Return what a mail or page says of each digest: title, rhythm, next, archive, this reader's way out."""
     known = {digest.slug: digest for digest in app.config.digests}
+    settled = settled_ahead(app, now)
     return tuple(
         {
             "slug": wish.digest,
             "title": known[wish.digest].title,
             "rhythm": rhythm_text(known[wish.digest], wish.preferences, say),
-            "next": next_text(known[wish.digest], wish.preferences, say, now),
+            "next": next_text(known[wish.digest], wish.preferences, say, now, settled=settled),
             "archive": page_url(app, "d", wish.digest),
             "leave": page_url(
                 app, "u", wish.digest, reader_token(app.secret, subscriber_id, f"u:{wish.digest}")
@@ -108,12 +109,13 @@ def next_text(
     *,
     after: datetime | None = None,
     since: datetime | None = None,
+    settled: Settled,
 ) -> str:
     """Return when the next copy comes, now or `after` a pause: "Tuesday 07:00, Berlin"; empty when none does.
 
-    `since` is when the reader chose these preferences.
+    `since` is when the reader chose these preferences; `settled` is from `settled_ahead`.
     """
-    at = next_copy(digest, preferences, max(now, after or now), since=since)
+    at = next_copy(digest, preferences, max(now, after or now), since=since, settled=settled)
     if at is None:
         return ""
     zone = preferences.zone or digest.zone

@@ -123,6 +123,14 @@ def public_dates(connection: Connection, *, limit: int) -> tuple[tuple[str, str,
     )
 
 
+def settled_after(connection: Connection, now: datetime) -> frozenset[tuple[str, Frequency, datetime]]:
+    """Return digest, frequency and send time of editions to come that have gone already, or never will."""
+    over = (*PUBLIC, EditionState.SKIPPED, EditionState.CANCELLED)
+    columns = editions.c.digest, editions.c.frequency, editions.c.send_at
+    ahead = select(*columns).where(editions.c.state.in_(over), editions.c.send_at > now)
+    return frozenset((slug, Frequency(frequency), at) for slug, frequency, at in connection.execute(ahead))
+
+
 def open_edition(
     connection: Connection, digest: str, local_date: date, frequency: Frequency = Frequency.EACH
 ) -> EditionRecord | None:

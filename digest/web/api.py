@@ -21,7 +21,7 @@ from digest.app.preferences import reader_by_id
 from digest.app.readers import NoReaderError, add_reader, find_readers, remove_reader_by_id
 from digest.app.reading import read_archive, read_edition_by_id
 from digest.app.signing_up import request_for, sign_up
-from digest.app.times import next_copy
+from digest.app.times import next_copy, settled_ahead
 from digest.compose.edition import to_json
 from digest.errors import DigestError, NotFoundError
 from digest.model import EditionRecord
@@ -146,6 +146,7 @@ def digests(
 
 def _listed(desk: Reception, say: Words) -> list[shapes.DigestShape]:
     now = desk.clock()
+    settled = settled_ahead(desk.app, now)
     return [
         shapes.DigestShape(
             slug=digest.slug,
@@ -154,7 +155,7 @@ def _listed(desk: Reception, say: Words) -> list[shapes.DigestShape]:
             schedule=digest.schedule,
             rhythm=rhythm_text(digest, Preferences(), say),
             zone=digest.zone,
-            next_at=next_copy(digest, Preferences(), now),
+            next_at=next_copy(digest, Preferences(), now, settled=settled),
             topics=[
                 shapes.TopicShape(slug=slug, title=title, about=about)
                 for slug, title, about in topics_of(desk.app, digest)

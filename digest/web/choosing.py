@@ -9,6 +9,7 @@ from zoneinfo import available_timezones
 
 from digest.app.notices import next_text, page_url, rhythm_text
 from digest.app.reading import newest_edition_path
+from digest.app.times import settled_ahead
 from digest.app.wiring import App
 from digest.compose.topics import CATCH_ALL
 from digest.publication import Digest
@@ -38,16 +39,21 @@ class Offer:
 
 def offers(app: App, say: Words, now: datetime) -> tuple[Offer, ...]:
     """Return every digest that can be subscribed to, in the order of the configuration."""
-    return tuple(_offer(app, digest, say, now) for digest in app.config.digests)
+    settled = settled_ahead(app, now)
+
+    def next_of(digest: Digest) -> str:
+        return next_text(digest, Preferences(), say, now, settled=settled)
+
+    return tuple(_offer(app, digest, say, next_of(digest)) for digest in app.config.digests)
 
 
-def _offer(app: App, digest: Digest, say: Words, now: datetime) -> Offer:
+def _offer(app: App, digest: Digest, say: Words, coming: str) -> Offer:
     return Offer(
         slug=digest.slug,
         title=digest.title,
         about=digest.about,
         rhythm=rhythm_text(digest, Preferences(), say),
-        next=next_text(digest, Preferences(), say, now),
+        next=coming,
         topics=topics_of(app, digest),
         frequencies=frequencies_of(digest, say),
         last=newest_edition_path(app, digest.slug),

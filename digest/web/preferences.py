@@ -14,6 +14,7 @@ from digest.app.goodbyes import Goodbye
 from digest.app.notices import next_text
 from digest.app.preferences import ask_move, pause_until, reader_by_link, save_choices
 from digest.app.readers import check_frequencies
+from digest.app.times import settled_ahead
 from digest.publication import Digest
 from digest.render.dates import long_date
 from digest.render.languages import Words, languages
@@ -200,7 +201,15 @@ def _shown(desk: Reception, reader: Reader, digest: Digest, say: Words, now: dat
         slug=digest.slug,
         title=digest.title,
         reads=reads,
-        next=next_text(digest, preferences, say, now, after=paused, since=since),
+        next=next_text(
+            digest,
+            preferences,
+            say,
+            now,
+            after=paused,
+            since=since,
+            settled=settled_ahead(desk.app, now),
+        ),
         mode="only" if preferences.topics.include else "without" if preferences.topics.exclude else "all",
         topics=tuple((*topic, topic[0] in named) for topic in topics_of(desk.app, digest)),
         hour=preferences.hour or "",

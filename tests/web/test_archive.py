@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import feedparser
 import pytest
@@ -87,6 +87,27 @@ def test_a_form_leads_to_the_last_edition_itself_where_there_is_one(quick: Parlo
     assert re.findall(look, page) == [(f"/d/daily/{newest.id}?language=en", "Daily")]
     assert 'href="/d/daily?language=en">All editions' in page
     assert "/d/weekend?" not in page
+
+
+@pytest.mark.parametrize("state", [EditionState.SENT, EditionState.SKIPPED, EditionState.CANCELLED])
+def test_what_went_early_or_never_will_is_not_promised(place: Parlour, state: EditionState) -> None:
+    place.add()
+    paths = ("/", "/signup/daily", place.preferences_link())
+    for path in paths:
+        assert "next: Tuesday 07:00, Berlin" in place.client.get(path).text
+    tuesday = datetime(2026, 11, 24, 6, tzinfo=UTC)
+    edition = replace(sample_edition(), id="daily-2026-11-24", digest="daily", send_at=tuesday)
+    steps = [EditionState.APPROVED, EditionState.SENDING, EditionState.SENT]
+    with place.app.database.write() as connection:
+        insert_edition(connection, edition)
+        for step in steps if state is EditionState.SENT else [state]:
+            advance(connection, edition.id, step, place.clock(), by="Ana")
+    for path in paths:
+        page = place.client.get(path).text
+        assert "next: Wednesday 07:00, Berlin" in page
+        assert "Tuesday" not in page
+    daily, _ = place.client.get("/api/v1/digests").json()
+    assert daily["next_at"] == "2026-11-25T06:00:00Z"
 
 
 def test_an_edition_stands_under_its_own_digest_alone(quick: Parlour) -> None:
