@@ -6,7 +6,7 @@ the whole of it: for each step and first digit of the answer, what to do. An emp
 of step with us, and the end of the connection.
 
     step   says                    2xx      3xx        4xx, 5xx
-    RSET   forget what came before onward   –          onward
+    RSET   forget what came before onward   –          shrug
     MAIL   who sends               onward   –          refuse
     RCPT   who receives            onward   –          refuse
     DATA   may the text come?      –        go ahead   refuse
@@ -155,10 +155,8 @@ class Pipeline:
         self._open.append(transaction)
         self._unclean = False
         if self.pace is Pace.LOCKSTEP:
-            first, *transaction.unsaid = commands.splitlines(keepends=True)
-            self._write(first)
-        else:
-            self._write(commands)
+            commands, *transaction.unsaid = commands.splitlines(keepends=True)
+        self._write(commands)
         if self.pace is Pace.CHUNKING:
             self._write_text(letter)
             transaction.end = self._appended
@@ -199,12 +197,16 @@ class Pipeline:
 
     # ── what an answer does; called through the table ───────────────────────────────────────
 
-    def _onward(self, transaction: _Transaction, reply: Reply) -> None:
-        if reply.code == 421:  # to RSET: not a word about the letter, but the last one we should write
-            self.verdict = self.verdict or Verdict(reason=str(reply), announced=True)
+    def _onward(self, transaction: _Transaction, _: Reply) -> None:
         transaction.step = _NEXT.get(transaction.step, self._text_step)
         if transaction.unsaid:
             self._write(transaction.unsaid.pop(0))
+
+    def _shrug(self, transaction: _Transaction, reply: Reply) -> None:
+        """Go on, for a refused RSET says nothing about the letter; a 421 says that it is the last."""
+        if reply.code == 421:
+            self.verdict = self.verdict or Verdict(reason=str(reply), announced=True)
+        self._onward(transaction, reply)
 
     def _go_ahead(self, transaction: _Transaction, _: Reply) -> None:
         if transaction.refusal:  # no recipient, and yet we may send: RFC 2920 §3.1 wants a lone dot
@@ -324,7 +326,7 @@ _LAST_STEPS = _TEXT_STEPS | {Step.DATA}  # no answer comes after theirs, unless 
 
 _Action = Callable[[Pipeline, _Transaction, Reply], Receipt | Returned | None]
 _ON_REPLY: dict[Step, dict[int, _Action]] = {
-    Step.RSET: {2: Pipeline._onward, 4: Pipeline._onward, 5: Pipeline._onward},
+    Step.RSET: {2: Pipeline._onward, 4: Pipeline._shrug, 5: Pipeline._shrug},
     Step.MAIL: {2: Pipeline._onward, 4: Pipeline._refuse, 5: Pipeline._refuse},
     Step.RCPT: {2: Pipeline._onward, 4: Pipeline._refuse, 5: Pipeline._refuse},
     Step.DATA: {3: Pipeline._go_ahead, 4: Pipeline._refuse, 5: Pipeline._refuse},
