@@ -70,9 +70,9 @@ def send(
     begin: approved → sending, with a delivery for everybody mailable, in one transaction
     take back what senders that died had claimed: at once on this machine, else when their lease runs out
     while something is due, and nobody says stop:
-        claim a page; take a group of those the limits let go now: the others wait, and delay nobody
-        make its letters, one render for each choice of topics
-        settle the receipts so far, count and mark the group, commit, hand it over
+        settle the receipts so far; claim and mark a group of those that are due; commit
+            where limits hold: claim a page, mark those who may go now; the others wait, and delay nobody
+        make its letters, one render for each choice of topics, and hand it over
     settle the last receipts, give back what was claimed and not sent; skip it if somebody cancelled
     nothing open: sending → sent
 

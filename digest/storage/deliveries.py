@@ -1,9 +1,10 @@
 """The ledger: one row for each edition and subscriber, true after any crash.
 
 A delivery is claimed by a sender under a lease, marked before it is written to a server, and settled by
-what the server answered. The first two stand in the sender's row (`digest.storage.senders`), a page and
-a group at a time; the delivery's own row is written once, when it is settled. Each step asks first
-whether the sender still holds the delivery, so one that slept too long does nothing.
+what the server answered. The first two stand in the sender's row (`digest.storage.senders`); the
+delivery's own row is written once, when it is settled. `take` does all three in one transaction; where
+limits hold, `claim` and `exchange` do it in steps. Each asks first whether the sender still holds the
+delivery, so one that slept too long does nothing.
 """
 
 from __future__ import annotations
