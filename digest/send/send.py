@@ -23,7 +23,7 @@ from digest.send.cancelled import settle_cancelled
 from digest.send.letters import NOTHING_CHOSEN, Press
 from digest.send.outbox import Outbox
 from digest.send.run import Run
-from digest.storage import deliveries as ledger
+from digest.storage import addressing
 from digest.storage.database import Database
 from digest.storage.editions import load_edition
 from digest.storage.hours import set_hours
@@ -110,12 +110,12 @@ def _begin(database: Database, edition_id: str, outbox: Outbox, now: datetime) -
             return record
         offered = outbox.offers.get(record.edition.digest, frozenset())
         readers = mailable(record.edition.digest, now, record.frequency, offered)
-        ledger.address(connection, edition_id, readers, now=now, due_at=now)
+        addressing.address(connection, edition_id, readers, now=now, due_at=now)
         set_hours(connection, record.edition, now)
         press = Press(record, outbox.stationery)
-        chosen = ledger.variants(connection, edition_id)
+        chosen = addressing.variants(connection, edition_id)
         empty = [variant for variant in chosen if not press.topics_for(variant)]
-        ledger.skip_variants(connection, edition_id, empty, reason=NOTHING_CHOSEN, now=now)
+        addressing.skip_variants(connection, edition_id, empty, reason=NOTHING_CHOSEN, now=now)
     return record
 
 

@@ -14,9 +14,9 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, func, literal, select, tuple_, update
+from sqlalchemy import Connection, bindparam, func, select, tuple_, update
 
-from digest.model import DeliveryState, EditionState
+from digest.model import EditionState
 from digest.send.message import Addressee
 from digest.send.retries import Result
 from digest.storage.prepared import Prepared
@@ -24,7 +24,6 @@ from digest.storage.senders import (
     NOTHING,
     Held,
     Sender,
-    among,
     begin_to_hold,
     held_by,
     held_of,
@@ -32,62 +31,12 @@ from digest.storage.senders import (
     id_list,
     listed,
 )
+from digest.storage.settling import settle, skip
 from digest.storage.tables import SENDABLE, deliveries, editions
 from subscribers.store import Mailable
-from subscribers.upsert import upsert
 
-GONE = "left, paused or was suppressed before it was sent"
 _LOOKED_UP = 200  # readers in one query; for many more PostgreSQL reads the whole list instead
 
-
-# ── addressing ──────────────────────────────────────────────────────────────────────────────
-
-
-def address(
-    connection: Connection, edition_id: str, mailable: Mailable, *, now: datetime, due_at: datetime
-) -> int:
-    """Queue one delivery for everybody in `mailable`, in one statement, and return how many were new.
-
-    Whoever has a delivery of this edition already keeps it as it is.
-    """
-    readers = mailable.subquery("readers")
-    rows = select(
-        literal(edition_id),
-        readers.c.subscriber_id,
-        readers.c.topics,
-        literal(DeliveryState.QUEUED.value),
-        literal(due_at, deliveries.c.due_at.type),
-        literal(now, deliveries.c.changed_at.type),
-    ).where(literal(1) == 1)  # SQLite takes ON for a join's unless a WHERE stands before it
-    columns = ["edition_id", "subscriber_id", "variant", "state", "due_at", "changed_at"]
-    statement = upsert(connection, deliveries).from_select(columns, rows).on_conflict_do_nothing()
-    return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
-
-
-def variants(connection: Connection, edition_id: str) -> tuple[str, ...]:
-    """Return the choices of topics an edition was addressed with."""
-    query = (
-        select(deliveries.c.variant)
-        .where(deliveries.c.edition_id == edition_id)
-        .distinct()
-        .order_by(deliveries.c.variant)
-    )
-    return tuple(connection.scalars(query))
-
-
-def skip_variants(
-    connection: Connection, edition_id: str, chosen: Sequence[str], *, reason: str, now: datetime
-) -> None:
-    """Skip every queued delivery with one of these choices of topics."""
-    for at in range(0, len(chosen), 500):
-        of_choice = deliveries.c.variant.in_(chosen[at : at + 500])
-        queued = deliveries.c.state == DeliveryState.QUEUED
-        skipped = {"state": DeliveryState.SKIPPED, "reply": reason, "changed_at": now}
-        these = deliveries.c.edition_id == edition_id, queued, of_choice
-        connection.execute(update(deliveries).where(*these).values(skipped))
-
-
-# ── on the way ──────────────────────────────────────────────────────────────────────────────
 
 _GOING = select(editions.c.id).where(
     editions.c.id == bindparam("edition"),
@@ -159,7 +108,7 @@ def take(
     """
     goes_on = _IN_TURN.rows(connection, {"edition": sender.edition_id})
     mine = held_by(connection, sender)
-    held = _settle(connection, sender, mine or NOTHING, results, now)
+    held = settle(connection, sender, mine or NOTHING, results, now)
     page = _next_due(connection, sender, held, after, limit, now) if goes_on else []
     readers = _mailable(connection, sender, mailable, page, now)
     if mine or readers:
@@ -191,7 +140,7 @@ def _mailable(
     """Return whom a page is for; those who may no longer be mailed are skipped."""
     readers = _readers(connection, mailable, [key for key, *_ in page], now)
     if len(readers) < len(page):
-        _skip(connection, sender.edition_id, [key for key, *_ in page if key not in readers], now=now)
+        skip(connection, sender.edition_id, [key for key, *_ in page if key not in readers], now=now)
     return tuple(
         Addressee(key, address, variant, form, tries, language or "", hour, zone)
         for key, variant, tries, _ in page
@@ -247,28 +196,16 @@ def exchange(
     result only where it is still this sender's.
     """
     before = held_by(connection, sender) or NOTHING
-    held = _settle(connection, sender, before, results, now)
+    held = settle(connection, sender, before, results, now)
     claimed = held.claimed.intersection(marks)
     if claimed and not _GOES_ON.rows(connection, {"edition": sender.edition_id}):
         claimed = frozenset()
     marked = _still_due(connection, sender.edition_id, mailable, claimed, now)
-    _skip(connection, sender.edition_id, claimed - marked, now=now)
+    skip(connection, sender.edition_id, claimed - marked, now=now)
     held = Held(claimed=held.claimed - claimed, wire=held.wire | marked)
     if held != before:
         hold(connection, sender, held, now=now)
     return marked
-
-
-def _settle(
-    connection: Connection, sender: Sender, held: Held, results: Sequence[Result], now: datetime
-) -> Held:
-    """Write what became of deliveries, and return what the sender then still holds."""
-    if not results:
-        return held
-    answered = held.wire.intersection(result.key for result in results)
-    _write(connection, sender.edition_id, [each for each in results if each.key in answered], now=now)
-    _write_late(connection, sender, [each for each in results if each.key not in answered], now=now)
-    return Held(claimed=held.claimed, wire=held.wire - answered)
 
 
 def _still_due(
@@ -298,59 +235,6 @@ def _asked_for_due(dialect: str, mailable: Mailable) -> tuple[Prepared, Prepared
     return Prepared(due), Prepared(due.with_only_columns(func.count()))
 
 
-# Written by hand: Core's bulk update takes four times as long.
-_SETTLE_SQLITE = """
-UPDATE deliveries SET state = ?, due_at = coalesce(?, due_at), code = ?, reply = ?, changed_at = ?,
-    tries = tries + 1
-WHERE edition_id = ? AND subscriber_id IN (SELECT value FROM json_each(?)) AND state IN ('queued', 'deferred')
-"""
-_SETTLE_POSTGRESQL = """
-UPDATE deliveries SET state = r.state, due_at = coalesce(r.due_at, deliveries.due_at), code = r.code,
-    reply = r.reply, changed_at = %s, tries = tries + 1
-FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::int[], %s::text[])
-    AS r (subscriber_id, state, due_at, code, reply)
-WHERE edition_id = %s AND deliveries.subscriber_id = r.subscriber_id
-    AND deliveries.state IN ('queued', 'deferred')
-"""
-
-
-def _write(connection: Connection, edition_id: str, results: Sequence[Result], *, now: datetime) -> None:
-    if not results:
-        return
-    cursor = connection.connection.cursor()
-    if connection.dialect.name == "postgresql":
-        columns = [list(column) for column in zip(*results, strict=True)]
-        cursor.execute(_SETTLE_POSTGRESQL, (now, *columns, edition_id))
-        return
-    at = _moment(connection, now)
-    for (state, due_at, code, reply), keys in _alike(results).items():
-        values = state, due_at and _moment(connection, due_at), code, reply, at
-        cursor.execute(_SETTLE_SQLITE, (*values, edition_id, id_list("sqlite", keys)))
-
-
-def _alike(results: Sequence[Result]) -> dict[tuple[Any, ...], list[int]]:
-    """Sort keys by what became of them: a server that gives no numbers says the same to all."""
-    alike: dict[tuple[Any, ...], list[int]] = {}
-    for key, *became in results:
-        alike.setdefault(tuple(became), []).append(key)
-    return alike
-
-
-_NOT_ACCEPTED = deliveries.c.state != DeliveryState.ACCEPTED
-_IN_DOUBT = and_(deliveries.c.state == DeliveryState.UNCERTAIN, deliveries.c.owner == bindparam("sender"))
-
-
-def _write_late(connection: Connection, sender: Sender, results: Sequence[Result], *, now: datetime) -> None:
-    """Keep answers to what was taken back from this sender meanwhile: its lease had run out."""
-    for result in results:
-        kept = {"state": result.state, "code": result.code, "reply": result.reply, "changed_at": now}
-        due = {"due_at": result.due_at} if result.due_at else {}
-        this = deliveries.c.edition_id == sender.edition_id, deliveries.c.subscriber_id == result.key
-        may = _NOT_ACCEPTED if result.state == DeliveryState.ACCEPTED else _IN_DOUBT
-        late = update(deliveries).where(*this, may).values(**kept, **due, owner=None)
-        connection.execute(late, {"sender": sender.owner})
-
-
 def postpone(
     connection: Connection, sender: Sender, turns: Sequence[tuple[int, datetime]], *, now: datetime
 ) -> None:
@@ -369,17 +253,3 @@ def postpone(
     connection.execute(later.values(due_at=until, changed_at=now), rows)
     given_back = {key for key, _ in turns}
     hold(connection, sender, Held(claimed=held.claimed - given_back, wire=held.wire), now=now)
-
-
-def _skip(connection: Connection, edition_id: str, ids: Collection[int], *, now: datetime) -> None:
-    """Skip those who are gone; a delivery that is over stays as it is."""
-    if ids:
-        these = deliveries.c.edition_id == edition_id, among(connection, deliveries.c.subscriber_id, ids)
-        skipped = {"state": DeliveryState.SKIPPED, "reply": GONE, "changed_at": now}
-        connection.execute(update(deliveries).where(*these, SENDABLE).values(skipped))
-
-
-def _moment(connection: Connection, at: datetime) -> object:
-    """Return an instant as this database keeps it, for statements written by hand."""
-    process = deliveries.c.due_at.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
-    return process(at) if process else at

@@ -13,6 +13,7 @@ from digest.errors import StateError
 from digest.model import DeliveryState, EditionState, Outcome
 from digest.send.cancelled import settle_all_cancelled, settle_cancelled
 from digest.send.retries import Result
+from digest.storage import addressing
 from digest.storage import deliveries as ledger
 from digest.storage.cancelled import CANCELLED, cancelled_unsettled, skip_unsent
 from digest.storage.database import Database, open_database
@@ -41,7 +42,7 @@ def begin(database: Database, readers: int) -> None:
     add_readers(database, readers)
     with database.write() as connection:
         advance(connection, EDITION, EditionState.SENDING, NOW)
-        ledger.address(connection, EDITION, mailable("daily", NOW), now=NOW, due_at=NOW)
+        addressing.address(connection, EDITION, mailable("daily", NOW), now=NOW, due_at=NOW)
 
 
 def put_on_the_wire(database: Database, *, claimed: int, marked: int) -> frozenset[int]:

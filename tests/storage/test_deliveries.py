@@ -10,8 +10,8 @@ from sqlalchemy import Connection, text
 from digest.model import DeliveryState, EditionState
 from digest.send.message import Addressee
 from digest.send.retries import Result
+from digest.storage import addressing, senders, settling
 from digest.storage import deliveries as ledger
-from digest.storage import senders
 from digest.storage.database import Database, open_database
 from digest.storage.deliveries import Place
 from digest.storage.outcomes import choices, counts, list_deliveries, next_due, retry
@@ -39,7 +39,7 @@ def begin(database: Database, readers: int = 0) -> None:
 
 def addressed(database: Database) -> int:
     with database.write() as connection:
-        return ledger.address(connection, EDITION, mailable("daily", NOW), now=NOW, due_at=NOW)
+        return addressing.address(connection, EDITION, mailable("daily", NOW), now=NOW, due_at=NOW)
 
 
 def claimed(database: Database, sender: Sender = ANA, *, at: int = 0, limit: int = 100) -> list[Addressee]:
@@ -135,7 +135,7 @@ def test_who_left_before_the_claim_is_skipped_with_a_reason(database: Database) 
     assert ids(claimed(database)) == [4]
     with database.read() as connection:
         skipped = list_deliveries(connection, EDITION, states=[STATE.SKIPPED])
-    assert {row.subscriber_id: row.reply for row in skipped} == dict.fromkeys((1, 2, 3), ledger.GONE)
+    assert {row.subscriber_id: row.reply for row in skipped} == dict.fromkeys((1, 2, 3), settling.GONE)
 
 
 def test_who_left_after_the_claim_is_not_written_to(database: Database) -> None:
@@ -267,8 +267,8 @@ def test_giving_up_queues_what_was_claimed_and_doubts_what_was_on_the_wire(datab
 def test_choices_that_leave_nothing_are_skipped(database: Database) -> None:
     begin(database, readers=8)
     with database.write() as connection:
-        assert ledger.variants(connection, EDITION) == ("", "-sport", "climate", "space")
-        ledger.skip_variants(connection, EDITION, ["climate", "space"], reason="nothing", now=NOW)
+        assert addressing.variants(connection, EDITION) == ("", "-sport", "climate", "space")
+        addressing.skip_variants(connection, EDITION, ["climate", "space"], reason="nothing", now=NOW)
         assert dict(counts(connection, EDITION).by_state) == {STATE.QUEUED: 4, STATE.SKIPPED: 4}
 
 

@@ -8,8 +8,8 @@ from datetime import datetime, time, timedelta
 from sqlalchemy import select, update
 
 from digest.schedule import instant_of
+from digest.storage.addressing import address
 from digest.storage.database import Database
-from digest.storage.deliveries import address
 from digest.storage.hours import set_hours
 from digest.storage.tables import deliveries
 from subscribers.local_hours import copy_due_at

@@ -10,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from digest.model import DeliveryState, EditionState, Outcome, Receipt
 from digest.send.retries import Result, RetryRules, resends, result_of
+from digest.storage import addressing
 from digest.storage import deliveries as ledger
 from digest.storage.database import open_database
 from digest.storage.outcomes import counts, list_deliveries
@@ -44,7 +45,7 @@ class Ledger(RuleBasedStateMachine):
         self.may_have_arrived: set[int] = set()
         with self.database.write() as connection:
             advance(connection, EDITION, EditionState.SENDING, NOW)
-            ledger.address(connection, EDITION, mailable("daily", NOW), now=NOW, due_at=NOW)
+            addressing.address(connection, EDITION, mailable("daily", NOW), now=NOW, due_at=NOW)
 
     @rule(sender=senders, limit=st.integers(min_value=1, max_value=4))
     def claim(self, sender: Sender, limit: int) -> None:

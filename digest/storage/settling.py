@@ -1,0 +1,95 @@
+"""Settle deliveries: write into their rows what became of them, once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, and_, bindparam, update
+
+from digest.model import DeliveryState
+from digest.send.retries import Result
+from digest.storage.senders import Held, Sender, among, id_list
+from digest.storage.tables import SENDABLE, deliveries
+
+GONE = "left, paused or was suppressed before it was sent"
+
+
+def settle(
+    connection: Connection, sender: Sender, held: Held, results: Sequence[Result], now: datetime
+) -> Held:
+    """Write what became of deliveries, and return what the sender then still holds."""
+    if not results:
+        return held
+    answered = held.wire.intersection(result.key for result in results)
+    _write(connection, sender.edition_id, [each for each in results if each.key in answered], now=now)
+    _write_late(connection, sender, [each for each in results if each.key not in answered], now=now)
+    return Held(claimed=held.claimed, wire=held.wire - answered)
+
+
+def skip(connection: Connection, edition_id: str, ids: Collection[int], *, now: datetime) -> None:
+    """Skip those who are gone; a delivery that is over stays as it is."""
+    if ids:
+        these = deliveries.c.edition_id == edition_id, among(connection, deliveries.c.subscriber_id, ids)
+        skipped = {"state": DeliveryState.SKIPPED, "reply": GONE, "changed_at": now}
+        connection.execute(update(deliveries).where(*these, SENDABLE).values(skipped))
+
+
+# Written by hand: Core's bulk update takes four times as long.
+_SETTLE_SQLITE = """
+UPDATE deliveries SET state = ?, due_at = coalesce(?, due_at), code = ?, reply = ?, changed_at = ?,
+    tries = tries + 1
+WHERE edition_id = ? AND subscriber_id IN (SELECT value FROM json_each(?)) AND state IN ('queued', 'deferred')
+"""
+_SETTLE_POSTGRESQL = """
+UPDATE deliveries SET state = r.state, due_at = coalesce(r.due_at, deliveries.due_at), code = r.code,
+    reply = r.reply, changed_at = %s, tries = tries + 1
+FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::int[], %s::text[])
+    AS r (subscriber_id, state, due_at, code, reply)
+WHERE edition_id = %s AND deliveries.subscriber_id = r.subscriber_id
+    AND deliveries.state IN ('queued', 'deferred')
+"""
+
+
+def _write(connection: Connection, edition_id: str, results: Sequence[Result], *, now: datetime) -> None:
+    if not results:
+        return
+    cursor = connection.connection.cursor()
+    if connection.dialect.name == "postgresql":
+        columns = [list(column) for column in zip(*results, strict=True)]
+        cursor.execute(_SETTLE_POSTGRESQL, (now, *columns, edition_id))
+        return
+    at = _moment(connection, now)
+    for (state, due_at, code, reply), keys in _alike(results).items():
+        values = state, due_at and _moment(connection, due_at), code, reply, at
+        cursor.execute(_SETTLE_SQLITE, (*values, edition_id, id_list("sqlite", keys)))
+
+
+def _alike(results: Sequence[Result]) -> dict[tuple[Any, ...], list[int]]:
+    """Sort keys by what became of them: a server that gives no numbers says the same to all."""
+    alike: dict[tuple[Any, ...], list[int]] = {}
+    for key, *became in results:
+        alike.setdefault(tuple(became), []).append(key)
+    return alike
+
+
+_NOT_ACCEPTED = deliveries.c.state != DeliveryState.ACCEPTED
+_IN_DOUBT = and_(deliveries.c.state == DeliveryState.UNCERTAIN, deliveries.c.owner == bindparam("sender"))
+
+
+def _write_late(connection: Connection, sender: Sender, results: Sequence[Result], *, now: datetime) -> None:
+    """Keep answers to what was taken back from this sender meanwhile: its lease had run out."""
+    for result in results:
+        kept = {"state": result.state, "code": result.code, "reply": result.reply, "changed_at": now}
+        due = {"due_at": result.due_at} if result.due_at else {}
+        this = deliveries.c.edition_id == sender.edition_id, deliveries.c.subscriber_id == result.key
+        may = _NOT_ACCEPTED if result.state == DeliveryState.ACCEPTED else _IN_DOUBT
+        late = update(deliveries).where(*this, may).values(**kept, **due, owner=None)
+        connection.execute(late, {"sender": sender.owner})
+
+
+def _moment(connection: Connection, at: datetime) -> object:
+    """Return an instant as this database keeps it, for statements written by hand."""
+    process = deliveries.c.due_at.type.dialect_impl(connection.dialect).bind_processor(connection.dialect)
+    return process(at) if process else at
