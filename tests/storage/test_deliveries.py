@@ -332,10 +332,20 @@ def test_claims_use_the_index_of_what_is_due(database: Database) -> None:
         assert "ix_deliveries_due" in plan(connection)
 
 
-def plan(connection: Connection) -> str:
+def test_who_goes_on_from_a_place_does_not_read_what_lies_before_it(database: Database) -> None:
+    begin(database, readers=20)
+    behind = "(due_at, subscriber_id) > ('2026-11-22 07:00:00.000000', 5)"
+    with database.read() as connection:
+        found = plan(connection, f"AND {behind}")
+    index, _, condition = found.partition("ix_deliveries_due")
+    assert index
+    assert "due_at,subscriber_id)>" in condition.replace("ROW", "").replace(" ", "")
+
+
+def plan(connection: Connection, more: str = "") -> str:
     query = (
         "SELECT subscriber_id FROM deliveries WHERE edition_id = 'x' AND state IN ('queued', 'deferred')"
-        " AND due_at <= '2026-11-22 07:00:00.000000' ORDER BY due_at, subscriber_id LIMIT 10"
+        f" AND due_at <= '2026-11-22 07:00:00.000000' {more} ORDER BY due_at, subscriber_id LIMIT 10"
     )
     if connection.dialect.name == "postgresql":  # twenty rows are fewer than any planner needs an index for
         connection.execute(text("SET LOCAL enable_seqscan = off"))
