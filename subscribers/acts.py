@@ -122,20 +122,28 @@ def ask_move(
 def confirm_move(
     connection: Connection, token_hash: str, *, origin: Origin, now: datetime
 ) -> Moved | Refused:
-    """Take the press of the button at one end of a change of address; with the second it is done."""
+    """Take the press of the button at one end of a change of address; with the second it is done.
+
+    hold the reader who moves
+    look who is at the new address
+    decide: refused, or one half is done, or a move
+    a move ──> write it; somebody has just come to the new address ──> look again who it is
+    mark the link as used
+    """
     held = _held(connection, token_hash)
     if held is None or held.confirmation.purpose is Purpose.SIGN_UP:
         return Refused(reason="expired")
     payload = held.confirmation.payload
-    taken_by = store.reader_at(connection, payload["folded"], payload["address_hash"], hold=True)
     other = pending.read_confirmation(connection, payload["other_end"])
-    decision = moving.confirm_move(held.confirmation, other, held.reader, taken_by, origin=origin, now=now)
-    if isinstance(decision, Moved):
-        pending.use_confirmation(connection, token_hash, now)
-        if decision.change is not None:
-            record.make_way(connection, decision.change.subscriber)
-            record.write_change(connection, decision.change, now)
-    return decision
+    while True:
+        # Not held: of two readers who move to each other's address, each would wait for the other.
+        there = store.reader_at(connection, payload["folded"], payload["address_hash"])
+        decision = moving.confirm_move(held.confirmation, other, held.reader, there, origin=origin, now=now)
+        if isinstance(decision, Refused):
+            return decision
+        if decision.change is None or record.move(connection, decision.change, now):
+            pending.use_confirmation(connection, token_hash, now)
+            return decision
 
 
 def erase(connection: Connection, subscriber_id: int, now: datetime) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import IntegrityError
 
 from subscribers.decisions import Change
 from subscribers.model import Subscriber, SubscriberState, Subscription, SuppressionReason, make_id
@@ -46,12 +47,18 @@ def insert_subscribers(connection: Connection, new: Sequence[Subscriber]) -> Non
         connection.execute(_insert_new(connection), [_subscriber_row(subscriber) for subscriber in new])
 
 
-def make_way(connection: Connection, mover: Subscriber) -> None:
-    """Drop a sign-up nobody confirmed that stands at the address `mover` moves to."""
-    pending = subscribers.c.state == SubscriberState.PENDING
-    connection.execute(
-        delete(subscribers).where(subscribers.c.folded == mover.folded, subscribers.c.id != mover.id, pending)
-    )
+def move(connection: Connection, change: Change, now: datetime) -> bool:
+    """Write a change of address unless somebody is there, however lately; tell whether it was written.
+
+    A sign-up nobody confirmed makes way. Of a change that is not written nothing stays.
+    """
+    try:
+        with connection.begin_nested():
+            _make_way(connection, change.subscriber)
+            write_change(connection, change, now)
+    except IntegrityError:
+        return False
+    return True
 
 
 def write_change(connection: Connection, change: Change, now: datetime) -> None:
@@ -123,6 +130,13 @@ def erase(connection: Connection, subscriber: Subscriber, now: datetime) -> None
     """Forget a reader: choices, consents, links and all. A keyed hash stays, so no import brings it back."""
     suppress(connection, subscriber.address_hash, SuppressionReason.ERASED, now)
     connection.execute(delete(subscribers).where(subscribers.c.id == subscriber.id))
+
+
+def _make_way(connection: Connection, mover: Subscriber) -> None:
+    pending = subscribers.c.state == SubscriberState.PENDING
+    connection.execute(
+        delete(subscribers).where(subscribers.c.folded == mover.folded, subscribers.c.id != mover.id, pending)
+    )
 
 
 def _insert_new(connection: Connection) -> sqlite.Insert:

@@ -17,10 +17,11 @@ from digest.storage.tables import metadata
 from subscribers import acts, pending, record, store
 from subscribers.address import parse_address
 from subscribers.changes import pause
-from subscribers.decisions import Limits, Refused, Wish
+from subscribers.decisions import Change, Limits, Refused, Wish
 from subscribers.leaving import leave
 from subscribers.model import (
     Act,
+    Consent,
     Format,
     Origin,
     Preferences,
@@ -354,6 +355,49 @@ def test_a_link_pressed_while_its_reader_leaves_brings_nobody_back(postgresql_ur
     database.close()
 
 
+def test_a_mover_does_not_wait_for_a_sign_up_of_this_very_moment_to_be_confirmed(postgresql_url: str) -> None:
+    def add(connection: Connection) -> None:
+        assert record.insert_subscriber(connection, _at_the_new_address())
+
+    database, answer = _meanwhile(
+        postgresql_url, add, lambda database: _confirm_move(database, "new"), prepare=_half_moved
+    )
+    assert isinstance(answer, Moved)
+    assert _mailable(database) == ["new@example.org"]
+    assert _confirm_move(database, "new") == Refused(reason="used")
+    database.close()
+
+
+def test_a_mover_stays_when_somebody_is_added_at_the_new_address_in_this_very_moment(
+    postgresql_url: str,
+) -> None:
+    newcomer = replace(_at_the_new_address(), state=SubscriberState.ACTIVE)
+
+    def add(connection: Connection) -> None:
+        assert record.insert_subscriber(connection, newcomer)
+
+    database, answer = _meanwhile(
+        postgresql_url, add, lambda database: _confirm_move(database, "new"), prepare=_half_moved
+    )
+    assert answer == Refused(reason="used")
+    assert _mailable(database) == ["Anna@example.org"]
+    assert _reader(database, "new@example.org").subscriber == newcomer
+    database.close()
+
+
+def test_of_a_move_to_where_somebody_is_nothing_stays(database: Database) -> None:
+    subscriber = _on_the_list(database)
+    taken = replace(_at_the_new_address(), state=SubscriberState.ACTIVE)
+    moved = replace(subscriber, address=taken.address, folded=taken.folded, address_hash=taken.address_hash)
+    change = Change(subscriber=moved, consent=Consent(act=Act.MOVED, at=NOW, origin=FORM))
+    with database.write() as connection:
+        record.insert_subscriber(connection, taken)
+        before = _count(connection, consents)
+        assert not record.move(connection, change, NOW)
+        assert _count(connection, consents) == before
+    assert _reader(database).subscriber == subscriber
+
+
 def test_a_pause_is_kept_with_its_day(database: Database) -> None:
     subscriber = _on_the_list(database)
     until = NOW + timedelta(days=3)
@@ -451,6 +495,17 @@ def _names(readers: tuple[Reader, ...]) -> list[str]:
 
 def _count(connection: Connection, table: Table) -> int:
     return int(connection.execute(select(func.count()).select_from(table)).scalar_one())
+
+
+def _half_moved(database: Database) -> None:
+    _on_the_list(database)
+    _ask_move(database, "new@example.org")
+    assert _confirm_move(database, "old") == Moved(change=None)
+
+
+def _at_the_new_address() -> Subscriber:
+    new = "new@example.org"
+    return replace(_somebody(), address=new, folded=new, address_hash=_hash(new))
 
 
 def _somebody() -> Subscriber:
