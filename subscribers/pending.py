@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, case, delete, exists, select, update
+from sqlalchemy import Connection, Row, Select, and_, case, delete, exists, select, update
 from sqlalchemy import insert as plain_insert
 
 from subscribers.decisions import Confirmation, Limits, Purpose
@@ -14,6 +14,8 @@ from subscribers.tables import attempts, confirmations, subscribers
 from subscribers.upsert import upsert
 
 BATCH = 5_000
+
+_Key = TypeVar("_Key", int, str)
 
 
 def count_attempt(connection: Connection, key: str, *, window: timedelta, now: datetime) -> int:
@@ -69,17 +71,25 @@ def use_confirmation(connection: Connection, token_hash: str, now: datetime) -> 
 def expire(connection: Connection, limits: Limits, now: datetime) -> int:
     """Erase sign-ups nobody confirmed in time, with links and counts that are over; return how many sign-ups.
 
-    At most 5,000 of each in one call: call again while it returns as many.
+    At most 5,000 of each in one call: call again while it returns as many. Nobody is waited for, so that
+    nobody can wait for us in turn: what somebody is at work on is left for the next time.
     """
     dead = confirmations.c.expires_at <= now - limits.grace
     hopeful = exists().where(confirmations.c.subscriber_id == subscribers.c.id, ~dead)
-    pending = select(subscribers.c.id).where(subscribers.c.state == SubscriberState.PENDING, ~hopeful)
-    erased = connection.execute(delete(subscribers).where(subscribers.c.id.in_(pending.limit(BATCH))))
-    old_links = select(confirmations.c.token_hash).where(dead).limit(BATCH)
-    connection.execute(delete(confirmations).where(confirmations.c.token_hash.in_(old_links)))
-    old_counts = select(attempts.c.key).where(attempts.c.since <= now - limits.window).limit(BATCH)
-    connection.execute(delete(attempts).where(attempts.c.key.in_(old_counts)))
+    hopeless = and_(subscribers.c.state == SubscriberState.PENDING, ~hopeful)
+    held = connection.scalars(_free(select(subscribers.c.id).where(hopeless))).all()
+    # Asked again, now that they are ours: until then somebody may have been mailed a fresh link.
+    erased = connection.execute(delete(subscribers).where(subscribers.c.id.in_(held), hopeless))
+    old_links = select(confirmations.c.token_hash).where(dead)
+    connection.execute(delete(confirmations).where(confirmations.c.token_hash.in_(_free(old_links))))
+    old_counts = select(attempts.c.key).where(attempts.c.since <= now - limits.window)
+    connection.execute(delete(attempts).where(attempts.c.key.in_(_free(old_counts))))
     return erased.rowcount
+
+
+def _free(query: Select[tuple[_Key]]) -> Select[tuple[_Key]]:
+    """Hold what a query finds, a batch at most, without what somebody else holds already."""
+    return query.limit(BATCH).with_for_update(skip_locked=True)
 
 
 def _confirmation(row: Row[Any]) -> Confirmation:

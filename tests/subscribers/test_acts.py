@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 import pytest
-from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy import Connection, Select, Table, func, select, text
 
 from digest.storage.database import Database, open_database
 from digest.storage.tables import metadata
@@ -396,6 +396,35 @@ def test_of_a_move_to_where_somebody_is_nothing_stays(database: Database) -> Non
         assert not record.move(connection, change, NOW)
         assert _count(connection, consents) == before
     assert _reader(database).subscriber == subscriber
+
+
+@pytest.mark.parametrize(
+    "busy",
+    [
+        select(subscribers.c.id).where(subscribers.c.folded == "ben@example.org"),
+        select(confirmations.c.token_hash).where(confirmations.c.token_hash == "token"),
+        select(attempts.c.key),
+    ],
+    ids=["a reader", "a link", "a count"],
+)
+def test_what_somebody_is_at_work_on_is_not_waited_for_and_erased_the_next_time(
+    postgresql_url: str, busy: Select[tuple[int]] | Select[tuple[str]]
+) -> None:
+    database = open_database(postgresql_url)
+    with database.write() as connection:
+        metadata.create_all(connection)
+    last = NOW + LIMITS.link_life + LIMITS.grace
+    _on_the_list(database)
+    _sign_up(database, "ben", address="ben@example.org")
+    with database.write() as other:
+        assert other.execute(busy.with_for_update()).all()
+        with database.write() as connection:
+            connection.execute(text("SET LOCAL lock_timeout = '5s'"))  # who waits fails, and does not hang
+            erased = pending.expire(connection, LIMITS, last)
+    assert erased + _expire(database, last) == 1
+    with database.read() as connection:
+        assert [_count(connection, each) for each in (subscribers, confirmations, attempts)] == [1, 0, 0]
+    database.close()
 
 
 def test_a_pause_is_kept_with_its_day(database: Database) -> None:
