@@ -64,7 +64,8 @@ class Press:
         self._dates: dict[tuple[str | None, str | None], bytes] = {}  # by hour and zone
         self._left: dict[str, tuple[str, ...]] = {}  # of the topics, by choice
         self._kinds: dict[_Wish, str] = {}
-        self._kept: OrderedDict[str, Compiled] = OrderedDict()  # by kind
+        self._kept: OrderedDict[str, Compiled] = OrderedDict()  # by kind, the least used first
+        self._ready: dict[_Wish, Compiled] = {}  # the same at hand, while there is room for all
 
     @property
     def kept_bytes(self) -> int:
@@ -88,7 +89,8 @@ class Press:
         that cannot be written.
         """
         subscriber_id, address, variant, form, _tries, language, hour, zone = reader
-        compiled = self._compiled((variant, form, language))
+        wish = variant, form, language
+        compiled = self._ready.get(wish) or self._compiled(wish)
         if compiled is None:
             return None
         address = wire_address(address)
@@ -120,8 +122,13 @@ class Press:
             return None
         compiled = self._kept.get(kind)
         if compiled is None:
-            return self._keep(kind, self._compile(wish))
-        self._kept.move_to_end(kind)
+            compiled = self._keep(kind, self._compile(wish))
+        else:
+            self._kept.move_to_end(kind)
+        if 2 * self.kept_bytes < self._stationery.cache_bytes:
+            self._ready[wish] = compiled
+        else:  # from here on it matters which are used
+            self._ready.clear()
         return compiled
 
     def _kind(self, wish: _Wish) -> str:

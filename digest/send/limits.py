@@ -20,6 +20,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from digest.send.buckets import Bucket, Drip, Flow, Quota
 
@@ -144,7 +145,12 @@ def domain_rules(*names: str, limits: tuple[Limit, ...] = (), warm_up: WarmUp | 
 
 def domain_of(address: str) -> str:
     """Return the domain of an address, or of itself, in small letters and as A-labels."""
-    domain = address.rpartition("@")[2].lower()
+    return _folded(address.rpartition("@")[2])
+
+
+@lru_cache(maxsize=10_000)
+def _folded(domain: str) -> str:
+    domain = domain.lower()
     if domain.isascii():
         return domain
     try:

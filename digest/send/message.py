@@ -161,6 +161,7 @@ class Mould:
         text = mail.text_pieces or (mail.text,)
         html = (mail.html_pieces or (mail.html,)) if mail.html else ()
         row = [*self._before, *self._row(_subject(mail.subject))]
+        frame = *row, *(self._start if html else self._alone), self._between, self._end
         if html:
             row += [*self._start, *self._rows(text), self._between, *self._rows(html), self._end]
         else:
@@ -172,11 +173,11 @@ class Mould:
             row = _joined(row)
         compiled = Compiled(
             tuple(each if isinstance(each, bytes) else b"" for each in row),
-            tuple((gap, each) for gap, each in enumerate(row) if isinstance(each, int)),
+            tuple(_gap(place, each) for place, each in enumerate(row) if isinstance(each, int)),
             length,
             (*text, *html),
             whole,
-            _is_plain(row),
+            _is_plain(frame) and all(self._kept[each].plain for each in (*text, *html)),
         )
         self._account(compiled, 1)
         return compiled
@@ -200,7 +201,7 @@ class Mould:
             piece = self._kept.get(text)
             if piece is None:
                 row = self._row(quoted_printable(text, self._words))
-                piece = self._kept[text] = _Piece(row, 0, _size(text, row))
+                piece = self._kept[text] = _Piece(row, 0, _size(text, row), _is_plain(row))
                 self.size += piece.size
             piece.uses += 1
             yield from piece.row
@@ -219,6 +220,13 @@ class _Piece:
     row: tuple[bytes | int, ...]
     uses: int
     size: int
+    plain: bool
+
+
+@lru_cache(maxsize=10_000)
+def _gap(place: int, field: int) -> tuple[int, int]:
+    """Return one pair for all mails: what every letter looks at had better be in the processor's cache."""
+    return place, field
 
 
 def _joined(row: Sequence[bytes | int]) -> list[bytes | int]:
@@ -237,12 +245,13 @@ def _joined(row: Sequence[bytes | int]) -> list[bytes | int]:
 def _is_plain(row: Sequence[bytes | int]) -> bool:
     """Tell whether no line can begin with a dot, whoever it is filled for, and all is ASCII.
 
-    A token may stand at the beginning of a line, because `fill` refuses one with a dot there.
+    So can none in rows that stand one behind the other, if it is true of each. A token may stand at the
+    beginning of a line, because `fill` refuses one with a dot there.
     """
     tokens = (Fields._fields.index("unsubscribe"), Fields._fields.index("preferences"))
     stand_ins = (each if isinstance(each, bytes) else b"x" if each in tokens else b"." for each in row)
     data = b"\r\n" + b"".join(stand_ins)
-    return data.isascii() and b"\r\n." not in data
+    return data.isascii() and b"\r\n." not in data and not data.startswith(b"\n", 2)
 
 
 def _size(text: str, row: tuple[bytes | int, ...]) -> int:

@@ -107,8 +107,10 @@ class Pool:
         for event in events:
             if isinstance(event, Receipt):
                 self._receipts.append(event)
-                record.answered += event.outcome is not Outcome.UNCERTAIN
-                record.uncertain += event.outcome is Outcome.UNCERTAIN
+                if event.outcome is Outcome.UNCERTAIN:
+                    record.uncertain += 1
+                else:
+                    record.answered += 1
             elif isinstance(event, Returned):
                 record.returned += 1
                 self._take_back(event)
