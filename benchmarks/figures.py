@@ -16,7 +16,7 @@ from digest.send.pipeline import Pace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
-    """A sender, and how many messages make a run of a second or more: near by, and 40 ms away.
+    """A sender, and how many messages make a run of some seconds: near by, and 40 ms away.
 
     `start` makes ready for a run of so many messages what is not to be measured.
     """
@@ -60,12 +60,12 @@ def _ready_made(name: str, sender: Sender, near: int) -> Contender:
     return Contender(name=name, start=lambda _lists, _messages: sender, near=near)
 
 
-PIPELINING = _ours("ours, PIPELINING", 30_000, 1_000, pace=Pace.PIPELINING)
-CHUNKING = _ours("ours, CHUNKING 8", 40_000, 8_000)
-CHUNKING_16 = _ours("ours, CHUNKING 16", 40_000, 16_000, in_flight=16)
+PIPELINING = _ours("ours, PIPELINING", 50_000, 1_000, pace=Pace.PIPELINING)
+CHUNKING = _ours("ours, CHUNKING 8", 100_000, 8_000)
+CHUNKING_16 = _ours("ours, CHUNKING 16", 100_000, 16_000, in_flight=16)
 ONE_CHOICE = _ours("ours, 1 topic choice", 100_000, 0)
 MANY_CHOICES = _ours("ours, 1,000 topic choices", 100_000, 0, choices=1_000)
-SMTP_SOURCE = _ready_made("smtp-source", senders.smtp_source, 20_000)
+SMTP_SOURCE = _ready_made("smtp-source", senders.smtp_source, 50_000)
 AIOSMTPLIB = _ready_made("aiosmtplib, ready-made bytes", senders.aiosmtplib, 2_500)
 SMTPLIB = _ready_made("smtplib, ready-made bytes", senders.stdlib, 2_500)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from functools import cache
 from itertools import combinations, islice
 from pathlib import Path
 
 from digest.model import Edition, EditionState, Section, Story
 from digest.publication import Site
-from digest.render.templates import load_templates
+from digest.render.templates import Templates, load_templates
 from digest.render.typesetter import Typesetter
 from digest.send.letters import Stationery
 from digest.send.outbox import Outbox
@@ -59,10 +60,16 @@ def open_at(path: Path) -> Database:
     return open_database(f"sqlite:///{path}")
 
 
+@cache
+def _templates() -> Templates:
+    """Load the templates that we ship once for each process, as the program does."""
+    return load_templates(None)
+
+
 def outbox(transport: SmtpTransport) -> Outbox:
     """Give all that sending needs besides the database, with the templates that we ship."""
     stationery = Stationery(
-        render=Typesetter(load_templates(None), lambda _edition: None),
+        render=Typesetter(_templates(), lambda _edition: None),
         secret=b"a secret of the benchmark",
         bounce_address="bounces+{token}@news.example.org",
     )
