@@ -6,6 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from time import thread_time
 
 from digest.errors import TransportError
 from digest.model import Letter, Receipt, SmtpServer
@@ -14,6 +15,7 @@ from digest.send.pipeline import Pace
 from digest.send.pool import Pool
 from digest.send.relay import Patience, Relay
 from digest.send.smtp import Closed, Event, Ready
+from digest.send.waiting import Waiting
 
 _TURN = 0.1  # seconds a receipt waits for others before it is told
 _REST = 0.02  # seconds before a sender that had nothing to send is asked again
@@ -46,6 +48,7 @@ class SmtpTransport:
         self._pace = pace
         self._patience = patience or Patience()
         self._relays = self._new_relays()
+        self._waiting = Waiting()
 
     @property
     def window(self) -> int:
@@ -56,9 +59,12 @@ class SmtpTransport:
     def room(self) -> int:
         """Tell how many letters are best handed over at once, as the servers are known by now.
 
-        As many as can be on the wire; or more, where that is few, for a group costs more than its letters:
-        so many that with those on the wire it is half a window, which is in doubt after a crash.
+        As many as can be on the wire. Or more, where that is few and the servers are faster than we are,
+        for a group costs more than its letters: so many that with those on the wire it is half a window,
+        which is in doubt after a crash. A slower server would have nothing to do while they are made.
         """
+        if self._waiting.is_much:
+            return self._capacity
         return max(self._capacity, self.window // 2 - self._capacity)
 
     @property
@@ -95,7 +101,7 @@ class SmtpTransport:
 
     def _exchange(self, groups: Iterator[Sequence[Letter]], pool: Pool) -> Iterator[Sequence[Receipt]]:
         more = rest = True
-        told_at = pool.time()
+        told_at = turned_at = pool.time()
         while (more or pool.unanswered) and not pool.failure:
             rest = False
             while more and not rest and not pool.failure and pool.unanswered <= self._capacity:
@@ -104,7 +110,11 @@ class SmtpTransport:
                 pool.add(group or ())
             floor = self._capacity if more and not rest else 0
             if rest or pool.unanswered > floor:
+                worked, began_at = thread_time(), pool.time()
                 pool.turn(_REST if rest else _TURN, floor)
+                now = pool.time()
+                waited = now - began_at - (thread_time() - worked)
+                self._waiting, turned_at = self._waiting.after(waited, now - turned_at), now
             receipts = pool.take()
             if receipts or pool.time() - told_at > _HEARTBEAT:
                 told_at = pool.time()
