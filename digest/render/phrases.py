@@ -21,6 +21,7 @@ class Phrases:
     preferences: str
     unsubscribe: str
     all_editions: str
+    subscribe: str
     mail: str  # what a screen reader calls the whole
     _more_in: str = field(repr=False)
     _because: str = field(repr=False)
@@ -46,6 +47,7 @@ def phrases_for(language: str) -> Phrases:
         preferences=say("Change your preferences"),
         unsubscribe=say("Unsubscribe"),
         all_editions=say("All editions"),
+        subscribe=say("Subscribe"),
         mail=say("email"),
         _more_in=say("More in {topic}"),
         _because=say("You get this mail because you subscribed to {title} from {site}."),

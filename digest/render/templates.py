@@ -238,7 +238,12 @@ _LINES = SandboxedEnvironment(undefined=_Undefined, autoescape=False)
 
 
 def _samples() -> Iterator[tuple[str, dict[str, object]]]:
-    links = PageLinks(web="https://news.example.org/d/x", archive="https://news.example.org/d")
+    links = PageLinks(
+        web="https://news.example.org/d/x",
+        archive="https://news.example.org/d",
+        subscribe="https://news.example.org/signup",
+        feed="https://news.example.org/d/feed.atom",
+    )
     reader = ReaderLinks(unsubscribe="https://news.example.org/u", preferences="https://news.example.org/p")
     for edition in (sample_edition(), short_edition()):
         told = Told(edition)

@@ -52,6 +52,8 @@ def page_values(
     page = PageValues(
         stylesheet=links.stylesheet,
         archive_url=web_url(links.archive),
+        subscribe_url=web_url(links.subscribe),
+        feed_url=web_url(links.feed),
         home_url=links.home or told.site.url,
         choices=links.choices,
         published=links.published_at.isoformat(timespec="seconds")

@@ -126,6 +126,8 @@ class PageValues:
 
     stylesheet: str | None
     archive_url: str | None
+    subscribe_url: str | None  # None where the digest takes no sign-ups (any more)
+    feed_url: str | None  # the digest as an Atom feed
     home_url: str  # where everything that can be subscribed to is offered
     choices: tuple[tuple[str, str], ...]  # languages the page can be read in: tag, name in itself
     published: str  # when it went, in ISO 8601; of what has not gone, the day it is for
@@ -135,6 +137,7 @@ class PageValues:
 class PageLinks:
     """What is around a web copy: its address, the list of editions, its stylesheet (None: written into it).
 
+    `subscribe` is the form of its digest, `feed` the digest as an Atom feed.
     `home` is where the name of the site leads; its address when empty.
     `choices` are languages the page is offered in by `?language=`: tag, and name in itself.
     `published_at` is when the edition went; None for a preview.
@@ -142,6 +145,8 @@ class PageLinks:
 
     web: str | None = None
     archive: str | None = None
+    subscribe: str | None = None
+    feed: str | None = None
     stylesheet: str | None = None
     home: str = ""
     choices: tuple[tuple[str, str], ...] = ()

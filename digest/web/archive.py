@@ -72,14 +72,7 @@ def edition(request: Request, desk: Desk, slug: str, edition_id: str) -> Respons
     """
     record = read_edition(desk.app, slug, edition_id)
     say = desk.words(request, None)
-    links = PageLinks(
-        web=page_url(desk.app, "d", slug, edition_id),
-        archive=page_url(desk.app, "d", slug) + say.kept,
-        home=f"{desk.app.config.site.base_url}/{say.kept}",
-        stylesheet=f"{desk.root}/static/site.css",
-        choices=public_languages(),
-        published_at=record.dated_at,
-    )
+    links = _around(desk, record, say.kept)
     html = render_web(desk.app.templates, record.edition, links, language=say.language).encode()
     answer = _unchanged_or(request, sha256(html).hexdigest()[:32], html, "text/html")
     answer.headers["content-security-policy"] = PICTURES
@@ -136,6 +129,20 @@ def _title(desk: Reception, slug: str, records: Sequence[EditionRecord]) -> str:
 
 def _slugs(desk: Reception) -> set[str]:
     return {digest.slug for digest in desk.app.config.digests}
+
+
+def _around(desk: Reception, record: EditionRecord, kept: str) -> PageLinks:
+    slug = record.edition.digest
+    return PageLinks(
+        web=page_url(desk.app, "d", slug, record.edition.id),
+        archive=page_url(desk.app, "d", slug) + kept,
+        subscribe=page_url(desk.app, "signup", slug) + kept if slug in _slugs(desk) else None,
+        feed=page_url(desk.app, "d", slug, "feed.atom"),
+        home=f"{desk.app.config.site.base_url}/{kept}",
+        stylesheet=f"{desk.root}/static/site.css",
+        choices=public_languages(),
+        published_at=record.dated_at,
+    )
 
 
 def _line(record: EditionRecord, language: str) -> dict[str, str]:

@@ -15,6 +15,8 @@ TEMPLATES = load_templates()
 PAGES = PageLinks(
     web="https://press.example.org/d/evening/evening-2026-11-22",
     archive="https://press.example.org/d/evening",
+    subscribe="https://press.example.org/signup/evening",
+    feed="https://press.example.org/d/evening/feed.atom",
     stylesheet="/static/site.css",
 )
 
@@ -48,6 +50,15 @@ def test_a_link_to_the_page_previews_well() -> None:
     assert metas(render_web(TEMPLATES, short_edition()))["twitter:card"] == "summary"
 
 
+def test_who_was_sent_the_link_by_a_friend_can_subscribe_and_a_preview_offers_nothing() -> None:
+    served = render_web(TEMPLATES, sample_edition(), PAGES, language="de")
+    assert f'<a href="{PAGES.subscribe}">Abonnieren</a>' in served
+    assert f'<link rel="alternate" type="application/atom+xml" href="{PAGES.feed}">' in served
+    preview = render_web(TEMPLATES, sample_edition())
+    assert 'class="links"' not in preview
+    assert "atom+xml" not in preview
+
+
 @settings(max_examples=30, deadline=None)
 @given(edition=editions())
 def test_the_page_tells_what_the_mail_tells_and_knows_no_reader(edition: Edition) -> None:
@@ -57,4 +68,4 @@ def test_the_page_tells_what_the_mail_tells_and_knows_no_reader(edition: Edition
     stories = [text for level, text in page.headings if level == "h3"]
     assert stories == [text for level, text in mail.headings if level == "h3"]
     assert set(mail.links) - set(page.links) == {links.unsubscribe, links.preferences}
-    assert set(page.links) - set(mail.links) == {edition.site.base_url, PAGES.archive}
+    assert set(page.links) - set(mail.links) == {edition.site.base_url, PAGES.archive, PAGES.subscribe}

@@ -19,14 +19,16 @@ from subscribers.tokens import reader_token
 from tests.web.parlour import SECRET, Parlour
 
 
-def publish(place: Parlour, number: int = 0, state: EditionState = EditionState.SENT) -> Edition:
+def publish(
+    place: Parlour, number: int = 0, state: EditionState = EditionState.SENT, digest: str = "daily"
+) -> Edition:
     """Take an edition as far as `state`; each number is one day earlier."""
     sample = sample_edition()
     day = sample.local_date - timedelta(days=number)
     edition = replace(
         sample,
-        id=f"daily-{day}",
-        digest="daily",
+        id=f"{digest}-{day}",
+        digest=digest,
         local_date=day,
         send_at=sample.send_at - timedelta(days=number),
         site=place.app.config.site,
@@ -51,6 +53,23 @@ def test_an_edition_that_was_sent_can_be_read_by_anybody(place: Parlour) -> None
     assert '<meta property="og:image"' in answer.text
     assert "img-src 'self' https: http:" in answer.headers["content-security-policy"]
     assert not re.search(r"/[up]/\S", answer.text)
+
+
+def test_who_reads_an_edition_a_friend_has_sent_finds_the_form_and_the_feed(place: Parlour) -> None:
+    path = f"/d/daily/{publish(place).id}"
+    assert '<a href="https://digest.example.org/signup/daily">Subscribe</a>' in place.client.get(path).text
+    german = place.client.get(f"{path}?language=de").text
+    assert '<a href="https://digest.example.org/signup/daily?language=de">Abonnieren</a>' in german
+    feed = re.search(r'<link rel="alternate" type="application/atom\+xml" href="([^"]+)">', german)
+    assert feed
+    assert place.client.get(feed[1].removeprefix("https://digest.example.org")).status_code == 200
+
+
+def test_an_edition_of_a_digest_that_is_not_offered_any_more_leads_to_no_form(place: Parlour) -> None:
+    path = f"/d/nightly/{publish(place, digest='nightly').id}"
+    page = place.client.get(path).text
+    assert "https://digest.example.org/d/nightly/feed.atom" in page
+    assert "/signup" not in page
 
 
 def test_a_page_that_has_not_changed_is_not_sent_again(quick: Parlour) -> None:

@@ -146,7 +146,10 @@ def test_a_gathered_edition_is_in_the_archive_and_the_digest_keeps_its_name(quic
     assert archive.index(f"/d/daily/{week.id}") < archive.index(f"/d/daily/{own.id}")
     assert "<h1" in archive
     assert "The week in" not in archive.partition("</h1>")[0]
-    assert "The week in Daily" in quick.client.get(f"/d/daily/{week.id}").text
+    page = quick.client.get(f"/d/daily/{week.id}").text
+    assert "The week in Daily" in page
+    assert "https://digest.example.org/signup/daily" in page
+    assert "https://digest.example.org/d/daily/feed.atom" in page
     assert f"<title>{own.title} – " in quick.client.get("/d/daily/feed.atom").text
     assert f'href="/d/daily/{own.id}"' in quick.client.get("/signup/daily").text  # the last edition
 
