@@ -50,6 +50,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "digest.send.pipeline",
         "digest.send.relay",
         "digest.send.retries",
+        "digest.send.waiting",
         "digest.send.buckets",
         "digest.send.limits",
         "digest.send.lanes",
