@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from digest.model import Edition, Mail, ReaderLinks
 from digest.render.inline import inline
 from digest.render.pieces import close_gaps
@@ -46,12 +48,29 @@ def lines(edition: Edition, told: Told | None = None) -> tuple[str, str]:
     A subject that comes out empty is the digest's title and date; a preheader, the first blurb. Without
     `told` a date is in the edition's language.
     """
-    values = line_values(edition, told)
-    if values is None:
+    told = told or Told(edition)
+    first = next(edition.stories(), None)
+    if first is None:
         return shorten(f"{edition.title} · {edition.local_date.isoformat()}", SUBJECT_LENGTH), ""
-    subject = render_line(edition.subject_template, values, limit=SUBJECT_LENGTH)
-    preheader = render_line(edition.preheader_template, values, limit=PREHEADER_LENGTH)
+    subject, preheader = _written(edition, told)
     return (
-        subject or shorten(f"{values.title} · {values.date}", SUBJECT_LENGTH),
-        preheader or shorten(values.lead.blurb, PREHEADER_LENGTH),
+        subject or _shortened(f"{told.name} · {told.date}", SUBJECT_LENGTH),
+        preheader or _shortened(first.blurb, PREHEADER_LENGTH),
     )
+
+
+def _written(edition: Edition, told: Told) -> tuple[str, str]:
+    """Return what config.toml makes of the two lines; values are gathered only for lines that take some."""
+    subject, preheader = edition.subject_template, edition.preheader_template
+    values = line_values(edition, told) if "{" in subject + preheader else None
+    if values is None:
+        return _shortened(subject, SUBJECT_LENGTH), _shortened(preheader, PREHEADER_LENGTH)
+    return (
+        render_line(subject, values, limit=SUBJECT_LENGTH),
+        render_line(preheader, values, limit=PREHEADER_LENGTH),
+    )
+
+
+@lru_cache(maxsize=256)  # most choices of an edition have the same
+def _shortened(text: str, limit: int) -> str:
+    return shorten(text, limit)

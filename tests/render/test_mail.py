@@ -12,11 +12,12 @@ from digest.errors import TemplateError
 from digest.links import web_url
 from digest.model import Edition, Image, Mail, ReaderLinks, Section, Story
 from digest.render.inline import inline
-from digest.render.mail import render_mail, sample_edition
+from digest.render.mail import lines, render_mail, sample_edition
 from digest.render.preflight import encoded_size, preflight
 from digest.render.sample import short_edition
-from digest.render.templates import load_templates
+from digest.render.templates import load_templates, render_line
 from digest.render.text import COLUMNS, one_line, width
+from digest.render.told import line_values
 from tests.render.reading import Page, links_of
 from tests.strategies import editions
 
@@ -57,6 +58,16 @@ def test_without_a_lead_the_first_story_gives_the_subject_and_its_blurb_the_preh
 def test_a_subject_that_comes_out_empty_is_title_and_date() -> None:
     mail = mail_of(replace(short_edition(), subject_template="{{ lead.author }}"))
     assert mail.subject == "The Evening Tide · Sunday, 22 November 2026"
+
+
+@given(text=st.text(st.characters(codec="utf-8", exclude_characters="{"), max_size=300))
+def test_a_line_that_takes_no_values_is_what_filling_it_makes_of_it(text: str) -> None:
+    edition = replace(short_edition(), subject_template=text, preheader_template="")
+    values = line_values(edition)
+    assert values is not None
+    subject, preheader = lines(edition)
+    assert subject == (render_line(text, values) or "The Evening Tide · Sunday, 22 November 2026")
+    assert preheader == "Nothing happened, and it was lovely."
 
 
 def test_an_edition_without_stories_still_has_a_subject() -> None:
