@@ -115,7 +115,7 @@ class Inliner:
 
         Every piece must end outside tags, comments and styles. Raises TemplateError for @import.
         """
-        scans = [self._scan(piece) for piece in pieces]
+        scans = [self._scans.get(piece) or self._scan(piece) for piece in pieces]
         styles = [scan.css for scan in scans if scan.css != ""]
         sheet = None if None in styles else _sheet("\n".join(css for css in styles if css))
         if sheet is None or not sheet.simple:
@@ -123,17 +123,17 @@ class Inliner:
         if sheet.css != self._css or len(self._done) > _KEPT:
             self._css, self._done = sheet.css, {}
         new = [at for at, piece in enumerate(pieces) if piece not in self._done]
-        sheet.learn(frozenset[_Element]().union(*(scans[at].elements for at in new)))
+        if new:
+            sheet.learn(frozenset[_Element]().union(*(scans[at].elements for at in new)))
         for at in new:
             self._done[pieces[at]] = _TOKEN.sub(sheet.rewritten, pieces[at])
         return [self._done[piece] for piece in pieces]
 
     def _scan(self, piece: str) -> _Scan:
-        if piece not in self._scans:
-            if len(self._scans) > _KEPT:
-                self._scans.clear()
-            self._scans[piece] = _scanned(piece)
-        return self._scans[piece]
+        if len(self._scans) > _KEPT:
+            self._scans.clear()
+        scan = self._scans[piece] = _scanned(piece)
+        return scan
 
 
 class _Sheet:

@@ -29,7 +29,7 @@ class Parts:
         self._shared = {name: value for name, value in values.items() if name not in _OF_A_CHOICE}
         self._shared[PARTS] = self
         self._made: dict[tuple[object, ...], tuple[str, Mapping[str, object]]] = {}
-        self.texts: set[str] = set()  # all that parts came to
+        self.texts: set[str] = set()  # all that parts with values of their own came to
 
     def __call__(self, name: str, own: Mapping[str, object]) -> str:
         """Return the template called `name` ("mail/_section.html") filled with `own` values by name."""
@@ -46,7 +46,8 @@ class Parts:
             self._made.clear()
             self.texts.clear()
         self._made[key] = text, own  # `own`, lest other values get its ids
-        self.texts.add(text)
+        if own:
+            self.texts.add(text)
         return text
 
 

@@ -23,7 +23,7 @@ class Cutter:
 
     def __init__(self, fits: Callable[[str], bool] = lambda _piece: True) -> None:
         self._fits = fits
-        self._kept: dict[tuple[bool, str], _Run] = {}
+        self._kept: dict[tuple[bool, tuple[str, ...]], _Run] = {}
 
     def cut(self, page: Iterable[str], apart: Container[str], also: Container[str] = ()) -> list[str]:
         """Return the pieces of `page`, which comes as a template writes it, text and values in turn.
@@ -33,8 +33,8 @@ class Cutter:
         """
         pieces: list[str] = []
         begun = ""
-        for text in _runs(page, apart, also):
-            run = self._run(text, bool(begun))
+        for texts in _runs(page, apart, also):
+            run = self._run(texts, bool(begun))
             if begun:
                 begun += run.first
                 if not (run.first.endswith("\n") and self._fits(begun)):
@@ -46,13 +46,13 @@ class Cutter:
             begun = run.last
         return [*pieces, begun] if begun else pieces
 
-    def _run(self, text: str, begun: bool) -> _Run:
-        run = self._kept.get((begun, text))
+    def _run(self, texts: tuple[str, ...], begun: bool) -> _Run:
+        run = self._kept.get((begun, texts))
         if run is None:
             if len(self._kept) >= _KEPT:
                 self._kept.clear()
-            # Plain text: what Markup is added to would be escaped.
-            run = self._kept[begun, text] = self._split(str(text), begun)
+            # Joined, they are plain text: what Markup is added to would be escaped.
+            run = self._kept[begun, texts] = self._split("".join(texts), begun)
         return run
 
     def _split(self, text: str, begun: bool) -> _Run:
@@ -63,26 +63,26 @@ class Cutter:
 
 
 class _Run(NamedTuple):
-    """A text that stands together in a page: how it ends a line begun before it, lines, and one it begins."""
+    """Texts that stand together in a page: how they end a line begun before, lines, and one they begin."""
 
     first: str
     middle: str
     last: str
 
 
-def _runs(page: Iterable[str], apart: Container[str], also: Container[str]) -> Iterator[str]:
+def _runs(page: Iterable[str], apart: Container[str], also: Container[str]) -> Iterator[tuple[str, ...]]:
     """Yield what is in `apart` or `also` alone, and all that stands between two of those together."""
     run: list[str] = []
     for text in page:
         if text in apart or text in also:
             if run:
-                yield "".join(run)
+                yield tuple(run)
                 run = []
-            yield text
+            yield (text,)
         else:
             run.append(text)
     if run:
-        yield "".join(run)
+        yield tuple(run)
 
 
 class GapCloser:

@@ -162,18 +162,20 @@ class Told:
             self._make_room()
             known = self._known[id(section)] = _Known(section)
         key = known.key, *[topics.get(slug) for slug in known.topics]
-        if key not in self._sections:
-            self._sections[key] = section, self._section(section, topics)
-        return self._sections[key][1]
+        told = self._sections.get(key)
+        if told is None:
+            told = self._sections[key] = section, self._section(section, topics)
+        return told[1]
 
     def story(self, story: Story, topics: Mapping[str, str], box: tuple[int, int] = THUMB_BOX) -> StoryValues:
         """Return a story with an image that fits into `box`."""
         topic = "" if story.rule == _UNCLAIMED else topics.get(story.topic, "")
         key = id(story), box, topic
-        if key not in self._stories:
+        told = self._stories.get(key)
+        if told is None:
             self._make_room()
-            self._stories[key] = story, self._story(story, topic, box)
-        return self._stories[key][1]
+            told = self._stories[key] = story, self._story(story, topic, box)
+        return told[1]
 
     def _section(self, section: Section, topics: Mapping[str, str]) -> SectionValues:
         return SectionValues(

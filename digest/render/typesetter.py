@@ -6,8 +6,9 @@ by itself what they do to it within the mail; so each piece is done once, and ma
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import fields, replace
+from operator import attrgetter
 
 from markupsafe import escape
 
@@ -20,7 +21,8 @@ from digest.render.spoken import spoken
 from digest.render.templates import MAIL_HTML, MAIL_TEXT, Templates
 from digest.render.told import Told, choice_values, mail_values
 
-_Frame = tuple[Edition, ReaderLinks]  # what all mails of an edition stand in: it, without its stories
+# All that a choice of topics leaves as it is.
+_frame = attrgetter(*(field.name for field in fields(Edition) if field.name not in ("lead", "sections")))
 
 
 class Typesetter:
@@ -32,7 +34,7 @@ class Typesetter:
     def __init__(self, templates: Templates, web_url: Callable[[Edition], str | None]) -> None:
         self._templates = templates
         self._web_url = web_url
-        self._frame: _Frame | None = None
+        self._frame: object = None
         self._forms: dict[str, _Form] = {}
 
     def __call__(self, edition: Edition, links: ReaderLinks, language: str = "") -> Mail:
@@ -40,35 +42,41 @@ class Typesetter:
 
         Raises TemplateError.
         """
-        frame = replace(edition, lead=None, sections=()), links
+        frame = _frame(edition), links
         if self._frame != frame:
             self._frame, self._forms = frame, {}
         language = spoken(language, edition.language)
-        if language not in self._forms:
-            told = Told(frame[0], language)
-            self._forms[language] = _Form(self._templates, frame, told, self._web_url(edition))
-        return self._forms[language].mail(edition)
+        form = self._forms.get(language)
+        if form is None:
+            form = self._forms[language] = self._form(edition, links, language)
+        return form.mail(edition)
+
+    def _form(self, edition: Edition, links: ReaderLinks, language: str) -> _Form:
+        bare = replace(edition, lead=None, sections=())
+        told = Told(bare, language)
+        web = self._web_url(edition)
+        values = mail_values(bare, told, links, subject="", preheader="", web=web)
+        return _Form(self._templates, told, values)
 
 
 class _Form:
     """The type of one edition in one language: values, parts and pieces that its mails have in common."""
 
-    def __init__(self, templates: Templates, frame: _Frame, told: Told, web_url: str | None) -> None:
-        edition, links = frame
+    def __init__(self, templates: Templates, told: Told, values: Mapping[str, object]) -> None:
         self._templates = templates
         self._told = told
-        values = mail_values(edition, told, links, subject="", preheader="", web=web_url)
         self._parts = Parts(templates.render, values)
         self._values = {**values, PARTS: self._parts}
         self._html, self._inliner = Cutter(ends_outside), Inliner()
         self._text, self._gaps = Cutter(), GapCloser()
+        self._first: tuple[str, ...] = ()  # the lines of the first mail
 
     def mail(self, chosen: Edition) -> Mail:
         """Return the mail of what a choice has left of the edition."""
         subject, preheader = lines(chosen, self._told)
         choice = choice_values(chosen, self._told, subject=subject, preheader=preheader)
         values = {**self._values, **choice}
-        parts, own = self._parts.texts, (escape(subject), escape(preheader))
+        parts, own = self._parts.texts, self._own(subject, preheader)
         page, text = (self._templates.stream(name, values) for name in (MAIL_HTML, MAIL_TEXT))
         html_pieces = self._inliner.inline(self._html.cut(page, parts, own))
         text_pieces = self._gaps.close(self._text.cut(text, parts))
@@ -80,3 +88,8 @@ class _Form:
             html_pieces=tuple(html_pieces),
             text_pieces=tuple(text_pieces),
         )
+
+    def _own(self, *lines: str) -> set[str]:
+        """Return, as pages have them, those of a mail's `lines` that differ from the first mail's."""
+        self._first = self._first or lines
+        return {escape(line) for line, first in zip(lines, self._first, strict=True) if line != first}
