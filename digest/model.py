@@ -351,7 +351,7 @@ class Delivery:
     address: str | None
     variant: str
     state: DeliveryState
-    due_at: datetime
+    due_at: datetime | None  # a time of its own: the reader's, or that of the next try
     tries: int
     code: int | None
     reply: str

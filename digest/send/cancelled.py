@@ -7,6 +7,7 @@ from datetime import datetime
 from digest.send.owner import has_ended
 from digest.storage.cancelled import cancelled_unsettled, skip_unsent
 from digest.storage.database import Database
+from digest.storage.queue import end_queue
 from digest.storage.senders import expire, holders
 
 _BATCH = 5_000  # deliveries in one transaction
@@ -22,10 +23,12 @@ def settle_cancelled(database: Database, edition_id: str, now: datetime) -> None
             return
         ended = [owner for owner in holders(connection, edition_id) if has_ended(owner)]
         expire(connection, edition_id, now=now, ended=ended)
-    while True:
+    last: int | None = -1
+    while last is not None:
         with database.write() as connection:
-            if skip_unsent(connection, edition_id, now=now, limit=_BATCH) < _BATCH:
-                return
+            last = skip_unsent(connection, edition_id, now=now, after=last, limit=_BATCH)
+            if last is None:
+                end_queue(connection, edition_id)
 
 
 def settle_all_cancelled(database: Database, now: datetime) -> None:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from datetime import datetime
+from operator import attrgetter
 
 from digest.errors import StateError
 from digest.model import Counts, DeliveryState, EditionRecord, Letter, Outcome, Receipt
@@ -21,6 +22,7 @@ from digest.storage import deliveries as ledger
 from digest.storage import senders
 from digest.storage.database import Database
 from digest.storage.outcomes import counts
+from digest.storage.queue import START
 from digest.storage.steps import pause
 from subscribers.store import NOW, mailable
 
@@ -30,6 +32,7 @@ _NOT_WRITABLE = "the address cannot be written in a mail"
 _ENDED = frozenset(
     {DeliveryState.ACCEPTED, DeliveryState.REJECTED, DeliveryState.UNCERTAIN, DeliveryState.SKIPPED}
 )
+_STATE = attrgetter("state")
 
 
 class Run:
@@ -56,7 +59,7 @@ class Run:
         self._on_wire: dict[int, Addressee] = {}  # whose letters, by key
         self._results: list[Result] = []  # known, and not yet in the ledger
         self._readers = mailable(self._edition.digest, NOW)
-        self._place: ledger.Place | None = None  # in the queue, while nothing is limited
+        self._place = START  # in the queue
         self._handed = 0  # letters handed to the transport
         self._streak = Streak()
         self._stopped_at: datetime | None = None
@@ -142,7 +145,9 @@ class Run:
         """Let a page of readers wait at the gate; return whether anything was due."""
         now = self._clock()
         with self._database.write() as connection:
-            page = ledger.claim(connection, self._sender, self._readers, now=now, limit=wanted)
+            page, self._place = ledger.claim(
+                connection, self._sender, self._readers, after=self._place, now=now, limit=wanted
+            )
             self._gate.look(connection, now)
             self._gate.let_wait(page, now)
             self._gate.give_back(connection, self._sender, now)
@@ -225,7 +230,8 @@ class Run:
     def _have_kept(self, results: Sequence[Result], renewed_at: datetime) -> None:
         self._results, self._renewed_at = [], renewed_at
         if results:
-            self._ended.update(state for _, state, *_ in results if state in _ENDED)
+            states = Counter(map(_STATE, results))
+            self._ended.update({state: states[state] for state in states.keys() & _ENDED})
             tally = Counter({DeliveryState.QUEUED: self._total - self._ended.total(), **self._ended})
             self._progress(Counts(by_state=tuple((state, tally[state]) for state in DeliveryState)))
 

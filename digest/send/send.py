@@ -28,6 +28,7 @@ from digest.storage.database import Database
 from digest.storage.editions import load_edition
 from digest.storage.hours import set_hours
 from digest.storage.outcomes import counts, next_due
+from digest.storage.queue import end_queue
 from digest.storage.steps import advance
 from subscribers.store import mailable
 
@@ -110,7 +111,7 @@ def _begin(database: Database, edition_id: str, outbox: Outbox, now: datetime) -
             return record
         offered = outbox.offers.get(record.edition.digest, frozenset())
         readers = mailable(record.edition.digest, now, record.frequency, offered)
-        addressing.address(connection, edition_id, readers, now=now, due_at=now)
+        addressing.address(connection, edition_id, readers, now=now)
         set_hours(connection, record.edition, now)
         press = Press(record, outbox.stationery)
         chosen = addressing.variants(connection, edition_id)
@@ -122,6 +123,7 @@ def _begin(database: Database, edition_id: str, outbox: Outbox, now: datetime) -
 def _finish(database: Database, edition_id: str, now: datetime, closed_until: datetime | None = None) -> Sent:
     settle_cancelled(database, edition_id, now)
     with database.write() as connection:
+        end_queue(connection, edition_id)
         tally = counts(connection, edition_id)
         if not tally.open:
             with suppress(StateError):  # another sender has said so already, or it was cancelled

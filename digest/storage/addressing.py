@@ -8,28 +8,27 @@ from datetime import datetime
 from sqlalchemy import Connection, literal, select, update
 
 from digest.model import DeliveryState
+from digest.storage.queue import begin_queue
 from digest.storage.tables import deliveries
 from subscribers.store import Mailable
 from subscribers.upsert import upsert
 
 
-def address(
-    connection: Connection, edition_id: str, mailable: Mailable, *, now: datetime, due_at: datetime
-) -> int:
-    """Queue one delivery for everybody in `mailable`, in one statement, and return how many were new.
+def address(connection: Connection, edition_id: str, mailable: Mailable, *, now: datetime) -> int:
+    """Queue one delivery for everybody in `mailable`, to go at once; return how many were new.
 
-    Whoever has a delivery of this edition already keeps it as it is.
+    It is one statement. Whoever has a delivery of this edition already keeps it as it is.
     """
+    begin_queue(connection, edition_id)
     readers = mailable.subquery("readers")
     rows = select(
         literal(edition_id),
         readers.c.subscriber_id,
         readers.c.topics,
         literal(DeliveryState.QUEUED.value),
-        literal(due_at, deliveries.c.due_at.type),
         literal(now, deliveries.c.changed_at.type),
     ).where(literal(1) == 1)  # SQLite takes ON for a join's unless a WHERE stands before it
-    columns = ["edition_id", "subscriber_id", "variant", "state", "due_at", "changed_at"]
+    columns = ["edition_id", "subscriber_id", "variant", "state", "changed_at"]
     statement = upsert(connection, deliveries).from_select(columns, rows).on_conflict_do_nothing()
     return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
 
@@ -52,6 +51,6 @@ def skip_variants(
     for at in range(0, len(chosen), 500):
         of_choice = deliveries.c.variant.in_(chosen[at : at + 500])
         queued = deliveries.c.state == DeliveryState.QUEUED
-        skipped = {"state": DeliveryState.SKIPPED, "reply": reason, "changed_at": now}
+        skipped = {"state": DeliveryState.SKIPPED, "due_at": None, "reply": reason, "changed_at": now}
         these = deliveries.c.edition_id == edition_id, queued, of_choice
         connection.execute(update(deliveries).where(*these).values(skipped))

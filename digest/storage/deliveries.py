@@ -12,14 +12,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select, tuple_, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from digest.model import EditionState
 from digest.send.message import Addressee
 from digest.send.retries import Result
 from digest.storage.prepared import Prepared
+from digest.storage.queue import START, Asked, Place, next_readers
 from digest.storage.senders import (
     NOTHING,
     Held,
@@ -35,59 +35,40 @@ from digest.storage.settling import settle, skip
 from digest.storage.tables import SENDABLE, deliveries, editions
 from subscribers.store import Mailable
 
-_LOOKED_UP = 200  # readers in one query; for many more PostgreSQL reads the whole list instead
-
-
-_GOING = select(editions.c.id).where(
+_GOING = select(editions.c.at_once).where(
     editions.c.id == bindparam("edition"),
     editions.c.state == EditionState.SENDING,
     editions.c.paused_at.is_(None),
 )
+# Of a locked edition the senders claim one after the other, and never the same.
 _GOES_ON, _IN_TURN = Prepared(_GOING), Prepared(_GOING.with_for_update(key_share=True))
-_QUEUE = deliveries.c.due_at, deliveries.c.subscriber_id
-_WAITING = (
-    select(deliveries.c.subscriber_id, deliveries.c.variant, deliveries.c.tries, deliveries.c.due_at)
-    .where(
-        deliveries.c.edition_id == bindparam("edition"),
-        SENDABLE,
-        deliveries.c.due_at <= bindparam("at", type_=deliveries.c.due_at.type),
-    )
-    .order_by(*_QUEUE)
-    .limit(bindparam("most"))
-)
-_DUE = Prepared(_WAITING)
-_DUE_AFTER = Prepared(_WAITING.where(tuple_(*_QUEUE) > tuple_(bindparam("due"), bindparam("reader"))))
-
-
-class Place(NamedTuple):
-    """How far a sender has come in the queue of an edition, as the database keeps it."""
-
-    due_at: Any
-    subscriber_id: int
 
 
 def claim(
-    connection: Connection, sender: Sender, mailable: Mailable, *, now: datetime, limit: int
-) -> tuple[Addressee, ...] | None:
-    """Lease up to `limit` deliveries that are due, the longest due first; None when there is none.
+    connection: Connection,
+    sender: Sender,
+    mailable: Mailable,
+    *,
+    after: Place = START,
+    limit: int,
+    now: datetime,
+) -> tuple[tuple[Addressee, ...] | None, Place]:
+    """Lease up to `limit` deliveries that are due, and tell where to go on; None when there is none.
 
     There is none either when the edition is not being sent (any more), or paused. Those whose reader may
     no longer be mailed are skipped, so a page can be empty and not the last.
     """
-    edition = {"edition": sender.edition_id}
-    # the edition is locked: its senders claim one after the other, and never the same
-    if not _IN_TURN.rows(connection, edition):
-        return None
-    mine, taken = held_by(connection, sender), held_of(connection, sender.edition_id).all
-    due = _DUE.rows(connection, {**edition, "at": now, "most": limit + len(taken)})
-    page = [row for row in due if row[0] not in taken][:limit]
-    if not page:
-        return None
-    readers = _mailable(connection, sender, mailable, page, now)
-    claimed = frozenset(reader.subscriber_id for reader in readers)
-    held = (mine or NOTHING) | Held(claimed=claimed)
-    (hold if mine else begin_to_hold)(connection, sender, held, now=now)
-    return readers
+    going = _IN_TURN.rows(connection, {"edition": sender.edition_id})
+    if not going:
+        return None, after
+    mine = held_by(connection, sender)
+    held = mine or NOTHING
+    asked = _asked(connection, sender, held, mailable, limit=limit, now=now)
+    readers, place = next_readers(connection, asked, after, at_once=bool(going[0][0]))
+    if readers:
+        claimed = frozenset(reader.subscriber_id for reader in readers)
+        (hold if mine else begin_to_hold)(connection, sender, held | Held(claimed=claimed), now=now)
+    return readers, place
 
 
 def take(
@@ -96,85 +77,34 @@ def take(
     mailable: Mailable,
     *,
     results: Sequence[Result] = (),
-    after: Place | None = None,
+    after: Place = START,
     limit: int,
     now: datetime,
-) -> tuple[tuple[Addressee, ...] | None, Place | None]:
+) -> tuple[tuple[Addressee, ...] | None, Place]:
     """Settle what became of deliveries on the wire, then claim others and mark them at once.
 
     Returns up to `limit` readers, whose letters may be written to a server after commit, and where to go on;
-    None when nothing is due, or may go. They are the longest due behind `after`, and when there are no more,
-    of all.
+    None when nothing is due, or may go. A group can be empty and not the last, as in `claim`.
     """
-    goes_on = _IN_TURN.rows(connection, {"edition": sender.edition_id})
+    going = _IN_TURN.rows(connection, {"edition": sender.edition_id})
     mine = held_by(connection, sender)
     held = settle(connection, sender, mine or NOTHING, results, now)
-    page = _next_due(connection, sender, held, after, limit, now) if goes_on else []
-    readers = _mailable(connection, sender, mailable, page, now)
+    readers, place = None, after
+    if going:
+        asked = _asked(connection, sender, held, mailable, limit=limit, now=now)
+        readers, place = next_readers(connection, asked, after, at_once=bool(going[0][0]))
     if mine or readers:
-        marked = frozenset(reader.subscriber_id for reader in readers)
+        marked = frozenset(reader.subscriber_id for reader in readers or ())
         held = Held(claimed=held.claimed, wire=held.wire | marked)
         (hold if mine else begin_to_hold)(connection, sender, held, now=now)
-    if not page:
-        return None, None
-    last, _, _, due_at = page[-1]
-    return readers, Place(due_at, last)
+    return readers, place
 
 
-def _next_due(
-    connection: Connection, sender: Sender, held: Held, after: Place | None, limit: int, now: datetime
-) -> list[tuple[Any, ...]]:
-    others = held_of(connection, sender.edition_id, but=sender).all
-    taken, these = others | held.all, {"edition": sender.edition_id, "at": now}
-    due: list[tuple[Any, ...]] = []
-    if after:
-        behind = {"due": after.due_at, "reader": after.subscriber_id, "most": limit + len(others)}
-        due = _DUE_AFTER.rows(connection, these | behind)
-    due = due or _DUE.rows(connection, these | {"most": limit + len(taken)})
-    return [row for row in due if row[0] not in taken][:limit]
-
-
-def _mailable(
-    connection: Connection, sender: Sender, mailable: Mailable, page: Sequence[tuple[Any, ...]], now: datetime
-) -> tuple[Addressee, ...]:
-    """Return whom a page is for; those who may no longer be mailed are skipped."""
-    readers = _readers(connection, mailable, [key for key, *_ in page], now)
-    if len(readers) < len(page):
-        skip(connection, sender.edition_id, [key for key, *_ in page if key not in readers], now=now)
-    return tuple(
-        Addressee(key, address, variant, form, tries, language or "", hour, zone)
-        for key, variant, tries, _ in page
-        if key in readers
-        for _, address, form, language, hour, zone in [readers[key]]
-    )
-
-
-def _readers(
-    connection: Connection, mailable: Mailable, ids: Sequence[int], now: datetime
-) -> dict[int, tuple[Any, ...]]:
-    """Return id, address, format, language, hour and zone of those who may still be mailed."""
-    dialect = connection.dialect.name
-    asked = _asked_for_readers(dialect, mailable)
-    found: dict[int, tuple[Any, ...]] = {}
-    for at in range(0, len(ids), _LOOKED_UP):
-        these = {"ids": id_list(dialect, ids[at : at + _LOOKED_UP]), "now": now}
-        found |= {row[0]: row for row in asked.rows(connection, these)}
-    return found
-
-
-@lru_cache(maxsize=16)
-def _asked_for_readers(dialect: str, mailable: Mailable) -> Prepared:
-    column = mailable.selected_columns
-    wanted = (
-        column.subscriber_id,
-        column.address,
-        column.format,
-        column.language,
-        column.hour,
-        column.zone,
-    )
-    these = listed(dialect, column.subscriber_id, bindparam("ids"))
-    return Prepared(mailable.with_only_columns(*wanted).where(these))
+def _asked(
+    connection: Connection, sender: Sender, held: Held, mailable: Mailable, *, limit: int, now: datetime
+) -> Asked:
+    taken = held.all | held_of(connection, sender.edition_id, but=sender).all
+    return Asked(edition_id=sender.edition_id, mailable=mailable, now=now, limit=limit, taken=taken)
 
 
 def exchange(

@@ -17,19 +17,21 @@ _AT_ONCE = 200  # choices in one statement
 
 
 def set_hours(connection: Connection, edition: Edition, now: datetime) -> int:
-    """Move queued deliveries to the hours their readers chose; return how many choices differ.
+    """Put queued deliveries off to the hours their readers chose; return how many choices differ.
 
     See `subscribers.local_hours` for when that is; an edition sent by hand ahead of its time is out `now`.
+    A copy whose hour has come goes at once.
     A statement is for many readers: what counts is how many choices differ, not how many readers there are.
     """
     begin = min(edition.send_at, now)
     chosen = _choices(connection, edition.digest)
-    for at in range(0, len(chosen), _AT_ONCE):
-        rows = [
-            (hour, zone or "", copy_due_at(begin, hour, zone or edition.zone, instant_of=instant_of))
-            for hour, zone in chosen[at : at + _AT_ONCE]
-        ]
-        _move(connection, edition, _table(rows))
+    dues = (
+        (hour, zone or "", copy_due_at(begin, hour, zone or edition.zone, instant_of=instant_of))
+        for hour, zone in chosen
+    )
+    later = [row for row in dues if row[2] > now]
+    for at in range(0, len(later), _AT_ONCE):
+        _put_off(connection, edition, _table(later[at : at + _AT_ONCE]))
     return len(chosen)
 
 
@@ -45,7 +47,7 @@ def _table(rows: Sequence[tuple[str, str, datetime]]) -> CTE:
     return values(*columns, name="choice").data(list(rows)).cte("choice")
 
 
-def _move(connection: Connection, edition: Edition, choice: CTE) -> None:
+def _put_off(connection: Connection, edition: Edition, choice: CTE) -> None:
     due = (
         select(subscriptions.c.subscriber_id, choice.c.at)
         .join(

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, 
 
 from digest.model import Counts, Delivery, DeliveryState
 from digest.storage.senders import NOTHING, Held, among, held_of
-from digest.storage.tables import SENDABLE, deliveries, senders
+from digest.storage.tables import SENDABLE, deliveries, editions, senders
 from subscribers.store import Mailable
 from subscribers.tables import subscribers
 
@@ -67,10 +67,13 @@ def by_code(
 def next_due(connection: Connection, edition_id: str) -> datetime | None:
     """Return when there is something to do for an edition: a delivery due, or a lease that runs out."""
     free = _of(edition_id), SENDABLE, ~_held(connection, held_of(connection, edition_id).all)
-    due = connection.scalar(select(func.min(deliveries.c.due_at)).where(*free))
+    at_once = select(deliveries.c.subscriber_id).where(*free, deliveries.c.due_at.is_(None)).exists()
+    began = select(editions.c.started_at).where(editions.c.id == edition_id, editions.c.at_once, at_once)
+    timed = select(func.min(deliveries.c.due_at)).where(*free, deliveries.c.due_at.is_not(None))
     busy = senders.c.edition_id == edition_id, or_(senders.c.claimed != b"", senders.c.wire != b"")
     leased = connection.scalar(select(func.min(senders.c.lease_until)).where(*busy))
-    return min((each for each in (due, leased) if each), default=None)
+    times = connection.scalar(began), connection.scalar(timed), leased
+    return min((each for each in times if each), default=None)
 
 
 def list_deliveries(
@@ -101,7 +104,7 @@ def deliveries_to(connection: Connection, subscriber_id: int) -> tuple[Delivery,
     query = (
         _with_address()
         .where(deliveries.c.subscriber_id == subscriber_id)
-        .order_by(deliveries.c.due_at, deliveries.c.edition_id)
+        .order_by(deliveries.c.changed_at, deliveries.c.edition_id)
     )
     rows = connection.execute(query).all()
     going = connection.scalars(select(senders.c.edition_id).distinct())

@@ -174,7 +174,7 @@ def _doubt(
     tried = _these(connection, sender.edition_id, wire).values(tries=deliveries.c.tries + 1, changed_at=now)
     connection.execute(tried)
     # The owner is kept: should it be alive after all, its receipts will settle the doubt.
-    doubt = {"state": DeliveryState.UNCERTAIN, "owner": sender.owner, "reply": _NO_ANSWER}
+    doubt = {"state": DeliveryState.UNCERTAIN, "due_at": None, "owner": sender.owner, "reply": _NO_ANSWER}
     too_often = deliveries.c.tries > resends
     connection.execute(_these(connection, sender.edition_id, wire).where(too_often).values(doubt))
 

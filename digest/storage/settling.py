@@ -35,21 +35,21 @@ def skip(connection: Connection, edition_id: str, ids: Collection[int], *, now: 
     """Skip those who are gone; a delivery that is over stays as it is."""
     if ids:
         these = deliveries.c.edition_id == edition_id, among(connection, deliveries.c.subscriber_id, ids)
-        skipped = {"state": DeliveryState.SKIPPED, "reply": GONE, "changed_at": now}
+        skipped = {"state": DeliveryState.SKIPPED, "due_at": None, "reply": GONE, "changed_at": now}
         connection.execute(update(deliveries).where(*these, SENDABLE).values(skipped))
 
 
 # Written by hand: Core's bulk update takes four times as long.
 _SETTLE_SQLITE = """
-UPDATE deliveries SET state = ?, due_at = coalesce(?, due_at), code = ?, reply = ?, changed_at = ?,
+UPDATE deliveries SET state = ?, due_at = ?, code = ?, reply = ?, changed_at = ?,
     tries = tries + 1
 WHERE edition_id = ? AND subscriber_id {} AND state IN ('queued', 'deferred')
 """
 _SETTLE_ONE = _SETTLE_SQLITE.format("= ?")
 _SETTLE_ALIKE = _SETTLE_SQLITE.format("IN (SELECT value FROM json_each(?))")  # half the time, for many
 _SETTLE_POSTGRESQL = """
-UPDATE deliveries SET state = r.state, due_at = coalesce(r.due_at, deliveries.due_at), code = r.code,
-    reply = r.reply, changed_at = %s, tries = tries + 1
+UPDATE deliveries SET state = r.state, due_at = r.due_at, code = r.code, reply = r.reply,
+    changed_at = %s, tries = tries + 1
 FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::int[], %s::text[])
     AS r (subscriber_id, state, due_at, code, reply)
 WHERE edition_id = %s AND deliveries.subscriber_id = r.subscriber_id
@@ -90,11 +90,10 @@ _IN_DOUBT = and_(deliveries.c.state == DeliveryState.UNCERTAIN, deliveries.c.own
 def _write_late(connection: Connection, sender: Sender, results: Sequence[Result], *, now: datetime) -> None:
     """Keep answers to what was taken back from this sender meanwhile: its lease had run out."""
     for result in results:
-        kept = {"state": result.state, "code": result.code, "reply": result.reply, "changed_at": now}
-        due = {"due_at": result.due_at} if result.due_at else {}
+        kept = {"state": result.state, "due_at": result.due_at, "code": result.code, "reply": result.reply}
         this = deliveries.c.edition_id == sender.edition_id, deliveries.c.subscriber_id == result.key
         may = _NOT_ACCEPTED if result.state == DeliveryState.ACCEPTED else _IN_DOUBT
-        late = update(deliveries).where(*this, may).values(**kept, **due, owner=None)
+        late = update(deliveries).where(*this, may).values(**kept, changed_at=now, owner=None)
         connection.execute(late, {"sender": sender.owner})
 
 

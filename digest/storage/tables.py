@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    Boolean,
     Column,
     Connection,
     Date,
@@ -16,6 +17,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     event,
+    false,
     text,
 )
 
@@ -80,6 +82,9 @@ editions = Table(
     Column("started_at", Moment),
     Column("finished_at", Moment),
     Column("paused_at", Moment),  # set: whatever its state, nothing of it is sent
+    Column(
+        "at_once", Boolean, nullable=False, server_default=false()
+    ),  # copies without a due time may be queued
     Index("ix_editions_digest", "digest", "local_date"),
     Index("ix_editions_state", "state", "send_at"),
 )
@@ -124,8 +129,8 @@ schedules = Table(
     Column("seen_at", Moment, nullable=False),
 )
 
-# What a sender may claim. Written out, not bound: both planners use the partial index only for constants.
-SENDABLE = text("state IN ('queued', 'deferred')")
+# What a sender may claim. Written out, not bound: a planner knows then how few they are.
+SENDABLE = text("deliveries.state IN ('queued', 'deferred')")
 
 deliveries = Table(
     "deliveries",
@@ -134,7 +139,7 @@ deliveries = Table(
     Column("subscriber_id", Key, primary_key=True, autoincrement=False),
     Column("variant", String, nullable=False),  # the reader's choice of topics when addressed
     Column("state", String, nullable=False),  # digest.model.DeliveryState
-    Column("due_at", Moment, nullable=False),
+    Column("due_at", Moment),  # none: at once, while it is queued; and none any more when it is over
     Column("owner", String),  # of one in doubt: the sender that had it on the wire
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("code", Integer),
@@ -142,16 +147,15 @@ deliveries = Table(
     Column("changed_at", Moment, nullable=False),
     sqlite_with_rowid=False,
 )
-_DUE = Index(
-    "ix_deliveries_due", *deliveries.c["edition_id", "due_at", "subscriber_id"], sqlite_where=SENDABLE
-)
+_DUE = Index("ix_deliveries_due", *deliveries.c["edition_id", "due_at", "subscriber_id"])
+_DUE.dialect_options["sqlite"]["where"] = deliveries.c.due_at.is_not(None)
 
 
 @event.listens_for(deliveries, "before_create")
 def _spell_for_postgresql(_table: Table, connection: Connection, **_: object) -> None:
     """Say it only there: to say it at once loads the dialect of PostgreSQL everywhere, which is 2 MB."""
     if connection.dialect.name == "postgresql":
-        _DUE.dialect_options["postgresql"]["where"] = SENDABLE
+        _DUE.dialect_options["postgresql"]["where"] = deliveries.c.due_at.is_not(None)
 
 
 # What they hold is in no delivery's row: a page or a group is claimed or marked by writing one row, here.

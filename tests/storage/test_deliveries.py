@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, select, text, update
 
 from digest.model import DeliveryState, EditionState
 from digest.send.message import Addressee
@@ -13,12 +13,14 @@ from digest.send.retries import Result
 from digest.storage import addressing, senders, settling
 from digest.storage import deliveries as ledger
 from digest.storage.database import Database, open_database
-from digest.storage.deliveries import Place
+from digest.storage.migrate import migrate
 from digest.storage.outcomes import choices, counts, list_deliveries, next_due, retry
+from digest.storage.queue import START, Place, end_queue
 from digest.storage.senders import Sender
 from digest.storage.steps import advance
 from digest.storage.steps import pause as stop
-from digest.storage.tables import metadata
+from digest.storage.tables import deliveries, editions, metadata
+from digest.storage.upgrade import upgrade
 from subscribers.store import mailable
 from tests.send.world import EDITION, NOW, add_edition, add_reader, add_readers, leave, pause, suppress
 
@@ -39,13 +41,14 @@ def begin(database: Database, readers: int = 0) -> None:
 
 def addressed(database: Database) -> int:
     with database.write() as connection:
-        return addressing.address(connection, EDITION, mailable("daily", NOW), now=NOW, due_at=NOW)
+        return addressing.address(connection, EDITION, mailable("daily", NOW), now=NOW)
 
 
 def claimed(database: Database, sender: Sender = ANA, *, at: int = 0, limit: int = 100) -> list[Addressee]:
     now = NOW + timedelta(seconds=at)
     with database.write() as connection:
-        return list(ledger.claim(connection, sender, mailable("daily", now), now=now, limit=limit) or ())
+        page, _ = ledger.claim(connection, sender, mailable("daily", now), now=now, limit=limit)
+    return list(page or ())
 
 
 def marked(database: Database, ids: Sequence[int], sender: Sender = ANA) -> list[int]:
@@ -59,8 +62,8 @@ def settled(database: Database, *results: Result, sender: Sender = ANA) -> None:
 
 
 def taken(
-    database: Database, sender: Sender = ANA, *results: Result, after: Place | None = None, limit: int = 2
-) -> tuple[list[int] | None, Place | None]:
+    database: Database, sender: Sender = ANA, *results: Result, after: Place = START, limit: int = 2
+) -> tuple[list[int] | None, Place]:
     with database.write() as connection:
         readers = mailable("daily", NOW)
         group, place = ledger.take(
@@ -120,7 +123,7 @@ def test_two_who_claim_at_once_claim_in_turn(postgresql_url: str) -> None:
     begin(postgresql_database, readers=6)
     with ThreadPoolExecutor(1) as pool:
         with postgresql_database.write() as connection:
-            first = ledger.claim(connection, ANA, mailable("daily", NOW), now=NOW, limit=4)
+            first, _ = ledger.claim(connection, ANA, mailable("daily", NOW), now=NOW, limit=4)
             waiting = pool.submit(claimed, postgresql_database, BEN, limit=4)
         second = waiting.result(timeout=60)
     assert [ids(first or ()), ids(second)] == [[1, 2, 3, 4], [5, 6]]
@@ -133,6 +136,7 @@ def test_who_left_before_the_claim_is_skipped_with_a_reason(database: Database) 
     suppress(database, 2)
     pause(database, 3, NOW + timedelta(days=1))
     assert ids(claimed(database)) == [4]
+    assert ids(claimed(database)) == []
     with database.read() as connection:
         skipped = list_deliveries(connection, EDITION, states=[STATE.SKIPPED])
     assert {row.subscriber_id: row.reply for row in skipped} == dict.fromkeys((1, 2, 3), settling.GONE)
@@ -326,10 +330,23 @@ def test_what_was_accepted_can_not_be_asked_for_again(failed: Database) -> None:
         retry(connection, EDITION, [STATE.ACCEPTED], now=NOW)
 
 
-def test_claims_use_the_index_of_what_is_due(database: Database) -> None:
+def test_those_with_a_time_are_found_by_the_index_of_times(database: Database) -> None:
     begin(database, readers=20)
     with database.read() as connection:
         assert "ix_deliveries_due" in plan(connection)
+
+
+def test_those_that_go_at_once_stand_in_no_index_and_are_found_by_reader(database: Database) -> None:
+    begin(database, readers=20)
+    query = (
+        "SELECT subscriber_id FROM deliveries WHERE edition_id = 'x' AND state IN ('queued', 'deferred')"
+        " AND due_at IS NULL AND subscriber_id > 5 ORDER BY subscriber_id LIMIT 10"
+    )
+    with database.read() as connection:
+        found = explained(connection, query).lower()
+    assert "ix_deliveries_due" not in found
+    assert "pk_deliveries" in found or "primary key" in found
+    assert "subscriber_id>" in found.replace(" ", "")
 
 
 def test_who_goes_on_from_a_place_does_not_read_what_lies_before_it(database: Database) -> None:
@@ -347,6 +364,10 @@ def plan(connection: Connection, more: str = "") -> str:
         "SELECT subscriber_id FROM deliveries WHERE edition_id = 'x' AND state IN ('queued', 'deferred')"
         f" AND due_at <= '2026-11-22 07:00:00.000000' {more} ORDER BY due_at, subscriber_id LIMIT 10"
     )
+    return explained(connection, query)
+
+
+def explained(connection: Connection, query: str) -> str:
     if connection.dialect.name == "postgresql":  # twenty rows are fewer than any planner needs an index for
         connection.execute(text("SET LOCAL enable_seqscan = off"))
         connection.execute(text("SET LOCAL enable_bitmapscan = off"))
@@ -374,7 +395,7 @@ def test_a_sender_goes_on_where_it_was_and_begins_again_for_what_came_back(datab
     third, place = taken(database, after=place)
     fourth, place = taken(database, after=place)
     assert (first, second, third, fourth) == ([1, 2], [3, 4], [5], [1])
-    assert taken(database, after=place) == (None, None)
+    assert taken(database, after=place)[0] is None
 
 
 def test_senders_that_take_at_the_same_time_never_take_the_same(database: Database) -> None:
@@ -391,8 +412,8 @@ def test_whoever_left_is_skipped_and_not_taken(database: Database) -> None:
     leave(database, 1)
     leave(database, 2)
     group, place = taken(database)
-    assert group == []
-    assert taken(database, after=place)[0] == [3]
+    assert group == [3]
+    assert taken(database, after=place)[0] == []
     assert states(database) == {1: STATE.SKIPPED, 2: STATE.SKIPPED, 3: STATE.WIRE}
 
 
@@ -401,7 +422,7 @@ def test_nothing_is_taken_of_a_paused_edition_and_what_was_answered_is_kept(data
     taken(database)
     with database.write() as connection:
         stop(connection, EDITION, NOW, reason="")
-    assert taken(database, ANA, Result(1, STATE.ACCEPTED, None, 250, "ok")) == (None, None)
+    assert taken(database, ANA, Result(1, STATE.ACCEPTED, None, 250, "ok"))[0] is None
     assert states(database) == {1: STATE.ACCEPTED, 2: STATE.WIRE, 3: STATE.QUEUED}
 
 
@@ -412,3 +433,110 @@ def test_what_was_marked_and_never_written_is_due_again(database: Database) -> N
         senders.let_go(connection, ANA, [1], now=NOW)
     assert states(database) == {1: STATE.QUEUED, 2: STATE.WIRE}
     assert taken(database, BEN)[0] == [1]
+
+
+def test_who_was_passed_by_is_looked_for_at_the_end(database: Database) -> None:
+    begin(database, 7)
+    assert taken(database, BEN)[0] == [1, 2]
+    first, place = taken(database, limit=3)
+    with database.write() as connection:
+        senders.release(connection, BEN, now=NOW, resends=1)
+    second, place = taken(database, after=place, limit=3)
+    third, place = taken(database, after=place, limit=3)
+    fourth, place = taken(database, after=place, limit=3)
+    assert (first, second, third, fourth) == ([3], [4, 5, 6], [7], [1, 2])
+    assert taken(database, after=place)[0] is None
+
+
+def test_those_whose_time_has_come_go_after_those_that_go_at_once(database: Database) -> None:
+    begin(database, 5)
+    put_off(database, 1, NOW - timedelta(minutes=5))
+    put_off(database, 2, NOW - timedelta(minutes=9))
+    put_off(database, 3, NOW + timedelta(minutes=1))
+    first, place = taken(database, limit=3)
+    second, place = taken(database, after=place, limit=3)
+    assert (first, second) == ([4, 5], [2, 1])
+    assert taken(database, after=place)[0] is None
+
+
+def test_in_a_queue_that_others_hold_the_next_that_is_free_is_taken(database: Database) -> None:
+    begin(database, 9)
+    assert taken(database, BEN, limit=7)[0] == [1, 2, 3, 4, 5, 6, 7]
+    assert taken(database, limit=3)[0] == [8, 9]
+
+
+def test_once_nobody_is_left_to_go_at_once_nobody_is_looked_for_again(database: Database) -> None:
+    begin(database, 2)
+    taken(database)
+    with database.write() as connection:
+        end_queue(connection, EDITION)
+    assert goes_at_once(database), "while they are on the wire they may come back"
+    taken(database, ANA, accepted(1), Result(2, STATE.DEFERRED, LATER, 451, "later"))
+    with database.write() as connection:
+        end_queue(connection, EDITION)
+        assert next_due(connection, EDITION) == LATER
+    assert not goes_at_once(database)
+    add_reader(database, 3)
+    addressed(database)
+    assert goes_at_once(database)
+    assert taken(database)[0] == [3]
+
+
+def test_what_goes_at_once_is_due_since_the_edition_began(database: Database) -> None:
+    begin(database, 2)
+    put_off(database, 1, LATER)
+    with database.read() as connection:
+        assert next_due(connection, EDITION) == NOW
+
+
+def test_what_is_over_has_no_due_time(database: Database) -> None:
+    begin(database, 3)
+    for number in (1, 2, 3):
+        put_off(database, number, NOW)
+    leave(database, 3)
+    taken(database, limit=3)
+    taken(database, ANA, accepted(1), Result(2, STATE.REJECTED, None, 550, "no"))
+    with database.read() as connection:
+        assert {row.due_at for row in list_deliveries(connection, EDITION)} == {None}
+
+
+def test_a_ledger_from_before_goes_on_where_it_was(database_url: str) -> None:
+    database = open_database(database_url)
+    upgrade(database, "0004")
+    with database.write() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO editions"
+                " (id, digest, local_date, state, cutoff_at, send_at, started_at, snapshot, hash)"
+                " VALUES (:id, 'daily', '2026-11-22', 'sending', :now, :now, :now, '', '')"
+            ),
+            {"id": EDITION, "now": "2026-11-22 07:00:00"},
+        )
+    add_readers(database, 3)
+    with database.write() as connection:
+        for number, state in enumerate(("queued", "accepted", "deferred"), start=1):
+            connection.execute(
+                text(
+                    "INSERT INTO deliveries"
+                    " (edition_id, subscriber_id, variant, state, due_at, tries, changed_at)"
+                    " VALUES (:id, :number, '', :state, :now, 1, :now)"
+                ),
+                {"id": EDITION, "number": number, "state": state, "now": "2026-11-22 07:00:00"},
+            )
+    migrate(database)
+    assert taken(database)[0] == [1, 3]
+    with database.read() as connection:
+        assert [row.tries for row in list_deliveries(connection, EDITION)] == [1, 1, 1]
+    database.close()
+
+
+def put_off(database: Database, number: int, due_at: datetime) -> None:
+    with database.write() as connection:
+        connection.execute(
+            update(deliveries).where(deliveries.c.subscriber_id == number).values(due_at=due_at)
+        )
+
+
+def goes_at_once(database: Database) -> bool:
+    with database.read() as connection:
+        return bool(connection.scalar(select(editions.c.at_once)))

@@ -14,6 +14,7 @@ from digest.storage import addressing
 from digest.storage import deliveries as ledger
 from digest.storage.database import open_database
 from digest.storage.outcomes import counts, list_deliveries
+from digest.storage.queue import START, end_queue
 from digest.storage.senders import Sender, expire, release, renew
 from digest.storage.steps import advance
 from digest.storage.tables import metadata
@@ -40,17 +41,26 @@ class Ledger(RuleBasedStateMachine):
         self.now = NOW
         self.claims: dict[str, dict[int, int]] = {sender.owner: {} for sender in SENDERS}
         self.wires: dict[str, dict[int, int]] = {sender.owner: {} for sender in SENDERS}
-        self.places: dict[str, ledger.Place | None] = {sender.owner: None for sender in SENDERS}
+        self.places = {sender.owner: START for sender in SENDERS}
         self.left: set[int] = set()
         self.may_have_arrived: set[int] = set()
         with self.database.write() as connection:
             advance(connection, EDITION, EditionState.SENDING, NOW)
-            addressing.address(connection, EDITION, mailable("daily", NOW), now=NOW, due_at=NOW)
+            addressing.address(connection, EDITION, mailable("daily", NOW), now=NOW)
 
     @rule(sender=senders, limit=st.integers(min_value=1, max_value=4))
     def claim(self, sender: Sender, limit: int) -> None:
         with self.database.write() as connection:
-            page = ledger.claim(connection, sender, mailable("daily", self.now), now=self.now, limit=limit)
+            page, self.places[sender.owner] = ledger.claim(
+                connection,
+                sender,
+                mailable("daily", self.now),
+                after=self.places[sender.owner],
+                now=self.now,
+                limit=limit,
+            )
+        if page is None:
+            self.nobody_is_left_that_is_due()
         for reader in page or ():
             assert reader.subscriber_id not in self.left
             self.claims[sender.owner][reader.subscriber_id] = reader.tries
@@ -84,6 +94,8 @@ class Ledger(RuleBasedStateMachine):
                 limit=limit,
                 now=self.now,
             )
+        if group is None:
+            self.nobody_is_left_that_is_due()
         for reader in group or ():
             assert reader.subscriber_id not in self.left
             assert reader.subscriber_id not in self.may_have_arrived, (
@@ -91,6 +103,15 @@ class Ledger(RuleBasedStateMachine):
             )
             self.wires[sender.owner][reader.subscriber_id] = reader.tries + 1
             self.may_have_arrived.add(reader.subscriber_id)
+
+    def nobody_is_left_that_is_due(self) -> None:
+        with self.database.read() as connection:
+            rows = list_deliveries(connection, EDITION, states=[DeliveryState.QUEUED, DeliveryState.DEFERRED])
+        assert not [row.subscriber_id for row in rows if row.due_at is None or row.due_at <= self.now]
+
+    @rule(sender=senders)
+    def begin_again(self, sender: Sender) -> None:
+        self.places[sender.owner] = START
 
     @rule(sender=senders, outcome=outcomes, count=st.integers(min_value=1, max_value=4))
     def receipts(self, sender: Sender, outcome: Outcome, count: int) -> None:
@@ -134,6 +155,11 @@ class Ledger(RuleBasedStateMachine):
     def expire(self) -> None:
         with self.database.write() as connection:
             expire(connection, EDITION, now=self.now)
+
+    @rule()
+    def look_whether_any_goes_at_once(self) -> None:
+        with self.database.write() as connection:
+            end_queue(connection, EDITION)
 
     @rule(number=st.integers(min_value=1, max_value=READERS))
     def goodbye(self, number: int) -> None:
