@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from base64 import b32encode
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache
 from hashlib import sha256
+from itertools import chain
 from typing import NamedTuple
 
 from digest.model import Mail
@@ -131,6 +132,9 @@ def plain_message(mail: Mail, envelope: Envelope) -> bytes:
     return b"".join(Mould(replace(envelope, more=more), ()).cast(mail).parts)
 
 
+_Row = tuple[bytes | int, ...]  # bytes as they stand in mails, and in place of each word its position
+
+
 class Mould:
     """Cast the mails of one envelope: its fields are written once, and each piece of text encoded once.
 
@@ -150,8 +154,10 @@ class Mould:
         self._alone = self._row(b"\r\n%s\r\n%s" % (after, _head("plain")))
         start = b'\r\n%s\r\nContent-Type: multipart/alternative; boundary="%s"\r\n\r\n--%s\r\n%s'
         self._start = self._row(start % (after, boundary, boundary, _head("plain")))
-        self._between = b"\r\n--%s\r\n%s" % (boundary, _head("html"))
-        self._end = b"\r\n--%s--\r\n" % boundary
+        self._between = (b"\r\n--%s\r\n%s" % (boundary, _head("html")),)
+        self._end = (b"\r\n--%s--\r\n" % boundary,)
+        # A Subject is ASCII, and its lines begin with its name or a space.
+        self._plain = _is_plain((*self._before, *self._alone, *self._start, *self._between, *self._end))
         self._kept: dict[str, _Piece] = {}
         self.size = 0
         self._room_for_whole = whole
@@ -160,24 +166,21 @@ class Mould:
         """Return a mail; one with no html has only its text part. ValueError as above."""
         text = mail.text_pieces or (mail.text,)
         html = (mail.html_pieces or (mail.html,)) if mail.html else ()
-        row = [*self._before, *self._row(_subject(mail.subject))]
-        frame = *row, *(self._start if html else self._alone), self._between, self._end
-        if html:
-            row += [*self._start, *self._rows(text), self._between, *self._rows(html), self._end]
-        else:
-            row += [*self._alone, *self._rows(text)]
-            row += [] if isinstance(row[-1], bytes) and row[-1].endswith(b"\r\n") else [b"\r\n"]
-        length = sum(len(each) for each in row if isinstance(each, bytes))
+        subject = self._row(_subject(mail.subject))
+        pieces = [self._piece(each) for each in (*text, *html)]
+        rows = [piece.row for piece in pieces]
+        row = self._mail(subject, rows[: len(text)], rows[len(text) :])
+        length = sum([len(each) for each in row if isinstance(each, bytes)])
         whole = length <= self._room_for_whole
         if whole:
             row = _joined(row)
         compiled = Compiled(
-            tuple(each if isinstance(each, bytes) else b"" for each in row),
-            tuple(_gap(place, each) for place, each in enumerate(row) if isinstance(each, int)),
+            tuple([each if isinstance(each, bytes) else b"" for each in row]),
+            tuple([_gap(place, each) for place, each in enumerate(row) if isinstance(each, int)]),
             length,
             (*text, *html),
             whole,
-            _is_plain(frame) and all(self._kept[each].plain for each in (*text, *html)),
+            self._plain and all(piece.plain for piece in pieces),
         )
         self._account(compiled, 1)
         return compiled
@@ -196,17 +199,24 @@ class Mould:
         self._room_for_whole -= sign * compiled.length * compiled.whole
         self.size += sign * compiled.size
 
-    def _rows(self, pieces: Sequence[str]) -> Iterator[bytes | int]:
-        for text in pieces:
-            piece = self._kept.get(text)
-            if piece is None:
-                row = self._row(quoted_printable(text, self._words))
-                piece = self._kept[text] = _Piece(row, 0, _size(text, row), _is_plain(row))
-                self.size += piece.size
-            piece.uses += 1
-            yield from piece.row
+    def _mail(self, subject: _Row, text: Sequence[_Row], html: Sequence[_Row]) -> list[bytes | int]:
+        if html:
+            rows = chain(self._before, subject, self._start, *text, self._between, *html, self._end)
+            return list(rows)
+        row = list(chain(self._before, subject, self._alone, *text))
+        ends = isinstance(row[-1], bytes) and row[-1].endswith(b"\r\n")
+        return row if ends else [*row, b"\r\n"]
 
-    def _row(self, encoded: bytes) -> tuple[bytes | int, ...]:
+    def _piece(self, text: str) -> _Piece:
+        piece = self._kept.get(text)
+        if piece is None:
+            row = self._row(quoted_printable(text, self._words))
+            piece = self._kept[text] = _Piece(row, 0, _size(text, row), _is_plain(row))
+            self.size += piece.size
+        piece.uses += 1
+        return piece
+
+    def _row(self, encoded: bytes) -> _Row:
         """Return bytes cut at the words, with each word's position in its place."""
         if self._cut is None:
             return (encoded,)
@@ -217,7 +227,7 @@ class Mould:
 class _Piece:
     """Text as it stands in mails, cut at the placeholders, and in how many of those kept."""
 
-    row: tuple[bytes | int, ...]
+    row: _Row
     uses: int
     size: int
     plain: bool
@@ -254,7 +264,7 @@ def _is_plain(row: Sequence[bytes | int]) -> bool:
     return data.isascii() and b"\r\n." not in data and not data.startswith(b"\n", 2)
 
 
-def _size(text: str, row: tuple[bytes | int, ...]) -> int:
+def _size(text: str, row: _Row) -> int:
     return 200 + 2 * len(text) + sum(len(part) for part in row if isinstance(part, bytes))
 
 
