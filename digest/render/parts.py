@@ -33,7 +33,7 @@ class Parts:
 
     def __call__(self, name: str, own: Mapping[str, object]) -> str:
         """Return the template called `name` ("mail/_section.html") filled with `own` values by name."""
-        key = name, *own, *map(id, own.values())
+        key = (name, *own, *map(id, own.values())) if own else (name,)
         made = self._made.get(key)
         return made[0] if made else self._make(key, name, own)
 

@@ -34,25 +34,25 @@ class Cutter:
         pieces: list[str] = []
         begun = ""
         for texts in _runs(page, apart, also):
-            run = self._run(texts, bool(begun))
+            key = begun != "", texts
+            first, middle, last = self._kept.get(key) or self._run(key)
             if begun:
-                begun += run.first
-                if not (run.first.endswith("\n") and self._fits(begun)):
-                    begun += run.middle + run.last
+                begun += first
+                if not (first.endswith("\n") and self._fits(begun)):
+                    begun += middle + last
                     continue
                 pieces.append(begun)
-            if run.middle:
-                pieces.append(run.middle)
-            begun = run.last
+            if middle:
+                pieces.append(middle)
+            begun = last
         return [*pieces, begun] if begun else pieces
 
-    def _run(self, texts: tuple[str, ...], begun: bool) -> _Run:
-        run = self._kept.get((begun, texts))
-        if run is None:
-            if len(self._kept) >= _KEPT:
-                self._kept.clear()
-            # Joined, they are plain text: what Markup is added to would be escaped.
-            run = self._kept[begun, texts] = self._split("".join(texts), begun)
+    def _run(self, key: tuple[bool, tuple[str, ...]]) -> _Run:
+        if len(self._kept) >= _KEPT:
+            self._kept.clear()
+        begun, texts = key
+        # Joined, they are plain text: what Markup is added to would be escaped.
+        run = self._kept[key] = self._split("".join(texts), begun)
         return run
 
     def _split(self, text: str, begun: bool) -> _Run:
@@ -96,18 +96,16 @@ class GapCloser:
         closed: list[str] = []
         gap = False
         for piece in pieces:
-            block = self._block(piece)
-            if block.lines:
-                closed.append(block.apart if closed and (gap or block.starts_empty) else block.lines)
-            gap = block.ends_empty if block.lines else gap or block.starts_empty
+            lines, apart, starts_empty, ends_empty = self._kept.get(piece) or self._block(piece)
+            if lines:
+                closed.append(apart if closed and (gap or starts_empty) else lines)
+            gap = ends_empty if lines else gap or starts_empty
         return closed or ["\n"]
 
     def _block(self, piece: str) -> _Block:
-        block = self._kept.get(piece)
-        if block is None:
-            if len(self._kept) >= _KEPT:
-                self._kept.clear()
-            block = self._kept[piece] = _block(piece)
+        if len(self._kept) >= _KEPT:
+            self._kept.clear()
+        block = self._kept[piece] = _block(piece)
         return block
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import digest
@@ -11,6 +11,7 @@ FOLDER = Path(digest.__file__).parent / "languages"
 FALLBACK = "en"
 
 
+@lru_cache(maxsize=1_024)  # asked for every mail
 def spoken(wanted: str, edition: str) -> str:
     """Return the language of the words around an edition's stories; both are tags (BCP 47).
 
