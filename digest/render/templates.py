@@ -12,6 +12,7 @@ from typing import Any
 
 import jinja2
 from jinja2 import meta, nodes
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import missing
 
@@ -235,8 +236,31 @@ class _Loader(jinja2.FileSystemLoader):
         return source, path, uptodate
 
 
+class _Generator(CodeGenerator):
+    """Has pages write parts as they are: HTML already, they would be copied by being escaped.
+
+    Should jinja2 come to ask for this elsewhere, they are copied again, and that is all.
+    """
+
+    def _output_child_pre(
+        self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo
+    ) -> None:
+        if frame.eval_ctx.autoescape and not frame.eval_ctx.volatile and _is_html_part(node):
+            self.write("(")
+        else:
+            super()._output_child_pre(node, frame, finalize)
+
+
+def _is_html_part(node: nodes.Expr) -> bool:
+    """Tell whether an expression is as `"mail/_section.html" | part(…)`."""
+    name = node.node if isinstance(node, nodes.Filter) and node.name == "part" else None
+    return isinstance(name, nodes.Const) and str(name.value).endswith(".html")
+
+
 class _Environment(jinja2.Environment):
     """Gives templates the functions of Jinja2 in a plain dict: a ChainMap is slow to read, at each render."""
+
+    code_generator_class = _Generator
 
     def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
         return {**self.globals, **(d or {})}

@@ -13,8 +13,10 @@ from markupsafe import escape
 from digest.compose.edition import choose
 from digest.model import Edition, Mail, ReaderLinks
 from digest.render.mail import render_mail, sample_edition
+from digest.render.parts import PARTS, Parts
 from digest.render.pieces import Cutter, GapCloser, close_gaps
 from digest.render.templates import MAIL_HTML, MAIL_TEXT, Templates, load_templates
+from digest.render.told import Told, mail_values
 from digest.render.typesetter import Typesetter
 from subscribers.model import Choice
 
@@ -70,6 +72,20 @@ def mails(templates: Templates) -> tuple[list[Mail], list[Mail]]:
 def test_no_template_of_an_operator_tells_the_two_apart(tmp_path: Path, page: str) -> None:
     together, alone = mails(own_templates(tmp_path, page))
     assert together == alone
+
+
+def test_pages_have_a_part_itself_and_escape_what_is_no_html(tmp_path: Path) -> None:
+    part = "'mail/_p.html' | part"
+    page = f"{{{{ {part} }}}}{{{{ 'mail/_q.txt' | part }}}}{{{{ {part} | replace('>', '<') }}}}"
+    templates = own_templates(tmp_path, page)
+    (tmp_path / "mail/_q.txt").write_text("<&>", encoding="utf-8")
+    told = Told(sample_edition())
+    values = mail_values(sample_edition(), told, LINKS, subject="", preheader="", web=None)
+    parts = Parts(templates.render, values)
+    written = templates.stream(MAIL_HTML, {**values, PARTS: parts})
+    assert written[0] is parts("mail/_p.html", {})
+    assert written[1] == "&lt;&amp;&gt;"
+    assert written[2] == written[0].replace(">", "<")
 
 
 @pytest.mark.parametrize(
