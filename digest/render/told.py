@@ -161,7 +161,7 @@ class Told:
         if known is None:
             self._make_room()
             known = self._known[id(section)] = _Known(section)
-        key = known.key, *[topics.get(slug) for slug in known.topics]
+        key = known.key, *map(topics.get, known.topics)
         told = self._sections.get(key)
         if told is None:
             told = self._sections[key] = section, self._section(section, topics)

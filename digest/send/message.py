@@ -167,7 +167,9 @@ class Mould:
         text = mail.text_pieces or (mail.text,)
         html = (mail.html_pieces or (mail.html,)) if mail.html else ()
         subject = self._row(_subject(mail.subject))
-        pieces = [self._piece(each) for each in (*text, *html)]
+        pieces = [self._kept.get(each) or self._piece(each) for each in (*text, *html)]
+        for piece in pieces:
+            piece.uses += 1
         rows = [piece.row for piece in pieces]
         row = self._mail(subject, rows[: len(text)], rows[len(text) :])
         length = sum([len(each) for each in row if isinstance(each, bytes)])
@@ -208,12 +210,9 @@ class Mould:
         return row if ends else [*row, b"\r\n"]
 
     def _piece(self, text: str) -> _Piece:
-        piece = self._kept.get(text)
-        if piece is None:
-            row = self._row(quoted_printable(text, self._words))
-            piece = self._kept[text] = _Piece(row, 0, _size(text, row), _is_plain(row))
-            self.size += piece.size
-        piece.uses += 1
+        row = self._row(quoted_printable(text, self._words))
+        piece = self._kept[text] = _Piece(row, 0, _size(text, row), _is_plain(row))
+        self.size += piece.size
         return piece
 
     def _row(self, encoded: bytes) -> _Row:
