@@ -13,7 +13,6 @@ COLUMNS = 72
 _UNWANTED = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff\ufff9-\uffff\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-_SPACES = re.compile(r"[\s\x1c-\x1f\x85]+")
 _LINK = re.compile(r"https?://\S+", re.IGNORECASE)
 _JOINER = "\u200d"
 _STRONG = {"L": "ltr", "R": "rtl", "AL": "rtl"}
@@ -25,7 +24,7 @@ _FROM_THE_RIGHT = re.compile(
 
 def one_line(text: str) -> str:
     """Return `text` on one line: runs of white space become a space, control characters go."""
-    return _SPACES.sub(" ", _UNWANTED.sub("", text)).strip()
+    return " ".join(_UNWANTED.sub("", text).split())
 
 
 def shorten(text: str, limit: int) -> str:
