@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, select, tuple_, update
+from sqlalchemy import Connection, bindparam, func, select, tuple_, update
 
 from digest.send.message import Addressee
 from digest.storage.prepared import Prepared
@@ -60,11 +60,13 @@ _OPEN = select(
     deliveries.c.subscriber_id, deliveries.c.variant, deliveries.c.tries, deliveries.c.due_at
 ).where(deliveries.c.edition_id == bindparam("edition"), SENDABLE)
 _AT_ONCE = deliveries.c.due_at.is_(None)
-_PASSED = Prepared(
+_BEHIND = Prepared(
     _OPEN.where(_AT_ONCE, deliveries.c.subscriber_id > _READER)
     .order_by(deliveries.c.subscriber_id)
     .limit(bindparam("most"))
 )
+# For one transaction. PostgreSQL has no statistics of an edition just addressed, and would sort all of it.
+_IN_KEY_ORDER = Prepared(select(func.set_config("enable_sort", "off", True)))
 _QUEUE = deliveries.c.due_at, deliveries.c.subscriber_id
 _TIMED = (
     _OPEN.where(deliveries.c.due_at <= bindparam("now", type_=deliveries.c.due_at.type))
@@ -100,12 +102,17 @@ def next_readers(
 
 def _ahead(connection: Connection, asked: Asked, reader: int) -> tuple[list[Addressee], int | None]:
     """Return the next who go at once behind a reader, and the last of them; None: there is none behind."""
-    query = _asked_for_next(asked.mailable)
+    # PostgreSQL would rather join all the list than eighty of it: it is asked for ids, then for readers
+    in_one = connection.dialect.name == "sqlite"
+    query = _asked_for_next(asked.mailable) if in_one else _BEHIND
+    if not in_one:
+        _IN_KEY_ORDER.run(connection, {})
     while rows := query.rows(connection, {**asked.values, "reader": reader}):
         reader = rows[-1][0]
-        free = [Addressee._make(row) for row in rows if row[0] not in asked.taken]
-        if free:
-            return free, reader
+        free = _free(rows, asked)
+        readers = [*map(Addressee._make, free)] if in_one else _mailable(connection, asked, free)
+        if readers:
+            return readers, reader
     return [], None
 
 
@@ -152,7 +159,7 @@ def _timed(
 def _passed_by(connection: Connection, asked: Asked) -> list[Addressee] | None:
     """Return who goes at once and was passed by; None when there is nobody."""
     looked_at = asked.values | {"reader": 0, "most": _PASSED_BY + len(asked.taken)}
-    rows = _free(_PASSED.rows(connection, looked_at), asked)
+    rows = _free(_BEHIND.rows(connection, looked_at), asked)
     return _mailable(connection, asked, rows)[: asked.limit] if rows else None
 
 
