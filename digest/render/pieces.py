@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 _GAPS = re.compile(r"\n{3,}")
 _KEPT = 10_000
+_FEW = 40
 
 
 def close_gaps(text: str) -> str:
@@ -76,13 +77,18 @@ def _runs(page: Iterable[str], apart: Container[str], also: Container[str]) -> I
     for text in page:
         if text in apart or text in also:
             if run:
-                yield tuple(run)
+                yield _known_by(run)
                 run = []
             yield (text,)
         else:
             run.append(text)
     if run:
-        yield tuple(run)
+        yield _known_by(run)
+
+
+def _known_by(run: list[str]) -> tuple[str, ...]:
+    """Return what a run is looked up by: its texts; where they are many, joined, to take less room."""
+    return tuple(run) if len(run) <= _FEW else ("".join(run),)
 
 
 class GapCloser:

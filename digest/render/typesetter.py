@@ -76,8 +76,8 @@ class _Form:
         subject, preheader = lines(chosen, self._told)
         choice = choice_values(chosen, self._told, subject=subject, preheader=preheader)
         values = {**self._values, **choice}
-        parts, own = self._parts.texts, self._own(subject, preheader)
         page, text = (self._templates.stream(name, values) for name in (MAIL_HTML, MAIL_TEXT))
+        parts, own = self._parts.texts, self._own(page, subject, preheader)
         html_pieces = self._inliner.inline(self._html.cut(page, parts, own))
         text_pieces = self._gaps.close(self._text.cut(text, parts))
         return Mail(
@@ -89,7 +89,11 @@ class _Form:
             text_pieces=tuple(text_pieces),
         )
 
-    def _own(self, *lines: str) -> set[str]:
-        """Return, as pages have them, those of a mail's `lines` that differ from the first mail's."""
+    def _own(self, page: list[str], *lines: str) -> set[str]:
+        """Return, as `page` has them, those of a mail's `lines` that differ from the first mail's.
+
+        All of them where it has no parts: what stands around these lines is all that it shares.
+        """
         self._first = self._first or lines
-        return {escape(line) for line, first in zip(lines, self._first, strict=True) if line != first}
+        known = () if self._parts.texts.isdisjoint(page) else self._first
+        return {escape(line) for line in lines if line not in known}

@@ -137,6 +137,17 @@ def test_a_subject_of_a_choice_stands_apart_from_what_all_mails_have() -> None:
     assert pages[0].html_pieces[2] is pages[1].html_pieces[2]
 
 
+def test_pages_without_parts_share_what_stands_around_the_subject(tmp_path: Path) -> None:
+    page = "<!DOCTYPE html>\n<title>{{ subject }}</title>\n{% for s in sections %}{{ s.title }}{% endfor %}"
+    together = Typesetter(own_templates(tmp_path, page), lambda _edition: None)
+    edition = replace(sample_edition(), subject_template="The Tide")
+    mails = [together(replace(edition, sections=edition.sections[at:]), LINKS) for at in (0, 1)]
+    first, second = (mail.html_pieces for mail in mails)
+    assert first[:2] == ("<!DOCTYPE html>\n", "<title>The Tide</title>\n")
+    assert first[0] is second[0]
+    assert first[2] != second[2]
+
+
 def test_another_edition_is_set_anew() -> None:
     templates = load_templates()
     together = Typesetter(templates, lambda edition: f"https://press.example.org/{edition.id}")
@@ -146,10 +157,16 @@ def test_another_edition_is_set_anew() -> None:
         assert mail == render_mail(templates, edition, LINKS, web_url=f"https://press.example.org/{name}")
 
 
-@given(chunks=st.lists(st.text("ab\n<", max_size=6)), apart=st.sets(st.text("ab\n<", max_size=6)))
-def test_cut_pieces_are_whole_lines_and_joined_are_the_page(chunks: list[str], apart: set[str]) -> None:
-    pieces = Cutter(lambda piece: piece.count("<") % 2 == 0).cut(chunks, apart)
-    assert "".join(pieces) == "".join(chunks)
+@given(
+    chunks=st.lists(st.text("ab\n<", max_size=6)),
+    apart=st.sets(st.text("ab\n<", max_size=6)),
+    times=st.sampled_from((1, 50)),
+)
+def test_cut_pieces_are_whole_lines_and_joined_are_the_page(
+    chunks: list[str], apart: set[str], times: int
+) -> None:
+    pieces = Cutter(lambda piece: piece.count("<") % 2 == 0).cut(chunks * times, apart)
+    assert "".join(pieces) == "".join(chunks) * times
     assert all(piece.endswith("\n") and piece.count("<") % 2 == 0 for piece in pieces[:-1])
     assert all(pieces)
 
