@@ -94,12 +94,14 @@ class Line(asyncio.BufferedProtocol):
 
     def fill(self) -> None:
         """Start as many waiting letters as the server has room for, and write all there is to write."""
-        conversation, waiting = self.conversation, self._waiting
-        turn = self._turn
-        while waiting and not self._paused and conversation.room and (turn is None or turn()):
+        conversation, waiting, turn = self.conversation, self._waiting, self._turn
+        room = 0 if self._paused else conversation.room
+        while room > 0 and waiting and (turn is None or turn()):
             receipt = conversation.send(waiting.popleft())
             if receipt:
                 self._report(self, [receipt])
+            else:
+                room -= 1
         data = conversation.data_to_send()
         if data and self._transport:
             self._moved_at = self._loop.time()

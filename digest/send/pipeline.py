@@ -107,6 +107,7 @@ class Pipeline:
         self.pace = min(pace, _fastest(extensions))
         self.proven = False  # the server has accepted a letter at this pace
         self.verdict: Verdict | None = None
+        self.open: deque[_Transaction] = deque()  # letters in flight, the oldest first
         self._extensions = extensions
         self._in_flight = in_flight
         # a bounce need not bring back the whole text (RFC 3461 §4.3)
@@ -114,7 +115,6 @@ class Pipeline:
         self._text_step = Step.BDAT if self.pace is Pace.CHUNKING else Step.DATA
         self._unclean = False  # a refused letter's transaction may still be open at the server
         self._refused = 0
-        self._open: deque[_Transaction] = deque()
         self._out = out
         self._appended = 0  # bytes, since the first letter
 
@@ -124,10 +124,10 @@ class Pipeline:
         if self.verdict or self.worn:
             return 0
         if self.pace is Pace.CHUNKING:  # one alone, until it is known that the server counts its bytes
-            return (self._in_flight if self.proven else 1) - len(self._open)
-        if not self._open:
+            return (self._in_flight if self.proven else 1) - len(self.open)
+        if not self.open:
             return 1
-        return int(self.pace is Pace.PIPELINING and self._open[-1].step is Step.BODY)
+        return int(self.pace is Pace.PIPELINING and self.open[-1].step is Step.BODY)
 
     @property
     def worn(self) -> bool:
@@ -141,7 +141,7 @@ class Pipeline:
     @property
     def step(self) -> Step | None:
         """Tell which command the next answer is for; None when no letter is in flight."""
-        return self._open[0].step if self._open else None
+        return self.open[0].step if self.open else None
 
     def start(self, letter: Letter) -> Receipt | None:
         """Start a letter; a receipt comes at once, and nothing is written, if the server cannot take it."""
@@ -149,10 +149,10 @@ class Pipeline:
         if fault:
             code, enhanced, text = fault
             return Receipt(letter.key, Outcome.REJECTED, code, enhanced, f"not sent: {text}")
-        reset = self._unclean or (self.pace is Pace.CHUNKING and bool(self._open))
+        reset = self._unclean or (self.pace is Pace.CHUNKING and bool(self.open))
         commands = self._commands(letter, reset=reset)
         transaction = _Transaction(letter, Step.RSET if reset else Step.MAIL)
-        self._open.append(transaction)
+        self.open.append(transaction)
         self._unclean = False
         if self.pace is Pace.LOCKSTEP:
             commands, *transaction.unsaid = commands.splitlines(keepends=True)
@@ -169,7 +169,7 @@ class Pipeline:
         """
         if self.verdict:  # it said 421 and goes on all the same: what it does not answer it may have read
             self.verdict = replace(self.verdict, announced=False)
-        transaction = self._open[0]
+        transaction = self.open[0]
         action = _ON_REPLY[transaction.step].get(reply.kind)
         if action is None:
             raise BadReplyError(f"{reply.code} is no answer to {transaction.step}")
@@ -183,12 +183,12 @@ class Pipeline:
         written = self._appended - unwritten - sum(map(len, self._out))
         announced = self.verdict is not None and self.verdict.announced
         blamed = not announced  # or the announcement was the answer to another letter
-        while self._open:
-            transaction = self._open[0]
+        while self.open:
+            transaction = self.open[0]
             if transaction.refusal:
                 yield self._finish(transaction, transaction.refusal)
                 continue
-            self._open.popleft()
+            self.open.popleft()
             if 0 < transaction.end <= written and not (closed and announced):
                 yield Receipt(transaction.letter.key, Outcome.UNCERTAIN, reply=reason)
             else:
@@ -225,7 +225,7 @@ class Pipeline:
     def _accept(self, transaction: _Transaction, reply: Reply) -> Receipt | Returned:
         if transaction.refusal:
             return self._finish(transaction, reply)
-        self._open.popleft()
+        self.open.popleft()
         self.proven = True
         return Receipt(transaction.letter.key, Outcome.ACCEPTED, reply.code, reply.enhanced, reply.text)
 
@@ -239,7 +239,7 @@ class Pipeline:
         return None
 
     def _finish(self, transaction: _Transaction, reply: Reply) -> Receipt | Returned:
-        self._open.popleft()
+        self.open.popleft()
         self._unclean = True
         self._refused += 1
         letter, refusal = transaction.letter, transaction.refusal or reply

@@ -77,15 +77,16 @@ class ReplyReader:
         *lines, self._rest = (self._rest + data).split(b"\n")
         known = self._known
         for line in lines:
-            if self._lines or line[3:4] != b" " or len(line) > MAX_LINE:
+            reply = None if self._lines else known.get(line)  # most replies have one line
+            if reply:
+                yield reply
+            elif self._lines or line[3:4] != b" " or len(line) > MAX_LINE:
                 yield from self._add(line)
-                continue
-            reply = known.get(line)  # most replies have one line
-            if reply is None:
+            else:
                 reply = Reply(_code(line[:3]), (line[4:].rstrip(b"\r"),))
                 if len(known) < _KNOWN:
                     known[line] = reply
-            yield reply
+                yield reply
         if len(self._rest) > MAX_LINE:
             raise BadReplyError(f"a reply line is longer than {MAX_LINE} bytes")
 

@@ -138,7 +138,7 @@ class Conversation:
         """Take bytes as they come, cut anywhere, and tell what they mean."""
         try:
             for reply in self._reader.feed(data):
-                if self._pipeline.step is None:
+                if not self._pipeline.open:
                     self._turn(reply)
                 elif event := self._pipeline.answer(reply):
                     self._hand_on(event)
@@ -189,7 +189,7 @@ class Conversation:
 
     def _hand_on(self, event: Receipt | Returned) -> None:
         self._events.append(event)
-        if self._pipeline.step is None:
+        if not self._pipeline.open:
             if self._pipeline.verdict:
                 self._close(self._pipeline.verdict)
             elif self._pipeline.worn:
