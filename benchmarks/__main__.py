@@ -15,8 +15,8 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks import publisher, senders, sinks
 from benchmarks import rate as rates
-from benchmarks import senders, sinks
 from benchmarks.endtoend import Lists
 from benchmarks.figures import Aim, Contender, Scene, scenes
 from benchmarks.senders import Run, Task
@@ -37,7 +37,7 @@ def play(scene: Scene, lists: Lists, rounds: int, scale: float) -> Runs:
             sender = contender.start(lists, messages)
             with scene.open() as port:
                 task = Task(port=port, messages=messages, size=SIZE, ca_file=scene.ca_file)
-                runs[contender].append(senders.measure(sender, task))
+                runs[contender].append(senders.measure_alone(sender, task))
     return runs
 
 
@@ -113,6 +113,8 @@ def main() -> None:
     print(f"{datetime.now(UTC):%Y-%m-%d}: {machine()}\n")
     print(f"{'server':<18} {'sender':<30} {'letters/s':>9} {'CPU µs each':>11}")
     verdicts = []
+    senders.load()
+    publisher.load()
     with tempfile.TemporaryDirectory() as folder:
         lists = Lists(Path(folder))
         for scene in scenes(Path(folder)):

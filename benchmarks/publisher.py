@@ -9,7 +9,7 @@ from functools import cache
 from itertools import combinations, islice
 from pathlib import Path
 
-from digest.model import Edition, EditionState, Section, Story
+from digest.model import Edition, EditionState, ReaderLinks, Section, Story
 from digest.publication import Site
 from digest.render.templates import Templates, load_templates
 from digest.render.typesetter import Typesetter
@@ -64,6 +64,12 @@ def open_at(path: Path) -> Database:
 def _templates() -> Templates:
     """Load the templates that we ship once for each process, as the program does."""
     return load_templates(None)
+
+
+def load() -> None:
+    """Load the templates and make ready what the program makes ready once."""
+    links = ReaderLinks(unsubscribe="u", preferences="p")
+    Typesetter(_templates(), lambda _edition: None)(edition(), links)
 
 
 def outbox(transport: SmtpTransport) -> Outbox:
