@@ -61,7 +61,7 @@ def _ready_made(name: str, sender: Sender, near: int) -> Contender:
 
 
 PIPELINING = _ours("ours, PIPELINING", 50_000, 1_000, pace=Pace.PIPELINING)
-CHUNKING = _ours("ours, CHUNKING 8", 100_000, 8_000)
+CHUNKING = _ours("ours, CHUNKING 8", 200_000, 8_000)
 CHUNKING_16 = _ours("ours, CHUNKING 16", 100_000, 16_000, in_flight=16)
 ONE_CHOICE = _ours("ours, 1 topic choice", 100_000, 0)
 MANY_CHOICES = _ours("ours, 1,000 topic choices", 100_000, 0, choices=1_000)

@@ -79,8 +79,12 @@ def outbox(transport: SmtpTransport) -> Outbox:
         secret=b"a secret of the benchmark",
         bounce_address="bounces+{token}@news.example.org",
     )
-    group = transport.window // 2
-    return Outbox(transport=transport, stationery=stationery, group=group, room=lambda: transport.room)
+    return Outbox(
+        transport=transport,
+        stationery=stationery,
+        group=transport.window,
+        room=lambda: transport.room,
+    )
 
 
 def topic_choices(count: int) -> Iterator[str]:

@@ -84,7 +84,7 @@ def ours(pace: Pace = Pace.CHUNKING, in_flight: int = 8) -> Sender:
         )
         transport = SmtpTransport([server], pace=pace, in_flight=in_flight)
         accepted = 0
-        for receipts in transport.carry(_groups(task, transport.window // 2)):
+        for receipts in transport.carry(_groups(task, lambda: transport.room)):
             accepted += sum(receipt.outcome is Outcome.ACCEPTED for receipt in receipts)
         _all_there(accepted, task)
 
@@ -161,12 +161,12 @@ def _letters(task: Task) -> Iterator[Letter]:
         yield from page[: task.messages - start]
 
 
-def _groups(task: Task, size: int) -> Iterator[Sequence[Letter]]:
+def _groups(task: Task, room: Callable[[], int]) -> Iterator[Sequence[Letter]]:
     page = _page(task)
     done = 0
     while done < task.messages:
         start = done % _PAGE
-        group = page[start : start + min(size, task.messages - done)]
+        group = page[start : start + min(room(), task.messages - done)]
         done += len(group)
         yield group
 

@@ -83,7 +83,7 @@ class App:
             rules=rules,
             limits=mail.limits,
             offers=self.offers(),
-            group=max(1, smtp.window // 2),
+            group=max(1, smtp.window),
             room=lambda: smtp.room,
         )
 

@@ -19,6 +19,7 @@ from digest.send.waiting import Waiting
 
 _TURN = 0.1  # seconds a receipt waits for others before it is told
 _REST = 0.02  # seconds before a sender that had nothing to send is asked again
+_PARTS = 16  # of a window; a group is never less than one of them
 _HEARTBEAT = 1.0  # seconds after which the sender is told that nothing was answered
 
 
@@ -27,8 +28,8 @@ class SmtpTransport:
 
     All servers are used at once: each takes what it can, or its share by weight. A letter goes to
     another connection, of any server, only while no server has accepted its text. `window` is how many
-    letters can be asked for and unanswered at most, and so what can be in doubt after a crash; give
-    groups of `window // 2`, never larger.
+    letters can be asked for and unanswered at most, and so what can be in doubt after a crash, if no group
+    is larger than there is `room`.
     """
 
     def __init__(
@@ -49,34 +50,38 @@ class SmtpTransport:
         self._patience = patience or Patience()
         self._relays = self._new_relays()
         self._waiting = Waiting()
+        self._free = self.window  # of it, when a group was asked for last
 
     @property
     def window(self) -> int:
-        """Tell how many letters can be asked for and unanswered: half on the wire, half next in line."""
-        return 2 * self._in_flight * sum(server.connections for server in self._servers)
+        """Tell how many letters can be asked for and unanswered: as many as lines could have in flight."""
+        return self._in_flight * sum(server.connections for server in self._servers)
 
     @property
     def room(self) -> int:
-        """Tell how many letters are best handed over at once, as the servers are known by now.
+        """Tell how many letters are best handed over now.
 
-        As many as can be on the wire. Or more, where that is few and the servers are faster than we are,
-        for a group costs more than its letters: so many that with those on the wire it is half a window,
-        which is in doubt after a crash. A slower server would have nothing to do while they are made.
+        A group costs more than its letters, so a whole window is best while the servers are faster than we
+        are: they have nothing to do while it is made. The more we wait for them, the more is left on the
+        wire meanwhile; and no group takes longer than that, if there is little.
         """
-        if self._waiting.is_much:
-            return self._capacity
-        return max(self._capacity, self.window // 2 - self._capacity)
+        return min(self._free, self.window - self._waiting.part_of(self.window - self._on_wire))
 
     @property
-    def _capacity(self) -> int:
+    def _reserve(self) -> int:
+        """Count the letters that should still be without an answer when a group is asked for."""
+        return self._waiting.part_of(min(self._on_wire, self.window - -(-self.window // _PARTS)))
+
+    @property
+    def _on_wire(self) -> int:
         """Count the letters that can be on the wire."""
-        return sum(relay.room for relay in self._relays)
+        return min(self.window, sum(relay.room for relay in self._relays))
 
     def carry(self, groups: Iterator[Sequence[Letter]]) -> Generator[Sequence[Receipt], None, None]:
         """Send every letter and yield its receipt; see `digest.model.Transport`.
 
         until the groups have ended and every letter is answered:
-            ask for groups while there is room on the wire for one more; if one is empty, rest 20 ms
+            ask for groups while as few are unanswered as should be; if one is empty, rest 20 ms
             write: each connection takes as many letters as its server has room for, in one write
             read: let the loop run until there is, or 0.1 s have passed
             yield the receipts; after a second without any, an empty list, so that the caller may stop
@@ -104,11 +109,12 @@ class SmtpTransport:
         told_at = turned_at = pool.time()
         while (more or pool.unanswered) and not pool.failure:
             rest = False
-            while more and not rest and not pool.failure and pool.unanswered <= self._capacity:
+            while more and not rest and not pool.failure and pool.unanswered <= self._reserve:
+                self._free = self.window - pool.unanswered
                 group = next(groups, None)
                 more, rest = group is not None, group is not None and not group
                 pool.add(group or ())
-            floor = self._capacity if more and not rest else 0
+            floor = self._reserve if more and not rest else 0
             if rest or pool.unanswered > floor:
                 worked, began_at = thread_time(), pool.time()
                 pool.turn(_REST if rest else _TURN, floor)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 _WEIGHT = 0.2  # of the last turn, against all before it
-_MUCH = 0.25
+_LITTLE, _MUCH = 0.15, 0.35  # some is for the last answers to each group
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,6 @@ class Waiting:
         last = min(1.0, max(0.0, waited) / passed) if passed > 0 else 0.0
         return Waiting(self.share + _WEIGHT * (last - self.share))
 
-    @property
-    def is_much(self) -> bool:
-        """Tell whether the servers are slower than we are: then they should never wait for us."""
-        return self.share > _MUCH
+    def part_of(self, most: int) -> int:
+        """Return how much of `most` it calls for: nothing while it is little, all when it is much."""
+        return round(most * min(1.0, max(0.0, (self.share - _LITTLE) / (_MUCH - _LITTLE))))

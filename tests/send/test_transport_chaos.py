@@ -14,7 +14,7 @@ from digest.send.pipeline import Pace
 from digest.send.relay import Patience
 from digest.send.transport import SmtpTransport
 from tests.send.reply_server import OFFERS, Answer, Fault, ReplyServer
-from tests.send.test_transport import at, carry, check_truth, groups, letters, outcomes
+from tests.send.test_transport import at, carry, check_truth, handed, letters, outcomes
 
 USUAL = (None,) * 6
 REFUSALS = ("450 4.2.0 later", "550 5.1.1 never", "421 4.3.2 closing", "503 5.5.1 what", "502 5.5.2 what")
@@ -65,7 +65,7 @@ def asked_and_answered(transport: SmtpTransport, count: int) -> dict[int, Receip
     receipts: list[Receipt] = []
 
     def noted() -> Iterator[Sequence[Letter]]:
-        for group in groups(letters(count), transport.window // 2):
+        for group in handed(transport, letters(count)):
             asked.extend(letter.key for letter in group)
             yield group
 
