@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Callable
 from contextlib import suppress
@@ -87,9 +88,11 @@ def send(
     if record.state is EditionState.SENT:
         return _finish(database, edition_id, clock())
     run = Run(database, record, outbox, clock=clock, stop=stop, progress=progress)
+    gc.freeze()  # nothing that is there by now is garbage; to look takes as long as a thousand letters
     try:
         run.carry()
     finally:
+        gc.unfreeze()
         closed_until = run.end()
     return _finish(database, edition_id, clock(), closed_until)
 
