@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select, tuple_, update
+from sqlalchemy import Connection, Update, bindparam, func, select, tuple_, update
 
 from digest.send.message import Addressee
 from digest.storage.prepared import Prepared
@@ -157,10 +157,16 @@ def _timed(
 
 
 def _passed_by(connection: Connection, asked: Asked) -> list[Addressee] | None:
-    """Return who goes at once and was passed by; None when there is nobody."""
+    """Return who goes at once and was passed by; None when there is nobody.
+
+    To find nobody takes a look at all of the edition, so that is noted.
+    """
     looked_at = asked.values | {"reader": 0, "most": _PASSED_BY + len(asked.taken)}
-    rows = _free(_BEHIND.rows(connection, looked_at), asked)
-    return _mailable(connection, asked, rows)[: asked.limit] if rows else None
+    rows = _BEHIND.rows(connection, looked_at)
+    if not rows:
+        connection.execute(_of(asked.edition_id).values(at_once=False))
+    free = _free(rows, asked)
+    return _mailable(connection, asked, free)[: asked.limit] if free else None
 
 
 def _more(asked: Asked) -> dict[str, object]:
@@ -208,7 +214,7 @@ def _asked_for_readers(dialect: str, mailable: Mailable) -> Prepared:
 
 def begin_queue(connection: Connection, edition_id: str) -> None:
     """Note that there are copies that go at once."""
-    connection.execute(update(editions).where(editions.c.id == edition_id).values(at_once=True))
+    connection.execute(_of(edition_id).values(at_once=True))
 
 
 def end_queue(connection: Connection, edition_id: str) -> None:
@@ -216,5 +222,9 @@ def end_queue(connection: Connection, edition_id: str) -> None:
     still = select(deliveries.c.subscriber_id).where(
         deliveries.c.edition_id == edition_id, SENDABLE, _AT_ONCE
     )
-    over = editions.c.id == edition_id, editions.c.at_once, ~still.exists()
-    connection.execute(update(editions).where(*over).values(at_once=False))
+    over = editions.c.at_once, ~still.exists()
+    connection.execute(_of(edition_id).where(*over).values(at_once=False))
+
+
+def _of(edition_id: str) -> Update:
+    return update(editions).where(editions.c.id == edition_id)

@@ -191,6 +191,15 @@ def test_once_nobody_is_left_to_go_at_once_nobody_is_looked_for_again(database: 
     assert taken(database)[0] == [3]
 
 
+def test_a_sender_that_finds_nobody_left_to_go_at_once_notes_it(database: Database) -> None:
+    begin(database, 2)
+    _, place = taken(database)
+    _, place = taken(database, after=place)
+    assert goes_at_once(database), "they are still on the wire"
+    taken(database, ANA, accepted(1), accepted(2), after=place)
+    assert not goes_at_once(database)
+
+
 def test_what_goes_at_once_is_due_since_the_edition_began(database: Database) -> None:
     begin(database, 2)
     put_off(database, 1, LATER)
