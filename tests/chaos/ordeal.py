@@ -27,7 +27,7 @@ from tests.app.place import Place
 
 DIGEST = Path(sys.executable).parent / "digest"
 CONNECTIONS, IN_FLIGHT = 3, 8
-WINDOW = 2 * CONNECTIONS * IN_FLIGHT  # what can be in doubt after one kill
+WINDOW = CONNECTIONS * IN_FLIGHT  # what can be in doubt after one kill
 KILLED = "the sender ended before the server answered"
 _PATIENCE = 300  # seconds for one process, and then something hangs
 _MAIL = """

@@ -285,6 +285,9 @@ class ReplyServer:
                     if not sock.recv(65536):
                         return
                 sock.sendall(b"2")
-        elif fault is Fault.HANG:
+        elif fault in (Fault.HANG, Fault.DROP):
+            if fault is Fault.DROP:
+                sock.shutdown(socket.SHUT_WR)
+            # a socket closed before all is read takes back what it said last
             while sock.recv(65536):
                 pass
