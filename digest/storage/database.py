@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
@@ -14,6 +16,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from digest.errors import DatabaseError
+
+_PATIENCE = 30.0  # seconds that a connection to SQLite waits for another that writes
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ def shown(url: URL) -> str:
 
 def _open_sqlite(url: URL) -> Engine:
     in_memory = url.database in (None, "", ":memory:")
-    options: dict[str, Any] = {"connect_args": {"timeout": 30, "check_same_thread": False}}
+    options: dict[str, Any] = {"connect_args": {"timeout": _PATIENCE, "check_same_thread": False}}
     if in_memory:
         options["poolclass"] = StaticPool
     else:
@@ -99,12 +103,29 @@ def _open_sqlite(url: URL) -> Engine:
 def _prepare(connection: Any, _record: object) -> None:
     """Set what SQLite needs to be a ledger: a log that survives a power cut, and foreign keys."""
     connection.isolation_level = None
+    _log_ahead(connection)
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute("PRAGMA cache_size=-1000")  # KB; lists are read in order, so more is of no use
     cursor.close()
+
+
+def _log_ahead(connection: sqlite3.Connection) -> None:
+    """Have the file written through a log, as it stays from then on.
+
+    Of connections that change a new file to that at once, SQLite lets one do it and turns the others away
+    without its time-out.
+    """
+    deadline = monotonic() + _PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > deadline:
+                raise
+        sleep(0.01)
 
 
 def _begin(connection: Connection) -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import sqlite3
 from datetime import datetime
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from sqlalchemy import insert, select
@@ -54,6 +56,22 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
     with pytest.raises(DatabaseError, match="folder cannot be made"):
         open_database(f"sqlite:///{tmp_path / 'data' / 'digest.db'}")
+
+
+def test_a_new_file_is_opened_once_another_has_written_it(tmp_path: Path) -> None:
+    path = tmp_path / "digest.db"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")  # where SQLite turns a change of journal away without waiting
+    other.execute("CREATE TABLE there (x)")
+    database = open_database(f"sqlite:///{path}")
+    release = Timer(0.2, other.commit)
+    release.start()
+    with database.read() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
+        assert connection.exec_driver_sql("SELECT count(*) FROM there").scalar_one() == 0
+    release.join()
+    other.close()
+    database.close()
 
 
 def _row() -> dict[str, object]:
