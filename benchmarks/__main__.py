@@ -37,8 +37,14 @@ def play(scene: Scene, lists: Lists, rounds: int, scale: float) -> Runs:
             sender = contender.start(lists, messages)
             with scene.open() as port:
                 task = Task(port=port, messages=messages, size=SIZE, ca_file=scene.ca_file)
-                runs[contender].append(senders.measure_alone(sender, task))
+                runs[contender].append(senders.measure_alone(sender, task, load))
     return runs
+
+
+def load() -> None:
+    """Import and load what is no part of sending, as a program does once."""
+    senders.load()
+    publisher.load()
 
 
 def show(scene: Scene, runs: Runs) -> None:
@@ -113,8 +119,6 @@ def main() -> None:
     print(f"{datetime.now(UTC):%Y-%m-%d}: {machine()}\n")
     print(f"{'server':<18} {'sender':<30} {'letters/s':>9} {'CPU µs each':>11}")
     verdicts = []
-    senders.load()
-    publisher.load()
     with tempfile.TemporaryDirectory() as folder:
         lists = Lists(Path(folder))
         for scene in scenes(Path(folder)):
