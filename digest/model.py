@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import NamedTuple, Protocol
@@ -246,16 +246,34 @@ class EditionRecord:
 class Mail:
     """A rendered edition for one choice of topics; reader's fields are still placeholders.
 
-    `html_pieces` and `text_pieces` are the same once more, cut between lines where mails of other
-    choices have pieces in common with it, which are then the same strings; empty where nobody cut it.
+    Its parts are cut between lines where mails of other choices have pieces in common with it, which are
+    then the same strings. A mail of text alone has no pieces of html.
     """
 
     subject: str
     preheader: str
-    html: str
-    text: str
-    html_pieces: tuple[str, ...] = field(default=(), compare=False, repr=False)
-    text_pieces: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    html_pieces: tuple[str, ...]
+    text_pieces: tuple[str, ...]
+
+    @classmethod
+    def whole(cls, *, subject: str, preheader: str = "", html: str, text: str) -> Mail:
+        """Return a mail that nobody cut; empty `html` is none."""
+        return cls(
+            subject=subject,
+            preheader=preheader,
+            html_pieces=(html,) if html else (),
+            text_pieces=(text,),
+        )
+
+    @property
+    def html(self) -> str:
+        """Return the part for programs that show HTML; empty where there is none."""
+        return "".join(self.html_pieces)
+
+    @property
+    def text(self) -> str:
+        """Return the same in plain text."""
+        return "".join(self.text_pieces)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

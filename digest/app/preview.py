@@ -50,7 +50,7 @@ def write_preview(
     page = render_web(app.templates, record.edition, language=reader.language)
     files = {".html": html.encode(), ".txt": text.encode(), ".eml": data, ".web.html": page.encode()}
     written = _write(folder, record.edition.id, {name: body for name, body in files.items() if body})
-    mail = Mail(subject=str(message["Subject"]), preheader="", html=html, text=text)
+    mail = Mail.whole(subject=str(message["Subject"]), html=html, text=text)
     return Written(paths=written, findings=preflight(mail) if html else ())
 
 

@@ -34,7 +34,7 @@ def render_mail(
     told = Told(edition, language)
     subject, preheader = lines(edition, told)
     values = mail_values(edition, told, links, subject=subject, preheader=preheader, web=web_url)
-    return Mail(
+    return Mail.whole(
         subject=subject,
         preheader=preheader,
         html=inline(templates.render(MAIL_HTML, values)),

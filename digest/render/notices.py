@@ -27,9 +27,8 @@ def render_notice(templates: Templates, notice: Notice, site: Site, say: Words) 
     """Return the mail in the language of `say`; raises TemplateError."""
     values = notice_values(notice, site, say)
     text = templates.render(f"mail/{notice.name}.txt", values)
-    return Mail(
+    return Mail.whole(
         subject=notice.subject,
-        preheader="",
         html=inline(templates.render(f"mail/{notice.name}.html", values)),
         text=close_gaps(text),
     )

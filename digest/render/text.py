@@ -40,7 +40,7 @@ def shorten(text: str, limit: int) -> str:
 
 def width(text: str) -> int:
     """Return how many columns `text` takes in a fixed-width font (UAX #11: wide letters take two)."""
-    return sum(_columns(char) for char in text)
+    return len(text) if text.isascii() else sum(map(_columns, text))
 
 
 def underline(text: str, mark: str = "-", direction: str = "") -> str:
@@ -94,6 +94,8 @@ def _directions(text: str) -> Iterator[str]:
 
 
 def _pieces(word: str, columns: int) -> list[str]:
+    if width(word) <= columns:
+        return [word]
     pieces = [""]
     used = 0
     for char in word:

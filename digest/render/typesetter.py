@@ -83,8 +83,6 @@ class _Form:
         return Mail(
             subject=subject,
             preheader=preheader,
-            html="".join(html_pieces),
-            text="".join(text_pieces),
             html_pieces=tuple(html_pieces),
             text_pieces=tuple(text_pieces),
         )

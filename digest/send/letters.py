@@ -156,7 +156,7 @@ class Press:
             preferences=preferences_url(self._edition, self._words.preferences),
         )
         mail = self._stationery.render(chosen, links, self._spoken(language))
-        return self._mould.cast(replace(mail, html="") if form == Format.TEXT else mail)
+        return self._mould.cast(replace(mail, html_pieces=()) if form == Format.TEXT else mail)
 
 
 def unsubscribe_url(edition: Edition, token: str) -> str:

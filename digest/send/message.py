@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from base64 import b32encode
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache
 from hashlib import sha256
-from itertools import chain
 from typing import NamedTuple
 
 from digest.model import Mail
@@ -132,7 +131,12 @@ def plain_message(mail: Mail, envelope: Envelope) -> bytes:
     return b"".join(Mould(replace(envelope, more=more), ()).cast(mail).parts)
 
 
-_Row = tuple[bytes | int, ...]  # bytes as they stand in mails, and in place of each word its position
+class _Row(NamedTuple):
+    """Text as it stands in mails, cut at the words: `parts` are empty at the `gaps`."""
+
+    parts: tuple[bytes, ...]
+    gaps: tuple[tuple[int, int], ...]  # the place of each, and the position of its word
+    length: int  # of all parts together
 
 
 class Mould:
@@ -154,33 +158,38 @@ class Mould:
         self._alone = self._row(b"\r\n%s\r\n%s" % (after, _head("plain")))
         start = b'\r\n%s\r\nContent-Type: multipart/alternative; boundary="%s"\r\n\r\n--%s\r\n%s'
         self._start = self._row(start % (after, boundary, boundary, _head("plain")))
-        self._between = (b"\r\n--%s\r\n%s" % (boundary, _head("html")),)
-        self._end = (b"\r\n--%s--\r\n" % boundary,)
+        self._between = self._row(b"\r\n--%s\r\n%s" % (boundary, _head("html")))
+        self._end = self._row(b"\r\n--%s--\r\n" % boundary)
         # A Subject is ASCII, and its lines begin with its name or a space.
-        self._plain = _is_plain((*self._before, *self._alone, *self._start, *self._between, *self._end))
+        self._plain = _is_plain(self._before, self._alone, self._start, self._between, self._end)
         self._kept: dict[str, _Piece] = {}
+        self._shapes: dict[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]] = {}
         self.size = 0
         self._room_for_whole = whole
 
     def cast(self, mail: Mail) -> Compiled:
         """Return a mail; one with no html has only its text part. ValueError as above."""
-        text = mail.text_pieces or (mail.text,)
-        html = (mail.html_pieces or (mail.html,)) if mail.html else ()
+        texts = mail.text_pieces + mail.html_pieces
         subject = self._row(_subject(mail.subject))
-        pieces = [self._kept.get(each) or self._piece(each) for each in (*text, *html)]
+        pieces = [self._kept.get(each) or self._piece(each) for each in texts]
         for piece in pieces:
             piece.uses += 1
         rows = [piece.row for piece in pieces]
-        row = self._mail(subject, rows[: len(text)], rows[len(text) :])
-        length = sum([len(each) for each in row if isinstance(each, bytes)])
+        cut = len(mail.text_pieces)
+        parts, gaps, length = _together(self._mail(subject, rows[:cut], rows[cut:]))
+        if not parts[-1].endswith(b"\r\n"):
+            parts.append(b"\r\n")
+            length += 2
         whole = length <= self._room_for_whole
         if whole:
-            row = _joined(row)
+            parts, gaps = _joined(parts, gaps)
+        shape = tuple(gaps)
         compiled = Compiled(
-            tuple([each if isinstance(each, bytes) else b"" for each in row]),
-            tuple([_gap(place, each) for place, each in enumerate(row) if isinstance(each, int)]),
+            tuple(parts),
+            # One for all mails of a shape: what every letter looks at had better be in the processor's cache.
+            self._shapes.setdefault(shape, shape),
             length,
-            (*text, *html),
+            texts,
             whole,
             self._plain and all(piece.plain for piece in pieces),
         )
@@ -201,30 +210,30 @@ class Mould:
         self._room_for_whole -= sign * compiled.length * compiled.whole
         self.size += sign * compiled.size
 
-    def _mail(self, subject: _Row, text: Sequence[_Row], html: Sequence[_Row]) -> list[bytes | int]:
+    def _mail(self, subject: _Row, text: Sequence[_Row], html: Sequence[_Row]) -> Sequence[_Row]:
         if html:
-            rows = chain(self._before, subject, self._start, *text, self._between, *html, self._end)
-            return list(rows)
-        row = list(chain(self._before, subject, self._alone, *text))
-        ends = isinstance(row[-1], bytes) and row[-1].endswith(b"\r\n")
-        return row if ends else [*row, b"\r\n"]
+            return [self._before, subject, self._start, *text, self._between, *html, self._end]
+        return [self._before, subject, self._alone, *text]
 
     def _piece(self, text: str) -> _Piece:
         row = self._row(quoted_printable(text, self._words))
-        piece = self._kept[text] = _Piece(row, 0, _size(text, row), _is_plain(row))
+        size = 200 + 2 * len(text) + row.length
+        piece = self._kept[text] = _Piece(row, 0, size, _is_plain(row))
         self.size += piece.size
         return piece
 
     def _row(self, encoded: bytes) -> _Row:
-        """Return bytes cut at the words, with each word's position in its place."""
         if self._cut is None:
-            return (encoded,)
-        return tuple(self._positions.get(part, part) for part in self._cut.split(encoded) if part)
+            return _Row((encoded,), (), len(encoded))
+        found = [each for each in self._cut.split(encoded) if each]
+        parts = tuple([b"" if each in self._positions else each for each in found])
+        gaps = [(place, self._positions[each]) for place, each in enumerate(found) if not parts[place]]
+        return _Row(parts, tuple(gaps), sum(map(len, parts)))
 
 
 @dataclass(slots=True)
 class _Piece:
-    """Text as it stands in mails, cut at the placeholders, and in how many of those kept."""
+    """A text as it stands in mails, and in how many of those kept."""
 
     row: _Row
     uses: int
@@ -232,39 +241,44 @@ class _Piece:
     plain: bool
 
 
-@lru_cache(maxsize=10_000)
-def _gap(place: int, field: int) -> tuple[int, int]:
-    """Return one pair for all mails: what every letter looks at had better be in the processor's cache."""
-    return place, field
+def _together(rows: Iterable[_Row]) -> tuple[list[bytes], list[tuple[int, int]], int]:
+    """Return rows as one: its parts, its gaps, and how many bytes it has."""
+    parts: list[bytes] = []
+    gaps: list[tuple[int, int]] = []
+    length = 0
+    for row in rows:
+        if row.gaps:
+            gaps += [(len(parts) + place, field) for place, field in row.gaps]
+        parts += row.parts
+        length += row.length
+    return parts, gaps, length
 
 
-def _joined(row: Sequence[bytes | int]) -> list[bytes | int]:
-    """Return a row with all bytes that stand side by side made one."""
-    joined: list[bytes | int] = []
-    run: list[bytes] = []
-    for each in row:
-        if isinstance(each, bytes):
-            run.append(each)
-        else:
-            joined += [b"".join(run), each]
-            run = []
-    return [*joined, b"".join(run)]
+def _joined(
+    parts: Sequence[bytes], gaps: Sequence[tuple[int, int]]
+) -> tuple[list[bytes], list[tuple[int, int]]]:
+    """Return a row with all that stands between two gaps made one."""
+    joined: list[bytes] = []
+    start = 0
+    for place, _ in gaps:
+        joined += [b"".join(parts[start:place]), b""]
+        start = place + 1
+    joined.append(b"".join(parts[start:]))
+    return joined, [(2 * number + 1, field) for number, (_, field) in enumerate(gaps)]
 
 
-def _is_plain(row: Sequence[bytes | int]) -> bool:
+def _is_plain(*rows: _Row) -> bool:
     """Tell whether no line can begin with a dot, whoever it is filled for, and all is ASCII.
 
     So can none in rows that stand one behind the other, if it is true of each. A token may stand at the
     beginning of a line, because `fill` refuses one with a dot there.
     """
     tokens = (Fields._fields.index("unsubscribe"), Fields._fields.index("preferences"))
-    stand_ins = (each if isinstance(each, bytes) else b"x" if each in tokens else b"." for each in row)
-    data = b"\r\n" + b"".join(stand_ins)
+    parts, gaps, _ = _together(rows)
+    for place, field in gaps:
+        parts[place] = b"x" if field in tokens else b"."
+    data = b"\r\n" + b"".join(parts)
     return data.isascii() and b"\r\n." not in data and not data.startswith(b"\n", 2)
-
-
-def _size(text: str, row: _Row) -> int:
-    return 200 + 2 * len(text) + sum(len(part) for part in row if isinstance(part, bytes))
 
 
 @lru_cache(maxsize=256)

@@ -84,16 +84,18 @@ def send(
     StateError for an edition that is paused or in another state, NotFoundError, TemplateError, and
     TransportError: what was not sent then waits for the next run.
     """
-    record = _begin(database, edition_id, outbox, clock())
-    if record.state is EditionState.SENT:
-        return _finish(database, edition_id, clock())
-    run = Run(database, record, outbox, clock=clock, stop=stop, progress=progress)
     gc.freeze()  # nothing that is there by now is garbage; to look takes as long as a thousand letters
     try:
-        run.carry()
+        record = _begin(database, edition_id, outbox, clock())
+        if record.state is EditionState.SENT:
+            return _finish(database, edition_id, clock())
+        run = Run(database, record, outbox, clock=clock, stop=stop, progress=progress)
+        try:
+            run.carry()
+        finally:
+            closed_until = run.end()
     finally:
         gc.unfreeze()
-        closed_until = run.end()
     return _finish(database, edition_id, clock(), closed_until)
 
 

@@ -10,11 +10,11 @@ from digest.render.preflight import Level, encoded_size, preflight
 from digest.render.templates import load_templates
 
 LINKS = ReaderLinks(unsubscribe="UNSUBSCRIBE_LINK", preferences="PREFERENCES_LINK")
-GOOD = Mail(subject="Low tide", preheader="", html='<html lang="en"><p>Hello</p></html>', text="Hello\n")
+GOOD = Mail.whole(subject="Low tide", html='<html lang="en"><p>Hello</p></html>', text="Hello\n")
 
 
 def page(body: str, head: str = "") -> Mail:
-    return replace(GOOD, html=f'<html lang="en"><head>{head}</head><body>{body}</body></html>')
+    return replace(GOOD, html_pieces=(f'<html lang="en"><head>{head}</head><body>{body}</body></html>',))
 
 
 def test_the_sample_has_nothing_wrong() -> None:
@@ -29,8 +29,8 @@ def test_the_sample_has_nothing_wrong() -> None:
         (replace(GOOD, subject=" "), Level.BLOCK, "subject is empty"),
         (replace(GOOD, subject="a\nb"), Level.BLOCK, "more than one line"),
         (replace(GOOD, subject="a" * 151), Level.WARN, "151 characters"),
-        (replace(GOOD, text="\n"), Level.BLOCK, "plain text is empty"),
-        (replace(GOOD, text="It\x92s"), Level.BLOCK, "U+0092"),
+        (replace(GOOD, text_pieces=("\n",)), Level.BLOCK, "plain text is empty"),
+        (replace(GOOD, text_pieces=("It\x92s",)), Level.BLOCK, "U+0092"),
         (page("It\x92s"), Level.BLOCK, "HTML holds the control character U+0092"),
         (page('<img src="https://x.test/a.png" width="1" height="1">'), Level.WARN, "no alt text"),
         (page('<img src="https://x.test/a.png" alt="" width="1">'), Level.WARN, "no width and height"),
@@ -48,7 +48,7 @@ def test_the_sample_has_nothing_wrong() -> None:
         (page("<form></form>"), Level.BLOCK, "<form>"),
         (page("", f"<style>{'a' * 17_000}</style>"), Level.WARN, "16 KB"),
         (page("", "<style>@import 'x'</style>"), Level.BLOCK, "@import"),
-        (replace(GOOD, html="<html><p>x</p></html>"), Level.WARN, "language"),
+        (replace(GOOD, html_pieces=("<html><p>x</p></html>",)), Level.WARN, "language"),
     ],
 )
 def test_each_fault_is_found_once_and_said_plainly(mail: Mail, level: Level, words: str) -> None:

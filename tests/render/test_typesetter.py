@@ -19,6 +19,7 @@ from digest.render.templates import MAIL_HTML, MAIL_TEXT, Templates, load_templa
 from digest.render.told import Told, mail_values
 from digest.render.typesetter import Typesetter
 from subscribers.model import Choice
+from tests.render.uncut import uncut
 
 LINKS = ReaderLinks(unsubscribe="UNSUBSCRIBE_LINK_0", preferences="PREFERENCES_LINK_0")
 CHOICES = ("", "town", "-coast", "more,town", "more", "-more", "coast", "")
@@ -71,7 +72,7 @@ def mails(templates: Templates) -> tuple[list[Mail], list[Mail]]:
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES.keys())
 def test_no_template_of_an_operator_tells_the_two_apart(tmp_path: Path, page: str) -> None:
     together, alone = mails(own_templates(tmp_path, page))
-    assert together == alone
+    assert [uncut(mail) for mail in together] == alone
 
 
 def test_pages_have_a_part_itself_and_escape_what_is_no_html(tmp_path: Path) -> None:
@@ -154,7 +155,9 @@ def test_another_edition_is_set_anew() -> None:
     for name in ("morning", "evening", "morning"):
         edition = replace(sample_edition(), id=name, title=name)
         mail = together(edition, LINKS)
-        assert mail == render_mail(templates, edition, LINKS, web_url=f"https://press.example.org/{name}")
+        assert uncut(mail) == render_mail(
+            templates, edition, LINKS, web_url=f"https://press.example.org/{name}"
+        )
 
 
 @given(

@@ -50,7 +50,7 @@ TITLES = TEXT | st.sampled_from(
 
 
 def mail(subject: str = "Ships", text: str = "Hello\n", html: str = "<p>Hello</p>\n") -> Mail:
-    return Mail(subject=subject, preheader="", html=html, text=text)
+    return Mail.whole(subject=subject, html=html, text=text)
 
 
 def content(message: EmailMessage) -> str:

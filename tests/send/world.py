@@ -68,9 +68,8 @@ def render(chosen: Edition, links: ReaderLinks, language: str) -> Mail:
     lines = [*titles, *([language] if language != chosen.language else []), "", "-- "]
     lines += [f"Leave: {links.unsubscribe}", f"Choose: {links.preferences}"]
     paragraphs = "".join(f"<p>{line}</p>\n" for line in titles)
-    return Mail(
+    return Mail.whole(
         subject=titles[0],
-        preheader="",
         html=f'<html><body>\n{paragraphs}<a href="{links.unsubscribe}">Leave</a></body></html>\n',
         text="\n".join(lines) + "\n",
     )
