@@ -172,8 +172,8 @@ def load_templates(override: Path | None = None) -> Templates:
 
 @jinja2.pass_context
 def _part(context: jinja2.runtime.Context, name: str, **own: object) -> str:
-    parts = context.parent.get(PARTS)
-    if not isinstance(parts, Parts):
+    parts: Parts | None = context.parent.get(PARTS)
+    if parts is None:
         raise jinja2.TemplateRuntimeError("'part' is not known here: import with context")
     return parts(name, own)
 

@@ -51,6 +51,10 @@ class Press:
         self._words = placeholders(record.hash)
         envelope = _envelope(record, stationery, self._words)
         self._mould = Mould(envelope, self._words, whole=stationery.cache_bytes // 64)
+        self._links = ReaderLinks(
+            unsubscribe=unsubscribe_url(record.edition, self._words.unsubscribe),
+            preferences=preferences_url(record.edition, self._words.preferences),
+        )
         self._topics = _topics(record.edition)
         sender = wire_address(parseaddr(record.edition.sender)[1])
         self._id_begin = f"{_ascii(record.edition.id)}.".encode("ascii")
@@ -151,11 +155,7 @@ class Press:
         chosen = choose(self._edition, Choice.parse(variant))
         if chosen is None:
             raise AssertionError(f"the topics {variant!r} leave nothing of {self._edition.id}")
-        links = ReaderLinks(
-            unsubscribe=unsubscribe_url(self._edition, self._words.unsubscribe),
-            preferences=preferences_url(self._edition, self._words.preferences),
-        )
-        mail = self._stationery.render(chosen, links, self._spoken(language))
+        mail = self._stationery.render(chosen, self._links, self._spoken(language))
         return self._mould.cast(replace(mail, html_pieces=()) if form == Format.TEXT else mail)
 
 
