@@ -116,8 +116,8 @@ def fill(compiled: Compiled, values: Values) -> tuple[tuple[bytes, ...], int]:
         raise ValueError("a field of a reader's mail has characters that may not stand there")
     parts, size = list(compiled.parts), compiled.length
     for gap, field in compiled.gaps:
-        parts[gap] = values[field]
-        size += len(values[field])
+        value = parts[gap] = values[field]
+        size += len(value)
     return tuple(parts), size
 
 

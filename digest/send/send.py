@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -84,18 +84,15 @@ def send(
     StateError for an edition that is paused or in another state, NotFoundError, TemplateError, and
     TransportError: what was not sent then waits for the next run.
     """
-    gc.freeze()  # nothing that is there by now is garbage; to look takes as long as a thousand letters
-    try:
-        record = _begin(database, edition_id, outbox, clock())
+    with _frozen():
+        record, tally = _begin(database, edition_id, outbox, clock())
         if record.state is EditionState.SENT:
             return _finish(database, edition_id, clock())
-        run = Run(database, record, outbox, clock=clock, stop=stop, progress=progress)
+        run = Run(database, record, tally, outbox, clock=clock, stop=stop, progress=progress)
         try:
             run.carry()
         finally:
             closed_until = run.end()
-    finally:
-        gc.unfreeze()
     return _finish(database, edition_id, clock(), closed_until)
 
 
@@ -105,7 +102,20 @@ def send_one(transport: Transport, letter: Letter) -> Receipt:
     return receipts[0] if receipts else Receipt(letter.key, Outcome.UNCERTAIN, reply="no answer")
 
 
-def _begin(database: Database, edition_id: str, outbox: Outbox, now: datetime) -> EditionRecord:
+@contextmanager
+def _frozen() -> Iterator[None]:
+    """Leave what is there by now out of the search for garbage, which would take as long as many letters."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _begin(
+    database: Database, edition_id: str, outbox: Outbox, now: datetime
+) -> tuple[EditionRecord, Counts]:
+    """Return the edition, being sent or sent, and how its deliveries stand."""
     with database.write() as connection:
         try:
             record = advance(connection, edition_id, EditionState.SENDING, now)
@@ -113,16 +123,17 @@ def _begin(database: Database, edition_id: str, outbox: Outbox, now: datetime) -
             record = load_edition(connection, edition_id)
             if record.paused_at or record.state not in (EditionState.SENDING, EditionState.SENT):
                 raise error from None
-            return record
+            return record, counts(connection, edition_id)
         offered = outbox.offers.get(record.edition.digest, frozenset())
         readers = mailable(record.edition.digest, now, record.frequency, offered)
-        addressing.address(connection, edition_id, readers, now=now)
+        addressed = addressing.address(connection, edition_id, readers, now=now)
         set_hours(connection, record.edition, now)
         press = Press(record, outbox.stationery)
         chosen = addressing.variants(connection, edition_id)
         empty = [variant for variant in chosen if not press.topics_for(variant)]
-        addressing.skip_variants(connection, edition_id, empty, reason=NOTHING_CHOSEN, now=now)
-    return record
+        skipped = addressing.skip_variants(connection, edition_id, empty, reason=NOTHING_CHOSEN, now=now)
+    queued = (DeliveryState.QUEUED, addressed - skipped), (DeliveryState.SKIPPED, skipped)
+    return record, Counts(by_state=queued)
 
 
 def _finish(database: Database, edition_id: str, now: datetime, closed_until: datetime | None = None) -> Sent:

@@ -35,22 +35,19 @@ def address(connection: Connection, edition_id: str, mailable: Mailable, *, now:
 
 def variants(connection: Connection, edition_id: str) -> tuple[str, ...]:
     """Return the choices of topics an edition was addressed with."""
-    query = (
-        select(deliveries.c.variant)
-        .where(deliveries.c.edition_id == edition_id)
-        .distinct()
-        .order_by(deliveries.c.variant)
-    )
-    return tuple(connection.scalars(query))
+    query = select(deliveries.c.variant).where(deliveries.c.edition_id == edition_id).distinct()
+    return tuple(sorted(connection.scalars(query)))  # SQLite would sort before it looks for what is distinct
 
 
 def skip_variants(
     connection: Connection, edition_id: str, chosen: Sequence[str], *, reason: str, now: datetime
-) -> None:
-    """Skip every queued delivery with one of these choices of topics."""
+) -> int:
+    """Skip every queued delivery with one of these choices of topics; return how many those were."""
+    count = 0
     for at in range(0, len(chosen), 500):
         of_choice = deliveries.c.variant.in_(chosen[at : at + 500])
         queued = deliveries.c.state == DeliveryState.QUEUED
         skipped = {"state": DeliveryState.SKIPPED, "due_at": None, "reply": reason, "changed_at": now}
         these = deliveries.c.edition_id == edition_id, queued, of_choice
-        connection.execute(update(deliveries).where(*these).values(skipped))
+        count += connection.execute(update(deliveries).where(*these).values(skipped)).rowcount
+    return count

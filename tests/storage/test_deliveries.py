@@ -216,5 +216,6 @@ def test_choices_that_leave_nothing_are_skipped(database: Database) -> None:
     begin(database, readers=8)
     with database.write() as connection:
         assert addressing.variants(connection, EDITION) == ("", "-sport", "climate", "space")
-        addressing.skip_variants(connection, EDITION, ["climate", "space"], reason="nothing", now=NOW)
+        chosen = ["climate", "space"]
+        assert addressing.skip_variants(connection, EDITION, chosen, reason="nothing", now=NOW) == 4
         assert dict(counts(connection, EDITION).by_state) == {STATE.QUEUED: 4, STATE.SKIPPED: 4}
