@@ -15,7 +15,7 @@ import threading
 import time
 from bisect import bisect_left
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +40,7 @@ class Sink:
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one connection until it ends."""
         writer.write(b"220 sink\r\n")
-        with closing(writer):
+        with closing(writer), suppress(ConnectionError):  # senders that are done hang up as they like
             while line := await reader.readline():
                 verb = line[:4].upper()
                 writer.write(_ANSWERS.get(verb, b"250 ok") + b"\r\n")
@@ -48,6 +48,12 @@ class Sink:
                     await reader.readuntil(b"\r\n.\r\n")
                     self.arrivals.append(time.monotonic())
                     writer.write(b"250 taken\r\n")
+
+
+def _end(loop: asyncio.AbstractEventLoop) -> None:
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    loop.call_soon(loop.stop)
 
 
 @contextmanager
@@ -67,7 +73,7 @@ def sink() -> Iterator[Sink]:
     try:
         yield taken
     finally:
-        loop.call_soon_threadsafe(loop.stop)
+        loop.call_soon_threadsafe(_end, loop)
         thread.join()
 
 
