@@ -49,9 +49,11 @@ class Scene:
     ca_file: str | None = None
 
 
-def _ours(name: str, near: int, far: int, *, choices: int = 1, **how: object) -> Contender:
+def _ours(
+    name: str, near: int, far: int, *, choices: int = 1, pace: Pace = Pace.CHUNKING, in_flight: int = 8
+) -> Contender:
     def start(lists: Lists, messages: int) -> Sender:
-        return endtoend.ours(lists.copy(messages, choices), **how)  # type: ignore[arg-type]  # as its keywords
+        return endtoend.ours(lists.copy(messages, choices), pace=pace, in_flight=in_flight)
 
     return Contender(name=name, start=start, near=near, far=far)
 

@@ -163,7 +163,6 @@ class Mould:
         # A Subject is ASCII, and its lines begin with its name or a space.
         self._plain = _is_plain(self._before, self._alone, self._start, self._between, self._end)
         self._kept: dict[str, _Piece] = {}
-        self._shapes: dict[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]] = {}
         self.size = 0
         self._room_for_whole = whole
 
@@ -183,11 +182,9 @@ class Mould:
         whole = length <= self._room_for_whole
         if whole:
             parts, gaps = _joined(parts, gaps)
-        shape = tuple(gaps)
         compiled = Compiled(
             tuple(parts),
-            # One for all mails of a shape: what every letter looks at had better be in the processor's cache.
-            self._shapes.setdefault(shape, shape),
+            _shared(tuple(gaps)),
             length,
             texts,
             whole,
@@ -265,6 +262,12 @@ def _joined(
         start = place + 1
     joined.append(b"".join(parts[start:]))
     return joined, [(2 * number + 1, field) for number, (_, field) in enumerate(gaps)]
+
+
+@lru_cache(maxsize=1_000)
+def _shared(gaps: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int], ...]:
+    """Return one for all mails: what every letter looks at had better be in the processor's cache."""
+    return gaps
 
 
 def _is_plain(*rows: _Row) -> bool:

@@ -21,6 +21,7 @@ from digest.send.retries import Result, resends, result_of
 from digest.storage import deliveries as ledger
 from digest.storage import senders
 from digest.storage.database import Database
+from digest.storage.outcomes import counts
 from digest.storage.queue import START
 from digest.storage.steps import pause
 from subscribers.store import NOW, mailable
@@ -41,7 +42,7 @@ class Run:
         self,
         database: Database,
         record: EditionRecord,
-        tally: Counts,
+        tally: Counts | None,
         outbox: Outbox,
         *,
         clock: Callable[[], datetime],
@@ -64,6 +65,7 @@ class Run:
         self._streak = Streak()
         self._stopped_at: datetime | None = None
         with database.read() as connection:
+            tally = tally or counts(connection, record.edition.id)
             self._gate.look(connection, clock())
         self._total = tally.total
         self._ended = Counter({state: count for state, count in tally.by_state if state in _ENDED})

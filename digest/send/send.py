@@ -114,8 +114,8 @@ def _frozen() -> Iterator[None]:
 
 def _begin(
     database: Database, edition_id: str, outbox: Outbox, now: datetime
-) -> tuple[EditionRecord, Counts]:
-    """Return the edition, being sent or sent, and how its deliveries stand."""
+) -> tuple[EditionRecord, Counts | None]:
+    """Return the edition, being sent or sent, and its counts if it was addressed just now."""
     with database.write() as connection:
         try:
             record = advance(connection, edition_id, EditionState.SENDING, now)
@@ -123,7 +123,7 @@ def _begin(
             record = load_edition(connection, edition_id)
             if record.paused_at or record.state not in (EditionState.SENDING, EditionState.SENT):
                 raise error from None
-            return record, counts(connection, edition_id)
+            return record, None
         offered = outbox.offers.get(record.edition.digest, frozenset())
         readers = mailable(record.edition.digest, now, record.frequency, offered)
         addressed = addressing.address(connection, edition_id, readers, now=now)

@@ -243,7 +243,7 @@ def test_an_error_in_reading_one_feed_is_that_feeds_failure(
 ) -> None:
     def fetch(requests: Iterable[Request], limits: FetchLimits) -> Iterator[Exchange]:
         bad, good = requests
-        yield bad, Fetched(url="https://ada:secret@tide.example.org/", body=None)  # type: ignore[arg-type]
+        yield bad, Fetched(url="https://ada:secret@tide.example.org/", body=None)  # type: ignore[arg-type]  # a bug
         yield good, Fetched(url="https://quay.example.org/", body=FEED)
 
     feeds = [Feed(name=name, url=f"https://{name}.example.org/") for name in ("tide", "quay")]
