@@ -214,10 +214,10 @@ class Subscription:
 class SuppressionReason(StrEnum):
     """Why an address must not be mailed."""
 
-    BOUNCE = "bounce"
+    BOUNCE = "bounce"  # a fresh sign-up of their own lifts it: to confirm it, mail has to arrive
     COMPLAINT = "complaint"
     OPERATOR = "operator"
-    ERASED = "erased"  # its owner asked to be forgotten; a fresh sign-up of their own lifts it
+    ERASED = "erased"  # its owner asked to be forgotten; likewise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

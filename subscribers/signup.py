@@ -217,5 +217,9 @@ def _newcomer(request: Request, new_id: int, now: datetime) -> Subscriber:
 
 
 def _stays_suppressed(reader: Reader) -> bool:
-    # Who asked to be forgotten may change their mind, by their own confirmation and nobody else's word.
-    return reader.suppression is not None and reader.suppression.reason is not SuppressionReason.ERASED
+    # Who asked to be forgotten may change their mind, and a mailbox may be mended: the confirmation that
+    # arrives and is answered proves it, and nobody else's word does.
+    return reader.suppression is not None and reader.suppression.reason not in _LIFTED_BY_CONFIRMING
+
+
+_LIFTED_BY_CONFIRMING = (SuppressionReason.ERASED, SuppressionReason.BOUNCE)

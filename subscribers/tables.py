@@ -107,6 +107,20 @@ suppressions = Table(
     Column("note", String, nullable=False, server_default=""),
 )
 
+bounces = Table(
+    "bounces",
+    metadata,
+    Column("report", String, primary_key=True),  # names one report, so that twice is like once
+    Column("address_hash", String, nullable=False),  # keyed, as in suppressions
+    Column("at", Moment, nullable=False),
+    Column("kind", String, nullable=False),  # subscribers.bounces.BounceKind
+    Column("source", String, nullable=False),  # mail, or server
+    Column("edition", String, nullable=False, server_default=""),
+    Column("reason", String, nullable=False, server_default=""),  # in words, without any address
+    Index("ix_bounces_address_hash", "address_hash", "at"),
+    Index("ix_bounces_at", "at"),
+)
+
 confirmations = Table(
     "confirmations",
     metadata,

@@ -61,9 +61,13 @@ def read_token(secret: bytes, token: str, purpose: str) -> int:
     """
     if not _READER_TOKEN.fullmatch(token):
         raise TokenError("damaged")
-    raw = urlsafe_b64decode(token)
-    subscriber_id = int.from_bytes(raw[:_ID_BYTES], "big")
-    if not hmac.compare_digest(raw, reader_seal(secret, subscriber_id, purpose)):
+    return read_seal(secret, urlsafe_b64decode(token), purpose)
+
+
+def read_seal(secret: bytes, seal: bytes, purpose: str) -> int:
+    """Return the subscriber's id from a seal made for `purpose`; raises TokenError as `read_token` does."""
+    subscriber_id = int.from_bytes(seal[:_ID_BYTES], "big")
+    if not hmac.compare_digest(seal, reader_seal(secret, subscriber_id, purpose)):
         raise TokenError("damaged")
     return subscriber_id
 

@@ -101,6 +101,7 @@ ONE_PLACE = {
         "subscribers.tables",
         "subscribers.store",
         "subscribers.record",
+        "subscribers.bounced",
         "subscribers.pending",
     },
 }

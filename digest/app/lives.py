@@ -12,6 +12,8 @@ from digest.app.wiring import App
 from digest.model import Delivery
 from digest.storage.outcomes import deliveries_to
 from subscribers.address import parse_address
+from subscribers.bounced import bounces_of
+from subscribers.bounces import Bounce
 from subscribers.model import Consent, Reader
 from subscribers.store import history, reader_at
 from subscribers.tokens import address_hash
@@ -36,7 +38,8 @@ def life_of(app: App, address: str) -> tuple[Reader, tuple[Event, ...]]:
             raise NoReaderError
         consents = history(connection, reader.subscriber.id)
         sent = deliveries_to(connection, reader.subscriber.id)
-    events = (*map(_consented, consents), *map(_sent, sent))
+        returned = bounces_of(connection, reader.subscriber.address_hash)
+    events = (*map(_consented, consents), *map(_sent, sent), *map(_returned, returned))
     return reader, tuple(sorted(events, key=lambda event: event.at))
 
 
@@ -57,3 +60,7 @@ def _evidence(consent: Consent) -> Iterator[str]:
 
 def _sent(delivery: Delivery) -> Event:
     return Event(at=delivery.changed_at, what=f"mail {delivery.state}", source=delivery.edition_id, detail="")
+
+
+def _returned(bounce: Bounce) -> Event:
+    return Event(at=bounce.at, what=f"{bounce.kind} bounce", source=bounce.edition, detail=bounce.reason)

@@ -19,6 +19,7 @@ from digest.storage.outcomes import deliveries_to
 from subscribers import acts, changes
 from subscribers.acts import MoveRequest, change_reader
 from subscribers.address import parse_address
+from subscribers.bounced import bounces_of
 from subscribers.decisions import Change, Refused, Wish
 from subscribers.errors import TokenError
 from subscribers.leaving import leave
@@ -140,6 +141,8 @@ def export_data(app: App, reader: Reader) -> dict[str, object]:
     """Return all that is kept of a reader, for JSON."""
     subscriber = _subscriber(reader)
     consents, deliveries = record_of(app, reader)
+    with app.database.read() as connection:
+        returned = bounces_of(connection, subscriber.address_hash)
     return {
         "address": subscriber.address,
         "state": subscriber.state,
@@ -175,6 +178,10 @@ def export_data(app: App, reader: Reader) -> dict[str, object]:
         ],
         "mails": [
             {"edition": each.edition_id, "state": each.state, "at": each.changed_at} for each in deliveries
+        ],
+        "bounces": [
+            {"at": each.at, "kind": each.kind, "edition": each.edition, "reason": each.reason}
+            for each in returned
         ],
     }
 

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from functools import partial
 
+from digest.app.bounces import note_refusals
 from digest.app.fitness import refuse_unfit
 from digest.app.policy import review_of
 from digest.app.watch import Happening, Kind, Watch
@@ -44,7 +45,10 @@ def send_edition(app: App, edition_id: str, watch: Watch) -> Sent:
         progress=partial(watch.progress, edition_id),
     )
     kind = _ENDED.get(sent.record.state, Kind.SENDING)
-    watch.report(Happening(kind=kind, subject=edition_id, detail=_detail(sent), counts=sent.counts))
+    ended = kind is Kind.SENT
+    dead = note_refusals(app, edition_id, sent.counts, now=watch.clock()) if ended else ""
+    detail = "; ".join(part for part in (_detail(sent), dead) if part)
+    watch.report(Happening(kind=kind, subject=edition_id, detail=detail, counts=sent.counts))
     return sent
 
 

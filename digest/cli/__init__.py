@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from digest import __version__
-from digest.cli import demo, editions, feeds, goodbye, limits, operate, sending, setup, subscribers
+from digest.cli import demo, editions, feeds, limits, operate, receive, sending, setup, subscribers
 from digest.cli.logs import log_everything, log_faults
 from digest.cli.session import Session
 from digest.errors import DigestError
@@ -67,7 +67,7 @@ def program(ctx: click.Context, config_path: Path, verbose: bool) -> None:
     ctx.obj = Session(config_path)
 
 
-for module in (setup, feeds, editions, sending, limits, operate, subscribers, goodbye, demo):
+for module in (setup, feeds, editions, sending, limits, operate, subscribers, receive, demo):
     for command in module.COMMANDS:
         program.add_command(command)
 

@@ -1,4 +1,4 @@
-"""Commands about the list: subscribers add, list, import, export, remove, suppress."""
+"""Commands about the list: subscribers add, list, import, export, remove, suppress, bounces."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO, TextIO
 import click
 
 from digest.cli import show
+from digest.cli.bounces import bounces
 from digest.cli.history import history
 from digest.cli.session import Session, clock_of, json_option, now_option, pass_session
 
@@ -23,7 +24,7 @@ def subscribers() -> None:
     """Keep the list of readers.
 
     Who is on it, and who must not be mailed. Addresses are shown only where they are asked for: here by
-    `list`, `history` and `export`.
+    `list`, `history`, `bounces` and `export`.
     """
 
 
@@ -297,5 +298,6 @@ def suppress(session: Session, address: str, note: str, lift: bool, now: datetim
 
 
 subscribers.add_command(history)
+subscribers.add_command(bounces)
 
 COMMANDS: tuple[click.Command, ...] = (subscribers,)

@@ -36,6 +36,8 @@ default_transport = error:nothing leaves this machine
 relay_transport = error:nothing leaves this machine
 smtpd_relay_restrictions = reject_unauth_destination
 mydestination = alias.example.org
+local_recipient_maps =
+recipient_delimiter = +
 alias_maps = hash:{folder}/aliases
 virtual_mailbox_domains = kept.example.org
 virtual_mailbox_base = {folder}
@@ -47,6 +49,7 @@ relay_domains = pipe.example.org
 transport_maps = inline:{{ {{ pipe.example.org = goodbye: }} }}
 """
 _OWN_SERVICES = """\
+bounce unix - - n - 0 bounce
 error unix - - n - - error
 local unix - n n - - local
 virtual unix - n n - - virtual
@@ -56,13 +59,16 @@ goodbye unix - n n - - pipe
 _SCRIPT = """#!/bin/sh
 PYTHONPATH={path}
 export PYTHONPATH
-exec {python} -c 'from digest.cli import program; program()' --config {site}/config.toml goodbye
+exec {python} -c 'from digest.cli import program; program()' --config {site}/config.toml receive
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """Where mail for `leave@` goes: at kept. into a Maildir, at alias. and pipe. to `digest goodbye`."""
+    """Where mail goes: at kept. into a Maildir, for `leave` at alias. and pipe. to `digest receive`.
+
+    Whom else somebody writes to at alias., there is not: that mail is taken, and a bounce written.
+    """
 
     folder: Path
     port: int
@@ -87,8 +93,15 @@ class Inbox:
         before = len(self._tried())
         with smtplib.SMTP("127.0.0.1", self.port, timeout=_SECONDS) as line:
             line.send_message(mail)
-        _until(lambda: len(self._tried()) > before, self._log)
+        self.until(lambda: len(self._tried()) > before)
         return self._tried()[-1]
+
+    def until(self, done: Callable[[], bool]) -> None:
+        """Wait until something is so; its log is what a failure shows."""
+        until, pause = time.monotonic() + _SECONDS, threading.Event()
+        while not done():
+            assert time.monotonic() < until, self._log()
+            pause.wait(0.05)
 
     def _tried(self) -> list[str]:
         return re.findall(r" status=(\w+)", self._log())
@@ -115,7 +128,7 @@ def _write(inbox: Inbox, *, uid: int, gid: int) -> None:
     for name in ("etc", "queue", "data", "site", "Maildir"):
         (folder / name).mkdir()
     (folder / "etc/main.cf").write_text(_MAIN_CF.format(**values))
-    master = MASTER_CF + _OWN_SERVICES
+    master = MASTER_CF.replace("bounce unix - - n - 0 discard\n", "") + _OWN_SERVICES
     (folder / "etc/master.cf").write_text(master.format(folder=folder, user=USER, port=inbox.port))
     shutil.chown(folder / "data", "postfix")
     shutil.chown(folder / "Maildir", USER, USER)
@@ -140,10 +153,3 @@ def _python() -> Path:
 
 def _reachable(path: Path) -> bool:
     return path.exists() and all(parent.stat().st_mode & 0o001 for parent in path.parents)
-
-
-def _until(done: Callable[[], bool], log: Callable[[], str]) -> None:
-    until, pause = time.monotonic() + _SECONDS, threading.Event()
-    while not done():
-        assert time.monotonic() < until, log()
-        pause.wait(0.05)

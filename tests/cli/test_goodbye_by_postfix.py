@@ -58,11 +58,11 @@ def readers(terminal: Terminal) -> set[str]:
 def test_a_goodbye_comes_into_a_maildir_and_is_honoured(inbox: Inbox, terminal: Terminal) -> None:
     assert inbox.take(goodbye(terminal, "ada", "leave@kept.example.org")) == "sent"
     (delivered,) = (inbox.maildir / "new").iterdir()
-    said = terminal.says("goodbye", str(inbox.maildir))
+    said = terminal.says("receive", str(inbox.maildir))
     assert "left daily" in said
     assert delivered.name in said
     assert readers(terminal) == {"bob@example.org"}
-    assert terminal.says("goodbye", str(inbox.maildir)) == ""
+    assert terminal.says("receive", str(inbox.maildir)) == ""
 
 
 @pytest.mark.parametrize("way", ["alias", "pipe"])

@@ -15,6 +15,8 @@ from digest.storage.tables import metadata
 from subscribers import acts, pending, record, store
 from subscribers.address import parse_address
 from subscribers.admission import Entry, Terms
+from subscribers.bounced import take_bounce
+from subscribers.bounces import Bounce, BounceKind
 from subscribers.bulk import import_entries
 from subscribers.changes import choose, pause, resume
 from subscribers.decisions import Change, Limits, Wish
@@ -42,8 +44,8 @@ digests = st.sampled_from(DIGESTS)
 some_digests = st.sets(digests, min_size=1)
 frequencies = st.sampled_from(Frequency)
 offers = st.frozensets(st.sampled_from([Frequency.DAILY, Frequency.WEEKLY]))
-# What comes from outside: mail that came back, a complaint, an operator's word.
 reasons = st.sampled_from([SuppressionReason.BOUNCE, SuppressionReason.COMPLAINT, SuppressionReason.OPERATOR])
+kinds = st.sampled_from(BounceKind)
 
 
 class TheList(RuleBasedStateMachine):
@@ -66,6 +68,7 @@ class TheList(RuleBasedStateMachine):
         self.paused: dict[tuple[str, str], datetime] = {}
         self.frequency: dict[tuple[str, str], Frequency] = {}  # as last chosen, read or left
         self.offers: dict[str, frozenset[Frequency]] = dict.fromkeys(DIGESTS, frozenset())
+        self.soft: dict[str, list[datetime]] = {name: [] for name in ADDRESSES}  # bounces, by day
         self.dead: set[str] = set()  # links that can do nothing any more
         self.open: dict[str, set[str]] = {name: set() for name in ADDRESSES}
 
@@ -89,7 +92,7 @@ class TheList(RuleBasedStateMachine):
         )
         with self.database.write() as connection:
             answer = acts.sign_up(connection, request, token_hash=token, limits=LIMITS, now=self.now)
-        silent = self.suppressed.get(person, SuppressionReason.ERASED) is not SuppressionReason.ERASED
+        silent = self.suppressed.get(person) in (SuppressionReason.COMPLAINT, SuppressionReason.OPERATOR)
         assert answer.confirm is not silent
         if answer.confirm:
             self.open[person].add(token)
@@ -194,6 +197,26 @@ class TheList(RuleBasedStateMachine):
             kept = store.read_suppressions(connection, [_hash(person)])
         self.suppressed[person] = kept[_hash(person)].reason
         self.open[person].clear()
+
+    @rule(person=people, kind=kinds, days=st.integers(1, 4))
+    def bounce(self, person: str, kind: BounceKind, days: int) -> None:
+        """Let mail come back on some days, one after the other."""
+        for _ in range(days):
+            self.now += timedelta(days=1)
+            came = Bounce(kind=kind, at=self.now, source="mail")
+            with self.database.write() as connection:
+                taken = take_bounce(connection, _hash(person), came, report=f"{next(self.serial)}")
+                kept = store.read_suppressions(connection, [_hash(person)])
+            self.soft[person] += [self.now] if kind is BounceKind.SOFT else []
+            days_of_late = sum(self.now - each < timedelta(days=30) for each in self.soft[person])
+            enough = kind in (BounceKind.HARD, BounceKind.COMPLAINT) or (
+                kind is BounceKind.SOFT and days_of_late >= 5
+            )
+            assert taken is not None
+            assert (taken.suppressed is not None) is enough
+            if enough:
+                self.suppressed[person] = kept[_hash(person)].reason
+                self.open[person].clear()
 
     @rule(person=people)
     def lift(self, person: str) -> None:

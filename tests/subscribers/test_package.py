@@ -48,6 +48,8 @@ FOREIGN = (
 PURE = (
     "address",
     "admission",
+    "bounce_mail",
+    "bounces",
     "changes",
     "csvlines",
     "decisions",

@@ -76,19 +76,20 @@ def test_who_is_there_already_gets_the_same_mail_and_nothing_changes_yet() -> No
         assert _change(answer).subscriptions == ()
 
 
-@pytest.mark.parametrize(
-    "reason", [SuppressionReason.BOUNCE, SuppressionReason.COMPLAINT, SuppressionReason.OPERATOR]
-)
+@pytest.mark.parametrize("reason", [SuppressionReason.COMPLAINT, SuppressionReason.OPERATOR])
 def test_a_suppressed_address_gets_no_mail(reason: SuppressionReason) -> None:
     assert _sign_up(_suppressed(reason)) == Signup()
 
 
-def test_who_was_erased_may_sign_up_anew_and_only_confirming_lifts_it() -> None:
-    erased = _suppressed(SuppressionReason.ERASED)
-    answer = _sign_up(erased)
+@pytest.mark.parametrize("reason", [SuppressionReason.ERASED, SuppressionReason.BOUNCE])
+def test_who_was_erased_or_bounced_may_sign_up_anew_and_only_confirming_lifts_it(
+    reason: SuppressionReason,
+) -> None:
+    silenced = _suppressed(reason)
+    answer = _sign_up(silenced)
     assert answer.confirm
     assert not _change(answer).lift_suppression
-    reader = applied(erased, _change(answer))
+    reader = applied(silenced, _change(answer))
     confirmed = confirm(_link(answer), reader, origin=FORM, now=LATER)
     assert isinstance(confirmed, Confirmed)
     assert confirmed.change is not None
@@ -151,7 +152,7 @@ def test_there_is_no_fresh_link_for_a_used_one_or_too_often_or_when_suppressed()
     cases = (
         (replace(link, used_at=NOW), reader, 1),
         (link, reader, LIMITS.mails + 1),
-        (link, _suppressed(SuppressionReason.BOUNCE), 1),
+        (link, _suppressed(SuppressionReason.COMPLAINT), 1),
     )
     for held, known, attempts in cases:
         assert fresh_link(held, known, attempts=attempts, limits=LIMITS, now=NOW) == Signup()

@@ -52,7 +52,7 @@ def mail(subject: str, more: str = "", text: str = "Goodbye!") -> str:
 
 
 def test_a_mail_from_a_pipe_takes_its_reader_off_that_digest(terminal: Terminal, place: Place) -> None:
-    said = terminal.says("goodbye", stdin=mail(f"Re: unsubscribe {token(place, 'u:weekend')}"))
+    said = terminal.says("receive", stdin=mail(f"Re: unsubscribe {token(place, 'u:weekend')}"))
     assert said == "mail: left weekend\n"
     assert reads(terminal) == {"daily"}
 
@@ -63,14 +63,14 @@ def test_no_mail_takes_its_reader_off_more_than_its_token_is_for(
 ) -> None:
     subject = around.replace("{}", token(place))
     more = f"List-Unsubscribe: One-Click\nCc: leave+{token(place, 'u:weekend')}@example.org\n"
-    terminal.says("goodbye", stdin=mail(subject, more, text="weekend, all, everything"))
+    terminal.says("receive", stdin=mail(subject, more, text="weekend, all, everything"))
     assert reads(terminal) == {"weekend"}
 
 
 def test_twice_is_like_once(terminal: Terminal, place: Place) -> None:
     goodbye = mail(f"unsubscribe {token(place)}")
-    assert terminal.says("goodbye", stdin=goodbye) == "mail: left daily\n"
-    assert terminal.says("goodbye", "-", stdin=goodbye) == "mail: nothing to do: has left before\n"
+    assert terminal.says("receive", stdin=goodbye) == "mail: left daily\n"
+    assert terminal.says("receive", "-", stdin=goodbye) == "mail: nothing to do: has left before\n"
     assert reads(terminal) == {"weekend"}
 
 
@@ -80,13 +80,13 @@ def test_the_link_in_a_mail_of_ours_is_a_goodbye(terminal: Terminal, place: Plac
     place.run("23 07:00")
     (letter,) = (place.folder / "data/mail").glob("*.eml")
     subject = letter.read_text(encoding="utf-8").partition("?subject=")[2].partition(">")[0]
-    terminal.says("goodbye", stdin=mail(subject.replace("%20", " ")))
+    terminal.says("receive", stdin=mail(subject.replace("%20", " ")))
     assert reads(terminal) == {"weekend"}
 
 
 @pytest.mark.parametrize("purpose", ["p", "b", "u:", "u:monthly"])
 def test_a_token_for_something_else_changes_nothing(terminal: Terminal, place: Place, purpose: str) -> None:
-    said = terminal.says("goodbye", stdin=mail(f"unsubscribe {token(place, purpose)}"))
+    said = terminal.says("receive", stdin=mail(f"unsubscribe {token(place, purpose)}"))
     assert said == "mail: nothing done: the token is damaged, or of no digest there is\n"
     assert reads(terminal) == {"daily", "weekend"}
 
@@ -101,7 +101,7 @@ def test_what_is_no_goodbye_changes_nothing_and_names_nobody(terminal: Terminal,
         mail(f"unsubscribe {token(place, number=0)}"),
         "",
     ):
-        said = terminal.says("goodbye", stdin=goodbye)
+        said = terminal.says("receive", stdin=goodbye)
         assert said.startswith("mail: nothing ")
         assert said.count("\n") == 1
         assert "@" not in said
@@ -112,7 +112,7 @@ def test_what_is_no_goodbye_changes_nothing_and_names_nobody(terminal: Terminal,
 def test_files_are_read_one_by_one(terminal: Terminal, place: Place, tmp_path: Path) -> None:
     for name, purpose in (("a.eml", "u:daily"), ("b.eml", "p"), ("c.eml", "u:weekend")):
         (tmp_path / name).write_text(mail(f"unsubscribe {token(place, purpose)}"))
-    said = terminal.says("goodbye", *(str(tmp_path / name) for name in ("a.eml", "b.eml", "c.eml")))
+    said = terminal.says("receive", *(str(tmp_path / name) for name in ("a.eml", "b.eml", "c.eml")))
     assert [line.partition(":")[0] for line in said.splitlines()] == ["a.eml", "b.eml", "c.eml"]
     assert reads(terminal) == set()
 
@@ -121,28 +121,28 @@ def test_a_mail_in_a_maildir_counts_once(terminal: Terminal, place: Place, tmp_p
     box = tmp_path / "Maildir"
     (box / "new").mkdir(parents=True)
     (box / "new/1.host").write_text(mail(f"unsubscribe {token(place)}"))
-    assert terminal.says("goodbye", str(box)) == "1.host: left daily\n"
+    assert terminal.says("receive", str(box)) == "1.host: left daily\n"
     assert [each.name for each in (box / "cur").iterdir()] == ["1.host:2,S"]
     place.subscribe("bo")
-    assert terminal.says("goodbye", str(box)) == ""
+    assert terminal.says("receive", str(box)) == ""
 
 
 def test_what_cannot_be_done_now_is_for_later_so_that_nobody_gets_a_bounce(
     terminal: Terminal, place: Place, tmp_path: Path
 ) -> None:
-    assert "is no Maildir" in terminal.says("goodbye", str(tmp_path / "data"), fails=75)
-    assert "cannot be read" in terminal.says("goodbye", str(tmp_path / "none.eml"), fails=75)
+    assert "is no Maildir" in terminal.says("receive", str(tmp_path / "data"), fails=75)
+    assert "cannot be read" in terminal.says("receive", str(tmp_path / "none.eml"), fails=75)
     box = tmp_path / "Maildir"
     (box / "new").mkdir(parents=True)
     (box / "new/1.host").write_text(mail(f"unsubscribe {token(place)}"))
     place.change("[site]", '[database]\nurl = "sqlite:///gazette.json/none.db"\n\n[site]')
-    assert "digest: " in terminal.says("goodbye", str(box), fails=75)
+    assert "digest: " in terminal.says("receive", str(box), fails=75)
     assert (box / "new/1.host").exists()
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(data=st.binary(max_size=300))
 def test_no_mail_at_all_breaks_it(terminal: Terminal, place: Place, data: bytes) -> None:
-    words = ["--config", str(place.config_path), "goodbye"]
+    words = ["--config", str(place.config_path), "receive"]
     result = CliRunner().invoke(program, words, input=b"Subject: " + data)
     assert result.exit_code == 0, result.exception

@@ -1,0 +1,128 @@
+"""What a refusal says of a mailbox, and from when an address is not mailed any more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from subscribers.bounces import (
+    MAIL,
+    SERVER,
+    SOFT_DAYS,
+    SPAN,
+    Bounce,
+    BounceKind,
+    judge,
+    kind_of,
+    plain_reason,
+    status_in,
+)
+from subscribers.model import SuppressionReason
+
+NOW = datetime(2026, 11, 23, 7, 5, tzinfo=UTC)
+HARD, SOFT, BLOCKED, COMPLAINT = BounceKind
+
+
+def bounce(kind: BounceKind, days_ago: float = 0) -> Bounce:
+    return Bounce(kind=kind, at=NOW - timedelta(days=days_ago), source="mail")
+
+
+# As servers word it, without the address: what it is, the code, the words.
+REFUSALS = [
+    (HARD, 550, "5.1.1 The email account that you tried to reach does not exist."),
+    (HARD, 550, "5.1.1 <…>: Recipient address rejected: User unknown in virtual mailbox table"),
+    (HARD, 550, "5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup"),
+    (HARD, 550, "5.4.1 Recipient address rejected: Access denied."),
+    (HARD, 550, "5.5.0 Requested action not taken: mailbox unavailable (S2017062302)."),
+    (HARD, 554, "delivery error: dd This user doesn't have an example.org account"),
+    (HARD, 550, "No such user here"),
+    (HARD, 550, "Unrouteable address: unknown user"),
+    (HARD, 550, "5.2.1 The email account that you tried to reach is disabled."),
+    (HARD, 550, "5.4.4 Host or domain name not found. Name service error for name=gone.test type=MX"),
+    (HARD, 556, "5.1.10 Recipient address has null MX"),
+    (HARD, None, "5.1.2 Bad destination mailbox address"),
+    (HARD, 511, "sorry, no mailbox here by that name"),
+    (SOFT, 552, "5.2.2 The email account that you tried to reach is over quota."),
+    (SOFT, 550, "5.0.0 mailbox is full: retry timeout exceeded"),
+    (SOFT, 554, "5.7.1 mailbox full"),
+    (SOFT, 552, "Requested mail action aborted: exceeded storage allocation"),
+    (SOFT, 550, "5.2.1 The user you are trying to contact is receiving mail at a rate that prevents more"),
+    (SOFT, 450, "4.2.0 greylisted, please try again"),
+    (SOFT, None, "4.4.7 Message expired"),
+    (SOFT, None, "4.4.1 connect to mx.gone.test: Connection timed out"),
+    (SOFT, 550, "Something that nobody has ever said before"),
+    (SOFT, None, ""),
+    (BLOCKED, 550, "5.7.1 Our system has detected that this message is likely unsolicited mail."),
+    (BLOCKED, 550, "5.7.26 Unauthenticated email from example.org is not accepted due to its DMARC policy"),
+    (BLOCKED, 554, "5.7.1 Service unavailable; Client host blocked using a list"),
+    (BLOCKED, 550, "5.7.1 this user does not exist for senders like you"),
+    (BLOCKED, 550, "Message rejected as spam"),
+    (BLOCKED, 550, "5.1.8 Sender address rejected: Domain not found"),
+    (BLOCKED, 554, "5.6.3 the message needs 8BITMIME, which the server does not offer"),
+    (BLOCKED, 552, "5.3.4 the message has 90000 bytes, the server takes 50000"),
+]
+
+
+@pytest.mark.parametrize(("kind", "code", "words"), REFUSALS)
+def test_a_refusal_is_told_by_its_code_its_status_and_its_words(
+    kind: BounceKind, code: int | None, words: str
+) -> None:
+    assert kind_of(code, status_in(words), words) is kind
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [("5.1.1 x", "5.1.1"), ("smtp; 550-5.7.26 x", "5.7.26"), ("at 10.5.1.1", ""), ("5.1", "")],
+)
+def test_a_status_is_found_where_one_stands(words: str, status: str) -> None:
+    assert status_in(words) == status
+
+
+def test_one_hard_bounce_or_complaint_is_enough_and_no_blocked_one_ever_is() -> None:
+    assert judge(bounce(HARD), []) is SuppressionReason.BOUNCE
+    assert judge(bounce(COMPLAINT), []) is SuppressionReason.COMPLAINT
+    assert judge(bounce(BLOCKED), [bounce(BLOCKED, day) for day in range(30)]) is None
+
+
+def test_a_server_must_say_it_of_two_editions_within_thirty_days() -> None:
+    def said(days_ago: float, edition: str, kind: BounceKind = HARD) -> Bounce:
+        return replace(bounce(kind, days_ago), source=SERVER, edition=edition)
+
+    now = said(0, "daily-23")
+    assert judge(now, []) is None
+    assert judge(now, [said(0.1, "daily-23"), said(1, "daily-22", SOFT), said(30, "daily-1")]) is None
+    assert judge(now, [said(1, "daily-22")]) is SuppressionReason.BOUNCE
+    assert judge(replace(now, source=MAIL), []) is SuppressionReason.BOUNCE
+
+
+def test_soft_bounces_are_enough_on_five_days_within_thirty() -> None:
+    days = [1.0, 9.0, 17.0, 29.9]
+    assert judge(bounce(SOFT), [bounce(SOFT, day) for day in days]) is SuppressionReason.BOUNCE
+    assert judge(bounce(SOFT), [bounce(SOFT, day) for day in days[:-1]]) is None
+    assert judge(bounce(SOFT), [bounce(SOFT, day) for day in (*days[:-1], 30.1)]) is None
+
+
+def test_many_soft_bounces_on_one_day_are_one_and_other_kinds_none() -> None:
+    before = [bounce(SOFT, 1 + hour / 100) for hour in range(20)]
+    before += [bounce(BLOCKED, day) for day in range(2, 12)]
+    assert judge(bounce(SOFT), before) is None
+
+
+@given(st.lists(st.tuples(st.sampled_from([SOFT, BLOCKED]), st.floats(0, 60)), max_size=40))
+def test_what_is_not_hard_never_suppresses_on_fewer_days_than_said(
+    before: list[tuple[BounceKind, float]],
+) -> None:
+    earlier = [bounce(kind, days) for kind, days in before]
+    days = {each.at.date() for each in earlier if each.kind is SOFT and each.at > NOW - SPAN}
+    enough = len(days | {NOW.date()}) >= SOFT_DAYS
+    assert (judge(bounce(SOFT), earlier) is not None) is enough
+
+
+def test_a_reason_is_one_short_line_and_names_nobody() -> None:
+    said = "550 5.1.1 <ada@example.org>:\r\n user\x07 unknown " + "x" * 9_000
+    assert plain_reason(said).startswith("550 5.1.1 … user unknown xxx")
+    assert len(plain_reason(said)) <= 300
