@@ -1,37 +1,29 @@
+"""An edition from its first letter to its last: who gets it, and what is left when all is well."""
+
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from threading import Barrier
 
 import pytest
 
-from digest.errors import NotFoundError, StateError, TemplateError, TransportError
+from digest.errors import NotFoundError, StateError
 from digest.model import (
     Counts,
     DeliveryState,
-    Edition,
     EditionState,
-    Letter,
-    Mail,
     Outcome,
-    ReaderLinks,
-    Receipt,
 )
 from digest.send.folder import FolderTransport
 from digest.send.letters import NOTHING_CHOSEN, Press
 from digest.send.message import Addressee
 from digest.send.outbox import Outbox
 from digest.send.rehearsal import rehearse
-from digest.send.retries import Doubt, RetryRules
 from digest.send.send import send, send_one
-from digest.storage.database import Database, open_database
+from digest.storage.database import Database
 from digest.storage.editions import load_edition
-from digest.storage.outcomes import list_deliveries, retry
-from digest.storage.steps import advance, reopen
+from digest.storage.outcomes import list_deliveries
+from digest.storage.steps import advance
 from tests.send.world import (
     EDITION,
     NOW,
@@ -164,252 +156,6 @@ def test_an_address_that_cannot_be_written_is_rejected_and_the_rest_goes(databas
     assert recorder.keys == [1, 2, 3, 4]
     assert replies(database)[5] == (STATE.REJECTED, "the address cannot be written in a mail")
     assert sent.record.state is EditionState.SENT
-
-
-def test_a_deferred_letter_comes_back_with_the_same_bytes(database: Database) -> None:
-    add_edition(database)
-    add_readers(database, 3)
-    clock, recorder = (
-        Clock(),
-        Recorder(lambda letter: Outcome.DEFERRED if letter.key == 2 else Outcome.ACCEPTED),
-    )
-    first = run(database, recorder, clock)
-    assert (first.record.state, first.next_at) == (EditionState.SENDING, NOW + timedelta(minutes=5))
-    recorder.answer = lambda _letter: Outcome.ACCEPTED
-    clock.forward(timedelta(minutes=4))
-    run(database, recorder, clock)
-    clock.forward(timedelta(minutes=1))
-    assert run(database, recorder, clock).record.state is EditionState.SENT
-    assert recorder.keys == [1, 2, 2, 3]
-    assert len({letter.data for letter in recorder.letters if letter.key == 2}) == 1
-
-
-def test_it_is_tried_for_a_day_and_then_given_up(database: Database) -> None:
-    add_edition(database)
-    add_reader(database, 1)
-    clock, recorder = Clock(), Recorder(lambda _letter: Outcome.DEFERRED)
-    sent = run(database, recorder, clock)
-    while sent.next_at:
-        clock.now = sent.next_at
-        sent = run(database, recorder, clock)
-    assert sent.record.state is EditionState.SENT
-    assert replies(database)[1] == (STATE.REJECTED, f"gave up after {len(recorder.letters)} tries: try later")
-    assert clock.now <= NOW + timedelta(hours=24)
-
-
-def test_what_a_server_refuses_is_rejected_at_once(database: Database) -> None:
-    add_edition(database)
-    add_readers(database, 3)
-    recorder = Recorder(lambda letter: Outcome.REJECTED if letter.key == 2 else Outcome.ACCEPTED)
-    sent = run(database, recorder)
-    assert recorder.keys == [1, 2, 3]
-    assert dict(sent.counts.by_state) == {STATE.ACCEPTED: 2, STATE.REJECTED: 1}
-
-
-def test_what_never_reached_a_server_is_handed_over_again(database: Database) -> None:
-    add_edition(database)
-    add_readers(database, 4)
-    recorder = Recorder()
-    recorder.answer = lambda letter: (
-        Outcome.UNSENT if recorder.keys.count(letter.key) < 2 else Outcome.ACCEPTED
-    )
-    sent = run(database, recorder)
-    assert recorder.keys == [1, 1, 2, 2, 3, 3, 4, 4]
-    assert dict(sent.counts.by_state) == {STATE.ACCEPTED: 4}
-
-
-def test_a_server_that_takes_nothing_does_not_keep_us_busy_for_ever(database: Database) -> None:
-    add_edition(database)
-    add_readers(database, 2)
-    recorder = Recorder(lambda _letter: Outcome.UNSENT)
-    sent = run(database, recorder)
-    assert recorder.keys == [1, 1, 1, 2, 2, 2]
-    assert sent.counts.of(STATE.DEFERRED) == 2
-
-
-def test_a_doubt_is_held_and_does_not_keep_the_edition_open(database: Database) -> None:
-    add_edition(database)
-    add_readers(database, 3)
-    recorder = Recorder(lambda letter: Outcome.UNCERTAIN if letter.key == 3 else Outcome.ACCEPTED)
-    sent = run(database, recorder)
-    assert dict(sent.counts.by_state) == {STATE.ACCEPTED: 2, STATE.UNCERTAIN: 1}
-    assert sent.record.state is EditionState.SENT
-
-
-def test_or_it_is_sent_again_with_the_same_message_id(database: Database) -> None:
-    add_edition(database)
-    add_reader(database, 1)
-    clock, recorder = Clock(), Recorder(lambda _letter: Outcome.UNCERTAIN)
-    rules = RetryRules(doubt=Doubt.RESEND)
-    first = run(database, recorder, clock, rules=rules)
-    recorder.answer = lambda _letter: Outcome.ACCEPTED
-    clock.now = first.next_at or NOW
-    assert run(database, recorder, clock, rules=rules).record.state is EditionState.SENT
-    assert len(recorder.letters) == 2
-    assert len({read(letter.data)["Message-ID"] for letter in recorder.letters}) == 1
-
-
-def test_failed_deliveries_of_a_sent_edition_can_be_sent_again(database: Database) -> None:
-    add_edition(database)
-    add_readers(database, 3)
-    recorder = Recorder(lambda letter: Outcome.REJECTED if letter.key == 2 else Outcome.ACCEPTED)
-    run(database, recorder)
-    with database.write() as connection:
-        assert retry(connection, EDITION, [STATE.REJECTED], now=NOW) == 1
-        reopen(connection, EDITION)
-    recorder.answer = lambda _letter: Outcome.ACCEPTED
-    sent = run(database, recorder)
-    assert recorder.keys == [1, 2, 2, 3]
-    assert (sent.record.state, sent.counts.of(STATE.ACCEPTED)) == (EditionState.SENT, 3)
-
-
-def test_stop_finishes_what_is_on_the_wire_and_leaves_the_rest(database: Database) -> None:
-    add_edition(database)
-    add_readers(database, 9)
-    recorder = Recorder()
-    sent = send(
-        database,
-        EDITION,
-        outbox=outbox(recorder),
-        clock=Clock(),
-        stop=lambda: len(recorder.letters) >= 6,
-    )
-    assert dict(sent.counts.by_state) == {STATE.QUEUED: 3, STATE.ACCEPTED: 6}
-    assert sent.record.state is EditionState.SENDING
-    run(database, recorder)
-    assert recorder.keys == list(range(1, 10))
-
-
-def test_a_cancelled_edition_stops_where_it_is(database: Database) -> None:
-    add_edition(database)
-    add_readers(database, 9)
-    recorder = Recorder()
-
-    def cancel() -> None:
-        if len(recorder.letters) == 3:
-            with database.write() as connection:
-                advance(connection, EDITION, EditionState.CANCELLED, NOW)
-
-    recorder.before_answer = cancel
-    sent = run(database, recorder)
-    assert recorder.keys == [1, 2, 3]
-    assert sent.record.state is EditionState.CANCELLED
-    assert dict(sent.counts.by_state) == {STATE.ACCEPTED: 3, STATE.SKIPPED: 6}
-
-
-class Refusing(Recorder):
-    """Answer the first group, take the second, and then find that nothing can be sent."""
-
-    def carry(self, groups: Iterator[Sequence[Letter]]) -> Generator[Sequence[Receipt], None, None]:
-        first, second = next(groups), next(groups)
-        self.letters += [*first, *second]
-        yield [self.receipt(letter) for letter in first]
-        yield [self.receipt(letter) for letter in second[:1]]
-        raise TransportError("mail.example.org", "login refused")
-
-
-def test_when_no_mail_can_be_sent_the_rest_waits_and_only_the_wire_is_in_doubt(database: Database) -> None:
-    add_edition(database)
-    add_readers(database, 9)
-    with pytest.raises(TransportError, match="login refused"):
-        run(database, Refusing())
-    recorder = Recorder()
-    sent = run(database, recorder)
-    assert recorder.keys == [7, 8, 9]
-    assert dict(sent.counts.by_state) == {STATE.ACCEPTED: 7, STATE.UNCERTAIN: 2}
-
-
-def test_a_fault_in_a_template_leaves_nothing_in_doubt(database: Database) -> None:
-    def broken(_chosen: Edition, _links: ReaderLinks, _language: str) -> Mail:
-        raise TemplateError("mail/edition.html", "no such name")
-
-    add_edition(database)
-    add_readers(database, 5)
-    with pytest.raises(TemplateError):
-        run(database, Recorder(), stationery=replace(STATIONERY, render=broken))
-    recorder = Recorder()
-    assert run(database, recorder).record.state is EditionState.SENT
-    assert recorder.keys == [1, 2, 3, 4, 5]
-
-
-class Mute(Recorder):
-    """Take the first group and fall silent for as long as `sleep` makes the clock go on."""
-
-    def __init__(self, clock: Clock, others: Recorder, database: Database) -> None:
-        super().__init__()
-        self.clock, self.others, self.database = clock, others, database
-
-    def carry(self, groups: Iterator[Sequence[Letter]]) -> Generator[Sequence[Receipt], None, None]:
-        first = next(groups, ())
-        self.letters += first
-        self.clock.forward(timedelta(hours=1))
-        run(self.database, self.others, self.clock)
-        yield [self.receipt(letter) for letter in first]
-        yield from super().carry(groups)
-
-
-def test_a_sender_that_slept_past_its_lease_repeats_nobody(database: Database) -> None:
-    add_edition(database)
-    add_readers(database, 8)
-    clock, others = Clock(), Recorder()
-    sleeper = Mute(clock, others, database)
-    sent = run(database, sleeper, clock)
-    assert (sleeper.keys, others.keys) == ([1, 2, 3], [4, 5, 6, 7, 8])
-    assert dict(sent.counts.by_state) == {STATE.ACCEPTED: 8}
-
-
-class Slow(Recorder):
-    """Answers one letter after the other."""
-
-    def carry(self, groups: Iterator[Sequence[Letter]]) -> Generator[Sequence[Receipt], None, None]:
-        for group in groups:
-            yield from super().carry([letter] for letter in group)
-
-
-def test_a_sender_at_work_keeps_its_leases(database: Database) -> None:
-    add_edition(database)
-    add_readers(database, 9)
-    clock, slow, others = Clock(), Slow(), Recorder()
-
-    def slowly() -> None:
-        clock.forward(timedelta(seconds=50))
-        run(database, others, clock)
-
-    slow.before_answer = slowly
-    run(database, slow, clock, group=9)
-    assert (slow.keys, others.keys) == (list(range(1, 10)), [])
-
-
-def test_senders_share_what_is_due_a_group_at_a_time(database: Database) -> None:
-    add_edition(database)
-    add_readers(database, 9)
-    recorder, others = Recorder(), Recorder()
-
-    def meanwhile() -> None:
-        run(database, others)
-
-    recorder.before_answer = meanwhile
-    run(database, recorder)
-    assert (recorder.keys, others.keys) == ([1, 2, 3], [4, 5, 6, 7, 8, 9])
-
-
-def test_two_senders_share_an_edition_and_nobody_gets_it_twice(database_url: str, database: Database) -> None:
-    add_edition(database)
-    add_readers(database, 120)
-    start = Barrier(3)
-
-    def one(_number: int) -> Recorder:
-        mine, recorder = open_database(database_url), Recorder()
-        start.wait()
-        send(mine, EDITION, outbox=outbox(recorder), clock=Clock())
-        mine.close()
-        return recorder
-
-    with ThreadPoolExecutor(3) as pool:
-        recorders = list(pool.map(one, range(3)))
-    assert sorted(key for recorder in recorders for key in recorder.keys) == list(range(1, 121))
-    with database.read() as connection:
-        assert load_edition(connection, EDITION).state is EditionState.SENT
 
 
 def test_progress_ends_with_everything_accounted_for(sqlite: Database) -> None:
