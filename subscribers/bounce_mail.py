@@ -86,7 +86,8 @@ def _delivered(parts: list[Message]) -> _Found | None:
                 continue
             status, said = _field(block, "Status"), _field(block, "Diagnostic-Code")
             if action == _FAILED:
-                return _judged(status, said.partition(";")[2].strip() or said)
+                said = said.partition(";")[2].strip() or said
+                return _judged(status, said, words=said or _text_of(parts))
             found = found or (None, f"{action} {status}")
     return found
 
@@ -96,22 +97,29 @@ def _said(report: Message, parts: list[Message]) -> _Found | None:
     sender = _field(report, "From").casefold()
     if not any(name in sender for name in _SERVERS):  # a reader who is away answers without a sender too
         return None
-    for part in parts:
-        if part.get_content_type() == "text/plain":
-            lines = _text(part).splitlines()[:_LINES]
-            for number, line in enumerate(lines):
-                if _CODE.search(line) or status_in(line):
-                    return _judged("", " ".join(lines[number : number + 3]))
+    lines = _text_of(parts).splitlines()[:_LINES]
+    for number, line in enumerate(lines):
+        if _CODE.search(line) or status_in(line):
+            said = " ".join(lines[number : number + 3])
+            return _judged("", said, words=said)
     return None
 
 
-def _judged(status: str, said: str) -> _Found:
-    """Return the kind of a failure; what the server on the far side said tells more than the status."""
+def _judged(status: str, said: str, *, words: str) -> _Found:
+    """Return the kind of a failure, by what the far server `said`, which tells more than the status.
+
+    `words` are the same, or where it said nothing, those of the server that reports it.
+    """
     said = said[:_FIELD]
     code = _CODE.search(said)
     number = int(code[1]) if code else None
     own = (code[2] if code else None) or status_in(said) or status_in(status)
-    return kind_of(number, own, said), said if own in said else f"{own} {said}"
+    return kind_of(number, own, words[:_FIELD]), said if own in said else f"{own} {said}"
+
+
+def _text_of(parts: list[Message]) -> str:
+    """Return what a report says to people."""
+    return next((_text(part) for part in parts if part.get_content_type() == "text/plain"), "")
 
 
 def _whose(report: Message, text: str) -> tuple[tuple[str, ...], str]:

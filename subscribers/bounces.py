@@ -130,7 +130,7 @@ _UNKNOWN = re.compile(
     r"|(?:unknown|no such|invalid|bad|nonexistent|non-existent|inactive) "
     r"(?:\w+ )?(?:user|mailbox|recipient|account|address|person|alias|domain)"
     r"|(?:doesn't|does not) have an? (?:\S+ )?account|(?:host|domain)(?: name)? not found"
-    r"|no mailbox (?:here )?by that name|null mx",
+    r"|no mailbox (?:here )?by that name|null mx|unrouteable (?:address|mail domain)",
     re.IGNORECASE,
 )
 _UNWANTED = re.compile(

@@ -133,6 +133,18 @@ def test_of_several_recipients_the_one_that_failed_counts() -> None:
     assert said.kind is HARD
 
 
+def test_where_the_status_tells_nothing_the_words_to_people_do() -> None:
+    """So does Exim where there is no such mailbox on its own side."""
+    mail = report(said="", status="5.0.0").replace(b"Diagnostic-Code: \n", b"")
+    words = b"The following address(es) failed:\n\n  ada@example.org\n    Unrouteable address"
+    told = read_bounce(mail.replace(b"I'm sorry to have to inform you", words))
+    untold = read_bounce(mail)
+    assert told is not None
+    assert untold is not None
+    assert (told.kind, untold.kind) == (HARD, SOFT)
+    assert told.reason == "5.0.0"
+
+
 BY_QMAIL = f"""\
 Return-Path: <>
 From: MAILER-DAEMON@mail.example.org
