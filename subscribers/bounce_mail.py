@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from email import message_from_bytes, message_from_string
+from email import message_from_bytes
 from email.message import Message
+from email.parser import HeaderParser
+from email.utils import parseaddr
+from itertools import takewhile
 
 from subscribers.bounces import BounceKind, kind_of, plain_reason, status_in
 
@@ -17,13 +20,21 @@ _WRAPPED = 20  # boundaries named in all of a report: to look for each on every 
 _BOUNDARY = re.compile(rb"boundary\s*[=*]", re.IGNORECASE)
 _SEAL = re.compile(r"(?<![0-9a-f])[0-9a-f]{42}(?![0-9a-f])", re.IGNORECASE)
 _SEAL_OF_ID = re.compile(rf"{_SEAL.pattern}(?=@)", re.IGNORECASE)
-_BEFORE_SEAL = re.compile(r"[^\s<>@]{1,200}(?=\.$)")
-_CODE = re.compile(r"(?<![\d.])([45]\d\d)(?:[ -]+#?([45]\.\d{1,3}\.\d{1,3}))?(?![\d.])")
+_BEFORE_SEAL = re.compile(r"[\w.-]{1,200}(?=\.$)", re.ASCII)
+_CODE = re.compile(r"(?<![\w.:@])([45]\d\d)(?:[ -]+#?([45]\.\d{1,3}\.\d{1,3}))?(?![\w.:@])")
+_ADDRESS = re.compile(r"\S*@\S*")
+_TYPE = re.compile(r"[\w-]+\s*;")
+_RETURNED = re.compile(
+    r"^(?:-{2,}|Received:|Return-Path:|.*(?:below this line|original message))", re.IGNORECASE
+)
+_DELAYED = re.compile(
+    r"delay|not yet been delivered|be retried|\bwarning\b|still (?:trying|being)", re.IGNORECASE
+)
 _RECIPIENTS = ("To", "Delivered-To", "X-Original-To", "Envelope-To", "Cc")
-_SERVERS = ("mailer-daemon@", "postmaster@", "mailer_daemon@")
+_SERVERS = ("mailer-daemon", "postmaster", "mailer_daemon")
 _STATUSES = ("message/delivery-status", "message/global-delivery-status")  # the second: RFC 6533
-_FAILED = "failed"  # the only Action by which a mail has not arrived and never will (RFC 3464, 2.3.3)
-_NO_COMPLAINTS = ("not-spam",)  # Feedback-Type
+_FAILED = ("failed", "expired")  # Action: it has not arrived and never will (RFC 3464, 2.3.3; Sun's second)
+_COMPLAINTS = ("abuse", "fraud", "opt-out", "opt-out-list", "other", "")  # Feedback-Type; not RFC 6591's
 _FIELD = 4_000  # characters of a field
 _LINES = 100  # of a text
 _AT_MOST = 10  # fields of one name, and seals
@@ -49,16 +60,19 @@ def read_bounce(mail: bytes) -> BounceMail | None:
     A report is known by its parts, in whatever they are wrapped, or else by being a server's own mail with a
     reply code in its text. Never raises.
     """
-    text = mail[:_READ]
+    text = mail[:_READ].replace(b"\r\n", b"\n")
     if len(_BOUNDARY.findall(text)) > _WRAPPED:
         return None
-    report = message_from_bytes(text)
+    try:
+        report = message_from_bytes(text)
+    except RecursionError:  # mails within mails within mails
+        return None
     parts = list(_parts(report))
     found = _complained(parts) or _delivered(parts) or _said(report, parts)
     if found is None:
         return None
     kind, reason = found
-    seals, edition = _whose(report, text.decode("latin-1"))
+    seals, edition = _whose(report, text.replace(b"=\n", b"").decode("latin-1"))  # quoted-printable
     return BounceMail(kind=kind, seals=seals, edition=edition, reason=plain_reason(reason))
 
 
@@ -69,8 +83,8 @@ def _complained(parts: list[Message]) -> _Found | None:
     """Return what a feedback report says (RFC 5965)."""
     for part in parts:
         if part.get_content_type() == "message/feedback-report":
-            kind = next((_field(block, "Feedback-Type") for block in _blocks(part)), "").casefold()
-            return None if kind in _NO_COMPLAINTS else BounceKind.COMPLAINT, f"reported as {kind or 'junk'}"
+            kind = _word(next((_field(block, "Feedback-Type") for block in _blocks(part)), ""))
+            return BounceKind.COMPLAINT if kind in _COMPLAINTS else None, f"reported as {kind or 'junk'}"
     return None
 
 
@@ -81,40 +95,49 @@ def _delivered(parts: list[Message]) -> _Found | None:
         if part.get_content_type() not in _STATUSES:
             continue
         for block in _blocks(part):
-            action = _field(block, "Action").casefold()
+            action = _word(_field(block, "Action"))
             if not action:
                 continue
             status, said = _field(block, "Status"), _field(block, "Diagnostic-Code")
-            if action == _FAILED:
-                said = said.partition(";")[2].strip() or said
-                return _judged(status, said, words=said or _text_of(parts))
+            if action in _FAILED:
+                said = _TYPE.sub("", said, count=1) if _TYPE.match(said) else said
+                return _judged(status, said.strip() or _unrouteable(status, parts))
             found = found or (None, f"{action} {status}")
     return found
 
 
 def _said(report: Message, parts: list[Message]) -> _Found | None:
     """Return what a server says in plain words that has no other way to report."""
-    sender = _field(report, "From").casefold()
-    if not any(name in sender for name in _SERVERS):  # a reader who is away answers without a sender too
+    sender = parseaddr(_field(report, "From"))[1].partition("@")[0].casefold()
+    automatic = "<>" in _field(report, "Return-Path") or _word(_field(report, "Auto-Submitted")) not in (
+        "",
+        "no",
+    )
+    if sender not in _SERVERS or not automatic:  # a person who is postmaster; a reader who is away
         return None
-    lines = _text_of(parts).splitlines()[:_LINES]
+    lines = list(takewhile(lambda line: not _RETURNED.match(line), _text_of(parts).splitlines()[:_LINES]))
+    delayed = any(map(_DELAYED.search, (_field(report, "Subject"), *lines)))
     for number, line in enumerate(lines):
         if _CODE.search(line) or status_in(line):
-            said = " ".join(lines[number : number + 3])
-            return _judged("", said, words=said)
+            kind, reason = _judged("", " ".join(lines[number : number + 3]))
+            return None if delayed else kind, reason
     return None
 
 
-def _judged(status: str, said: str, *, words: str) -> _Found:
-    """Return the kind of a failure, by what the far server `said`, which tells more than the status.
-
-    `words` are the same, or where it said nothing, those of the server that reports it.
-    """
-    said = said[:_FIELD]
-    code = _CODE.search(said)
+def _judged(status: str, said: str) -> _Found:
+    """Return the kind of a failure; what the server on the far side said tells more than the status."""
+    said = _ADDRESS.sub("…", said[:_FIELD])
+    codes = list(_CODE.finditer(said))
+    code = next((each for each in codes if each[2]), codes[0] if codes else None)
     number = int(code[1]) if code else None
     own = (code[2] if code else None) or status_in(said) or status_in(status)
-    return kind_of(number, own, words[:_FIELD]), said if own in said else f"{own} {said}"
+    return kind_of(number, own, said), said if own in said else f"{own} {said}"
+
+
+def _unrouteable(status: str, parts: list[Message]) -> str:
+    """Return what Exim says to people alone, where there is no such mailbox on its own side."""
+    tells_nothing = status_in(status)[1:] in ("", ".0.0")
+    return "Unrouteable address" if tells_nothing and "\n    Unrouteable address" in _text_of(parts) else ""
 
 
 def _text_of(parts: list[Message]) -> str:
@@ -125,7 +148,10 @@ def _text_of(parts: list[Message]) -> str:
 def _whose(report: Message, text: str) -> tuple[tuple[str, ...], str]:
     """Return the seals of those who are written to, else of the mail that is returned; and its edition."""
     written_to = " ".join(_field(report, name) for name in _RECIPIENTS)
-    returned = {found[0].lower(): _edition(text, found.start()) for found in _SEAL_OF_ID.finditer(text)}
+    returned: dict[str, str] = {}
+    for found in _SEAL_OF_ID.finditer(text):
+        seal = found[0].lower()
+        returned[seal] = returned.get(seal) or _edition(text, found.start())
     seals = [seal.lower() for seal in _SEAL.findall(written_to)] or list(returned)
     edition = next((returned[seal] for seal in seals if returned.get(seal)), "")
     return tuple(dict.fromkeys(seals))[:_AT_MOST], edition
@@ -154,7 +180,7 @@ def _blocks(part: Message) -> list[Message]:
     if part.get_content_subtype() == "delivery-status":
         return blocks
     later = (group for block in blocks for group in _text(block).split("\n\n"))
-    return [*blocks, *map(message_from_string, later)]
+    return [*blocks, *map(HeaderParser().parsestr, later)]
 
 
 def _mails_in(part: Message) -> list[Message]:
@@ -165,6 +191,11 @@ def _mails_in(part: Message) -> list[Message]:
 def _text(part: Message) -> str:
     payload = part.get_payload(decode=True)
     return payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
+
+
+def _word(field: str) -> str:
+    """Return the first word of a field, without what follows it: "failed (bounced)"."""
+    return field.partition("(")[0].partition(";")[0].strip().casefold()
 
 
 def _field(message: Message, name: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, Select, select
 
-from subscribers.bounces import Bounce, BounceKind, judge, soft_days
+from subscribers.bounces import Bounce, BounceKind, brief, judge, soft_days
 from subscribers.model import SuppressionReason
 from subscribers.record import suppress
 from subscribers.tables import bounces, subscribers, suppressions
@@ -48,7 +48,7 @@ def take_bounce(connection: Connection, address_hash: str, bounce: Bounce, *, re
         return None
     verdict = judge(bounce, before)
     if verdict is not None:
-        suppress(connection, address_hash, verdict, bounce.at, note=bounce.reason)
+        suppress(connection, address_hash, verdict, bounce.at, note=brief(bounce.reason))
     return Taken(suppressed=verdict, days=soft_days(bounce, before))
 
 

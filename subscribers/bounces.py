@@ -1,17 +1,14 @@
 """What came back: whether a refusal is about the mailbox, and from when an address is mailed no more. Pure.
 
-    the first that holds                                                      then it is
-    a status of 5.2.3, 5.3.4: the mail is too large                           blocked
-    a code of 4xx, a status of 4.x.x; 552, 5.2.2; the words say it is full    soft
-    status 5.1.1, .2, .3, .6, .10; 5.2.1; 5.4.1, .4; the words say unknown    hard (*)
-    any other status of 5.1.x, 5.5.x, 5.6.x, 5.7.x; the words speak of us     blocked
-    anything else                                                             soft
+    the first that holds                                                        then it is
+    the words say that the mailbox is full; 552, x.2.2 without words of us      soft
+    status x.7.x; the words speak of us: spam, lists, policy, sender, relay     other
+    status x.3.4, 5.2.3; any other code of 4xx or status of 4.x.x               other
+    status 5.1.1, .2, .3, .6, .10; 5.2.1; 5.4.1, .4; the words say unknown      hard
+    anything else                                                               other
 
-(*) The words not with 5.1.7, 5.1.8 and 5.7.x, which speak of the sender.
-
-The words go before the status where they are plain: some servers answer 5.0.0 to everything, and some 5.5.0
-where there is no such mailbox. What is not understood is soft, for that has to come again and again before
-it means anything.
+It errs to the side of mailing on: what is not understood, or may be about us, or the way there, says nothing
+of a mailbox. The words go before the status where they are plain: some servers answer 5.0.0 to everything.
 """
 
 from __future__ import annotations
@@ -26,6 +23,7 @@ from subscribers.model import SuppressionReason
 
 SOFT_DAYS = 5  # with a soft bounce on each, for an address to be given up
 SPAN = timedelta(days=30)  # within which bounces count together
+APART = timedelta(hours=20)  # a day, for those who send a little earlier the next
 MAIL, SERVER = "mail", "server"  # where a bounce comes from: a report, or an answer on the line
 _LONGEST = 300  # characters of a reason that are kept
 
@@ -34,8 +32,8 @@ class BounceKind(StrEnum):
     """What a bounce says."""
 
     HARD = "hard"  # there is no such mailbox, or it takes nothing any more
-    SOFT = "soft"  # it was full, away, or nobody knows
-    BLOCKED = "blocked"  # its server does not want our mail; of the mailbox it says nothing
+    SOFT = "soft"  # it is full
+    OTHER = "other"  # its server does not want our mail, or was not reached: of the mailbox it says nothing
     COMPLAINT = "complaint"  # its reader says that our mail is junk
 
 
@@ -47,23 +45,23 @@ class Bounce:
     at: datetime
     source: str  # MAIL or SERVER
     edition: str = ""  # whose mail it is about, if that is known
-    reason: str = ""  # what the server said; no address is in it
+    reason: str = ""  # what the server said, addresses left out as far as they are found
 
 
 def judge(bounce: Bounce, before: Iterable[Bounce]) -> SuppressionReason | None:
     """Decide whether an address must not be mailed any more, by a bounce and those `before` it.
 
     A complaint is enough by itself, and so is a hard bounce by mail. On the line hard is enough when it was
-    said of two editions within SPAN: a server that is set up wrongly says it of everybody for a while. Soft
-    ones are when there was one on each of SOFT_DAYS days within SPAN; what is blocked never is.
+    said of two editions, APART and within SPAN: a server that is set up wrongly says it of everybody for a
+    while. Soft ones are when there was one on each of SOFT_DAYS days within SPAN; others never are.
     """
-    lately = [each for each in before if bounce.at - SPAN < each.at <= bounce.at]
+    lately = list(before)
     if bounce.kind is BounceKind.COMPLAINT:
         return SuppressionReason.COMPLAINT
     if bounce.kind is BounceKind.HARD:
         told = bounce.source == MAIL or any(_confirms(bounce, each) for each in lately)
         return SuppressionReason.BOUNCE if told else None
-    if bounce.kind is BounceKind.BLOCKED:
+    if bounce.kind is BounceKind.OTHER:
         return None
     return SuppressionReason.BOUNCE if soft_days(bounce, lately) >= SOFT_DAYS else None
 
@@ -77,7 +75,8 @@ def soft_days(bounce: Bounce, before: Iterable[Bounce]) -> int:
 
 
 def _confirms(bounce: Bounce, before: Bounce) -> bool:
-    return before.kind is BounceKind.HARD and before.edition != bounce.edition
+    apart = APART <= bounce.at - before.at < SPAN
+    return apart and before.kind is BounceKind.HARD and before.edition != bounce.edition
 
 
 def kind_of(code: int | None, status: str, text: str) -> BounceKind:
@@ -85,17 +84,13 @@ def kind_of(code: int | None, status: str, text: str) -> BounceKind:
 
     What is not known is None, or empty. See the table at the top.
     """
-    if status in _TOO_LARGE:
-        return BounceKind.BLOCKED
-    if status.startswith("4.") or (code is not None and code < 500) or code == 552 or status == "5.2.2":
-        return BounceKind.SOFT
-    if _FULL.search(text):
-        return BounceKind.SOFT
-    if status in _DEAD or (_UNKNOWN.search(text) and not status.startswith(_NEVER_HARD)):
-        return BounceKind.HARD
-    if status.startswith(_OF_US) or _UNWANTED.search(text):
-        return BounceKind.BLOCKED
-    return BounceKind.SOFT
+    of_us = bool(status[1:4] == ".7." or _OF_US.search(text))
+    if _FULL.search(text) or ((code == 552 or status[1:] == ".2.2") and not of_us):
+        return BounceKind.OTHER if _TOO_LARGE.search(status) else BounceKind.SOFT
+    lasting = not (status.startswith("4.") or (code is not None and code < 500))
+    if of_us or not lasting or _TOO_LARGE.search(status):
+        return BounceKind.OTHER
+    return BounceKind.HARD if status in _DEAD or _UNKNOWN.search(text) else BounceKind.OTHER
 
 
 def status_in(text: str) -> str:
@@ -105,36 +100,44 @@ def status_in(text: str) -> str:
 
 
 def plain_reason(text: str) -> str:
-    """Return what a server said as one short line, with whatever looks like an address left out."""
+    """Return what a server said as one short line, with whatever looks like an address left out.
+
+    A server may spell one in ways that are not found: for the database, not for a log; see `brief`.
+    """
     shown = "".join(char if char.isprintable() else " " for char in text[: 4 * _LONGEST])
     return " ".join(_ADDRESS.sub("…", shown).split())[:_LONGEST]
 
 
+def brief(reason: str) -> str:
+    """Return the code and the status of a reason alone: "550 5.1.1"."""
+    code = _CODE.search(reason)
+    return " ".join(part for part in (code[0] if code else "", status_in(reason)) if part)
+
+
 _STATUS = re.compile(r"(?<![\d.])[45]\.\d{1,3}\.\d{1,3}(?![\d.])")
+_CODE = re.compile(r"(?<![\w.:@])[45]\d\d(?![\w.:@])")
 _DEAD = frozenset(
     {"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1", "5.4.1", "5.4.4"}
 )  # 5.4.1 is how Microsoft says that there is no such recipient
-_TOO_LARGE = frozenset({"5.2.3", "5.3.4"})
-_NEVER_HARD = ("5.7.", "5.1.7", "5.1.8")  # the sender's address is meant, or who sends at all
-_OF_US = ("5.1.", "5.5.", "5.6.", "5.7.")
+_TOO_LARGE = re.compile(r"[45]\.(?:2\.3|3\.4)$")
 _ADDRESS = re.compile(r"\S*@\S*")
 _FULL = re.compile(
-    r"\bfull\b|quota|exceeded|storage|out of (?:disk )?space|too (?:many|much|large|big|quickly)|\brate\b"
-    r"|try again|temporar",
+    r"quota|(?:mailbox|account|inbox|folder|maildir)[^.;]{0,30} full\b|(?:exceeded|out of) storage",
     re.IGNORECASE,
 )
 _UNKNOWN = re.compile(
     r"(?:user|mailbox|recipient|account|address|alias|domain)\b[^.;]{0,60}?"
     r"\b(?:unknown|not found|not exist|n[o']t exist|doesn't exist|unavailable|not available|disabled|inactive"
-    r"|deactivated|suspended|closed|invalid|not known|no longer)"
+    r"|deactivated|closed|invalid|not known|no longer)"
     r"|(?:unknown|no such|invalid|bad|nonexistent|non-existent|inactive) "
     r"(?:\w+ )?(?:user|mailbox|recipient|account|address|person|alias|domain)"
     r"|(?:doesn't|does not) have an? (?:\S+ )?account|(?:host|domain)(?: name)? not found"
     r"|no mailbox (?:here )?by that name|null mx|unrouteable (?:address|mail domain)",
     re.IGNORECASE,
 )
-_UNWANTED = re.compile(
-    r"spam|junk|unsolicited|bulk|block|blacklist|deny|denied|dnsbl|\brbl\b|polic|reputation|dmarc|\bspf\b|dkim"
-    r"|authenticat|reject|refus|banned|content|virus|malware",
+_OF_US = re.compile(
+    r"spam|junk|unsolicited|bulk|block|black|deny|dnsbl|\brbl\b|polic|reputation|dmarc|\bspf\b|dkim|complain"
+    r"|authenticat|banned|virus|malware|sender|\bhelo\b|\behlo\b|\bfrom address|originator|\brelay|verif"
+    r"|your (?:account|domain|ip|server|host)|\brate\b|too (?:many|much|fast|quickly)|temporar",
     re.IGNORECASE,
 )

@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from subscribers.decisions import Change
 from subscribers.model import Subscriber, SubscriberState, Subscription, SuppressionReason, make_id
-from subscribers.tables import confirmations, consents, subscribers, subscriptions, suppressions
+from subscribers.tables import bounces, confirmations, consents, subscribers, subscriptions, suppressions
 from subscribers.upsert import upsert
 
 # A later reason replaces an earlier one only when it holds more firmly.
@@ -92,6 +92,7 @@ def write_changes(
     lifted = [change.subscriber.address_hash for change in changes if change.lift_suppression]
     if lifted:
         connection.execute(delete(suppressions).where(suppressions.c.address_hash.in_(lifted)))
+        _forget_bounces(connection, lifted)
 
 
 def suppress(
@@ -121,7 +122,11 @@ def suppress(
 
 
 def unsuppress(connection: Connection, address_hash: str) -> bool:
-    """Let an address be mailed again if the list says so; tell whether it was suppressed."""
+    """Let an address be mailed again if the list says so; tell whether it was suppressed.
+
+    What came back from it counts no more.
+    """
+    _forget_bounces(connection, [address_hash])
     statement = delete(suppressions).where(suppressions.c.address_hash == address_hash)
     return connection.execute(statement).rowcount > 0
 
@@ -129,7 +134,12 @@ def unsuppress(connection: Connection, address_hash: str) -> bool:
 def erase(connection: Connection, subscriber: Subscriber, now: datetime) -> None:
     """Forget a reader: choices, consents, links and all. A keyed hash stays, so no import brings it back."""
     suppress(connection, subscriber.address_hash, SuppressionReason.ERASED, now)
+    _forget_bounces(connection, [subscriber.address_hash])
     connection.execute(delete(subscribers).where(subscribers.c.id == subscriber.id))
+
+
+def _forget_bounces(connection: Connection, hashes: Sequence[str]) -> None:
+    connection.execute(delete(bounces).where(bounces.c.address_hash.in_(hashes)))
 
 
 def _make_way(connection: Connection, mover: Subscriber) -> None:

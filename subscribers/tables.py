@@ -116,7 +116,9 @@ bounces = Table(
     Column("kind", String, nullable=False),  # subscribers.bounces.BounceKind
     Column("source", String, nullable=False),  # mail, or server
     Column("edition", String, nullable=False, server_default=""),
-    Column("reason", String, nullable=False, server_default=""),  # in words, without any address
+    Column(
+        "reason", String, nullable=False, server_default=""
+    ),  # addresses left out as far as they are found
     Index("ix_bounces_address_hash", "address_hash", "at"),
     Index("ix_bounces_at", "at"),
 )

@@ -12,7 +12,17 @@ from digest.model import Counts, Delivery, DeliveryState
 from digest.storage.outcomes import list_deliveries
 from subscribers.bounce_mail import BounceMail
 from subscribers.bounced import Listed, Taken, list_bounces, take_bounce
-from subscribers.bounces import MAIL, SERVER, SOFT_DAYS, Bounce, BounceKind, kind_of, plain_reason, status_in
+from subscribers.bounces import (
+    MAIL,
+    SERVER,
+    SOFT_DAYS,
+    Bounce,
+    BounceKind,
+    brief,
+    kind_of,
+    plain_reason,
+    status_in,
+)
 from subscribers.errors import TokenError
 from subscribers.model import Act, SuppressionReason
 from subscribers.store import Connection, history, reader_of
@@ -30,7 +40,7 @@ def note_bounce(app: App, said: BounceMail, mail: bytes, *, now: datetime) -> st
     anybody can write one; the same `mail` again changes nothing more.
     """
     if said.kind is None:
-        return f"nothing done: no bounce: {said.reason}"
+        return "nothing done: a report that says nothing of a mailbox"
     subscriber_id = next(_readers(app, said.seals), None)
     if subscriber_id is None:
         return "nothing done: a bounce of no mail of ours"
@@ -39,7 +49,7 @@ def note_bounce(app: App, said: BounceMail, mail: bytes, *, now: datetime) -> st
         taken = _take(connection, subscriber_id, bounce, report=sha256(mail).hexdigest())
     if isinstance(taken, str):
         return f"nothing done: {taken}"
-    return f"{bounce.kind} bounce, {_what_follows(bounce, taken)}: {bounce.reason}"
+    return f"{bounce.kind} bounce, {_what_follows(bounce, taken)}: {brief(bounce.reason) or 'no code'}"
 
 
 def note_refusals(app: App, edition_id: str, counts: Counts, *, now: datetime) -> str:
@@ -100,12 +110,13 @@ def _take_all(app: App, edition_id: str, dead: Sequence[Delivery], now: datetime
 
 
 def _is_dead(delivery: Delivery) -> bool:
-    return kind_of(delivery.code, status_in(delivery.reply), delivery.reply) is BounceKind.HARD
+    said = plain_reason(delivery.reply)
+    return kind_of(delivery.code, status_in(said), said) is BounceKind.HARD
 
 
 def _take(connection: Connection, subscriber_id: int, bounce: Bounce, *, report: str) -> Taken | str:
     """Take a bounce of one reader, or return why it says nothing."""
-    subscriber = reader_of(connection, subscriber_id).subscriber
+    subscriber = reader_of(connection, subscriber_id, hold=True).subscriber
     if subscriber is None:
         return "the reader is forgotten"
     moved = (each.at for each in history(connection, subscriber_id) if each.act is Act.MOVED)

@@ -7,7 +7,7 @@ import click
 from digest.cli import show
 from digest.cli.session import Session, json_option, pass_session
 
-_KINDS = ("hard", "soft", "blocked", "complaint")
+_KINDS = ("hard", "soft", "other", "complaint")
 
 
 @click.command(epilog="Example: digest subscribers bounces --kind complaint")

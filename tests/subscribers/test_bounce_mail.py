@@ -10,8 +10,8 @@ from subscribers.bounce_mail import read_bounce
 from subscribers.bounces import BounceKind
 
 SEAL = "0123456789abcdef0123456789abcdef0123456789"
-OTHER = "f" * 42
-HARD, SOFT, BLOCKED, COMPLAINT = BounceKind
+ANOTHER = "f" * 42
+HARD, SOFT, OTHER, COMPLAINT = BounceKind
 
 ORIGINAL = f"""\
 From: Harbour <daily@digest.example.org>
@@ -95,9 +95,16 @@ def test_a_report_tells_whose_mail_it_was_of_which_edition_and_why_it_came_back(
         ({"said": "smtp;\n 552-5.2.2 The account is over\n 552 5.2.2 its quota"}, SOFT),
         ({"said": "X-Postfix; host or domain name not found", "status": "5.4.4"}, HARD),
         ({"said": "", "status": "5.1.1 (bad destination mailbox address)"}, HARD),
-        ({"said": "smtp; 554 5.7.1 blocked, see our policy"}, BLOCKED),
-        ({"said": "smtp; 450 4.2.0 try later", "status": "4.2.0"}, SOFT),  # tried for days, and given up
-        ({"action": "FAILED"}, HARD),
+        ({"said": "smtp; 554 5.7.1 blocked, see our policy"}, OTHER),
+        ({"said": "smtp; 450 4.2.0 try later", "status": "4.2.0"}, OTHER),  # tried for days, and given up
+        ({"action": "FAILED (bounced)"}, HARD),
+        ({"action": "expired", "status": "4.4.7", "said": ""}, OTHER),
+        ({"said": "550 5.1.1 no such user; see https://example.org/1"}, HARD),
+        ({"said": 'x-postfix; unknown user: "ada450"', "status": "5.1.1"}, HARD),
+        (
+            {"said": "smtp; host [2001:db8:400::1a] said: 550-5.1.1 <ada450@example.org>: no such user"},
+            HARD,
+        ),
         ({"action": "delayed", "status": "4.4.1"}, None),
         ({"action": "relayed"}, None),
         ({"action": "delivered", "status": "2.0.0"}, None),
@@ -114,9 +121,9 @@ def test_what_a_report_means_is_in_its_parts_whatever_wraps_them(
 
 
 def test_whom_a_report_is_written_to_counts_before_the_mail_that_it_returns() -> None:
-    said = read_bounce(report(to=f"bounces+{OTHER.upper()}@digest.example.org"))
+    said = read_bounce(report(to=f"bounces+{ANOTHER.upper()}@digest.example.org"))
     assert said is not None
-    assert said.seals == (OTHER,)
+    assert said.seals == (ANOTHER,)
     assert said.edition == ""
     returned = read_bounce(report(to="daily@digest.example.org"))
     assert returned is not None
@@ -136,13 +143,13 @@ def test_of_several_recipients_the_one_that_failed_counts() -> None:
 def test_where_the_status_tells_nothing_the_words_to_people_do() -> None:
     """So does Exim where there is no such mailbox on its own side."""
     mail = report(said="", status="5.0.0").replace(b"Diagnostic-Code: \n", b"")
-    words = b"The following address(es) failed:\n\n  ada@example.org\n    Unrouteable address"
+    words = b"The following address(es) failed:\n\n  ada@example.org\n    Unrouteable address\n"
     told = read_bounce(mail.replace(b"I'm sorry to have to inform you", words))
     untold = read_bounce(mail)
     assert told is not None
     assert untold is not None
-    assert (told.kind, untold.kind) == (HARD, SOFT)
-    assert told.reason == "5.0.0"
+    assert (told.kind, untold.kind) == (HARD, OTHER)
+    assert told.reason == "5.0.0 Unrouteable address"
 
 
 BY_QMAIL = f"""\
@@ -165,7 +172,7 @@ Giving up on 192.0.2.25.
 
 
 @pytest.mark.parametrize(
-    ("words", "kind"), [("5.1.1 no such user", HARD), ("mailbox is full", SOFT), ("5.7.1 spam", BLOCKED)]
+    ("words", "kind"), [("5.1.1 no such user", HARD), ("mailbox is full", SOFT), ("5.7.1 spam", OTHER)]
 )
 def test_a_server_that_writes_plain_words_is_understood(words: str, kind: BounceKind) -> None:
     said = read_bounce(BY_QMAIL.format(words).encode())
@@ -202,7 +209,11 @@ Content-Type: message/rfc822
 
 
 @pytest.mark.parametrize(
-    ("kind", "means"), [("abuse", COMPLAINT), ("fraud", COMPLAINT), ("", COMPLAINT), ("not-spam", None)]
+    ("kind", "means"),
+    [
+        *((kind, COMPLAINT) for kind in ("abuse", "fraud", "", "Abuse")),
+        *((kind, None) for kind in ("not-spam", "not-spam (x)", "auth-failure", "virus", "dmarc")),
+    ],
 )
 def test_a_complaint_is_one_but_not_its_contrary(kind: str, means: BounceKind | None) -> None:
     said = read_bounce(COMPLAINT_MAIL.format(kind).encode())
@@ -248,6 +259,41 @@ def test_who_is_away_has_not_bounced() -> None:
     assert read_bounce(AWAY.encode()) is None
 
 
+@pytest.mark.parametrize(
+    "sender", ["postmaster@corp.example.org", "notpostmaster@example.org", "Ada <ada@example.org>"]
+)
+def test_what_a_person_writes_is_no_report(sender: str) -> None:
+    mail = f"From: {sender}\nSubject: Re: unsubscribe\n\n425 Main Street; domain not found\n"
+    assert read_bounce(mail.encode()) is None
+
+
+def test_what_a_server_returns_is_not_what_it_says() -> None:
+    mail = BY_QMAIL.replace("Remote host said: 550 {}", "It is looping.")
+    mail = mail.replace("Status: 5.1.1", "Errors 550: the mailbox does not exist")
+    assert read_bounce(mail.encode()) is None
+
+
+def test_a_warning_in_plain_words_is_no_bounce() -> None:
+    said = read_bounce(BY_QMAIL.replace("failure notice", "Warning: delayed").format("5.1.1 x").encode())
+    assert said is not None
+    assert said.kind is None
+
+
+def test_what_is_returned_is_found_behind_line_ends_of_either_kind_and_soft_ones() -> None:
+    original = ORIGINAL.replace(SEAL, f"{SEAL[:20]}=\n{SEAL[20:]}")
+    mail = report(to="daily@digest.example.org", original=original, type="message/global-delivery-status")
+    said = read_bounce(mail.replace(b"\n", b"\r\n"))
+    assert said is not None
+    assert (said.kind, said.seals, said.edition) == (HARD, (SEAL,), "daily-2026-11-23")
+
+
+def test_an_edition_that_holds_what_none_can_is_left_out() -> None:
+    said = read_bounce(report(original=ORIGINAL.replace("daily-2026", "x\x00\x1b daily/2026")))
+    assert said is not None
+    assert "\x00" not in said.edition + said.reason
+    assert "\x1b" not in said.edition
+
+
 def nested(depth: int) -> bytes:
     wrapped = (f"Content-Type: multipart/mixed; boundary=b{i}\n\n--b{i}\n" for i in range(depth))
     return "".join(wrapped).encode() + b"a\n" * 90_000
@@ -257,6 +303,8 @@ def nested(depth: int) -> bytes:
     "mail",
     [
         *(nested(depth) for depth in (9, 15, 300, 5_000)),
+        b"Content-Type: message/rfc822\n\n" * 2_000,
+        b"Content-Type: message/global-delivery-status\n\n\n" + b"Content-Type: message/rfc822\nx\n" * 5_000,
         b"To: " + f"x+{SEAL}@example.org, ".encode() * 4_000,
         b"From: postmaster@x\n\n550 " + f"a.{SEAL}@".encode() * 4_000,
         b"From: postmaster@x\n\n550 " + b"user " * 40_000,
@@ -267,7 +315,7 @@ def nested(depth: int) -> bytes:
         b"From: =?utf-8?q?" + b"=" * 190_000,
         b"\0" * 300_000,
     ],
-    ids=range(13),
+    ids=range(15),
 )
 def test_a_mail_made_to_break_its_reader_is_read_or_not_and_nothing_else(mail: bytes) -> None:
     said = read_bounce(mail)

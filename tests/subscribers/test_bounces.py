@@ -16,6 +16,7 @@ from subscribers.bounces import (
     SPAN,
     Bounce,
     BounceKind,
+    brief,
     judge,
     kind_of,
     plain_reason,
@@ -24,7 +25,7 @@ from subscribers.bounces import (
 from subscribers.model import SuppressionReason
 
 NOW = datetime(2026, 11, 23, 7, 5, tzinfo=UTC)
-HARD, SOFT, BLOCKED, COMPLAINT = BounceKind
+HARD, SOFT, OTHER, COMPLAINT = BounceKind
 
 
 def bounce(kind: BounceKind, days_ago: float = 0) -> Bounce:
@@ -46,24 +47,37 @@ REFUSALS = [
     (HARD, 556, "5.1.10 Recipient address has null MX"),
     (HARD, None, "5.1.2 Bad destination mailbox address"),
     (HARD, 511, "sorry, no mailbox here by that name"),
+    (HARD, 554, "30 Sorry, your message cannot be delivered. This mailbox is disabled (554.30)."),
     (SOFT, 552, "5.2.2 The email account that you tried to reach is over quota."),
     (SOFT, 550, "5.0.0 mailbox is full: retry timeout exceeded"),
-    (SOFT, 554, "5.7.1 mailbox full"),
+    (SOFT, 554, "5.7.1 mailbox is full"),
+    (SOFT, 452, "4.2.2 mailbox full"),
     (SOFT, 552, "Requested mail action aborted: exceeded storage allocation"),
-    (SOFT, 550, "5.2.1 The user you are trying to contact is receiving mail at a rate that prevents more"),
-    (SOFT, 450, "4.2.0 greylisted, please try again"),
-    (SOFT, None, "4.4.7 Message expired"),
-    (SOFT, None, "4.4.1 connect to mx.gone.test: Connection timed out"),
-    (SOFT, 550, "Something that nobody has ever said before"),
-    (SOFT, None, ""),
-    (BLOCKED, 550, "5.7.1 Our system has detected that this message is likely unsolicited mail."),
-    (BLOCKED, 550, "5.7.26 Unauthenticated email from example.org is not accepted due to its DMARC policy"),
-    (BLOCKED, 554, "5.7.1 Service unavailable; Client host blocked using a list"),
-    (BLOCKED, 550, "5.7.1 this user does not exist for senders like you"),
-    (BLOCKED, 550, "Message rejected as spam"),
-    (BLOCKED, 550, "5.1.8 Sender address rejected: Domain not found"),
-    (BLOCKED, 554, "5.6.3 the message needs 8BITMIME, which the server does not offer"),
-    (BLOCKED, 552, "5.3.4 the message has 90000 bytes, the server takes 50000"),
+    (OTHER, 550, "5.2.1 The user you are trying to contact is receiving mail at a rate that prevents more"),
+    (OTHER, 450, "4.2.0 greylisted, please try again"),
+    (OTHER, None, "4.4.7 Message expired"),
+    (OTHER, None, "4.4.1 connect to mx.gone.test: Connection timed out"),
+    (OTHER, 550, "Something that nobody has ever said before"),
+    (OTHER, None, ""),
+    (OTHER, 550, "5.7.1 Our system has detected that this message is likely unsolicited mail."),
+    (OTHER, 550, "5.7.26 Unauthenticated email from example.org is not accepted due to its DMARC policy"),
+    (OTHER, 554, "5.7.1 Service unavailable; Client host blocked using a list"),
+    (OTHER, 550, "5.7.1 this user does not exist for senders like you"),
+    (OTHER, 550, "Message rejected as spam"),
+    (OTHER, 552, "5.7.0 This message was blocked because its content presents a security issue"),
+    (OTHER, 552, "5.2.0 Message contains suspected spam"),
+    (OTHER, 421, "4.7.0 [TSS04] Messages temporarily deferred due to user complaints"),
+    (OTHER, 554, "5.7.1 temporarily blocked, too many spam complaints"),
+    (OTHER, 550, "5.1.8 Sender address rejected: Domain not found"),
+    (OTHER, 550, "Sender address rejected: Domain not found"),
+    (OTHER, 550, "Verification failed: No Such User Here: Sender verify failed"),
+    (OTHER, 550, "Helo command rejected: Host not found"),
+    (OTHER, 550, "SPF check failed: invalid domain"),
+    (OTHER, 550, "5.4.1 Message blocked: relay access denied"),
+    (OTHER, 550, "Your account has been suspended for sending spam"),
+    (OTHER, 554, "5.6.3 the message needs 8BITMIME, which the server does not offer"),
+    (OTHER, 552, "5.3.4 the message has 90000 bytes, the server takes 50000"),
+    (OTHER, 552, "5.3.4 message size exceeds quota"),
 ]
 
 
@@ -82,10 +96,10 @@ def test_a_status_is_found_where_one_stands(words: str, status: str) -> None:
     assert status_in(words) == status
 
 
-def test_one_hard_bounce_or_complaint_is_enough_and_no_blocked_one_ever_is() -> None:
+def test_one_hard_bounce_or_complaint_is_enough_and_no_other_ever_is() -> None:
     assert judge(bounce(HARD), []) is SuppressionReason.BOUNCE
     assert judge(bounce(COMPLAINT), []) is SuppressionReason.COMPLAINT
-    assert judge(bounce(BLOCKED), [bounce(BLOCKED, day) for day in range(30)]) is None
+    assert judge(bounce(OTHER), [bounce(OTHER, day) for day in range(30)]) is None
 
 
 def test_a_server_must_say_it_of_two_editions_within_thirty_days() -> None:
@@ -94,7 +108,8 @@ def test_a_server_must_say_it_of_two_editions_within_thirty_days() -> None:
 
     now = said(0, "daily-23")
     assert judge(now, []) is None
-    assert judge(now, [said(0.1, "daily-23"), said(1, "daily-22", SOFT), said(30, "daily-1")]) is None
+    assert judge(now, [said(1, "daily-23"), said(1, "daily-22", SOFT), said(30, "daily-1")]) is None
+    assert judge(now, [said(0.1, "weekly-23")]) is None
     assert judge(now, [said(1, "daily-22")]) is SuppressionReason.BOUNCE
     assert judge(replace(now, source=MAIL), []) is SuppressionReason.BOUNCE
 
@@ -108,11 +123,11 @@ def test_soft_bounces_are_enough_on_five_days_within_thirty() -> None:
 
 def test_many_soft_bounces_on_one_day_are_one_and_other_kinds_none() -> None:
     before = [bounce(SOFT, 1 + hour / 100) for hour in range(20)]
-    before += [bounce(BLOCKED, day) for day in range(2, 12)]
+    before += [bounce(OTHER, day) for day in range(2, 12)]
     assert judge(bounce(SOFT), before) is None
 
 
-@given(st.lists(st.tuples(st.sampled_from([SOFT, BLOCKED]), st.floats(0, 60)), max_size=40))
+@given(st.lists(st.tuples(st.sampled_from([SOFT, OTHER]), st.floats(0, 60)), max_size=40))
 def test_what_is_not_hard_never_suppresses_on_fewer_days_than_said(
     before: list[tuple[BounceKind, float]],
 ) -> None:
@@ -120,6 +135,12 @@ def test_what_is_not_hard_never_suppresses_on_fewer_days_than_said(
     days = {each.at.date() for each in earlier if each.kind is SOFT and each.at > NOW - SPAN}
     enough = len(days | {NOW.date()}) >= SOFT_DAYS
     assert (judge(bounce(SOFT), earlier) is not None) is enough
+
+
+def test_of_a_reason_code_and_status_can_be_had_alone() -> None:
+    assert brief("550 5.1.1 <…>: user unknown") == "550 5.1.1"
+    assert brief("reported as abuse") == ""
+    assert brief("said by ada450") == ""
 
 
 def test_a_reason_is_one_short_line_and_names_nobody() -> None:

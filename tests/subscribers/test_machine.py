@@ -107,7 +107,8 @@ class TheList(RuleBasedStateMachine):
             assert token in self.open[person]
             self.open[person].discard(token)
             self.gone.discard(person)
-            self.suppressed.pop(person, None)
+            if self.suppressed.pop(person, None):
+                self.soft[person] = []
             for digest in chosen:
                 self._begin(person, digest, frequency)
 
@@ -223,6 +224,7 @@ class TheList(RuleBasedStateMachine):
         with self.database.write() as connection:
             assert record.unsuppress(connection, _hash(person)) is (person in self.suppressed)
         self.suppressed.pop(person, None)
+        self.soft[person] = []
 
     @rule(person=people)
     def erase(self, person: str) -> None:
@@ -233,6 +235,7 @@ class TheList(RuleBasedStateMachine):
             )
         if was_there:
             self.suppressed.setdefault(person, SuppressionReason.ERASED)
+            self.soft[person] = []
             self._forget(person)
 
     @rule(hours=st.integers(1, 24 * 8))
