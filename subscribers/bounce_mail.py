@@ -109,10 +109,8 @@ def _delivered(parts: list[Message]) -> _Found | None:
 def _said(report: Message, parts: list[Message]) -> _Found | None:
     """Return what a server says in plain words that has no other way to report."""
     sender = parseaddr(_field(report, "From"))[1].partition("@")[0].casefold()
-    automatic = "<>" in _field(report, "Return-Path") or _word(_field(report, "Auto-Submitted")) not in (
-        "",
-        "no",
-    )
+    answers = _word(_field(report, "Auto-Submitted")) not in ("", "no")
+    automatic = answers or "<>" in _field(report, "Return-Path")
     if sender not in _SERVERS or not automatic:  # a person who is postmaster; a reader who is away
         return None
     lines = list(takewhile(lambda line: not _RETURNED.match(line), _text_of(parts).splitlines()[:_LINES]))
