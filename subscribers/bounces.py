@@ -14,7 +14,7 @@ of a mailbox. The words go before the status where they are plain: some servers 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -48,25 +48,24 @@ class Bounce:
     reason: str = ""  # what the server said, addresses left out as far as they are found
 
 
-def judge(bounce: Bounce, before: Iterable[Bounce]) -> SuppressionReason | None:
+def judge(bounce: Bounce, before: Sequence[Bounce]) -> SuppressionReason | None:
     """Decide whether an address must not be mailed any more, by a bounce and those `before` it.
 
     A complaint is enough by itself, and so is a hard bounce by mail. On the line hard is enough when it was
     said of two editions, APART and within SPAN: a server that is set up wrongly says it of everybody for a
     while. Soft ones are when there was one on each of SOFT_DAYS days within SPAN; others never are.
     """
-    lately = list(before)
     if bounce.kind is BounceKind.COMPLAINT:
         return SuppressionReason.COMPLAINT
     if bounce.kind is BounceKind.HARD:
-        told = bounce.source == MAIL or any(_confirms(bounce, each) for each in lately)
+        told = bounce.source == MAIL or any(_confirms(bounce, each) for each in before)
         return SuppressionReason.BOUNCE if told else None
     if bounce.kind is BounceKind.OTHER:
         return None
-    return SuppressionReason.BOUNCE if soft_days(bounce, lately) >= SOFT_DAYS else None
+    return SuppressionReason.BOUNCE if soft_days(bounce, before) >= SOFT_DAYS else None
 
 
-def soft_days(bounce: Bounce, before: Iterable[Bounce]) -> int:
+def soft_days(bounce: Bounce, before: Sequence[Bounce]) -> int:
     """Count the days with a soft bounce in the SPAN that ends with `bounce`, which is one of them."""
     soft = [
         each for each in before if each.kind is BounceKind.SOFT and bounce.at - SPAN < each.at <= bounce.at
