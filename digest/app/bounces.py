@@ -119,12 +119,14 @@ def _take(connection: Connection, subscriber_id: int, bounce: Bounce, *, report:
     subscriber = reader_of(connection, subscriber_id, hold=True).subscriber
     if subscriber is None:
         return "the reader is forgotten"
-    moved = (each.at for each in history(connection, subscriber_id) if each.act is Act.MOVED)
-    if bounce.kind is not BounceKind.COMPLAINT and max(moved, default=bounce.at - _SINCE_MOVED) > (
-        bounce.at - _SINCE_MOVED
-    ):
+    if bounce.kind is not BounceKind.COMPLAINT and _has_moved(connection, subscriber_id, bounce.at):
         return "the reader has another address by now"
     return take_bounce(connection, subscriber.address_hash, bounce, report=report) or "known already"
+
+
+def _has_moved(connection: Connection, subscriber_id: int, now: datetime) -> bool:
+    acts = history(connection, subscriber_id)
+    return any(each.act is Act.MOVED and now - each.at < _SINCE_MOVED for each in acts)
 
 
 def _what_follows(bounce: Bounce, taken: Taken) -> str:

@@ -20,6 +20,7 @@ from subscribers import acts, changes
 from subscribers.acts import MoveRequest, change_reader
 from subscribers.address import parse_address
 from subscribers.bounced import bounces_of
+from subscribers.bounces import Bounce
 from subscribers.decisions import Change, Refused, Wish
 from subscribers.errors import TokenError
 from subscribers.leaving import leave
@@ -131,18 +132,26 @@ def data_letter(app: App, reader: Reader, link: str, now: datetime) -> Letter:
     return write_letter(app, notice, to=subscriber.address, digest=_sender(app, reader), say=say, now=now)
 
 
-def record_of(app: App, reader: Reader) -> tuple[tuple[Consent, ...], tuple[Delivery, ...]]:
-    """Return what a reader agreed to or ended, and the mails there were for them, the oldest first."""
+def record_of(
+    app: App, reader: Reader
+) -> tuple[tuple[Consent, ...], tuple[Delivery, ...], tuple[Bounce, ...]]:
+    """Return what a reader agreed to or ended, the mails there were for them, and what came back of those.
+
+    The oldest first.
+    """
+    subscriber = _subscriber(reader)
     with app.database.read() as connection:
-        return history(connection, _id(reader)), deliveries_to(connection, _id(reader))
+        return (
+            history(connection, subscriber.id),
+            deliveries_to(connection, subscriber.id),
+            bounces_of(connection, subscriber.address_hash),
+        )
 
 
 def export_data(app: App, reader: Reader) -> dict[str, object]:
     """Return all that is kept of a reader, for JSON."""
     subscriber = _subscriber(reader)
-    consents, deliveries = record_of(app, reader)
-    with app.database.read() as connection:
-        returned = bounces_of(connection, subscriber.address_hash)
+    consents, deliveries, returned = record_of(app, reader)
     return {
         "address": subscriber.address,
         "state": subscriber.state,

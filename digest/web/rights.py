@@ -50,7 +50,7 @@ def show(request: Request, desk: Desk, ticket: str) -> Response:
     reader = _reader(desk, ticket)
     assert reader.subscriber is not None, "reader_by_id gives none without"
     say = desk.words(request, reader.subscriber.language)
-    consents, deliveries = record_of(desk.app, reader)
+    consents, deliveries, _ = record_of(desk.app, reader)
     acts, states = _acts(say), _states(say)
     values = {
         "action": f"{desk.root}/m/{ticket}",

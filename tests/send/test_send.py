@@ -37,17 +37,12 @@ from tests.send.world import (
     outbox,
     pause,
     read,
+    replies,
     run,
     suppress,
 )
 
 STATE = DeliveryState
-
-
-def replies(database: Database) -> dict[int, tuple[DeliveryState, str]]:
-    with database.read() as connection:
-        rows = list_deliveries(connection, EDITION, limit=1000)
-    return {row.subscriber_id: (row.state, row.reply) for row in rows}
 
 
 def dump(database: Database) -> list[object]:
@@ -191,7 +186,10 @@ def test_a_rehearsal_of_an_edition_half_sent_counts_who_still_waits(database: Da
     add_edition(database)
     add_readers(database, 9)
     recorder = Recorder()
-    halfway = lambda: len(recorder.letters) >= 6  # noqa: E731  (one thought, used once)
+
+    def halfway() -> bool:
+        return len(recorder.letters) >= 6
+
     send(database, EDITION, outbox=outbox(recorder), clock=Clock(), stop=halfway)
     assert rehearse(database, EDITION, stationery=STATIONERY, now=NOW).total == 3
 

@@ -25,7 +25,7 @@ from digest.send.retries import Doubt, RetryRules
 from digest.send.send import send
 from digest.storage.database import Database, open_database
 from digest.storage.editions import load_edition
-from digest.storage.outcomes import list_deliveries, retry
+from digest.storage.outcomes import retry
 from digest.storage.steps import advance, reopen
 from tests.send.world import (
     EDITION,
@@ -38,16 +38,11 @@ from tests.send.world import (
     add_readers,
     outbox,
     read,
+    replies,
     run,
 )
 
 STATE = DeliveryState
-
-
-def replies(database: Database) -> dict[int, tuple[DeliveryState, str]]:
-    with database.read() as connection:
-        rows = list_deliveries(connection, EDITION, limit=1000)
-    return {row.subscriber_id: (row.state, row.reply) for row in rows}
 
 
 def test_a_deferred_letter_comes_back_with_the_same_bytes(database: Database) -> None:

@@ -10,13 +10,25 @@ from pathlib import Path
 
 from sqlalchemy import insert, update
 
-from digest.model import Edition, EditionState, Letter, Mail, Outcome, ReaderLinks, Receipt, Section, Story
+from digest.model import (
+    DeliveryState,
+    Edition,
+    EditionState,
+    Letter,
+    Mail,
+    Outcome,
+    ReaderLinks,
+    Receipt,
+    Section,
+    Story,
+)
 from digest.publication import Site
 from digest.send.letters import Stationery
 from digest.send.outbox import Outbox
 from digest.send.send import Sent, send
 from digest.storage.database import Database
 from digest.storage.editions import insert_edition
+from digest.storage.outcomes import list_deliveries
 from digest.storage.steps import advance
 from subscribers.tables import subscribers, subscriptions, suppressions
 
@@ -189,6 +201,13 @@ def outbox(transport: Recorder | Appender, **changes: object) -> Outbox:
 
 def run(database: Database, transport: Recorder, clock: Clock | None = None, **changes: object) -> Sent:
     return send(database, EDITION, outbox=outbox(transport, **changes), clock=clock or Clock())
+
+
+def replies(database: Database) -> dict[int, tuple[DeliveryState, str]]:
+    """Return the state of each reader's delivery, and what was answered last."""
+    with database.read() as connection:
+        rows = list_deliveries(connection, EDITION, limit=1000)
+    return {row.subscriber_id: (row.state, row.reply) for row in rows}
 
 
 def read(data: bytes) -> EmailMessage:
