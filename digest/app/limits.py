@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from digest.app.wiring import App
-from digest.send.limits import Meter, Rules, Use, domain_rules, slowed_since, uses
+from digest.send.limits import Meter, Rules, Use, uses
 from digest.storage.limits import read_meters
 
 
@@ -22,19 +22,11 @@ class Standing:
 
 
 def standings(app: App, now: datetime) -> tuple[Standing, ...]:
-    """Return what is configured, in the order of the file, then the other domains that are slowed."""
-    limits = app.config.mail.limits
-    configured = {rules.scope: rules for rules in (limits.server, *limits.domains)}
+    """Return how each limit that is in force stands: the server's, then the domains', as in the file."""
+    configured = app.config.mail.limits.scopes
     with app.database.read() as connection:
-        meters = read_meters(connection, list(configured), slowed_since=slowed_since(now))
-    others = {
-        scope: domain_rules(scope.removeprefix("domain "))
-        for scope in sorted(meters.keys() - configured.keys())
-        if scope.startswith("domain ")
-    }
-    found = (
-        _standing(rules, meters.get(scope, Meter()), now) for scope, rules in (configured | others).items()
-    )
+        meters = read_meters(connection, [rules.scope for rules in configured])
+    found = (_standing(rules, meters.get(rules.scope, Meter()), now) for rules in configured)
     return tuple(each for each in found if each.uses)
 
 

@@ -31,7 +31,7 @@ def limits(session: Session, now: datetime | None, as_json: bool) -> None:
     if as_json:
         show.facts({"limits": found})
     elif not found:
-        click.echo("nothing is limited, and nobody is slowed; limits stand in config.toml under [mail]")
+        click.echo("nothing is limited; limits stand in config.toml under [mail]")
     else:
         _show(found)
 

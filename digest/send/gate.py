@@ -1,6 +1,6 @@
 """Decide who of an edition goes next, within limits that all who send share through the database.
 
-Where nothing is limited and nobody complains, all pass by it, and it costs one small query a second.
+Where nothing is limited, all pass by it.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from digest.model import Outcome, Receipt
-from digest.send.complaints import asks_for_less, complaint
 from digest.send.lanes import HOLD, Lanes
-from digest.send.lately import Lately
-from digest.send.limits import Limits, domain_of, slow, slowed_since
+from digest.send.limits import Limits, slow
 from digest.send.message import Addressee
+from digest.send.pace import Lately, asks_for_less, complaint
 from digest.storage import deliveries as ledger
 from digest.storage.database import Connection
 from digest.storage.limits import lock_meters, read_meters, save_meters
@@ -26,30 +25,22 @@ class Gate:
     """One run's waiting readers, and what it knows of the limits. `now` is the run's clock."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits, self._server = limits, limits.server
+        self._server = limits.server
         self._lately = Lately()
         self._scopes = [rules.scope for rules in limits.scopes]
         self._lanes = Lanes(limits)
         self._complaints: dict[str, str] = {}  # scopes that asked for less, and how; not yet kept
-        self._looked_at: datetime | None = None
         self._found_none_at: datetime | None = None
         self._rested_at: datetime | None = None
 
-    def look(self, connection: Connection, now: datetime) -> None:
-        """See what has been used by now, and which domains are slowed."""
-        self._looked_at = now
-        self._lanes.see(read_meters(connection, self._scopes, slowed_since=slowed_since(now)))
+    def look(self, connection: Connection) -> None:
+        """See what has been used by now, and who is slowed."""
+        self._lanes.see(read_meters(connection, self._scopes))
 
     @property
     def is_open(self) -> bool:
-        """Tell whether nobody need wait: nothing is limited and nobody complains, as far as is known."""
-        return self._lanes.unlimited and self._lanes.empty and not self._complaints
-
-    def pass_by(self, connection: Connection, group: Sequence[Addressee], now: datetime) -> None:
-        """Count those who go while it is open, and look now and then whether it still is."""
-        self._count(group, now)
-        if self._looked_at is None or now - self._looked_at >= _LOOK_AGAIN:
-            self.look(connection, now)
+        """Tell whether nobody need wait, because nothing is limited."""
+        return self._lanes.unlimited
 
     # ── in ──────────────────────────────────────────────────────────────────────────────────
 
@@ -97,7 +88,7 @@ class Gate:
             return list(group)
         meters = lock_meters(connection, scopes, now)
         slowed = {
-            scope: slow(meters[scope], reply, now, pace=self._pace(scope, now))
+            scope: slow(meters[scope], reply, now, pace=self._lately.pace(scope, now))
             for scope, reply in self._complaints.items()
         }
         save_meters(connection, slowed, now)
@@ -108,20 +99,17 @@ class Gate:
     def spend(self, connection: Connection, group: Sequence[Addressee], now: datetime) -> None:
         """Count those who go; in the transaction in which they were admitted."""
         save_meters(connection, self._lanes.spend(group, now), now)
-        self._count(group, now)
-
-    def _count(self, group: Sequence[Addressee], now: datetime) -> None:
-        self._lately.count([domain_of(reader.address) for reader in group], now)
-
-    def _pace(self, scope: str, now: datetime) -> int | None:
-        return self._lately.pace(self._limits.names(scope), now)
+        scopes = (self._lanes.scope_of(reader.address) for reader in group)
+        self._lately.count([scope for scope in scopes if scope], now)
 
     def hear(self, receipt: Receipt, address: str) -> None:
         """Remember a receipt that asks for less: of the domain, or of us when no letter was taken at all."""
         if not asks_for_less(receipt):
             return
         if receipt.outcome is Outcome.DEFERRED:
-            self._complaints[self._lanes.scope_of(address)] = complaint(receipt)
+            # A relay slows down for a domain by itself. So one without limits is not slowed here as well.
+            if scope := self._lanes.scope_of(address):
+                self._complaints[scope] = complaint(receipt)
         elif self._server.paces:
             self._complaints[self._server.scope] = complaint(receipt)
 

@@ -15,7 +15,6 @@ from digest.send.limits import (
     Meter,
     Rules,
     domain_of,
-    domain_rules,
     free_at,
     room,
     span,
@@ -40,29 +39,18 @@ class Lanes:
         self._horizon: dict[str, datetime] = {}  # how far ahead turns have been given out
 
     def see(self, meters: Mapping[str, Meter]) -> None:
-        """Take in meters as they are now; a domain that is slowed and had no lane gets one."""
+        """Take in meters as they are now."""
         self._meters |= meters
-        fresh = [scope for scope, meter in meters.items() if meter.brake and not self._known(scope)]
-        for scope in fresh:
-            domain = scope.removeprefix("domain ")
-            self._rules[scope], self._scopes[domain] = domain_rules(domain), scope
-        if fresh:
-            waiting, self._waiting[_OPEN] = self._waiting[_OPEN], deque()
-            self.add(waiting)
-
-    def _known(self, scope: str) -> bool:
-        return scope == self._server.scope or scope in self._rules
 
     def rules(self, scope: str) -> Rules:
         """Return the rules of a scope."""
         return self._server if scope == self._server.scope else self._rules[scope]
 
-    def scope_of(self, address: str) -> str:
-        """Return the scope an address belongs to, whether it has limits or not."""
-        domain = domain_of(address)
-        return self._scopes.get(domain) or f"domain {domain}"
+    def scope_of(self, address: str) -> str | None:
+        """Return the scope of the domain of an address; None when that domain has no limits."""
+        return self._scopes.get(domain_of(address)) if self._scopes else None
 
-    def add(self, readers: Sequence[Addressee] | deque[Addressee]) -> None:
+    def add(self, readers: Sequence[Addressee]) -> None:
         """Let readers wait, each in the lane of its domain."""
         if not self._scopes:
             self._waiting[_OPEN].extend(readers)
@@ -71,7 +59,7 @@ class Lanes:
             self._waiting.setdefault(self._lane(reader), deque()).append(reader)
 
     def _lane(self, reader: Addressee) -> str:
-        return self._scopes.get(domain_of(reader.address), _OPEN) if self._scopes else _OPEN
+        return self.scope_of(reader.address) or _OPEN
 
     @property
     def open_lane_is_empty(self) -> bool:
@@ -91,9 +79,6 @@ class Lanes:
 
     def next_group(self, most: int, now: datetime) -> list[Addressee]:
         """Take up to `most` readers who may go now, as far as is known; the lanes share what there is."""
-        if self.unlimited:
-            everybody = self._waiting[_OPEN]
-            return [everybody.popleft() for _ in range(min(most, len(everybody)))]
         wants = {
             lane: min(len(queue), self._worth(lane, len(queue), now))
             for lane, queue in self._waiting.items()
@@ -119,13 +104,12 @@ class Lanes:
 
     @property
     def unlimited(self) -> bool:
-        """Tell whether nothing is limited or slowed, as far as is known."""
+        """Tell whether nothing is limited."""
         return not (self._scopes or self._server_is_limited)
 
     @property
     def _server_is_limited(self) -> bool:
-        server = self._server
-        return bool(server.limits or server.warm_up or self._meter(server.scope).brake)
+        return bool(self._server.limits or self._server.warm_up)
 
     def admit(self, group: Sequence[Addressee], now: datetime) -> list[Addressee]:
         """Return those of a group who may go, by meters just seen; the others wait on, at the front."""

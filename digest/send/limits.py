@@ -4,11 +4,12 @@
     "100 per second", "… minute"  an even flow (Drip)                    its share, 1 letter, 0.25 s of flow
     "5000 per hour", "… day"      a quota, at once or spread (Quota)     the quota, in any hour or day
     warm_up = [200, 400, …]       a quota a day from the first on (UTC)  the same; none after the last
-    421 and 4.7.x from a domain   half its pace, at most every 30 s,     as an even flow
+    421 and 4.7.x, where limited  half its pace, at most every 30 s,     as an even flow
                                   down to 5 %; 5 % more each quiet minute
 
-All of them must allow a letter. Pace is the slowest flow per second or minute that is configured; else what
-went there `lately`, or 100 per second when nobody knows, and then never less than one.
+All of them must allow a letter. Pace is the slowest flow per second or minute that is configured. Where only
+quotas are configured, it is what went there lately, or 100 per second when nobody knows, and then never less
+than one. A domain without limits is never slowed.
 Letters are counted when they are marked in the ledger, also those that are then refused.
 """
 
@@ -119,7 +120,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """All that is configured. A domain that is in no group has no limits until it asks for less."""
+    """All that is configured. A domain that is in no group has no limits and is never slowed."""
 
     server: Rules = field(default_factory=lambda: Rules(scope=SERVER))
     domains: tuple[Rules, ...] = ()
@@ -128,13 +129,6 @@ class Limits:
     def scopes(self) -> tuple[Rules, ...]:
         """Return every scope that has limits."""
         return tuple(rules for rules in (self.server, *self.domains) if rules.limits or rules.warm_up)
-
-    def names(self, scope: str) -> tuple[str, ...]:
-        """Return the domains of a scope, configured or not; none for a server."""
-        if scope == self.server.scope:
-            return ()
-        found = (rules.names for rules in self.domains if rules.scope == scope)
-        return next(found, (scope.removeprefix("domain "),))
 
 
 def domain_rules(*names: str, limits: tuple[Limit, ...] = (), warm_up: WarmUp | None = None) -> Rules:
@@ -237,11 +231,6 @@ def slow(meter: Meter, reply: str, now: datetime, *, pace: int | None = None) ->
         since, whole = brake.since, brake.pace
     slowed = Brake(share=max(_LOWEST, share // 2), at=now, since=since, reason=reply, pace=whole)
     return replace(meter, brake=slowed)
-
-
-def slowed_since(now: datetime) -> datetime:
-    """Return the time before which a brake, wherever it stood then, is off by now."""
-    return now - _QUIET * -(-(100 - _LOWEST) // _RETURN)
 
 
 # ── for people ──────────────────────────────────────────────────────────────────────────────

@@ -66,7 +66,7 @@ class Run:
         self._stopped_at: datetime | None = None
         with database.read() as connection:
             tally = tally or counts(connection, record.edition.id)
-            self._gate.look(connection, clock())
+            self._gate.look(connection)
         self._total = tally.total
         self._ended = Counter({state: count for state, count in tally.by_state if state in _ENDED})
 
@@ -128,7 +128,6 @@ class Run:
                 limit=most,
                 now=now,
             )
-            self._gate.pass_by(connection, group or (), now)
         self._have_kept(results, now)
         return None if group is None else self._hand_over(group)
 
@@ -149,7 +148,7 @@ class Run:
             page, self._place = ledger.claim(
                 connection, self._sender, self._readers, after=self._place, now=now, limit=wanted
             )
-            self._gate.look(connection, now)
+            self._gate.look(connection)
             self._gate.let_wait(page, now)
             self._gate.give_back(connection, self._sender, now)
         return page is not None

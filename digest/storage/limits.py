@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, select, update
 
 from digest.send.buckets import bucket_of, kept_of
 from digest.send.limits import Brake, Meter
@@ -14,14 +14,12 @@ from digest.storage.tables import meters
 from subscribers.upsert import upsert
 
 _OVER = timedelta(hours=25)  # the longest a letter counts, and a little for clocks that differ
-_PACE = "pace"  # beside the buckets: letters a minute, of a scope that was slowed and has no limits
+_PACE = "pace"  # beside the buckets: letters a minute, of a scope that was slowed and has no even flow
 
 
-def read_meters(
-    connection: Connection, scopes: Collection[str], *, slowed_since: datetime
-) -> dict[str, Meter]:
-    """Return the meters of `scopes`, and of every scope that was slowed since then."""
-    query = select(meters).where(or_(meters.c.scope.in_(scopes), meters.c.slowed_at > slowed_since))
+def read_meters(connection: Connection, scopes: Collection[str]) -> dict[str, Meter]:
+    """Return the meters of `scopes`, as far as anything was counted there."""
+    query = select(meters).where(meters.c.scope.in_(scopes))
     return {row["scope"]: _meter(row) for row in connection.execute(query).mappings()}
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.send.lanes import Lanes, share_out
-from digest.send.limits import Limits, Meter, Rules, domain_rules, parse_limit, slow, take
+from digest.send.limits import Limits, Meter, Rules, domain_rules, parse_limit, take
 from digest.send.message import Addressee
 
 NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
@@ -58,16 +58,6 @@ def test_whoever_is_not_admitted_waits_in_front_of_the_others() -> None:
     assert [reader.subscriber_id for reader in lanes.admit(hopeful, NOW)] == [0, 1, 2, 3, 4, 5]
     later = lanes.next_group(50, NOW + timedelta(seconds=1))
     assert [reader.subscriber_id for reader in later][:3] == [6, 7, 8]
-
-
-def test_a_domain_slowed_by_somebody_else_gets_a_lane_of_its_own() -> None:
-    lanes = Lanes(Limits())
-    lanes.add([*readers(100, "busy.example.org"), *readers(5, "example.org", 100)])
-    lanes.see({"domain busy.example.org": slow(Meter(), "421 4.7.0 try later", NOW)})
-    group = lanes.next_group(60, NOW)
-    assert sorted(set(domains(group))) == ["busy.example.org", "example.org"]
-    assert len(lanes.admit(group, NOW)) == 18
-    assert lanes.open_lane_is_empty
 
 
 def seconds(late: list[tuple[Addressee, datetime]]) -> list[float]:

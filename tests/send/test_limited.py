@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from threading import Condition
 
+import pytest
 from sqlalchemy import insert
 
 from digest.model import DeliveryState, EditionState, Letter, Outcome, Receipt
@@ -229,7 +230,7 @@ def test_a_domain_that_asks_for_less_is_slowed_and_nobody_else_is(database: Data
     slowed = [time for time in transport.times("@busy.example.org") if 1 <= time < 11]
     assert 95 <= len(slowed) <= 105, "half of its pace"
     with database.read() as connection:
-        (meter,) = read_meters(connection, (), slowed_since=NOW - MINUTE).values()
+        (meter,) = read_meters(connection, ["domain busy.example.org"]).values()
     assert meter.brake
     assert (meter.brake.reason, meter.brake.share) == ("421 4.7.0 try later", 50)
     later, sent = alone(database, domain("busy", "20 per second"), at=NOW + MINUTE * 12)
@@ -237,28 +238,56 @@ def test_a_domain_that_asks_for_less_is_slowed_and_nobody_else_is(database: Data
     assert max(later.times()) - 720 <= len(later.sent) / 20 + 0.3, "at its whole pace again"
 
 
-def test_a_domain_without_limits_is_slowed_as_well_by_every_sender(database: Database) -> None:
+@pytest.mark.parametrize("limits", [Limits(), server("1000000 per day"), domain("quick", "9000 per day")])
+def test_a_domain_without_limits_is_not_slowed_and_only_tried_again(
+    database: Database, limits: Limits
+) -> None:
     add_readers(database, busy=200, quick=20)
     first, _ = alone(
-        database, Limits(), lambda letter, _: SLOWLY if letter.recipient.endswith("@busy.example.org") else OK
+        database, limits, lambda letter, _: SLOWLY if letter.recipient.endswith("@busy.example.org") else OK
     )
-    assert 2 <= max(first.times("@busy.example.org")) <= 4, "slowed to fifty per second"
-    again, sent = alone(database, Limits(), at=NOW + MINUTE * 5 + SECOND * 30)
+    assert (len(first.sent), max(first.times())) == (220, 0), "all at once"
+    assert states(database) == {DeliveryState.ACCEPTED: 20, DeliveryState.DEFERRED: 200}
+    with database.read() as connection:
+        assert read_meters(connection, ["domain busy.example.org"]) == {}
+    too_early, sent = alone(database, limits, at=NOW + MINUTE * 4)
+    assert (too_early.sent, sent.next_at) == ([], NOW + MINUTE * 5)
+    again, sent = alone(database, limits, at=NOW + MINUTE * 5)
+    assert set(again.times()) == {300}, "all at once"
     assert sent.record.state is EditionState.SENT
-    times = again.times("@busy.example.org")
-    assert 200 / 75 - 0.3 <= times[-1] - times[0] <= 200 / 75, "75 percent of a hundred per second by then"
 
 
-def test_a_domain_that_got_much_is_slowed_to_half_of_that_and_not_to_a_trickle(sqlite: Database) -> None:
-    add_readers(sqlite, busy=6_000)
+class Refusing(Timed):
+    """Takes no letter in the first second, because there were too many."""
+
+    def _receipt(self, letter: Letter) -> Receipt:
+        if self._clock() < NOW + SECOND:
+            return Receipt(letter.key, Outcome.UNSENT, *SLOWLY)
+        return super()._receipt(letter)
+
+
+def test_a_mail_server_that_asks_for_less_is_slowed(database: Database) -> None:
+    add_readers(database, a=100)
+    clock = SharedClock(1)
+    transport = Refusing(clock)
+    run(database, transport, clock, server("20 per second"))
+    assert len([time for time in transport.times() if 1 <= time < 6]) in range(48, 53), "half of its pace"
+    with database.read() as connection:
+        (meter,) = read_meters(connection, ["server"]).values()
+    assert meter.brake
+    assert (meter.brake.reason, meter.brake.share) == ("421 4.7.0 try later", 50)
+
+
+def test_domains_that_got_much_are_slowed_to_half_of_that_and_not_to_a_trickle(sqlite: Database) -> None:
+    add_readers(sqlite, busy=3_000, brisk=3_000)
+    quota = domain_rules("busy.example.org", "brisk.example.org", limits=(parse_limit("1000000 per day"),))
 
     def answer(_: Letter, now: datetime) -> tuple[int, str, str]:
         return SLOWLY if NOW + SECOND * 12 <= now < NOW + SECOND * 13 else OK
 
-    transport, _ = alone(sqlite, server("300 per second"), answer)
-    before, after = (
-        sum(start <= time < start + 5 for time in transport.times("@busy.example.org")) for start in (5, 14)
-    )
+    limits = Limits(server=server("300 per second").server, domains=(quota,))
+    transport, _ = alone(sqlite, limits, answer)
+    before, after = (sum(start <= time < start + 5 for time in transport.times()) for start in (5, 14))
     assert abs(before - 300 * 5) <= 20
     assert abs(after - 150 * 5) <= 20
 
@@ -278,7 +307,7 @@ def test_without_limits_no_meter_is_ever_written(database: Database) -> None:
     add_readers(database, a=50)
     alone(database, Limits())
     with database.read() as connection:
-        assert read_meters(connection, ["server", "domain a.example.org"], slowed_since=NOW - DAY) == {}
+        assert read_meters(connection, ["server", "domain a.example.org"]) == {}
 
 
 def test_a_stop_gives_back_whoever_waits(database: Database) -> None:

@@ -9,9 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.model import Outcome, Receipt
 from digest.send.buckets import bucket_of, kept_of
-from digest.send.complaints import asks_for_less, complaint
 from digest.send.limits import (
     NO_LIMIT,
     Limit,
@@ -25,7 +23,6 @@ from digest.send.limits import (
     parse_limit,
     room,
     slow,
-    slowed_since,
     span,
     step,
     take,
@@ -255,26 +252,6 @@ def test_whoever_waits_in_a_warm_up_goes_on_the_next_day() -> None:
 # ── slower by itself ────────────────────────────────────────────────────────────────────────
 
 
-def receipt(outcome: Outcome, code: int | None, enhanced: str | None = None) -> Receipt:
-    return Receipt(1, outcome, code, enhanced, "try later")
-
-
-def test_421_and_4_7_ask_for_less_and_nothing_else_does() -> None:
-    assert asks_for_less(receipt(Outcome.DEFERRED, 421))
-    assert asks_for_less(receipt(Outcome.DEFERRED, 450, "4.7.28"))
-    assert asks_for_less(receipt(Outcome.UNSENT, 421, "4.7.0"))
-    assert not asks_for_less(receipt(Outcome.DEFERRED, 452, "4.2.2"))
-    assert not asks_for_less(receipt(Outcome.REJECTED, 550, "5.7.1"))
-    assert not asks_for_less(receipt(Outcome.ACCEPTED, 250, "2.0.0"))
-    assert not asks_for_less(Receipt(1, Outcome.DEFERRED, 451, "4.7.1", "Greylisted, come again"))
-
-
-def test_a_complaint_is_kept_without_the_addresses_in_it() -> None:
-    told = Receipt(1, Outcome.DEFERRED, 450, "4.7.28", "<ana@example.org> gets too much" + "!" * 500)
-    assert complaint(told).startswith("450 4.7.28 … gets too much!")
-    assert len(complaint(told)) == 200
-
-
 def share(meter: Meter, now: datetime) -> int:
     assert meter.brake
     return meter.brake.share_at(now)
@@ -308,31 +285,22 @@ def test_it_comes_back_a_step_each_quiet_minute_and_is_over() -> None:
     assert (after.brake, list(after.buckets)) == (None, ["second"])
 
 
-def test_no_brake_is_on_that_was_set_before_it_is_said_to_be_off() -> None:
-    meter = Meter()
-    for n in range(6):
-        meter = slow(meter, TOO_MUCH, NOW + SECOND * 31 * n)
-    assert meter.brake
-    assert slowed_since(NOW) == NOW - MINUTE * 19
-    assert meter.brake.share_at(meter.brake.at + MINUTE * 19) == 100
-
-
-HARBOUR = domain_rules("harbour.example.org")
+HARBOUR = domain_rules("harbour.example.org", limits=(parse_limit("5000000 per day"),))
 
 
 def per_minute(meter: Meter, now: datetime) -> float:
-    """Tell the pace of a domain without limits."""
+    """Tell the pace of a domain that has only a quota."""
     return MINUTE / span(HARBOUR, meter, 1, now)
 
 
 @pytest.mark.parametrize(("pace", "slowed"), [(60_000, 30_000), (None, 3_000), (90, 60), (0, 60)])
-def test_a_domain_without_limits_is_slowed_to_half_of_what_went_there_lately(
+def test_a_domain_that_has_only_a_quota_is_slowed_to_half_of_what_went_there_lately(
     pace: int | None, slowed: int
 ) -> None:
     meter = slow(Meter(), TOO_MUCH, NOW, pace=pace)
-    assert room(HARBOUR, Meter(), NOW) == NO_LIMIT
+    assert room(HARBOUR, Meter(), NOW) == 5_000_000
     assert per_minute(meter, NOW) == slowed
-    assert room(HARBOUR, meter, NOW + MINUTE * 10) == NO_LIMIT
+    assert room(HARBOUR, meter, NOW + MINUTE * 10) == 5_000_000
 
 
 def test_it_is_halved_on_and_never_stopped_and_what_goes_meanwhile_is_no_new_measure() -> None:
@@ -343,7 +311,7 @@ def test_it_is_halved_on_and_never_stopped_and_what_goes_meanwhile_is_no_new_mea
     assert [round(pace) for pace in paces] == [500, 250, 120, 60, 60]
 
 
-def test_a_domain_without_limits_comes_back_in_steps() -> None:
+def test_a_domain_that_has_only_a_quota_comes_back_in_steps() -> None:
     meter = slow(Meter(), TOO_MUCH, NOW, pace=60_000)
     paces = [round(per_minute(meter, NOW + MINUTE * n), -2) for n in range(10)]
     assert paces == [30_000 + 3_000 * n for n in range(10)]

@@ -3,7 +3,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-from digest.send.limits import Meter, Rules, parse_limit, room, slow, slowed_since, take
+from digest.send.limits import Meter, Rules, parse_limit, room, slow, take
 from digest.storage.database import Database
 from digest.storage.limits import forget_meters, lock_meters, read_meters, save_meters
 
@@ -11,9 +11,9 @@ NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
 RULES = Rules(scope="server", limits=(parse_limit("9 per second"), parse_limit("500 per day")))
 
 
-def read(database: Database, *scopes: str, now: datetime = NOW) -> dict[str, Meter]:
+def read(database: Database, *scopes: str) -> dict[str, Meter]:
     with database.read() as connection:
-        return read_meters(connection, scopes, slowed_since=slowed_since(now))
+        return read_meters(connection, scopes)
 
 
 def save(database: Database, changed: dict[str, Meter]) -> None:
@@ -34,13 +34,6 @@ def test_a_scope_that_nobody_has_used_is_locked_as_new(database: Database) -> No
             "domain a.example.org": Meter(),
             "server": Meter(),
         }
-
-
-def test_scopes_that_are_slowed_are_found_without_being_asked_for(database: Database) -> None:
-    slowed = slow(Meter(), "421 4.7.0 try later", NOW)
-    save(database, {"domain gmail.com": slowed, "domain other.example.org": take(RULES, Meter(), 1, NOW)})
-    assert read(database) == {"domain gmail.com": slowed}
-    assert read(database, now=NOW + timedelta(minutes=20)) == {}
 
 
 def test_what_a_transaction_that_fails_has_counted_was_never_counted(database: Database) -> None:
