@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
 
+from subscribers.hosts import ascii_host
+
 LONGEST = 2048  # characters; longer ones break mail clients and are never a post's address
 
-_UNSEEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
+# Joiners stay where they join, for Persian and Sinhala names and paths are spelled with them.
+_UNSEEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
+_AT_THE_ENDS = " \u200c\u200d"
 _TRACKING = re.compile(
     r"(utm_|at_(medium|campaign|custom\d|format|link|ptr|bbc)|mc_[ce]id$|_hs(enc|mi)$|hsa_|ns_(campaign|source|mchannel)"
     r"|wt[._](mc|z)|(fb|gc|dc|msc|yc|tt|tw|g)lid$|fbclid$|gclid$|dclid$|msclkid$|yclid$|twclid$|igshid$|gclsrc$|wbraid$|gbraid$"
@@ -25,12 +29,12 @@ def web_url(link: str | None, base: str | None = None) -> str | None:
     A relative link is resolved against `base`. A name and password before the host are taken out: in
     a mail they only serve to deceive, and those of a private feed must not leak.
     """
-    text = _UNSEEN.sub(" ", link or "").strip()
+    text = _UNSEEN.sub(" ", link or "").strip(_AT_THE_ENDS)
     if not text or text.startswith("#"):
         return None
     try:
         parts = urlsplit(urljoin(base, text) if base else text)
-        host = _ascii_host(parts)
+        host = _host_and_port(parts)
     except ValueError:
         return None
     if parts.scheme.lower() not in _PORTS or not host:
@@ -48,7 +52,7 @@ def canonical_url(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        host = _ascii_host(parts).removeprefix("www.")
+        host = _host_and_port(parts).removeprefix("www.")
     except ValueError:
         return url
     query = urlencode([pair for pair in parse_qsl(parts.query, keep_blank_values=True) if not _tracks(*pair)])
@@ -64,16 +68,35 @@ def host_of(url: str) -> str:
         return ""
 
 
-def _ascii_host(parts: SplitResult) -> str:
-    """Return host and port in lower case, the usual port left out; raises ValueError for a bad one."""
+def with_ascii_host(url: str) -> str:
+    """Return a link with its host in ASCII and the rest as it is; raises ValueError for a bad host."""
+    parts = urlsplit("" if url.isascii() else url)
+    login, at, place = parts.netloc.rpartition("@")
+    if place.isascii():
+        return url
+    host, colon, port = place.partition(":")
+    return urlunsplit(parts._replace(netloc=f"{login}{at}{_named(host)}{colon}{port}"))
+
+
+def _host_and_port(parts: SplitResult) -> str:
+    """Return host and port in ASCII, the usual port left out; raises ValueError for a bad one."""
     host = (parts.hostname or "").rstrip(".")
-    if not host.isascii():
-        host = host.encode("idna").decode("ascii")
-    if not re.fullmatch(r"[a-z0-9._-]+|[0-9a-f:.]+", host):
-        raise ValueError("not a host name")
-    host = f"[{host}]" if ":" in host else host
+    if ":" in host:
+        if not re.fullmatch(r"[0-9a-f:.]+", host):
+            raise ValueError("not an IPv6 address")
+        host = f"[{host}]"
+    else:
+        # Not `hostname`, in which Python has made a Σ at the end of a word a ς: that is another name.
+        host = _named(parts.netloc.rpartition("@")[2].partition(":")[0]).rstrip(".")
     usual = parts.port in (None, _PORTS.get(parts.scheme.lower()))
     return host if usual else f"{host}:{parts.port}"
+
+
+def _named(host: str) -> str:
+    name = ascii_host(host)
+    if not (name and name.strip(".")):
+        raise ValueError("not a host name")
+    return name
 
 
 def _quoted(part: str) -> str:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
 from subscribers.errors import AddressError
+from subscribers.hosts import ascii_host
 
 _MAX_LENGTH = 254  # RFC 5321 4.5.3.1.3, less the angle brackets
 _TOO_LONG = f"an address has at most {_MAX_LENGTH} characters"
@@ -84,8 +85,8 @@ def _wide_mailbox(local: str) -> str | None:
 
 @lru_cache(maxsize=4_096)  # a long list has few different ones, and this is most of the work
 def _ascii_domain(domain: str) -> str | None:
-    valid = _validated(f"a@{domain}")
-    return valid.ascii_domain if valid else None
+    # The library decides what mail can reach, which is less than browsers open: IDNA 2008, no underscores.
+    return ascii_host(domain) if _validated(f"a@{domain}") else None
 
 
 def _validated(text: str) -> ValidatedEmail | None:

@@ -86,6 +86,7 @@ ONE_PLACE = {
     "apscheduler": {"digest.scheduler"},
     "alembic": {"digest.storage.upgrade", "digest.storage.migrations"},
     "email_validator": {"subscribers.address"},
+    "idna": {"subscribers.hosts"},
     "pydantic": {"digest.config", "digest.web"},
     "fastapi": {"digest.web"},
     "starlette": {"digest.web"},

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.links import LONGEST, canonical_url, host_of, web_url
+from digest.links import LONGEST, canonical_url, host_of, web_url, with_ascii_host
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,15 @@ from digest.links import LONGEST, canonical_url, host_of, web_url
         ("http://harbour.example.org:8080/", "http://harbour.example.org:8080/"),
         ("https://editor:secret@harbour.example.org/a", "https://harbour.example.org/a"),
         ("https://bücher.example.org/größe", "https://xn--bcher-kva.example.org/gr%C3%B6%C3%9Fe"),
+        ("https://ankerstraße.example/", "https://xn--ankerstrae-e4a.example/"),
+        ("https://ΛΙΜΗΝ-ΟΔΟΣ.example/", "https://xn----5lbhhjhirb4b.example/"),
+        ("http://Ada:secret@ⓗarbour。example。:8080/", "http://harbour.example:8080/"),
+        ("//i❤.example/a", "https://xn--i-7iq.example/a"),
+        (
+            "https://کتاب‌ها.example/کتاب‌ها‌",
+            "https://xn--mgbacg1m8wy53l.example/%DA%A9%D8%AA%D8%A7%D8%A8%E2%80%8C%D9%87%D8%A7",
+        ),
+        ("https://[2001:db8::1]:443/", "https://[2001:db8::1]/"),
         ('https://harbour.example.org/"><script>', "https://harbour.example.org/%22%3E%3Cscript%3E"),
         ("https://harbour.example.org/a%20b", "https://harbour.example.org/a%20b"),
     ],
@@ -40,6 +49,11 @@ def test_a_link_becomes_an_absolute_address(link: str, expected: str) -> None:
         "https://[::1",
         "https://example.org:port/",
         "https://exa mple.org/",
+        "https://ha\u200drbour.example/",
+        "https://1.مرفأ.example/",
+        "https://[v1.fe]/",
+        "https://[::1%eth0]/",
+        "https://../",
         f"https://example.org/{'a' * LONGEST}",
     ],
 )
@@ -82,6 +96,29 @@ def test_spellings_of_one_link_meet(spelling: str) -> None:
 )
 def test_different_links_stay_different(other: str) -> None:
     assert canonical_url(other) != canonical_url("https://harbour.example.org/a")
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://Harbour.Example.org/a?b", "https://Harbour.Example.org/a?b"),
+        (
+            "https://Ada:größe@ankerstraße.example:8080/größe?b#c",
+            "https://Ada:größe@xn--ankerstrae-e4a.example:8080/größe?b#c",
+        ),
+        ("/größe", "/größe"),
+        ("https://ada:größe@[2001:db8::1]/", "https://ada:größe@[2001:db8::1]/"),
+        ("//ⓗarbour.example/a", "//harbour.example/a"),
+    ],
+)
+def test_only_the_host_is_written_in_ascii(url: str, expected: str) -> None:
+    assert with_ascii_host(url) == expected
+
+
+@pytest.mark.parametrize("url", ["https://har‥bour.example/", "https://ü[/", "https://。/"])
+def test_a_link_to_a_host_that_cannot_be_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"host|Invalid"):
+        with_ascii_host(url)
 
 
 def test_only_the_host_of_an_address_is_shown() -> None:

@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 import httpx2
 
 from digest.collect.guard import GuardedBackend, GuardedTransport, RefusedError
+from digest.links import with_ascii_host
 from digest.model import FetchLimits
 
 REDIRECTS = 8
@@ -221,7 +222,7 @@ def read_file(request: Request, limits: FetchLimits) -> Result:
 
 async def _follow(client: httpx2.AsyncClient, request: Request, limits: FetchLimits) -> Result:
     """Ask, and follow redirects hop by hop; each hop passes the guard again."""
-    url = httpx2.URL(request.url)
+    url = httpx2.URL(with_ascii_host(request.url))  # it refuses names that browsers open
     moved_to: str | None = None
     permanent = True
     for _ in range(REDIRECTS + 1):
@@ -250,7 +251,7 @@ def _conditions(request: Request) -> dict[str, str]:
 
 def _next_hop(url: httpx2.URL, target: str) -> httpx2.URL:
     """Return where a redirect leads; name and password go along only to the same host."""
-    following = url.join(target)
+    following = url.join(with_ascii_host(target))
     same = (following.scheme, following.host, following.port) == (url.scheme, url.host, url.port)
     userinfo = url.userinfo if same else b""
     return following.copy_with(userinfo=userinfo, fragment=None)

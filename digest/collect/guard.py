@@ -12,6 +12,7 @@ import httpcore2
 import httpx2
 
 from digest.collect.addresses import is_public
+from subscribers.hosts import ascii_host
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
@@ -152,4 +153,4 @@ def _translated() -> Iterator[None]:
 
 
 def _folded(host: str) -> str:
-    return host.casefold().rstrip(".").strip("[]")
+    return (ascii_host(host) or host.lower()).rstrip(".").strip("[]")  # the second is an IPv6 address

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from digest.config import words
 
 Line = Annotated[str, AfterValidator(words.one_line)]
+Host = Annotated[str, AfterValidator(words.host)]
 Lines = Annotated[str, AfterValidator(words.lines)]
 Slug = Annotated[str, AfterValidator(words.slug_word)]
 Duration = Annotated[timedelta, BeforeValidator(words.duration)]
@@ -113,7 +114,7 @@ class DomainShape(Shape):
 class ServerShape(Shape):
     """[[mail.server]]: one of several mail servers."""
 
-    host: Line
+    host: Host
     port: Port = 587
     security: Literal["none", "starttls", "tls"] = "starttls"
     require_tls: bool = False
@@ -130,7 +131,7 @@ class MailShape(Shape):
 
     transport: Literal["folder", "smtp"] = "folder"
     folder: Line = "data/mail"
-    host: Line | None = None
+    host: Host | None = None
     port: Port = 587
     security: Literal["none", "starttls", "tls"] = "starttls"
     require_tls: bool = False
@@ -139,7 +140,7 @@ class MailShape(Shape):
     ca_file: Line | None = None
     connections: Annotated[int, Field(ge=1, le=100)] = 4
     timeout: Duration = timedelta(minutes=1)
-    ehlo_name: Line | None = None
+    ehlo_name: Host | None = None
     bounce_address: Address | None = None
     unsubscribe_address: Address | None = None
     retry_for: Duration = timedelta(hours=24)
@@ -160,7 +161,7 @@ class DatabaseShape(Shape):
 class WebShape(Shape):
     """[web]: where the pages are served."""
 
-    host: Line = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: Port = 8000
 
 

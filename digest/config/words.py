@@ -9,6 +9,7 @@ from email.utils import parseaddr
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
+from digest.links import web_url
 from digest.nearest import hint
 from digest.schedule import ScheduleError
 from digest.schedule_text import parse_schedule
@@ -16,6 +17,7 @@ from digest.send.limits import domain_of, parse_limit
 from digest.tags import slug
 from subscribers.address import parse_address
 from subscribers.errors import AddressError
+from subscribers.hosts import ascii_host
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)")
@@ -42,6 +44,17 @@ def lines(text: str) -> str:
     """Refuse blank text and control characters; line ends are welcome."""
     one_line(text.replace("\n", " "))
     return text.strip()
+
+
+def host(text: str) -> str:
+    """Refuse what cannot be the name of a host, and write one beyond ASCII as it is looked up."""
+    name = one_line(text)
+    if name.isascii():
+        return name
+    found = ascii_host(name)
+    if found is None:
+        raise ValueError(f"{text!r} cannot be the name of a host")
+    return found
 
 
 def slug_word(text: str) -> str:
@@ -126,11 +139,15 @@ def web_address(text: str) -> str:
 
 
 def base_url(text: str) -> str:
-    """Refuse what cannot be put before a path; a slash at the end is dropped."""
+    """Refuse what cannot be put before a path; drop a slash at the end, and write all of it in ASCII."""
     parts = urlsplit(web_address(text))
     if parts.query or parts.fragment:
         raise ValueError(f"{text!r} has a ? or # in it, and links are made by adding a path to it")
-    return text.rstrip("/")
+    bare = text.rstrip("/")
+    url = bare if bare.isascii() else web_url(bare)
+    if url is None:
+        raise ValueError(f"{text!r} names a host that cannot exist")
+    return url
 
 
 def language(text: str) -> str:

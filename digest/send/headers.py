@@ -7,8 +7,11 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from email.utils import parseaddr
 
+from subscribers.hosts import ascii_host
+
 _LINE = 76  # RFC 2047: lines with encoded words have at most 76 characters
 _HARD_LINE = 998
+_LABEL = 63  # characters DNS allows between two dots; browsers ask for longer ones all the same
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
@@ -73,9 +76,8 @@ def wire_address(address: str) -> str:
         return address
     local, at, domain = address.rpartition("@")
     if at and not domain.isascii():
-        try:
-            domain = domain.encode("idna").decode("ascii")
-        except UnicodeError:
+        domain = ascii_host(domain) or ""
+        if max(map(len, domain.split("."))) > _LABEL:
             domain = ""
     if not (_LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain)):
         raise ValueError("the address cannot be written in a mail")

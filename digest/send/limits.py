@@ -23,6 +23,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from digest.send.buckets import Bucket, Drip, Flow, Quota
+from subscribers.hosts import ascii_host
 
 NO_LIMIT = sys.maxsize
 SERVER = "server"
@@ -150,13 +151,7 @@ def domain_of(address: str) -> str:
 
 @lru_cache(maxsize=10_000)
 def _folded(domain: str) -> str:
-    domain = domain.lower()
-    if domain.isascii():
-        return domain
-    try:
-        return domain.encode("idna").decode("ascii")
-    except UnicodeError:
-        return domain
+    return ascii_host(domain) or domain.lower()  # the second is no domain, but counts as one all the same
 
 
 # ── what has been used ──────────────────────────────────────────────────────────────────────

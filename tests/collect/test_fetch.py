@@ -108,6 +108,29 @@ def test_a_redirect_leads_only_to_the_web(site: Site, target: str) -> None:
     assert "Only http and https" in failed(site.redirect("/feed", target)).detail
 
 
+@pytest.mark.parametrize("host", ["ankerstraße.test", "ⓐnkerstraße。test", "i❤.test"])
+def test_the_host_that_a_browser_would_open_is_asked_for(site: Site, host: str) -> None:
+    asked: list[str] = []
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        asked.append(host)
+        return ["127.0.0.1"]
+
+    def transport(limits: FetchLimits) -> httpx2.AsyncBaseTransport:
+        backend = GuardedBackend(frozenset(["127.0.0.1", host]), resolve=resolve)
+        return GuardedTransport(backend, connections=1)
+
+    written = site.put("/feed", Answer()).replace("127.0.0.1", host)
+    moved = site.redirect("/old", written.encode().decode("latin-1"), 301)  # as it goes over the wire
+    requests = [Request(feed_id=url, url=url) for url in (written, moved)]
+    found = dict(fetch_all(requests, LIMITS, transport=transport)).values()
+    ascii_name = "xn--i-7iq.test" if "❤" in host else "xn--ankerstrae-e4a.test"
+    assert {each.url for each in found if isinstance(each, Fetched)} == {
+        site.url("/feed").replace("127.0.0.1", ascii_name)
+    }
+    assert set(asked) == {"127.0.0.1", ascii_name}
+
+
 def test_a_redirect_to_no_address_at_all_is_a_failure(site: Site) -> None:
     assert failed(site.redirect("/feed", "http://[")).detail
 
@@ -195,7 +218,9 @@ def test_a_closed_port_is_a_failure(site: Site) -> None:
     assert "cannot be reached" in failed(url).detail
 
 
-@pytest.mark.parametrize("url", ["gopher://127.0.0.1/", "harbour", "", "http://", "http://exa mple/"])
+@pytest.mark.parametrize(
+    "url", ["gopher://127.0.0.1/", "harbour", "", "http://", "http://exa mple/", "http://exü mple/"]
+)
 def test_an_address_that_is_none_is_a_failure(url: str) -> None:
     assert "url" in failed(url).detail
 

@@ -117,6 +117,14 @@ async def test_a_host_the_operator_names_is_allowed_and_no_other() -> None:
             await backend.connect_tcp(other, 80)
 
 
+async def test_no_other_spelling_of_an_allowed_host_is_allowed() -> None:
+    network = Network({}, default=["10.0.0.7"])
+    backend = network.guarded("Ankerstraße.test")
+    await backend.connect_tcp("xn--ankerstrae-e4a.test", 80)
+    with pytest.raises(RefusedError):
+        await backend.connect_tcp("ankerstrasse.test", 80)
+
+
 async def test_the_next_address_is_tried_when_one_is_dead() -> None:
     network = Network({"harbour.example.org": ["2606:4700::1", PUBLIC]}, dead={"2606:4700::1"})
     await network.guarded().connect_tcp("harbour.example.org", 443)

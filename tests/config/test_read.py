@@ -89,6 +89,15 @@ def test_a_mail_server_is_built_with_its_password_file(tmp_path: Path) -> None:
     assert "correct horse" not in repr(config)
 
 
+def test_hosts_beyond_ascii_are_written_as_they_are_looked_up(tmp_path: Path) -> None:
+    text = GOOD.replace("https://digest.example.org/", "https://Ankerstraße.example:8443/größe/")
+    mail = 'transport = "smtp"\nhost = "mail.ankerstraße.example"\nehlo_name = "ankerstraße.example"'
+    config = load(written(tmp_path, text.replace('transport = "folder"', mail)), {})
+    assert config.site.base_url == "https://xn--ankerstrae-e4a.example:8443/gr%C3%B6%C3%9Fe"
+    assert [server.host for server in config.mail.servers] == ["mail.xn--ankerstrae-e4a.example"]
+    assert config.mail.ehlo_name == "xn--ankerstrae-e4a.example"
+
+
 def test_several_mail_servers_have_their_own_weights_and_passwords(tmp_path: Path) -> None:
     (tmp_path / "password").write_text("correct horse\n")
     mail = 'transport = "smtp"\n[[mail.server]]\nhost = "a.example.org"\nweight = 3\nrequire_tls = true\n'
@@ -160,6 +169,8 @@ WRONG = [
     ('name = "Harbour Digest"', 'name = "a\\r\\nBcc: b"', "site.name", "a line end or a control character"),
     ("https://digest.example.org/", "digest.example.org", "site.base_url", "begins with http://"),
     ("https://digest.example.org/", "https://e.example.org/?a=1", "site.base_url", "has a ? or #"),
+    ("https://digest.example.org/", "https://har‥bour.example/", "site.base_url", "cannot exist"),
+    ('transport = "folder"', 'host = "har‥bour.example"', "mail.host", "cannot be the name of a host"),
     ("https://gazette.example.org/feed", "ftp://gazette.example.org", "feed.url", "is not a web address"),
     (
         "https://gazette.example.org/feed",

@@ -17,6 +17,7 @@ from digest.render.templates import load_templates
 from digest.render.values import PageLinks
 from digest.render.web import render_web
 from tests.render.conftest import Reader
+from tests.subscribers.hosts import IN_A_BROWSER
 
 AXE = (Path(__file__).resolve().parent.parent / "vendor/axe-core/axe.min.js").read_text(encoding="utf-8")
 TEMPLATES = load_templates()
@@ -148,6 +149,14 @@ def test_an_image_keeps_its_shape_on_a_narrow_screen(reader: Reader) -> None:
         page.locator("img.wide").wait_for()
         width, height = page.locator("img.wide").evaluate("image => [image.width, image.height]")
         assert abs(width / height - 16 / 9) < 0.05
+
+
+def test_hosts_are_what_this_browser_makes_of_them(reader: Reader) -> None:
+    parse = """hosts => hosts.map(host => {
+        try { return new URL(`https://${host}`).host } catch { return null }
+    })"""
+    with reader.read("<p>Hosts</p>") as page:
+        assert dict(zip(IN_A_BROWSER, page.evaluate(parse, list(IN_A_BROWSER)), strict=True)) == IN_A_BROWSER
 
 
 def _with_endless_word(section: Section) -> Section:

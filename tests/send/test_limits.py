@@ -90,6 +90,12 @@ def test_what_is_no_limit_is_refused_with_what_to_write(text: str, said: str) ->
 def test_a_domain_is_the_same_however_it_is_written() -> None:
     assert domain_of("Ana@Gmail.COM") == domain_of("gmail.com") == "gmail.com"
     assert domain_of("ana@bücher.example.org") == "xn--bcher-kva.example.org"
+    assert (
+        domain_of("ana@ankerstraße.example")
+        == domain_of("ANKERSTRAẞE.example")
+        == "xn--ankerstrae-e4a.example"
+    )
+    assert domain_of("ana@har‥Bour.example") == "har‥bour.example"
     assert domain_of("ana@" + "ü" * 80 + ".org").endswith(".org")
 
 

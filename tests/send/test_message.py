@@ -206,6 +206,7 @@ def test_an_address_that_would_break_a_header_is_refused(place: int, value: str)
     [
         *("", "nobody", "a@b@c", "a b@example.org", "a@example.org\r\nBcc: b@example.org", "a,b@example.org"),
         *("<a@example.org>", "ünï@example.org", "a@exa mple.org", "a@\udc80.example", "a@-example.org"),
+        *("a@har‥bour.example", f"a@{'ü' * 63}.example", "a@-ü.example.", "a@ü_ü.example"),
     ],
 )
 def test_an_address_that_could_end_a_header_is_refused_without_being_quoted(address: str) -> None:
@@ -215,6 +216,7 @@ def test_an_address_that_could_end_a_header_is_refused_without_being_quoted(addr
 
 def test_an_international_domain_is_written_in_ascii() -> None:
     assert wire_address("info@bücher.example") == "info@xn--bcher-kva.example"
+    assert wire_address("info@ankerstraße.example") == "info@xn--ankerstrae-e4a.example"
 
 
 def test_a_header_of_our_own_with_a_line_end_in_it_is_refused() -> None:

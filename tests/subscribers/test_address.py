@@ -23,6 +23,11 @@ from subscribers.errors import AddressError
             "anna@xn--bcher-kva.example.org",
             "anna@xn--bcher-kva.example.org",
         ),
+        (
+            "anna@Ankerstraße.example.org",
+            "anna@xn--ankerstrae-e4a.example.org",
+            "anna@xn--ankerstrae-e4a.example.org",
+        ),
         ("ben@harbour.test", "ben@harbour.test", "ben@harbour.test"),
         ("o'neil@example.org", "o'neil@example.org", "o'neil@example.org"),
     ],
@@ -57,6 +62,9 @@ def test_an_address_is_kept_as_written_and_folded(text: str, address: str, folde
         ("anna@[192.0.2.1]", "after the @"),
         ("anna@-example.org", "after the @"),
         ("anna@exa_mple.org", "after the @"),
+        ("anna@i❤.example.org", "after the @"),
+        ("anna@exa\u00admple.org", "after the @"),
+        ("anna@1a.מעגן.org", "after the @"),
     ],
 )
 def test_what_cannot_be_mailed_is_refused_in_words_for_people(text: str, reason: str) -> None:

@@ -55,6 +55,7 @@ PURE = (
     "decisions",
     "errors",
     "goodbye_mail",
+    "hosts",
     "leaving",
     "local_hours",
     "model",
