@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from subscribers.model import SuppressionReason
+from subscribers.text import printable
 
 SOFT_DAYS = 5  # with a soft bounce on each, for an address to be given up
 SPAN = timedelta(days=30)  # within which bounces count together
@@ -103,8 +104,7 @@ def plain_reason(text: str) -> str:
 
     A server may spell one in ways that are not found: for the database, not for a log; see `brief`.
     """
-    shown = "".join(char if char.isprintable() else " " for char in text[: 4 * _LONGEST])
-    return " ".join(_ADDRESS.sub("…", shown).split())[:_LONGEST]
+    return _ADDRESS.sub("…", printable(text[: 4 * _LONGEST]))[:_LONGEST]
 
 
 def brief(reason: str) -> str:

@@ -13,7 +13,7 @@ from lxml.etree import ParserError
 from lxml.html import HtmlElement
 
 from digest.collect.noise import is_box, is_line, is_read_on, without_read_on
-from digest.collect.prose import one_line
+from digest.collect.prose import feed_line
 from digest.links import web_url
 
 LONGEST = 100_000  # characters of one body that are looked at; a blurb stands at its beginning
@@ -98,10 +98,10 @@ def plain(text: str, limit: int | None = None) -> str:
     """Return a title or a name as one line of plain text: markup out, entities decoded once."""
     shown = text[:LONGEST]
     if _MARKUP.search(shown):
-        spaced = _BORDER_TAG.sub(" ", one_line(shown))
+        spaced = _BORDER_TAG.sub(" ", feed_line(shown))
         shown = nh3.clean(spaced, tags=set(), clean_content_tags=set(_DROPPED))
     # Scripts that were escaped twice would still look like an attack to a reader.
-    return one_line(_SCRIPT.sub("", entities.unescape(shown)), limit)
+    return feed_line(_SCRIPT.sub("", entities.unescape(shown)), limit)
 
 
 def feed_link(html: str, base: str) -> str | None:
@@ -189,7 +189,7 @@ def _walk(root: HtmlElement) -> Iterator[tuple[bool, HtmlElement]]:
 
 def _prose(paragraph: _Paragraph, *, strict: bool) -> str | None:
     """Return the text of a paragraph a reader would read, else None."""
-    text = without_read_on(one_line("".join(paragraph.parts)[:_LONGEST_PARAGRAPH])).strip()
+    text = without_read_on(feed_line("".join(paragraph.parts)[:_LONGEST_PARAGRAPH])).strip()
     if not any(char.isalnum() for char in text) or is_line(text):
         return None
     if strict and (paragraph.heading or paragraph.linked > 0.8 * len(text)):
@@ -203,7 +203,7 @@ def _pictures(root: HtmlElement, base: str | None) -> Iterator[Picture]:
         if url:
             yield Picture(
                 url=url,
-                alt=one_line(image.get("alt", "")),
+                alt=feed_line(image.get("alt", "")),
                 width=pixels(image.get("width")),
                 height=pixels(image.get("height")),
                 label=image.get("class", ""),

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 from digest.collect.clean import Body, Picture, plain, read_html
 from digest.collect.images import choose
-from digest.collect.prose import blurb, cut, is_whole, one_line, sentences
+from digest.collect.prose import blurb, cut, feed_line, is_whole, sentences
 from digest.links import canonical_url, web_url
 from digest.model import Post
 from digest.tags import fold
@@ -169,7 +169,7 @@ def _made_title(paragraphs: Sequence[str], alt: str, url: str | None) -> str:
 def _words_of(url: str) -> str:
     """Return the last part of a link as words: "/2026/the-old-pier/" → "The old pier"."""
     last = unquote(urlsplit(url).path).rstrip("/").rsplit("/", 1)[-1].partition(".")[0]
-    words = one_line(re.sub(r"[-_+]+", " ", last))
+    words = feed_line(re.sub(r"[-_+]+", " ", last))
     return words[:1].upper() + words[1:] if " " in words else ""
 
 
@@ -190,7 +190,7 @@ def _believable(moment: datetime | None, now: datetime) -> datetime | None:
 
 def _key(entry_id: str, url: str | None, title: str, published_at: datetime | None) -> str:
     """Return what this feed calls this entry: its id, else its link, else its title and date."""
-    if stated := one_line(entry_id):
+    if stated := feed_line(entry_id):
         return _bounded(stated)
     if url:
         return _bounded(canonical_url(url))

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from digest.collect.addresses import leads_inside
 from digest.collect.clean import Picture
 from digest.collect.noise import is_beacon
-from digest.collect.prose import one_line
+from digest.collect.prose import feed_line
 from digest.model import Image
 
 NARROWEST = 200  # pixels, where a size is known
@@ -79,4 +79,4 @@ def _rank(picture: Picture) -> int:
 
 def _alt(text: str) -> str:
     """Keep a description of a picture; a file name is none."""
-    return "" if _FILE_NAME.fullmatch(text) else one_line(text, _ALT)
+    return "" if _FILE_NAME.fullmatch(text) else feed_line(text, _ALT)

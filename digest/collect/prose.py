@@ -6,15 +6,14 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from subscribers.text import one_line
+
 BLURB = 240  # characters a blurb may have, about
 _SHORT = 60  # a first sentence this short calls for more
 _ELLIPSIS = "…"
 
-# Invisible characters that reorder or hide text. Joiners stay: emoji and Persian are spelled with them.
-_HIDDEN = re.compile(
-    "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\uffff\ud800-\udfff]"
-)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
+# Invisible characters that hide words from filters. An editor may write them, a feed may not.
+_INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b\u200e\u200f\u2060-\u2065\u206a-\u206f]")
 _MARK = "[\u0300-\u036f\u0483-\u0489\u20d0-\u20ff]"
 _PILED_MARKS = re.compile(f"({_MARK}{{3}}){_MARK}+")
 
@@ -35,13 +34,14 @@ _ABBREVIATIONS = frozenset(_TITLES.split())
 _NUMBERED = frozenset(_BEFORE_NUMBERS.split())
 
 
-def one_line(text: str, limit: int | None = None) -> str:
-    """Return `text` on one line, without control, hidden or direction-changing characters.
+def feed_line(text: str, limit: int | None = None) -> str:
+    """Return text of a feed on one line; more is taken out than by `one_line`, because anybody may write it.
 
-    With `limit` (characters) a longer text is cut at a word and ends in "…".
+    Invisible characters go, marks are not piled up, and letters are composed (NFC). With `limit`
+    (characters) a longer text is cut at a word and ends in "…".
     """
-    plain = _HIDDEN.sub("", _CONTROL.sub(" ", unicodedata.normalize("NFC", _HIDDEN.sub("", text))))
-    line = _PILED_MARKS.sub(r"\1", " ".join(plain.split()))
+    line = unicodedata.normalize("NFC", one_line(_INVISIBLE.sub("", text)))
+    line = _PILED_MARKS.sub(r"\1", line)
     return line if limit is None else cut(line, limit)
 
 

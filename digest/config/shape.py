@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from digest.config import words
 
-Line = Annotated[str, AfterValidator(words.one_line)]
+Line = Annotated[str, AfterValidator(words.line)]
 Host = Annotated[str, AfterValidator(words.host)]
 Lines = Annotated[str, AfterValidator(words.lines)]
 Slug = Annotated[str, AfterValidator(words.slug_word)]

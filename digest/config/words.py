@@ -18,8 +18,8 @@ from digest.tags import slug
 from subscribers.address import parse_address
 from subscribers.errors import AddressError
 from subscribers.hosts import ascii_host
+from subscribers.text import has_controls
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)")
 _UNITS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), timedelta(seconds=1)),
@@ -31,24 +31,24 @@ _UNITS = {
 _LONGEST = timedelta(days=3650)
 
 
-def one_line(text: str) -> str:
+def line(text: str) -> str:
     """Refuse blank text, and line ends and control characters, which would break a header."""
     if not text.strip():
         raise ValueError("is empty")
-    if _CONTROL.search(text):
+    if has_controls(text):
         raise ValueError("holds a line end or a control character")
     return text.strip()
 
 
 def lines(text: str) -> str:
     """Refuse blank text and control characters; line ends are welcome."""
-    one_line(text.replace("\n", " "))
+    line(text.replace("\n", " "))
     return text.strip()
 
 
 def host(text: str) -> str:
     """Refuse what cannot be the name of a host, and write one beyond ASCII as it is looked up."""
-    name = one_line(text)
+    name = line(text)
     if name.isascii():
         return name
     found = ascii_host(name)
@@ -107,7 +107,7 @@ def schedule(text: str) -> str:
 
 def mailbox(text: str) -> str:
     """Read "Name <address>" or a bare address, and return it ready for a From header."""
-    one_line(text)
+    line(text)
     name, bare = parseaddr(text)
     if not bare or (bare != text.strip() and not text.rstrip().endswith(">")):
         raise ValueError(f'{text!r} is no sender: write "Name <address>"')
@@ -133,7 +133,7 @@ def web_address(text: str) -> str:
         fits = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         fits = False
-    if not fits or _CONTROL.search(text) or " " in text:
+    if not fits or has_controls(text) or " " in text:
         raise ValueError(f"{text!r} is not a web address: it begins with http:// or https:// and has a host")
     return text
 

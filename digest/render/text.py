@@ -1,4 +1,4 @@
-"""Shape plain text: strip what must not travel, shorten, wrap and underline by width, mark its direction."""
+"""Shape plain text: shorten, wrap and underline by width, mark its direction."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from subscribers.text import one_line
+
 COLUMNS = 72
 
-# Control characters of both sets, and what turns the direction of text that follows it.
-# A C1 control (U+0092) makes Gmail clip even a tiny mail.
-_UNWANTED = re.compile(
-    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff\ufff9-\uffff\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
 _LINK = re.compile(r"https?://\S+", re.IGNORECASE)
 _JOINER = "\u200d"
 _STRONG = {"L": "ltr", "R": "rtl", "AL": "rtl"}
@@ -20,11 +17,6 @@ _MARKS = {"ltr": "\u200e", "rtl": "\u200f"}
 _FROM_THE_RIGHT = re.compile(
     "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
 )
-
-
-def one_line(text: str) -> str:
-    """Return `text` on one line: runs of white space become a space, control characters go."""
-    return " ".join(_UNWANTED.sub("", text).split())
 
 
 def shorten(text: str, limit: int) -> str:

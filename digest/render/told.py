@@ -10,7 +10,6 @@ from digest.model import Edition, Image, ReaderLinks, Section, Story
 from digest.render.dates import direction, long_date, moment, tag
 from digest.render.phrases import phrases_for
 from digest.render.spoken import spoken
-from digest.render.text import one_line
 from digest.render.values import (
     ChoiceValues,
     EditionValues,
@@ -25,6 +24,7 @@ from digest.render.values import (
     as_mapping,
     site_values,
 )
+from subscribers.text import one_line
 
 LEAD_BOX = (592, 480)  # the width of the column inside its padding; what is taller is made narrower
 THUMB_BOX = (120, 120)

@@ -8,7 +8,7 @@ from typing import TypedDict
 
 from digest.publication import Site
 from digest.render.phrases import Phrases
-from digest.render.text import one_line
+from subscribers.text import one_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

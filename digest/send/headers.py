@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterator
 from email.utils import parseaddr
 
 from subscribers.hosts import ascii_host
+from subscribers.text import one_line
 
 _LINE = 76  # RFC 2047: lines with encoded words have at most 76 characters
 _HARD_LINE = 998
 _LABEL = 63  # characters DNS allows between two dots; browsers ask for longer ones all the same
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 _Q_SAFE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
@@ -20,11 +20,6 @@ _FOLD = re.compile(r"(?<=\S) (?=\S)")
 _LOCAL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}")
 _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?")
 _ADDRESS = re.compile(f"{_LOCAL.pattern}@{_DOMAIN.pattern}")
-
-
-def one_line(text: str) -> str:
-    """Return `text` with control characters and line ends turned into single spaces."""
-    return _CONTROLS.sub(" ", text).strip()
 
 
 def text_field(name: str, text: str) -> str:
@@ -45,7 +40,7 @@ def text_field(name: str, text: str) -> str:
 def phrase(text: str, used: int) -> str:
     """Return a display name fit to stand before `<…>`; `used` characters of its line are taken."""
     text = one_line(text)
-    if _ATOMS.fullmatch(text) and "=?" not in text and "  " not in text and len(text) <= _LINE - used:
+    if _ATOMS.fullmatch(text) and "=?" not in text and len(text) <= _LINE - used:
         return text
     if _PLAIN.fullmatch(text) and "=?" not in text and len(text) <= _LINE - used:
         escaped = text.replace("\\", "\\\\").replace('"', '\\"')

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from subscribers.text import printable
+
 MAX_LINE = 2048  # RFC 5321 allows 512; some servers explain themselves at length
 MAX_LINES = 100  # in one reply; a long EHLO has about 20
 MAX_TEXT = 500  # characters of a reply that are kept
@@ -32,26 +34,22 @@ class Reply:
         self.code, self.kind = code, code // 100
         self.lines = lines
         self.enhanced = match[1].decode() if match and match[1][0] == ord("0") + self.kind else None
-        self.text = printable(lines[0]) if len(lines) == 1 else _one_line(lines, match)
+        self.text = _shown(lines[0]) if len(lines) == 1 else _shown(_joined(lines, match))
 
     def __str__(self) -> str:
         """Give code and text for a log: whatever looks like an address is left out."""
         return f"{self.code} {_MAILBOX.sub('<…>', self.text)}".rstrip()
 
 
-def _one_line(lines: tuple[bytes, ...], match: re.Match[bytes] | None) -> str:
-    first, *others = [line.decode("utf-8", "replace").strip() for line in lines]
+def _joined(lines: tuple[bytes, ...], match: re.Match[bytes] | None) -> bytes:
+    first, *others = [line.strip() for line in lines]
     if match:  # servers repeat the enhanced code on every line
-        others = [line.removeprefix(match[1].decode()).strip() for line in others]
-    return printable(" ".join([first, *others]).encode())
+        others = [line.removeprefix(match[1]).strip() for line in others]
+    return b" ".join([first, *others])
 
 
-def printable(line: bytes) -> str:
-    """Make bytes from the network one line of at most `MAX_TEXT` printable characters."""
-    text = line[: 4 * MAX_TEXT].decode("utf-8", "replace")
-    if not text.isprintable():
-        text = "".join(char if char.isprintable() else " " for char in text)
-    return text.strip()[:MAX_TEXT]
+def _shown(line: bytes) -> str:
+    return printable(line[: 4 * MAX_TEXT].decode("utf-8", "replace"))[:MAX_TEXT]
 
 
 class ReplyReader:

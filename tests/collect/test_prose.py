@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.collect.prose import BLURB, blurb, cut, is_whole, one_line, same_words, sentences
+from digest.collect.prose import BLURB, blurb, cut, feed_line, is_whole, same_words, sentences
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from digest.collect.prose import BLURB, blurb, cut, is_whole, one_line, same_wor
     ],
 )
 def test_a_text_becomes_one_clean_line(text: str, expected: str) -> None:
-    assert one_line(text) == expected
+    assert feed_line(text) == expected
 
 
 def test_a_long_line_is_cut_at_a_word() -> None:
@@ -159,7 +159,7 @@ def test_a_teasing_question_is_left_out() -> None:
 
 @given(st.text(), st.integers(min_value=4, max_value=60))
 def test_a_line_is_always_one_short_clean_line(text: str, limit: int) -> None:
-    line = one_line(text, limit)
+    line = feed_line(text, limit)
     assert len(line) <= limit
     assert not any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in line)
     assert line == line.strip()
@@ -167,13 +167,13 @@ def test_a_line_is_always_one_short_clean_line(text: str, limit: int) -> None:
 
 @given(st.text(alphabet='Ab.!? 。5()[]“”„"「」', max_size=80))
 def test_sentences_lose_no_letter(text: str) -> None:
-    line = one_line(text)
+    line = feed_line(text)
     assert "".join(sentences(line)).replace(" ", "") == line.replace(" ", "")
 
 
 @given(
-    st.lists(st.text(alphabet="Tide noon.!?… 。", max_size=300).map(one_line), max_size=4),
+    st.lists(st.text(alphabet="Tide noon.!?… 。", max_size=300).map(feed_line), max_size=4),
     st.text(max_size=20),
 )
 def test_a_blurb_is_never_too_long(paragraphs: list[str], title: str) -> None:
-    assert len(blurb(paragraphs, one_line(title))) <= BLURB
+    assert len(blurb(paragraphs, feed_line(title))) <= BLURB

@@ -16,8 +16,9 @@ from digest.render.mail import lines, render_mail, sample_edition
 from digest.render.preflight import encoded_size, preflight
 from digest.render.sample import short_edition
 from digest.render.templates import load_templates, render_line
-from digest.render.text import COLUMNS, one_line, width
+from digest.render.text import COLUMNS, width
 from digest.render.told import line_values
+from subscribers.text import one_line
 from tests.render.reading import Page, links_of
 from tests.strategies import editions
 

@@ -6,27 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.render.text import COLUMNS, one_line, shorten, underline, width, wrap
+from digest.render.text import COLUMNS, shorten, underline, width, wrap
+from subscribers.text import one_line
 
 LRM, RLM = "\u200e", "\u200f"
 
 words = st.text(st.characters(codec="utf-8"), max_size=400)
-
-
-def test_line_breaks_and_runs_of_space_become_one_space() -> None:
-    assert one_line("Tide\r\nBcc: all\t\x0b\u2028 and \u00a0 more ") == "Tide Bcc: all and more"
-
-
-def test_control_characters_of_both_sets_go() -> None:
-    assert one_line("It\x92s\x00 \x1bhere\x9d") == "Its here"
-
-
-def test_what_turns_the_direction_of_later_text_goes_and_letters_stay() -> None:
-    assert one_line("\u202egnp\u2066.exe مكتبة") == "gnp.exe مكتبة"
-
-
-def test_a_family_of_emoji_stays_one() -> None:
-    assert one_line("👩‍👩‍👧 day") == "👩‍👩‍👧 day"
 
 
 def test_a_short_line_is_not_shortened() -> None:

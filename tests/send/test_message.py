@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.model import Mail
-from digest.send.headers import mailbox_field, one_line, text_field, wire_address
+from digest.send.headers import mailbox_field, text_field, wire_address
 from digest.send.message import (
     Addressee,
     Compiled,
@@ -21,6 +21,7 @@ from digest.send.message import (
     plain_message,
 )
 from digest.send.quoted import quoted_printable
+from subscribers.text import one_line
 from tests.send.world import NOW, read
 
 WORDS = placeholders("the hash of an edition")

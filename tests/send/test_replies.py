@@ -24,8 +24,8 @@ def read(*lines: bytes) -> Reply:
         ([b"250 5.1.1 a liar"], None, "5.1.1 a liar"),
         ([b"250 2.1.55555 long"], None, "2.1.55555 long"),
         ([b"250"], None, ""),
-        ([b"550 \x1b[31mred\x07 and \xff\xfe"], None, "[31mred  and \ufffd\ufffd"),
-        ([b"550 turned \xe2\x80\xae round"], None, "turned   round"),
+        ([b"550 \x1b[31mred\x07 and \xff\xfe"], None, "[31mred and \ufffd\ufffd"),
+        ([b"550 turned \xe2\x80\xae round"], None, "turned round"),
     ],
 )
 def test_a_reply_is_one_printable_line(lines: list[bytes], enhanced: str | None, text: str) -> None:

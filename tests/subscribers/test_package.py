@@ -61,6 +61,7 @@ PURE = (
     "model",
     "moving",
     "signup",
+    "text",
     "tokens",
     "transfer",
 )

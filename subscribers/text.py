@@ -1,0 +1,36 @@
+"""Make text from elsewhere fit to be shown, mailed and kept."""
+
+from __future__ import annotations
+
+import re
+
+# Those from U+0080 on are in it because U+0092 makes Gmail clip even a tiny email.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Overrides and isolates turn the direction of later text. The others do not stand for a character.
+_UNWANTED = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\uffff\ud800-\udfff]")
+
+
+def one_line(text: str) -> str:
+    """Return `text` on one line that is safe in a header, a page and an email.
+
+    White space and control characters become single spaces. They are not removed, because that could join
+    two harmless words into a harmful one. Characters that turn the direction of later text are removed, and
+    lone surrogates too. Joiners stay: emoji and Persian are spelled with them.
+    """
+    return " ".join(_CONTROL.sub(" ", _UNWANTED.sub("", text)).split())
+
+
+def printable(text: str) -> str:
+    """Return what a mail server says as one line for logs and terminals: only what Python calls printable.
+
+    This is stricter than `one_line`: joiners and unassigned characters become spaces too. Only U+FFFD stays,
+    because it shows that the server's bytes were not UTF-8.
+    """
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(text.split())
+
+
+def has_controls(text: str) -> bool:
+    """Tell whether `text` holds a line end or a control character, either of which could end a header."""
+    return bool(_CONTROL.search(text))
