@@ -12,6 +12,7 @@ from email.utils import parseaddr
 from itertools import takewhile
 
 from subscribers.bounces import BounceKind, kind_of, plain_reason, status_in
+from subscribers.text import without_addresses
 
 _READ = 200_000  # bytes of a report that are looked at: the original's text comes last, and tells nothing
 _DEEPEST = 10  # parts within parts
@@ -22,7 +23,6 @@ _SEAL = re.compile(r"(?<![0-9a-f])[0-9a-f]{42}(?![0-9a-f])", re.IGNORECASE)
 _SEAL_OF_ID = re.compile(rf"{_SEAL.pattern}(?=@)", re.IGNORECASE)
 _BEFORE_SEAL = re.compile(r"[\w.-]{1,200}(?=\.$)", re.ASCII)
 _CODE = re.compile(r"(?<![\w.:@])([45]\d\d)(?:[ -]+#?([45]\.\d{1,3}\.\d{1,3}))?(?![\w.:@])")
-_ADDRESS = re.compile(r"\S*@\S*")
 _TYPE = re.compile(r"[\w-]+\s*;")
 _RETURNED = re.compile(
     r"^(?:-{2,}|Received:|Return-Path:|.*(?:below this line|original message))", re.IGNORECASE
@@ -124,7 +124,7 @@ def _said(report: Message, parts: list[Message]) -> _Found | None:
 
 def _judged(status: str, said: str) -> _Found:
     """Return the kind of a failure; what the server on the far side said tells more than the status."""
-    said = _ADDRESS.sub("…", said[:_FIELD])
+    said = without_addresses(said[:_FIELD])
     codes = list(_CODE.finditer(said))
     code = next((each for each in codes if each[2]), codes[0] if codes else None)
     number = int(code[1]) if code else None

@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from subscribers.model import SuppressionReason
-from subscribers.text import printable
+from subscribers.text import printable, without_addresses
 
 SOFT_DAYS = 5  # with a soft bounce on each, for an address to be given up
 SPAN = timedelta(days=30)  # within which bounces count together
@@ -104,7 +104,7 @@ def plain_reason(text: str) -> str:
 
     A server may spell one in ways that are not found: for the database, not for a log; see `brief`.
     """
-    return _ADDRESS.sub("…", printable(text[: 4 * _LONGEST]))[:_LONGEST]
+    return without_addresses(printable(text[: 4 * _LONGEST]))[:_LONGEST]
 
 
 def brief(reason: str) -> str:
@@ -119,7 +119,6 @@ _DEAD = frozenset(
     {"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1", "5.4.1", "5.4.4"}
 )  # 5.4.1 is how Microsoft says that there is no such recipient
 _TOO_LARGE = re.compile(r"[45]\.(?:2\.3|3\.4)$")
-_ADDRESS = re.compile(r"\S*@\S*")
 _FULL = re.compile(
     r"quota|(?:mailbox|account|inbox|folder|maildir)[^.;]{0,30} full\b|(?:exceeded|out of) storage",
     re.IGNORECASE,

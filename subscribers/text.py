@@ -6,6 +6,8 @@ import re
 
 # Those from U+0080 on are in it because U+0092 makes Gmail clip even a tiny email.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+# Only where a word begins, so that a long word without "@" is read once and not from each of its characters.
+_ADDRESS = re.compile(r"(?<!\S)\S*@\S*")
 # Overrides and isolates turn the direction of later text. The others do not stand for a character.
 _UNWANTED = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\uffff\ud800-\udfff]")
 
@@ -34,3 +36,12 @@ def printable(text: str) -> str:
 def has_controls(text: str) -> bool:
     """Tell whether `text` holds a line end or a control character, either of which could end a header."""
     return bool(_CONTROL.search(text))
+
+
+def without_addresses(text: str) -> str:
+    """Return `text` with "…" in place of each word that has an "@" in it.
+
+    What servers say is kept after a reader has been erased, so no address may stand in it. A server may spell
+    an address in a way that is not found here, such as "ada at example.org".
+    """
+    return _ADDRESS.sub("…", text) if "@" in text else text  # most texts have none, and this is fast

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from digest.model import Outcome, Receipt
+from subscribers.text import without_addresses
 
 _GREYLISTED = re.compile(r"gr[ae]y-?\s?list", re.IGNORECASE)
-_ADDRESS = re.compile(r"\S*@\S*")
 _LONGEST = 200  # characters of a reply
 
 
@@ -24,4 +24,4 @@ def asks_for_less(receipt: Receipt) -> bool:
 def complaint(receipt: Receipt) -> str:
     """Return a reply as it is kept and shown: in one line, without the addresses in it."""
     parts = (receipt.code, receipt.enhanced, receipt.reply)
-    return _ADDRESS.sub("…", " ".join(str(part) for part in parts if part))[:_LONGEST]
+    return without_addresses(" ".join(str(part) for part in parts if part))[:_LONGEST]

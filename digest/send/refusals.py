@@ -11,14 +11,13 @@ addresses, if other letters were accepted. What is put off (4xx) is tried again 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from digest.model import Outcome, Receipt
+from subscribers.text import without_addresses
 
 ENOUGH = 50
-_ADDRESS = re.compile(r"\S*@\S*")
 _OF_US = ("5.1.7", "5.1.8")  # the sender's address
 _OF_A_MAILBOX = ("5.1.", "5.2.")
 
@@ -37,7 +36,7 @@ class Streak:
         """Say why sending should stop, or nothing."""
         if self.length < ENOUGH or (self.welcome and self._of_a_mailbox):
             return ""
-        reply = _ADDRESS.sub("…", self.reply)  # kept with the edition, and logged
+        reply = without_addresses(self.reply)  # kept with the edition, and logged
         return f"{self.length} letters in a row were refused with {self.code}; the last answer: {reply}"
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from subscribers.text import printable
+from subscribers.text import printable, without_addresses
 
 MAX_LINE = 2048  # RFC 5321 allows 512; some servers explain themselves at length
 MAX_LINES = 100  # in one reply; a long EHLO has about 20
@@ -13,7 +13,6 @@ MAX_TEXT = 500  # characters of a reply that are kept
 
 _KNOWN = 32  # different replies of one line that a reader remembers
 _ENHANCED = re.compile(rb"([245]\.\d{1,3}\.\d{1,3})(?:\s+|$)")
-_MAILBOX = re.compile(r"\S+@\S+")
 
 
 class BadReplyError(Exception):
@@ -38,7 +37,7 @@ class Reply:
 
     def __str__(self) -> str:
         """Give code and text for a log: whatever looks like an address is left out."""
-        return f"{self.code} {_MAILBOX.sub('<…>', self.text)}".rstrip()
+        return f"{self.code} {without_addresses(self.text)}".rstrip()
 
 
 def _joined(lines: tuple[bytes, ...], match: re.Match[bytes] | None) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,8 +9,8 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from digest.model import DeliveryState, Outcome, Receipt
+from subscribers.text import without_addresses
 
-_ADDRESS = re.compile(r"\S+@\S+")
 _PAUSES = (5, 15, 30, 60, 120, 240)  # minutes; the last one for every later try
 _AT_ONCE = 3  # tries that never reached a server and are handed over again without a pause
 _MAX_RESENDS = 3  # a letter that breaks the line again and again is not sent for ever
@@ -63,7 +62,7 @@ def result_of(receipt: Receipt, *, tries: int, now: datetime, rules: RetryRules)
 
 def _kept(receipt: Receipt) -> str:
     """Return what the ledger keeps of an answer: no address, for it outlives the reader's erasure."""
-    reply = _ADDRESS.sub("<…>", receipt.reply) if "@" in receipt.reply else receipt.reply
+    reply = without_addresses(receipt.reply)
     if not receipt.enhanced or reply.startswith(receipt.enhanced):
         return reply
     return f"{receipt.enhanced} {reply}".strip()

@@ -42,7 +42,7 @@ def test_no_reply_can_break_a_line_or_run_on(lines: list[bytes]) -> None:
 
 
 def test_a_log_never_shows_an_address() -> None:
-    assert str(read(b"550 5.1.1 <ann@example.org>: no such user")) == "550 5.1.1 <…> no such user"
+    assert str(read(b"550 5.1.1 <ann@example.org>: no such user")) == "550 5.1.1 … no such user"
 
 
 def test_a_reply_without_end_is_refused() -> None:

@@ -37,7 +37,7 @@ def test_each_outcome_has_its_state(outcome: Outcome, state: DeliveryState) -> N
     [
         ("mailbox full", "5.1.1 mailbox full"),
         ("5.1.1 mailbox full", "5.1.1 mailbox full"),
-        ("5.1.1 <ada@example.org>: no such user ada@example.org", "5.1.1 <…> no such user <…>"),
+        ("5.1.1 <ada@example.org>: no such user ada@example.org", "5.1.1 … no such user …"),
         ("", "5.1.1"),
     ],
 )

@@ -1,14 +1,16 @@
-"""Text from elsewhere: on one line, and printable."""
+"""Text from elsewhere: on one line, printable, and without addresses."""
 
 from __future__ import annotations
 
+import re
+import time
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscribers.text import has_controls, one_line, printable
+from subscribers.text import has_controls, one_line, printable, without_addresses
 
 ANY = st.text(st.characters())  # lone surrogates too
 
@@ -64,3 +66,33 @@ def test_a_printable_line_is_one_line_in_which_everything_shows(text: str) -> No
 def test_a_line_end_or_control_character_is_found(char: str) -> None:
     assert has_controls(f"a{char}b")
     assert not has_controls("a b größe 👩‍👩‍👧")
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("5.1.1 <ada@example.org>: no such user", "5.1.1 … no such user"),
+        ("ada@example.org and\tben@example.org", "… and\t…"),
+        ("user @example.org, ada@ and @ alone", "user … … and … alone"),
+        ("TO:<a@b@c>", "…"),
+        ("no address here", "no address here"),
+        ("", ""),
+    ],
+)
+def test_addresses_are_left_out(text: str, left: str) -> None:
+    assert without_addresses(text) == left
+
+
+@given(st.text(st.characters() | st.sampled_from("@ a")))
+def test_no_address_is_left_and_every_other_word_is(text: str) -> None:
+    words = re.split(r"(\s+)", text)
+    left = without_addresses(text)
+    assert "@" not in left
+    assert left == "".join("…" if "@" in word else word for word in words)
+    assert without_addresses(left) == left
+
+
+def test_a_long_word_is_read_once() -> None:
+    begun = time.process_time()
+    without_addresses("x" * 200_000 + " @")
+    assert time.process_time() - begun < 1
