@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -10,7 +12,7 @@ from sqlalchemy import select
 
 from digest.compose.compose import compose
 from digest.compose.plan import Brief
-from digest.model import Composed, Due, PostState, WaitingPost
+from digest.model import Composed, Due, Edition, PostState, WaitingPost
 from digest.publication import Digest, Feed, Topic
 from digest.storage.database import Database
 from digest.storage.feeds import sync_feeds
@@ -33,14 +35,21 @@ class Newsroom:
             posts = [replace(each.post, feed_id=ids[each.feed_name]) for each in waiting]
             save_posts(connection, posts, [DAILY.slug], now)
 
-    def compose(self, digest: Digest = DAILY, *, topics: Iterable[Topic] = (), day: int = 0) -> Composed:
+    def compose(
+        self,
+        digest: Digest = DAILY,
+        *,
+        topics: Iterable[Topic] = (),
+        day: int = 0,
+        fits: Callable[[Edition], bool] = lambda _: True,
+    ) -> Composed:
         """Compose the digest `day` days after the first."""
         later = timedelta(days=day)
         due = Due(
             local_date=DUE.local_date + later, cutoff_at=DUE.cutoff_at + later, send_at=DUE.send_at + later
         )
         brief = Brief(digest=digest, site=SITE, due=due, topics=tuple(topics), feeds=FEED_LIST)
-        return compose(self.database, brief, now=NOW + later)
+        return compose(self.database, brief, now=NOW + later, fits=fits)
 
     def states(self) -> dict[str, tuple[PostState, str | None, str]]:
         """Return where every post stands: its state, its edition, and why."""
@@ -55,3 +64,32 @@ class Newsroom:
                 post_id: (PostState(state), edition_id, reason)
                 for post_id, state, edition_id, reason in connection.execute(select(*columns))
             }
+
+
+def meanwhile(*doings: Callable[[], object]) -> Callable[[Edition], bool]:
+    """Return a `fits` that everything fits; each time it is asked, the next of `doings` is done first."""
+    left = list(doings)
+
+    def fits(_edition: Edition) -> bool:
+        if left:
+            left.pop(0)()
+        return True
+
+    return fits
+
+
+def is_locked(database: Database) -> bool:
+    """Tell whether somebody else would have to wait: to write on SQLite, to compose on PostgreSQL."""
+    if database.engine.dialect.name == "postgresql":
+        held = (
+            "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database"
+            " WHERE locktype = 'advisory' AND datname = current_database()"
+        )
+        with database.read() as connection:
+            return bool(connection.exec_driver_sql(held).scalar())
+    with closing(sqlite3.connect(str(database.engine.url.database), timeout=0)) as other:
+        try:
+            other.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        return False

@@ -10,10 +10,11 @@ import pytest
 from digest.compose.gathered import compose_gathered
 from digest.model import Composed, Edition, EditionState
 from digest.storage.database import Database
-from digest.storage.editions import insert_edition
+from digest.storage.editions import insert_edition, list_editions
 from digest.storage.gatherings import ungathered
-from digest.storage.steps import advance
+from digest.storage.steps import advance, pause
 from subscribers.model import Frequency
+from tests.compose.newsroom import is_locked, meanwhile
 from tests.compose.samples import NOW
 from tests.compose.test_gather import edition, order
 
@@ -81,3 +82,78 @@ def test_when_headlines_do_not_fit_either_the_newest_editions_wait_for_the_next(
 def test_one_edition_that_fits_in_no_way_is_gathered_all_the_same(sqlite: Database) -> None:
     send(sqlite, edition(0, "Tram"), edition(1, "Bridge"))
     assert titles(composed(sqlite, lambda _: False)) == {"Tram"}
+
+
+def test_nothing_is_locked_while_emails_are_rendered(database: Database) -> None:
+    send(database, edition(0, "Tram"))
+    locked: list[bool] = []
+
+    def look(_edition: Edition) -> bool:
+        locked.append(is_locked(database))
+        return True
+
+    assert composed(database, look).used == 1
+    assert locked == [False]
+
+
+def test_an_edition_that_goes_out_meanwhile_is_gathered_too(database: Database) -> None:
+    send(database, edition(0, "Tram"))
+    made = composed(database, meanwhile(lambda: send(database, edition(1, "Lighthouse"))))
+    assert titles(made) == {"Tram", "Lighthouse"}
+    assert composed(database).reason == "there is already daily-weekly-2026-11-23 (draft)"
+
+
+def test_an_edition_that_is_paused_meanwhile_waits_for_the_next(database: Database) -> None:
+    send(database, edition(0, "Tram"), edition(1, "Lighthouse"))
+    with database.write() as connection:
+        insert_edition(connection, edition(2, "Island"))
+        for state in (EditionState.APPROVED, EditionState.SENDING):
+            advance(connection, "daily-2026-11-24", state, NOW)
+
+    def hold() -> None:
+        with database.write() as connection:
+            pause(connection, "daily-2026-11-24", NOW, reason="a look")
+
+    assert titles(composed(database, meanwhile(hold))) == {"Tram", "Lighthouse"}
+
+
+def test_when_another_process_gathers_meanwhile_there_is_one_edition(database: Database) -> None:
+    send(database, edition(0, "Tram"))
+    others: list[Composed] = []
+    made = composed(database, meanwhile(lambda: others.append(composed(database))))
+    assert made == Composed(record=None, reason="there is already daily-weekly-2026-11-23 (draft)")
+    assert [titles(other) for other in others] == [{"Tram"}]
+    with database.read() as connection:
+        assert len(list_editions(connection)) == 2
+
+
+def test_an_id_that_is_taken_meanwhile_is_not_taken_again(database: Database) -> None:
+    send(database, edition(0, "Tram"))
+
+    def gather_and_cancel() -> None:
+        other = composed(database).record
+        assert other
+        with database.write() as connection:
+            advance(connection, other.edition.id, EditionState.CANCELLED, NOW)
+
+    made = composed(database, meanwhile(gather_and_cancel))
+    assert made.record
+    assert made.record.edition.id == "daily-weekly-2026-11-23-2"
+    assert titles(made) == {"Tram"}
+
+
+def test_when_something_goes_out_each_time_the_last_plan_is_made_with_others_locked_out(
+    database: Database,
+) -> None:
+    send(database, edition(0, "Tram"))
+    locked: list[bool] = []
+
+    def look(_edition: Edition) -> bool:
+        locked.append(is_locked(database))
+        if not locked[-1]:
+            send(database, edition(len(locked), f"Owl {len(locked)}"))
+        return True
+
+    made = composed(database, look)
+    assert locked == [False, False, False, True]
+    assert titles(made) == {"Tram", "Owl 1", "Owl 2", "Owl 3"}
