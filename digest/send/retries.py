@@ -14,6 +14,9 @@ from digest.model import DeliveryState, Outcome, Receipt
 _ADDRESS = re.compile(r"\S+@\S+")
 _PAUSES = (5, 15, 30, 60, 120, 240)  # minutes; the last one for every later try
 _AT_ONCE = 3  # tries that never reached a server and are handed over again without a pause
+_SPREAD = 4  # a pause grows by up to one part in four; see `pause_of`
+_TOGETHER = 8  # consecutive keys that come back at the same time: a group is settled in few statements
+_GOLDEN = 0x9E37_79B9_7F4A_7C15  # 2 to the power of 64, divided by the golden ratio
 _MAX_RESENDS = 3  # a letter that breaks the line again and again is not sent for ever
 
 
@@ -71,7 +74,7 @@ def _kept(receipt: Receipt) -> str:
 
 def _later(receipt: Receipt, reply: str, *, tries: int, now: datetime, rules: RetryRules) -> Result:
     if rest_through(tries) <= rules.lifetime:
-        due_at = now + pause_after(tries)
+        due_at = now + pause_of(receipt.key, tries)
         return Result(receipt.key, DeliveryState.DEFERRED, due_at, receipt.code, reply)
     if receipt.outcome is Outcome.UNCERTAIN:
         return Result(receipt.key, DeliveryState.UNCERTAIN, None, receipt.code, reply)
@@ -85,8 +88,24 @@ def pause_after(tries: int, pauses: Sequence[int] = _PAUSES) -> timedelta:
     return timedelta(minutes=pauses[min(max(tries, 1), len(pauses)) - 1])
 
 
+def pause_of(key: int, tries: int) -> timedelta:
+    """Return how long delivery `key` rests after its try number `tries`: its pause and up to a quarter more.
+
+    The same key always rests for the same time, in whole seconds.
+    """
+    # A server that is too busy puts off thousands of messages in one second. After equal pauses all of them
+    # would come back in one second, and it would put them off again. Multiples of the golden ratio, without
+    # their whole part, lie evenly between 0 and 1 however many there are, and they are not random.
+    pause = pause_after(tries)
+    seconds = pause // _SPREAD // timedelta(seconds=1)
+    return pause + timedelta(seconds=(key // _TOGETHER * _GOLDEN % 2**64) * seconds >> 64)
+
+
 def rest_through(tries: int) -> timedelta:
-    """Return all the rest a delivery has had once the pause after try number `tries` is over."""
+    """Return the rest a delivery has had for certain once the pause after try number `tries` is over.
+
+    What `pause_of` adds is not counted: it takes no try from anybody.
+    """
     return sum((pause_after(done) for done in range(1, tries + 1)), timedelta())
 
 

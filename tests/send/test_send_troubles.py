@@ -21,7 +21,7 @@ from digest.model import (
     ReaderLinks,
     Receipt,
 )
-from digest.send.retries import Doubt, RetryRules
+from digest.send.retries import Doubt, RetryRules, pause_of, rest_through
 from digest.send.send import send
 from digest.storage.database import Database, open_database
 from digest.storage.editions import load_edition
@@ -63,17 +63,41 @@ def test_a_deferred_letter_comes_back_with_the_same_bytes(database: Database) ->
     assert len({letter.data for letter in recorder.letters if letter.key == 2}) == 1
 
 
-def test_it_is_tried_for_a_day_and_then_given_up(database: Database) -> None:
+def test_letters_deferred_in_one_second_come_back_a_few_at_a_time(database: Database) -> None:
     add_edition(database)
-    add_reader(database, 1)
+    add_readers(database, 160)
+    clock, recorder = Clock(), Recorder(lambda _letter: Outcome.DEFERRED)
+    sent = run(database, recorder, clock)
+    recorder.answer = lambda _letter: Outcome.ACCEPTED
+    came_back: dict[timedelta, int] = {}
+    while sent.next_at:
+        clock.now = sent.next_at
+        recorder.letters.clear()
+        sent = run(database, recorder, clock)
+        came_back[clock.now - NOW] = len(recorder.letters)
+    assert sent.record.state is EditionState.SENT
+    assert sum(came_back.values()) == 160
+    assert max(came_back.values()) <= 16
+    assert timedelta(minutes=5) == min(came_back) < max(came_back) < timedelta(minutes=6, seconds=15)
+
+
+@pytest.mark.parametrize("number", [1, 8])
+def test_it_is_tried_for_a_day_and_then_given_up(database: Database, number: int) -> None:
+    add_edition(database)
+    add_reader(database, number)
     clock, recorder = Clock(), Recorder(lambda _letter: Outcome.DEFERRED)
     sent = run(database, recorder, clock)
     while sent.next_at:
         clock.now = sent.next_at
         sent = run(database, recorder, clock)
     assert sent.record.state is EditionState.SENT
-    assert replies(database)[1] == (STATE.REJECTED, f"gave up after {len(recorder.letters)} tries: try later")
-    assert clock.now <= NOW + timedelta(hours=24)
+    assert replies(database)[number] == (STATE.REJECTED, "gave up after 11 tries: try later")
+    assert len(recorder.letters) == 11
+    pauses = [pause_of(number, tries) for tries in range(1, 11)]
+    assert clock.now == NOW + sum(pauses, timedelta())
+    added = sum(pauses, timedelta()) - rest_through(10)
+    assert rest_through(10) <= timedelta(hours=24)
+    assert added == {1: timedelta(), 8: timedelta(hours=3, minutes=40, seconds=51)}[number]
 
 
 def test_what_a_server_refuses_is_rejected_at_once(database: Database) -> None:
