@@ -7,15 +7,18 @@ LOCK = pip compile --quiet --upgrade --universal --generate-hashes --no-header -
 	--no-annotate --python-version 3.11
 
 PAGES = tests/render tests/web
+FAST = tests/subscribers tests/model tests/schedule tests/limits tests/message tests/compose tests/storage \
+	tests/config tests/test_layers.py tests/test_docs.py
 
-.PHONY: help setup demo test test-subscribers-and-pages test-the-rest check format lock clean
+.PHONY: help setup demo test test-fast test-subscribers-and-pages test-the-rest check format lock clean
 
 help:
-	@echo "make demo    set up, then run the main job: feeds to inbox, on loopback"
-	@echo "make test    set up, then check style and types and pass all tests"
-	@echo "make check   style and types alone"
-	@echo "make lock    lock the dependencies again, after pyproject.toml has changed"
-	@echo "make clean   remove what was set up or made here"
+	@echo "make demo       set up, then run the main job: feeds to inbox, on loopback"
+	@echo "make test       set up, then check style and types and pass all tests"
+	@echo "make test-fast  the pure half and SQLite, in under a minute, with nothing but Python"
+	@echo "make check      style and types alone"
+	@echo "make lock       lock the dependencies again, after pyproject.toml has changed"
+	@echo "make clean      remove what was set up or made here"
 
 setup: $(READY)
 
@@ -33,6 +36,9 @@ test: $(READY)
 	@.ci/components
 	@$(MAKE) check
 	@$(MAKE) -j 2 test-subscribers-and-pages test-the-rest
+
+test-fast: $(READY)
+	$(BIN)/python -m pytest $(FAST) -k "not postgresql"
 
 test-subscribers-and-pages: $(READY)
 	$(BIN)/coverage run -m pytest tests/subscribers
@@ -52,7 +58,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 lock: $(READY)
-	$(BIN)/uv $(LOCK) --extra dev --extra postgresql --extra bench --output-file requirements.lock pyproject.toml
+	$(BIN)/uv $(LOCK) --extra dev --extra demo --extra postgresql --extra bench --output-file requirements.lock pyproject.toml
 	echo uv | $(BIN)/uv $(LOCK) --output-file requirements-uv.lock -
 
 clean:

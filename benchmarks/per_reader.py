@@ -1,4 +1,4 @@
-"""The usual way: a message built for each reader, with jinja2 and email.message."""
+"""Send in the usual way: build a message for each reader, with jinja2 and email.message."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ import jinja2
 
 from benchmarks import publisher
 from benchmarks.senders import SENDER, Task
-from digest.compose.edition import choose
-from digest.model import ReaderLinks
-from digest.render.mail import render_mail
+from digest.model.messages import ReaderLinks
+from digest.model.snapshot import choose
+from digest.render.mail import render_email
 from digest.render.templates import load_templates
 from subscribers.model import Choice
 
 
 class PerReader:
-    """A message built for each reader from an inlined template, with jinja2 and email.message."""
+    """Builds a message for each reader from an inlined template, with jinja2 and email.message."""
 
     def __init__(self) -> None:
         edition = choose(publisher.edition(), Choice.parse(next(publisher.topic_choices(1))))
         assert edition
         links = ReaderLinks(unsubscribe="UNSUBSCRIBE", preferences="PREFERENCES")
-        mail = render_mail(load_templates(None), edition, links, web_url=None)
-        self._subject = mail.subject
-        self._html, self._text = (_template(text) for text in (mail.html, mail.text))
+        email = render_email(load_templates(None), edition, links, web_url=None)
+        self._subject = email.subject
+        self._html, self._text = (_template(text) for text in (email.html, email.text))
 
     def messages(self, count: int) -> Iterator[tuple[str, bytes]]:
-        """Give address and message of so many readers."""
+        """Yield the address and the message of so many readers."""
         for number in range(1, count + 1):
             address = f"reader{number}@example.org"
             yield address, self._message(address, number)
@@ -49,13 +49,13 @@ class PerReader:
         return message.as_bytes()
 
     def smtplib(self, task: Task) -> None:
-        """Send them with the standard library over one connection: building is what takes the time."""
+        """Send the messages over one connection with the standard library; building takes the time."""
         with smtplib.SMTP("127.0.0.1", task.port) as client:
             for address, data in self.messages(task.messages):
                 client.sendmail(SENDER, [address], data)
 
     def aiosmtplib(self, task: Task) -> None:
-        """Send them with a pool of connections."""
+        """Send the messages with a pool of connections."""
         asyncio.run(self._aiosmtplib(task))
 
     async def _aiosmtplib(self, task: Task) -> None:

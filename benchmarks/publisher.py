@@ -1,4 +1,4 @@
-"""A publisher to measure with: an SQLite file with readers, an approved edition, and the real templates."""
+"""Make a publisher to measure: an SQLite file with readers, an approved edition, and the real templates."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from functools import cache
 from itertools import combinations, islice
 from pathlib import Path
 
-from digest.model import Edition, EditionState, ReaderLinks, Section, Story
-from digest.publication import Site
+from digest.message.build import MessageSettings
+from digest.model.editions import Edition, EditionState, Section, Story
+from digest.model.messages import ReaderLinks
+from digest.model.publication import Site
+from digest.render.edition_renderer import EditionRenderer
 from digest.render.templates import Templates, load_templates
-from digest.render.typesetter import Typesetter
-from digest.send.letters import Stationery
 from digest.send.outbox import Outbox
-from digest.send.transport import SmtpTransport
+from digest.smtp.transport import SmtpTransport
 from digest.storage.database import Database, open_database
 from digest.storage.editions import insert_edition
 from digest.storage.steps import advance
@@ -23,16 +24,16 @@ from digest.storage.steps import advance
 NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
 EDITION = "daily-2026-11-22"
 TOPICS = 20
-CHOSEN = 7  # of them, by each reader
+CHOSEN = 7  # topics that each reader chooses
 _BLURB = "The harbour opens its new quay in the spring, and the ferries to the islands sail daily again."
 
 
-def found(path: Path, readers: int, choices: int) -> None:
-    """Make a database with so many readers, who have so many choices of topics between them.
+def create(path: Path, readers: int, choices: int) -> None:
+    """Make a database with so many readers and so many different choices of topics.
 
-    Each chose seven of the twenty topics, so that all mails are of one size, 25 KB.
+    Each reader chooses seven of the twenty topics, so that all messages have the same size, 25 KB.
     """
-    from digest.storage.migrate import migrate  # not while the memory of a sender is measured
+    from digest.storage.migrate import migrate  # imported here to keep it out of the memory of senders
 
     database = open_at(path)
     migrate(database)
@@ -40,7 +41,7 @@ def found(path: Path, readers: int, choices: int) -> None:
         insert_edition(connection, edition())
         advance(connection, EDITION, EditionState.APPROVED, NOW, by="Ana")
     database.close()
-    with sqlite3.connect(path) as file:  # a million rows: not what is measured
+    with sqlite3.connect(path) as file:  # a fast way to insert a million rows
         file.executemany(
             "INSERT INTO subscribers (id, address, folded, address_hash, state, language, created_at)"
             " VALUES (?1, ?2, ?2, ?3, 'active', 'en', ?4)",
@@ -62,39 +63,39 @@ def open_at(path: Path) -> Database:
 
 @cache
 def _templates() -> Templates:
-    """Load the templates that we ship once for each process, as the program does."""
+    """Load the default templates, once in each process, as the program does."""
     return load_templates(None)
 
 
 def load() -> None:
-    """Load the templates and make ready what the program makes ready once."""
+    """Load the templates, and prepare everything that the program prepares once."""
     links = ReaderLinks(unsubscribe="u", preferences="p")
-    Typesetter(_templates(), lambda _edition: None)(edition(), links)
+    EditionRenderer(_templates(), lambda _edition: None)(edition(), links)
 
 
 def outbox(transport: SmtpTransport) -> Outbox:
-    """Give all that sending needs besides the database, with the templates that we ship."""
-    stationery = Stationery(
-        render=Typesetter(_templates(), lambda _edition: None),
+    """Return everything that sending needs besides the database, with the default templates."""
+    message_settings = MessageSettings(
+        render=EditionRenderer(_templates(), lambda _edition: None),
         secret=b"a secret of the benchmark",
         bounce_address="bounces+{token}@news.example.org",
     )
     return Outbox(
         transport=transport,
-        stationery=stationery,
+        message_settings=message_settings,
         group=transport.window,
         room=lambda: transport.room,
     )
 
 
 def topic_choices(count: int) -> Iterator[str]:
-    """Give so many different choices of topics, up to 1,000 of the 77,520 there are, spread evenly."""
+    """Yield so many different choices of topics, up to 1,000 of the 77,520 possible ones, spread evenly."""
     chosen = combinations([_slug(number) for number in range(TOPICS)], CHOSEN)
     return (",".join(slugs) for slugs in islice(chosen, 0, 77 * count, 77))
 
 
 def edition() -> Edition:
-    """Give an edition of twenty topics with one story each."""
+    """Return an edition of twenty topics with one story each."""
     return Edition(
         id=EDITION,
         digest="daily",

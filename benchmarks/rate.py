@@ -1,8 +1,9 @@
-"""Whether a limit holds in real time, with one and with three processes: `python -m benchmarks.rate`.
+"""Measure how exactly a limit is kept in real time, with one and with three processes.
 
-All send one edition from one SQLite file, through real connections, to a server that notes when each
-letter came. It ends by itself: two runs of `--seconds`, and a few more to start. The deviation is of the
-letters in that time, counted from one second after the first; beside it, how many came in the busiest second.
+Run `python -m benchmarks.rate`. All processes send one edition from one SQLite file, over real connections,
+to a server that records when each message arrived. There are two runs of `--seconds`, and a few seconds to
+start. The deviation is measured from one second after the first message. Beside it is the number of messages
+in the busiest second.
 """
 
 from __future__ import annotations
@@ -21,18 +22,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import publisher
-from digest.model import Security, SmtpServer
-from digest.send.limits import Limits, Rules, parse_limit
+from digest.limits.limits import Limits, Rules, parse_limit
+from digest.model.messages import Security, SmtpServer
 from digest.send.send import send
-from digest.send.transport import SmtpTransport
+from digest.smtp.transport import SmtpTransport
 
-_START = 15  # seconds at most until three processes have started
+_START = 15  # seconds, within which three processes have started
 _ANSWERS = {b"EHLO": b"250 sink", b"DATA": b"354 go on", b"QUIT": b"221 bye"}
 
 
 @dataclass(slots=True)
 class Sink:
-    """A mail server on loopback that takes everything, and the times at which it did."""
+    """A mail server on loopback that takes every message and records the time."""
 
     arrivals: list[float] = field(default_factory=list)
     port: int = 0
@@ -40,7 +41,7 @@ class Sink:
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one connection until it ends."""
         writer.write(b"220 sink\r\n")
-        with closing(writer), suppress(ConnectionError):  # senders that are done hang up as they like
+        with closing(writer), suppress(ConnectionError):  # senders may close the connection in any way
             while line := await reader.readline():
                 verb = line[:4].upper()
                 writer.write(_ANSWERS.get(verb, b"250 ok") + b"\r\n")
@@ -78,7 +79,7 @@ def sink() -> Iterator[Sink]:
 
 
 def work(path: Path, port: int, limit: str, until: float) -> None:
-    """Send the edition at `path` until it is that late on the monotonic clock; one process of several."""
+    """Send the edition at `path` until a time on the monotonic clock, as one process of several."""
     server = SmtpServer(host="127.0.0.1", port=port, security=Security.NONE)
     transport = SmtpTransport([server])
     limits = Limits(server=Rules(scope="server sink", limits=(parse_limit(limit),)))
@@ -94,9 +95,9 @@ def work(path: Path, port: int, limit: str, until: float) -> None:
 
 
 def measure(folder: Path, processes: int, rate: int, seconds: int) -> tuple[float, int]:
-    """Return the letters per second that arrived, and the most in any second."""
+    """Return the messages per second that arrived, and the most in any second."""
     path = folder / f"{processes}.db"
-    publisher.found(path, rate * (seconds + _START), 1)
+    publisher.create(path, rate * (seconds + _START), 1)
     with sink() as taken:
         until = time.monotonic() + seconds + _START
         start = multiprocessing.get_context("spawn").Process
@@ -111,7 +112,7 @@ def measure(folder: Path, processes: int, rate: int, seconds: int) -> tuple[floa
             worker.join()
     times = sorted(taken.arrivals)
     if not times or _span(times) < seconds + 1:
-        raise SystemExit(f"{len(times)} letters came, which is too few to measure")
+        raise SystemExit(f"{len(times)} messages arrived, which is too few to measure")
     first = times[0] + 1
     count = bisect_left(times, first + seconds) - bisect_left(times, first)
     most = max(bisect_left(times, at + 1) - place for place, at in enumerate(times))
@@ -123,13 +124,13 @@ def _span(times: list[float]) -> float:
 
 
 def main() -> None:
-    """Measure with one and with three processes, and print how far off each was."""
+    """Measure with one and with three processes, and print the deviations."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--rate", type=int, default=100, help="letters per second (default 100)")
+    parser.add_argument("--rate", type=int, default=100, help="messages per second (default 100)")
     parser.add_argument("--seconds", type=int, default=20, help="for each measurement (default 20)")
     options = parser.parse_args()
     print(f"a limit of {options.rate} per second, measured over {options.seconds} s")
-    print(f"{'processes':>9} {'letters/s':>10} {'deviation':>10} {'busiest second':>15}")
+    print(f"{'processes':>9} {'messages/s':>10} {'deviation':>10} {'busiest second':>15}")
     with tempfile.TemporaryDirectory() as folder:
         for processes in (1, 3):
             rate, most = measure(Path(folder), processes, options.rate, options.seconds)

@@ -1,4 +1,4 @@
-"""Four ways to send the same ready-made letters to one server, each used as well as it can be."""
+"""Send the same ready-made messages to one server in four ways, each used as well as possible."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.sinks import POSTFIX
-from digest.model import Letter, Outcome, Security, SmtpServer
-from digest.send.pipeline import Pace
-from digest.send.transport import SmtpTransport
+from digest.model.messages import Message, Outcome, Security, SmtpServer
+from digest.smtp.pipeline import Pace
+from digest.smtp.transport import SmtpTransport
 
 SENDER = "daily@example.org"
 _LINE = b"A line of quoted-printable text, as long as lines of a digest usually are. =\r\n"
 _FORK = multiprocessing.get_context("fork")
-_PAGE = 2_000  # different letters; longer runs take them again
+_PAGE = 2_000  # different messages; longer runs repeat them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """What is sent: so many messages of about so many bytes over so many connections."""
+    """The task of a sender: the number of messages, their size in bytes, and the connections."""
 
     port: int
     messages: int
     size: int = 25_600
     connections: int = 10
-    ca_file: str | None = None  # TLS, by STARTTLS
+    ca_file: str | None = None  # if set, STARTTLS is used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What came of it: messages per second, and the sender's CPU microseconds for each."""
+    """The result of a task: messages per second, and microseconds of the sender's CPU for each message."""
 
     rate: float
     cpu: float
@@ -50,7 +50,7 @@ Sender = Callable[[Task], None]
 
 
 def measure(sender: Sender, task: Task) -> Run:
-    """Run a sender, its threads and its children."""
+    """Run a sender, and measure it with its threads and its child processes."""
     before, start = _cpu(), time.perf_counter()
     sender(task)
     elapsed, used = time.perf_counter() - start, _cpu() - before
@@ -60,7 +60,7 @@ def measure(sender: Sender, task: Task) -> Run:
 def measure_alone(sender: Sender, task: Task, load: Callable[[], None]) -> Run:
     """Run a sender in a process of its own, which calls `load` before it is measured.
 
-    What others have left behind does not slow it down, nor does memory that would be shared with them.
+    So one sender is not slowed down by the memory of the senders before it.
     """
 
     def work() -> None:
@@ -80,7 +80,7 @@ def measure_alone(sender: Sender, task: Task, load: Callable[[], None]) -> Run:
 
 
 def ours(pace: Pace = Pace.CHUNKING, in_flight: int = 8) -> Sender:
-    """SmtpTransport, at no more than a pace."""
+    """Return a sender with our SmtpTransport, at most at this pace."""
 
     def send(task: Task) -> None:
         server = SmtpServer(
@@ -100,10 +100,10 @@ def ours(pace: Pace = Pace.CHUNKING, in_flight: int = 8) -> Sender:
 
 
 def stdlib(task: Task) -> None:
-    """smtplib: a thread with a connection of its own for each connection."""
-    waiting: queue.SimpleQueue[Letter | None] = queue.SimpleQueue()
-    for letter in _letters(task):
-        waiting.put(letter)
+    """Send with smtplib: a thread for each connection."""
+    waiting: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+    for message in _messages(task):
+        waiting.put(message)
     sent: list[int] = []
 
     def work() -> None:
@@ -114,8 +114,8 @@ def stdlib(task: Task) -> None:
             if task.ca_file:
                 client.starttls(context=ssl.create_default_context(cafile=task.ca_file))
             client.ehlo()
-            while letter := waiting.get():
-                client.sendmail(letter.sender, [letter.recipient], letter.data)
+            while message := waiting.get():
+                client.sendmail(message.sender, [message.recipient], message.data)
                 count += 1
         sent.append(count)
 
@@ -129,18 +129,18 @@ def stdlib(task: Task) -> None:
 
 
 def load() -> None:
-    """Import what is compared with: Python's own compiler is not to be measured."""
+    """Import the libraries that are compared, so that the time of the import is not measured."""
     importlib.import_module("aiosmtplib")
 
 
 def aiosmtplib(task: Task) -> None:
-    """aiosmtplib: a pool of connections kept open, ready-made bytes, its own event loop."""
+    """Send with aiosmtplib: a pool of open connections, ready-made bytes, and its own event loop."""
     asyncio.run(_aiosmtplib(task))
 
 
 async def _aiosmtplib(task: Task) -> None:
-    library = importlib.import_module("aiosmtplib")  # typed as Any: it is only here when it is measured
-    letters = iter(_letters(task))
+    library = importlib.import_module("aiosmtplib")  # imported like this because it is optional
+    messages = iter(_messages(task))
     sent = 0
 
     async def work() -> None:
@@ -149,8 +149,8 @@ async def _aiosmtplib(task: Task) -> None:
             hostname="127.0.0.1", port=task.port, start_tls=bool(task.ca_file), cert_bundle=task.ca_file
         )
         async with client:
-            for letter in letters:
-                await client.sendmail(letter.sender, [letter.recipient], letter.data)
+            for message in messages:
+                await client.sendmail(message.sender, [message.recipient], message.data)
                 sent += 1
 
     await asyncio.gather(*(work() for _ in range(task.connections)))
@@ -158,18 +158,18 @@ async def _aiosmtplib(task: Task) -> None:
 
 
 def smtp_source(task: Task) -> None:
-    """Postfix's load generator in C. It makes up its messages, keeps connections open, does not pipeline."""
+    """Send with Postfix's load generator in C; it makes its own messages, and does not pipeline."""
     options = ["-d", "-s", str(task.connections), "-l", str(task.size), "-m", str(task.messages)]
     subprocess.run([f"{POSTFIX}/smtp-source", *options, f"127.0.0.1:{task.port}"], check=True)
 
 
-def _letters(task: Task) -> Iterator[Letter]:
+def _messages(task: Task) -> Iterator[Message]:
     page = _page(task)
     for start in range(0, task.messages, _PAGE):
         yield from page[: task.messages - start]
 
 
-def _groups(task: Task, room: Callable[[], int]) -> Iterator[Sequence[Letter]]:
+def _groups(task: Task, room: Callable[[], int]) -> Iterator[Sequence[Message]]:
     page = _page(task)
     done = 0
     while done < task.messages:
@@ -179,11 +179,11 @@ def _groups(task: Task, room: Callable[[], int]) -> Iterator[Sequence[Letter]]:
         yield group
 
 
-def _page(task: Task) -> list[Letter]:
+def _page(task: Task) -> list[Message]:
     body = _LINE * (task.size // len(_LINE))
     head = b"From: daily@example.org\r\nSubject: The ferries are back\r\nTo: reader%d@example.org\r\n\r\n"
     return [
-        Letter.whole(n, SENDER, f"reader{n}@example.org", head % n + body)
+        Message.whole(n, SENDER, f"reader{n}@example.org", head % n + body)
         for n in range(min(_PAGE, task.messages))
     ]
 

@@ -1,8 +1,8 @@
-"""Ten thousand sign-ups at a server of its own: for one address, for different ones, and from many clients.
+"""Send ten thousand sign-ups to a private server: for one address, for many addresses, from many clients.
 
     python -m benchmarks.signups [COUNT]
 
-Prints how many were answered how, how many mails were written, and the memory of the server.
+Prints the numbers of answers by status, the number of emails, and the memory of the server.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from digest.config.values import WebSettings
 from digest.storage.database import open_database
 from digest.storage.migrate import migrate
 from digest.web.serving import serving
-from tests.web.parlour import hidden, parlour, solved
+from tests.web.site import hidden, open_site, solved
 
-AT_ONCE = 500  # forms open at a time: each must be open for two seconds
+AT_ONCE = 500  # forms open at a time, because each must be open for two seconds
 ROUNDS: tuple[tuple[str, str, str], ...] = (
     ("one address, one client", "eve@example.org", "192.0.2.7"),
     ("different addresses, one client", "reader{}@example.org", "192.0.2.8"),
@@ -54,32 +54,33 @@ def _round(folder: Path, name: str, callers: Sequence[tuple[str, str]]) -> None:
     there.close()
     port: int = here.recv()
     assert server.pid is not None
-    knock = _Door(port)
-    knock.sign_up(callers[0][0].replace("@", "+first@"), "192.0.2.1")  # so that all is loaded
+    visitor = _Visitor(port)
+    visitor.sign_up(callers[0][0].replace("@", "+first@"), "192.0.2.1")  # so that everything is loaded
     began, before = time.perf_counter(), _memory(server.pid)
     answers: Counter[int] = Counter()
     seen = [before]
     for at in range(0, len(callers), AT_ONCE):
-        answers += knock.all(callers[at : at + AT_ONCE])
+        answers += visitor.all(callers[at : at + AT_ONCE])
         seen.append(_memory(server.pid))
     seconds = time.perf_counter() - began
     here.send("stop")
     server.join()
-    mails = Counter(_recipients(folder))
+    emails = Counter(_recipients(folder))
     quarters = " · ".join(f"{seen[len(seen) * part // 4 - 1]:.0f}" for part in (1, 2, 3, 4))
     print(
         f"{name}: {len(callers):,} in {seconds:.0f} s, answers {dict(answers)}, "
-        f"mails {mails.total() - 1:,} to {len(mails) - 1:,} addresses, at most {max(mails.values())} each, "
+        f"emails {emails.total() - 1:,} to {len(emails) - 1:,} addresses, "
+        f"at most {max(emails.values())} each, "
         f"memory {before:.0f} → {quarters} MB",
         flush=True,
     )
 
 
 def _serve(folder: str, pipe: Connection) -> None:
-    """Serve until told to stop; the proof of work is cheap, for it is we who do it."""
+    """Serve until the other process says stop; the proof of work is cheap, because we do the work."""
     database = open_database(f"sqlite:///{folder}/digest.db")
     migrate(database)
-    app = parlour(database, Path(folder)).app
+    app = open_site(database, Path(folder)).app
     here = replace(app.config, web=WebSettings(host="127.0.0.1", port=0))
     with serving(replace(app, config=here), proof_cost=1) as port:
         pipe.send(port)
@@ -87,20 +88,20 @@ def _serve(folder: str, pipe: Connection) -> None:
     database.close()
 
 
-class _Door:
-    """Knocks at a server over one connection."""
+class _Visitor:
+    """Signs up at a server over one connection."""
 
     def __init__(self, port: int) -> None:
         self._connection = HTTPConnection("127.0.0.1", port)
 
     def sign_up(self, address: str, client: str) -> int:
-        """Fetch the form, wait as people do, and send it."""
+        """Fetch the form, wait as a person does, and send it."""
         return next(iter(self.all([(address, client)])))
 
     def all(self, callers: Sequence[tuple[str, str]]) -> Counter[int]:
-        """Open the forms of all, wait, and send them; return how many were answered how."""
+        """Open the forms of all callers, wait, and send them; return the number of answers by status."""
         forms = [(address, client, self._form(client)) for address, client in callers]
-        time.sleep(2.2)  # also the last one: who is faster is shown the form once more
+        time.sleep(2.2)  # a form that is sent sooner is only shown again
         return Counter(self._send(address, client, html) for address, client, html in forms)
 
     def _form(self, client: str) -> str:

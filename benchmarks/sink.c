@@ -1,8 +1,9 @@
-/* A mail server that takes everything and keeps nothing, fast enough not to be what is measured.
+/* A mail server that takes every message and keeps none, fast enough not to limit what is measured.
  *
- * Postfix's smtp-sink has no CHUNKING and no TLS, and is itself the limit near 10,000 messages a second.
- * One thread, epoll, all answers to one read in one write. Listens on 127.0.0.1 at a free port, which it
- * prints; at the end of its input it prints how many messages and bytes it took, and ends.
+ * Postfix's smtp-sink has no CHUNKING and no TLS, and reaches its own limit near 10,000 messages a second.
+ * This server has one thread and uses epoll. It writes all answers to one read in one write. It listens on
+ * 127.0.0.1 at a free port, which it prints. When its input ends, it prints how many messages and bytes it
+ * took, and ends.
  *
  *     cc -O2 -DTLS -o sink sink.c -lssl -lcrypto      (without TLS: cc -O2 -o sink sink.c)
  *     sink [chain.pem]                                offers STARTTLS with that certificate and key
@@ -85,7 +86,7 @@ static void obey(struct client *c, const char *line)
     else say(c, "502 5.5.2 Error: command not recognized\r\n");
 }
 
-/* Take what `in` holds; what is not complete stays. */
+/* Handle the complete lines and chunks in `in`; an incomplete one stays there. */
 static void digest_input(struct client *c)
 {
     char *at = c->in, *end = c->in + c->have;
@@ -96,7 +97,7 @@ static void digest_input(struct client *c)
             *newline = 0;
             obey(c, at);
             at = newline + 1;
-            if (c->mode == DATA) { *(at - 2) = '\r'; *(at - 1) = '\n'; at -= 2; }  /* a lone dot ends too */
+            if (c->mode == DATA) { *(at - 2) = '\r'; *(at - 1) = '\n'; at -= 2; }  /* a lone dot also ends an empty text */
         } else if (c->mode == BDAT) {
             size_t part = (size_t)(end - at) < c->bdat_left ? (size_t)(end - at) : c->bdat_left;
             at += part; bytes += part; c->bdat_left -= part;
@@ -127,7 +128,7 @@ static ssize_t get(struct client *c)
 #ifdef TLS
     if (c->ssl) {
         size_t got = 0;
-        for (;;) {  /* all records there are, so that epoll need not know what OpenSSL holds */
+        for (;;) {  /* read all records, because epoll does not know what OpenSSL has buffered */
             int n = SSL_read(c->ssl, c->in + c->have + got, (int)(IN - c->have - got));
             if (n <= 0) {
                 int why = SSL_get_error(c->ssl, n);
@@ -221,14 +222,14 @@ int main(int argc, char **argv)
         int ready = epoll_wait(epoll, events, 256, -1);
         for (int i = 0; i < ready; i++) {
             void *who = events[i].data.ptr;
-            if (who == NULL) {  /* our input ended: whoever started us has seen enough */
+            if (who == NULL) {  /* our input has ended, so the parent process is done */
                 printf("%lu %lu\n", messages, bytes);
                 return 0;
             }
             if (who != &listener) { serve(who); continue; }
             int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
             if (fd < 0) continue;
-            struct client *c = malloc(sizeof *c);  /* not cleared: only the pages in use cost memory */
+            struct client *c = malloc(sizeof *c);  /* not cleared, so that only the pages in use cost memory */
             memset(c, 0, offsetof(struct client, in));
 #ifdef TLS
             c->ssl = NULL;

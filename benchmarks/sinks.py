@@ -1,4 +1,4 @@
-"""The servers the benchmarks send to: Postfix's smtp-sink, our faster one, and either behind a delay."""
+"""Run the servers that the benchmarks send to: Postfix's smtp-sink, our faster sink, and a delaying proxy."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SOURCE = Path(__file__).with_name("sink.c")
-POSTFIX = "/usr/sbin"  # where Debian has smtp-sink and smtp-source
+POSTFIX = "/usr/sbin"  # the folder of smtp-sink and smtp-source on Debian
 
 
 @dataclass(slots=True)
 class Sink:
-    """A server at a loopback port; `taken` is the number of messages it counted, once it has ended."""
+    """A server at a loopback port; `taken` is the number of messages it has counted, after it has ended."""
 
     port: int
     taken: int | None = None
 
 
 def build(folder: Path) -> Path:
-    """Compile the fast sink into `folder`, with TLS where OpenSSL's headers are."""
+    """Compile the fast sink into `folder`, with TLS if the headers of OpenSSL are installed."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         raise SystemExit("the fast sink needs a C compiler: apt install gcc")
@@ -38,7 +38,7 @@ def build(folder: Path) -> Path:
 
 
 def certificate(folder: Path) -> Path:
-    """Make a certificate for 127.0.0.1 that vouches for itself; its key is in the same file."""
+    """Make a self-signed certificate for 127.0.0.1; its key is in the same file."""
     chain, key = folder / "chain.pem", folder / "key.pem"
     kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
     names = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
@@ -54,16 +54,16 @@ def fast_sink(program: Path, chain: Path | None = None) -> Iterator[Sink]:
     with _talking([str(program), *([str(chain)] if chain else [])]) as process:
         sink = Sink(_port(process))
         yield sink
-        told, _ = process.communicate(timeout=30)
-        sink.taken = int(told.split()[0])
+        output, _ = process.communicate(timeout=30)
+        sink.taken = int(output.split()[0])
 
 
 @contextlib.contextmanager
 def postfix_sink() -> Iterator[Sink]:
-    """Run Postfix's smtp-sink, which needs no more than a port."""
+    """Run Postfix's smtp-sink, which needs only a port."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    as_root = ["-u", "root"] * (os.getuid() == 0)  # it does not start as root unless it is told to
+    as_root = ["-u", "root"] * (os.getuid() == 0)  # without it, smtp-sink does not start as root
     command = [f"{POSTFIX}/smtp-sink", "-4", *as_root, f"127.0.0.1:{port}", "512"]
     process = subprocess.Popen(command)
     try:
@@ -76,7 +76,7 @@ def postfix_sink() -> Iterator[Sink]:
 
 @contextlib.contextmanager
 def delayed(port: int, round_trip: float) -> Iterator[int]:
-    """Put a round trip of so many seconds before a port; give the port to use instead."""
+    """Delay a port by a round trip of so many seconds; yield the port to use instead."""
     command = [sys.executable, "-m", "benchmarks.delay", str(port), str(round_trip)]
     with _talking(command) as process:
         yield _port(process)

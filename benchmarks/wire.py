@@ -1,9 +1,9 @@
-"""How fast letters leave, side by side with other senders in one run: `python -m benchmarks.wire`.
+"""Compare our SMTP client with other senders, in one run: `python -m benchmarks.wire`.
 
-Ready-made letters only: the ledger, the database and the filling-in are not in these figures. Rounds
-alternate between the senders and the ratios are medians of each round's own ratio, because absolute
-rates vary threefold on shared machines. smtp-source does not pipeline; a C client that did would be
-level with us on DATA and faster on BDAT.
+The messages are ready-made: the ledger, the database and the filling of fields are not measured. Rounds
+alternate between the senders, and a ratio is the median of the ratios of all rounds, because absolute rates
+vary threefold on shared machines. smtp-source does not pipeline; a C client that does would be level with
+ours on DATA and faster on BDAT.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from pathlib import Path
 
 from benchmarks import senders, sinks
 from benchmarks.senders import Run, Sender, Task
-from digest.send.pipeline import Pace
+from digest.smtp.pipeline import Pace
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A sender, and how many messages make a run of a second or so: near by, and 40 ms away."""
+    """A sender, and the number of messages for a run of about a second: to a near server, and 40 ms away."""
 
     name: str
     sender: Sender
@@ -46,7 +46,7 @@ SMTPLIB = Contender("smtplib", senders.stdlib, 3_000, 250)
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A server at some distance, and who sends to it."""
+    """A server at some distance, and the contenders that send to it."""
 
     title: str
     open: Callable[[], AbstractContextManager[int]]
@@ -56,7 +56,7 @@ class Scene:
 
 
 def scenes(folder: Path) -> tuple[Scene, ...]:
-    """Give every scene; what it needs is built in `folder`."""
+    """Return every scene; the programs it needs are built in `folder`."""
     program, chain = sinks.build(folder), sinks.certificate(folder)
     others = (SMTP_SOURCE, AIOSMTPLIB, SMTPLIB)
 
@@ -91,7 +91,7 @@ def _far(server: AbstractContextManager[sinks.Sink]) -> Iterator[int]:
 
 
 def play(scene: Scene, rounds: int, scale: float) -> dict[str, list[Run]]:
-    """Run all contenders of a scene by turns, each against a fresh server."""
+    """Run all contenders of a scene in turn, each against a new server."""
     present = [one for one in scene.contenders if one is not AIOSMTPLIB or _has_aiosmtplib()]
     runs: dict[str, list[Run]] = {contender.name: [] for contender in present}
     for _ in range(rounds):
@@ -104,7 +104,7 @@ def play(scene: Scene, rounds: int, scale: float) -> dict[str, list[Run]]:
 
 
 def show(scene: Scene, runs: dict[str, list[Run]]) -> None:
-    """Print the medians of one scene, and the ratios of ours to the others."""
+    """Print the medians of one scene, and the ratios of our sender to the others."""
     print(f"\n{scene.title:<22}{'messages/s':>12}{'CPU µs each':>13}   median of paired ratios")
     for name, mine in runs.items():
         rate = statistics.median(run.rate for run in mine)
@@ -123,7 +123,7 @@ def _has_aiosmtplib() -> bool:
 
 
 def machine() -> str:
-    """Describe what the figures depend on."""
+    """Describe the machine and the versions that the figures depend on."""
     postfix = subprocess.run(
         ["/usr/sbin/postconf", "-dh", "mail_version"], capture_output=True, text=True, check=False
     ).stdout.strip()

@@ -1,1 +1,1 @@
-"""Who asked for what, and who may be mailed: consent, preferences, suppression."""
+"""The list of subscribers: their consent and preferences, and the rules on who may be mailed."""

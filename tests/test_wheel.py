@@ -1,4 +1,4 @@
-"""What we ship is whole: the wheel, installed where nothing else is, does the job."""
+"""The wheel is complete: installed in an empty environment, it works."""
 
 from __future__ import annotations
 

@@ -1,8 +1,10 @@
-"""The command line: `digest COMMAND`. Each command parses, calls one verb, and shows what it did."""
+"""The command line, `digest COMMAND`: each command calls one operation and prints the result."""
 
 from __future__ import annotations
 
+import logging
 import sys
+from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -10,28 +12,81 @@ from typing import Any
 import click
 
 from digest import __version__
-from digest.cli import demo, editions, feeds, limits, operate, receive, sending, setup, subscribers
-from digest.cli.logs import log_everything, log_faults
-from digest.cli.session import Session
-from digest.errors import DigestError
-from digest.nearest import hint
+from digest.model.errors import DigestError
+from digest.model.nearest import hint
 from subscribers.errors import SubscribersError
+
+# The commands of each module, each with its short help. A module is imported only when one of its
+# commands is used, because importing all of them takes longer than most commands run.
+COMMANDS = {
+    "setup": {
+        "init": "Write a sample config.toml and two sample feeds.",
+        "check": "Check the installation without sending anything.",
+        "config": "Print all settings.",
+    },
+    "feeds": {
+        "collect": "Fetch the feeds and save new posts.",
+        "feeds": "Show the state of each feed.",
+        "posts": "List the posts that were found last.",
+    },
+    "editions": {
+        "compose": "Compose the next edition of DIGEST now.",
+        "editions": "List the newest editions, or show one edition.",
+        "preview": "Write an edition to files, exactly as it would be sent.",
+        "approve": "Approve a draft.",
+        "pause": "Pause an edition, before or during sending.",
+        "resume": "Resume a paused edition.",
+        "cancel": "Cancel an edition for good, before or during sending.",
+    },
+    "send": {
+        "send": "Send an edition now, whatever its send time.",
+        "deliveries": "Show the deliveries of an edition.",
+        "retry": "Retry failed deliveries now.",
+    },
+    "operate": {
+        "run": "Do everything that is due now, and exit.",
+        "limits": "Show how much of each sending limit is used.",
+    },
+    "serve": {"serve": "Do everything when it is due, and serve the pages."},
+    "subscribers": {"subscribers": "Manage the list of readers."},
+    "receive": {"receive": "Process incoming messages: unsubscribe requests and bounces."},
+    "demo": {"demo": "Show the program at work, on this machine alone."},
+}
+_CHATTY = ("apscheduler", "alembic", "httpx2", "httpcore2")
+_HANDLER = logging.StreamHandler()
+_MODULES = {command: module for module, commands in COMMANDS.items() for command in commands}
 
 
 class Program(click.Group):
-    """The group of all commands: says what was meant, and turns errors into one plain line each."""
+    """The group of all commands: it suggests the nearest command and prints each error as one plain line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - the signature is click's
+        """Return the names of all commands."""
+        return sorted(_MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
+        """Import a command's module and return the command; None if there is no command of this name."""
+        if cmd_name not in _MODULES:
+            return None
+        command: click.Command = getattr(import_module(f"digest.cli.{_MODULES[cmd_name]}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
+        """Write the list of commands without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[_MODULES[name]][name]) for name in sorted(_MODULES)])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find a command, or name the nearest one."""
+        """Return the command, or fail and suggest the nearest name."""
         name = args[0]
         if self.get_command(ctx, name) is None and not name.startswith("-"):
             ctx.fail(f"there is no command {name!r}{hint(name, self.list_commands(ctx))}")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; what an operator can mend is said in plain words, anything else shows itself."""
+        """Run a command; an error that an operator can fix is printed in plain words, any other is a bug."""
         try:
             return super().invoke(ctx)
         except (DigestError, SubscribersError) as error:
@@ -52,30 +107,40 @@ class Program(click.Group):
     default=Path("config.toml"),
     envvar="DIGEST_CONFIG",
     show_default=True,
-    help="The configuration; also from the variable DIGEST_CONFIG.",
+    help="The configuration file; the variable DIGEST_CONFIG sets it too.",
 )
-@click.option("-v", "--verbose", is_flag=True, help="Show what is done, on stderr.")
+@click.option("-v", "--verbose", is_flag=True, help="Log to stderr what the program does.")
 @click.version_option(__version__, prog_name="digest")
 @click.pass_context
 def program(ctx: click.Context, config_path: Path, verbose: bool) -> None:
-    """Feeds in, one calm mail a day out: collect posts, compose editions, send them.
+    """Turn feeds into one calm email a day: collect posts, compose editions, send them.
 
-    Every command explains itself: digest COMMAND --help
+    For help on a command: digest COMMAND --help
     """
     if verbose:
         log_everything()
-    ctx.obj = Session(config_path)
-
-
-for module in (setup, feeds, editions, sending, limits, operate, subscribers, receive, demo):
-    for command in module.COMMANDS:
-        program.add_command(command)
+    ctx.obj = config_path
 
 
 def main() -> None:
-    """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong use."""
+    """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong usage."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # a title in another script must not fail on a plain terminal
+        if isinstance(stream, TextIOWrapper):  # a title may hold letters that the terminal lacks
             stream.reconfigure(errors="backslashreplace")
     log_faults()
     program(prog_name="digest")
+
+
+def log_faults() -> None:
+    """Log errors only, because the commands print themselves what failed."""
+    _HANDLER.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+    _HANDLER.setLevel(logging.ERROR)
+    logging.getLogger().addHandler(_HANDLER)
+
+
+def log_everything() -> None:
+    """Log what the program does, one line for each step."""
+    _HANDLER.setLevel(logging.INFO)
+    logging.getLogger().setLevel(logging.INFO)
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,16 +1,16 @@
-"""The command demo: the whole line, for real, on this machine alone."""
+"""The command demo: the whole program at work, on this machine alone."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from digest.demo.run import Summary
-    from digest.model import Counts, FeedReport
+from digest.cli import show
+from digest.demo.run import Summary, run
+from digest.model.deliveries import Counts
+from digest.model.posts import FeedReport
 
 
 @click.command(epilog="Example: digest demo")
@@ -20,20 +20,19 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("demo"),
     show_default=True,
-    help="Where everything is written.",
+    help="The folder for all files of the demo.",
 )
 def demo(folder: Path) -> None:
-    """Show the main job for real: invented feeds in, mails out, all on this machine.
+    """Show the program at work, on this machine alone.
 
-    A second run mails nothing, for nothing is new. Change a file in demo/feeds and run it again.
+    The demo collects invented feeds, composes editions and sends emails to a local server. A second run
+    sends nothing, because nothing is new. Add a post to a file in demo/feeds and run the demo again.
     """
-    from digest.demo.run import run
-
     _conclude(run(folder, _Screen(), lambda: datetime.now(UTC)))
 
 
 class _Screen:
-    """Tell the demo's progress on the terminal."""
+    """Print the demo's progress on the terminal."""
 
     def step(self, title: str) -> None:
         click.secho(f"\n{title}", bold=True)
@@ -46,25 +45,22 @@ class _Screen:
         self.line(f"{report.feed}: {report.status}, {found}")
 
     def progress(self, edition_id: str, counts: Counts) -> None:
-        """A handful of readers needs no bar; `digest send` has one."""
+        """Do nothing: a handful of readers needs no progress bar; `digest send` has one."""
 
 
 def _conclude(summary: Summary) -> None:
-    if not summary.mails:
-        click.secho("\nNothing was new, so nobody was mailed.", bold=True)
-        click.echo(f"Add a post to a file in {summary.workspace.feeds} and run it again.")
-        click.echo(f"Or begin anew: remove {summary.workspace.folder}")
+    if not summary.emails:
+        click.secho("\nNothing was new, so no email was sent.", bold=True)
+        click.echo(f"Add a post to a file in {summary.workspace.feeds} and run the demo again.")
+        click.echo(f"To start over, remove {summary.workspace.folder}")
         return
-    sent = "1 mail was" if len(summary.mails) == 1 else f"{len(summary.mails)} mails were"
-    click.secho(f"\n{sent} sent. Look at", bold=True)
+    were = "was" if len(summary.emails) == 1 else "were"
+    click.secho(f"\n{show.counted(len(summary.emails), 'email')} {were} sent. Look at:", bold=True)
     for kind, paths in (
         ("HTML", [page for page in summary.pages if page.suffix == ".html"]),
         ("text", [page for page in summary.pages if page.suffix == ".txt"]),
-        ("raw mail", list(summary.mails[:2])),
+        ("source", list(summary.emails[:2])),
     ):
         for path in paths:
-            click.echo(f"  {kind:<9} {path}")
-    click.echo(f"  and {len(summary.mails)} raw mails in {summary.workspace.mail}")
-
-
-COMMANDS: tuple[click.Command, ...] = (demo,)
+            click.echo(f"  {kind:<7} {path}")
+    click.echo(f"All messages are in {summary.workspace.mail}")

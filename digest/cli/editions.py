@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import getpass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from digest.cli import show
 from digest.cli.session import Session, clock_of, json_option, now_option, pass_session
-from digest.render.spoken import catalogues
-
-if TYPE_CHECKING:
-    from digest.model import Counts, Edition, EditionRecord
+from digest.editions.compose import stories_text
+from digest.editions.editions import approve as do_approve
+from digest.editions.editions import cancel as do_cancel
+from digest.editions.editions import (
+    compose_now,
+    delivery_counts,
+    find_edition,
+    pause_edition,
+    recent_editions,
+    resume_edition,
+)
+from digest.editions.preview import write_preview
+from digest.model.deliveries import Counts
+from digest.model.editions import Edition, EditionRecord
+from digest.render.languages.languages import catalogues
+from subscribers.model import Frequency
 
 
 @click.command(epilog="Example: digest compose daily")
 @click.argument("digest")
 @click.option(
-    "--gather", type=click.Choice(("daily", "weekly")), help="The gathered edition of that frequency instead."
+    "--gather",
+    type=click.Choice(("daily", "weekly")),
+    help="Compose the gathered edition of this frequency instead.",
 )
 @now_option
 @json_option
@@ -27,13 +41,10 @@ if TYPE_CHECKING:
 def compose(session: Session, digest: str, gather: str | None, now: datetime | None, as_json: bool) -> None:
     """Compose the next edition of DIGEST now.
 
-    It is a draft for the next date of the schedule, made before its cutoff; the clock then leaves that
-    date alone. When there is nothing to tell there is no edition, and a sentence why.
+    The edition is a draft for the next date of the schedule, composed before its cutoff. The scheduler
+    does not compose that date again. If there is nothing to publish, there is no edition, and the
+    command says why.
     """
-    from digest.app.composing import stories_text
-    from digest.app.editions import compose_now
-    from subscribers.model import Frequency
-
     with session.app() as app:
         composed = compose_now(app, digest, clock_of(now)(), frequency=Frequency(gather or "each"))
     if as_json:
@@ -48,30 +59,37 @@ def compose(session: Session, digest: str, gather: str | None, now: datetime | N
     send_at = show.local(edition.send_at, edition.zone)
     click.echo(f"{edition.id}: {stories_text(edition)}, to be sent {send_at}")
     if gather is None:
-        click.echo(f"posts: {composed.used} used, {composed.carried} carried, {composed.dropped} dropped")
-    click.echo(f"look at it: digest preview {edition.id}")
+        click.echo(
+            f"posts: {composed.used} used, {composed.carried} carried over, {composed.dropped} dropped"
+        )
+    click.echo(f"to look at it: digest preview {edition.id}")
 
 
 @click.command(epilog="Example: digest editions daily-2026-11-23")
 @click.argument("edition", required=False)
-@click.option("--digest", help="Only editions of this digest.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=20, show_default=True)
+@click.option("--digest", help="List only editions of this digest.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=20,
+    show_default=True,
+    help="List at most this many editions.",
+)
 @json_option
 @pass_session
 def editions(session: Session, edition: str | None, digest: str | None, limit: int, as_json: bool) -> None:
-    """List the newest editions, or show one.
+    """List the newest editions, or show one edition.
 
-    One is shown with its stories, the rule that placed each, and its deliveries. EDITION is an id, or
-    the slug of a digest for its newest edition.
+    With EDITION, the command shows the edition's stories, the rule that placed each story, and the
+    counts of its deliveries. EDITION is an id, or the slug of a digest, which stands for its newest
+    edition.
     """
-    from digest.app.editions import delivery_counts, find_edition, recent_editions
-
     with session.app() as app:
         if edition is None:
-            records = recent_editions(app, digest, limit)
+            records = recent_editions(app.database, app.config, digest, limit)
         else:
-            record = find_edition(app, edition)
-            counts = delivery_counts(app, record.edition.id)
+            record = find_edition(app.database, app.config, edition)
+            counts = delivery_counts(app.database, record.edition.id)
     if edition is None:
         _show_list(records, as_json)
     elif as_json:
@@ -155,30 +173,32 @@ def _headline(edition: Edition) -> str:
 
 @click.command(epilog="Example: digest preview daily --subscriber ada@example.org --open")
 @click.argument("edition")
-@click.option("--subscriber", metavar="ADDRESS", help="As this reader would get it.")
-@click.option("--language", type=click.Choice(sorted(catalogues())), help="As one who chose this language.")
+@click.option("--subscriber", metavar="ADDRESS", help="Show the edition as this subscriber would get it.")
+@click.option(
+    "--language",
+    type=click.Choice(sorted(catalogues())),
+    help="Show the edition as a reader who chose this language would get it.",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("preview"),
     show_default=True,
-    help="A folder.",
+    help="The folder for the files.",
 )
-@click.option("--open", "open_it", is_flag=True, help="Open the page in the browser.")
+@click.option("--open", "open_it", is_flag=True, help="Open the HTML file in a browser.")
 @pass_session
 def preview(
     session: Session, edition: str, *, subscriber: str | None, language: str | None, out: Path, open_it: bool
 ) -> None:
-    """Write an edition as it would be sent.
+    """Write an edition to files, exactly as it would be sent.
 
-    Four files: .html, .txt, the whole mail as .eml, and the .web.html copy. EDITION is an id, or the
-    slug of a digest for its newest edition. Nothing in the database changes.
+    There are four files: .html, .txt, the complete message as .eml, and the page of the web archive as
+    .web.html. EDITION is an id, or the slug of a digest, which stands for its newest edition. Nothing in
+    the database changes.
     """
-    from digest.app.editions import find_edition
-    from digest.app.preview import write_preview
-
     with session.app() as app:
-        record = find_edition(app, edition)
+        record = find_edition(app.database, app.config, edition)
         written = write_preview(app, record, out, address=subscriber, language=language)
     for path in written.paths:
         click.echo(path)
@@ -190,49 +210,50 @@ def preview(
 
 @click.command(epilog="Example: digest approve daily")
 @click.argument("edition")
-@click.option("--by", default="", help="Who approves; kept.  [default: your user name]")
+@click.option(
+    "--by", default="", help="The name of the person who approves the edition.  [default: your user name]"
+)
 @now_option
 @pass_session
 def approve(session: Session, edition: str, by: str, now: datetime | None) -> None:
     """Approve a draft.
 
-    It goes at its send time, or with the next `run` or ring of `serve` when that has passed.
+    The edition is sent at its send time. If that time has passed, the next `digest run` sends it, or
+    `digest serve` within a few seconds.
     """
-    from digest.app.editions import approve as do_approve
-    from digest.app.editions import find_edition
-
     with session.app() as app:
-        found = find_edition(app, edition).edition
-        do_approve(app, found.id, by=by or _user(), now=clock_of(now)())
+        found = find_edition(app.database, app.config, edition).edition
+        do_approve(app.database, app.render, found.id, by=by or _user(), now=clock_of(now)())
     click.echo(f"{found.id} is approved, to be sent {show.local(found.send_at, found.zone)}")
 
 
 def _user() -> str:
-    import getpass
-
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container without a name for its user
+    except (KeyError, OSError):  # a container whose user has no name
         return "command line"
 
 
 @click.command(epilog='Example: digest pause daily --reason "wrong lead?"')
 @click.argument("edition")
-@click.option("--reason", default="paused by hand", show_default=True, help="Why; kept until it is resumed.")
+@click.option(
+    "--reason",
+    default="paused by hand",
+    show_default=True,
+    help="The reason, which is shown until the edition is resumed.",
+)
 @now_option
 @pass_session
 def pause(session: Session, edition: str, reason: str, now: datetime | None) -> None:
-    """Hold an edition where it stands.
+    """Pause an edition, before or during sending.
 
-    A draft or an approved one does not begin. One that is being sent takes no further letter, in any
-    process; what is on the wire is finished.
+    A paused edition is not sent, even if it is approved. If it is being sent, no process sends any
+    further message of it; messages that are in flight are finished.
     """
-    from digest.app.editions import find_edition, pause_edition
-
     with session.app() as app:
-        found = find_edition(app, edition).edition
-        pause_edition(app, found.id, reason=reason, now=clock_of(now)())
-    click.echo(f"{found.id} is paused; let it go on with: digest resume {found.id}")
+        found = find_edition(app.database, app.config, edition).edition
+        pause_edition(app.database, found.id, reason=reason, now=clock_of(now)())
+    click.echo(f"{found.id} is paused; to resume it: digest resume {found.id}")
 
 
 @click.command(epilog="Example: digest resume daily")
@@ -240,41 +261,39 @@ def pause(session: Session, edition: str, reason: str, now: datetime | None) -> 
 @now_option
 @pass_session
 def resume(session: Session, edition: str, now: datetime | None) -> None:
-    """Let a paused edition go on.
+    """Resume a paused edition.
 
-    With the next `run`, or ring of `serve`. One that is approved goes even if its send time has long passed.
+    The next `digest run` continues with it, or `digest serve` within a few seconds. An approved edition
+    is sent even if its send time passed long ago.
     """
-    from digest.app.editions import find_edition, resume_edition
-
     with session.app() as app:
-        found = find_edition(app, edition).edition
-        state = resume_edition(app, found.id, clock_of(now)()).state
+        found = find_edition(app.database, app.config, edition).edition
+        state = resume_edition(app.database, found.id, clock_of(now)()).state
         digest = next((each for each in app.config.digests if each.slug == found.digest), None)
-    click.echo(f"{found.id} goes on: it is {'a draft' if state == 'draft' else state}")
+    click.echo(f"{found.id} is resumed: it is {'a draft' if state == 'draft' else state}")
     if state == "draft" and digest and found.send_at < clock_of(now)():
         until = show.local(found.send_at + digest.late, found.zone)
-        click.echo(f"it goes until {until}; later too once approved: digest approve {found.id}")
+        click.echo(f"it is sent no later than {until}, unless you approve it: digest approve {found.id}")
 
 
 @click.command(epilog='Example: digest cancel daily-2026-11-23 --reason "wrong lead"')
 @click.argument("edition")
-@click.option("--reason", default="cancelled by hand", show_default=True, help="Why; kept.")
+@click.option(
+    "--reason",
+    default="cancelled by hand",
+    show_default=True,
+    help="The reason, which is shown with the edition.",
+)
 @now_option
 @pass_session
 def cancel(session: Session, edition: str, reason: str, now: datetime | None) -> None:
-    """Stop an edition for good.
+    """Cancel an edition for good, before or during sending.
 
-    Before its sending began, its posts go back to wait for the next. While it is sent, no further letter is
-    taken of it: what is on the wire is finished, and what had not gone is skipped.
+    If sending has not begun, its posts wait for the next edition. If it is being sent, messages that are
+    in flight are finished, and all remaining deliveries are skipped.
     """
-    from digest.app.editions import cancel as do_cancel
-    from digest.app.editions import delivery_counts, find_edition
-
     with session.app() as app:
-        found = find_edition(app, edition).edition
-        record = do_cancel(app, found.id, reason=reason, now=clock_of(now)())
-        counts = delivery_counts(app, found.id)
+        found = find_edition(app.database, app.config, edition).edition
+        record = do_cancel(app.database, found.id, reason=reason, now=clock_of(now)())
+        counts = delivery_counts(app.database, found.id)
     click.echo(f"{found.id} is cancelled{f': {show.counts_text(counts)}' if record.started_at else ''}")
-
-
-COMMANDS: tuple[click.Command, ...] = (compose, editions, preview, approve, pause, resume, cancel)

@@ -1,20 +1,25 @@
-"""Commands on the clock: run does what is due now, serve keeps doing it."""
+"""The commands run and limits: do what is due now, and show how much of each sending limit is used."""
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import click
 
 from digest.cli import show
-from digest.cli.logs import log_everything
-from digest.cli.session import Session, clock_of, json_option, now_option, pass_session
-
-if TYPE_CHECKING:
-    from digest.app import Happening
-    from digest.model import FeedReport
+from digest.cli.session import (
+    Session,
+    clock_of,
+    json_option,
+    now_option,
+    pass_session,
+    stop_on_signals,
+)
+from digest.editions.limits import LimitStatus, limit_statuses
+from digest.editions.schedules import next_times
+from digest.model.posts import FeedReport
+from digest.model.run_context import EventKind, RunContext, RunEvent
+from digest.scheduler.run import run_due
 
 
 @click.command(epilog="Example: digest run --now 2026-11-23T07:00+01:00")
@@ -22,54 +27,49 @@ if TYPE_CHECKING:
 @json_option
 @pass_session
 def run(session: Session, now: datetime | None, as_json: bool) -> None:
-    """Do what is due now, and end.
+    """Do everything that is due now, and exit.
 
-    Collect, compose, send, try again: for those who prefer cron. Each date of a schedule is done
-    once, however often this runs, and by however many at once. Exits with 1 when something failed
-    that somebody must mend.
+    The command collects, composes, sends and retries. Run it from cron if you do not run `digest serve`.
+    Each date of a schedule is done once, however often the command runs, and even if it runs several
+    times at once. It exits with 1 if something failed that somebody must fix.
     """
-    from digest.app import Kind, Watch
-    from digest.app.begin import next_times
-    from digest.app.run import run_due
-    from digest.cli.stopping import stop_on_signals
-
-    happenings: list[Happening] = []
+    events: list[RunEvent] = []
     feeds: list[FeedReport] = []
 
-    def report(happening: Happening) -> None:
-        happenings.append(happening)
+    def report(event: RunEvent) -> None:
+        events.append(event)
         if not as_json:
-            click.echo(str(happening), err=happening.kind is Kind.FAILED)
+            click.echo(str(event), err=event.kind is EventKind.FAILED)
 
     with session.app() as app, show.bar("sending") as bar, stop_on_signals() as stop:
-        watch = Watch(
+        context = RunContext(
             clock=clock_of(now),
             stop=stop.is_set,
             report=report,
             feed=feeds.append,
             progress=lambda _, counts: bar.to(counts.total - counts.open, counts.total),
         )
-        run_due(app, watch)
-        coming = next_times(app, watch.clock())
+        run_due(app, context)
+        coming = next_times(app.database, app.config, context.clock())
     if as_json:
-        facts = [_facts(happening) for happening in happenings]
+        facts = [_facts(event) for event in events]
         show.facts({"feeds": feeds, "happenings": facts, "next": dict(coming)})
     else:
         _show_feeds(feeds)
-        for digest in [] if happenings else app.config.digests:
+        for digest in [] if events else app.config.digests:
             when = show.local(coming[digest.slug], digest.zone)
-            click.echo(f"{digest.slug}: nothing was due; the next is due {when}")
-    if any(happening.kind is Kind.FAILED for happening in happenings):
+            click.echo(f"{digest.slug}: nothing was due; the next edition is due {when}")
+    if any(event.kind is EventKind.FAILED for event in events):
         raise click.exceptions.Exit(1)
 
 
-def _facts(happening: Happening) -> dict[str, object]:
+def _facts(event: RunEvent) -> dict[str, object]:
     facts: dict[str, object] = {
-        "kind": happening.kind,
-        "subject": happening.subject,
-        "detail": happening.detail,
+        "kind": event.kind,
+        "subject": event.subject,
+        "detail": event.detail,
     }
-    return facts | {"deliveries": show.counts_facts(happening.counts)} if happening.counts else facts
+    return facts | {"deliveries": show.counts_facts(event.counts)} if event.counts else facts
 
 
 def _show_feeds(feeds: list[FeedReport]) -> None:
@@ -78,28 +78,39 @@ def _show_feeds(feeds: list[FeedReport]) -> None:
         click.echo(f"{report.feed}: {report.status}: {report.detail}", err=True)
     fetched = [report for report in feeds if report.status in ("ok", "unchanged")]
     new = sum(report.new for report in feeds)
-    click.echo(
-        f"feeds: {len(fetched)} fetched, {len(failed)} failed, {new} new post{'' if new == 1 else 's'}"
-    )
+    click.echo(f"feeds: {len(fetched)} fetched, {len(failed)} failed, {show.counted(new, 'new post')}")
 
 
-@click.command(epilog="Example: digest serve")
-@click.option("--no-web", is_flag=True, help="Without the readers' pages: another process serves them.")
+@click.command(epilog="Example: digest limits")
+@now_option
+@json_option
 @pass_session
-def serve(session: Session, no_web: bool) -> None:
-    """Keep doing what is due, and serve the pages.
+def limits(session: Session, now: datetime | None, as_json: bool) -> None:
+    """Show how much of each sending limit is used.
 
-    Until told to stop, by SIGTERM or Ctrl-C. Then what is on the wire is finished, and the rest waits
-    for the next start. Any number of these may run on one database: each date of a schedule is done
-    once, each reader mailed once.
+    If a limit is used up, the command shows when the next message may be sent. It also shows which
+    servers and domains are slowed down because a mail server asked for less, and the server's answer.
     """
-    from digest.cli.stopping import stop_on_signals
-    from digest.scheduler import serve as keep_serving
-    from digest.web.serving import serving
+    with session.app() as app:
+        found = limit_statuses(app.database, app.config, clock_of(now)())
+    if as_json:
+        show.facts({"limits": found})
+    elif not found:
+        click.echo("there are no limits; they can be set in config.toml under [mail]")
+    else:
+        _show(found)
 
-    log_everything()
-    with session.app() as app, stop_on_signals() as stop, nullcontext() if no_web else serving(app):
-        keep_serving(app, stop)
 
-
-COMMANDS: tuple[click.Command, ...] = (run, serve)
+def _show(found: tuple[LimitStatus, ...]) -> None:
+    rows = [
+        (status.whom if place == 0 else " ", use.limit, use.used, use.next_at)
+        for status in found
+        for place, use in enumerate(status.uses)
+    ]
+    show.table(("to", "limit", "used", "next"), rows, right=("used",))
+    for status in found:
+        if status.slowed_since:
+            since = show.cell(status.slowed_since)
+            click.echo(
+                f"{status.whom}: slowed down since {since} UTC, now at {status.share} %: {status.reason}"
+            )

@@ -1,4 +1,4 @@
-"""The command receive: mails that come back."""
+"""The command receive: process unsubscribe requests and bounces that arrive by mail."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pathlib import Path
 import click
 
 from digest.cli.session import Session, clock_of, now_option, pass_session
-from digest.errors import DigestError
+from digest.inbound.inbox import messages_at, read_message, take_in
+from digest.model.errors import DigestError
 
-_TRY_LATER = 75  # EX_TEMPFAIL: a mail server keeps the mail and calls again, where 1 would bounce it
+_TRY_LATER = 75  # EX_TEMPFAIL: a mail server keeps the message and tries again; 1 would bounce it
 
 
 @click.command(epilog="Example: digest receive mail/Maildir")
@@ -20,35 +21,30 @@ _TRY_LATER = 75  # EX_TEMPFAIL: a mail server keeps the mail and calls again, wh
 @now_option
 @pass_session
 def receive(session: Session, files: tuple[Path, ...], now: datetime | None) -> None:
-    """Take in mails that come back: goodbyes, and bounces.
+    """Process incoming messages: unsubscribe requests and bounces.
 
-    Reads one from standard input, or from files, or the new ones of a Maildir, which then count as read.
-    A goodbye answers the unsubscribe link of a digest: the token in its subject, else in its recipient,
-    says who leaves what. A bounce is a server's report that a mail did not arrive, or a provider's that a
-    reader called it junk: its token says whose mail it was, and who is gone or complains is not mailed any
-    more. Says one line for each, without any address, and answers none. Exits with 0 also when there was
-    nothing to do, and with 75, "try again later", when it could not be done now.
+    The command reads one message from standard input, or messages from files, or the new messages of a
+    Maildir, which it marks as read. An unsubscribe request comes from the unsubscribe link of an email:
+    the token in its subject, or else in its recipient, identifies the reader and the digest. A bounce is a
+    server's report that a message did not arrive, or a provider's report that a reader marked it as
+    junk. Its token identifies the reader. A reader who complains, or whose mailbox does not exist, is not
+    mailed any more. For each message, the command prints one line without addresses. It never replies.
+    It exits with 0 even if there was nothing to do, and with 75 ("try again later") if a message could
+    not be processed now.
     """
-    from digest.app.inbox import take_in
-
     try:
         with session.app() as app:
-            for place, mail in _mails(files or (Path("-"),)):
-                click.echo(f"{place}: {take_in(app, mail, now=clock_of(now)())}")
+            for place, message in _messages(files or (Path("-"),)):
+                click.echo(f"{place}: {take_in(app, message, now=clock_of(now)())}")
     except DigestError as error:
         for line in str(error).splitlines():
             click.echo(f"digest: {line}", err=True)
         raise click.exceptions.Exit(_TRY_LATER) from error
 
 
-def _mails(files: tuple[Path, ...]) -> Iterator[tuple[str, bytes]]:
-    from digest.app.inbox import mails_at, read_mail
-
+def _messages(files: tuple[Path, ...]) -> Iterator[tuple[str, bytes]]:
     for path in files:
         if path == Path("-"):
-            yield "mail", read_mail(sys.stdin.buffer)
+            yield "stdin", read_message(sys.stdin.buffer)
         else:
-            yield from ((place.name, mail) for place, mail in mails_at(path))
-
-
-COMMANDS: tuple[click.Command, ...] = (receive,)
+            yield from ((place.name, message) for place, message in messages_at(path))

@@ -1,44 +1,51 @@
-"""What every command is given: the configuration it works with, and the options all commands share."""
+"""The session that every command is given, and the options that commands share."""
 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import update_wrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from queue import SimpleQueue
+from threading import Event, Thread
+from types import FrameType
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:  # what commands import when they run would make every start slow
-    from digest.app import App
-    from digest.config import Config
+from digest.app import App, open_app
+from digest.config import Config, load
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One call of the command line."""
+    """One call of the command line, with the configuration file that it uses."""
 
     config_path: Path
 
     def config(self) -> Config:
         """Read the configuration; raises ConfigError."""
-        from digest.config import load
-
         return load(self.config_path, os.environ)
 
     @contextmanager
     def app(self) -> Iterator[App]:
-        """Give all the parts, and close them at the end."""
-        from digest.app import open_app
-
+        """Open the parts of the program, and close them at the end."""
         with open_app(self.config()) as app:
             yield app
 
 
-pass_session = click.make_pass_decorator(Session)
+def pass_session(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command its Session as the first argument."""
+
+    @click.pass_obj
+    def run(config_path: Path, *args: Any, **options: Any) -> Any:
+        return command(Session(config_path), *args, **options)
+
+    return update_wrapper(run, command)
 
 
 class Moment(click.ParamType[datetime]):
@@ -54,19 +61,19 @@ class Moment(click.ParamType[datetime]):
             moment = datetime.fromisoformat(str(value).strip())
         except ValueError:
             example = "2026-11-23T07:00 or 2026-11-23T07:00+01:00"
-            self.fail(f"{value!r} is not a time: write for example {example}", param, ctx)
+            self.fail(f"{value!r} is not a time. Examples: {example}", param, ctx)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 def now_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--now TIME`: do as if it were that time, to replay a day."""
-    help_text = "Do as if it were that time (ISO 8601, UTC without a zone)."
+    """Add the option `--now TIME`, which replays a day."""
+    help_text = "Run as if the current time were TIME (ISO 8601; UTC if no zone is given)."
     return click.option("--now", type=Moment(), metavar="TIME", help=help_text)(command)
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add `--json`: print facts for programs."""
-    return click.option("--json", "as_json", is_flag=True, help="Print facts as JSON.")(command)
+    """Add the option `--json`, which prints the result for programs."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
 
 
 def clock_of(now: datetime | None) -> Callable[[], datetime]:
@@ -74,3 +81,40 @@ def clock_of(now: datetime | None) -> Callable[[], datetime]:
     if now is None:
         return lambda: datetime.now(UTC)
     return lambda: now
+
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Event]:
+    """Give an event that the first signal sets; a second one ends the process as usual."""
+    stop = Event()
+    # A handler runs between any two steps of the main thread, perhaps while that thread holds the lock of
+    # the event; setting the event there would wait for ever. A SimpleQueue can be used from any place.
+    signals: SimpleQueue[bool] = SimpleQueue()
+    listener = Thread(target=_listen, args=(signals, stop), name="signals", daemon=True)
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        signals.put(True)
+        restore()
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    listener.start()
+    for number in _SIGNALS:
+        signal.signal(number, handle)
+    try:
+        yield stop
+    finally:
+        restore()
+        signals.put(False)
+        listener.join()
+
+
+def _listen(signals: SimpleQueue[bool], stop: Event) -> None:
+    if signals.get():
+        stop.set()

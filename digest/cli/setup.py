@@ -4,26 +4,53 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from digest.check.check import check_all
 from digest.cli import show
 from digest.cli.session import Session, json_option, pass_session
+from digest.model.errors import DigestError
+from digest.model.shipped import shipped
+
+_SAMPLES = ("config.toml", "samples/harbour-gazette.xml", "samples/orchard-notes.json")
+
+
+class SampleError(DigestError):
+    """A sample file cannot be written."""
+
+
+def write_samples(folder: Path) -> Iterator[tuple[Path, bool]]:
+    """Write each sample file under `folder` and yield its path, with False if the file existed already.
+
+    Raises SampleError if the folder or a file cannot be made.
+    """
+    for name in _SAMPLES:
+        target = folder / name
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("xb") as file:
+                file.write(shipped(name).read_bytes())
+        except FileExistsError:
+            yield target, False
+        except OSError as error:
+            raise SampleError(f"{target}: cannot be written: {error.strerror}") from error
+        else:
+            yield target, True
 
 
 @click.command(epilog="Example: digest init my-digest")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
 def init(folder: Path) -> None:
-    """Write a sample config.toml and feeds.
+    """Write a sample config.toml and two sample feeds.
 
-    They go into FOLDER, or here. It runs as it is: mail goes into a folder, and nothing can reach a
-    person. Files that are there already are never touched.
+    The files are written into FOLDER, or into the current folder. The sample works without changes:
+    emails are written into a folder, and nothing can reach a person. Existing files are not changed.
     """
-    from digest.app.samples import write_samples
-
     for path, written in write_samples(folder):
         click.echo(f"{'wrote' if written else 'kept '} {path}")
     where = "" if folder == Path() else f"cd {folder} && "
@@ -34,15 +61,12 @@ def init(folder: Path) -> None:
 @json_option
 @pass_session
 def check(session: Session, as_json: bool) -> None:
-    """Look for anything wrong, and send nothing.
+    """Check the installation without sending anything.
 
-    Looks at the configuration, the templates, the files of feeds, the secret, the database and the
-    mail server. Lists what is wrong and what to do about it. Exits with 1 when something is.
+    The command checks the configuration, the templates, the feed files, the secret, the database and the
+    mail server. It lists what is wrong and how to fix it, and exits with 1 if anything is wrong.
     """
-    from digest.app.check import check_all
-    from digest.web.samples import page_samples
-
-    findings = list(check_all(session.config_path, os.environ, datetime.now(UTC), pages=page_samples()))
+    findings = list(check_all(session.config_path, os.environ, datetime.now(UTC)))
     if as_json:
         show.facts([{"subject": each.subject, "ok": each.ok, "detail": each.detail} for each in findings])
     else:
@@ -56,9 +80,10 @@ def check(session: Session, as_json: bool) -> None:
 @json_option
 @pass_session
 def config(session: Session, as_json: bool) -> None:
-    """Print every setting in force.
+    """Print all settings.
 
-    Each with where it comes from: a line of the file, a variable, or a default. Secrets are hidden.
+    Each setting is printed with its source: a line of the file, a variable, or a default. Secrets are
+    hidden.
     """
     settings = session.config().settings
     if as_json:
@@ -71,11 +96,8 @@ def config(session: Session, as_json: bool) -> None:
 
 
 def _plain(written: str) -> Any:
-    """Return the value of what is written as TOML; what only says that a secret is hidden stays as it is."""
+    """Return the value of a TOML text; a text that is not TOML, such as "(hidden)", is returned unchanged."""
     try:
         return tomllib.loads(f"value = {written}")["value"]
     except tomllib.TOMLDecodeError:
         return written
-
-
-COMMANDS: tuple[click.Command, ...] = (init, check, config)

@@ -1,4 +1,4 @@
-"""Print what commands found: tables that fit the terminal, JSON for programs, bars for long work."""
+"""Print the results of commands: tables that fit the terminal, JSON for programs, bars for long work."""
 
 from __future__ import annotations
 
@@ -7,31 +7,28 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from digest.model import Counts, DeliveryState
+from digest.model.deliveries import Counts, DeliveryState
 
 _EMPTY = "–"
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Return a console that prints text as it is: what feeds bring in is never read as markup."""
-    from rich.console import Console
-
+    """Return a console that prints text as it is: text from feeds is never read as markup."""
     return Console(stderr=stderr, markup=False, highlight=False, emoji=False)
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
-    """Print a table as wide as the terminal, 80 columns where there is none; `right` names numbers."""
-    from rich.table import Table
-    from rich.text import Text
-
+    """Print a table as wide as the terminal (or 80 columns); the columns in `right` hold numbers."""
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for title in titles:
         grid.add_column(title, justify="right" if title in right else "left", overflow="fold")
@@ -45,7 +42,7 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[object]], *, right: Seq
 
 
 def cell(value: object) -> str:
-    """Write one value for people."""
+    """Return a value as text for a table."""
     if value is None or value == "":
         return _EMPTY
     if isinstance(value, datetime):
@@ -56,7 +53,7 @@ def cell(value: object) -> str:
 
 
 def local(instant: datetime, zone: str) -> str:
-    """Write an instant on the clocks of a zone."""
+    """Return an instant as text, in the local time of a zone."""
     return f"{instant.astimezone(ZoneInfo(zone)):%a %d %b %Y %H:%M} ({zone})"
 
 
@@ -77,36 +74,37 @@ def _plain(value: object) -> Any:
     return str(value)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun: "1 email", "1,200 emails"."""
+    return f"{count:,} {noun if count == 1 else f'{noun}s'}"
+
+
 def counts_text(counts: Counts) -> str:
-    """Write counts in words: "980 accepted, 12 deferred"."""
+    """Return counts as text: "980 accepted, 12 deferred"."""
     return ", ".join(f"{count:,} {state}" for state, count in counts.by_state if count) or "no readers"
 
 
 def counts_facts(counts: Counts) -> dict[str, int]:
-    """Return counts for JSON."""
+    """Return counts as a mapping for JSON."""
     by_state: Iterable[tuple[DeliveryState, int]] = counts.by_state
     return {"total": counts.total, **{str(state): count for state, count in by_state}}
 
 
 class Bar:
-    """A progress bar on stderr; without a terminal it says nothing."""
+    """A progress bar on stderr; without a terminal it shows nothing."""
 
     def __init__(self, move: Any) -> None:
         self._move = move
 
     def to(self, done: int, total: int | None = None) -> None:
-        """Show how much of the work is done; without a total, only that it goes on."""
+        """Show how much of the work is done; without a total, show only that it continues."""
         if self._move is not None:
             self._move(completed=done, total=total)
 
 
 @contextmanager
 def bar(title: str) -> Iterator[Bar]:
-    """Give a progress bar for the time of a long piece of work."""
-    from functools import partial
-
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
+    """Show a progress bar while the block runs."""
     screen = console(stderr=True)
     if not screen.is_terminal:
         yield Bar(None)

@@ -2,49 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
-from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 import click
 
 from digest.cli import show
-from digest.cli.bounces import bounces
-from digest.cli.history import history
+from digest.cli.imports import export, import_
 from digest.cli.session import Session, clock_of, json_option, now_option, pass_session
-
-if TYPE_CHECKING:
-    from digest.app.readers import Imported
-    from subscribers.csvlines import Fault
-    from subscribers.model import Preferences, Reader
+from digest.inbound.bounces import bounces_listed
+from digest.readers.history import history_of
+from digest.readers.subscribers import (
+    add_reader,
+    find_readers,
+    lift_suppression,
+    remove_reader,
+    requested,
+    suppress_address,
+)
+from subscribers.model import Preferences, Reader
+from subscribers.rules.bounces import BounceKind
 
 
 @click.group()
 def subscribers() -> None:
-    """Keep the list of readers.
+    """Manage the list of readers.
 
-    Who is on it, and who must not be mailed. Addresses are shown only where they are asked for: here by
-    `list`, `history`, `bounces` and `export`.
+    The list holds the readers and the addresses that must not be mailed. Only `list`, `history`,
+    `bounces` and `export` show addresses.
     """
 
 
 @subscribers.command(epilog="Example: digest subscribers add ada@example.org --digest daily --topics city")
 @click.argument("address")
 @click.option(
-    "--digest", "digests", multiple=True, help="A digest they get; may be repeated.  [default: all]"
+    "--digest",
+    "digests",
+    multiple=True,
+    help="A digest that the reader gets; may be repeated.  [default: all]",
 )
-@click.option("--topics", default="", help='"city,green": only these. "-city": all but this. None: all.')
-@click.option("--hour", default="", help='Their own hour, "07:30".  [default: when the edition goes]')
-@click.option("--zone", default="", help='Their time zone, "Europe/Berlin".  [default: that of the digest]')
+@click.option(
+    "--topics",
+    default="",
+    help='"city,green": only these topics. "-city": all topics but this one.  [default: all topics]',
+)
+@click.option(
+    "--hour",
+    default="",
+    help='The hour at which the reader is mailed, "07:30".  [default: the edition\'s send time]',
+)
+@click.option(
+    "--zone", default="", help='The reader\'s time zone, "Europe/Berlin".  [default: the zone of the digest]'
+)
 @click.option(
     "--frequency",
     type=click.Choice(("each", "daily", "weekly")),
     default="each",
     show_default=True,
-    help="Each edition, or gathered, where the digest offers it.",
+    help="Each edition, or a gathered edition if the digest offers one.",
 )
 @click.option(
-    "--source", default="command line", show_default=True, help="Where they agreed; kept as evidence."
+    "--source",
+    default="command line",
+    show_default=True,
+    help="Where the reader agreed; it is kept as evidence of consent.",
 )
 @now_option
 @pass_session
@@ -61,16 +81,16 @@ def add(
 ) -> None:
     """Add a reader who has agreed elsewhere.
 
-    Who left or is suppressed stays out.
+    People who unsubscribed or are suppressed are not added.
     """
-    from digest.app.readers import add_reader, wish
-
     with session.app() as app:
         chosen = digests or tuple(digest.slug for digest in app.config.digests)
         for slug in chosen:
             app.config.digest(slug)
-        wishes = [wish(slug, topics=topics, hour=hour, zone=zone, frequency=frequency) for slug in chosen]
-        outcome = add_reader(app, address, wishes, source=source, now=clock_of(now)())
+        requests = [
+            requested(slug, topics=topics, hour=hour, zone=zone, frequency=frequency) for slug in chosen
+        ]
+        outcome = add_reader(app, address, requests, source=source, now=clock_of(now)())
     click.echo(_OUTCOMES[outcome])
     if outcome in ("left", "suppressed"):
         raise click.exceptions.Exit(1)
@@ -78,31 +98,37 @@ def add(
 
 _OUTCOMES = {
     "new": "added",
-    "added": "was on the list already, and gets one digest more",
-    "known": "is on the list already; nothing was changed",
-    "left": "has left, and stays out until they sign up anew themselves",
-    "gone": "noted as left elsewhere",
+    "added": "was already on the list, and now gets another digest",
+    "known": "is already on the list; nothing was changed",
+    "left": "has unsubscribed and is not added; only the reader can sign up again",
+    "gone": "recorded as unsubscribed",
     "suppressed": "is suppressed and will not be mailed",
 }
 
 
 @subscribers.command("list", epilog="Example: digest subscribers list --digest daily --state active")
-@click.option("--digest", help="Only those who ever chose this digest.")
+@click.option("--digest", help="List only readers who have ever chosen this digest.")
 @click.option(
-    "--state", type=click.Choice(("pending", "active", "unsubscribed")), help="Only those in this state."
+    "--state",
+    type=click.Choice(("pending", "active", "unsubscribed")),
+    help="List only readers in this state.",
 )
-@click.option("--begins", default="", metavar="TEXT", help="Only addresses that begin so.")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True)
+@click.option("--begins", default="", metavar="TEXT", help="List only addresses that begin with TEXT.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=100,
+    show_default=True,
+    help="List at most this many readers.",
+)
 @json_option
 @pass_session
 def list_(
     session: Session, digest: str | None, state: str | None, begins: str, limit: int, as_json: bool
 ) -> None:
-    """List readers with what each asked for."""
-    from digest.app.readers import find_readers
-
+    """List readers with the digests and topics that each has chosen."""
     with session.app() as app:
-        found = find_readers(app, digest=digest, state=state, prefix=begins, limit=limit)
+        found = find_readers(app.database, app.config, digest=digest, state=state, prefix=begins, limit=limit)
     if as_json:
         show.facts([_reader_facts(reader) for reader in found])
         return
@@ -130,7 +156,7 @@ def _chosen(preferences: Preferences) -> str:
 def _reader_facts(reader: Reader) -> dict[str, object]:
     assert reader.subscriber is not None
     return {
-        "id": str(reader.subscriber.id),  # beyond what a number holds in JavaScript
+        "id": str(reader.subscriber.id),  # too large for a number in JavaScript
         "address": reader.subscriber.address,
         "state": reader.subscriber.state,
         "language": reader.subscriber.language,
@@ -152,152 +178,121 @@ def _reader_facts(reader: Reader) -> dict[str, object]:
     }
 
 
-@subscribers.command("import", epilog='Example: digest subscribers import list.csv --source "May fair"')
-@click.argument("file", type=click.File("rb"))
-@click.option("--source", required=True, help="Where these readers agreed; kept as evidence of consent.")
-@click.option("--digest", "digests", multiple=True, help="For lines that name no digest; may be repeated.")
-@now_option
-@json_option
-@pass_session
-def import_(
-    session: Session,
-    file: BinaryIO,
-    source: str,
-    digests: tuple[str, ...],
-    now: datetime | None,
-    as_json: bool,
-) -> None:
-    """Take in a CSV file of readers.
-
-    They have agreed elsewhere; "-" reads from standard input. The first line names the columns:
-    address (or email), and if you like digest, topics, hour, zone, frequency, state, format, language.
-    A line that cannot be used is named with its number, and the rest is taken in. Who left here, or is
-    suppressed, stays out. Exits with 1 when no line could be used.
-    """
-    from digest.app.readers import import_readers
-
-    with session.app() as app, show.bar("lines") as bar:
-        only = tuple(digest.slug for digest in app.config.digests)
-        imported = import_readers(
-            app,
-            file,
-            digests or (only if len(only) == 1 else ()),
-            source=source,
-            now=clock_of(now)(),
-            progress=lambda line: bar.to(line) if line % 1000 == 0 else None,
-        )
-    _show_import(imported, as_json)
-    if not imported.outcomes:
-        raise click.exceptions.Exit(1)
-
-
-def _show_import(imported: Imported, as_json: bool) -> None:
-    if as_json:
-        faults = [
-            {"line": each.line, "column": each.field, "reason": each.reason} for each in imported.faults
-        ]
-        notices = [{"line": each.line, "text": each.text} for each in imported.notices]
-        show.facts(
-            {
-                "outcomes": {str(outcome): count for outcome, count in imported.outcomes.items()},
-                "faults": faults,
-                "notices": notices,
-            }
-        )
-        return
-    for notice in imported.notices:
-        click.echo(f"line {notice.line}: {notice.text}", err=True)
-    for (column, reason), lines in _by_reason(imported.faults).items():
-        where = f"line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines[:_LINES_NAMED]))}"
-        if more := len(lines[_LINES_NAMED:]):
-            where += f" and {more:,} more"
-        click.echo(f"{where}: {column}: {reason}" if column else f"{where}: {reason}", err=True)
-    parts = [f"{count:,} {_BECAME[outcome]}" for outcome, count in imported.outcomes.items()]
-    if left_out := len(imported.faults):
-        parts.append(f"{left_out:,} line{'s' if left_out > 1 else ''} left out")
-    click.echo(", ".join(parts))
-
-
-_LINES_NAMED = 20  # with one fault; more are a wall of numbers, and --json has them all
-_BECAME = {
-    "new": "new",
-    "added": "with a digest more",
-    "known": "known already",
-    "left": "left here before and stay out",
-    "gone": "noted as left elsewhere",
-    "suppressed": "suppressed and stay out",
-}
-
-
-def _by_reason(faults: Iterable[Fault]) -> dict[tuple[str, str], list[int]]:
-    found: dict[tuple[str, str], list[int]] = {}
-    for fault in faults:
-        found.setdefault((fault.field, fault.reason), []).append(fault.line)
-    return found
-
-
-@subscribers.command(epilog="Example: digest subscribers export --out list.csv")
-@click.option(
-    "--out", type=click.File("w", encoding="utf-8", atomic=True), default="-", help="A file.  [default: -]"
-)
-@pass_session
-def export(session: Session, out: TextIO) -> None:
-    """Write the whole list as CSV.
-
-    What was written, `import` reads again.
-    """
-    from digest.app.readers import export_csv
-
-    with session.app() as app:
-        for piece in export_csv(app):
-            out.write(piece.replace("\r\n", "\n"))
-
-
 @subscribers.command(epilog="Example: digest subscribers remove ada@example.org --digest daily")
 @click.argument("address")
-@click.option("--digest", help="Only this digest.  [default: all]")
+@click.option("--digest", help="Remove the reader from this digest only.  [default: all]")
 @click.option(
-    "--forget", is_flag=True, help="Erase all that is kept; only a keyed hash stays, which keeps them out."
+    "--forget",
+    is_flag=True,
+    help="Erase all data of the reader, except a keyed hash that keeps imports from adding them again.",
 )
 @now_option
 @pass_session
 def remove(session: Session, address: str, digest: str | None, forget: bool, now: datetime | None) -> None:
-    """Take a reader off the list.
+    """Remove a reader from the list.
 
-    Off one digest or all; no import brings them back.
+    The reader is removed from one digest or from all of them. No import adds the reader again.
     """
-    from digest.app.readers import remove_reader
-
     if forget and digest:
-        raise click.UsageError("--forget erases everything: leave --digest out")
+        raise click.UsageError("--forget erases everything, so it cannot be used with --digest")
     with session.app() as app:
         remove_reader(app, address, digest, forget=forget, now=clock_of(now)())
-    click.echo("forgotten" if forget else "removed")
+    click.echo("erased" if forget else "removed")
 
 
 @subscribers.command(epilog='Example: digest subscribers suppress ada@example.org --note "asked by phone"')
 @click.argument("address")
-@click.option("--note", default="", help="Why; kept.")
-@click.option("--lift", is_flag=True, help="Let the address be mailed again instead.")
+@click.option("--note", default="", help="The reason, which is kept.")
+@click.option("--lift", is_flag=True, help="Allow the address to be mailed again.")
 @now_option
 @pass_session
 def suppress(session: Session, address: str, note: str, lift: bool, now: datetime | None) -> None:
-    """Never mail an address.
+    """Suppress an address, so that it is never mailed.
 
-    Whether it is on the list or not.
+    The address does not have to be on the list.
     """
-    from digest.app.readers import lift_suppression, suppress_address
-
     with session.app() as app:
         if not lift:
-            suppress_address(app, address, note=note, now=clock_of(now)())
+            suppress_address(app.database, app.secret, address, note=note, now=clock_of(now)())
             click.echo("suppressed")
             return
-        was_suppressed = lift_suppression(app, address)
-    click.echo("not suppressed any more" if was_suppressed else "was not suppressed")
+        was_suppressed = lift_suppression(app.database, app.secret, address)
+    click.echo("no longer suppressed" if was_suppressed else "was not suppressed")
 
 
-subscribers.add_command(history)
+_KINDS = ("hard", "soft", "other", "complaint")
+
+
+@click.command(epilog="Example: digest subscribers bounces --kind complaint")
+@click.option("--kind", type=click.Choice(_KINDS), help="List only bounces of this kind.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=100,
+    show_default=True,
+    help="List at most this many bounces.",
+)
+@json_option
+@pass_session
+def bounces(session: Session, kind: str | None, limit: int, as_json: bool) -> None:
+    """List bounces and complaints, the newest first.
+
+    Each bounce is shown with its reader, its reason, and whether the reader is still mailed. The list
+    contains the bounces that `digest receive` has read, and the messages that a server refused during
+    sending because the mailbox does not exist.
+    """
+    with session.app() as app:
+        found = bounces_listed(app.database, kind=BounceKind(kind) if kind else None, limit=limit)
+    if as_json:
+        show.facts(
+            [
+                {
+                    "at": each.bounce.at,
+                    "kind": each.bounce.kind,
+                    "address": each.address,
+                    "edition": each.bounce.edition or None,
+                    "source": each.bounce.source,
+                    "reason": each.bounce.reason,
+                    "suppressed": each.suppressed,
+                }
+                for each in found
+            ]
+        )
+        return
+    rows = [
+        (
+            each.bounce.at,
+            each.address or "(not on the list)",
+            each.bounce.kind,
+            "not mailed" if each.suppressed else "mailed",
+            each.bounce.reason,
+        )
+        for each in found
+    ]
+    show.table(("when (UTC)", "address", "kind", "now", "reason"), rows)
+
+
+@click.command(epilog="Example: digest subscribers history ada@example.org")
+@click.argument("address")
+@json_option
+@pass_session
+def history(session: Session, address: str, as_json: bool) -> None:
+    """Show the history of one reader, the oldest event first.
+
+    The history contains sign-up and confirmation, with their source and wording, all changes, and the
+    messages that were sent to the reader. After an erasure there is no history.
+    """
+    with session.app() as app:
+        reader, events = history_of(app.database, app.secret, address)
+    assert reader.subscriber is not None, "history_of raises an error for an unknown address"
+    if as_json:
+        show.facts({"address": reader.subscriber.address, "state": reader.subscriber.state, "events": events})
+        return
+    rows = [(event.at, event.what, event.source, event.detail) for event in events]
+    show.table(("when (UTC)", "what", "source or edition", "evidence"), rows)
+
+
 subscribers.add_command(bounces)
-
-COMMANDS: tuple[click.Command, ...] = (subscribers,)
+subscribers.add_command(history)
+subscribers.add_command(import_)
+subscribers.add_command(export)

@@ -1,1 +1,1 @@
-"""Feeds → posts: fetch, parse, keep, and never let one feed stop the others."""
+"""Feeds → posts: fetch, parse and save; a feed that fails never stops the others."""

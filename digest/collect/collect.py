@@ -8,26 +8,26 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from digest.collect import health
-from digest.collect.fetch import Exchange, Fetched, FetchFailure, Request, Result, fetch_all
-from digest.collect.identity import keep_known
-from digest.collect.parse import Document, Parsed, ParseFailure, parse
-from digest.links import host_of
-from digest.model import CollectReport, FeedReport, FeedRow, FetchLimits
-from digest.publication import Digest, Feed
+from digest.collect.fetching import health
+from digest.collect.fetching.fetch import Exchange, Fetched, FetchFailure, FetchRequest, Result, fetch_all
+from digest.collect.reading.identity import keep_known
+from digest.collect.reading.parse import Document, Parsed, ParseFailure, parse
+from digest.model.links import host_of
+from digest.model.posts import CollectReport, FeedReport, FeedRow, FetchLimits
+from digest.model.publication import Digest, Feed
 from digest.storage.database import Database
 from digest.storage.feeds import record_feeds, sync_feeds
 from digest.storage.posts import Saved, enlist, posts_like, save_posts
 
-Fetch = Callable[[Iterable[Request], FetchLimits], Iterator[Exchange]]
-NEWCOMERS = timedelta(days=7)  # what a digest gets of feeds it has just begun to take
+Fetch = Callable[[Iterable[FetchRequest], FetchLimits], Iterator[Exchange]]
+_NEW_FEED_SPAN = timedelta(days=7)  # a digest that gets a new feed gets the posts of this time
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Source:
-    """A configured feed with its row, and the digests that take it."""
+    """A configured feed, its stored row, and the digests that use it."""
 
     feed: Feed
     row: FeedRow
@@ -35,7 +35,7 @@ class _Source:
 
 
 def _ignore(report: FeedReport) -> None:
-    """Show nothing; who wants to see feeds as they finish passes something better."""
+    """Ignore a report; it is the default for callers that do not show progress."""
 
 
 def collect(
@@ -51,41 +51,41 @@ def collect(
 ) -> CollectReport:
     """Fetch the feeds that are due and save what is new.
 
-        rows     ← feeds as configured, matched with the ledger
-        enlist     recent posts in digests that have just begun to take their feed
-        due      ← rows whose time has come (all with `force`)
+        rows     ← the configured feeds, matched with the stored ones
+        enlist     recent posts in digests that have a new feed
+        due      ← rows whose time has come (all rows with `force`)
         for each due feed, as its answer arrives:
             outcome ← unchanged, or a failure, or clean posts
-            save      new posts as waiting in each digest, edited ones in place
+            save      new posts as waiting in each digest, and edited posts in place
             record    the feed's health and when it is next due
             report    what happened
 
-    A feed that fails is a value in the report; it never stops the others. One that `fetch` gives no
-    answer for, because it was told to stop, is as if nobody had asked.
+    A feed that fails is a value in the report; it never stops the others. If `fetch` stops early, the feeds
+    without an answer stay as they are.
     """
     sources = _prepare(database, feeds, digests, now)
     due = {source.row.id: source for source in sources if force or health.is_due(source.row, now)}
-    reports = {source.row.id: _resting(source.row) for source in sources if source.row.id not in due}
+    reports = {source.row.id: _not_due(source.row) for source in sources if source.row.id not in due}
     for waiting in reports.values():
         report(waiting)
     for request, result in fetch(map(_request, due.values()), limits):
         done = _settle(database, due[request.feed_id], result, limits=limits, now=now)
         reports[request.feed_id] = done
         report(done)
-    told = [source.row.id for source in sources if source.row.id in reports]
-    return CollectReport(feeds=tuple(reports[feed_id] for feed_id in told))
+    reported = [source.row.id for source in sources if source.row.id in reports]
+    return CollectReport(feeds=tuple(reports[feed_id] for feed_id in reported))
 
 
 def _prepare(
     database: Database, feeds: Sequence[Feed], digests: Sequence[Digest], now: datetime
 ) -> list[_Source]:
-    """Match feeds with the ledger and let digests have recent posts of feeds that are new to them."""
+    """Match the feeds with their stored rows, and give digests the recent posts of their new feeds."""
     with database.write() as connection:
         rows = sync_feeds(connection, feeds, now)
         ids = {row.name: row.id for row in rows}
         for digest in digests:
             taken = [ids[feed.name] for feed in feeds if _takes(digest, feed)]
-            enlist(connection, digest.slug, taken, now - NEWCOMERS, now)
+            enlist(connection, digest.slug, taken, now - _NEW_FEED_SPAN, now)
     return [
         _Source(feed=feed, row=row, digests=tuple(digest.slug for digest in digests if _takes(digest, feed)))
         for feed, row in zip(feeds, rows, strict=True)
@@ -96,9 +96,9 @@ def _takes(digest: Digest, feed: Feed) -> bool:
     return not digest.feeds or feed.name in digest.feeds
 
 
-def _request(source: _Source) -> Request:
+def _request(source: _Source) -> FetchRequest:
     row = source.row
-    return Request(
+    return FetchRequest(
         feed_id=row.id, url=row.final_url or row.url, etag=row.etag, last_modified=row.last_modified
     )
 
@@ -106,7 +106,7 @@ def _request(source: _Source) -> Request:
 def _settle(
     database: Database, source: _Source, result: Result, *, limits: FetchLimits, now: datetime
 ) -> FeedReport:
-    """Save what one feed brought; an error in reading it is that feed's failure alone."""
+    """Save the result of one feed; an error in reading the feed is a failure of this feed only."""
     outcome = _read(source, result, limits, now) if isinstance(result, Fetched) else result
     with database.write() as connection:
         saved = Saved(new=0, updated=0)
@@ -128,10 +128,10 @@ def _read(source: _Source, found: Fetched, limits: FetchLimits, now: datetime) -
             document, feed_id=source.row.id, now=now, tags=source.feed.tags, max_posts=limits.max_posts
         )
     except Exception as error:
-        # Only the place, not the message: it may quote the feed's address with its password.
+        # The error's message is not logged, because it may quote the feed's address with its password.
         place = "".join(traceback.format_tb(error.__traceback__))
         log.error("feed %s: %s while reading\n%s", source.row.name, type(error).__name__, place)
-        return ParseFailure("The document upsets this program; its log says where. Please report it.")
+        return ParseFailure("An error in this program stopped the reading; the log says where.")
 
 
 def _row_after(
@@ -152,12 +152,12 @@ def _row_after(
 def _moved(row: FeedRow, moved_to: str | None) -> str:
     if moved_to is None or moved_to == row.final_url:
         return ""
-    return f"The feed has moved for good, to {host_of(moved_to)}; it is fetched from there from now on."
+    return f"The feed has moved permanently to {host_of(moved_to)} and is fetched from there from now on."
 
 
-def _resting(row: FeedRow) -> FeedReport:
-    """Report a feed that is not due: fetched a moment ago, or backing off."""
-    detail = row.detail or "It was fetched a moment ago and is not due yet."
+def _not_due(row: FeedRow) -> FeedReport:
+    """Return the report of a feed that is not due: it was just fetched, or it pauses after a failure."""
+    detail = row.detail or "The feed was fetched a moment ago and is not due yet."
     return FeedReport(feed=row.name, status="waiting", detail=detail, next_fetch_at=row.next_fetch_at)
 
 

@@ -1,1 +1,1 @@
-"""Posts → edition: stories, topics, and a frozen snapshot."""
+"""Posts → edition: group posts into stories, place them under topics, freeze the result."""

@@ -1,73 +1,107 @@
-"""The second verb: from the posts a digest has waiting to one frozen edition, or a sentence why not."""
+"""The verb compose: the waiting posts of a digest → one frozen edition, or a reason why there is none."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from digest.compose.plan import Brief, Plan, edition_name, plan
-from digest.links import canonical_url
-from digest.model import Composed, Edition, EditionRecord, PostState
+from digest.compose.optimistic import Steps, plan_and_keep
+from digest.compose.plan import Plan, PlanInput, edition_name, plan
+from digest.model.editions import Composed, Edition, EditionRecord
+from digest.model.links import canonical_url
+from digest.model.posts import PostState, PublishedPost, WaitingPost
 from digest.storage.database import Connection, Database
-from digest.storage.editions import insert_edition, lock_digest, open_edition, taken_ids, told_posts
+from digest.storage.editions import insert_edition, open_edition, published_posts, taken_ids
 from digest.storage.posts import set_posts, waiting_posts
 
 log = logging.getLogger(__name__)
 
-_REMEMBERED = timedelta(days=7)  # how long titles told before are compared; links always are
+_REMEMBERED = timedelta(days=7)  # published titles are compared for so long; published links always are
 
 
 def compose(
-    database: Database, brief: Brief, *, now: datetime, fits: Callable[[Edition], bool] = lambda _: True
+    database: Database,
+    plan_input: PlanInput,
+    *,
+    now: datetime,
+    fits: Callable[[Edition], bool] = lambda _: True,
 ) -> Composed:
-    """Compose the edition that `brief` describes, as a draft, from the posts waiting for it.
+    """Compose the edition that `plan_input` describes, as a draft, from the waiting posts.
 
+        read whether an edition for that day is open, the waiting posts, and the posts already published
+        with no transaction open:
+            plan                            → an edition, or a reason; each post used, carried over or dropped
+            it does not fit into an email?  → plan with fewer stories, until it does
         in one write transaction, the only one for this digest:
-            an edition for that day is open?  → say so and change nothing
-            read the posts that wait, and those told before that they may repeat
-            plan                              → an edition, or a reason; each post used, carried or dropped
-            it does not fit into a mail?      → plan with fewer stories, until it does
-            keep the edition as a draft, reserve its posts, note why others are dropped
-            the carried ones are left alone: they wait
+            what was read has changed?      → read and plan again
+            save the edition as a draft, reserve its posts, save why others are dropped
+            posts that are carried over are not touched: they go on waiting
 
-    Of several processes composing at once one makes the edition, the others are told that there is one.
-    `fits` says whether an edition can be mailed whole. Which ids are taken is read here.
+    If several processes compose at once, one makes the edition, and the others return that it exists. `fits`
+    says whether an edition fits into one email; it must not write to the database. `plan_input.taken` is
+    ignored, because the taken ids are read here.
     """
-    digest = brief.digest
-    with database.write() as connection:
-        lock_digest(connection, digest.slug)
-        if there := open_edition(connection, digest.slug, brief.due.local_date):
-            return Composed(record=None, reason=f"there is already {there.edition.id} ({there.state})")
-        taken = taken_ids(connection, edition_name(digest, brief.due))
-        planned = _plan(connection, replace(brief, taken=taken), now, fits)
-        composed = _keep(connection, planned, digest.slug, now)
+    digest = plan_input.digest
+    composed = plan_and_keep(
+        database,
+        digest.slug,
+        Steps(
+            read=lambda connection: _read(connection, plan_input, now),
+            plan=lambda seen: _plan(seen, plan_input, fits),
+            keep=lambda connection, planned: _keep(connection, planned, digest.slug, now),
+        ),
+    )
     if composed.record:
         made = composed.record.edition.id, composed.used, composed.carried
-        log.info("%s: made of %d posts; %d are carried", *made)
+        log.info("%s: made from %d posts; %d posts are carried over", *made)
     else:
         log.info("%s: no edition: %s", digest.slug, composed.reason)
     return composed
 
 
-def _plan(connection: Connection, brief: Brief, now: datetime, fits: Callable[[Edition], bool]) -> Plan:
-    """Read what waits and what was told, and decide; what does not fit into one mail is carried."""
-    digest = brief.digest
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """All that a plan is made from; as long as it is equal, the plan is still right."""
+
+    there: str = ""  # a sentence that says that the edition exists; nothing else is read then
+    taken: frozenset[str] = frozenset()
+    waiting: tuple[WaitingPost, ...] = ()
+    published: tuple[PublishedPost, ...] = ()
+
+
+def _read(connection: Connection, plan_input: PlanInput, now: datetime) -> _Seen:
+    digest = plan_input.digest
+    if there := open_edition(connection, digest.slug, plan_input.due.local_date):
+        return _Seen(there=f"there is already {there.edition.id} ({there.state})")
     waiting = waiting_posts(connection, digest.slug)
     links = {canonical_url(each.post.url) for each in waiting if each.post.url}
-    told = told_posts(connection, digest.slug, links, now - _REMEMBERED)
-    whole = planned = plan(waiting, told, brief)
+    return _Seen(
+        taken=taken_ids(connection, edition_name(digest, plan_input.due)),
+        waiting=waiting,
+        published=published_posts(connection, digest.slug, links, now - _REMEMBERED),
+    )
+
+
+def _plan(seen: _Seen, plan_input: PlanInput, fits: Callable[[Edition], bool]) -> Plan:
+    """Plan the edition; stories that do not fit into one email are carried over to the next edition."""
+    if seen.there:
+        return Plan(edition=None, reason=seen.there)
+    digest, plan_input = plan_input.digest, replace(plan_input, taken=seen.taken)
+    whole = planned = plan(seen.waiting, seen.published, plan_input)
     while planned.edition and not fits(planned.edition):
         fewer = sum(1 for _ in planned.edition.stories()) * 9 // 10
         if not fewer:
-            return whole  # it is not the number of stories
-        planned = plan(waiting, told, replace(brief, digest=replace(digest, maximum=fewer)))
+            return whole  # the number of stories is not the reason
+        planned = plan(
+            seen.waiting, seen.published, replace(plan_input, digest=replace(digest, maximum=fewer))
+        )
     return planned
 
 
 def _keep(connection: Connection, planned: Plan, digest: str, now: datetime) -> Composed:
-    """Write what was decided."""
+    """Save the plan."""
     record: EditionRecord | None = None
     dropped = {post_id: (PostState.DROPPED, why) for post_id, why in planned.dropped}
     set_posts(connection, digest, dropped, None, now)

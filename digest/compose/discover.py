@@ -1,43 +1,45 @@
-"""Find topics in the posts' own tags, for a digest that lists none: few, telling, named as a person would.
+"""Find topics in the posts' own tags, for a digest that lists none, and write their headings.
 
-A tag becomes a topic when enough stories share it, but not most of them. Topics are picked one by
-one, each time the tag that tells most about the stories it would hold: many stories count, and so
-does a rare tag. It takes stories that stand under no topic yet, and those of a topic that has grown
-too large if it says something more precise about them ("Ukraine" out of "World news").
+A tag becomes a topic if enough stories share it, but not most of them. Topics are picked one by one. Each
+time the tag with the most information about its stories is picked: both many stories and a rare tag count for
+it. A topic takes stories that have no topic yet. It also takes stories from a topic that is too large, if its
+tag is more precise ("Ukraine" out of "World news").
 
-A story no topic holds joins one when its title has the topic's name and that name proved a sure sign
-among the tagged stories. What is left stands under the name of its feed, or under the catch-all.
+A story without a topic joins one if its title contains the topic's name, and if this name is a reliable sign
+among the tagged stories. Other stories go under the name of their feed, or under the catch-all. A heading is
+the most common spelling of its tag.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from digest.compose.headings import heading, singulars, tag_key
 from digest.compose.stories import Group
-from digest.compose.topics import CATCH_ALL, Placed, Shelf, free_slug, unplaced
+from digest.compose.topics import Placed, TopicGroup, free_slug, unplaced
 from digest.compose.words import phrase
-from digest.tags import slug
+from digest.model.publication import CATCH_ALL
+from digest.model.tags import fold, slug
 
-MOST = 8  # topics; and headings for feeds that write no tags
-_FULL = 3  # stories a heading should have on average
-_FEWEST = 2  # stories under a heading
-_TOO_COMMON = 0.6  # of the tagged stories
-_TOO_LARGE = 0.15  # of the tagged stories, and also more than
-_A_DOZEN = 12  # stories: such a topic may be split
-_SURE = 0.8  # of the tagged stories whose title has a topic's name carry its tag
-_STAMP = 5  # stories of one feed, all with a tag no other feed has: it marks the feed, not the story
+MOST = 8  # topics at most, and as many headings for feeds without tags
+_FULL = 3  # stories under a heading on average, if there is room
+_FEWEST = 2  # stories under a heading at least
+_TOO_COMMON = 0.6  # a tag on a larger share of the tagged stories says nothing
+_TOO_LARGE = 0.15  # a topic with a larger share of the tagged stories may be split …
+_A_DOZEN = 12  # … if it also has more stories than this
+_SURE = 0.8  # a name is reliable if so many of the tagged stories with it in their titles have the tag
+_STAMP = 5  # if all of a feed's stories, at least so many, have a tag of no other feed, it marks the feed
 _LONGEST_SLUG = 80
 
 
-def discover(groups: Sequence[Group], *, catch_all: str, room: int) -> tuple[Shelf, ...]:
-    """Return topics found in the tags of `groups`, the largest first, then feeds, then the catch-all.
+def discover(groups: Sequence[Group], *, catch_all: str, room: int) -> tuple[TopicGroup, ...]:
+    """Return the topics found in the tags of `groups`, the largest first, then feeds, then the catch-all.
 
-    `room` is how many stories the edition can hold: a short one has few topics. The same groups in
-    the same order give the same shelves, each with a slug of its own.
+    `room` is the number of stories that the edition can hold; a short edition has few topics. The same groups
+    in the same order give the same topic groups, each with its own slug.
     """
     most = min(MOST, max(min(room, len(groups)) // _FULL, _FEWEST))
     tags = _tags(groups)
@@ -49,7 +51,7 @@ def discover(groups: Sequence[Group], *, catch_all: str, room: int) -> tuple[She
     held = {number for one in headings for number in one.rules}
     left = [number for number in range(len(groups)) if number not in held]
     feeds = _feed_headings(groups, left=left, tagged=tagged)
-    return _shelves(groups, [*_largest_first(headings), *_largest_first(feeds)[:most]], catch_all)
+    return _topic_groups(groups, [*_largest_first(headings), *_largest_first(feeds)[:most]], catch_all)
 
 
 # ── tags ────────────────────────────────────────────────────────────────────────────────────
@@ -57,20 +59,20 @@ def discover(groups: Sequence[Group], *, catch_all: str, room: int) -> tuple[She
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Tag:
-    """A tag: the stories that carry it, by number, and how each writes it."""
+    """A tag, the numbers of its stories, and its spelling in each."""
 
     stories: frozenset[int]
     spellings: Mapping[int, str]
 
     def name(self, groups: Sequence[Group]) -> str:
-        """Return it as a heading."""
+        """Return the tag as a heading."""
         numbers = sorted(self.spellings)
         titles = [groups[number].posts[0].post.title for number in numbers]
         return heading([self.spellings[number] for number in numbers], titles)
 
 
 def _tags(groups: Sequence[Group]) -> list[_Tag]:
-    """Return the tags that could be headings, those seen first first."""
+    """Return the tags that could be headings, in the order of their first stories."""
     written: dict[str, dict[int, str]] = defaultdict(dict)  # key → story → spelling
     for number, group in enumerate(groups):
         for tag in group.tags:
@@ -83,7 +85,7 @@ def _tags(groups: Sequence[Group]) -> list[_Tag]:
 
 
 def _stamps(groups: Sequence[Group], written: Mapping[str, Collection[int]]) -> set[str | None]:
-    """Return the tags that only name a feed: its own name, or on all it publishes and nowhere else."""
+    """Return the tags that only mark a feed: its own name, or a tag on all of its posts and no others."""
     published = Counter(feed for group in groups for feed in group.feeds)
     stamps = {tag_key(feed) for feed in published}
     for key, numbers in written.items():
@@ -98,33 +100,33 @@ def _stamps(groups: Sequence[Group], written: Mapping[str, Collection[int]]) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Heading:
-    """A heading with the stories under it, by number, each with the rule that placed it."""
+    """A heading; `rules` has the numbers of its stories, each with the rule that placed it."""
 
     name: str
     rules: dict[int, str]
-    carriers: frozenset[int] = frozenset()  # stories with its tag, wherever they stand
+    carriers: frozenset[int] = frozenset()  # all stories with its tag, under any heading
 
 
 class _Topics:
-    """Topics picked one by one among tags, and which of them holds each story."""
+    """The topics that have been picked among tags, and the topic that holds each story."""
 
     def __init__(self, tags: Iterable[_Tag], tagged: int) -> None:
         self._enough = max(_FEWEST, math.ceil(math.sqrt(tagged) / 3))
         self._large = max(_A_DOZEN, _TOO_LARGE * tagged)
         self._tagged = tagged
-        self._offers = [tag for tag in tags if self._enough <= len(tag.stories) <= _TOO_COMMON * tagged]
+        self._candidates = [tag for tag in tags if self._enough <= len(tag.stories) <= _TOO_COMMON * tagged]
         self._holder: dict[int, _Tag] = {}
-        self._picked: dict[_Tag, int] = {}  # → how many stories it holds
+        self._picked: dict[_Tag, int] = {}  # → the number of stories that it holds
 
     def pick(self, most: int) -> None:
-        """Pick until there are `most` topics, or no tag brings enough stories any more."""
-        while self._offers and len(self._picked) < most:
-            takes = [self._take(tag) for tag in self._offers]
-            gains = [self._gain(tag, take) for tag, take in zip(self._offers, takes, strict=True)]
+        """Pick topics until there are `most`, or no tag is left with enough stories."""
+        while self._candidates and len(self._picked) < most:
+            takes = [self._take(tag) for tag in self._candidates]
+            gains = [self._gain(tag, take) for tag, take in zip(self._candidates, takes, strict=True)]
             best = gains.index(max(gains))  # the first of equals
             if not gains[best]:
                 return
-            tag = self._offers.pop(best)
+            tag = self._candidates.pop(best)
             for number in takes[best]:
                 if donor := self._holder.get(number):
                     self._picked[donor] -= 1
@@ -132,14 +134,14 @@ class _Topics:
             self._picked[tag] = len(takes[best])
 
     def headings(self, groups: Sequence[Group]) -> list[_Heading]:
-        """Return the picked topics, named, with the stories they hold."""
+        """Return the picked topics with their names and stories."""
         headings = {tag: _Heading(tag.name(groups), {}, tag.stories) for tag in self._picked}
         for number, tag in self._holder.items():
             headings[tag].rules[number] = f"tag: {headings[tag].name}"
         return list(headings.values())
 
     def _take(self, tag: _Tag) -> list[int]:
-        """Return the stories `tag` would hold: free ones, and those that topics it splits give it."""
+        """Return the stories that `tag` would hold: free ones, and those of topics that it may split."""
         take: list[int] = []
         given: dict[_Tag, list[int]] = defaultdict(list)
         for number in tag.stories:
@@ -151,26 +153,29 @@ class _Topics:
         return take
 
     def _splits(self, tag: _Tag, donor: _Tag, number: int) -> bool:
-        """Tell whether `tag` may take stories: more telling than a donor too large, which keeps enough."""
+        """Return whether `tag` may take stories from `donor`.
+
+        It must say more than the donor, which must be too large and must keep enough stories.
+        """
         held = self._picked[donor]
-        is_better = self._telling(tag) > self._telling(donor)
+        is_better = self._information(tag) > self._information(donor)
         return is_better and held > self._large and held - number >= self._enough
 
     def _gain(self, tag: _Tag, take: Sequence[int]) -> float:
-        """Return how much more is told about the stories of `take`, in all; 0 when they are too few."""
+        """Return the information that `tag` adds about the stories of `take`; 0 if they are too few."""
         if len(take) < self._enough:
             return 0.0
-        before = Counter(self._holder[number] for number in take if number in self._holder)
-        told = math.fsum(count * self._telling(donor) for donor, count in before.items())
-        return len(take) * self._telling(tag) - told
+        holders = Counter(self._holder[number] for number in take if number in self._holder)
+        before = math.fsum(count * self._information(donor) for donor, count in holders.items())
+        return len(take) * self._information(tag) - before
 
-    def _telling(self, tag: _Tag) -> float:
-        """Return how much a tag tells: the rarer, the more (its information content)."""
+    def _information(self, tag: _Tag) -> float:
+        """Return the information content of a tag: the rarer the tag, the more it says."""
         return math.log(self._tagged / len(tag.stories))
 
 
 def _add_by_title(headings: Iterable[_Heading], groups: Sequence[Group], tagged: Collection[int]) -> None:
-    """Add to each heading the stories no heading holds whose title has its name, if that is a sure sign."""
+    """Add to each heading the free stories whose titles contain its name, if the name is a reliable sign."""
     titles = [phrase(group.posts[0].post.title) for group in groups]
     held = {number for one in headings for number in one.rules}
     for one in headings:
@@ -183,13 +188,13 @@ def _add_by_title(headings: Iterable[_Heading], groups: Sequence[Group], tagged:
             one.rules.update(dict.fromkeys(fresh, f"keyword: {one.name}"))
 
 
-# ── what no topic holds ─────────────────────────────────────────────────────────────────────
+# ── stories without a topic ─────────────────────────────────────────────────────────────────
 
 
 def _feed_headings(
     groups: Sequence[Group], *, left: Iterable[int], tagged: Collection[int]
 ) -> list[_Heading]:
-    """Return a heading for each feed that writes no tags, where there are several feeds."""
+    """Return a heading for each feed without tags, if there are several feeds."""
     writes_tags = {groups[number].feeds[0] for number in tagged}
     if len({group.feeds[0] for group in groups}) == 1:
         return []
@@ -205,8 +210,10 @@ def _largest_first(headings: Iterable[_Heading]) -> list[_Heading]:
     return sorted(headings, key=lambda one: -len(one.rules))
 
 
-def _shelves(groups: Sequence[Group], headings: Iterable[_Heading], catch_all: str) -> tuple[Shelf, ...]:
-    shelves: list[Shelf] = []
+def _topic_groups(
+    groups: Sequence[Group], headings: Iterable[_Heading], catch_all: str
+) -> tuple[TopicGroup, ...]:
+    topic_groups: list[TopicGroup] = []
     slugs = {CATCH_ALL}
     held: set[int] = set()
     for one in headings:
@@ -214,6 +221,105 @@ def _shelves(groups: Sequence[Group], headings: Iterable[_Heading], catch_all: s
         slugs.add(name)
         held.update(one.rules)
         placed = (Placed(group=groups[number], rule=one.rules[number]) for number in sorted(one.rules))
-        shelves.append(Shelf(slug=name, title=one.name, placed=tuple(placed)))
+        topic_groups.append(TopicGroup(slug=name, title=one.name, placed=tuple(placed)))
     rest = [group for number, group in enumerate(groups) if number not in held]
-    return (*shelves, *unplaced(rest, title=catch_all, taken=slugs - {CATCH_ALL}))
+    return (*topic_groups, *unplaced(rest, title=catch_all, taken=slugs - {CATCH_ALL}))
+
+
+# ── headings ────────────────────────────────────────────────────────────────────────────────
+
+_LONGEST = 40  # characters; a longer tag is a sentence
+_MOST_WORDS = 5
+_MACHINE = re.compile(r"[|=@<>{}\\]|://|^\w+:\w")  # "author_name|…", "region=US", "series:harbour"
+_LETTER = re.compile(r"[^\W\d_]")
+_WORD = re.compile(r"[^\W_]+")
+# A hyphen that replaces a space, but not a hyphen beside a digit ("covid-19") or after one letter ("e-mail").
+_FOR_A_SPACE = re.compile(r"(?<=[^\W\d_]{2})[-_]+(?=[^\W\d_])|_+")
+_SAYS_NOTHING = frozenset(
+    re.split(
+        ", ",
+        "all, allgemein, article, articles, blog, blog post, blogs, category, default, featured, front page, "
+        "frontpage, general, headline, headlines, home, homepage, latest, latest news, misc, miscellaneous, "
+        "new, news, non classé, other, post, posts, sin categoría, stories, story, top stories, "
+        "uncategorised, uncategorized",
+    )
+)
+_NOT_PLURAL = frozenset(("arms", "customs", "goods", "news", "windows"))
+
+
+def tag_key(tag: str) -> str | None:
+    """Return a key that is the same for all spellings of a tag, or None if the tag cannot be a heading.
+
+    Tags that are meant for machines ("author_name|…"), have no letters ("5.9"), are as long as a sentence, or
+    say nothing ("Uncategorized") cannot be headings.
+    """
+    key = fold(tag).removeprefix("the ")
+    if len(key) > _LONGEST or len(key.split()) > _MOST_WORDS:
+        return None
+    if _MACHINE.search(tag) or not _LETTER.search(key) or key in _SAYS_NOTHING:
+        return None
+    return key
+
+
+def singulars(keys: Collection[str]) -> dict[str, str]:
+    """Return the singular for each plural in `keys` whose singular is in `keys` too."""
+    return {
+        key: singular
+        for key in keys
+        if key.endswith("s") and key.split()[-1] not in _NOT_PLURAL
+        for singular in _singular(key)
+        if singular in keys and len(singular.split()[-1]) > 3
+    }
+
+
+def _singular(key: str) -> Iterable[str]:
+    """Return the possible singulars of `key`; at most one of them is a word."""
+    if key.endswith(("ss", "us", "is")):
+        return ()
+    if key.endswith("ies"):
+        return (f"{key[:-3]}y", key[:-1])
+    if key.endswith(("ches", "shes", "sses", "xes", "zes")):
+        return (key[:-2], key[:-1])
+    return (key[:-1],)
+
+
+def heading(spellings: Iterable[str], titles: Collection[str] = ()) -> str:
+    """Return the most common of `spellings`, written as a heading: "climate-change" → "Climate change".
+
+    `titles` show how the words are written in running text: "wp-briefing" → "WP briefing". Among equally
+    common spellings the first wins. `spellings` must not be empty.
+    """
+    hyphenated = {word for title in titles for word in title.casefold().split() if "-" in word}
+    written = Counter(_written(spelling, hyphenated) for spelling in spellings)
+    best = max(written, key=lambda spelling: written[spelling])  # the first of equals
+    return _capitalised(_WORD.sub(lambda match: _as_in(titles, match[0]), best))
+
+
+def _written(spelling: str, hyphenated: Collection[str]) -> str:
+    text = " ".join(spelling.split()).strip(" #.,;:!?\"'")
+    is_slug = " " not in text and text == text.lower() and text.casefold() not in hyphenated
+    return _capitalised(_FOR_A_SPACE.sub(" ", text) if is_slug else text)
+
+
+def _capitalised(text: str) -> str:
+    first = text.split(" ", 1)[0]
+    return text if _is_cased_inside(first) else text[:1].upper() + text[1:]
+
+
+def _as_in(titles: Iterable[str], word: str) -> str:
+    """Return `word` as most titles spell it, if that has capitals inside: "WP", "WordPress", "iPhone"."""
+    if _is_cased_inside(word):
+        return word
+    seen = Counter(
+        match[0]
+        for title in titles
+        if title != title.upper()
+        for match in _WORD.finditer(title)
+        if match[0].casefold() == word.casefold()
+    )
+    form, count = next(iter(seen.most_common(1)), (word, 0))
+    return form if _is_cased_inside(form) and 2 * count > seen.total() else word
+
+
+def _is_cased_inside(word: str) -> bool:
+    return any(char.isupper() for char in word[1:])

@@ -1,66 +1,77 @@
-"""Gather editions that went out into one, for readers who chose to be mailed daily or weekly.
+"""Compose gathered editions, for readers who chose to be mailed daily or weekly: plan, fit, save as a draft.
 
-It is made of the frozen editions alone, so nothing an editor cut, skipped or cancelled comes back.
+A gathered edition is made only from frozen editions that went out, so nothing that an editor cut, skipped or
+cancelled comes back.
 
-- A story stands once. Composing has told each post once and left out what repeats it, so two stories
-  are the same when they have a post in common; then the latest telling is the one that stands.
-- It stays under the topic where it stood. Configured topics keep their order, topics found in tags
-  that of the latest edition, and what no topic claims comes last.
-- At the top stands the most prominent of the editions' leads.
-- A topic's quota and the digest's maximum say how many are told in full, topics taking turns. What is
-  over is a headline under its topic; what was a headline stays one while others can be told in full.
+- Each story appears once. Composing has used each post only once and dropped repetitions, so two stories are
+  the same if they have a post in common. Their latest version is used.
+- A story stays under its topic. Configured topics keep their order, topics found in tags have the order of
+the
+  latest edition, and stories under no topic come last.
+- The story at the top is the most prominent of the editions' leads.
+- A topic's quota and the digest's maximum limit the stories that are shown in full, and topics take turns.
+  Extra stories become headlines under their topics. A story that was a headline stays one as long as there
+  are others to show in full.
 """
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
-from digest.compose.edition import prominence
+from digest.compose.optimistic import Steps, plan_and_keep
 from digest.compose.plan import edition_name, empty_edition
-from digest.compose.topics import CATCH_ALL_RULE, free_slug
-from digest.model import Due, Edition, Section, Story
-from digest.publication import Digest, Lead, Site, Topic
+from digest.compose.topics import free_slug
+from digest.model.editions import Composed, Due, Edition, Section, Story
+from digest.model.publication import CATCH_ALL_RULE, Digest, Lead, Site, Topic
+from digest.model.snapshot import prominence
+from digest.storage.database import Connection, Database
+from digest.storage.editions import insert_edition, load_edition, open_edition, taken_ids
+from digest.storage.gatherings import note_gathered, ungathered
 from subscribers.model import Frequency
 
-_NAMED = re.compile(r"\{\{[^}]*(?<![\w.])title\b")  # a subject line that has the edition's title in it
+_NAMED = re.compile(r"\{\{[^}]*(?<![\w.])title\b")  # a subject template that contains the edition's title
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What a gathered edition is to be: whose, how often, for which day, under which title."""
+class GatherInput:
+    """The input for one gathered edition: its digest, day, frequency and title."""
 
     digest: Digest
     site: Site
     due: Due
     frequency: Frequency
     title: str  # "The week in Daily"
-    topics: Sequence[Topic] = ()  # all that are configured, in the order of the file
-    taken: Collection[str] = ()  # ids of editions there are already
+    topics: Sequence[Topic] = ()  # all configured topics, in the order of the file
+    taken: Collection[str] = ()  # ids of existing editions
 
 
-def gather(told: Iterable[Edition], order: Order, *, full: int | None = None) -> Edition | None:
-    """Return the edition that tells again what `told` tell, or None when they tell nothing.
+def gather(
+    published: Iterable[Edition], gather_input: GatherInput, *, full: int | None = None
+) -> Edition | None:
+    """Return the edition with the stories of the `published` editions, or None if they have no stories.
 
-    `full` is how many stories are told in full, the lead among them; the digest's maximum when it is None.
-    The order of `told` does not matter: the same editions make the same edition, byte for byte.
+    `full` is the number of stories that are shown in full, including the lead; None means the digest's
+    maximum. The order of `published` does not matter: the same editions give the same edition, byte for byte.
     """
-    newest = sorted(told, key=lambda edition: (edition.send_at, edition.id), reverse=True)
+    newest = sorted(published, key=lambda edition: (edition.send_at, edition.id), reverse=True)
     stories = _latest(newest)
     if not stories:
         return None
-    lead = _lead(stories, newest, order.digest.lead)
-    room = (order.digest.maximum if full is None else full) - (lead is not None)
+    lead = _lead(stories, newest, gather_input.digest.lead)
+    room = (gather_input.digest.maximum if full is None else full) - (lead is not None)
     rest = [story for story in stories if story is not lead]
-    return _edition(lead, _sections(rest, newest, order, max(room, 0)), order)
+    return _edition(lead, _sections(rest, newest, gather_input, max(room, 0)), gather_input)
 
 
 # ── which stories ───────────────────────────────────────────────────────────────────────────
 
 
 def _latest(newest: Iterable[Edition]) -> list[Story]:
-    """Return the latest telling of each story: those told in full first, each kind newest first."""
+    """Return the latest version of each story, full stories before headlines, and the newest first."""
     full: list[Story] = []
     headlines: list[Story] = []
     seen: set[str] = set()
@@ -89,32 +100,32 @@ def _age(story: Story) -> tuple[float, str]:
     return -story.published_at.timestamp() if story.published_at else 0.0, story.id
 
 
-# ── what stands where ───────────────────────────────────────────────────────────────────────
+# ── sections ────────────────────────────────────────────────────────────────────────────────
 
 
 def _sections(
-    stories: Sequence[Story], newest: Sequence[Edition], order: Order, room: int
+    stories: Sequence[Story], newest: Sequence[Edition], gather_input: GatherInput, room: int
 ) -> Iterator[Section]:
-    topics = [topic for topic in order.topics if topic.slug in order.digest.topics]
+    topics = [topic for topic in gather_input.topics if topic.slug in gather_input.digest.topics]
     quotas = {topic.slug: topic.quota for topic in topics}
-    titles = _titles(newest, topics, order.digest)
-    shelves: dict[str, list[Story]] = {slug: [] for slug in _slugs(stories, newest, topics)}
+    titles = _titles(newest, topics, gather_input.digest)
+    topic_groups: dict[str, list[Story]] = {slug: [] for slug in _slugs(stories, newest, topics)}
     for story in stories:
-        shelves[story.topic].append(story)
-    kept = _in_full([shelf[: quotas.get(slug)] for slug, shelf in shelves.items()], room)
-    for slug, shelf in shelves.items():
-        number = sum(story.id in kept for story in shelf)
-        if shelf:
+        topic_groups[story.topic].append(story)
+    kept = _in_full([topic_group[: quotas.get(slug)] for slug, topic_group in topic_groups.items()], room)
+    for slug, topic_group in topic_groups.items():
+        number = sum(story.id in kept for story in topic_group)
+        if topic_group:
             yield Section(
                 slug=slug,
                 title=titles.get(slug, slug),
-                stories=tuple(shelf[:number]),
-                more=tuple(shelf[number:]),
+                stories=tuple(topic_group[:number]),
+                more=tuple(topic_group[number:]),
             )
 
 
 def _slugs(stories: Iterable[Story], newest: Iterable[Edition], topics: Iterable[Topic]) -> tuple[str, ...]:
-    """Return the topics in their order: configured ones, others as the latest edition has them, the rest."""
+    """Return the topics in order: configured topics, then those of the latest edition, then the catch-all."""
     configured = [topic.slug for topic in sorted(topics, key=lambda topic: topic.order)]
     found = [section.slug for edition in newest for section in edition.sections]
     slugs = dict.fromkeys([*configured, *found, *(story.topic for story in stories)])
@@ -123,7 +134,8 @@ def _slugs(stories: Iterable[Story], newest: Iterable[Edition], topics: Iterable
 
 
 def _titles(newest: Sequence[Edition], topics: Iterable[Topic], digest: Digest) -> Mapping[str, str]:
-    """Return what each topic was called last; a topic may have had its lead alone, and so no section."""
+    """Return the latest title of each topic."""
+    # A topic whose only story was the lead had no section, so its title comes from the configuration.
     unclaimed = {
         story.topic: digest.catch_all
         for edition in newest
@@ -135,19 +147,20 @@ def _titles(newest: Sequence[Edition], topics: Iterable[Topic], digest: Digest) 
 
 
 def _in_full(queues: Sequence[Sequence[Story]], room: int) -> frozenset[str]:
-    """Return which stories are told in full, by id: topics take turns, so no busy one takes all the room."""
+    """Return the ids of the stories that are shown in full."""
+    # Topics take turns, so that a busy topic does not take all the room.
     turns = sorted(
         (turn, number, story.id) for number, queue in enumerate(queues) for turn, story in enumerate(queue)
     )
     return frozenset(story_id for _, _, story_id in turns[:room])
 
 
-def _edition(lead: Story | None, sections: Iterable[Section], order: Order) -> Edition:
-    digest, due = order.digest, order.due
+def _edition(lead: Story | None, sections: Iterable[Section], gather_input: GatherInput) -> Edition:
+    digest, due = gather_input.digest, gather_input.due
     return replace(
-        empty_edition(digest, order.site, due),
-        id=free_slug(edition_name(digest, due, order.frequency), order.taken),
-        title=order.title,
+        empty_edition(digest, gather_input.site, due),
+        id=free_slug(edition_name(digest, due, gather_input.frequency), gather_input.taken),
+        title=gather_input.title,
         subject_template=_subject(digest.subject),
         lead=lead,
         sections=tuple(sections),
@@ -155,5 +168,119 @@ def _edition(lead: Story | None, sections: Iterable[Section], order: Order) -> E
 
 
 def _subject(line: str) -> str:
-    """Return a digest's subject line with the title before it, unless it has the title in it."""
+    """Return a digest's subject template with the title before it, unless it contains the title already."""
     return line if _NAMED.search(line) else f"{{{{ title }}}}: {line}"
+
+
+# ── composing ───────────────────────────────────────────────────────────────────────────────
+
+log = logging.getLogger(__name__)
+
+
+def compose_gathered(
+    database: Database,
+    gather_input: GatherInput,
+    *,
+    since: datetime,
+    fits: Callable[[Edition], bool] = lambda _: True,
+) -> Composed:
+    """Compose the gathered edition that `gather_input` describes, as a draft.
+
+        read whether an edition of that frequency for that day is open, and the editions that began to go
+            out after `since` and have not been gathered for this frequency yet
+        with no transaction open:
+            gather                          → an edition, or a reason
+            it does not fit into an email?  → show fewer stories in full, until it does;
+                                              if necessary, the newest editions wait for the next one
+        in one write transaction, the only one for this digest:
+            what was read has changed?      → read and gather again
+            save the edition as a draft, and save which editions it has gathered
+
+    Call it after the editions that were due have been sent. Otherwise they are missing here.
+    """
+    slug = gather_input.digest.slug
+    composed = plan_and_keep(
+        database,
+        slug,
+        Steps(
+            read=lambda connection: _read(connection, gather_input, since),
+            plan=lambda seen: _plan(seen, gather_input, fits),
+            keep=lambda connection, planned: _keep(connection, planned, gather_input.frequency),
+        ),
+    )
+    if composed.record:
+        log.info("%s: gathered from %d editions", composed.record.edition.id, composed.used)
+    return composed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """All that a gathered edition is made from; as long as it is equal, the plan is still right."""
+
+    there: str = ""  # a sentence that says that the edition exists; nothing else is read then
+    taken: frozenset[str] = frozenset()
+    published: tuple[Edition, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """The gathered edition and the editions it is made from; without an edition, `reason` is one sentence."""
+
+    edition: Edition | None = None
+    reason: str = ""
+    gathered: Sequence[Edition] = ()
+    carried: int = 0  # editions that wait for the next gathered edition
+
+
+def _read(connection: Connection, gather_input: GatherInput, since: datetime) -> _Seen:
+    slug, frequency = gather_input.digest.slug, gather_input.frequency
+    if there := open_edition(connection, slug, gather_input.due.local_date, frequency):
+        return _Seen(there=f"there is already {there.edition.id} ({there.state})")
+    # The editions are not chosen by a span of dates, so an outage or a missed Monday loses and repeats
+    # nothing.
+    ids = ungathered(connection, slug, frequency, since=since)
+    return _Seen(
+        taken=taken_ids(connection, edition_name(gather_input.digest, gather_input.due, frequency)),
+        published=tuple(load_edition(connection, each).edition for each in ids),
+    )
+
+
+def _plan(seen: _Seen, gather_input: GatherInput, fits: Callable[[Edition], bool]) -> _Plan:
+    if seen.there:
+        return _Plan(reason=seen.there)
+    edition, gathered = _fitting(seen.published, replace(gather_input, taken=seen.taken), fits)
+    if edition is None:
+        return _Plan(reason=f"nothing has been sent since the last {gather_input.frequency} edition")
+    return _Plan(edition=edition, gathered=gathered, carried=len(seen.published) - len(gathered))
+
+
+def _keep(connection: Connection, planned: _Plan, frequency: Frequency) -> Composed:
+    """Save the plan."""
+    if planned.edition is None:
+        return Composed(record=None, reason=planned.reason)
+    record = insert_edition(connection, planned.edition, frequency)
+    note_gathered(connection, [each.id for each in planned.gathered], frequency, planned.edition.id)
+    return Composed(record=record, reason="", used=len(planned.gathered), carried=planned.carried)
+
+
+def _fitting(
+    published: Sequence[Edition], gather_input: GatherInput, fits: Callable[[Edition], bool]
+) -> tuple[Edition | None, Sequence[Edition]]:
+    """Return the fullest edition that fits into one email, and the editions it is made from."""
+    edition, gathered = None, published
+    for gathered, full in _attempts(published, gather_input.digest.maximum):
+        edition = gather(gathered, gather_input, full=full)
+        if edition is None or fits(edition):
+            return edition, gathered
+    # Even the headlines of one edition do not fit, so the number of stories is not the reason.
+    return edition, gathered
+
+
+def _attempts(published: Sequence[Edition], maximum: int) -> Iterator[tuple[Sequence[Edition], int]]:
+    """Yield editions to gather and a number of stories in full: first fewer stories, then fewer editions."""
+    for count in range(len(published), 0, -1):
+        full = maximum
+        while full:
+            yield published[:count], full
+            full = full * 9 // 10
+        yield published[:count], 0

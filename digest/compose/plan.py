@@ -1,7 +1,7 @@
-"""Decide what an edition holds: from the waiting posts to an edition, or a sentence why there is none.
+"""Plan an edition: from the waiting posts to an edition, or a sentence that says why there is none.
 
-Every waiting post ends in exactly one place: used by the edition, carried to the next, or dropped
-with a reason. Nothing here looks at the clock: ages are counted from the cutoff.
+Every waiting post is used by the edition, carried over to the next edition, or dropped with a reason. No code
+here looks at the clock: ages are counted from the cutoff.
 """
 
 from __future__ import annotations
@@ -11,62 +11,55 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from digest.compose.discover import discover
-from digest.compose.stories import Group, gather, newest_first, to_story, told_at
-from digest.compose.topics import CATCH_ALL_RULE, Placed, Shelf, free_slug, place
-from digest.model import Due, Edition, Section, Story, WaitingPost
-from digest.publication import Digest, Feed, Lead, Site, Topic
+from digest.compose.stories import Group, dated_at, gather, newest_first, to_story
+from digest.compose.topics import Placed, TopicGroup, free_slug, place
+from digest.model.editions import Due, Edition, Section, Story
+from digest.model.posts import PublishedPost, WaitingPost
+from digest.model.publication import CATCH_ALL_RULE, Digest, Feed, Lead, Site, Topic
 from subscribers.model import Frequency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Brief:
-    """What an edition is to be: whose, for which day, by which rules."""
+class PlanInput:
+    """The input for one edition: its digest, its day, and the rules."""
 
     digest: Digest
     site: Site
     due: Due
-    topics: Sequence[Topic] = ()  # all that are configured, in the order of the file
-    feeds: Sequence[Feed] = ()  # all that are configured; asked which topics claim their posts
-    taken: Collection[str] = ()  # ids of editions there are already
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """A post this digest has told already, and in which edition."""
-
-    waiting: WaitingPost
-    edition_id: str
+    topics: Sequence[Topic] = ()  # all configured topics, in the order of the file
+    feeds: Sequence[Feed] = ()  # all configured feeds, which may name topics for their posts
+    taken: Collection[str] = ()  # ids of existing editions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is to become of every waiting post, by id; without an edition, `reason` is one sentence."""
+    """An edition, or a `reason` why there is none, and the ids of the posts by what happens to them."""
 
     edition: Edition | None
     reason: str = ""
     used: tuple[str, ...] = ()
     carried: tuple[str, ...] = ()
-    dropped: tuple[tuple[str, str], ...] = ()  # (post id, why)
+    dropped: tuple[tuple[str, str], ...] = ()  # (post id, reason)
 
 
-def plan(waiting: Iterable[WaitingPost], told: Sequence[Told], brief: Brief) -> Plan:
-    """Return the edition that `waiting` make, and what becomes of each of them.
+def plan(waiting: Iterable[WaitingPost], published: Sequence[PublishedPost], plan_input: PlanInput) -> Plan:
+    """Return the edition that the `waiting` posts make, and what happens to each of them.
 
-    Posts that tell what one of `told` told are dropped. The order of the arguments' items does not
-    matter: the same posts make the same edition, byte for byte.
+    Posts that repeat one of the `published` posts are dropped. The order of the posts does not matter: the
+    same posts give the same edition, byte for byte.
     """
-    taken, left = _by_feed(waiting, brief)
-    fresh, too_old = _by_age(taken, brief)
-    groups, repeated = _by_novelty(fresh, told)
+    taken, left = _by_feed(waiting, plan_input)
+    fresh, too_old = _by_age(taken, plan_input)
+    groups, repeated = _by_novelty(fresh, published)
     dropped = tuple(sorted([*too_old, *repeated]))
     eligible = [*left, *(each for group in groups for each in group.posts)]
-    if len(groups) < max(brief.digest.minimum, 1):
-        reason = _why_not(len(groups), brief.digest.minimum, len(dropped))
+    if len(groups) < max(plan_input.digest.minimum, 1):
+        reason = _why_not(len(groups), plan_input.digest.minimum, len(dropped))
         return Plan(edition=None, reason=reason, carried=_ids(eligible), dropped=dropped)
-    shelves = _shelve(groups, brief)
-    lead = _lead(shelves, brief.digest.lead)
-    kept = _keep(shelves, lead, brief.digest.maximum)
-    edition = _edition(_lead_story(shelves, lead), _sections(shelves, kept), brief)
+    topic_groups = _by_topic(groups, plan_input)
+    lead = _lead(topic_groups, plan_input.digest.lead)
+    kept = _keep(topic_groups, lead, plan_input.digest.maximum)
+    edition = _edition(_lead_story(topic_groups, lead), _sections(topic_groups, kept), plan_input)
     used = {post_id for story in edition.stories() for post_id in story.post_ids}
     carried = _ids(each for each in eligible if each.post.id not in used)
     return Plan(edition=edition, used=tuple(sorted(used)), carried=carried, dropped=dropped)
@@ -75,12 +68,14 @@ def plan(waiting: Iterable[WaitingPost], told: Sequence[Told], brief: Brief) -> 
 # ── which posts count ───────────────────────────────────────────────────────────────────────
 
 
-def _by_feed(waiting: Iterable[WaitingPost], brief: Brief) -> tuple[list[WaitingPost], list[WaitingPost]]:
-    """Return the posts of feeds this digest takes, and those of feeds it takes no more.
+def _by_feed(
+    waiting: Iterable[WaitingPost], plan_input: PlanInput
+) -> tuple[list[WaitingPost], list[WaitingPost]]:
+    """Return the posts of the digest's feeds, and the posts of feeds that it does not use any more.
 
-    The latter go on waiting: a feed that comes back into the configuration has lost nothing.
+    The second go on waiting, so that nothing is lost if the feed comes back into the configuration.
     """
-    names = brief.digest.feeds or [feed.name for feed in brief.feeds]
+    names = plan_input.digest.feeds or [feed.name for feed in plan_input.feeds]
     taken: list[WaitingPost] = []
     left: list[WaitingPost] = []
     for each in waiting:
@@ -88,35 +83,37 @@ def _by_feed(waiting: Iterable[WaitingPost], brief: Brief) -> tuple[list[Waiting
     return taken, left
 
 
-def _by_age(waiting: Iterable[WaitingPost], brief: Brief) -> tuple[list[WaitingPost], list[tuple[str, str]]]:
-    limit = brief.digest.max_age
+def _by_age(
+    waiting: Iterable[WaitingPost], plan_input: PlanInput
+) -> tuple[list[WaitingPost], list[tuple[str, str]]]:
+    limit = plan_input.digest.max_age
     fresh, too_old = [], []
     for each in waiting:
-        age = brief.due.cutoff_at - told_at(each)
+        age = plan_input.due.cutoff_at - dated_at(each)
         if limit is not None and age > limit:
-            told = "first seen" if each.post.published_at is None else "published"
-            too_old.append((each.post.id, f"{told} {_span(age)} ago, the limit is {_span(limit)}"))
+            what = "first seen" if each.post.published_at is None else "published"
+            too_old.append((each.post.id, f"it was {what} {_span(age)} ago, and the limit is {_span(limit)}"))
         else:
             fresh.append(each)
     return fresh, too_old
 
 
 def _span(span: timedelta) -> str:
-    """Return a span as people say it, rounded down: "9 days", "36 hours"."""
+    """Return a time span in words, rounded down: "9 days", "36 hours"."""
     hours = int(span.total_seconds()) // 3600
     return _count(hours // 24, "day") if hours >= 48 else _count(hours, "hour")
 
 
 def _by_novelty(
-    fresh: Iterable[WaitingPost], told: Sequence[Told]
+    fresh: Iterable[WaitingPost], published: Sequence[PublishedPost]
 ) -> tuple[list[Group], list[tuple[str, str]]]:
-    """Return the new stories, and the posts that repeat one of `told`."""
-    editions = {each.waiting.post.id: each.edition_id for each in told}
+    """Return the new stories, and the posts that repeat one of the `published` posts."""
+    editions = {each.waiting.post.id: each.edition_id for each in published}
     new, repeated = [], []
-    for group in gather([*fresh, *(each.waiting for each in told)]):
+    for group in gather([*fresh, *(each.waiting for each in published)]):
         ids = [each.post.id for each in group.posts]
         if before := [editions[post_id] for post_id in ids if post_id in editions]:
-            why = f"already told in {min(before)}"
+            why = f"already published in {min(before)}"
             repeated += [(post_id, why) for post_id in ids if post_id not in editions]
         else:
             new.append(group)
@@ -125,34 +122,35 @@ def _by_novelty(
 
 def _why_not(stories: int, minimum: int, dropped: int) -> str:
     if stories:
-        return f"{_count(stories, 'new story')}, this digest waits for {minimum}"
+        found = "there is 1 new story" if stories == 1 else f"there are {stories} new stories"
+        return f"{found}, and this digest needs at least {minimum}"
     if dropped:
-        return f"nothing new: {_count(dropped, 'post')} too old or told before"
-    return "nothing new"
+        verb = "is" if dropped == 1 else "are"
+        return f"there are no new posts: {_count(dropped, 'post')} {verb} too old or already published"
+    return "there are no new posts"
 
 
 def _count(number: int, noun: str) -> str:
-    plural = {"new story": "new stories"}.get(noun, f"{noun}s")
-    return f"{number} {noun if number == 1 else plural}"
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _ids(waiting: Iterable[WaitingPost]) -> tuple[str, ...]:
     return tuple(sorted(each.post.id for each in waiting))
 
 
-# ── what stands where ───────────────────────────────────────────────────────────────────────
+# ── lead and sections ───────────────────────────────────────────────────────────────────────
 
 
-def _shelve(groups: Sequence[Group], brief: Brief) -> tuple[Shelf, ...]:
-    topics = [topic for topic in brief.topics if topic.slug in brief.digest.topics]
+def _by_topic(groups: Sequence[Group], plan_input: PlanInput) -> tuple[TopicGroup, ...]:
+    topics = [topic for topic in plan_input.topics if topic.slug in plan_input.digest.topics]
     if not topics:
-        return discover(groups, catch_all=brief.digest.catch_all, room=brief.digest.maximum)
-    return place(groups, topics, brief.feeds, catch_all=brief.digest.catch_all)
+        return discover(groups, catch_all=plan_input.digest.catch_all, room=plan_input.digest.maximum)
+    return place(groups, topics, plan_input.feeds, catch_all=plan_input.digest.catch_all)
 
 
-def _lead(shelves: Iterable[Shelf], rule: Lead) -> Group | None:
-    """Return the story at the top, chosen before the maximum so that it is never cut."""
-    stories = [placed for shelf in shelves for placed in shelf.placed]
+def _lead(topic_groups: Iterable[TopicGroup], rule: Lead) -> Group | None:
+    """Return the story at the top; it is chosen before the maximum is applied, so that it is never cut."""
+    stories = [placed for topic_group in topic_groups for placed in topic_group.placed]
     match rule:
         case Lead.NONE:
             return None
@@ -163,19 +161,21 @@ def _lead(shelves: Iterable[Shelf], rule: Lead) -> Group | None:
 
 
 def _prominence(placed: Placed) -> tuple[int, bool, bool, tuple[float, str]]:
-    """Sort by what makes a story the lead: told by most feeds, on a topic, with an image, the newest."""
+    """Return the sort key for the lead: covered by most feeds, under a topic, with an image, the newest."""
     group = placed.group
     unclaimed = placed.rule == CATCH_ALL_RULE
     return -len(group.feeds), unclaimed, group.posts[0].post.image is None, newest_first(group)
 
 
-def _keep(shelves: Iterable[Shelf], lead: Group | None, maximum: int) -> frozenset[str]:
-    """Return which stories stay beside the lead, by id: the newest of each topic in turn.
+def _keep(topic_groups: Iterable[TopicGroup], lead: Group | None, maximum: int) -> frozenset[str]:
+    """Return the ids of the stories that stay beside the lead: the newest of each topic in turn.
 
-    Topics take turns in their order, so each has its newest story in before any has a second one, and
-    a busy topic is cut before a quiet one loses anything.
+    Topics take turns, so that each gets its newest story in before any topic gets a second one. A busy topic
+    is cut before a quiet topic loses anything.
     """
-    queues = [[one.group.id for one in shelf.placed if one.group != lead] for shelf in shelves]
+    queues = [
+        [one.group.id for one in topic_group.placed if one.group != lead] for topic_group in topic_groups
+    ]
     turns = sorted(
         (turn, number, story_id) for number, queue in enumerate(queues) for turn, story_id in enumerate(queue)
     )
@@ -183,26 +183,28 @@ def _keep(shelves: Iterable[Shelf], lead: Group | None, maximum: int) -> frozens
     return frozenset(story_id for _, _, story_id in turns[:room])
 
 
-def _sections(shelves: Iterable[Shelf], kept: Collection[str]) -> Iterator[Section]:
-    """Yield a section for each shelf of which something is kept."""
-    for shelf in shelves:
+def _sections(topic_groups: Iterable[TopicGroup], kept: Collection[str]) -> Iterator[Section]:
+    """Yield a section for each topic group of which a story is kept."""
+    for topic_group in topic_groups:
         stories = tuple(
-            to_story(placed.group, topic=shelf.slug, rule=placed.rule)
-            for placed in shelf.placed
+            to_story(placed.group, topic=topic_group.slug, rule=placed.rule)
+            for placed in topic_group.placed
             if placed.group.id in kept
         )
-        quota = len(stories) if shelf.quota is None else shelf.quota
+        quota = len(stories) if topic_group.quota is None else topic_group.quota
         if stories:
-            yield Section(slug=shelf.slug, title=shelf.title, stories=stories[:quota], more=stories[quota:])
+            yield Section(
+                slug=topic_group.slug, title=topic_group.title, stories=stories[:quota], more=stories[quota:]
+            )
 
 
-def _lead_story(shelves: Iterable[Shelf], lead: Group | None) -> Story | None:
-    """Return the lead as it stands on its shelf."""
+def _lead_story(topic_groups: Iterable[TopicGroup], lead: Group | None) -> Story | None:
+    """Return the lead as a story of its topic group."""
     return next(
         (
-            to_story(placed.group, topic=shelf.slug, rule=placed.rule)
-            for shelf in shelves
-            for placed in shelf.placed
+            to_story(placed.group, topic=topic_group.slug, rule=placed.rule)
+            for topic_group in topic_groups
+            for placed in topic_group.placed
             if placed.group == lead
         ),
         None,
@@ -210,13 +212,14 @@ def _lead_story(shelves: Iterable[Shelf], lead: Group | None) -> Story | None:
 
 
 def edition_name(digest: Digest, due: Due, frequency: Frequency = Frequency.EACH) -> str:
-    """Return the id of an edition if nobody has it: "daily-2026-11-22", "daily-weekly-2026-11-23"."""
+    """Return the id of an edition if it is free: "daily-2026-11-22", "daily-weekly-2026-11-23"."""
+    # Operators type and read the ids of editions, so an id is made of words and a date.
     kind = "" if frequency is Frequency.EACH else f"-{frequency}"
     return f"{digest.slug}{kind}-{due.local_date.isoformat()}"
 
 
 def empty_edition(digest: Digest, site: Site, due: Due) -> Edition:
-    """Return an edition with all that its digest and site say, and no stories yet; its id may be taken."""
+    """Return an edition without stories, with the values of its digest and site; its id may be taken."""
     return Edition(
         id=edition_name(digest, due),
         digest=digest.slug,
@@ -236,6 +239,6 @@ def empty_edition(digest: Digest, site: Site, due: Due) -> Edition:
     )
 
 
-def _edition(lead: Story | None, sections: Iterable[Section], brief: Brief) -> Edition:
-    empty = empty_edition(brief.digest, brief.site, brief.due)
-    return replace(empty, id=free_slug(empty.id, brief.taken), lead=lead, sections=tuple(sections))
+def _edition(lead: Story | None, sections: Iterable[Section], plan_input: PlanInput) -> Edition:
+    empty = empty_edition(plan_input.digest, plan_input.site, plan_input.due)
+    return replace(empty, id=free_slug(empty.id, plan_input.taken), lead=lead, sections=tuple(sections))

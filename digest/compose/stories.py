@@ -1,16 +1,17 @@
-"""Find the posts that tell the same story, in linear time, and say which one of them is shown.
+"""Group the posts that cover the same story, in linear time, and choose the post that is shown.
 
-Two posts tell the same story when
+Two posts cover the same story if
 
-- they link to the same page, unless a feed uses that link for posts with unlike titles (a show's
-  page, a home page): such a link names no story; or
-- they come from different feeds, within three days, under near-identical titles.
+- they link to the same page, unless a feed uses this link for posts with different titles (the page of a
+show,
+  a home page), because such a link does not identify a story; or
+- they come from different feeds, within three days, with nearly the same title.
 
-Titles are near-identical when the words of the shorter all stand in the longer and are most of it:
-one may say more ("… at last"), but neither may say something else. A measure that forgives a swapped
-word (Jaccard, edit distance) takes "Fire in Ferrol kills three" for "Fire in Vigo kills three";
-losing a story is worse than telling one twice. Numbers, single letters and negations must agree
-exactly: "Week 14" is not "Week 15".
+Two titles are nearly the same if the longer contains all words of the shorter, and these are most of it: one
+may say more ("… at last"), but neither may say something else. A measure that accepts a swapped word
+(Jaccard, edit distance) takes "Fire in Ferrol kills three" for "Fire in Vigo kills three", and losing a story
+is worse than showing it twice. Numbers, single letters and negations must be equal: "Week 14" is not "Week
+15".
 """
 
 from __future__ import annotations
@@ -23,47 +24,48 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from digest.compose.words import words
-from digest.links import canonical_url
-from digest.model import Source, Story, WaitingPost
-from digest.tags import fold
+from digest.model.editions import Source, Story
+from digest.model.links import canonical_url
+from digest.model.posts import WaitingPost
+from digest.model.tags import fold
 
 SAME_DAYS = timedelta(days=3)
-_MOST = 0.75  # of the longer title's words must stand in the shorter
-_ENOUGH = 4  # telling words before one title may say more than the other
-_ENOUGH_EQUAL = 3  # telling words before equal titles mean one story: "Open thread" does not
-_CROWD = 50  # titles that share their rarest word; beyond that it tells nothing
+_MOST = 0.75  # so much of the longer title's words must be in the shorter title
+_ENOUGH = 4  # significant words that a title needs before another may say more
+_ENOUGH_EQUAL = 3  # significant words of equal titles for one story; "Open thread" has too few
+_CROWD = 50  # if more titles share their rarest word, the word does not identify a story
 
 _LIGHT = frozenset(
     words("a an the of to in on at for and or by from with as is are was be has have will its it s")
 )
-_NEGATIONS = frozenset(("no", "not", "never", "without", "nor", "t"))  # "t" is left of "isn't"
+_NEGATIONS = frozenset(("no", "not", "never", "without", "nor", "t"))  # "isn't" is split into "isn" and "t"
 _OUTLET = re.compile(r"\s+[-–—|·]\s+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Posts that tell one story; the first is the one shown, the others become "also in …"."""
+    """The posts of one story; the first is shown, and the others become "also in …"."""
 
     posts: tuple[WaitingPost, ...]
 
     @property
     def id(self) -> str:
-        """Return the id the story will have: that of the post shown."""
+        """Return the id that the story will have, which is the id of its first post."""
         return self.posts[0].post.id
 
     @property
     def at(self) -> datetime:
-        """Return when the post shown was told."""
-        return told_at(self.posts[0])
+        """Return the time of the post that is shown."""
+        return dated_at(self.posts[0])
 
     @property
     def feeds(self) -> tuple[str, ...]:
-        """Return the names of the feeds that tell it, each once."""
+        """Return the names of the feeds that cover the story, each once."""
         return tuple(dict.fromkeys(waiting.feed_name for waiting in self.posts))
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """Return the tags of all its posts, the first spelling of each."""
+        """Return the tags of all posts, each in its first spelling."""
         spellings: dict[str, str] = {}
         for waiting in self.posts:
             for tag in waiting.post.tags:
@@ -71,20 +73,20 @@ class Group:
         return tuple(spellings.values())
 
 
-def told_at(waiting: WaitingPost) -> datetime:
-    """Return when a post was published, or first seen when it has no date or one after that."""
+def dated_at(waiting: WaitingPost) -> datetime:
+    """Return the time when a post was published, or first seen if that is earlier or there is no date."""
     post = waiting.post
     return min(post.published_at or post.first_seen_at, post.first_seen_at)
 
 
 def newest_first(group: Group) -> tuple[float, str]:
-    """Return a key that sorts groups newest first, and always the same way."""
+    """Return a key that sorts groups, the newest first; the order is always the same."""
     return -group.at.timestamp(), group.id
 
 
 def gather(waiting: Iterable[WaitingPost]) -> tuple[Group, ...]:
-    """Return the stories that `waiting` tell, newest first; every post is in exactly one of them."""
-    posts = sorted(waiting, key=_told_first)
+    """Return the stories of the `waiting` posts, the newest first; every post is in exactly one of them."""
+    posts = sorted(waiting, key=_oldest_first)
     titles = [_title(each) for each in posts]
     clusters = _Clusters(posts)
     for one, other in _same_link(posts, titles):
@@ -97,7 +99,7 @@ def gather(waiting: Iterable[WaitingPost]) -> tuple[Group, ...]:
 
 
 def to_story(group: Group, *, topic: str, rule: str) -> Story:
-    """Return the story of `group` as it stands under `topic`, placed there by `rule`."""
+    """Return `group` as a story under `topic`, placed there by `rule`."""
     shown = group.posts[0]
     links = {each.feed_name: each.post.url for each in reversed(group.posts[1:])}
     return Story(
@@ -117,18 +119,18 @@ def to_story(group: Group, *, topic: str, rule: str) -> Story:
     )
 
 
-def _told_first(waiting: WaitingPost) -> tuple[datetime, str]:
-    return told_at(waiting), waiting.post.id
+def _oldest_first(waiting: WaitingPost) -> tuple[datetime, str]:
+    return dated_at(waiting), waiting.post.id
 
 
 def _shown_first(waiting: WaitingPost) -> tuple[bool, bool, bool, datetime, str]:
-    """Sort by what serves a reader best: a link, a picture, a blurb, then who told it first."""
+    """Return the sort key for the post that is shown: with a link, a picture, a blurb, then the earliest."""
     post = waiting.post
-    return post.url is None, post.image is None, not post.blurb, told_at(waiting), post.id
+    return post.url is None, post.image is None, not post.blurb, dated_at(waiting), post.id
 
 
 class _Clusters:
-    """Posts by number, joined step by step (union-find)."""
+    """Sets of posts, which are joined step by step (union-find)."""
 
     def __init__(self, posts: Sequence[WaitingPost]) -> None:
         self._posts = posts
@@ -170,7 +172,7 @@ def _same_link(posts: Sequence[WaitingPost], titles: Sequence[_Title]) -> Iterat
 
 
 def _is_shared_page(numbers: Sequence[int], posts: Sequence[WaitingPost], titles: Sequence[_Title]) -> bool:
-    """Tell whether one feed gives this link to posts that tell different things."""
+    """Return whether one feed gives this link to posts with different titles."""
     first: dict[str, _Title] = {}
     for number in numbers:
         title = first.setdefault(posts[number].feed_name, titles[number])
@@ -184,9 +186,9 @@ def _is_shared_page(numbers: Sequence[int], posts: Sequence[WaitingPost], titles
 
 @dataclass(frozen=True, slots=True)
 class _Title:
-    """What counts in a title: its telling words, and in order those that must agree exactly."""
+    """The significant words of a title, and those words that must be equal, in their order."""
 
-    telling: frozenset[str]
+    significant: frozenset[str]
     exact: tuple[str, ...]
 
 
@@ -200,7 +202,7 @@ def _title(waiting: WaitingPost) -> _Title:
 
 
 def _must_agree(word: str) -> bool:
-    """Tell whether one such word makes another story: "14", "C" in "vitamin C", "not"."""
+    """Return whether such a word makes a different story: "14", "C" in "vitamin C", "not"."""
     is_letter = len(word) == 1 and word != word.upper()
     return is_letter or word in _NEGATIONS or any(char.isdigit() for char in word)
 
@@ -208,46 +210,46 @@ def _must_agree(word: str) -> bool:
 def _alike(one: _Title, other: _Title) -> bool:
     if one.exact != other.exact:
         return False
-    if one.telling == other.telling:
-        return len(one.telling) >= _ENOUGH_EQUAL
-    shorter, longer = sorted((one.telling, other.telling), key=len)
+    if one.significant == other.significant:
+        return len(one.significant) >= _ENOUGH_EQUAL
+    shorter, longer = sorted((one.significant, other.significant), key=len)
     return len(shorter) >= max(_ENOUGH, _MOST * len(longer)) and shorter < longer
 
 
 def _same_title(posts: Sequence[WaitingPost], titles: Sequence[_Title]) -> list[tuple[int, int]]:
-    """Return the pairs of alike titles, equal ones first, then those nearest in time.
+    """Return the pairs of similar titles, equal titles first, then the nearest in time.
 
-    The order matters: with pairs taken so, what a post joins does not depend on the order of `posts`.
+    The pairs are sorted so that the result of joining them does not depend on the order of `posts`.
     """
     pairs = {
         (one, other)
         for one, other in _candidates(titles)
         if posts[one].feed_name != posts[other].feed_name
-        and told_at(posts[other]) - told_at(posts[one]) <= SAME_DAYS
+        and dated_at(posts[other]) - dated_at(posts[one]) <= SAME_DAYS
         and _alike(titles[one], titles[other])
     }
 
     def nearest(pair: tuple[int, int]) -> tuple[bool, timedelta, tuple[int, int]]:
         one, other = pair
-        return titles[one] != titles[other], told_at(posts[other]) - told_at(posts[one]), pair
+        return titles[one] != titles[other], dated_at(posts[other]) - dated_at(posts[one]), pair
 
     return sorted(pairs, key=nearest)
 
 
 def _candidates(titles: Sequence[_Title]) -> Iterator[tuple[int, int]]:
-    """Yield pairs (earlier, later) that may be alike.
+    """Yield pairs (earlier, later) of titles that may be similar.
 
-    The rarest word of the shorter title stands in the longer one too: each title is filed under its
-    rarest word alone, and looked for under all of its words.
+    The longer title contains the rarest word of the shorter. So each title is filed only under its rarest
+    word, and looked up under all of its words.
     """
-    frequency = Counter(word for title in titles for word in title.telling)
+    frequency = Counter(word for title in titles for word in title.significant)
     filed: dict[tuple[str, tuple[str, ...]], list[int]] = defaultdict(list)
     for number, title in enumerate(titles):
-        if len(title.telling) >= _ENOUGH_EQUAL:
-            rarest = min(title.telling, key=lambda word: (frequency[word], word))
+        if len(title.significant) >= _ENOUGH_EQUAL:
+            rarest = min(title.significant, key=lambda word: (frequency[word], word))
             filed[rarest, title.exact].append(number)
     for number, title in enumerate(titles):
-        for word in title.telling:
+        for word in title.significant:
             others = filed.get((word, title.exact), ())
             if len(others) <= _CROWD:
                 yield from ((min(number, other), max(number, other)) for other in others if other != number)

@@ -1,7 +1,7 @@
-"""Place stories under the configured topics; each story keeps the rule that placed it, in words.
+"""Place stories under the configured topics, and give each story the rule that placed it, in words.
 
-The first topic that claims a story has it: by one of its tags, else by one of its keywords, else by
-its feed. What no topic claims stands under the catch-all.
+A story goes under the first topic that claims it by one of its tags, one of its keywords, or its feed.
+Stories that no topic claims go under the catch-all.
 """
 
 from __future__ import annotations
@@ -11,11 +11,8 @@ from dataclasses import dataclass
 
 from digest.compose.stories import Group
 from digest.compose.words import phrase
-from digest.publication import Feed, Topic
-from digest.tags import fold
-
-CATCH_ALL = "more"  # the slug of what no topic claims, unless a topic is called so
-CATCH_ALL_RULE = "catch-all"
+from digest.model.publication import CATCH_ALL, CATCH_ALL_RULE, Feed, Topic
+from digest.model.tags import fold
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +24,8 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shelf:
-    """A heading with all the stories it claims, newest first; never empty."""
+class TopicGroup:
+    """A heading with all its stories, the newest first; it is never empty."""
 
     slug: str
     title: str
@@ -38,10 +35,10 @@ class Shelf:
 
 def place(
     groups: Iterable[Group], topics: Sequence[Topic], feeds: Sequence[Feed] = (), *, catch_all: str
-) -> tuple[Shelf, ...]:
-    """Return the topics that claim something, in their order, then the catch-all.
+) -> tuple[TopicGroup, ...]:
+    """Return the topics that have stories, in their order, then the catch-all.
 
-    `topics` stand in the order of the file; `feeds` are asked which topics claim all their posts.
+    `topics` are in the order of the file; `feeds` may name topics for all their posts.
     """
     ordered = sorted(topics, key=lambda topic: topic.order)
     canonical = _aliases(ordered)
@@ -56,24 +53,24 @@ def place(
             unclaimed.append(group)
         else:
             claimed[slug].append(Placed(group=group, rule=why))
-    shelves = [
-        Shelf(slug=topic.slug, title=topic.title, placed=tuple(claimed[topic.slug]), quota=topic.quota)
+    topic_groups = [
+        TopicGroup(slug=topic.slug, title=topic.title, placed=tuple(claimed[topic.slug]), quota=topic.quota)
         for topic in ordered
         if claimed[topic.slug]
     ]
-    return (*shelves, *unplaced(unclaimed, title=catch_all, taken=claimed))
+    return (*topic_groups, *unplaced(unclaimed, title=catch_all, taken=claimed))
 
 
-def unplaced(groups: Sequence[Group], *, title: str, taken: Iterable[str]) -> tuple[Shelf, ...]:
-    """Return the catch-all for `groups`, or nothing; its slug is none of `taken`."""
+def unplaced(groups: Sequence[Group], *, title: str, taken: Iterable[str]) -> tuple[TopicGroup, ...]:
+    """Return the catch-all with `groups`, or nothing if there are none; its slug is not in `taken`."""
     if not groups:
         return ()
     placed = tuple(Placed(group=group, rule=CATCH_ALL_RULE) for group in groups)
-    return (Shelf(slug=free_slug(CATCH_ALL, taken), title=title, placed=placed),)
+    return (TopicGroup(slug=free_slug(CATCH_ALL, taken), title=title, placed=placed),)
 
 
 def free_slug(slug: str, taken: Iterable[str]) -> str:
-    """Return `slug`, or the first of `slug`-2, `slug`-3, … that is not among `taken`."""
+    """Return `slug`, or the first of `slug`-2, `slug`-3, … that is not in `taken`."""
     names = frozenset(taken)
     number, name = 1, slug
     while name in names:
@@ -83,7 +80,7 @@ def free_slug(slug: str, taken: Iterable[str]) -> str:
 
 
 def _aliases(topics: Iterable[Topic]) -> dict[str, str]:
-    """Return folded tag → folded tag it stands for, chains followed; a circle ends where it began."""
+    """Return the folded tag that each folded alias means; chains of aliases are followed."""
     direct = {
         fold(alias): fold(tag) for topic in topics for alias, tag in topic.aliases if fold(alias) != fold(tag)
     }
@@ -93,12 +90,12 @@ def _aliases(topics: Iterable[Topic]) -> dict[str, str]:
         while tag in direct and tag not in seen:
             seen.add(tag)
             tag = direct[tag]
-        resolved[alias] = min(seen) if tag in seen else tag
+        resolved[alias] = min(seen) if tag in seen else tag  # in a circle, all aliases get the same tag
     return resolved
 
 
 class _Facts:
-    """What rules look at in one story, made ready once for all of them."""
+    """The properties of one story that rules look at, prepared once for all rules."""
 
     __slots__ = ("feeds", "tags", "text", "words")
 
@@ -106,14 +103,14 @@ class _Facts:
         self.feeds = group.feeds
         folded = (fold(tag) for tag in group.tags)
         self.tags = frozenset(canonical.get(tag, tag) for tag in folded)
-        # A line end keeps a phrase from running out of the title into the blurb.
+        # The line end prevents a phrase from matching across the title and the blurb.
         lines = (phrase(text) for each in group.posts for text in (each.post.title, each.post.blurb))
         self.text = "\n".join(lines)
         self.words = frozenset(self.text.split())
 
 
 class _Rule:
-    """A topic, made ready to be asked for many stories."""
+    """The rule of a topic, prepared for many stories."""
 
     __slots__ = ("feeds", "keywords", "tags", "topic")
 
@@ -127,7 +124,7 @@ class _Rule:
         self.feeds = frozenset((*topic.feeds, *claiming))
 
     def claim(self, facts: _Facts) -> str | None:
-        """Return the rule that brings the story here, in words, or None."""
+        """Return the rule that places the story under this topic, in words, or None."""
         for key, tag in self.tags.items():
             if key in facts.tags:
                 return f"tag: {tag}"

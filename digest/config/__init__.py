@@ -1,4 +1,4 @@
-"""config.toml, read once into frozen values: `load(path, environ) -> Config`."""
+"""Read config.toml once into frozen values: `load(path, environ) -> Config`."""
 
 from digest.config.read import load
 from digest.config.values import Config, MailSettings, Setting, WebSettings

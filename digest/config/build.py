@@ -1,4 +1,4 @@
-"""Make the frozen configuration from a checked config.toml: paths absolute, words as enums."""
+"""Build the frozen configuration from a checked config.toml, with absolute paths and with enums."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ from digest.config.shape import (
     TopicShape,
 )
 from digest.config.values import Config, MailSettings, Setting, WebSettings
-from digest.model import FetchLimits, Security, SmtpServer
-from digest.publication import Digest, Feed, Gathering, Lead, Review, Site, Topic
-from digest.send.limits import Limit, Limits, Rules, WarmUp, domain_rules, parse_limit
+from digest.limits.limits import Limit, Limits, Rules, WarmUp, domain_rules, parse_limit
+from digest.model.messages import Security, SmtpServer
+from digest.model.posts import FetchLimits
+from digest.model.publication import Digest, Feed, Gathering, Lead, Review, Site, Topic
 from subscribers.model import Frequency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
-    """What does not stand in the file: it comes from the environment or from files of secrets."""
+    """The values that are not in the file: they come from the environment or from files of secrets."""
 
     database_url: str | None
-    passwords: tuple[str | None, ...]  # of the mail servers, in their order
+    passwords: tuple[str | None, ...]  # of the mail servers, in the order of the file
     secret: bytes | None
     api_token: bytes | None = None
 
@@ -38,7 +39,7 @@ class Outside:
 
 
 def build(shape: RootShape, path: Path, outside: Outside, settings: tuple[Setting, ...]) -> Config:
-    """Make the configuration; `path` is the absolute path of the file."""
+    """Build the configuration; `path` is the absolute path of the file."""
     folder = path.parent
     site = shape.site
     return Config(
@@ -181,11 +182,11 @@ def _limits(shape: RootShape) -> FetchLimits:
 
 
 def _path(written: str, folder: Path) -> Path:
-    """Return a path as written in the file, taken from the folder of the file."""
+    """Return a path of the file as an absolute path; it is relative to the folder of the file."""
     return folder / Path(written).expanduser()
 
 
 def _beside(url: str, folder: Path) -> str:
-    """Place a relative SQLite file beside the configuration, wherever the command is started."""
+    """Make the path of an SQLite file relative to the configuration, wherever the command is started."""
     match = re.fullmatch(r"sqlite:///([^/:?][^?]*)(\?.*)?", url)
     return f"sqlite:///{folder / match[1]}{match[2] or ''}" if match else url

@@ -1,4 +1,4 @@
-"""Read config.toml into frozen values, or say everything that is wrong with it at once."""
+"""Read config.toml into frozen values, or report everything that is wrong with it at once."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from digest.config.build import Outside, build
-from digest.config.faults import Fault, Raw, faults
-from digest.config.places import Path as Path_
-from digest.config.places import line_of, places
+from digest.config.lines import Path as Path_
+from digest.config.lines import line_of, places
 from digest.config.settings import settings
 from digest.config.shape import RootShape
+from digest.config.validate import Fault, Raw, faults
 from digest.config.values import Config
-from digest.errors import ConfigError, Problem
+from digest.model.errors import ConfigError, Problem
 
 DATABASE_URL = "DIGEST_DATABASE_URL"
 SMTP_PASSWORD = "DIGEST_SMTP_PASSWORD"
 SECRET = "DIGEST_SECRET"
 API_TOKEN = "DIGEST_API_TOKEN"
 
-_SECRET_LENGTH = 32  # characters; what is shorter can be guessed
+_SECRET_LENGTH = 32  # characters; a shorter secret can be guessed
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
@@ -64,7 +64,7 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         raise ConfigError((_problem(path, None, (), "is not UTF-8 text"),)) from error
     except FileNotFoundError as error:
-        advice = "there is no such file; `digest init` writes one"
+        advice = "there is no such file; `digest init` writes a sample"
         raise ConfigError((_problem(path, None, (), advice),)) from error
     except OSError as error:
         raise ConfigError((_problem(path, None, (), f"cannot be read: {error.strerror}"),)) from error
@@ -77,14 +77,14 @@ def _parse(text: str, path: Path) -> Raw:
         message = str(error)
         place = re.search(r" \(at line (\d+), column \d+\)$", message)
         line = int(place[1]) if place else text.count("\n") + 1
-        reason = f"is not TOML: {message[: place.start()] if place else message}"
+        reason = f"is not valid TOML: {message[: place.start()] if place else message}"
         raise ConfigError((_problem(path, line, (), reason),)) from error
 
 
 def _passwords(
     mail: Raw, folder: Path, environ: Mapping[str, str]
 ) -> tuple[tuple[str | None, ...], list[Fault]]:
-    """Return the mail servers' passwords, each from its file, or else the one in the environment."""
+    """Return the password of each mail server, from its file or else from the environment."""
     servers = mail.get("server")
     tables: list[tuple[Path_, Raw]] = [(("mail",), mail)]
     if isinstance(servers, list) and servers:
@@ -114,12 +114,14 @@ def _password(
 
 def _no_password(place: Path_, server: Raw, *, smtp: bool) -> list[Fault]:
     if smtp and isinstance(server.get("user"), str):
-        return [((*place, "user"), f"there is no password: set 'password_file', or {SMTP_PASSWORD}")]
+        return [
+            ((*place, "user"), f"there is no password: set 'password_file', or the variable {SMTP_PASSWORD}")
+        ]
     return []
 
 
 def _variables(environ: Mapping[str, str]) -> list[Problem]:
-    """Find what is wrong in the variables themselves; their values are never shown."""
+    """Find mistakes in the environment variables; their values are never shown."""
     problems = []
     url = environ.get(DATABASE_URL)
     if url and not re.match(r"sqlite://|postgresql://", url):

@@ -1,4 +1,4 @@
-"""List every key in force with its value and where that came from; secrets are never in the list."""
+"""List every key with its value and the source of the value; secrets are never in the list."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from digest.config import places
+from digest.config import lines as places
 from digest.config.shape import RootShape, Shape, keys
 from digest.config.values import Setting
 
@@ -22,7 +22,7 @@ def settings(
 ) -> tuple[Setting, ...]:
     """Return the settings in the order of the file's tables.
 
-    `variables` maps the keys that come from the environment to the names of their variables.
+    `variables` maps each key that comes from the environment to the name of its variable.
     """
     origin = _Origin(found=found, path=path, variables=variables)
     listed = list(_table(shape, (), origin))
@@ -66,7 +66,7 @@ def _value(value: object, place: places.Path, origin: _Origin) -> Iterator[Setti
 
 
 def _dotted(place: places.Path) -> str:
-    """Write a place as people do, counting from one: "digest[1].slug"."""
+    """Return a place as text, counting from one: "digest[1].slug"."""
     parts = [f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in place]
     return "".join(parts).lstrip(".")
 
@@ -82,7 +82,7 @@ def _shown(value: object) -> str:
 
 
 def duration_text(value: timedelta) -> str:
-    """Write a length of time as config.toml takes it: "1h 30m"."""
+    """Return a length of time as config.toml accepts it: "1h 30m"."""
     seconds, parts = int(value.total_seconds()), []
     for unit, size in _UNITS:
         count, seconds = divmod(seconds, size)

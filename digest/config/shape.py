@@ -1,4 +1,4 @@
-"""The shape of config.toml: every table and key there is, with its type and default."""
+"""The shape of config.toml: every table and key, with its type and default."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Annotated, Literal, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from digest.config import words
+from digest.config import parsers as words
 
-Line = Annotated[str, AfterValidator(words.one_line)]
+Line = Annotated[str, AfterValidator(words.line)]
+Host = Annotated[str, AfterValidator(words.host)]
 Lines = Annotated[str, AfterValidator(words.lines)]
 Slug = Annotated[str, AfterValidator(words.slug_word)]
 Duration = Annotated[timedelta, BeforeValidator(words.duration)]
@@ -29,13 +30,13 @@ NotNegative = Annotated[int, Field(ge=0)]
 
 
 class Shape(BaseModel):
-    """A table: keys that are not in it are refused, and no value is taken for another type."""
+    """A table: unknown keys are refused, and no value is converted to another type."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, populate_by_name=False)
 
 
 class SiteShape(Shape):
-    """[site]: who publishes."""
+    """[site]: the publisher."""
 
     name: Line
     base_url: BaseUrl
@@ -56,7 +57,7 @@ class FeedShape(Shape):
 
 
 class TopicShape(Shape):
-    """[[topic]]: one heading and the rule that brings stories under it."""
+    """[[topic]]: a heading, and the rule that brings stories under it."""
 
     slug: Slug
     title: Line
@@ -70,14 +71,14 @@ class TopicShape(Shape):
 
 
 class GatherShape(Shape):
-    """[digest.gather]: what readers may choose besides each edition, and when that is sent."""
+    """[digest.gather]: the frequencies that readers may choose besides each edition, with their schedules."""
 
     daily: Schedule | None = None
     weekly: Schedule | None = None
 
 
 class DigestShape(Shape):
-    """[[digest]]: one recurring publication."""
+    """[[digest]]: a recurring publication."""
 
     slug: Slug
     title: Line
@@ -113,7 +114,7 @@ class DomainShape(Shape):
 class ServerShape(Shape):
     """[[mail.server]]: one of several mail servers."""
 
-    host: Line
+    host: Host
     port: Port = 587
     security: Literal["none", "starttls", "tls"] = "starttls"
     require_tls: bool = False
@@ -126,11 +127,11 @@ class ServerShape(Shape):
 
 
 class MailShape(Shape):
-    """[mail]: where letters go."""
+    """[mail]: how messages are delivered."""
 
     transport: Literal["folder", "smtp"] = "folder"
     folder: Line = "data/mail"
-    host: Line | None = None
+    host: Host | None = None
     port: Port = 587
     security: Literal["none", "starttls", "tls"] = "starttls"
     require_tls: bool = False
@@ -139,7 +140,7 @@ class MailShape(Shape):
     ca_file: Line | None = None
     connections: Annotated[int, Field(ge=1, le=100)] = 4
     timeout: Duration = timedelta(minutes=1)
-    ehlo_name: Line | None = None
+    ehlo_name: Host | None = None
     bounce_address: Address | None = None
     unsubscribe_address: Address | None = None
     retry_for: Duration = timedelta(hours=24)
@@ -160,12 +161,12 @@ class DatabaseShape(Shape):
 class WebShape(Shape):
     """[web]: where the pages are served."""
 
-    host: Line = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: Port = 8000
 
 
 class CollectShape(Shape):
-    """[collect]: what a feed may cost."""
+    """[collect]: the limits for fetching a feed."""
 
     allow_hosts: list[Line] = []
     timeout: Duration = timedelta(seconds=30)
@@ -194,17 +195,17 @@ def tables() -> dict[str, type[Shape]]:
 
 
 def repeated(name: str) -> bool:
-    """Tell whether a table is written [[so]], once for each feed, topic or digest."""
+    """Tell whether a table is repeated, as in [[feed]], [[topic]] and [[digest]]."""
     return get_origin(RootShape.model_fields[name].annotation) is list
 
 
 def keys(table: type[Shape]) -> dict[str, str]:
-    """Return the keys of a table as they are written, each with the name of its field."""
+    """Return the keys of a table as they are written in the file, each with the name of its field."""
     return {field.alias or name: name for name, field in table.model_fields.items()}
 
 
 def table_of(annotation: object) -> type[Shape]:
-    """Return the table an annotation of the root speaks of."""
+    """Return the table that the annotation of a field names."""
     inner = get_args(annotation)[0] if get_origin(annotation) in (list, Union) else annotation
     assert isinstance(inner, type)
     assert issubclass(inner, Shape)

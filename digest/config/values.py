@@ -1,4 +1,4 @@
-"""The configuration in force, as frozen values: what the rest of the program reads of config.toml."""
+"""The configuration as frozen values, which the rest of the program reads."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from digest.errors import NotFoundError
-from digest.model import FetchLimits, SmtpServer
-from digest.publication import Digest, Feed, Site, Topic
-from digest.send.limits import Limits
+from digest.limits.limits import Limits
+from digest.model.errors import NotFoundError
+from digest.model.messages import SmtpServer
+from digest.model.posts import FetchLimits
+from digest.model.publication import Digest, Feed, Site, Topic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailSettings:
-    """Where letters go: into `folder` when there is no server."""
+    """How messages are delivered: to the servers, or into `folder` if there is no server."""
 
     folder: Path
     servers: tuple[SmtpServer, ...] = ()
-    bounce_address: str | None = None  # envelope sender, where bounces come back; else the digest's sender
-    unsubscribe_address: str | None = None  # takes goodbyes by mail; else where replies go
-    ehlo_name: str | None = None  # what we call ourselves to a server; else this machine's name
-    retry_for: timedelta = timedelta(hours=24)  # how long refused-for-now letters are tried again
-    doubt: str = "hold"  # or "resend": letters that were on the wire when the line broke
+    bounce_address: str | None = None  # the envelope sender; default: the digest's sender
+    unsubscribe_address: str | None = None  # for unsubscribe requests by mail; default: where replies go
+    ehlo_name: str | None = None  # our name in EHLO; default: this machine's name
+    retry_for: timedelta = timedelta(hours=24)  # how long deferred messages are tried again
+    doubt: str = "hold"  # or "resend": for messages in flight when the connection broke
     limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebSettings:
-    """Where the pages are served."""
+    """The address at which the pages are served."""
 
     host: str
     port: int
@@ -36,7 +37,7 @@ class WebSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One key in force, secrets hidden; `source` is file:line, a variable, or default."""
+    """One key with its value, or "(hidden)" for a secret; `source` is file:line, a variable, or default."""
 
     key: str
     value: str
@@ -45,7 +46,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """All of config.toml, checked. Paths are absolute."""
+    """The whole of config.toml, checked; paths are absolute."""
 
     path: Path
     site: Site
@@ -56,14 +57,14 @@ class Config:
     database_url: str = field(repr=False)
     web: WebSettings
     limits: FetchLimits
-    templates: Path | None  # a folder of the operator's own, before ours
+    templates: Path | None  # the operator's own folder, which comes before ours
     secret_file: Path
-    secret: bytes | None = field(repr=False)  # from the environment; else it is in `secret_file`
+    secret: bytes | None = field(repr=False)  # from the environment; None: it is in `secret_file`
     settings: tuple[Setting, ...] = field(repr=False)
-    api_token: bytes | None = field(default=None, repr=False)  # opens the staff's parts of the API
+    api_token: bytes | None = field(default=None, repr=False)  # gives access to the staff's part of the API
 
     def digest(self, slug: str) -> Digest:
-        """Return a digest by its slug; raises NotFoundError, naming those there are."""
+        """Return a digest by its slug; raises NotFoundError, which lists the digests that exist."""
         for digest in self.digests:
             if digest.slug == slug:
                 return digest

@@ -1,1 +1,1 @@
-"""The main job for real, on this machine alone: invented feeds in, mails out, with servers on loopback."""
+"""The demo: invented feeds come in and emails go out, with servers on loopback."""

@@ -1,4 +1,4 @@
-"""Run the demo: the same verbs, on the same configuration, as in production."""
+"""Run the demo, with the same verbs and the same kind of configuration as in production."""
 
 from __future__ import annotations
 
@@ -8,75 +8,77 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from digest.app import App, Watch, open_app
-from digest.app.composing import stories_text
-from digest.app.editions import compose_now
-from digest.app.preview import write_preview
-from digest.app.readers import import_readers
-from digest.app.run import collect_due
-from digest.app.sending import send_by_hand
+from digest.app import App, open_app
 from digest.config import load
-from digest.demo.catcher import catcher
-from digest.demo.newsroom import newsroom
+from digest.demo.servers import feed_server, mail_server
 from digest.demo.workspace import Workspace, prepare, readers_file, with_pictures, write_config
-from digest.model import Composed, Counts, EditionRecord, FeedReport
+from digest.editions.compose import stories_text
+from digest.editions.editions import compose_now
+from digest.editions.feeds import collect_due
+from digest.editions.preview import write_preview
+from digest.editions.send import send_by_hand
+from digest.model.deliveries import Counts
+from digest.model.editions import Composed, EditionRecord
+from digest.model.posts import FeedReport
+from digest.model.run_context import RunContext
+from digest.readers.imports import import_readers
 
 
 class Show(Protocol):
-    """What the demo tells while it runs."""
+    """The functions to which the demo reports its progress."""
 
     def step(self, title: str) -> None:
-        """Say what begins."""
+        """Show the step that begins."""
 
     def line(self, text: str) -> None:
-        """Say what was found."""
+        """Show one line of a result."""
 
     def feed(self, report: FeedReport) -> None:
-        """Say what one feed brought."""
+        """Show the result of fetching a feed."""
 
     def progress(self, edition_id: str, counts: Counts) -> None:
-        """Say how far an edition is."""
+        """Show how many deliveries of an edition are done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What the demo did, and where to look. `pages` and `mails` are those of this run."""
+    """The results of a run: where to look, and the `pages` and `emails` that this run has made."""
 
     workspace: Workspace
     editions: tuple[str, ...]
     pages: tuple[Path, ...]
-    mails: tuple[Path, ...]
+    emails: tuple[Path, ...]
 
 
 def run(folder: Path, show: Show, clock: Callable[[], datetime]) -> Summary:
-    """Publish feeds, collect, compose, preview and mail them, all on loopback, and end.
+    """Publish feeds, collect them, compose, preview and send editions, all on loopback, and end.
 
-    start a web server with the feeds, and a mail server that keeps what it is given
+    start a web server with the feeds, and a mail server that saves each message to a file
     import the readers
     collect   every feed
     compose   each digest: an edition, or a sentence why not
     send      each edition, by SMTP
     """
     workspace = prepare(folder, clock())
-    before = _mails(workspace)
-    with newsroom(workspace.feeds) as address, catcher(workspace.mail) as port:
-        show.step(f"A newsroom publishes five feeds at {address}; a mail server listens on port {port}")
-        config = load(write_config(workspace, newsroom=address, port=port), {})
+    before = _emails(workspace)
+    with feed_server(workspace.feeds) as address, mail_server(workspace.mail) as port:
+        show.step(f"A web server publishes five feeds at {address}; a mail server listens on port {port}")
+        config = load(write_config(workspace, feeds=address, port=port), {})
         with open_app(config) as app:
-            watch = Watch(clock=clock, feed=show.feed, progress=show.progress)
+            context = RunContext(clock=clock, feed=show.feed, progress=show.progress)
             _import(app, show, clock())
             show.step("collect: feeds to posts")
-            collect_due(app, watch, force=True)
+            collect_due(app.database, app.config, context, force=True)
             records = list(_compose(app, show, clock()))
             pages = [page for record in records for page in _preview(app, record, workspace)]
-            _send(app, records, watch, show)
-    mails = tuple(path for path in _mails(workspace) if path not in before)
+            _send(app, records, context, show)
+    emails = tuple(path for path in _emails(workspace) if path not in before)
     editions = tuple(record.edition.id for record in records)
-    return Summary(workspace=workspace, editions=editions, pages=tuple(pages), mails=mails)
+    return Summary(workspace=workspace, editions=editions, pages=tuple(pages), emails=emails)
 
 
 def _import(app: App, show: Show, now: datetime) -> None:
-    show.step("Readers, with different topics, are imported from a CSV file")
+    show.step("Import readers with different topics from a CSV file")
     with readers_file().open("rb") as file:
         imported = import_readers(app, file, (), source="the demo", now=now, progress=lambda _: None)
     show.line(", ".join(f"{count} {outcome}" for outcome, count in imported.outcomes.items()))
@@ -97,7 +99,7 @@ def _outcome(composed: Composed) -> str:
     if composed.record is None:
         return composed.reason
     stories = stories_text(composed.record.edition)
-    return f"{stories} from {composed.used} posts, {composed.carried} carried to the next edition"
+    return f"{stories} from {composed.used} posts, {composed.carried} carried over to the next edition"
 
 
 def _preview(app: App, record: EditionRecord, workspace: Workspace) -> tuple[Path, ...]:
@@ -108,15 +110,15 @@ def _preview(app: App, record: EditionRecord, workspace: Workspace) -> tuple[Pat
     return tuple(page for page in written.paths if page.suffix in (".html", ".txt"))
 
 
-def _send(app: App, records: list[EditionRecord], watch: Watch, show: Show) -> None:
+def _send(app: App, records: list[EditionRecord], context: RunContext, show: Show) -> None:
     show.step("send: editions to inboxes, by SMTP")
     for record in records:
-        sent = send_by_hand(app, record, watch)
+        sent = send_by_hand(app, record, context)
         found = ", ".join(f"{count} {state}" for state, count in sent.counts.by_state if count)
         show.line(f"{record.edition.id}: {found}")
     if not records:
-        show.line("no edition, so no mail")
+        show.line("there is no edition, so no email is sent")
 
 
-def _mails(workspace: Workspace) -> tuple[Path, ...]:
+def _emails(workspace: Workspace) -> tuple[Path, ...]:
     return tuple(sorted(workspace.mail.glob("*.eml")))

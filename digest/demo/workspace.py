@@ -1,4 +1,4 @@
-"""The demo's folder: its feeds with dates, its configuration, and the pages to look at."""
+"""The demo's folder: its feeds with dates, its configuration, its messages and its previews."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _PICTURE = re.compile(r"https://pictures\.example\.org/([\w-]+\.jpg)(?:\?[\w=&;]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """Where things are. The feeds and the database stay between runs, so that nothing is new twice."""
+    """The folders of the demo. Feeds and database stay between runs, so that no post is new twice."""
 
     folder: Path
 
     @property
     def feeds(self) -> Path:
-        """Return the folder the newsroom publishes; change a feed, and the next run mails what is new."""
+        """Return the folder of the feeds; if a feed is changed, the next run mails the new posts."""
         return self.folder / "feeds"
 
     @property
@@ -32,17 +32,17 @@ class Workspace:
 
     @property
     def mail(self) -> Path:
-        """Return the folder in which the catcher keeps the raw mails."""
+        """Return the folder in which the mail server saves messages."""
         return self.folder / "mail"
 
     @property
     def previews(self) -> Path:
-        """Return the folder of the pages to look at."""
+        """Return the folder of the previews."""
         return self.folder / "preview"
 
 
 def prepare(folder: Path, now: datetime) -> Workspace:
-    """Make the folder ready; feeds that are there already, and what somebody changed in them, stay."""
+    """Fill the folder; feeds that exist already are not changed."""
     workspace = Workspace(folder=folder)
     workspace.feeds.mkdir(parents=True, exist_ok=True)
     for template in sorted((_SHIPPED / "feeds").iterdir()):
@@ -53,10 +53,10 @@ def prepare(folder: Path, now: datetime) -> Workspace:
     return workspace
 
 
-def write_config(workspace: Workspace, *, newsroom: str, port: int) -> Path:
-    """Write the configuration for the addresses the servers have got this time."""
+def write_config(workspace: Workspace, *, feeds: str, port: int) -> Path:
+    """Write the configuration with the addresses of this run's servers."""
     text = (_SHIPPED / "config.toml").read_text(encoding="utf-8")
-    text = text.replace("@newsroom@", newsroom).replace("@port@", str(port))
+    text = text.replace("@feeds@", feeds).replace("@port@", str(port))
     workspace.config.write_text(text, encoding="utf-8")
     return workspace.config
 
@@ -67,9 +67,9 @@ def readers_file() -> Path:
 
 
 def with_pictures(page: Path) -> Path:
-    """Write a copy of a page that shows the invented feeds' pictures from this machine.
+    """Rewrite a page so that it shows the pictures of the invented feeds from this machine.
 
-    The mail itself links to pictures.example.org, which does not exist.
+    The email itself links to pictures.example.org, which does not exist.
     """
     pictures = page.parent / "pictures"
     shutil.copytree(_SHIPPED / "pictures", pictures, dirs_exist_ok=True)
@@ -79,7 +79,7 @@ def with_pictures(page: Path) -> Path:
 
 
 def dated(template: str, now: datetime, *, rfc822: bool) -> str:
-    """Return a feed with its `@-3h@` marks turned into dates that many hours before `now`."""
+    """Return a feed in which each `@-3h@` mark is replaced by the date that many hours before `now`."""
 
     def date(match: re.Match[str]) -> str:
         moment = (now - timedelta(hours=int(match[1]))).replace(microsecond=0)

@@ -1,1 +1,1 @@
-"""Edition → HTML and text."""
+"""Editions and notices → HTML and plain text."""

@@ -1,41 +1,22 @@
-"""Write the styles of a mail into its elements, for clients that drop what stands in the head."""
+"""Write the styles of an email into its elements, for mail programs that drop the head."""
 
 from __future__ import annotations
 
 import logging
 import re
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from html import escape, unescape
 from threading import Lock
-from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cssutils
 from lxml import etree
+from premailer import Premailer
 
-from digest.errors import TemplateError
+from digest.model.errors import TemplateError
 
-
-def _without_requests() -> Any:
-    """Import premailer without the library by which it would fetch style sheets.
-
-    The styles of a mail never come from the network, and it takes a tenth of a sender's memory.
-    """
-    alone = "requests" not in sys.modules
-    if alone:
-        sys.modules["requests"] = ModuleType("requests")
-    try:
-        from premailer import Premailer
-    finally:
-        if alone:
-            del sys.modules["requests"]
-    return Premailer
-
-
-_Premailer = _without_requests()
-# cssutils warns about every property of Outlook's ("mso-…"); none of it is news to an operator.
+# cssutils warns about every property for Outlook ("mso-…"), and operators cannot do anything about it.
 cssutils.log.setLevel(logging.CRITICAL + 1)
 
 _IMPORT = re.compile(r"<style[^>]*>[^<]*@import", re.IGNORECASE)
@@ -57,18 +38,18 @@ _RULES = re.compile(r"(?:\s*+[^{}]++\{[^{}]*+\})*+\s*+")
 _SELECTORS = re.compile(r"([^{}]+)\{[^{}]*\}")
 _OF_ITSELF = re.compile(r"(?=[^\s,])[a-z0-9]*(?:[.#][\w-]+)*", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r"[a-z][a-z0-9]*")
-_OTHER = "other"  # stands for elements like <o:p>, which a style sheet can only select by class
+_OTHER = "other"  # replaces names of elements like <o:p>, which a style sheet can select only by class
 
 
 class _Element(NamedTuple):
-    """All of a start tag on which its style depends, and what its style may change."""
+    """The parts of a start tag that decide about its style, or that its style may change."""
 
     tag: str
-    attributes: tuple[tuple[str, str], ...]  # class, id, style, bgcolor: those that are there
+    attributes: tuple[tuple[str, str], ...]  # class, id, style, bgcolor, as far as they are there
 
 
 class _Scan(NamedTuple):
-    """What a piece of a page holds for the inliner; `css` is None for styles only premailer can judge."""
+    """The elements and styles of a piece of a page; `css` is None if only premailer can handle the styles."""
 
     elements: frozenset[_Element]
     css: str | None
@@ -80,15 +61,15 @@ _DECISIVE = frozenset({"class", "id", "style", "bgcolor"})
 def inline(html: str) -> str:
     """Return `html` with the rules of its plain <style> written into style attributes.
 
-    A <style data-premailer="ignore"> stays byte for byte, as do comments and the doctype. A link's
-    placeholder survives when it is made of letters, digits and underscores. The same input gives the
-    same output. Raises TemplateError for @import, which would be fetched.
+    A <style data-premailer="ignore"> stays the same, byte for byte, and so do comments and the doctype. A
+    placeholder of a link stays if it consists of letters, digits and underscores. The same input gives the
+    same output. Raises TemplateError for @import, because it would be fetched.
     """
     return "".join(Inliner().inline([html]))
 
 
 def ends_outside(piece: str) -> bool:
-    """Return whether a piece of a page that begins outside tags, comments and styles ends there too."""
+    """Return whether a piece that begins outside tags, comments and styles also ends outside them."""
     position = 0
     for token in _TOKEN.finditer(piece):
         if _BEGUN.search(piece, position, token.start()) or (token["tag"] or "").lower() == "style":
@@ -98,11 +79,11 @@ def ends_outside(piece: str) -> bool:
 
 
 class Inliner:
-    """Inline pages that have pieces in common: each piece once.
+    """Inlines pages that share pieces; each piece is processed once.
 
-    As long as every selector is a tag, classes and ids of one element, its style depends on its own
-    start tag alone, so a page may be cut anywhere outside tags. A sheet with any other selector or
-    rule is left to premailer, with the whole page.
+    If every selector consists of a tag, classes and ids of one element, the style of an element depends only
+    on its own start tag, so a page may be cut anywhere outside tags. With any other selector or rule,
+    premailer gets the whole page.
     """
 
     def __init__(self) -> None:
@@ -111,7 +92,7 @@ class Inliner:
         self._css = ""
 
     def inline(self, pieces: Sequence[str]) -> list[str]:
-        """Return the pieces of a page inlined: joined, they are what `inline` makes of the pieces joined.
+        """Return the inlined pieces of a page; joined, they equal `inline` of the joined pieces.
 
         Every piece must end outside tags, comments and styles. Raises TemplateError for @import.
         """
@@ -137,7 +118,7 @@ class Inliner:
 
 
 class _Sheet:
-    """What one style sheet makes of elements, each kind asked of premailer once."""
+    """The styles that one style sheet gives to elements; premailer computes each kind of element once."""
 
     def __init__(self, css: str) -> None:
         self.css = css
@@ -149,7 +130,7 @@ class _Sheet:
         self._styled: dict[_Element, dict[str, str]] = {}
 
     def learn(self, elements: Iterable[_Element]) -> None:
-        """Have premailer style one of each of `elements` that is new, on a page made for this."""
+        """Let premailer compute the styles of new `elements`, on a page that is made for this purpose."""
         new = sorted(element for element in elements if element not in self._styled)
         if not (new and self.css):
             return
@@ -164,7 +145,7 @@ class _Sheet:
             self._styled[element] = {name: value for name, value in styled.items() if had.get(name) != value}
 
     def rewritten(self, token: re.Match[str]) -> str:
-        """Return a start tag with its styles, without the <style> they came from; all else as it is."""
+        """Return a start tag with its styles, and nothing for a plain <style>; other tokens stay the same."""
         if token["css"] is not None:
             return f"<style>{token['css']}</style>" if token["kind"] else ""
         if token["tag"] is None:
@@ -180,7 +161,7 @@ def _sheet(css: str) -> _Sheet:
 
 def _scanned(piece: str) -> _Scan:
     if _IMPORT.search(piece):
-        raise TemplateError("mail", "@import is refused: write the styles into the template")
+        raise TemplateError("mail", "@import is not allowed; write the styles into the template")
     tokens = list(_TOKEN.finditer(piece))
     blocks = [token for token in tokens if token["css"] is not None]
     blocks = [token for token in blocks if not _LEFT_ALONE.fullmatch(token["kind"])]
@@ -203,7 +184,7 @@ def _attributes(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _with(token: re.Match[str], changes: dict[str, str]) -> str:
-    """Return a start tag with `changes` in place of what it had, or behind it."""
+    """Return a start tag with `changes` in place of its old attributes, or after them."""
     written = {name: f'{name}="{escape(value)}"'.replace("&#x27;", "'") for name, value in changes.items()}
     text = _ATTRIBUTE.sub(lambda had: written.pop(had[1].lower(), had[0]), token["attributes"])
     body, slash = (text[:-1], "/") if text.endswith("/") else (text, "")
@@ -212,21 +193,21 @@ def _with(token: re.Match[str], changes: dict[str, str]) -> str:
 
 def _by_premailer(html: str) -> str:
     if _IMPORT.search(html):
-        raise TemplateError("mail", "@import is refused: write the styles into the template")
+        raise TemplateError("mail", "@import is not allowed; write the styles into the template")
     return str(_premailer(html))
 
 
 def _premailer(html: str | etree._Element) -> object:
     with _ONE_AT_A_TIME:
-        return _Premailer(
+        return Premailer(
             html,
-            # The default strips "!important" from kept media queries too, and dark mode with it.
+            # The default would remove "!important" from media queries too, and break the dark mode.
             strip_important=False,
             keep_style_tags=False,
             remove_classes=False,
             disable_leftover_css=True,
             disable_validation=True,
-            # Sizes and sides are attributes of the template already, where Outlook wants them.
+            # The template has sizes and alignments as attributes already, where Outlook needs them.
             disable_basic_attributes=["width", "height", "align", "valign"],
             align_floating_images=False,
             allow_network=False,

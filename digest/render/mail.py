@@ -1,12 +1,13 @@
-"""Render an edition as a mail: subject, preheader, HTML and its twin in plain text."""
+"""Render an edition as an email: subject, preheader, HTML and plain text."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
-from digest.model import Edition, Mail, ReaderLinks
+from digest.model.editions import Edition
+from digest.model.messages import Email, ReaderLinks
+from digest.render.fragments.pieces import close_gaps
 from digest.render.inline import inline
-from digest.render.pieces import close_gaps
 from digest.render.sample import sample_edition
 from digest.render.templates import (
     MAIL_HTML,
@@ -17,24 +18,24 @@ from digest.render.templates import (
     render_line,
 )
 from digest.render.text import shorten
-from digest.render.told import Told, line_values, mail_values
+from digest.render.view import EditionView, email_values, line_values
 
-__all__ = ["lines", "render_mail", "sample_edition"]
+__all__ = ["lines", "render_email", "sample_edition"]
 
 
-def render_mail(
+def render_email(
     templates: Templates, edition: Edition, links: ReaderLinks, *, web_url: str | None, language: str = ""
-) -> Mail:
-    """Return the mail of `edition` for a reader who wants `language`: fixed words and dates are in it.
+) -> Email:
+    """Return the email of `edition`, with fixed texts and dates in the reader's `language`.
 
     The same arguments give the same bytes. `links` may be placeholders of letters, digits and underscores,
-    which come out unchanged in both parts. `web_url` is the address of the web copy, or None when there
-    is none. Raises TemplateError.
+    which stay unchanged in both parts. `web_url` is the address of the web copy, or None. Raises
+    TemplateError.
     """
-    told = Told(edition, language)
-    subject, preheader = lines(edition, told)
-    values = mail_values(edition, told, links, subject=subject, preheader=preheader, web=web_url)
-    return Mail.whole(
+    view = EditionView(edition, language)
+    subject, preheader = lines(edition, view)
+    values = email_values(edition, view, links, subject=subject, preheader=preheader, web=web_url)
+    return Email.whole(
         subject=subject,
         preheader=preheader,
         html=inline(templates.render(MAIL_HTML, values)),
@@ -42,27 +43,28 @@ def render_mail(
     )
 
 
-def lines(edition: Edition, told: Told | None = None) -> tuple[str, str]:
-    """Return the subject and the preheader of `edition`, each one clean line.
+def lines(edition: Edition, view: EditionView | None = None) -> tuple[str, str]:
+    """Return the subject and the preheader of `edition`, each as one clean line.
 
-    A subject that comes out empty is the digest's title and date; a preheader, the first blurb. Without
-    `told` a date is in the edition's language.
+    If the subject is empty, it becomes the digest's title and date. If the preheader is empty, it becomes the
+    first blurb. Without `view`, dates are in the edition's language.
     """
-    told = told or Told(edition)
+    view = view or EditionView(edition)
     first = next(edition.stories(), None)
     if first is None:
         return shorten(f"{edition.title} · {edition.local_date.isoformat()}", SUBJECT_LENGTH), ""
-    subject, preheader = _written(edition, told)
+    subject, preheader = _written(edition, view)
     return (
-        subject or _shortened(f"{told.name} · {told.date}", SUBJECT_LENGTH),
+        subject or _shortened(f"{view.name} · {view.date}", SUBJECT_LENGTH),
         preheader or _shortened(first.blurb, PREHEADER_LENGTH),
     )
 
 
-def _written(edition: Edition, told: Told) -> tuple[str, str]:
-    """Return what config.toml makes of the two lines; values are gathered only for lines that take some."""
+def _written(edition: Edition, view: EditionView) -> tuple[str, str]:
+    """Return the two lines from their templates in config.toml."""
+    # The values are computed only if a line uses any, because this takes time.
     subject, preheader = edition.subject_template, edition.preheader_template
-    values = line_values(edition, told) if "{" in subject + preheader else None
+    values = line_values(edition, view) if "{" in subject + preheader else None
     if values is None:
         return _shortened(subject, SUBJECT_LENGTH), _shortened(preheader, PREHEADER_LENGTH)
     return (
@@ -71,6 +73,6 @@ def _written(edition: Edition, told: Told) -> tuple[str, str]:
     )
 
 
-@lru_cache(maxsize=256)  # most choices of an edition have the same
+@lru_cache(maxsize=256)  # most choices of an edition have the same lines
 def _shortened(text: str, limit: int) -> str:
     return shorten(text, limit)

@@ -1,4 +1,4 @@
-"""Look over a rendered mail before it goes: what would clip it, break it, or have it refused."""
+"""Check a rendered email for anything that would clip it, break it, or make a server refuse it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from enum import StrEnum
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
-from digest.model import Mail
+from digest.model.messages import Email
 
-WARN_SIZE = 80 * 1024  # bytes of the encoded HTML part; Gmail clips at about 102 KB
+WARN_SIZE = 80 * 1024  # bytes of the encoded HTML part; Gmail clips emails of about 102 KB
 BLOCK_SIZE = 100 * 1024
-STYLE_SIZE = 16 * 1024  # Gmail reads no more of the head
+STYLE_SIZE = 16 * 1024  # Gmail ignores longer styles in the head
 SUBJECT_LENGTH = 150
 
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
@@ -24,63 +24,63 @@ _UNSEEN_IMAGES = (".svg", ".webp", ".avif", ".heic")
 
 
 class Level(StrEnum):
-    """How bad a finding is."""
+    """The severity of a finding."""
 
-    WARN = "warn"  # it can go
-    BLOCK = "block"  # it must not go
+    WARN = "warn"  # the email can be sent
+    BLOCK = "block"  # the email must not be sent
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong with a mail, in one plain sentence."""
+    """One problem of an email, in one plain sentence."""
 
     level: Level
     message: str
 
 
-def preflight(mail: Mail) -> tuple[Finding, ...]:
-    """Return what is wrong with `mail`, the worst first. Links may still be placeholders."""
+def preflight(email: Email) -> tuple[Finding, ...]:
+    """Return the problems of `email`, the worst first. Links may still be placeholders."""
     page = _Page()
-    page.feed(mail.html)
+    page.feed(email.html)
     page.close()
-    found = [*_lines(mail), *_size(mail), *_controls(mail), *_images(page), *_links(page), *_markup(page)]
+    found = [*_lines(email), *_size(email), *_controls(email), *_images(page), *_links(page), *_markup(page)]
     return tuple(sorted(found, key=lambda finding: finding.level is Level.WARN))
 
 
 def encoded_size(html: str) -> int:
-    """Return the bytes `html` takes on the wire, in quoted-printable."""
+    """Return the size of `html` in an email, in bytes of quoted-printable."""
+    # An Arabic character takes six bytes, so the number of characters would say little.
     return len(binascii.b2a_qp(html.encode(), istext=True))
 
 
-def _lines(mail: Mail) -> Iterator[Finding]:
-    if not mail.subject.strip():
+def _lines(email: Email) -> Iterator[Finding]:
+    if not email.subject.strip():
         yield Finding(Level.BLOCK, "The subject is empty.")
-    if "\n" in mail.subject or "\r" in mail.subject:
+    if "\n" in email.subject or "\r" in email.subject:
         yield Finding(Level.BLOCK, "The subject has more than one line.")
-    if len(mail.subject) > SUBJECT_LENGTH:
-        yield Finding(Level.WARN, f"The subject has {len(mail.subject)} characters.")
-    if not mail.text.strip():
+    if len(email.subject) > SUBJECT_LENGTH:
+        yield Finding(Level.WARN, f"The subject is long: it has {len(email.subject)} characters.")
+    if not email.text.strip():
         yield Finding(Level.BLOCK, "The plain text is empty.")
-    if not mail.html.strip():
+    if not email.html.strip():
         yield Finding(Level.BLOCK, "The HTML is empty.")
 
 
-def _size(mail: Mail) -> Iterator[Finding]:
-    size = encoded_size(mail.html)
+def _size(email: Email) -> Iterator[Finding]:
+    size = encoded_size(email.html)
     if size > BLOCK_SIZE:
-        message = (
-            f"The HTML takes {size // 1024} KB and Gmail would cut it off; lower `maximum` or topic quotas."
-        )
+        message = f"The HTML has {size // 1024} KB and Gmail would clip it; lower `maximum` or topic quotas."
         yield Finding(Level.BLOCK, message)
     elif size > WARN_SIZE:
-        yield Finding(Level.WARN, f"The HTML takes {size // 1024} KB; Gmail cuts off at 102 KB.")
+        yield Finding(Level.WARN, f"The HTML has {size // 1024} KB; Gmail clips emails of 102 KB.")
 
 
-def _controls(mail: Mail) -> Iterator[Finding]:
-    for name, part in (("subject", mail.subject), ("HTML", mail.html), ("plain text", mail.text)):
+def _controls(email: Email) -> Iterator[Finding]:
+    for name, part in (("subject", email.subject), ("HTML", email.html), ("plain text", email.text)):
         found = _CONTROLS.search(part)
         if found:
-            message = f"The {name} holds the control character U+{ord(found[0]):04X}, which clips mails."
+            character = f"U+{ord(found[0]):04X}"
+            message = f"The {name} contains the control character {character}, which can clip the email."
             yield Finding(Level.BLOCK, message)
 
 
@@ -89,9 +89,9 @@ def _images(page: _Page) -> Iterator[Finding]:
         source = image.get("src") or ""
         name = source[:80] or "without address"
         if urlsplit(source).scheme not in ("http", "https"):
-            yield Finding(Level.BLOCK, f"Image {name}: its address is not absolute http(s).")
+            yield Finding(Level.BLOCK, f"Image {name}: its address is not an absolute http(s) address.")
         elif urlsplit(source).path.casefold().endswith(_UNSEEN_IMAGES):
-            yield Finding(Level.WARN, f"Image {name}: many mail clients do not show this format.")
+            yield Finding(Level.WARN, f"Image {name}: many mail programs do not show this format.")
         if "alt" not in image:
             yield Finding(Level.WARN, f"Image {name}: it has no alt text.")
         if not (image.get("width") or "").isdigit() or not (image.get("height") or "").isdigit():
@@ -101,24 +101,26 @@ def _images(page: _Page) -> Iterator[Finding]:
 def _links(page: _Page) -> Iterator[Finding]:
     for link in dict.fromkeys(page.links):
         if link.startswith("#"):
-            yield Finding(Level.WARN, f"Link {link[:80]}: links within a mail are dead in several clients.")
+            yield Finding(
+                Level.WARN, f"Link {link[:80]}: several mail programs ignore links inside an email."
+            )
         elif urlsplit(link).scheme not in ("http", "https", "mailto") and not _PLACEHOLDER.fullmatch(link):
-            yield Finding(Level.BLOCK, f"Link {link[:80]!r}: it is not absolute http(s).")
+            yield Finding(Level.BLOCK, f"Link {link[:80]!r}: it is not an absolute http(s) address.")
 
 
 def _markup(page: _Page) -> Iterator[Finding]:
     for tag in sorted(page.tags & _DEAD_TAGS):
-        yield Finding(Level.BLOCK, f"The HTML has a <{tag}>, which mail clients remove or refuse.")
+        yield Finding(Level.BLOCK, f"The HTML contains a <{tag}>, which mail programs remove or refuse.")
     if len(page.style.encode()) > STYLE_SIZE:
-        yield Finding(Level.WARN, "The styles in the head take over 16 KB; Gmail drops them all.")
+        yield Finding(Level.WARN, "The styles in the head have more than 16 KB, so Gmail drops them all.")
     if "@import" in page.style.casefold():
         yield Finding(Level.BLOCK, "The styles use @import.")
     if "lang" not in page.html:
-        yield Finding(Level.WARN, "The HTML does not say its language (lang).")
+        yield Finding(Level.WARN, "The HTML does not name its language (lang).")
 
 
 class _Page(HTMLParser):
-    """What of a mail is looked at."""
+    """The elements of an email's HTML that are checked."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,18 +1,19 @@
-"""Invented editions that show every case a template meets; used to check templates and to show them."""
+"""Sample editions that contain every case for templates; they are used to check and to show templates."""
 
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 
-from digest.model import Edition, Image, Section, Source, Story
-from digest.publication import Site
+from digest.model.editions import Edition, Section, Source, Story
+from digest.model.posts import Image
+from digest.model.publication import Site
 
 _SEND_AT = datetime(2026, 11, 22, 17, 30, tzinfo=UTC)
 _LONG_TITLE = (
     "Forty years of tide tables, one retired harbour master and a shoebox of pencilled notes turn out to "
     "hold the longest unbroken record of water levels on this coast"
 )
-# As long as a careless publisher makes one: 500 characters.
+# A careless publisher may write a title of 500 characters.
 _ENDLESS_TITLE = ("Minutes of the extraordinary general meeting of the allotment society, " * 8)[:499] + "."
 _SITE = Site(
     name="Harbour Press",
@@ -23,9 +24,10 @@ _SITE = Site(
 
 
 def sample_edition() -> Edition:
-    """Return an edition with a lead and an image, and stories without image, link, author or time.
+    """Return an edition with a lead and an image, and stories without an image, link, author or time.
 
-    It also has "also in", headlines only, an emoji, right-to-left letters, and titles far too long.
+    It also has an "also in", a topic with only headlines, an emoji, right-to-left letters, and very long
+    titles.
     """
     return Edition(
         id="evening-2026-11-22",
@@ -47,7 +49,7 @@ def sample_edition() -> Edition:
 
 
 def short_edition() -> Edition:
-    """Return the shortest edition there is: one story, no lead, no image."""
+    """Return the shortest possible edition: one story, no lead, no image."""
     story = _story("only", "A quiet day on the quay", "Nothing happened, and it was lovely.", topic="town")
     edition = sample_edition()
     return Edition(

@@ -1,4 +1,4 @@
-"""Load the templates, an operator's own before ours, and say plainly what is wrong with one."""
+"""Load and check the templates, with an operator's own before the defaults, and explain their errors."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from jinja2.compiler import CodeGenerator, Frame
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import missing
 
-import digest
-from digest.errors import TemplateError
-from digest.model import ReaderLinks
-from digest.nearest import hint
-from digest.render.parts import PARTS, Parts
+from digest.model.errors import TemplateError
+from digest.model.messages import ReaderLinks
+from digest.model.nearest import hint
+from digest.model.shipped import shipped
+from digest.render.fragments.parts import PARTS, Parts
 from digest.render.sample import sample_edition, short_edition
 from digest.render.text import shorten, underline, wrap
-from digest.render.told import Told, line_values, mail_values, page_values
-from digest.render.values import LineValues, PageLinks, as_mapping
+from digest.render.values import OF_A_CHOICE, LineValues, PageLinks, as_mapping
+from digest.render.view import EditionView, email_values, line_values, page_values
 
-Sample = tuple[str, Mapping[str, object]]  # the name of a template, and values it may be given
+Sample = tuple[str, Mapping[str, object]]  # the name of a template, and values for it
 
 MAIL_HTML = "mail/edition.html"
 MAIL_TEXT = "mail/edition.txt"
@@ -35,42 +35,42 @@ SUBJECT_LENGTH = 150
 PREHEADER_LENGTH = 200
 
 _KINDS = frozenset({".html", ".txt", ".css"})
-# cssutils fetches what @import names, over the network, while a mail is inlined.
+# When styles are inlined, cssutils would fetch the target of @import over the network.
 _IMPORT = re.compile(r"@import", re.IGNORECASE)
-# What an expression of a template can fail with, besides jinja2's own errors.
+# Expressions in a template can raise these errors, besides jinja2's own.
 _FAULTS = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Templates:
-    """The templates in force: each file from `override` if it is there, else from `defaults`."""
+    """The templates: each file comes from `override` if it is there, and otherwise from `defaults`."""
 
     defaults: Path
     override: Path | None
     environment: jinja2.Environment
 
     def render(self, name: str, values: Mapping[str, object]) -> str:
-        """Return the template called `name` ("mail/edition.html") filled with `values`.
+        """Return the template called `name` ("mail/edition.html") rendered with `values`.
 
-        Raises TemplateError with file, line, and the nearest known name.
+        Raises TemplateError with the file, the line, and the nearest known name.
         """
         return "".join(self.stream(name, values))
 
     def stream(self, name: str, values: Mapping[str, object]) -> list[str]:
-        """Return what `render` does in the order it is written: text of the template and values in turn."""
+        """Return the result of `render` as a list of texts, in order: the template's own texts and values."""
         if PARTS not in values:
-            values = {**values, PARTS: Parts(self.render, values)}
+            values = {**values, PARTS: Parts(self.render, values, of_a_choice=OF_A_CHOICE)}
         try:
             return list(self.environment.get_template(name).generate(values))
         except _FAULTS as error:
             raise self._explain(error, name, values) from error
 
     def check_all(self, samples: Iterable[Sample] = ()) -> None:
-        """Compile every template, render sample editions and `samples`; raise the first TemplateError."""
+        """Compile all templates and render sample editions and `samples`; raises the first TemplateError."""
         for name in sorted(self._names(self.defaults)):
             self._compile(name, None)
         for name, values in (*_samples(), *samples):
-            checked = {**values, PARTS: Parts(self._checked, values)}
+            checked = {**values, PARTS: Parts(self._checked, values, of_a_choice=OF_A_CHOICE)}
             self._checked(name, checked)
         self._refuse_strays()
 
@@ -80,7 +80,7 @@ class Templates:
         return self.render(name, values)
 
     def _with_layouts(self, name: str) -> Iterator[str]:
-        """Yield a template and those it extends, which see the same values."""
+        """Yield a template and the templates that it extends; these see the same values."""
         yield name
         for node in self._tree(name).find_all(nodes.Extends):
             if isinstance(node.template, nodes.Const):
@@ -95,10 +95,10 @@ class Templates:
             raise self._explain(error, name, values or {}) from error
 
     def _refuse_unknown(self, name: str, values: Mapping[str, object]) -> None:
-        """Find names that are not there in branches too that the samples do not reach."""
+        """Raise TemplateError for an unknown name, even in a branch that the samples do not reach."""
         tree = self._tree(name)
         names = list(tree.find_all(nodes.Name))
-        # jinja2 also lists what is set in one branch, where it may be used.
+        # jinja2 also reports names that are set in only one branch. Such names may be used.
         made = {*(node.name for node in names if node.ctx == "store"), *_imported(tree)}
         known = {*values, *self.environment.globals, *made}
         unknown = meta.find_undeclared_variables(tree) - known
@@ -112,13 +112,16 @@ class Templates:
         return self.environment.parse(source, name)
 
     def _refuse_strays(self) -> None:
-        """Refuse a file that overrides nothing, most often a typo; "_part.html" is there to be included."""
+        """Raise TemplateError for a file that overrides no template."""
         if self.override is None:
             return
+        # Such a file is usually a typo. Names that begin with "_" are allowed, because other templates may
+        # include these files.
         known = self._names(self.defaults)
         for name in sorted(self._names(self.override) - known):
             if not Path(name).name.startswith("_"):
-                raise TemplateError(str(self.override / name), f"overrides no template{hint(name, known)}")
+                message = f"this file overrides no template{hint(name, known)}"
+                raise TemplateError(str(self.override / name), message)
 
     @staticmethod
     def _names(folder: Path) -> set[str]:
@@ -140,7 +143,7 @@ class Templates:
         return TemplateError(file, _plainly(error, values), line)
 
     def _place(self, error: Exception) -> tuple[str, int] | None:
-        """Return the innermost line of a template that the error came through."""
+        """Return the innermost template file and line in the error's traceback."""
         ours = [folder for folder in (self.override, self.defaults) if folder is not None]
         places = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
         found = [place for place in places if any(Path(place[0]).is_relative_to(folder) for folder in ours)]
@@ -148,13 +151,13 @@ class Templates:
 
 
 def load_templates(override: Path | None = None) -> Templates:
-    """Return the templates, of which each file in `override` replaces ours of the same name.
+    """Return the templates; each file in `override` replaces the default file with the same name.
 
-    Files are read when first used; `check_all` finds every fault before that.
-    Raises TemplateError when `override` is not a folder.
+    Files are read when they are first used; `check_all` finds every error before that. Raises TemplateError
+    if `override` is not a folder.
     """
     if override is not None and not override.is_dir():
-        raise TemplateError(str(override), "there is no such folder of templates")
+        raise TemplateError(str(override), "the folder of templates does not exist")
     defaults = _defaults()
     folders = [folder for folder in (override, defaults) if folder is not None]
     environment = _Environment(
@@ -174,14 +177,14 @@ def load_templates(override: Path | None = None) -> Templates:
 def _part(context: jinja2.runtime.Context, name: str, **own: object) -> str:
     parts: Parts | None = context.parent.get(PARTS)
     if parts is None:
-        raise jinja2.TemplateRuntimeError("'part' is not known here: import with context")
+        raise jinja2.TemplateRuntimeError('"part" does not work here; add "with context" to the import')
     return parts(name, own)
 
 
 def render_line(text: str, values: LineValues, *, limit: int = SUBJECT_LENGTH) -> str:
-    """Return a subject or preheader line of config.toml filled with `values`, as one clean line.
+    """Return a subject or preheader template of config.toml rendered with `values`, as one clean line.
 
-    Raises TemplateError, whose template is `text`.
+    Raises TemplateError, with `text` as its template.
     """
     names = as_mapping(values)
     try:
@@ -196,7 +199,7 @@ def _line(text: str) -> jinja2.Template:
 
 
 def check_line(text: str) -> str | None:
-    """Return what is wrong with a subject or preheader line, or None; tried on a long and a short edition."""
+    """Return the error of a subject or preheader template, or None; it is tried with two sample editions."""
     try:
         for edition in (sample_edition(), short_edition()):
             values = line_values(edition)
@@ -208,7 +211,7 @@ def check_line(text: str) -> str | None:
 
 
 class _Undefined(jinja2.StrictUndefined):
-    """A name that is not there; its message says which one is nearest."""
+    """An unknown name; the error's message suggests the nearest known name."""
 
     __slots__ = ()
 
@@ -221,7 +224,7 @@ class _Undefined(jinja2.StrictUndefined):
 
 
 class _Loader(jinja2.FileSystemLoader):
-    """Reads templates from folders, the first that has one; refuses what would reach the network."""
+    """Reads a template from the first folder that has it; refuses @import, which would use the network."""
 
     def get_source(
         self, environment: jinja2.Environment, template: str
@@ -231,15 +234,16 @@ class _Loader(jinja2.FileSystemLoader):
         if found:
             line = source.count("\n", 0, found.start()) + 1
             raise jinja2.TemplateSyntaxError(
-                "@import is refused: write the styles into the template", line, template, path
+                "@import is not allowed; write the styles into the template", line, template, path
             )
         return source, path, uptodate
 
 
 class _Generator(CodeGenerator):
-    """Has pages write parts as they are: HTML already, they would be copied by being escaped.
+    """Generates code that writes HTML parts without escaping them.
 
-    Should jinja2 come to ask for this elsewhere, they are copied again, and that is all.
+    Parts are already HTML, so escaping would only copy them, which takes time. If a later jinja2 does not
+    call this method any more, parts are copied again, and nothing else changes.
     """
 
     def _output_child_pre(
@@ -252,13 +256,13 @@ class _Generator(CodeGenerator):
 
 
 def _is_html_part(node: nodes.Expr) -> bool:
-    """Tell whether an expression is as `"mail/_section.html" | part(…)`."""
+    """Return whether an expression looks like `"mail/_section.html" | part(…)`."""
     name = node.node if isinstance(node, nodes.Filter) and node.name == "part" else None
     return isinstance(name, nodes.Const) and str(name.value).endswith(".html")
 
 
 class _Environment(jinja2.Environment):
-    """Gives templates the functions of Jinja2 in a plain dict: a ChainMap is slow to read, at each render."""
+    """Gives templates Jinja2's functions in a plain dict, because its ChainMap is slow to read."""
 
     code_generator_class = _Generator
 
@@ -267,7 +271,7 @@ class _Environment(jinja2.Environment):
 
 
 class _Sandbox(_Environment, SandboxedEnvironment):
-    """Keeps lines of config.toml to what values are for."""
+    """Renders lines of config.toml without access to the internals of Python objects."""
 
 
 _LINES = _Sandbox(undefined=_Undefined, autoescape=False)
@@ -282,21 +286,21 @@ def _samples() -> Iterator[tuple[str, dict[str, object]]]:
     )
     reader = ReaderLinks(unsubscribe="https://news.example.org/u", preferences="https://news.example.org/p")
     for edition in (sample_edition(), short_edition()):
-        told = Told(edition)
+        view = EditionView(edition)
         for name in (MAIL_HTML, MAIL_TEXT):
-            yield name, mail_values(edition, told, reader, subject="Subject", preheader="", web=links.web)
-        yield PAGE, page_values(edition, told, links, subject="Subject", preheader="")
+            yield name, email_values(edition, view, reader, subject="Subject", preheader="", web=links.web)
+        yield PAGE, page_values(edition, view, links, subject="Subject", preheader="")
 
 
 def _imported(tree: nodes.Template) -> Iterator[str]:
-    """Yield the names a template imports; blocks of its layout see them too."""
+    """Yield the names that a template imports; the blocks of its layout see these names too."""
     for node in tree.find_all(nodes.FromImport):
         yield from (name if isinstance(name, str) else name[1] for name in node.names)
     yield from (node.target for node in tree.find_all(nodes.Import))
 
 
 def _plainly(error: Exception, values: Mapping[str, object]) -> str:
-    """Return what an error of a template says to the one who wrote it."""
+    """Return an error's message for the author of the template."""
     message = str(error) or type(error).__name__
     name = re.fullmatch(r"there is no '(\w+)'", message)
     return _no_name(name[1], values) if name else message
@@ -311,7 +315,5 @@ def _fields(owner: object) -> list[str]:
 
 
 def _defaults() -> Path:
-    """Return the folder of our own templates: inside the package in the wheel, else one level up."""
-    package = Path(digest.__file__).parent
-    beside = package / "templates"
-    return beside if beside.is_dir() else package.parent / "templates"
+    """Return the folder of the default templates."""
+    return shipped("templates")

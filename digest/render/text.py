@@ -1,4 +1,4 @@
-"""Shape plain text: strip what must not travel, shorten, wrap and underline by width, mark its direction."""
+"""Lay out plain text: shorten, wrap and underline it by its width, and mark its direction."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from subscribers.text import one_line
+
 COLUMNS = 72
 
-# Control characters of both sets, and what turns the direction of text that follows it.
-# A C1 control (U+0092) makes Gmail clip even a tiny mail.
-_UNWANTED = re.compile(
-    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\ufeff\ufff9-\uffff\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
 _LINK = re.compile(r"https?://\S+", re.IGNORECASE)
 _JOINER = "\u200d"
 _STRONG = {"L": "ltr", "R": "rtl", "AL": "rtl"}
@@ -22,13 +19,8 @@ _FROM_THE_RIGHT = re.compile(
 )
 
 
-def one_line(text: str) -> str:
-    """Return `text` on one line: runs of white space become a space, control characters go."""
-    return " ".join(_UNWANTED.sub("", text).split())
-
-
 def shorten(text: str, limit: int) -> str:
-    """Return one line of at most `limit` characters, cut after a whole word and closed with "…"."""
+    """Return `text` as one line of at most `limit` characters; a longer text is cut at a word, with "…"."""
     line = one_line(text)
     if len(line) <= limit:
         return line
@@ -39,25 +31,26 @@ def shorten(text: str, limit: int) -> str:
 
 
 def width(text: str) -> int:
-    """Return how many columns `text` takes in a fixed-width font (UAX #11: wide letters take two)."""
+    """Return the width of `text` in columns of a fixed-width font (UAX #11: wide letters take two)."""
     return len(text) if text.isascii() else sum(map(_columns, text))
 
 
 def underline(text: str, mark: str = "-", direction: str = "") -> str:
-    """Return `text` wrapped, with a line of `mark` under it as wide as its widest line."""
+    """Return `text` wrapped, with a line of `mark` under it that is as wide as its widest line."""
     lines = wrap(text, direction=direction).split("\n")
     return "\n".join([*lines, mark * max(width(line) for line in lines)])
 
 
 def wrap(text: str, columns: int = COLUMNS, direction: str = "") -> str:
-    """Return `text` in lines of at most `columns`; a link is never broken and stands on a line alone.
+    """Return `text` in lines of at most `columns`; a link is never broken and has a line of its own.
 
-    A word wider than a line, as in scripts without spaces, is broken between letters. Each line of plain
-    text is a paragraph to who shows it, and takes its direction from its first letter (UAX #9, P2), so a
-    line that begins with a name in another script begins with a mark. `direction` ("ltr", "rtl") is that of
-    a text with letters of that direction in it; any other has that of its first letter.
+    A word that is wider than a line, as in scripts without spaces, is broken between letters. `direction`
+    ("ltr", "rtl") is the direction of the text if it has letters of that direction; otherwise its first
+    letter decides.
     """
     lines = _lines(text, columns)
+    # A mail program shows each line of plain text as a paragraph, and its first letter decides its direction
+    # (UAX #9, P2). So a line that begins with a name in another script gets a direction mark.
     if _FROM_THE_RIGHT.search(text):
         kinds = dict.fromkeys(_directions(text))
         base = direction if direction in kinds else next(iter(kinds), "")
@@ -82,7 +75,7 @@ def _lines(text: str, columns: int) -> list[str]:
 
 
 def _marked(line: str, base: str) -> str:
-    """Return `line`, behind a mark if it would be shown in another direction; links stay as they are."""
+    """Return `line`, with a mark before it if it would be shown in another direction; links get no mark."""
     own = next(_directions(line), base)
     return line if own == base or _LINK.match(line) else _MARKS[base] + line
 

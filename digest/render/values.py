@@ -1,4 +1,4 @@
-"""The values templates see: all that one may use, as docs/templates.md describes it field by field."""
+"""The values that templates may use; docs/templates.md describes them field by field."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import TypedDict
 
-from digest.publication import Site
-from digest.render.phrases import Phrases
-from digest.render.text import one_line
+from digest.model.publication import Site
+from digest.render.languages.languages import Phrases
+from subscribers.text import one_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteValues:
-    """Who publishes."""
+    """The publisher."""
 
     name: str
     url: str
@@ -22,7 +22,7 @@ class SiteValues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageValues:
-    """An image with the size it is shown at, in pixels."""
+    """An image, with the size at which it is shown, in pixels."""
 
     url: str
     alt: str
@@ -32,7 +32,7 @@ class ImageValues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceValues:
-    """Another place that tells the story."""
+    """Another source of the story."""
 
     name: str
     url: str | None
@@ -40,7 +40,7 @@ class SourceValues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoryValues:
-    """One story. What a feed does not tell is None, or empty text."""
+    """One story. Values that the feed does not give are None or an empty text."""
 
     title: str
     blurb: str
@@ -65,19 +65,19 @@ class SectionValues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineValues:
-    """What a subject or preheader line in config.toml may use."""
+    """The values for the subject and preheader templates in config.toml."""
 
     title: str
     date: str
     count: int
-    lead: StoryValues  # the first story, when the edition has no lead
-    titles: tuple[str, ...]  # of every story, in reading order
+    lead: StoryValues  # the first story if the edition has no lead
+    titles: tuple[str, ...]  # of all stories, in reading order
     topics: tuple[str, ...]
     site: SiteValues
 
 
 class ChoiceValues(TypedDict):
-    """What differs between two choices of topics, among what every template of an edition may use."""
+    """Those values for an edition's templates that differ between choices of topics."""
 
     subject: str
     preheader: str
@@ -87,16 +87,20 @@ class ChoiceValues(TypedDict):
     count: int
 
 
+# The names of the values that differ between choices of topics; a part must be given those that it needs.
+OF_A_CHOICE = frozenset(ChoiceValues.__annotations__)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditionValues:
-    """What every template of an edition may use."""
+    """The values for all templates of an edition."""
 
     title: str
     date: str
     iso_date: str
-    language: str  # of the reader: what the template itself says is in it
+    language: str  # the reader's language, for the template's own texts
     direction: str
-    content_language: str  # of the edition: its titles and stories are in it
+    content_language: str  # the edition's language, for titles and stories
     content_direction: str
     site: SiteValues
     subject: str
@@ -111,7 +115,7 @@ class EditionValues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReaderValues:
-    """What a mail may use besides: its reader's links, and the sides text starts and ends at."""
+    """More values for email templates: the reader's links, and the sides where text starts and ends."""
 
     unsubscribe: str
     preferences: str
@@ -122,25 +126,25 @@ class ReaderValues:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageValues:
-    """What the web copy may use besides. It knows no reader."""
+    """More values for the template of the web copy; it has no reader."""
 
     stylesheet: str | None
     archive_url: str | None
-    subscribe_url: str | None  # None where the digest takes no sign-ups (any more)
+    subscribe_url: str | None  # None if the digest takes no sign-ups, or not any more
     feed_url: str | None  # the digest as an Atom feed
-    home_url: str  # where everything that can be subscribed to is offered
-    choices: tuple[tuple[str, str], ...]  # languages the page can be read in: tag, name in itself
-    published: str  # when it went, in ISO 8601; of what has not gone, the day it is for
+    home_url: str  # the page that offers all digests
+    choices: tuple[tuple[str, str], ...]  # the page's languages: tag, and name in that language
+    published: str  # the time when the edition went out, in ISO 8601, or its date if it has not gone out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageLinks:
-    """What is around a web copy: its address, the list of editions, its stylesheet (None: written into it).
+    """The links of a web copy: its address, the archive, its stylesheet (None: the page contains its styles).
 
-    `subscribe` is the form of its digest, `feed` the digest as an Atom feed.
-    `home` is where the name of the site leads; its address when empty.
-    `choices` are languages the page is offered in by `?language=`: tag, and name in itself.
-    `published_at` is when the edition went; None for a preview.
+    `subscribe` is the sign-up form of its digest, and `feed` is the digest as an Atom feed.
+    `home` is the target of the site's name; empty means the site's address.
+    `choices` are the languages for `?language=`: tag, and name in that language.
+    `published_at` is the time when the edition went out; None for a preview.
     """
 
     web: str | None = None
@@ -154,12 +158,12 @@ class PageLinks:
 
 
 def as_mapping(values: LineValues | EditionValues | ReaderValues | PageValues) -> dict[str, object]:
-    """Return the fields of `values` by name, as they are."""
+    """Return the fields of `values` by name; nested values stay as they are."""
     return {field.name: getattr(values, field.name) for field in fields(values)}
 
 
 def site_values(site: Site) -> SiteValues:
-    """Return who publishes, as mails and pages show it."""
+    """Return the publisher, as emails and pages show it."""
     lines = (one_line(line) for line in site.postal_address.splitlines())
     return SiteValues(
         name=one_line(site.name), url=site.base_url, postal_address=tuple(line for line in lines if line)

@@ -1,12 +1,12 @@
-"""Render the web copy of an edition: the same snapshot as the mail, with no reader's links in it."""
+"""Render the web copy of an edition: from the same snapshot as the email, without a reader's links."""
 
 from __future__ import annotations
 
-from digest.model import Edition
+from digest.model.editions import Edition
 from digest.render.mail import lines
 from digest.render.templates import PAGE, Templates
-from digest.render.told import Told, page_values
 from digest.render.values import PageLinks
+from digest.render.view import EditionView, page_values
 
 _NOWHERE = PageLinks()
 
@@ -14,11 +14,11 @@ _NOWHERE = PageLinks()
 def render_web(
     templates: Templates, edition: Edition, links: PageLinks = _NOWHERE, *, language: str = ""
 ) -> str:
-    """Return the page of `edition`, its labels and dates for a reader who wants `language`.
+    """Return the page of `edition`, with labels and dates in `language`.
 
-    Without a stylesheet in `links` its styles are written into it. Raises TemplateError.
+    If `links` has no stylesheet, the page contains its styles. Raises TemplateError.
     """
-    told = Told(edition, language)
-    subject, preheader = lines(edition, told)
-    values = page_values(edition, told, links, subject=subject, preheader=preheader)
+    view = EditionView(edition, language)
+    subject, preheader = lines(edition, view)
+    values = page_values(edition, view, links, subject=subject, preheader=preheader)
     return templates.render(PAGE, values)

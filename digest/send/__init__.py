@@ -1,1 +1,1 @@
-"""Edition → inboxes: messages, the wire, and a ledger that is true."""
+"""Send an edition to its readers, and record in the ledger what happened to each message."""

@@ -1,56 +1,55 @@
-"""Notice that a server refuses every letter for the same reason, before the whole list is burnt. Pure.
+"""Notice that a server refuses every message for the same reason, so that the edition can be paused. Pure.
 
-    refused for good so often in a row, with the same code            and then
-    50 letters, nothing accepted before by this run                   the edition is paused
-    50 letters, and the code does not speak of one reader's mailbox   the edition is paused
+    refused (5xx) in a row with the same code                        then
+    50 messages, and this run had nothing accepted before            the edition is paused
+    50 messages, and the code is not about one reader's mailbox      the edition is paused
 
-A code is what the server answers, with its enhanced code where there is one: "550 5.7.1". Codes 5.1.x
-but 5.1.7 and 5.1.8, and 5.2.x speak of one reader's mailbox (RFC 3463): fifty of them in a row are dead
-addresses, if other letters were accepted. What is put off (4xx) is tried again and counts for nothing.
+A code is the server's reply code, with its enhanced code if there is one: "550 5.7.1". Codes 5.1.x (except
+5.1.7 and 5.1.8) and 5.2.x are about one reader's mailbox (RFC 3463): fifty of them in a row are dead
+addresses if other messages were accepted. Deferred messages (4xx) are tried again and are not counted.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from digest.model import Outcome, Receipt
+from digest.model.messages import Outcome, Receipt
+from subscribers.text import without_addresses
 
 ENOUGH = 50
-_ADDRESS = re.compile(r"\S*@\S*")
-_OF_US = ("5.1.7", "5.1.8")  # the sender's address
-_OF_A_MAILBOX = ("5.1.", "5.2.")
+_ABOUT_THE_SENDER = ("5.1.7", "5.1.8")  # the sender's address
+_ABOUT_A_MAILBOX = ("5.1.", "5.2.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Streak:
-    """How many letters in a row were refused alike, and what the last one was told."""
+    """How many messages in a row were refused with the same code, and the last reply."""
 
     code: str = ""
     length: int = 0
     reply: str = ""
-    welcome: bool = False  # something was accepted before
+    accepted_before: bool = False  # the server has accepted a message in this run
 
     @property
     def alarm(self) -> str:
-        """Say why sending should stop, or nothing."""
-        if self.length < ENOUGH or (self.welcome and self._of_a_mailbox):
+        """Say why sending should stop; an empty string if it should not."""
+        if self.length < ENOUGH or (self.accepted_before and self._is_about_a_mailbox):
             return ""
-        reply = _ADDRESS.sub("…", self.reply)  # kept with the edition, and logged
-        return f"{self.length} letters in a row were refused with {self.code}; the last answer: {reply}"
+        reply = without_addresses(self.reply)  # because the reason is logged, and kept with the edition
+        return f"{self.length} messages in a row were refused with {self.code}; the last answer was: {reply}"
 
     @property
-    def _of_a_mailbox(self) -> bool:
+    def _is_about_a_mailbox(self) -> bool:
         enhanced = self.code.partition(" ")[2]
-        return enhanced.startswith(_OF_A_MAILBOX) and enhanced not in _OF_US
+        return enhanced.startswith(_ABOUT_A_MAILBOX) and enhanced not in _ABOUT_THE_SENDER
 
     def after(self, receipts: Iterable[Receipt]) -> Streak:
-        """Return the streak after some more receipts."""
+        """Return the streak after these receipts."""
         streak = self
         for receipt in receipts:
             if receipt.outcome is Outcome.ACCEPTED:
-                streak = _WELCOME
+                streak = _AFTER_ACCEPTED
             elif receipt.outcome is Outcome.REJECTED:
                 streak = streak._refused(receipt)
         return streak
@@ -61,4 +60,4 @@ class Streak:
         return replace(self, code=code, length=length, reply=receipt.reply)
 
 
-_WELCOME = Streak(welcome=True)
+_AFTER_ACCEPTED = Streak(accepted_before=True)

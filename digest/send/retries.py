@@ -1,52 +1,44 @@
-"""Decide what a receipt makes of a delivery, and when it is tried again."""
+"""Decide the next state of a delivery from its receipt, and when it is tried again. Pure."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
 
-from digest.model import DeliveryState, Outcome, Receipt
+from digest.model.deliveries import DeliveryState, Result
+from digest.model.messages import Outcome, Receipt
+from subscribers.text import without_addresses
 
-_ADDRESS = re.compile(r"\S+@\S+")
-_PAUSES = (5, 15, 30, 60, 120, 240)  # minutes; the last one for every later try
-_AT_ONCE = 3  # tries that never reached a server and are handed over again without a pause
-_MAX_RESENDS = 3  # a letter that breaks the line again and again is not sent for ever
+_PAUSES = (5, 15, 30, 60, 120, 240)  # minutes; the last pause is used for every later try
+_FIRST_PAUSED_TRY = 3  # if no server took the message, the delivery waits from this try on
+_SPREAD = 4  # a pause grows by up to a quarter; see `pause_of`
+_TOGETHER = 8  # consecutive keys come back at the same time, so that a group is settled in few statements
+_GOLDEN = 0x9E37_79B9_7F4A_7C15  # 2 to the power of 64, divided by the golden ratio
+_MAX_RESENDS = 3  # because a message can break the connection each time it is sent
 
 
 class Doubt(StrEnum):
-    """What is done with a letter that was on the wire when the line broke."""
+    """The policy for a message that was on the wire when the connection broke."""
 
-    HOLD = "hold"  # it stays uncertain until an operator decides: perhaps lost, never twice
-    RESEND = "resend"  # it goes again with the same Message-ID: perhaps twice, never lost
+    HOLD = "hold"  # stays uncertain until an operator decides: perhaps lost, never twice
+    RESEND = "resend"  # is sent again with the same Message-ID: perhaps twice, never lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryRules:
-    """How long a letter is tried; `lifetime` counts from its first try, without waits that were ours.
+    """How long a message is tried. `lifetime` counts only the pauses between tries.
 
-    So a copy that is due late, or that a limit or a pause held back, is tried as long as the first.
+    So a copy that is due late, or was held back by a limit or a pause, gets as many tries as the first copy.
     """
 
     lifetime: timedelta = timedelta(hours=24)
     doubt: Doubt = Doubt.HOLD
 
 
-class Result(NamedTuple):
-    """What the ledger keeps of one receipt. `due_at` is set only where the delivery comes back."""
-
-    key: int
-    state: DeliveryState
-    due_at: datetime | None
-    code: int | None
-    reply: str
-
-
 def result_of(receipt: Receipt, *, tries: int, now: datetime, rules: RetryRules) -> Result:
-    """Say what becomes of a delivery; `tries` counts the one this receipt is for."""
+    """Return the next state of a delivery; `tries` includes the try that this receipt is for."""
     reply = _kept(receipt)
     match receipt.outcome:
         case Outcome.ACCEPTED:
@@ -55,23 +47,27 @@ def result_of(receipt: Receipt, *, tries: int, now: datetime, rules: RetryRules)
             return Result(receipt.key, DeliveryState.REJECTED, None, receipt.code, reply)
         case Outcome.UNCERTAIN if tries > resends(rules):
             return Result(receipt.key, DeliveryState.UNCERTAIN, None, receipt.code, reply)
-        case Outcome.UNSENT if tries < _AT_ONCE:
+        case Outcome.UNSENT if tries < _FIRST_PAUSED_TRY:
+            # It gets a due time, because the cursor has already passed this reader. The third try waits,
+            # because no server seems to take messages now.
             return Result(receipt.key, DeliveryState.QUEUED, now, receipt.code, reply)
         case _:
             return _later(receipt, reply, tries=tries, now=now, rules=rules)
 
 
 def _kept(receipt: Receipt) -> str:
-    """Return what the ledger keeps of an answer: no address, for it outlives the reader's erasure."""
-    reply = _ADDRESS.sub("<…>", receipt.reply) if "@" in receipt.reply else receipt.reply
+    """Return the reply as the ledger keeps it: without addresses, because the ledger outlives an erasure."""
+    reply = without_addresses(receipt.reply)
     if not receipt.enhanced or reply.startswith(receipt.enhanced):
         return reply
     return f"{receipt.enhanced} {reply}".strip()
 
 
 def _later(receipt: Receipt, reply: str, *, tries: int, now: datetime, rules: RetryRules) -> Result:
+    # The sum of the pauses is compared, not the time since the first try, because a limit or a pause of the
+    # edition can hold a delivery back for hours, and that must not cost it any tries.
     if rest_through(tries) <= rules.lifetime:
-        due_at = now + pause_after(tries)
+        due_at = now + pause_of(receipt.key, tries)
         return Result(receipt.key, DeliveryState.DEFERRED, due_at, receipt.code, reply)
     if receipt.outcome is Outcome.UNCERTAIN:
         return Result(receipt.key, DeliveryState.UNCERTAIN, None, receipt.code, reply)
@@ -81,15 +77,31 @@ def _later(receipt: Receipt, reply: str, *, tries: int, now: datetime, rules: Re
 
 
 def pause_after(tries: int, pauses: Sequence[int] = _PAUSES) -> timedelta:
-    """Return how long a delivery rests after its try number `tries` (from 1): 5 min growing to 4 h."""
+    """Return the pause after try number `tries` (from 1); pauses grow from 5 minutes to 4 hours."""
     return timedelta(minutes=pauses[min(max(tries, 1), len(pauses)) - 1])
 
 
+def pause_of(key: int, tries: int) -> timedelta:
+    """Return how long delivery `key` waits after try number `tries`: the pause, and up to a quarter more.
+
+    The same key always waits for the same time, in whole seconds.
+    """
+    # A server that is too busy defers thousands of messages in one second. After equal pauses, all of them
+    # would come back in one second and be deferred again. The fractional parts of multiples of the golden
+    # ratio lie evenly between 0 and 1, however many there are, and they are not random.
+    pause = pause_after(tries)
+    seconds = pause // _SPREAD // timedelta(seconds=1)
+    return pause + timedelta(seconds=(key // _TOGETHER * _GOLDEN % 2**64) * seconds >> 64)
+
+
 def rest_through(tries: int) -> timedelta:
-    """Return all the rest a delivery has had once the pause after try number `tries` is over."""
+    """Return the sum of the pauses up to and including the pause after try number `tries`.
+
+    The spread that `pause_of` adds is not counted, so it costs no delivery a try.
+    """
     return sum((pause_after(done) for done in range(1, tries + 1)), timedelta())
 
 
 def resends(rules: RetryRules) -> int:
-    """Return after how many tries at most a letter lost on the wire goes again under these rules."""
+    """Return the last try after which an unanswered message is sent again under these rules."""
     return _MAX_RESENDS if rules.doubt is Doubt.RESEND else 0

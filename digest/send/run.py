@@ -1,4 +1,4 @@
-"""One process sending one edition: claims, letters, marks and receipts, in step with the transport."""
+"""One process that sends one edition: it claims, marks and makes messages as the transport asks for them."""
 
 from __future__ import annotations
 
@@ -9,26 +9,27 @@ from contextlib import closing, suppress
 from datetime import datetime
 from operator import attrgetter
 
-from digest.errors import StateError
-from digest.model import Counts, DeliveryState, EditionRecord, Letter, Outcome, Receipt
+from digest.message.build import NOTHING_CHOSEN, MessageBuilder
+from digest.model.deliveries import Counts, DeliveryState, Recipient, Result
+from digest.model.editions import EditionRecord
+from digest.model.errors import StateError
+from digest.model.messages import Message, Outcome, Receipt
 from digest.send.gate import Gate
-from digest.send.letters import NOTHING_CHOSEN, Press
-from digest.send.message import Addressee
 from digest.send.outbox import Outbox
-from digest.send.owner import has_ended, own_name
 from digest.send.refusals import Streak
-from digest.send.retries import Result, resends, result_of
-from digest.storage import deliveries as ledger
-from digest.storage import senders
+from digest.send.retries import resends, result_of
 from digest.storage.database import Database
-from digest.storage.outcomes import counts
-from digest.storage.queue import START
+from digest.storage.ledger import deliveries as ledger
+from digest.storage.ledger import senders
+from digest.storage.ledger.outcomes import counts
+from digest.storage.ledger.owner import has_ended, own_name
+from digest.storage.ledger.queue import START
 from digest.storage.steps import pause
-from subscribers.store import NOW, mailable
+from subscribers.store.mailable import NOW, mailable
 
 log = logging.getLogger(__name__)
 
-_NOT_WRITABLE = "the address cannot be written in a mail"
+_NOT_WRITABLE = "the address cannot be written in an email"
 _ENDED = frozenset(
     {DeliveryState.ACCEPTED, DeliveryState.REJECTED, DeliveryState.UNCERTAIN, DeliveryState.SKIPPED}
 )
@@ -36,7 +37,10 @@ _STATE = attrgetter("state")
 
 
 class Run:
-    """What a sender has on the wire and not yet in the ledger. Call `end` after `carry`, in any event."""
+    """One run of a sender: its messages on the wire, and its results that are not in the ledger yet.
+
+    Call `end` after `carry`, even if `carry` raised.
+    """
 
     def __init__(
         self,
@@ -53,26 +57,30 @@ class Run:
         self._outbox = outbox
         self._clock, self._stop, self._progress = clock, stop, progress
         self._edition = record.edition
-        self._press = Press(record, outbox.stationery)
+        self._builder = MessageBuilder(record, outbox.message_settings)
         self._sender = senders.Sender(edition_id=record.edition.id, owner=own_name(), lease=outbox.lease)
         self._renewed_at = clock()
         self._gate = Gate(outbox.limits)
-        self._on_wire: dict[int, Addressee] = {}  # whose letters, by key
-        self._results: list[Result] = []  # known, and not yet in the ledger
+        self._on_wire: dict[int, Recipient] = {}  # recipients of the messages on the wire, by key
+        self._results: list[Result] = []  # not in the ledger yet
+        # The frequency is not checked again. Otherwise a reader who changes it at noon would lose the email
+        # that is due in the evening.
         self._readers = mailable(self._edition.digest, NOW)
         self._place = START  # in the queue
-        self._handed = 0  # letters handed to the transport
+        self._handed = 0  # messages handed to the transport
         self._streak = Streak()
         self._stopped_at: datetime | None = None
         with database.read() as connection:
             tally = tally or counts(connection, record.edition.id)
-            self._gate.look(connection, clock())
+            self._gate.look(connection)
         self._total = tally.total
         self._ended = Counter({state: count for state, count in tally.by_state if state in _ENDED})
 
     def carry(self) -> None:
-        """Send until nothing is due or somebody says stop."""
+        """Send until nothing is due or `stop` says so."""
         handed = -1
+        # We look again after the last answers: a delivery may have come back, or a dead sender's lease may
+        # have ended. A pass that hands over nothing ends the run.
         while handed != self._handed and not self._stop():
             self._expire()
             handed = self._handed
@@ -80,14 +88,14 @@ class Run:
                 for receipts in answers:
                     self._note(receipts)
                     if self._has_drained_enough():
-                        log.warning("%s: stopped while a server still owed answers", self._edition.id)
+                        log.warning("%s: stopped while messages had no answer yet", self._edition.id)
                         break
             self._settle()
 
     def end(self) -> datetime | None:
-        """Settle what is known and give up every lease; what was on the wire unanswered is in doubt.
+        """Record all results and give up the lease; unanswered messages on the wire become uncertain.
 
-        Return until when the limits let nothing go, if they do.
+        Return when the limits next let a message go; None if that is now.
         """
         self._settle()
         rules, now = self._outbox.rules, self._clock()
@@ -98,25 +106,25 @@ class Run:
         return closed_until
 
     def _has_drained_enough(self) -> bool:
-        """Tell, once we are to stop, whether the time for what is on the wire is over."""
+        """Tell, after a stop, whether the time for answers to what is on the wire is over."""
         if self._stopped_at is None and self._stop():
             self._stopped_at = self._clock()
         return self._stopped_at is not None and self._clock() - self._stopped_at >= self._outbox.drain
 
-    def _groups(self) -> Iterator[Sequence[Letter]]:
+    def _groups(self) -> Iterator[Sequence[Message]]:
         while not self._stop():
             now = self._clock()
-            letters = self._take(now) if self._gate.is_open else self._pick(now)
-            if letters:
-                self._handed += len(letters)
-                yield letters
+            messages = self._take(now) if self._gate.is_open else self._pick(now)
+            if messages:
+                self._handed += len(messages)
+                yield messages
             elif self._gate.rests(now):
-                yield ()
-            elif letters is None:
+                yield ()  # the transport asks again soon, and handles answers in the meantime
+            elif messages is None:
                 return
 
-    def _take(self, now: datetime) -> list[Letter] | None:
-        """Claim and mark a group at once, where nothing is limited; None when nobody is due."""
+    def _take(self, now: datetime) -> list[Message] | None:
+        """Claim and mark a group in one transaction, without limits; None when nobody is due."""
         results, most = self._results, self._outbox.next_group()
         with self._database.write() as connection:
             group, self._place = ledger.take(
@@ -128,12 +136,11 @@ class Run:
                 limit=most,
                 now=now,
             )
-            self._gate.pass_by(connection, group or (), now)
-        self._have_kept(results, now)
+        self._after_commit(results, now)
         return None if group is None else self._hand_over(group)
 
-    def _pick(self, now: datetime) -> list[Letter] | None:
-        """Mark a group of those whom the limits let go now; None when nobody was claimed nor may go."""
+    def _pick(self, now: datetime) -> list[Message] | None:
+        """Mark a group of readers that the limits let go now; None when nobody was claimed or may go."""
         wanted = self._gate.wanted(self._outbox.page, now)
         claimed = wanted > 0 and self._claim(wanted)
         group = self._gate.next_group(self._outbox.next_group(), now)
@@ -143,22 +150,24 @@ class Run:
         return self._hand_over([reader for reader in group if reader.subscriber_id in marked])
 
     def _claim(self, wanted: int) -> bool:
-        """Let a page of readers wait at the gate; return whether anything was due."""
+        """Claim a page of readers, who then wait at the gate; return whether anything was due."""
         now = self._clock()
         with self._database.write() as connection:
             page, self._place = ledger.claim(
                 connection, self._sender, self._readers, after=self._place, now=now, limit=wanted
             )
-            self._gate.look(connection, now)
+            self._gate.look(connection)
             self._gate.let_wait(page, now)
             self._gate.give_back(connection, self._sender, now)
         return page is not None
 
-    def _hand_over(self, group: Sequence[Addressee]) -> list[Letter]:
-        """Make the letters of a group that is marked: durably, before a transport sees them."""
+    def _hand_over(self, group: Sequence[Recipient]) -> list[Message]:
+        """Make the messages of a group whose marks are committed already."""
         try:
             written, unwritten = self._write(group)
         except BaseException:
+            # No message of this group has been handed over. Without this, the whole group would become
+            # uncertain because of an error in a template.
             with self._database.write() as connection:
                 senders.let_go(connection, self._sender, _ids(group), now=self._clock())
             raise
@@ -166,18 +175,18 @@ class Run:
         self._on_wire |= {reader.subscriber_id: reader for reader in group}
         return written
 
-    def _write(self, group: Sequence[Addressee]) -> tuple[list[Letter], list[Result]]:
-        written: list[Letter] = []
+    def _write(self, group: Sequence[Recipient]) -> tuple[list[Message], list[Result]]:
+        written: list[Message] = []
         unwritten: list[Result] = []
         for reader in group:
             try:
-                letter = self._press.letter(reader)
+                message = self._builder.message(reader)
             except ValueError:
                 refused = DeliveryState.REJECTED, None, None, _NOT_WRITABLE
                 unwritten.append(Result(reader.subscriber_id, *refused))
                 continue
-            if letter:
-                written.append(letter)
+            if message:
+                written.append(message)
             else:
                 nothing = DeliveryState.SKIPPED, None, None, NOTHING_CHOSEN
                 unwritten.append(Result(reader.subscriber_id, *nothing))
@@ -193,23 +202,23 @@ class Run:
                 self._results.append(result)
                 if receipt.outcome is not Outcome.ACCEPTED:
                     self._gate.hear(receipt, reader.address)
-        self._heed_refusals(receipts, now)
+        self._pause_if_all_are_refused(receipts, now)
         if len(self._results) >= self._outbox.page or self._lease_is_old(now):
             self._settle()
 
-    def _heed_refusals(self, receipts: Sequence[Receipt], now: datetime) -> None:
+    def _pause_if_all_are_refused(self, receipts: Sequence[Receipt], now: datetime) -> None:
         before, self._streak = self._streak, self._streak.after(receipts)
         reason = self._streak.alarm
         if reason and not before.alarm:
-            # that somebody else has stopped it by now is as good
+            # Another process may have paused or cancelled the edition already, which is just as good.
             with self._database.write() as connection, suppress(StateError):
                 pause(connection, self._edition.id, now, reason=reason)
             log.error("%s is paused: %s", self._edition.id, reason)
 
-    def _settle(self, mark: Sequence[Addressee] = ()) -> frozenset[int]:
-        """Keep all results so far and mark deliveries, in one transaction; return those marked.
+    def _settle(self, mark: Sequence[Recipient] = ()) -> frozenset[int]:
+        """Record all results so far and mark deliveries, in one transaction; return the marked ones.
 
-        Those whom the limits do not let go after all wait again.
+        Readers that the limits no longer let go wait again.
         """
         now, marked = self._clock(), frozenset[int]()
         results = self._results
@@ -217,6 +226,7 @@ class Run:
         if not (results or mark or renew or self._gate.has_complaints):
             return marked
         with self._database.write() as connection:
+            # The gate's view of the meters may be old. `admit` locks them and decides.
             going = self._gate.admit(connection, mark, self._clock())
             marked = ledger.exchange(
                 connection, self._sender, self._readers, results=results, marks=_ids(going), now=now
@@ -225,10 +235,10 @@ class Run:
             self._gate.spend(connection, gone, self._clock())
             if renew:
                 senders.renew(connection, self._sender, now=now)
-        self._have_kept(results, now if renew else self._renewed_at)
+        self._after_commit(results, now if renew else self._renewed_at)
         return marked
 
-    def _have_kept(self, results: Sequence[Result], renewed_at: datetime) -> None:
+    def _after_commit(self, results: Sequence[Result], renewed_at: datetime) -> None:
         self._results, self._renewed_at = [], renewed_at
         if results:
             states = Counter(map(_STATE, results))
@@ -248,5 +258,5 @@ class Run:
             log.warning("%s: took back %d deliveries from a sender that ended", self._edition.id, taken)
 
 
-def _ids(readers: Sequence[Addressee]) -> list[int]:
+def _ids(readers: Sequence[Recipient]) -> list[int]:
     return [reader.subscriber_id for reader in readers]

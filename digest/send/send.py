@@ -1,4 +1,4 @@
-"""The verb send: an edition to everybody it is for, each once, and the ledger true at every moment."""
+"""The verb send: send an edition to each of its readers once, and keep the ledger correct at every moment."""
 
 from __future__ import annotations
 
@@ -9,53 +9,50 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from digest.errors import StateError
-from digest.model import (
-    Counts,
-    DeliveryState,
-    EditionRecord,
-    EditionState,
-    Letter,
-    Outcome,
-    Receipt,
-    Transport,
-)
-from digest.send.cancelled import settle_cancelled
-from digest.send.letters import NOTHING_CHOSEN, Press
+from digest.message.build import NOTHING_CHOSEN, MessageBuilder
+from digest.model.deliveries import Counts, DeliveryState
+from digest.model.editions import EditionRecord, EditionState
+from digest.model.errors import StateError
+from digest.model.messages import Message, Outcome, Receipt, Transport
+from digest.send.dead_mailboxes import note_dead_mailboxes
 from digest.send.outbox import Outbox
 from digest.send.run import Run
-from digest.storage import addressing
 from digest.storage.database import Database
 from digest.storage.editions import load_edition
-from digest.storage.hours import set_hours
-from digest.storage.outcomes import counts, next_due
-from digest.storage.queue import end_queue
+from digest.storage.ledger import addressing
+from digest.storage.ledger.addressing import set_hours
+from digest.storage.ledger.cancelled import settle_cancelled
+from digest.storage.ledger.outcomes import counts, next_due
+from digest.storage.ledger.queue import end_queue
 from digest.storage.steps import advance
-from subscribers.store import mailable
+from subscribers.store.mailable import mailable
 
 log = logging.getLogger(__name__)
+
+_ENDING = (EditionState.SENDING, EditionState.SENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sent:
-    """How an edition stands after a run. `next_at` is when there is more to do, if ever."""
+    """The state of an edition after a run. `next_at` is when there is more to do; None if never."""
 
     record: EditionRecord
     counts: Counts
     next_at: datetime | None
+    dead: str = ""  # a phrase about readers whose mailbox no longer exists; empty if there are none
 
     @property
     def outlook(self) -> str:
-        """Say in words when it goes on, or what that waits for; empty when nothing is open."""
+        """Say in words when sending continues, or what it waits for; empty when nothing is open."""
         if self.record.paused_at:
             why = f" ({self.record.reason})" if self.record.reason else ""
-            return f"paused{why}: `digest resume {self.record.edition.id}` lets it go on"
+            return f"paused{why}: run `digest resume {self.record.edition.id}` to continue"
         if self.next_at is None:
             return ""
         held = self.counts.of(DeliveryState.CLAIMED, DeliveryState.WIRE)
         if held:
             return f"{held:,} are held by another sender, until {self.next_at:%H:%M:%S} UTC if it has died"
-        return f"goes on at {self.next_at:%Y-%m-%d %H:%M} UTC"
+        return f"continues at {self.next_at:%Y-%m-%d %H:%M} UTC"
 
 
 def send(
@@ -67,22 +64,22 @@ def send(
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[Counts], None] = lambda _counts: None,
 ) -> Sent:
-    """Send what is due of an edition that is approved or being sent; any number of processes may.
+    """Send the due deliveries of an edition that is approved or being sent; several processes may do so.
 
-    begin: approved → sending, with a delivery for everybody mailable, in one transaction
-    take back what senders that died had claimed: at once on this machine, else when their lease runs out
-    while something is due, and nobody says stop:
-        settle the receipts so far; claim and mark a group of those that are due; commit
-            where limits hold: claim a page, mark those who may go now; the others wait, and delay nobody
-        make its letters, one render for each choice of topics, and hand it over
-    settle the last receipts, give back what was claimed and not sent; skip it if somebody cancelled
-    nothing open: sending → sent
+    begin: approved → sending, with a delivery for each mailable reader, in one transaction
+    take back the claims of dead senders: at once on this machine, otherwise when their lease ends
+    while something is due, and `stop` does not say so:
+        record the receipts so far; claim and mark a group of due deliveries; commit
+            with limits: claim a page, mark the readers who may go now; the others wait, and delay nobody
+        make the group's messages, one rendering for each choice of topics, and hand them over
+    record the last receipts; give back claims that were not sent; skip them if the edition was cancelled
+    if nothing is open: sending → sent
 
-    `stop` is asked before each group; what is on the wire then is finished, for as long as `drain`: what
-    has no answer by then is in doubt. `progress` gets the counts with all that is open as queued. One
-    that is sent already is left as it is; one whose letters are all refused alike is paused. Raises
-    StateError for an edition that is paused or in another state, NotFoundError, TemplateError, and
-    TransportError: what was not sent then waits for the next run.
+    `stop` is called before each group. After a stop, answers to messages on the wire are awaited for
+    `drain`; messages without an answer become uncertain. `progress` gets the counts, with everything open
+    counted as queued. An edition that is already sent is left as it is. An edition whose messages are all
+    refused with the same code is paused. Raises StateError for an edition that is paused or in another
+    state, NotFoundError, TemplateError, and TransportError; unsent deliveries then wait for the next run.
     """
     with _frozen():
         record, tally = _begin(database, edition_id, outbox, clock())
@@ -96,15 +93,18 @@ def send(
     return _finish(database, edition_id, clock(), closed_until)
 
 
-def send_one(transport: Transport, letter: Letter) -> Receipt:
-    """Send one letter outside the ledger: a test mail, a confirmation. Raises TransportError."""
-    receipts = [receipt for group in transport.carry(iter([[letter]])) for receipt in group]
-    return receipts[0] if receipts else Receipt(letter.key, Outcome.UNCERTAIN, reply="no answer")
+def send_one(transport: Transport, message: Message) -> Receipt:
+    """Send one message outside the ledger, such as a test email or a confirmation. Raises TransportError."""
+    receipts = [receipt for group in transport.carry(iter([[message]])) for receipt in group]
+    return receipts[0] if receipts else Receipt(message.key, Outcome.UNCERTAIN, reply="no answer")
 
 
 @contextmanager
 def _frozen() -> Iterator[None]:
-    """Leave what is there by now out of the search for garbage, which would take as long as many letters."""
+    """Keep the objects that exist now out of garbage collection.
+
+    Each full collection would look at all of them, which takes as long as sending many messages.
+    """
     gc.freeze()
     try:
         yield
@@ -115,7 +115,8 @@ def _frozen() -> Iterator[None]:
 def _begin(
     database: Database, edition_id: str, outbox: Outbox, now: datetime
 ) -> tuple[EditionRecord, Counts | None]:
-    """Return the edition, being sent or sent, and its counts if it was addressed just now."""
+    """Return the edition, which is sending or sent, and its counts if it was addressed just now."""
+    # One transaction: after a crash, the edition is either still approved, or addressed to all readers.
     with database.write() as connection:
         try:
             record = advance(connection, edition_id, EditionState.SENDING, now)
@@ -128,26 +129,34 @@ def _begin(
         readers = mailable(record.edition.digest, now, record.frequency, offered)
         addressed = addressing.address(connection, edition_id, readers, now=now)
         set_hours(connection, record.edition, now)
-        press = Press(record, outbox.stationery)
+        builder = MessageBuilder(record, outbox.message_settings)
         chosen = addressing.variants(connection, edition_id)
-        empty = [variant for variant in chosen if not press.topics_for(variant)]
+        empty = [variant for variant in chosen if not builder.topics_for(variant)]
         skipped = addressing.skip_variants(connection, edition_id, empty, reason=NOTHING_CHOSEN, now=now)
     queued = (DeliveryState.QUEUED, addressed - skipped), (DeliveryState.SKIPPED, skipped)
     return record, Counts(by_state=queued)
 
 
 def _finish(database: Database, edition_id: str, now: datetime, closed_until: datetime | None = None) -> Sent:
+    """Clean up after a run, and end the edition if none of its deliveries is open."""
+    # After a cancellation, a message that was deferred left its delivery open.
     settle_cancelled(database, edition_id, now)
     with database.write() as connection:
         end_queue(connection, edition_id)
         tally = counts(connection, edition_id)
-        if not tally.open:
-            with suppress(StateError):  # another sender has said so already, or it was cancelled
+        ends = not tally.open and load_edition(connection, edition_id).state in _ENDING
+    # Dead mailboxes are recorded before the edition is `sent`. If this process dies in between, the next run
+    # records them again, which changes nothing.
+    dead = note_dead_mailboxes(database, edition_id, tally, now=now) if ends else ""
+    with database.write() as connection:
+        # An operator may have queued deliveries again since the first count (`digest retry`).
+        if ends and not counts(connection, edition_id).open:
+            with suppress(StateError):  # another sender was faster, or the edition was cancelled
                 advance(connection, edition_id, EditionState.SENT, now)
         record = load_edition(connection, edition_id)
         goes_on = record.state is EditionState.SENDING and not record.paused_at
         due_at = next_due(connection, edition_id) if goes_on else None
-    if doubtful := tally.of(DeliveryState.UNCERTAIN):
-        log.warning("%s: %d deliveries are uncertain; see `digest deliveries`", edition_id, doubtful)
+    if uncertain := tally.of(DeliveryState.UNCERTAIN):
+        log.warning("%s: %d deliveries are uncertain; see `digest deliveries`", edition_id, uncertain)
     next_at = max(due_at, closed_until) if due_at and closed_until else due_at
-    return Sent(record=record, counts=tally, next_at=next_at)
+    return Sent(record=record, counts=tally, next_at=next_at, dead=dead)

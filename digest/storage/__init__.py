@@ -1,1 +1,1 @@
-"""What is kept, in SQLAlchemy Core, on SQLite and PostgreSQL."""
+"""Keep everything in a database, with SQLAlchemy Core, on SQLite or PostgreSQL."""

@@ -11,31 +11,31 @@ from time import monotonic, sleep
 from typing import Any
 
 from sqlalchemy import URL, Engine, create_engine, event, make_url
-from sqlalchemy import Connection as Connection  # for the verbs: only storage imports SQLAlchemy
+from sqlalchemy import Connection as Connection  # re-exported, because only storage imports SQLAlchemy
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import StaticPool
 
-from digest.errors import DatabaseError
+from digest.model.errors import DatabaseError
 
-_PATIENCE = 30.0  # seconds that a connection to SQLite waits for another that writes
+_PATIENCE = 30.0  # seconds that a connection to SQLite waits while another connection writes
 
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """An open database. Connections are for short use: never hold one while the network is touched."""
+    """An open database. Use connections briefly, and never hold one during network I/O."""
 
     engine: Engine
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Give a connection for reading; nothing done on it is kept."""
+        """Yield a connection for reading; changes made on it are rolled back."""
         with self._connection() as connection:
             yield connection
             connection.rollback()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Give a connection in one write transaction, committed when the block ends without error."""
+        """Yield a connection in one write transaction, which is committed if the block ends without error."""
         with self._connection(write=True) as connection:
             yield connection
             connection.commit()
@@ -47,31 +47,32 @@ class Database:
             with self.engine.connect() as connection:
                 if write:
                     connection = connection.execution_options(digest_write=True)
-                connection.begin()  # now, for statements that are handed to the driver past SQLAlchemy
+                # SQLAlchemy would begin with its first statement, but `Prepared` statements bypass it.
+                connection.begin()
                 yield connection
         except (DBAPIError, driver.Error) as error:
             raised = error.orig if isinstance(error, DBAPIError) else error
-            # Plain DatabaseError is "not a database" or "is malformed"; its other kinds are our own bugs.
+            # A plain DatabaseError means "not a database" or "malformed". Its other subclasses are our bugs.
             if not isinstance(raised, driver.OperationalError) and type(raised) is not driver.DatabaseError:
                 raise
             reason = str(raised).partition("\n")[0]
             raise DatabaseError(f"{shown(self.engine.url)}: {reason}") from error
 
     def close(self) -> None:
-        """Close every connection; SQLite folds its log into the file."""
+        """Close every connection; SQLite then merges its write-ahead log into the file."""
         self.engine.dispose()
 
 
 def open_database(url: str) -> Database:
     """Open the database at `url`: "sqlite:///path", "sqlite://" (in memory) or "postgresql://…".
 
-    Nothing is created but the folder of an SQLite file; `migrate` makes the tables.
-    Raises DatabaseError for a URL that cannot be used.
+    Creates only the folder of an SQLite file; `migrate` creates the tables. Raises DatabaseError for a URL
+    that cannot be used.
     """
     try:
         parsed = make_url(url)
     except ArgumentError as error:
-        raise DatabaseError("the database url is not of the form sqlite:///path or postgresql://…") from error
+        raise DatabaseError("the database url must be sqlite:///path or postgresql://…") from error
     if parsed.get_backend_name() == "sqlite":
         return Database(_open_sqlite(parsed))
     if parsed.get_backend_name() == "postgresql":
@@ -80,7 +81,7 @@ def open_database(url: str) -> Database:
 
 
 def shown(url: URL) -> str:
-    """Return `url` fit to be printed: without its password."""
+    """Return `url` without its password, to be printed."""
     return url.render_as_string(hide_password=True)
 
 
@@ -101,22 +102,20 @@ def _open_sqlite(url: URL) -> Engine:
 
 
 def _prepare(connection: Any, _record: object) -> None:
-    """Set what SQLite needs to be a ledger: a log that survives a power cut, and foreign keys."""
+    """Set up a connection to SQLite: commits survive a power cut, and foreign keys are enforced."""
     connection.isolation_level = None
     _log_ahead(connection)
     cursor = connection.cursor()
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA cache_size=-1000")  # KB; lists are read in order, so more is of no use
+    cursor.execute("PRAGMA cache_size=-1000")  # KB; lists are read in order, so a larger cache would not help
     cursor.close()
 
 
 def _log_ahead(connection: sqlite3.Connection) -> None:
-    """Have the file written through a log, as it stays from then on.
-
-    Of connections that change a new file to that at once, SQLite lets one do it and turns the others away
-    without its time-out.
-    """
+    """Switch the file to write-ahead logging, which is permanent."""
+    # If several connections switch a new file at once, SQLite lets one do it and refuses the others at once,
+    # without its time-out. So we wait here.
     deadline = monotonic() + _PATIENCE
     while True:
         try:
@@ -129,6 +128,9 @@ def _log_ahead(connection: sqlite3.Connection) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    """Take the write lock at once where we will write, so that no transaction is turned away later."""
+    """Take the write lock at the beginning of a write transaction.
+
+    A transaction that reads first and takes the lock later can be refused in the middle.
+    """
     write = connection.get_execution_options().get("digest_write", False)
     connection.connection.cursor().execute("BEGIN IMMEDIATE" if write else "BEGIN DEFERRED")

@@ -1,10 +1,11 @@
-"""Keep editions: frozen snapshots with their hashes, and the posts that were told in them."""
+"""Store editions: frozen snapshots with their hashes, and the posts that were published in them."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -19,15 +20,15 @@ from sqlalchemy import (
     tuple_,
 )
 
-from digest.compose.edition import from_json, text_hash, to_json
-from digest.compose.plan import Told
-from digest.errors import DatabaseError, NotFoundError
-from digest.model import Edition, EditionRecord, EditionState, Post, PostState, WaitingPost
+from digest.model.editions import Edition, EditionRecord, EditionState
+from digest.model.errors import DatabaseError, NotFoundError
+from digest.model.posts import Post, PostState, PublishedPost, WaitingPost
+from digest.model.snapshot import from_json, text_hash, to_json
 from digest.storage.tables import digest_posts, editions, feeds, posts
 from subscribers.model import Frequency
 
-_LINKS_AT_ONCE = 500
-PUBLIC = (EditionState.SENDING, EditionState.SENT)  # what anybody may read on the web
+_LINKS_PER_QUERY = 500
+PUBLIC = (EditionState.SENDING, EditionState.SENT)  # anybody may read these editions on the web
 OPEN = (EditionState.DRAFT, EditionState.APPROVED, EditionState.SENDING)
 
 
@@ -35,10 +36,8 @@ OPEN = (EditionState.DRAFT, EditionState.APPROVED, EditionState.SENDING)
 
 
 def lock_digest(connection: Connection, digest: str) -> None:
-    """Make every other writer that asks for the same digest wait until this transaction ends.
-
-    SQLite has one writer at a time anyway.
-    """
+    """Make every other writer that locks the same digest wait until this transaction ends."""
+    # SQLite has one writer at a time anyway.
     if connection.dialect.name == "postgresql":
         key = int.from_bytes(hashlib.sha256(f"digest:{digest}".encode()).digest()[:8], signed=True)
         connection.execute(select(func.pg_advisory_xact_lock(key)))
@@ -47,7 +46,7 @@ def lock_digest(connection: Connection, digest: str) -> None:
 def insert_edition(
     connection: Connection, edition: Edition, frequency: Frequency = Frequency.EACH
 ) -> EditionRecord:
-    """Keep a new edition as a draft; its id must be free."""
+    """Save a new edition as a draft; its id must be free."""
     snapshot = to_json(edition)
     record = EditionRecord(
         edition=edition, hash=text_hash(snapshot), state=EditionState.DRAFT, frequency=frequency
@@ -68,7 +67,7 @@ def insert_edition(
 
 
 def load_edition(connection: Connection, edition_id: str) -> EditionRecord:
-    """Return an edition; raises NotFoundError, and DatabaseError when its snapshot is damaged."""
+    """Return an edition. Raises NotFoundError, and DatabaseError if its snapshot is damaged."""
     row = connection.execute(select(editions).where(editions.c.id == edition_id)).one_or_none()
     if row is None:
         raise NotFoundError("edition", edition_id)
@@ -84,7 +83,7 @@ def list_editions(
 
 
 def last_edition(connection: Connection, digest: str) -> EditionRecord | None:
-    """Return the newest edition of a digest, whatever became of it; gathered ones go by their ids."""
+    """Return the newest edition of a digest in any state, without gathered editions."""
     own = editions.c.digest == digest, editions.c.frequency == Frequency.EACH
     newest = select(editions).where(*own).order_by(editions.c.send_at.desc(), editions.c.id.desc()).limit(1)
     return next(iter(_records(connection, newest)), None)
@@ -93,9 +92,9 @@ def last_edition(connection: Connection, digest: str) -> EditionRecord | None:
 def public_editions(
     connection: Connection, digest: str, *, before: tuple[datetime, str] | None = None, limit: int = 50
 ) -> tuple[EditionRecord, ...]:
-    """Return the editions readers have been sent, newest first.
+    """Return a page of the editions that readers have been sent, newest first.
 
-    `before` is the send time and the id of the last one of the page before.
+    `before` is the send time and the id of the last edition on the page before.
     """
     newest = select(editions).where(editions.c.digest == digest, editions.c.state.in_(PUBLIC))
     if before is not None:
@@ -106,7 +105,7 @@ def public_editions(
 
 
 def newest_public_id(connection: Connection, digest: str) -> str | None:
-    """Return the id of the newest edition readers have been sent; none that was gathered of others."""
+    """Return the id of the newest edition that readers have been sent, without gathered editions."""
     own = editions.c.digest == digest, editions.c.frequency == Frequency.EACH
     of_digest = *own, editions.c.state.in_(PUBLIC)
     newest = select(editions.c.id).where(*of_digest).order_by(editions.c.send_at.desc(), editions.c.id.desc())
@@ -114,7 +113,10 @@ def newest_public_id(connection: Connection, digest: str) -> str | None:
 
 
 def public_dates(connection: Connection, *, limit: int) -> tuple[tuple[str, str, datetime], ...]:
-    """Return digest, id and date (`dated_at`) of the newest editions readers have been sent."""
+    """Return digest, id and date of the newest editions that readers have been sent.
+
+    The date is the send time, or the time when sending began, if that was earlier.
+    """
     columns = editions.c.digest, editions.c.id, editions.c.send_at, editions.c.started_at
     newest = select(*columns).where(editions.c.state.in_(PUBLIC)).order_by(editions.c.send_at.desc())
     return tuple(
@@ -124,7 +126,10 @@ def public_dates(connection: Connection, *, limit: int) -> tuple[tuple[str, str,
 
 
 def settled_after(connection: Connection, now: datetime) -> frozenset[tuple[str, Frequency, datetime]]:
-    """Return digest, frequency and send time of editions to come that have gone already, or never will."""
+    """Return digest, frequency and send time of editions whose send time is after `now` but that are decided.
+
+    They have been sent early, or were skipped or cancelled.
+    """
     over = (*PUBLIC, EditionState.SKIPPED, EditionState.CANCELLED)
     columns = editions.c.digest, editions.c.frequency, editions.c.send_at
     ahead = select(*columns).where(editions.c.state.in_(over), editions.c.send_at > now)
@@ -134,19 +139,19 @@ def settled_after(connection: Connection, now: datetime) -> frozenset[tuple[str,
 def open_edition(
     connection: Connection, digest: str, local_date: date, frequency: Frequency = Frequency.EACH
 ) -> EditionRecord | None:
-    """Return the edition of that day and frequency that may still go out, if there is one."""
+    """Return the edition of a day and frequency that may still go out; None if there is none."""
     of_day = editions.c.digest == digest, editions.c.local_date == local_date, editions.c.state.in_(OPEN)
     found = select(editions).where(*of_day, editions.c.frequency == frequency).order_by(editions.c.id)
     return next(iter(_records(connection, found)), None)
 
 
 def due_editions(connection: Connection, now: datetime) -> tuple[tuple[str, str], ...]:
-    """Return id and digest of what should be on its way: open editions whose time has come, oldest first.
+    """Return id and digest of the open editions whose time has come, oldest first.
 
-    Editions in `sending` are among them, even before their time, so that one sent by hand goes on and
-    one cut short by a crash is taken up again. Not the editions themselves: one whose snapshot is
-    damaged must not keep the others back.
+    Editions in `sending` are included even before their send time, so that an edition that was sent by hand,
+    or interrupted by a crash, is continued.
     """
+    # Only ids are read, because an edition with a damaged snapshot must not stop the others.
     due = or_(editions.c.send_at <= now, editions.c.state == EditionState.SENDING)
     found = (
         select(editions.c.id, editions.c.digest)
@@ -157,7 +162,7 @@ def due_editions(connection: Connection, now: datetime) -> tuple[tuple[str, str]
 
 
 def taken_ids(connection: Connection, name: str) -> frozenset[str]:
-    """Return the ids there are that begin with `name`, of whatever digest."""
+    """Return all ids of editions that begin with `name`, in any digest."""
     return frozenset(
         connection.scalars(select(editions.c.id).where(editions.c.id.startswith(name, autoescape=True)))
     )
@@ -169,7 +174,7 @@ def _records(connection: Connection, query: Select[Any]) -> tuple[EditionRecord,
 
 def _record(row: Row[Any]) -> EditionRecord:
     return EditionRecord(
-        edition=_snapshot(row),
+        edition=_snapshot(row.id, row.hash, row.snapshot),
         hash=row.hash,
         state=EditionState(row.state),
         frequency=Frequency(row.frequency),
@@ -182,47 +187,46 @@ def _record(row: Row[Any]) -> EditionRecord:
     )
 
 
-def _snapshot(row: Row[Any]) -> Edition:
-    """Return the frozen edition, having made sure that it is what was frozen."""
-    if text_hash(row.snapshot) != row.hash:
-        raise DatabaseError(
-            f"edition {row.id} is damaged: its snapshot does not have the hash it was kept with"
-        )
+@lru_cache(maxsize=8)  # one sending reads the same edition several times, and a snapshot never changes
+def _snapshot(edition_id: str, content_hash: str, snapshot: str) -> Edition:
+    """Return the frozen edition, after a check that its snapshot still has its hash."""
+    if text_hash(snapshot) != content_hash:
+        raise DatabaseError(f"edition {edition_id} is damaged: its snapshot no longer matches its hash")
     try:
-        return from_json(row.snapshot)
+        return from_json(snapshot)
     except ValueError as error:
-        raise DatabaseError(f"edition {row.id} cannot be read: {error}") from error
+        raise DatabaseError(f"edition {edition_id} cannot be read: {error}") from error
 
 
-# ── posts told before ───────────────────────────────────────────────────────────────────────
+# ── posts published before ──────────────────────────────────────────────────────────────────
 
 
-def told_posts(
+def published_posts(
     connection: Connection, digest: str, links: Collection[str], since: datetime
-) -> tuple[Told, ...]:
+) -> tuple[PublishedPost, ...]:
     """Return the posts used or reserved by editions of `digest` that new posts may repeat.
 
-    They are those with one of `links` (canonical, see `digest.links`), whenever told, and those first
-    seen at `since` or later. Each comes with what is compared: feed, title, link and times.
+    These are posts with one of `links` (canonical, see `digest.model.links`), however old, and posts first
+    seen at `since` or later. Each post has only the fields that are compared: feed, title, link and times.
     """
     ordered = sorted(links)
-    parts = (ordered[at : at + _LINKS_AT_ONCE] for at in range(0, len(ordered), _LINKS_AT_ONCE))
+    parts = (ordered[at : at + _LINKS_PER_QUERY] for at in range(0, len(ordered), _LINKS_PER_QUERY))
     conditions = [posts.c.first_seen_at >= since, *(posts.c.canonical_url.in_(part) for part in parts)]
-    rows = {row.id: row for each in conditions for row in connection.execute(_told(digest).where(each))}
-    return tuple(_told_post(rows[post_id]) for post_id in sorted(rows))
+    rows = {row.id: row for each in conditions for row in connection.execute(_published(digest).where(each))}
+    return tuple(_published_post(rows[post_id]) for post_id in sorted(rows))
 
 
-def _told(digest: str) -> Select[Any]:
-    told = digest_posts.c.state.in_((PostState.USED, PostState.RESERVED))
+def _published(digest: str) -> Select[Any]:
+    published = digest_posts.c.state.in_((PostState.USED, PostState.RESERVED))
     return (
         select(posts, feeds.c.name.label("feed_name"), digest_posts.c.edition_id)
         .join_from(digest_posts, posts)
         .join(feeds)
-        .where(digest_posts.c.digest == digest, told, digest_posts.c.edition_id.is_not(None))
+        .where(digest_posts.c.digest == digest, published, digest_posts.c.edition_id.is_not(None))
     )
 
 
-def _told_post(row: Row[Any]) -> Told:
+def _published_post(row: Row[Any]) -> PublishedPost:
     post = Post(
         id=row.id,
         feed_id=row.feed_id,
@@ -234,4 +238,4 @@ def _told_post(row: Row[Any]) -> Told:
         first_seen_at=row.first_seen_at,
         fingerprint=row.fingerprint,
     )
-    return Told(waiting=WaitingPost(post=post, feed_name=row.feed_name), edition_id=row.edition_id)
+    return PublishedPost(waiting=WaitingPost(post=post, feed_name=row.feed_name), edition_id=row.edition_id)

@@ -1,4 +1,4 @@
-"""The rows of feeds: which there are, how they fare, when they are next due."""
+"""Store feeds: their addresses, their health, and when each is due next."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from digest.model import FeedRow
-from digest.publication import Feed
+from digest.model.posts import FeedRow
+from digest.model.publication import Feed
 from digest.storage.tables import feeds
-from subscribers.upsert import upsert
+from subscribers.store.tables import upsert
 
 
 def feed_rows(connection: Connection) -> tuple[FeedRow, ...]:
-    """Return every feed ever configured, by name; those taken out of the configuration stay."""
+    """Return every feed that was ever configured, by name; feeds removed from the configuration stay."""
     rows = connection.execute(select(feeds).order_by(feeds.c.name))
     return tuple(FeedRow(**row._asdict()) for row in rows)
 
@@ -24,8 +24,8 @@ def feed_rows(connection: Connection) -> tuple[FeedRow, ...]:
 def sync_feeds(connection: Connection, configured: Sequence[Feed], now: datetime) -> tuple[FeedRow, ...]:
     """Make the rows match the configuration and return those of `configured`, in its order.
 
-    A feed is recognised by its name, else by its url, so either may change and its posts stay known.
-    With a new url everything learnt about the old one is forgotten.
+    A feed is recognised by its name, else by its url, so either may change and its posts stay known. If the
+    url changes, everything learnt about the old url is forgotten.
     """
     free = list(feed_rows(connection))
     taken = {row.id for row in free}
@@ -49,7 +49,7 @@ def sync_feeds(connection: Connection, configured: Sequence[Feed], now: datetime
 
 
 def record_feeds(connection: Connection, rows: Sequence[FeedRow]) -> None:
-    """Save what has become of feeds; each row must be there already."""
+    """Save the new state of feeds; each feed must have a row already."""
     if rows:
         named = update(feeds).where(feeds.c.id == bindparam("row_id"))
         values = [asdict(row) for row in rows]
@@ -60,12 +60,12 @@ def record_feeds(connection: Connection, rows: Sequence[FeedRow]) -> None:
 
 def _insert(connection: Connection, rows: Sequence[FeedRow]) -> None:
     if rows:
-        # Two nodes may meet a new feed at once; SQLite spells the clause like PostgreSQL.
+        # Two nodes may insert a new feed at the same time. SQLite has the same clause as PostgreSQL.
         connection.execute(upsert(connection, feeds).on_conflict_do_nothing(), [asdict(row) for row in rows])
 
 
 def _matched(feed: Feed, free: Sequence[FeedRow], names: set[str]) -> FeedRow | None:
-    """Find the row of a feed: by its name, else by its url unless another feed has that row's name."""
+    """Return the row of a feed: by its name, else by its url unless another feed has that row's name."""
     by_name = (row for row in free if row.name == feed.name)
     by_url = (row for row in free if row.url == feed.url and row.name not in names)
     return next(by_name, None) or next(by_url, None)
@@ -78,7 +78,7 @@ def _renewed(row: FeedRow, feed: Feed, now: datetime) -> FeedRow:
 
 
 def _fresh(feed: Feed, taken: set[str], now: datetime) -> FeedRow:
-    """Make a row whose id is the same in every database that starts with this feed."""
+    """Return a new row for a feed; its id is the same in every database that starts with this feed."""
     names = (feed.url if number == 0 else f"{feed.url} {number}" for number in range(len(taken) + 1))
     ids = (hashlib.sha256(name.encode()).hexdigest()[:16] for name in names)
     free = next(made for made in ids if made not in taken)

@@ -1,4 +1,4 @@
-"""Remember which editions have been told again in a gathered one: each once for each frequency."""
+"""Store which editions have been gathered: each edition once for each frequency."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, exists, insert, select
 
-from digest.model import EditionState
+from digest.model.editions import EditionState
 from digest.storage.editions import PUBLIC
 from digest.storage.tables import editions, gatherings
 from subscribers.model import Frequency
@@ -16,12 +16,11 @@ from subscribers.model import Frequency
 def ungathered(
     connection: Connection, digest: str, frequency: Frequency, *, since: datetime
 ) -> tuple[str, ...]:
-    """Return the ids of editions whose sending began after `since` and that await gathering, oldest first.
+    """Return the ids of editions that started to go out after `since` and are not gathered yet, oldest first.
 
-    Only a digest's own editions that go out or have gone out: not those that were skipped or cancelled,
-    nor, for the moment, one that is paused.
+    Skipped and cancelled editions are not included, nor are paused ones as long as they are paused.
     """
-    told = exists().where(gatherings.c.edition_id == editions.c.id, gatherings.c.frequency == frequency)
+    gathered = exists().where(gatherings.c.edition_id == editions.c.id, gatherings.c.frequency == frequency)
     found = (
         select(editions.c.id)
         .where(
@@ -30,7 +29,7 @@ def ungathered(
             editions.c.state.in_(PUBLIC),
             editions.c.paused_at.is_(None),
             editions.c.started_at > since,
-            ~told,
+            ~gathered,
         )
         .order_by(editions.c.send_at, editions.c.id)
     )
@@ -40,13 +39,13 @@ def ungathered(
 def note_gathered(
     connection: Connection, edition_ids: Collection[str], frequency: Frequency, gathered_in: str
 ) -> None:
-    """Keep that these editions are told again in a gathered one; none may be for that frequency yet."""
+    """Record that these editions are in a gathered edition; none may be in another of that frequency."""
     rows = [{"edition_id": each, "frequency": frequency, "gathered_in": gathered_in} for each in edition_ids]
     connection.execute(insert(gatherings), rows)
 
 
 def stopped_since(connection: Connection, edition_id: str) -> str | None:
-    """Return one of the editions a gathered one tells again that was paused or cancelled since, if any."""
+    """Return the id of a part of a gathered edition that was paused or cancelled since; None if none was."""
     stopped = (editions.c.state == EditionState.CANCELLED) | editions.c.paused_at.is_not(None)
     found = (
         select(editions.c.id)

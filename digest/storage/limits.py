@@ -1,4 +1,4 @@
-"""What each mail server and domain has used of its limits, shared by all who send."""
+"""Store how much of its limits each mail server and domain has used, for all senders together."""
 
 from __future__ import annotations
 
@@ -6,28 +6,27 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, RowMapping, bindparam, delete, select, update
 
-from digest.send.buckets import bucket_of, kept_of
-from digest.send.limits import Brake, Meter
+from digest.limits.buckets import bucket_of, kept_of
+from digest.limits.limits import Meter, Slowdown
 from digest.storage.tables import meters
-from subscribers.upsert import upsert
+from subscribers.store.tables import upsert
 
-_OVER = timedelta(hours=25)  # the longest a letter counts, and a little for clocks that differ
-_PACE = "pace"  # beside the buckets: letters a minute, of a scope that was slowed and has no limits
+_OVER = timedelta(hours=25)  # a message counts for a day at most; the rest allows for clocks that differ
+_PACE = "pace"  # stored beside the buckets: messages a minute, of a slowed scope without an even flow
 
 
-def read_meters(
-    connection: Connection, scopes: Collection[str], *, slowed_since: datetime
-) -> dict[str, Meter]:
-    """Return the meters of `scopes`, and of every scope that was slowed since then."""
-    query = select(meters).where(or_(meters.c.scope.in_(scopes), meters.c.slowed_at > slowed_since))
+def read_meters(connection: Connection, scopes: Collection[str]) -> dict[str, Meter]:
+    """Return the meters of `scopes`; a scope in which nothing was counted has none."""
+    query = select(meters).where(meters.c.scope.in_(scopes))
     return {row["scope"]: _meter(row) for row in connection.execute(query).mappings()}
 
 
 def lock_meters(connection: Connection, scopes: Sequence[str], now: datetime) -> dict[str, Meter]:
-    """Return the meters of `scopes`, which nobody else can change before this transaction ends."""
+    """Return the meters of `scopes`, and lock them until this transaction ends."""
     found = _lock(connection, scopes)
+    # A row that does not exist cannot be locked, so missing rows are inserted first.
     missing = [scope for scope in scopes if scope not in found]
     if missing:
         rows = [{"scope": scope, "buckets": {}, "changed_at": now} for scope in missing]
@@ -37,13 +36,13 @@ def lock_meters(connection: Connection, scopes: Sequence[str], now: datetime) ->
 
 
 def _lock(connection: Connection, scopes: Sequence[str]) -> dict[str, Meter]:
-    # in one order, or two senders would wait for each other
+    # All senders lock in the same order. Otherwise two senders could wait for each other forever.
     query = select(meters).where(meters.c.scope.in_(scopes)).order_by(meters.c.scope).with_for_update()
     return {row["scope"]: _meter(row) for row in connection.execute(query).mappings()}
 
 
 def save_meters(connection: Connection, changed: Mapping[str, Meter], now: datetime) -> None:
-    """Keep meters that were locked in this transaction."""
+    """Save meters that were locked in this transaction."""
     if changed:
         names = [column.name for column in meters.c if column.name != "scope"]
         statement = update(meters).where(meters.c.scope == bindparam("of"))
@@ -53,22 +52,22 @@ def save_meters(connection: Connection, changed: Mapping[str, Meter], now: datet
 
 
 def forget_meters(connection: Connection, now: datetime) -> int:
-    """Delete meters that have nothing to say any more, and return how many.
+    """Delete the meters that have not changed for a day, and return how many.
 
-    Nothing was counted or slowed for a day: every quota is whole again, and every brake off.
+    By then every quota is whole again, and every slowdown is over.
     """
     return connection.execute(delete(meters).where(meters.c.changed_at < now - _OVER)).rowcount
 
 
 def _columns(meter: Meter) -> dict[str, Any]:
-    brake = meter.brake
+    slowdown = meter.slowdown
     kept: dict[str, object] = {key: kept_of(bucket) for key, bucket in meter.buckets.items()}
     return {
-        "buckets": kept | {_PACE: brake.pace} if brake else kept,
-        "share": brake.share if brake else None,
-        "slowed_at": brake.at if brake else None,
-        "slowed_since": brake.since if brake else None,
-        "reason": brake.reason if brake else "",
+        "buckets": kept | {_PACE: slowdown.pace} if slowdown else kept,
+        "share": slowdown.share if slowdown else None,
+        "slowed_at": slowdown.at if slowdown else None,
+        "slowed_since": slowdown.since if slowdown else None,
+        "reason": slowdown.reason if slowdown else "",
     }
 
 
@@ -76,11 +75,11 @@ def _meter(row: RowMapping) -> Meter:
     buckets = {key: bucket_of(kept) for key, kept in row["buckets"].items() if key != _PACE}
     if row["share"] is None:
         return Meter(buckets=buckets)
-    brake = Brake(
+    slowdown = Slowdown(
         share=row["share"],
         at=row["slowed_at"],
         since=row["slowed_since"],
         reason=row["reason"],
         pace=row["buckets"][_PACE],
     )
-    return Meter(buckets=buckets, brake=brake)
+    return Meter(buckets=buckets, slowdown=slowdown)

@@ -1,17 +1,20 @@
-"""Remember which occurrences of a schedule are done: rung twice, or by two processes, done once."""
+"""Store which occurrences of a schedule are done, so that each is done once, even if triggered twice."""
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, and_, delete, select, update
 
+from digest.schedule.seen import SeenSchedule
 from digest.storage.editions import OPEN
-from digest.storage.tables import editions, occurrences
-from subscribers.upsert import upsert
+from digest.storage.tables import editions, occurrences, schedules
+from subscribers.store.tables import upsert
 
-STARTED = "started"  # somebody is at it, or died at it: after the lease another may try
+STARTED = "started"  # a process is working on it, or died; after the lease another process may try
 LEASE = timedelta(minutes=5)
 
 _SHOWN = 100  # a schedule has at most one occurrence a day, so these go back three months
@@ -19,7 +22,7 @@ _SHOWN = 100  # a schedule has at most one occurrence a day, so these go back th
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occurrence:
-    """One local date of a schedule, and what came of it."""
+    """One local date of a schedule, and its outcome."""
 
     local_date: date
     due_at: datetime
@@ -28,12 +31,12 @@ class Occurrence:
 
     @property
     def done(self) -> bool:
-        """Tell whether nothing is left to do for it."""
+        """Tell whether nothing is left to do for this date."""
         return self.outcome != STARTED
 
 
 def occurrences_of(connection: Connection, schedule: str, *, until: datetime) -> tuple[Occurrence, ...]:
-    """Return the latest occurrences due at or before an instant, the last one first."""
+    """Return the latest occurrences due at or before `until`, newest first."""
     rows = connection.execute(
         select(occurrences.c.local_date, occurrences.c.due_at, occurrences.c.done_at, occurrences.c.outcome)
         .where(occurrences.c.schedule == schedule, occurrences.c.due_at <= until)
@@ -44,7 +47,7 @@ def occurrences_of(connection: Connection, schedule: str, *, until: datetime) ->
 
 
 def settled_dates(connection: Connection, schedule: str, *, first: date) -> dict[date, datetime | None]:
-    """Return the local dates from `first` on that are done with: when what came of each goes out, if ever."""
+    """Return the local dates from `first` on that are done, each with the send time of its open edition."""
     goes_out = (editions.c.id == occurrences.c.outcome) & editions.c.state.in_(OPEN)
     rows = connection.execute(
         select(occurrences.c.local_date, editions.c.send_at)
@@ -61,7 +64,7 @@ def settled_dates(connection: Connection, schedule: str, *, first: date) -> dict
 def claim_occurrence(
     connection: Connection, schedule: str, *, local_date: date, due_at: datetime, now: datetime
 ) -> bool:
-    """Take one occurrence; False: it is done, or somebody took it less than `LEASE` ago."""
+    """Claim one occurrence; return False if it is done, or was claimed less than `LEASE` ago."""
     abandoned = and_(occurrences.c.outcome == STARTED, occurrences.c.done_at <= now - LEASE)
     taken_over = connection.execute(
         update(occurrences)
@@ -74,7 +77,7 @@ def claim_occurrence(
 
 
 def note_occurrence(connection: Connection, schedule: str, occurrence: Occurrence) -> bool:
-    """Keep an occurrence unless its local date is known already; False: it is."""
+    """Save an occurrence; return False if its local date is known already."""
     row = {
         "schedule": schedule,
         "local_date": occurrence.local_date,
@@ -82,7 +85,7 @@ def note_occurrence(connection: Connection, schedule: str, occurrence: Occurrenc
         "done_at": occurrence.done_at,
         "outcome": occurrence.outcome,
     }
-    # the count of rows inserted is told by neither engine alike
+    # RETURNING, because the engines do not report the number of inserted rows in the same way.
     fresh = upsert(connection, occurrences).values(row).on_conflict_do_nothing()
     return connection.execute(fresh.returning(occurrences.c.local_date)).one_or_none() is not None
 
@@ -90,7 +93,7 @@ def note_occurrence(connection: Connection, schedule: str, occurrence: Occurrenc
 def finish_occurrence(
     connection: Connection, schedule: str, *, local_date: date, outcome: str, now: datetime
 ) -> None:
-    """Record what came of a claimed occurrence, in one sentence."""
+    """Record the outcome of a claimed occurrence, in one sentence."""
     connection.execute(
         update(occurrences)
         .where(occurrences.c.schedule == schedule, occurrences.c.local_date == local_date)
@@ -99,7 +102,7 @@ def finish_occurrence(
 
 
 def release_occurrence(connection: Connection, schedule: str, *, local_date: date) -> None:
-    """Give a claimed occurrence back, so that the next ring may take it."""
+    """Give a claimed occurrence back, so that the next tick may claim it."""
     connection.execute(
         delete(occurrences).where(
             occurrences.c.schedule == schedule,
@@ -110,5 +113,31 @@ def release_occurrence(connection: Connection, schedule: str, *, local_date: dat
 
 
 def undo_occurrence(connection: Connection, outcome: str) -> None:
-    """Forget the occurrence of which this edition came, so that the next ring makes another one."""
+    """Delete the occurrence whose outcome is this edition, so that the next tick makes another edition."""
     connection.execute(delete(occurrences).where(occurrences.c.outcome == outcome))
+
+
+def seen_schedules(connection: Connection) -> Mapping[str, tuple[SeenSchedule, ...]]:
+    """Return what was seen of each schedule, oldest first, by the schedule's name."""
+    rows = connection.execute(
+        select(schedules.c.schedule, schedules.c.rule, schedules.c.seen_at).order_by(
+            schedules.c.schedule, schedules.c.seen_at, schedules.c.number
+        )
+    )
+    found: dict[str, tuple[SeenSchedule, ...]] = defaultdict(tuple)
+    for schedule, rule, seen_at in rows:
+        found[schedule] += (SeenSchedule(rule=rule, seen_at=seen_at),)
+    return found
+
+
+def note_schedule(connection: Connection, schedule: str, seen: SeenSchedule, *, number: int) -> bool:
+    """Save what was seen of a schedule as row `number`; return False if another process was faster."""
+    row = {"schedule": schedule, "number": number, "rule": seen.rule, "seen_at": seen.seen_at}
+    fresh = upsert(connection, schedules).values(row).on_conflict_do_nothing().returning(schedules.c.number)
+    return connection.execute(fresh).one_or_none() is not None
+
+
+def learn_rule(connection: Connection, schedule: str, rule: str) -> None:
+    """Save the rule of a schedule that has a row without a rule."""
+    unknown = (schedules.c.schedule == schedule) & schedules.c.rule.is_(None)
+    connection.execute(update(schedules).where(unknown).values(rule=rule))

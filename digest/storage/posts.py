@@ -1,4 +1,4 @@
-"""The ledger of posts: each saved once, when first seen, and in exactly one state in each digest."""
+"""Store posts: each is saved once, when it is first seen, and has one state in each digest."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, literal, or_, select, update
 
-from digest.links import canonical_url
-from digest.model import Image, Post, PostState, WaitingPost
+from digest.model.links import canonical_url
+from digest.model.posts import Image, Post, PostState, WaitingPost
 from digest.storage.tables import digest_posts, feeds, posts
-from subscribers.upsert import upsert
+from subscribers.store.tables import upsert
 
 T = TypeVar("T")
 _Row = Row[*tuple[Any, ...]]
 
-BATCH = 500  # values in one IN; SQLite takes 32,766 parameters in all
-_LIKE_LIMIT = 5_000  # a feed may give every post of its life the same link
+BATCH = 500  # values in one IN; SQLite allows 32,766 parameters in a statement
+_LIKE_LIMIT = 5_000  # because a feed may give all its posts the same link
 
 _POST = (
     posts.c.id,
@@ -40,7 +40,7 @@ _POST = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Saved:
-    """How many posts were seen for the first time, and how many had changed."""
+    """The number of posts that were seen for the first time, and of posts that had changed."""
 
     new: int
     updated: int
@@ -48,7 +48,7 @@ class Saved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostRow:
-    """A post with the name of its feed and where it stands in each digest: (slug, state, reason)."""
+    """A post with the name of its feed and its state in each digest: (slug, state, reason)."""
 
     post: Post
     feed_name: str
@@ -58,9 +58,9 @@ class PostRow:
 def save_posts(
     connection: Connection, seen: Sequence[Post], digest_slugs: Collection[str], now: datetime
 ) -> Saved:
-    """Save posts: new ones as waiting in every digest named, changed ones in place, others not at all.
+    """Save new posts as waiting in each of the digests, and update changed posts.
 
-    A post is known by its feed and key, else by its id; the time it was first seen never changes.
+    A post is recognised by its feed and key, else by its id. The time it was first seen never changes.
     """
     known = _known(connection, seen)
     new = [post for post in seen if _row_of(post, known) is None]
@@ -76,7 +76,7 @@ def save_posts(
 
 
 def posts_like(connection: Connection, feed_id: str, seen: Sequence[Post]) -> tuple[Post, ...]:
-    """Return the saved posts of a feed that have a key or a link of one of `seen`."""
+    """Return the saved posts of a feed that share a key or a link with one of `seen`."""
     keys = [post.key for post in seen]
     links = [canonical_url(post.url) for post in seen if post.url]
     conditions = [posts.c.key.in_(part) for part in _batches(keys)]
@@ -89,9 +89,9 @@ def posts_like(connection: Connection, feed_id: str, seen: Sequence[Post]) -> tu
 def enlist(
     connection: Connection, digest_slug: str, feed_ids: Sequence[str], since: datetime, now: datetime
 ) -> None:
-    """Put posts first seen after `since` into a digest that has just begun to take their feed.
+    """Add posts first seen at `since` or later to a digest that has just begun to take their feeds.
 
-    Posts that are in that digest already, in whatever state, are left as they are.
+    Posts that are in that digest already, in any state, are left as they are.
     """
     chosen = select(
         literal(digest_slug),
@@ -104,7 +104,7 @@ def enlist(
 
 
 def waiting_posts(connection: Connection, digest_slug: str) -> tuple[WaitingPost, ...]:
-    """Return what a digest has not used yet, whatever its dates say, oldest first."""
+    """Return the posts that a digest has not used yet, however old, in the order they were first seen."""
     query = (
         _with_feed()
         .join(digest_posts, digest_posts.c.post_id == posts.c.id)
@@ -121,12 +121,12 @@ def recent_posts(
     digest: str | None = None,
     state: PostState | None = None,
 ) -> tuple[PostRow, ...]:
-    """Return the posts seen last, newest first, of one feed (its name), one digest (its slug), one state."""
+    """Return the posts seen last, newest first; optionally of one feed (name), digest (slug) or state."""
     query = _with_feed().order_by(posts.c.first_seen_at.desc(), posts.c.id).limit(limit)
     if feed is not None:
         query = query.where(feeds.c.name == feed)
     if digest is not None or state is not None:
-        query = query.where(posts.c.id.in_(_standing(digest, state)))
+        query = query.where(posts.c.id.in_(_in_state(digest, state)))
     rows = connection.execute(query).all()
     states = _states(connection, [row.id for row in rows])
     return tuple(
@@ -141,7 +141,7 @@ def set_posts(
     edition_id: str | None,
     now: datetime,
 ) -> None:
-    """Set the state of posts in one digest, each with its reason; `edition_id` is the edition they go to."""
+    """Set the states of posts in one digest, each with its reason; `edition_id` names their edition."""
     if not states:
         return
     one = update(digest_posts).where(
@@ -155,7 +155,7 @@ def set_posts(
 
 
 def _known(connection: Connection, seen: Sequence[Post]) -> dict[object, _Row]:
-    """Map (feed, key) and id of the saved ones among `seen` to their rows."""
+    """Return the rows of the saved posts among `seen`, by (feed, key) and by id."""
     known: dict[object, _Row] = {}
     query = select(posts.c.id, posts.c.feed_id, posts.c.key, posts.c.fingerprint)
     for part in _batches(seen):
@@ -172,7 +172,7 @@ def _row_of(post: Post, known: Mapping[object, _Row]) -> _Row | None:
 
 
 def _insert(connection: Connection, new: Sequence[Post], now: datetime) -> list[str]:
-    """Insert posts and return the ids of those that another node has not inserted meanwhile."""
+    """Insert posts; return the ids of those that another node has not inserted in the meantime."""
     if not new:
         return []
     rows = [
@@ -200,7 +200,7 @@ def _wait(connection: Connection, pairs: Sequence[tuple[str, str]], now: datetim
 
 
 def _values(post: Post) -> dict[str, object]:
-    """Return what of a post may change, as columns."""
+    """Return the columns of a post that may change."""
     return {
         "feed_id": post.feed_id,
         "key": post.key,
@@ -227,7 +227,7 @@ def _with_feed() -> Select[Any]:
     return select(*_POST, feeds.c.name.label("feed_name")).join(feeds, feeds.c.id == posts.c.feed_id)
 
 
-def _standing(digest: str | None, state: PostState | None) -> Select[Any]:
+def _in_state(digest: str | None, state: PostState | None) -> Select[Any]:
     conditions: list[ColumnElement[bool]] = []
     if digest is not None:
         conditions.append(digest_posts.c.digest == digest)

@@ -1,4 +1,4 @@
-"""The steps of an edition from one state to another, and of its posts with it; of two at once, one wins."""
+"""Move an edition from one state to another, and its posts with it; of two steps at once, one wins."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection, case, delete, func, literal, select, update
 
-from digest.model import EditionRecord, EditionState, PostState
-from digest.standing import refusal
+from digest.model.editions import EditionRecord, EditionState, refusal
+from digest.model.posts import PostState
 from digest.storage.editions import OPEN, load_edition
 from digest.storage.tables import digest_posts, editions, gatherings
 
-# What an edition must be before it can become something else. Nothing leads out of sent, skipped and
-# cancelled; a draft is sent by approving it first.
+# The states from which each state can be reached. Nothing leads out of sent, skipped and cancelled. A draft
+# must be approved before it is sent.
 _BEFORE: Mapping[EditionState, tuple[EditionState, ...]] = {
     EditionState.DRAFT: (),
     EditionState.APPROVED: (EditionState.DRAFT,),
@@ -34,12 +34,12 @@ def advance(
     reason: str = "",
     by: str | None = None,
 ) -> EditionRecord:
-    """Move an edition to the state `to`, and its posts with it; of two at once, one wins.
+    """Move an edition to the state `to`, and its posts with it; of two steps at once, one wins.
 
-    Posts of an edition that is sent are used; skipped, or cancelled before its sending began, it
-    gives them back, and the editions it has gathered. Cancelled while sending it keeps them: some
-    readers have had them, and must not get them again. `by` is who approves. Raises StateError for a
-    step that state does not allow, and for the beginning of one that is paused; NotFoundError.
+    The posts of a sent edition are used. An edition that is skipped, or cancelled before it began to be sent,
+    releases its posts and the editions it has gathered. `by` names the person who approves. Raises
+    StateError if the edition's state does not allow the step, or if a paused edition would begin to be sent,
+    and NotFoundError.
     """
     allowed = [editions.c.id == edition_id, editions.c.state.in_(_BEFORE[to])]
     if to is EditionState.SENDING:
@@ -48,6 +48,8 @@ def advance(
     if connection.execute(step).rowcount != 1:
         raise refusal(load_edition(connection, edition_id), to)
     record = load_edition(connection, edition_id)
+    # An edition that is cancelled while it is being sent keeps its posts: some readers have had them, and
+    # must not get them again.
     if to is EditionState.SENT or (to is EditionState.CANCELLED and record.started_at):
         use_posts(connection, edition_id, now)
     elif to in (EditionState.SKIPPED, EditionState.CANCELLED):
@@ -57,9 +59,9 @@ def advance(
 
 
 def pause(connection: Connection, edition_id: str, now: datetime, *, reason: str) -> None:
-    """Hold an edition where it stands, drafts too: from this commit on no sender takes a letter of it.
+    """Pause an edition, which may also be a draft; after the commit, no sender takes new deliveries of it.
 
-    Raises StateError for one that is over or paused already, NotFoundError.
+    Raises StateError if the edition is over or paused already, and NotFoundError.
     """
     held = editions.c.id == edition_id, editions.c.state.in_(OPEN), editions.c.paused_at.is_(None)
     step = update(editions).where(*held).values(paused_at=now, reason=reason)
@@ -68,10 +70,8 @@ def pause(connection: Connection, edition_id: str, now: datetime, *, reason: str
 
 
 def resume(connection: Connection, edition_id: str, now: datetime) -> EditionRecord:
-    """Let a paused edition go on; one that is approved is so as of now, so that it is not too late to go.
-
-    Raises StateError, NotFoundError.
-    """
+    """Resume a paused edition. Raises StateError if it is not paused, and NotFoundError."""
+    # An approved edition counts as approved now. Otherwise it could be too late to be sent.
     paused = editions.c.id == edition_id, editions.c.paused_at.is_not(None)
     approved = case((editions.c.state == EditionState.APPROVED, literal(now, editions.c.approved_at.type)))
     changes = {
@@ -85,7 +85,7 @@ def resume(connection: Connection, edition_id: str, now: datetime) -> EditionRec
 
 
 def reopen(connection: Connection, edition_id: str) -> None:
-    """Take a sent edition back to sending, for deliveries that are to be tried again; its dates stay."""
+    """Take a sent edition back to `sending`, so that deliveries can be tried again; its times stay."""
     sent = editions.c.id == edition_id, editions.c.state == EditionState.SENT
     connection.execute(update(editions).where(*sent).values(state=EditionState.SENDING, finished_at=None))
 
@@ -106,7 +106,7 @@ def use_posts(connection: Connection, edition_id: str, now: datetime) -> None:
 
 
 def release_posts(connection: Connection, edition_id: str, now: datetime) -> None:
-    """Give the posts reserved by an edition back: they wait again."""
+    """Release the posts reserved by an edition, so that they wait for another edition."""
     waiting = {"state": PostState.WAITING, "edition_id": None, "reason": "", "changed_at": now}
     _settle_posts(connection, edition_id, waiting)
 

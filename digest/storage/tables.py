@@ -1,4 +1,4 @@
-"""The tables of the product; those of the list stand in `subscribers.tables` and share the metadata."""
+"""Define the tables; the tables of readers are in `subscribers.store.tables`, in the same metadata."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from sqlalchemy import (
     text,
 )
 
-from subscribers.tables import Key, Moment
-from subscribers.tables import metadata as metadata
+from subscribers.store.tables import Key, Moment
+from subscribers.store.tables import metadata as metadata
 
 feeds = Table(
     "feeds",
@@ -48,7 +48,7 @@ posts = Table(
     Column("feed_id", String, ForeignKey("feeds.id"), nullable=False),
     Column("key", String, nullable=False),
     Column("url", String),
-    Column("canonical_url", String),  # see digest.links; under it two tellings of a story meet
+    Column("canonical_url", String),  # by `digest.model.links`, to find posts about the same story
     Column("title", String, nullable=False),
     Column("blurb", Text, nullable=False),
     Column("author", String),
@@ -81,10 +81,9 @@ editions = Table(
     Column("approved_at", Moment),
     Column("started_at", Moment),
     Column("finished_at", Moment),
-    Column("paused_at", Moment),  # set: whatever its state, nothing of it is sent
-    Column(
-        "at_once", Boolean, nullable=False, server_default=false()
-    ),  # copies without a due time may be queued
+    Column("paused_at", Moment),  # if set, nothing of the edition is sent, whatever its state
+    # True: deliveries without a due time may be queued. False: none are.
+    Column("at_once", Boolean, nullable=False, server_default=false()),
     Index("ix_editions_digest", "digest", "local_date"),
     Index("ix_editions_state", "state", "send_at"),
 )
@@ -92,8 +91,8 @@ editions = Table(
 gatherings = Table(
     "gatherings",
     metadata,
-    Column("edition_id", String, ForeignKey("editions.id"), primary_key=True),  # which is told again
-    Column("frequency", String, primary_key=True),  # so it is told again once for each
+    Column("edition_id", String, ForeignKey("editions.id"), primary_key=True),  # the gathered part
+    Column("frequency", String, primary_key=True),  # part of the key: gathered once for each frequency
     Column("gathered_in", String, ForeignKey("editions.id"), nullable=False),
     Index("ix_gatherings_gathered_in", "gathered_in"),
 )
@@ -103,7 +102,7 @@ digest_posts = Table(
     metadata,
     Column("digest", String, primary_key=True),
     Column("post_id", String, ForeignKey("posts.id", ondelete="CASCADE"), primary_key=True),
-    Column("state", String, nullable=False),  # digest.model.PostState
+    Column("state", String, nullable=False),  # digest.model.posts.PostState
     Column("edition_id", String, ForeignKey("editions.id")),
     Column("reason", String, nullable=False, server_default=""),
     Column("changed_at", Moment, nullable=False),
@@ -124,12 +123,13 @@ schedules = Table(
     "schedules",
     metadata,
     Column("schedule", String, primary_key=True),  # as in occurrences
-    Column("number", Integer, primary_key=True, autoincrement=False),  # from 1: two that note it at once meet
-    Column("rule", String),  # see digest.storage.schedules
+    Column("number", Integer, primary_key=True, autoincrement=False),  # from 1; of two writers, one conflicts
+    Column("rule", String),  # see digest.schedule.seen
     Column("seen_at", Moment, nullable=False),
 )
 
-# What a sender may claim. Written out, not bound: a planner knows then how few they are.
+# The states that a sender may claim. The values are written out and not bound as parameters, so that the
+# planner can estimate how few rows match.
 SENDABLE = text("deliveries.state IN ('queued', 'deferred')")
 
 deliveries = Table(
@@ -138,9 +138,9 @@ deliveries = Table(
     Column("edition_id", String, ForeignKey("editions.id"), primary_key=True),
     Column("subscriber_id", Key, primary_key=True, autoincrement=False),
     Column("variant", String, nullable=False),  # the reader's choice of topics when addressed
-    Column("state", String, nullable=False),  # digest.model.DeliveryState
-    Column("due_at", Moment),  # none: at once, while it is queued; and none any more when it is over
-    Column("owner", String),  # of one in doubt: the sender that had it on the wire
+    Column("state", String, nullable=False),  # digest.model.deliveries.DeliveryState
+    Column("due_at", Moment),  # empty: goes at once if it is queued, or is settled
+    Column("owner", String),  # only if uncertain: the sender that had it on the wire
     Column("tries", Integer, nullable=False, server_default="0"),
     Column("code", Integer),
     Column("reply", String, nullable=False, server_default=""),
@@ -153,30 +153,34 @@ _DUE.dialect_options["sqlite"]["where"] = deliveries.c.due_at.is_not(None)
 
 @event.listens_for(deliveries, "before_create")
 def _spell_for_postgresql(_table: Table, connection: Connection, **_: object) -> None:
-    """Say it only there: to say it at once loads the dialect of PostgreSQL everywhere, which is 2 MB."""
+    """Make the index partial on PostgreSQL too, but only there.
+
+    An option in the Index itself would load the dialect of PostgreSQL everywhere, which takes 2 MB.
+    """
     if connection.dialect.name == "postgresql":
         _DUE.dialect_options["postgresql"]["where"] = deliveries.c.due_at.is_not(None)
 
 
-# What they hold is in no delivery's row: a page or a group is claimed or marked by writing one row, here.
+# Claims and marks are kept here and not in the rows of deliveries, so that a page or a group is claimed or
+# marked by writing one row.
 senders = Table(
     "senders",
     metadata,
     Column("edition_id", String, ForeignKey("editions.id"), primary_key=True),
-    Column("owner", String, primary_key=True),  # see digest.send.owner
+    Column("owner", String, primary_key=True),  # see digest.storage.ledger.owner
     Column("lease_until", Moment, nullable=False),
-    Column("claimed", LargeBinary, nullable=False),  # ids of subscribers, see digest.storage.senders
-    Column("wire", LargeBinary, nullable=False),  # likewise, of those it may have written to a server
+    Column("claimed", LargeBinary, nullable=False),  # ids, see digest.storage.ledger.senders
+    Column("wire", LargeBinary, nullable=False),  # ids of deliveries it may have written to a server
 )
 
 meters = Table(
     "meters",
     metadata,
     Column("scope", String, primary_key=True),  # "server smtp.example.org", "domain gmail.com"
-    Column("buckets", JSON, nullable=False),  # by the unit of their limit; see digest.send.buckets
-    Column("share", Integer),  # percent of its pace when it was slowed last; none when it never was
+    Column("buckets", JSON, nullable=False),  # by the unit of their limit; see digest.limits.buckets
+    Column("share", Integer),  # percent of the full pace when last slowed; empty if never slowed
     Column("slowed_at", Moment),  # the last time
-    Column("slowed_since", Moment),  # when it had its whole pace
+    Column("slowed_since", Moment),  # when it last had its full pace
     Column("reason", String, nullable=False, server_default=""),  # the reply that slowed it
     Column("changed_at", Moment, nullable=False),
 )

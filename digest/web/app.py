@@ -1,4 +1,4 @@
-"""Put the pages together: one FastAPI application for readers, whose mistakes are pages too."""
+"""Build the FastAPI application for readers: pages, the API, static files and error pages."""
 
 from __future__ import annotations
 
@@ -6,121 +6,166 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
 from traceback import extract_tb
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from digest.app import App
-from digest.app.watch import utc_now
-from digest.errors import NotFoundError
-from digest.render.languages import Words
-from digest.web import archive, leave, preferences, rights, signup, static
-from digest.web.api import PATH, create_api
-from digest.web.errands import Errands
-from digest.web.gate import Gate
-from digest.web.proof import PROOF_COST, Proofs
-from digest.web.reception import PageWords, Reception
-from digest.web.security import Door
-from digest.web.tickets import Tickets
+from digest.model.errors import NotFoundError
+from digest.model.run_context import utc_now
+from digest.readers.signup import count_request
+from digest.render.languages.languages import Words
+from digest.web.api.api import PATH, create_api
+from digest.web.pages import archive, data, preferences, signup, unsubscribe
+from digest.web.pages.context import Context, PageWords, WebContext
+from digest.web.pages.tasks import BackgroundTasks
+from digest.web.security.abuse import AbuseGuard
+from digest.web.security.proof import PROOF_COST, Proofs
+from digest.web.security.security import SecurityMiddleware
+from digest.web.security.tickets import Tickets
 from subscribers.errors import SubscribersError, TokenError
 
 log = logging.getLogger(__name__)
 
+_files = APIRouter(include_in_schema=False)
+
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_FILES = {
+    "site.css": "web/site.css",
+    "pages.css": "web/pages.css",
+    "icon.svg": "web/static/icon.svg",
+    "signup.js": "web/static/signup.js",
+    "proof.js": "web/static/proof.js",
+    "embed.js": "web/static/embed.js",
+}
+_HOUR = "public, max-age=3600"
+# Forms on other sites load embed.js and proof.js.
+_CROSS_ORIGIN = {"access-control-allow-origin": "*", "cross-origin-resource-policy": "cross-origin"}
+
 
 def create_web(app: App, *, clock: Callable[[], datetime] = utc_now, proof_cost: int = PROOF_COST) -> FastAPI:
-    """Return the application that serves everything a reader touches."""
+    """Return the application that serves all pages and the API."""
     proofs = Proofs(secret=app.secret, clock=clock, cost=proof_cost)
-    reception = _reception(app, clock, proofs)
+    context = _context(app, clock, proofs)
     web = FastAPI(
         title=app.config.site.name, docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan
     )
     web.state.base_url = app.config.site.base_url
-    web.state.reception = reception
-    for part in (signup, leave, preferences, rights, archive, static):
+    web.state.context = context
+    for part in (signup, unsubscribe, preferences, data, archive):
         web.include_router(part.router)
-    web.mount(PATH, create_api(reception))
-    web.add_exception_handler(SubscribersError, _refused)
-    web.add_exception_handler(NotFoundError, _not_there)
-    web.add_exception_handler(HTTPException, _wrong)
-    web.add_exception_handler(RequestValidationError, _wrong)
-    web.add_exception_handler(Exception, _broken)
-    web.add_middleware(Door)
+    web.include_router(_files)
+    web.mount(PATH, create_api(context))
+    web.add_exception_handler(SubscribersError, _bad_link)
+    web.add_exception_handler(NotFoundError, _not_found)
+    web.add_exception_handler(HTTPException, _http_error)
+    web.add_exception_handler(RequestValidationError, _http_error)
+    web.add_exception_handler(Exception, _failed)
+    web.add_middleware(SecurityMiddleware)
     return web
 
 
-def _reception(app: App, clock: Callable[[], datetime], proofs: Proofs) -> Reception:
+def _context(app: App, clock: Callable[[], datetime], proofs: Proofs) -> WebContext:
     tickets = Tickets(secret=app.secret, clock=clock)
-    gate = Gate(database=app.database, tickets=tickets, proofs=proofs, clock=clock)
-    return Reception(app=app, clock=clock, tickets=tickets, gate=gate, errands=Errands(app.transport))
+    guard = AbuseGuard(
+        count=partial(count_request, app.database), tickets=tickets, proofs=proofs, clock=clock
+    )
+    return WebContext(
+        app=app, clock=clock, tickets=tickets, guard=guard, tasks=BackgroundTasks(app.transport)
+    )
 
 
 @asynccontextmanager
 async def _lifespan(web: FastAPI) -> AsyncIterator[None]:
     yield
-    errands: Errands = web.state.reception.errands
-    await run_in_threadpool(errands.close)
+    tasks: BackgroundTasks = web.state.context.tasks
+    await run_in_threadpool(tasks.close)
 
 
-def _refused(request: Request, error: Exception) -> Response:
-    """Answer a link that does nothing, the same for every way in which it may be wrong."""
-    desk, say = _say(request)
+def _bad_link(request: Request, error: Exception) -> Response:
+    """Return the page for a link that cannot be used. The page tells only whether the link has expired."""
+    context, say = _say(request)
     expired = isinstance(error, TokenError) and error.reason == "expired"
-    return desk.message(
+    return context.message(
         say,
-        say("This link has run out") if expired else say("This link does not work"),
-        say("Nothing was changed."),
-        say("Please open it again from the newest mail you have, or copy it whole."),
+        say("This link has expired") if expired else say("This link does not work"),
+        say("Nothing has changed."),
+        say("Please use the link in our latest email to you, or copy the whole link."),
         status=410 if expired else 404,
     )
 
 
-def _not_there(request: Request, _error: Exception) -> Response:
-    desk, say = _say(request)
-    return desk.message(
-        say, say("There is no such page"), say("It may have moved, or never was."), status=404
+def _not_found(request: Request, _error: Exception) -> Response:
+    context, say = _say(request)
+    return context.message(
+        say, say("Page not found"), say("The page may have moved, or the link may be wrong."), status=404
     )
 
 
-def _wrong(request: Request, error: Exception) -> Response:
+def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 422
     if status == 404:
-        return _not_there(request, error)
-    desk, say = _say(request)
+        return _not_found(request, error)
+    context, say = _say(request)
     heading, advice = _advice(say, status)
-    page = desk.message(say, heading, say("Nothing was changed."), advice, status=status)
+    page = context.message(say, heading, say("Nothing has changed."), advice, status=status)
     if isinstance(error, HTTPException) and error.headers:
         page.headers.update(error.headers)
     return page
 
 
 def _advice(say: Words, status: int) -> tuple[str, str]:
-    again = say("Please go back, load the page again and try once more.")
+    again = say("Please go back, reload the page and try again.")
     known = {
-        403: (say("This came from another page"), say("Please use the form on our own page.")),
-        405: (say("This cannot be done here"), again),
-        413: (say("That was too much"), again),
-        429: (say("That was often"), say("Please wait an hour and try again.")),
-        503: (say("We are busy"), say("Please try again in a minute.")),
+        403: (say("This form came from another site"), say("Please use the form on our own site.")),
+        405: (say("This is not possible here"), again),
+        413: (say("Your request is too large"), again),
+        429: (say("Too many requests"), say("Please try again in an hour.")),
+        503: (say("We are busy right now"), say("Please try again in a minute.")),
     }
-    return known.get(status, (say("That could not be read"), again))
+    return known.get(status, (say("We could not process your request"), again))
 
 
-def _broken(request: Request, error: Exception) -> Response:
-    # Kind and place alone: the text of an error may hold an address.
+def _failed(request: Request, error: Exception) -> Response:
+    # Only the kind and the place are logged, because the text of an error may contain an address.
     place = extract_tb(error.__traceback__)[-1]
     log.error("a page failed: %s at %s:%s", type(error).__name__, place.filename, place.lineno)
-    desk, say = _say(request)
-    return desk.message(
+    context, say = _say(request)
+    return context.message(
         say,
-        say("Something went wrong here"),
-        say("The mistake is ours. Please try again in a minute."),
+        say("Something went wrong"),
+        say("The error is on our side. Please try again in a minute."),
         status=500,
     )
 
 
-def _say(request: Request) -> tuple[Reception, PageWords]:
-    desk: Reception = request.app.state.reception
-    return desk, desk.words(request)
+def _say(request: Request) -> tuple[WebContext, PageWords]:
+    context: WebContext = request.app.state.context
+    return context, context.words(request)
+
+
+@_files.api_route("/static/{name}", methods=["GET", "HEAD"])
+def static(request: Request, context: Context, name: str) -> Response:
+    """Return one of the files listed in `_FILES`; any other name is 404."""
+    if name not in _FILES:
+        raise HTTPException(404)
+    body = _find(context.app.templates.override, context.app.templates.defaults, _FILES[name]).read_bytes()
+    etag = f'"{sha256(body).hexdigest()[:20]}"'
+    headers = {"cache-control": _HOUR, "etag": etag}
+    if name in ("embed.js", "proof.js"):
+        headers |= _CROSS_ORIGIN
+    if request.headers.get("if-none-match") == etag:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type=_TYPES[Path(name).suffix], headers=headers)
+
+
+def _find(override: Path | None, defaults: Path, name: str) -> Path:
+    if override is not None and (override / name).is_file():
+        return override / name
+    return defaults / name

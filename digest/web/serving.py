@@ -1,4 +1,4 @@
-"""Serve the pages from a thread, beside whatever else the process does."""
+"""Serve the pages from a thread of their own, so that the process can do other work."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from threading import Thread
 import uvicorn
 
 from digest.app import App
-from digest.app.watch import utc_now
-from digest.errors import DigestError
+from digest.model.errors import DigestError
+from digest.model.run_context import utc_now
 from digest.web.app import create_web
-from digest.web.proof import PROOF_COST
+from digest.web.security.proof import PROOF_COST
 
 log = logging.getLogger(__name__)
 
-_GOODBYE = 5  # seconds for requests under way when we stop
-_AT_ONCE = 200  # requests; more are told to come back
+_GRACE = 5  # seconds in which requests under way can finish when the server stops
+_CONCURRENT = 200  # requests at once; further requests are answered with 503
 
 
 class WebError(DigestError):
-    """The pages cannot be served where [web] says."""
+    """The pages cannot be served at the host and port of [web]."""
 
     def __init__(self, host: str, port: int, reason: str) -> None:
         super().__init__(f"[web] {host}:{port}: {reason}")
@@ -34,9 +34,9 @@ class WebError(DigestError):
 def serving(
     app: App, *, clock: Callable[[], datetime] = utc_now, proof_cost: int = PROOF_COST
 ) -> Iterator[int]:
-    """Serve the pages at [web] `host` and `port` until the block ends, and give the port.
+    """Serve the pages at [web] `host` and `port` until the block ends, and yield the port.
 
-    Addresses and tokens stand in paths, so there is no access log. Raises WebError when the port is taken.
+    There is no access log, because paths contain tokens. Raises WebError when the port cannot be used.
     """
     web = app.config.web
     with _listening(web.host, web.port) as listener:
@@ -44,10 +44,10 @@ def serving(
             create_web(app, clock=clock, proof_cost=proof_cost),
             access_log=False,
             log_config=None,
-            log_level="critical",  # it would log whole errors, in whose texts there may be addresses
+            log_level="critical",  # otherwise it logs whole errors, and their texts may contain addresses
             server_header=False,
-            limit_concurrency=_AT_ONCE,
-            timeout_graceful_shutdown=_GOODBYE,
+            limit_concurrency=_CONCURRENT,
+            timeout_graceful_shutdown=_GRACE,
             ws="none",
         )
         server = uvicorn.Server(config)
@@ -70,7 +70,7 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
     except OSError as error:
         raise WebError(host, port, error.strerror or "cannot be used") from error
     with listener:
-        # Inherited by what is accepted, of which asyncio cannot tell that it is TCP: else each answer but the
-        # first on a line waits 40 ms for the reader's system to acknowledge its headers.
+        # Accepted connections inherit this option, which asyncio does not set on them. Without it, each
+        # answer but the first on a connection waits 40 ms until the reader's system acknowledges its headers.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield listener

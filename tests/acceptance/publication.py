@@ -1,4 +1,4 @@
-"""A publication on trial: feeds on loopback, Postfix's smtp-sink as its server, and its days replayed."""
+"""A publication under test: feeds on loopback, Postfix's smtp-sink as its mail server, days replayed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from digest.storage.database import open_database
 from digest.storage.tables import metadata
 from subscribers.model import Choice
 from tests.collect.servers import Answer, Site, serving
-from tests.send.test_transport_real import smtp_sink
+from tests.smtp.test_transport_real import smtp_sink
 
 DIGEST = Path(sys.executable).with_name("digest")
 FEEDS = {
@@ -94,8 +94,8 @@ CHOICES = ("", "outdoors", "move,table", "-outdoors")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mail:
-    """One mail as smtp-sink took it, with the edition it is of."""
+class Email:
+    """An email as smtp-sink received it, with its edition."""
 
     edition: str
     reader: str
@@ -106,19 +106,19 @@ class Mail:
         assert isinstance(body, EmailMessage)
         return str(body.get_content())
 
-    def told_in_html(self, links: Sequence[str]) -> list[str]:
-        """Return which of `links` the HTML has, in its order."""
+    def links_in_html(self, links: Sequence[str]) -> list[str]:
+        """Return the `links` that are in the HTML, in its order."""
         found = (str(link.get("href")) for link in html.fromstring(self.part("html")).iter("a"))
         return [link for link in dict.fromkeys(found) if link in links]
 
-    def told_in_text(self, links: Sequence[str]) -> list[str]:
-        """Return which of `links` the text has, in its order."""
+    def links_in_text(self, links: Sequence[str]) -> list[str]:
+        """Return the `links` that are in the text, in its order."""
         return [link for link in dict.fromkeys(self.part("plain").split()) if link in links]
 
 
 @dataclass(slots=True)
 class Publication:
-    """A folder with its configuration, and what a test does there."""
+    """A folder with its configuration, and the actions that tests need."""
 
     folder: Path
     site: Site
@@ -138,11 +138,11 @@ class Publication:
 
     @property
     def dump(self) -> Path:
-        return self.folder / "mails"
+        return self.folder / "emails"
 
     @contextmanager
     def server(self, *switches: str) -> Iterator[None]:
-        """Let the publication mail to a smtp-sink with these switches until the block ends."""
+        """Run a smtp-sink with these switches as the publication's mail server while the block runs."""
         self.dump.mkdir(exist_ok=True)
         with smtp_sink(*switches, "-d", f"{self.dump}/%S.") as server:
             words = re.sub(r"\n\[mail\].*", "", self.config.read_text(encoding="utf-8"), flags=re.DOTALL)
@@ -164,15 +164,15 @@ class Publication:
         command = [str(DIGEST), "--config", str(self.config), *words]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
-    def run(self, now: str) -> list[Mail]:
-        """Do what is due at that time, and return the mails the server took."""
+    def run(self, now: str) -> list[Email]:
+        """Do what is due at this time, and return the emails that the server has received."""
         self.call("run", "--now", now)
         return self.take()
 
-    def take(self) -> list[Mail]:
-        """Return the mails the server took since the last time.
+    def take(self) -> list[Email]:
+        """Return the emails that the server has received since the last call.
 
-        A mail without its last line is of a line that broke; no server delivers it.
+        An email without its last line belongs to a connection that broke; no server delivers it.
         """
         found = []
         for path in sorted(self.dump.iterdir()):
@@ -182,14 +182,14 @@ class Publication:
                 message = message_from_bytes(data, policy=default)
                 assert isinstance(message, EmailMessage)
                 edition = str(message["Message-ID"]).strip("<").partition(".")[0]
-                found.append(Mail(edition=edition, reader=str(message["To"]), message=message))
+                found.append(Email(edition=edition, reader=str(message["To"]), message=message))
         return found
 
     def stories(self, edition: str) -> list[tuple[str, str]]:
         """Return topic and link of each story, in reading order."""
-        told = self.facts("editions", edition)["edition"]
-        stories = [told["lead"]] if told["lead"] else []
-        for section in told["sections"]:
+        content = self.facts("editions", edition)["edition"]
+        stories = [content["lead"]] if content["lead"] else []
+        for section in content["sections"]:
             stories += section["stories"] + section["more"]
         return [(story["topic"], story["url"]) for story in stories if story["url"]]
 
@@ -206,12 +206,12 @@ class Publication:
 
 
 def readers(count: int) -> dict[str, str]:
-    """Return readers and what each chose of the daily's topics."""
+    """Return readers with the topics of the daily digest that each has chosen."""
     return {f"reader{number:04}@example.org": CHOICES[number % len(CHOICES)] for number in range(count)}
 
 
 def csv_of(chosen: dict[str, str]) -> str:
-    """Return a list of readers of all digests as a file, a bad line after every twentieth reader."""
+    """Return a CSV file of readers of all digests, with a bad line after every twentieth reader."""
     lines = ["email,digest,topics"]
     for number, (address, topics) in enumerate(chosen.items()):
         lines += [f'{address},daily,"{topics}"', f"{address},found,", f"{address},weekly,"]
@@ -221,7 +221,7 @@ def csv_of(chosen: dict[str, str]) -> str:
 
 
 def wanted(stories: Sequence[tuple[str, str]], topics: str) -> set[str]:
-    """Return the links of the stories that a choice of topics leaves."""
+    """Return the links of the stories in the chosen topics."""
     choice = Choice.parse(topics)
     return {link for topic, link in stories if choice.wants(topic)}
 
@@ -240,7 +240,7 @@ def publishing(folder: Path, database_url: str, feeds: Mapping[str, str] = FEEDS
 
 
 def subscribe(publication: Publication, chosen: dict[str, str], now: str) -> None:
-    """Import readers from a file with bad lines, which are named and stop nothing."""
+    """Import readers from a file with bad lines, which are reported and stop nothing."""
     path = publication.folder / "readers.csv"
     path.write_text(csv_of(chosen), encoding="utf-8")
     imported = publication.facts("subscribers", "import", str(path), "--source", "May fair", "--now", now)

@@ -1,4 +1,4 @@
-"""Feeds that fail, lie and attack, beside good ones: the good ones go out, and nothing bad gets anywhere."""
+"""Feeds that fail, lie and attack, beside good feeds: only the good content is sent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 import pytest
 from lxml import html
 
-from tests.acceptance.publication import Mail, Publication, publishing, readers, subscribe
+from tests.acceptance.publication import Email, Publication, publishing, readers, subscribe
 from tests.collect.servers import CHUNK, Answer, bomb
 
 START, SENT = "2026-11-20T12:00Z", "2026-11-21T06:00Z"
@@ -82,7 +82,7 @@ def empty(tmp_path: Path) -> Iterator[Publication]:
         yield found
 
 
-def test_feeds_that_fail_are_named_and_the_others_go_out(
+def test_feeds_that_fail_are_reported_and_the_others_are_sent(
     publication: Publication, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name, (answer, _) in BROKEN.items():
@@ -94,33 +94,33 @@ def test_feeds_that_fail_are_named_and_the_others_go_out(
     with publication.server():
         publication.call("run", "--now", START)
         health = {feed["name"]: feed["status"] for feed in publication.facts("feeds")}
-        mails = publication.run(SENT)
+        emails = publication.run(SENT)
 
     assert {name: health[name] for name in BROKEN} == {name: status for name, (_, status) in BROKEN.items()}
     assert {status for name, status in health.items() if name not in BROKEN} <= {"ok", "unchanged"}
-    assert sorted(mail.reader for mail in mails) == sorted(chosen)
+    assert sorted(mail.reader for mail in emails) == sorted(chosen)
     links = {link for _, link in publication.stories("daily")}
     assert links >= {f"https://odd.example.org/{number}" for number in range(1, 7)}
-    assert len({link.split("/")[2] for link in links}) == 10  # nine good feeds, and the odd ones
-    check_harmless(mails[0])
+    assert len({link.split("/")[2] for link in links}) == 10  # nine good feeds and the odd ones
+    check_harmless(emails[0])
     assert not CONTROLS.search(caplog.text)
 
 
 @pytest.mark.parametrize(("title", "subject"), TITLES.values(), ids=TITLES)
-def test_a_hostile_title_is_one_harmless_subject(empty: Publication, title: str, subject: str) -> None:
-    mail = only_mail(empty, title)
+def test_a_hostile_title_becomes_a_harmless_subject(empty: Publication, title: str, subject: str) -> None:
+    mail = only_email(empty, title)
     assert str(mail.message["Subject"]) == subject
     assert subject in " ".join(mail.part("plain").split())
 
 
-def test_a_title_of_500_letters_is_cut(empty: Publication) -> None:
-    subject = str(only_mail(empty, "x" * 500).message["Subject"])
+def test_a_title_of_500_characters_is_cut(empty: Publication) -> None:
+    subject = str(only_email(empty, "x" * 500).message["Subject"])
     assert len(subject) < 300
     assert subject.endswith("\u2026")
 
 
-def only_mail(publication: Publication, title: str) -> Mail:
-    """Publish one post with this title, and return the mail about it."""
+def only_email(publication: Publication, title: str) -> Email:
+    """Publish one post with this title, and return its email."""
     body = rss(item("TITLE")).body.replace(b"TITLE", f"<![CDATA[{title}]]>".encode())
     publication.feed("Odd", "/odd", Answer(body=body))
     subscribe(publication, dict.fromkeys(readers(1), ""), START)
@@ -131,8 +131,8 @@ def only_mail(publication: Publication, title: str) -> Mail:
     return mail
 
 
-def check_harmless(mail: Mail) -> None:
-    """Look for what a feed might have brought into headers, page or text."""
+def check_harmless(mail: Email) -> None:
+    """Check that a feed has brought nothing harmful into the headers, the HTML or the text."""
     assert not mail.message.defects
     assert not {"Bcc", "Cc"} & set(mail.message.keys())
     assert all(len(mail.message.get_all(name) or ()) == 1 for name in ONCE)

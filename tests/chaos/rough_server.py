@@ -1,4 +1,4 @@
-"""A mail server on loopback with every bad habit, by chance; it writes down what it really accepted."""
+"""A mail server on loopback that fails at random in many ways, and records what it really accepted."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import threading
 from collections import Counter
 from dataclasses import dataclass
 
-from tests.send.reply_server import OFFERS, Answer, Fault, OverError, ReplyServer, Session
+from tests.smtp.reply_server import OFFERS, Answer, Fault, OverError, ReplyServer, Session
 
-# By the verb: how often in ten thousand, and what happens then. The rest of the time all is as usual.
+# For each verb: how often in ten thousand something happens, and what. Otherwise the server is normal.
 _HABITS: dict[str, tuple[tuple[int, Answer], ...]] = {
     "GREETING": ((300, "421 4.3.2 too busy"), (100, Fault.DROP)),
     "EHLO": ((200, "502 5.5.1 what?"), (100, Fault.DROP)),
@@ -30,24 +30,28 @@ _HABITS: dict[str, tuple[tuple[int, Answer], ...]] = {
 }
 _HABITS["BDAT"] = _HABITS["BODY"]
 _LIES = (OFFERS, OFFERS, OFFERS, ("PIPELINING", "8BITMIME"), ("SIZE 1000000",), ("CHUNKING", "PIPELINING"))
-_CUT, _LATE, _DEAF = 6, 20, 400  # in ten thousand: cut in mid-data, late answers; connections deaf to BDAT
+_CUT, _LATE, _DEAF = (
+    6,
+    20,
+    400,
+)  # in ten thousand: cuts during the data, late answers, connections that do not know BDAT
 
 
 @dataclass
 class RoughServer(ReplyServer):
-    """Refuses, puts off, stalls, hangs up in mid-data, answers late, offers what it does not keep."""
+    """Refuses, defers, stalls, hangs up during the data, answers late, offers extensions that it lacks."""
 
     seed: int = 1
-    fixed_port: int = 0  # to come back at the port of one that went away
+    fixed_port: int = 0  # the port of an earlier server
 
     def __post_init__(self) -> None:
         ReplyServer.__post_init__(self)
         self._random = random.Random(self.seed)
         self._never = threading.Event()
-        self._deaf: set[int] = set()  # sessions that offer CHUNKING and do not know it
+        self._deaf: set[int] = set()  # sessions that offer CHUNKING but do not know it
 
     def counted(self) -> Counter[str]:
-        """Count what was accepted, by recipient."""
+        """Count the accepted messages by recipient."""
         with self._lock:
             return Counter(recipient for _, recipient, _ in self.accepted)
 
@@ -70,7 +74,7 @@ class RoughServer(ReplyServer):
         if verb == "EHLO" and self._chance(_DEAF):
             self._deaf.add(id(session))
         if verb == "BDAT" and id(session) in self._deaf:
-            self._send(session, "500 5.5.2 what?")  # and takes the text for commands
+            self._send(session, "500 5.5.2 what?")  # and reads the text as commands
             return
         if verb in ("BDAT", "DATA") and self._chance(_CUT):
             session.file.read(int(rest.split()[0]) // 2 if verb == "BDAT" else 40)

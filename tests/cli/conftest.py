@@ -1,4 +1,4 @@
-"""The command line, called as a person would, on a small publication."""
+"""The command line, called as a person would call it, on a small publication."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from digest.cli import program
-from tests.app.place import Place
+from tests.scheduler.installation import Place
 
 
 @dataclass(slots=True)

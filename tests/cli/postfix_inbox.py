@@ -1,4 +1,4 @@
-"""A Postfix of our own that takes mail on loopback, for a Maildir, for an alias and for a pipe."""
+"""A Postfix on loopback that delivers mail to a Maildir, to an alias and to a pipe."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
 
-from tests.send.real_servers import MASTER_CF, POSTFIX, free_port, need, open_folder, running
+from tests.smtp.real_servers import MASTER_CF, POSTFIX, free_port, need, open_folder, running
 
-USER = "mail"  # who delivers, and whom the publication belongs to
+USER = "mail"  # the user who delivers mail and owns the publication
 _SECONDS = 60
 _PYTHONS = (Path(sys.executable).resolve(), Path(f"/usr/bin/python3.{sys.version_info.minor}"))
 
@@ -46,15 +46,15 @@ virtual_uid_maps = static:{uid}
 virtual_gid_maps = static:{gid}
 virtual_minimum_uid = 1
 relay_domains = pipe.example.org
-transport_maps = inline:{{ {{ pipe.example.org = goodbye: }} }}
+transport_maps = inline:{{ {{ pipe.example.org = receive: }} }}
 """
 _OWN_SERVICES = """\
 bounce unix - - n - 0 bounce
 error unix - - n - - error
 local unix - n n - - local
 virtual unix - n n - - virtual
-goodbye unix - n n - - pipe
-  user={user} argv={folder}/goodbye
+receive unix - n n - - pipe
+  user={user} argv={folder}/receive
 """
 _SCRIPT = """#!/bin/sh
 PYTHONPATH={path}
@@ -65,9 +65,9 @@ exec {python} -c 'from digest.cli import program; program()' --config {site}/con
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
-    """Where mail goes: at kept. into a Maildir, for `leave` at alias. and pipe. to `digest receive`.
+    """A running Postfix, which delivers to a Maildir at kept. and to `digest receive` at alias. and pipe.
 
-    Whom else somebody writes to at alias., there is not: that mail is taken, and a bounce written.
+    No other address at alias. exists: Postfix accepts mail for it and writes a bounce.
     """
 
     folder: Path
@@ -84,20 +84,20 @@ class Inbox:
         return self.folder / "Maildir"
 
     def hand_over(self) -> None:
-        """Let USER own the publication."""
+        """Make USER the owner of the publication."""
         for path in (self.site, *self.site.rglob("*")):
             shutil.chown(path, USER, USER)
 
     def take(self, mail: EmailMessage) -> str:
-        """Send a mail, and return what came of it: "sent", "deferred" or "bounced"."""
+        """Send a message, and return its status: "sent", "deferred" or "bounced"."""
         before = len(self._tried())
-        with smtplib.SMTP("127.0.0.1", self.port, timeout=_SECONDS) as line:
-            line.send_message(mail)
+        with smtplib.SMTP("127.0.0.1", self.port, timeout=_SECONDS) as connection:
+            connection.send_message(mail)
         self.until(lambda: len(self._tried()) > before)
         return self._tried()[-1]
 
     def until(self, done: Callable[[], bool]) -> None:
-        """Wait until something is so; its log is what a failure shows."""
+        """Wait until `done()` is true; a failure shows the log of Postfix."""
         until, pause = time.monotonic() + _SECONDS, threading.Event()
         while not done():
             assert time.monotonic() < until, self._log()
@@ -113,7 +113,7 @@ class Inbox:
 
 @contextlib.contextmanager
 def open_inbox() -> Iterator[Inbox]:
-    """Run a Postfix that takes mail for us until the block ends."""
+    """Run a Postfix that receives our mail while the block runs."""
     need(POSTFIX, "postfix")
     with open_folder() as folder:
         inbox = Inbox(folder, free_port())
@@ -132,7 +132,7 @@ def _write(inbox: Inbox, *, uid: int, gid: int) -> None:
     (folder / "etc/master.cf").write_text(master.format(folder=folder, user=USER, port=inbox.port))
     shutil.chown(folder / "data", "postfix")
     shutil.chown(folder / "Maildir", USER, USER)
-    script = folder / "goodbye"
+    script = folder / "receive"
     modules = os.pathsep.join(part for part in sys.path if part)
     script.write_text(_SCRIPT.format(path=modules, python=_python(), site=inbox.site))
     script.chmod(0o755)
@@ -144,7 +144,7 @@ def _write(inbox: Inbox, *, uid: int, gid: int) -> None:
 
 
 def _python() -> Path:
-    """Return a Python like this one that USER may run, whose home others may not enter."""
+    """Return a Python of this version that USER may run, because the home of this one may be closed."""
     for python in filter(_reachable, _PYTHONS):
         if subprocess.run([python, "-c", ""], user=USER, capture_output=True, check=False).returncode == 0:
             return python

@@ -1,4 +1,4 @@
-"""An edition goes out through Postfix to a mailbox there is not, and its bounce comes back to us."""
+"""An edition is sent through Postfix to a mailbox that does not exist, and its bounce comes back."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from digest.app.readers import add_reader, wish
-from tests.app.place import Place, at
+from digest.readers.subscribers import add_reader, requested
 from tests.cli.conftest import Terminal
 from tests.cli.postfix_inbox import Inbox, open_inbox
+from tests.scheduler.installation import Place, at
 
 MAIL = """[mail]
 transport = "smtp"
@@ -28,13 +28,13 @@ def inbox() -> Iterator[Inbox]:
 
 
 def published(inbox: Inbox, bounce_address: str) -> Terminal:
-    """Return a publication whose edition went to Bob, who has a mailbox, and to Nil, who has none."""
+    """Return a publication that has sent an edition to Bob, who has a mailbox, and to Nil, who has none."""
     place = Place(inbox.site)
     place.change("[site]", MAIL.format(inbox.port, bounce_address))
     with place.app() as app:
         for address in ("bob@kept.example.org", "nil@alias.example.org"):
-            wishes = [wish("daily", topics="", hour="", zone="")]
-            add_reader(app, address, wishes, source="test", now=at("22 12:00"))
+            requests = [requested("daily", topics="", hour="", zone="")]
+            add_reader(app, address, requests, source="test", now=at("22 12:00"))
     place.publish("One", "Two", "Three")
     place.run("23 06:30")
     assert place.run("23 07:00") == ["daily-2026-11-23: sent: 2 accepted"]
@@ -43,14 +43,14 @@ def published(inbox: Inbox, bounce_address: str) -> Terminal:
 
 
 @pytest.mark.parametrize("bounce_address", ["bounces+{token}@kept.example.org", "bounces@kept.example.org"])
-def test_the_bounce_of_an_edition_comes_into_a_maildir_and_is_understood(
+def test_the_bounce_of_an_edition_arrives_in_a_maildir_and_is_understood(
     inbox: Inbox, bounce_address: str
 ) -> None:
     terminal = published(inbox, bounce_address)
     said = [line.partition(": ")[2] for line in terminal.says("receive", str(inbox.maildir)).splitlines()]
     assert sorted(said) == [
         "hard bounce, not mailed any more: 5.1.1",
-        "nothing done: no token in the subject or the recipient",
+        "nothing done: there is no token in the subject or the recipient",
     ]
     (bounced,) = terminal.facts("subscribers", "bounces")
     assert (bounced["address"], bounced["edition"]) == ("nil@alias.example.org", "daily-2026-11-23")

@@ -12,7 +12,7 @@ DOCS = (Path(__file__).resolve().parents[2] / "docs" / "commands.md").read_text(
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_every_command_is_documented_with_its_example_and_options(words: tuple[str, ...]) -> None:
+def test_every_command_is_documented_with_its_help_example_and_options(words: tuple[str, ...]) -> None:
     name = f"digest {' '.join(words)}"
     _, found, rest = DOCS.partition(f"\n### {name}\n")
     assert found
@@ -22,8 +22,17 @@ def test_every_command_is_documented_with_its_example_and_options(words: tuple[s
     options = {param.opts[-1] for param in command.params if isinstance(param, click.Option)}
     documented = set(re.findall(r"^\| `(?:-\w, )?(--[a-z-]+)", section, re.MULTILINE))
     assert documented == options
+    assert plain(str(command.help)) in plain(section)
+    for param in command.params:
+        if isinstance(param, click.Option):
+            assert plain(str(param.help)) in plain(section)
 
 
-def test_no_command_is_documented_that_is_not_there() -> None:
+def plain(text: str) -> str:
+    """Return a text on one line, without repeated spaces."""
+    return " ".join(text.split())
+
+
+def test_every_documented_command_exists() -> None:
     documented = set(re.findall(r"^### digest (.+)$", DOCS, re.MULTILINE))
     assert documented == {" ".join(words) for words in COMMANDS}

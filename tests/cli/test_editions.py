@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from digest.storage.tables import metadata
-from tests.app.place import Place
 from tests.cli.conftest import Terminal
+from tests.scheduler.installation import Place
 
 EDITION = "daily-2026-11-23"
 NOW = ("--now", "2026-11-22T12:00")
@@ -28,7 +28,7 @@ def composed(terminal: Terminal) -> Terminal:
 
 
 def contents(place: Place) -> dict[str, list[tuple[object, ...]]]:
-    """Return all that the database holds."""
+    """Return the whole content of the database."""
     with place.app() as app, app.database.read() as connection:
         return {
             table.name: sorted((tuple(row) for row in connection.execute(select(table))), key=repr)
@@ -36,7 +36,7 @@ def contents(place: Place) -> dict[str, list[tuple[object, ...]]]:
         }
 
 
-def test_compose_says_what_it_made_and_what_to_do_next(terminal: Terminal) -> None:
+def test_compose_reports_the_edition_and_what_to_do_next(terminal: Terminal) -> None:
     terminal.place.publish("Ferry")
     terminal.call("collect", *NOW)
     said = terminal.says("compose", "daily", *NOW)
@@ -45,24 +45,24 @@ def test_compose_says_what_it_made_and_what_to_do_next(terminal: Terminal) -> No
     assert f"there is already {EDITION}" in terminal.says("compose", "daily", *NOW)
 
 
-def test_compose_without_posts_makes_nothing_and_says_why(terminal: Terminal) -> None:
+def test_compose_without_posts_makes_no_edition_and_says_why(terminal: Terminal) -> None:
     assert terminal.says("compose", "daily").startswith("no edition: ")
     facts = terminal.facts("compose", "daily")
     assert (facts["edition"], facts["used"]) == (None, 0)
 
 
-def test_an_edition_composed_by_hand_is_that_dates_only_one(composed: Terminal) -> None:
+def test_an_edition_composed_by_hand_is_the_only_one_of_its_date(composed: Terminal) -> None:
     composed.place.publish("Library")
     composed.place.run("23 06:30")
     assert [each["id"] for each in composed.facts("editions")] == [EDITION]
     assert composed.place.run("23 07:00") == [f"{EDITION}: sent: 2 accepted"]
 
 
-def test_a_digest_that_is_not_there_is_named(terminal: Terminal) -> None:
-    assert "no digest is called 'weekly'; there is daily" in terminal.says("compose", "weekly", fails=1)
+def test_an_unknown_digest_is_reported_with_the_known_ones(terminal: Terminal) -> None:
+    assert "no digest is called 'weekly'; available: daily" in terminal.says("compose", "weekly", fails=1)
 
 
-def test_editions_lists_and_shows_one_with_the_rule_of_each_story(composed: Terminal) -> None:
+def test_editions_are_listed_and_one_is_shown_with_the_rule_of_each_story(composed: Terminal) -> None:
     assert EDITION in composed.says("editions", "--digest", "daily")
     said = composed.says("editions", EDITION)
     assert "feed: Orchard Notes" in said
@@ -70,7 +70,7 @@ def test_editions_lists_and_shows_one_with_the_rule_of_each_story(composed: Term
     assert (facts["id"], facts["state"], facts["stories"]) == (EDITION, "draft", 3)
     rules = {story["rule"] for section in facts["edition"]["sections"] for story in section["stories"]}
     assert {facts["edition"]["lead"]["rule"], *rules} == {"feed: Orchard Notes", "catch-all"}
-    assert f"there is {EDITION}" in composed.says("editions", "daily-1999-01-01", fails=1)
+    assert f"available: {EDITION}" in composed.says("editions", "daily-1999-01-01", fails=1)
     assert "no edition" in composed.says("editions", "nonsense", fails=1)
 
 
@@ -79,7 +79,9 @@ def test_tables_fit_eighty_columns(composed: Terminal) -> None:
         assert max(map(len, composed.says(*words).splitlines())) <= 80
 
 
-def test_preview_writes_the_very_mail_and_changes_nothing(composed: Terminal, tmp_path: Path) -> None:
+def test_preview_writes_the_message_that_is_sent_and_changes_nothing(
+    composed: Terminal, tmp_path: Path
+) -> None:
     before = contents(composed.place)
     look = tmp_path / "look"
     for _ in range(3):
@@ -103,25 +105,25 @@ def test_preview_without_a_subscriber_shows_all_topics(composed: Terminal, tmp_p
     assert [title for title in ("Ferry", "Tram", "Apples") if title in text] == ["Ferry", "Tram", "Apples"]
 
 
-def test_preview_can_be_had_in_any_language_there_is(composed: Terminal, tmp_path: Path) -> None:
+def test_preview_can_be_written_in_every_language(composed: Terminal, tmp_path: Path) -> None:
     composed.call("preview", "daily", "--language", "de", "--out", str(tmp_path))
     assert "\nAbbestellen:\n" in (tmp_path / f"{EDITION}.txt").read_text()
     assert '<html lang="de"' in (tmp_path / f"{EDITION}.web.html").read_text()
     assert "'ar', 'de', 'en', 'es'" in composed.says("preview", "daily", "--language", "tlh", fails=2)
 
 
-def test_preview_for_somebody_who_never_asked_is_refused_without_the_address(composed: Terminal) -> None:
+def test_preview_for_somebody_who_never_subscribed_is_refused_without_the_address(composed: Terminal) -> None:
     said = composed.says("preview", "daily", "--subscriber", "eve@example.org", fails=1)
-    assert "nobody with that address" in said
+    assert "no reader with this address" in said
     assert "eve@" not in said
 
 
-def test_approved_editions_go_and_cancelled_ones_give_their_posts_back(composed: Terminal) -> None:
+def test_an_approved_edition_can_be_cancelled_and_its_posts_wait_again(composed: Terminal) -> None:
     composed.call("approve", EDITION, "--by", "Ines", "--now", "2026-11-22T13:00")
     facts = composed.facts("editions", EDITION)
     assert (facts["state"], facts["approved_by"]) == ("approved", "Ines")
     said = composed.says("approve", EDITION, fails=1)
-    assert f"{EDITION} is approved and cannot be approved; it needs no approval any more" in said
+    assert f"{EDITION} is approved and cannot be approved; it does not need approval any more" in said
     composed.call("cancel", EDITION, "--reason", "wrong lead", "--now", "2026-11-22T14:00")
     assert composed.facts("editions", EDITION)["reason"] == "wrong lead"
     assert {each["states"][0][1] for each in composed.facts("posts", "--digest", "daily")} == {"waiting"}
@@ -133,38 +135,38 @@ def test_a_paused_edition_waits_until_it_is_resumed(composed: Terminal) -> None:
     assert f"{EDITION}: waiting: is paused: wrong lead?" in composed.says("run", "--now", "2026-11-23T07:00")
     assert "paused and cannot be paused" in composed.says("pause", "daily", fails=1)
     assert "and paused and cannot be sent" in composed.says("send", EDITION, fails=1)
-    assert "goes on: it is a draft" in composed.says("resume", "daily")
+    assert "is resumed: it is a draft" in composed.says("resume", "daily")
     assert f"{EDITION}: sent: 2 accepted" in composed.says("run", "--now", "2026-11-23T07:00")
 
 
-def test_dry_runs_and_test_mails_change_nothing(composed: Terminal) -> None:
+def test_dry_runs_and_test_messages_change_nothing(composed: Terminal) -> None:
     before = contents(composed.place)
     said = composed.says("send", EDITION, "--dry-run")
-    assert "2 mails would be sent; 0 readers have nothing" in said
+    assert "2 emails would be sent; 0 readers would get none" in said
     facts = composed.facts("send", EDITION, "--dry-run")
     assert facts["mails"] == 2
-    assert "test mail accepted" in composed.says("send", EDITION, "--test-to", "test@example.org")
+    assert "test message accepted" in composed.says("send", EDITION, "--test-to", "test@example.org")
     assert contents(composed.place) == before
-    assert set(composed.place.mails()) == {"test"}
+    assert set(composed.place.emails()) == {"test"}
 
 
-def test_send_by_hand_goes_at_once_and_once(composed: Terminal) -> None:
+def test_send_by_hand_sends_at_once_and_only_once(composed: Terminal) -> None:
     assert f"{EDITION} is sent: 2 accepted" in composed.says("send", EDITION)
-    assert set(composed.place.mails()) == {"ada", "bob"}
-    assert "was sent already, and nobody is mailed twice: 2 accepted" in composed.says("send", EDITION)
+    assert set(composed.place.emails()) == {"ada", "bob"}
+    assert "has already been sent, and nobody is mailed twice: 2 accepted" in composed.says("send", EDITION)
     assert composed.facts("send", EDITION)["deliveries"] == {"total": 2, "accepted": 2}
-    assert composed.place.mails() == {}
+    assert composed.place.emails() == {}
 
 
-def test_send_by_hand_asks_for_approval_where_the_digest_does(composed: Terminal) -> None:
+def test_send_by_hand_needs_approval_if_the_digest_does(composed: Terminal) -> None:
     composed.place.change("schedule =", 'review = "hold"\nschedule =')
     said = composed.says("send", EDITION, fails=1)
-    assert f"{EDITION} is a draft and cannot be sent; first: digest approve {EDITION}" in said
+    assert f"{EDITION} is a draft and cannot be sent; approve it first: digest approve {EDITION}" in said
     composed.call("approve", EDITION)
     assert "2 accepted" in composed.says("send", EDITION)
 
 
-def test_what_is_cancelled_is_not_sent_and_nothing_is_said_of_who_it_was_for(composed: Terminal) -> None:
+def test_a_cancelled_edition_is_not_sent_and_has_no_deliveries(composed: Terminal) -> None:
     composed.call("cancel", EDITION)
     assert f"{EDITION} is cancelled and cannot be sent; its posts are carried" in composed.says(
         "send", EDITION, fails=1
@@ -172,7 +174,7 @@ def test_what_is_cancelled_is_not_sent_and_nothing_is_said_of_who_it_was_for(com
     assert f"{EDITION} is cancelled: no readers" in composed.says("deliveries", EDITION)
 
 
-def test_cancelled_while_it_waits_for_a_later_hour_the_rest_is_skipped_and_not_sent_again(
+def test_deliveries_that_wait_for_a_later_hour_are_skipped_by_cancel_and_not_sent_again(
     composed: Terminal,
 ) -> None:
     composed.place.subscribe("eve", now="22 12:00")
@@ -184,27 +186,29 @@ def test_cancelled_while_it_waits_for_a_later_hour_the_rest_is_skipped_and_not_s
     assert composed.facts("editions", EDITION)["deliveries"] == {"total": 4, "accepted": 3, "skipped": 1}
     assert "the edition was cancelled" in composed.says("deliveries", EDITION, "--state", "skipped")
     again = composed.says("retry", EDITION, fails=1)
-    assert "is cancelled and cannot be sent again; that was for good" in again
+    assert "is cancelled and cannot be sent again; a cancelled edition cannot be resumed" in again
     assert "cancelled" not in composed.says("run", "--now", "2026-11-23T20:30")
 
 
-def test_deliveries_of_a_draft_say_how_to_see_who_it_is_for(composed: Terminal) -> None:
-    assert f"has not begun to go: digest send {EDITION} --dry-run" in composed.says("deliveries", EDITION)
+def test_deliveries_of_a_draft_say_how_to_see_its_readers(composed: Terminal) -> None:
+    assert f"is not being sent yet; to see its readers: digest send {EDITION} --dry-run" in composed.says(
+        "deliveries", EDITION
+    )
     assert composed.facts("deliveries", EDITION)["state"] == "draft"
 
 
-def test_a_draft_that_goes_on_after_its_send_time_says_until_when(composed: Terminal) -> None:
+def test_a_draft_resumed_after_its_send_time_says_until_when_it_is_sent(composed: Terminal) -> None:
     composed.call("pause", EDITION, "--now", "2026-11-23T06:00")
-    assert "it goes until" not in composed.says("resume", EDITION, "--now", "2026-11-23T06:30")
+    assert "no later than" not in composed.says("resume", EDITION, "--now", "2026-11-23T06:30")
     composed.call("pause", EDITION, "--now", "2026-11-23T06:45")
     said = composed.says("resume", EDITION, "--now", "2026-11-23T10:00")
     assert (
-        f"it goes until Mon 23 Nov 2026 11:00 (UTC); later too once approved: digest approve {EDITION}"
-        in said
+        "it is sent no later than Mon 23 Nov 2026 11:00 (UTC),"
+        f" unless you approve it: digest approve {EDITION}" in said
     )
 
 
-def test_deliveries_tell_what_the_server_said_and_addresses_only_when_asked(composed: Terminal) -> None:
+def test_deliveries_show_replies_and_show_addresses_only_if_asked(composed: Terminal) -> None:
     composed.call("send", EDITION)
     said = composed.says("deliveries", EDITION)
     assert "2 accepted" in said
@@ -213,41 +217,43 @@ def test_deliveries_tell_what_the_server_said_and_addresses_only_when_asked(comp
     assert composed.facts("deliveries", EDITION, "--state", "rejected")["deliveries"] == []
     (one,) = composed.facts("deliveries", EDITION, "--limit", "1")["deliveries"]
     assert one["subscriber_id"] in {each["id"] for each in composed.facts("subscribers", "list")}
-    assert "the first 1; --limit 0 shows all" in composed.says("deliveries", EDITION, "--limit", "1")
+    assert "only the first 1 are listed; --limit 0 lists all" in composed.says(
+        "deliveries", EDITION, "--limit", "1"
+    )
     assert "--limit 0" not in composed.says("deliveries", EDITION, "--limit", "2")
     assert len(composed.facts("deliveries", EDITION, "--limit", "0")["deliveries"]) == 2
 
 
-def test_what_failed_is_tried_again_when_asked(composed: Terminal, wrong_addresses: None) -> None:
+def test_failed_deliveries_can_be_retried(composed: Terminal, wrong_addresses: None) -> None:
     assert "1 accepted, 1 rejected" in composed.says("send", EDITION)
-    assert "rejected     –      1  the address cannot be written in a mail" in composed.says(
+    assert "rejected     –       1  the address cannot be written in an email" in composed.says(
         "deliveries", EDITION
     )
-    (trouble,) = composed.facts("deliveries", EDITION)["trouble"]
-    assert (trouble["state"], trouble["code"], trouble["count"]) == ("rejected", None, 1)
+    (failure,) = composed.facts("deliveries", EDITION)["trouble"]
+    assert (failure["state"], failure["code"], failure["count"]) == ("rejected", None, 1)
     assert composed.facts("deliveries", EDITION, "--code", "550")["deliveries"] == []
     assert len(composed.facts("deliveries", EDITION, "--domain", "Example.org")["deliveries"]) == 1
-    assert "nothing to try again" in composed.says("retry", EDITION, "--code", "450")
-    assert "nothing to try again" in composed.says("retry", EDITION, "--state", "uncertain")
+    assert "there is nothing to retry" in composed.says("retry", EDITION, "--code", "450")
+    assert "there is nothing to retry" in composed.says("retry", EDITION, "--state", "uncertain")
     assert "1 accepted, 1 rejected" in composed.says("retry", EDITION)
 
 
 @pytest.fixture
 def wrong_addresses(composed: Terminal) -> None:
-    """Give one reader an address that was never checked, and cannot be written."""
+    """Give one reader an address that was never checked, which cannot be written in a message."""
     with composed.place.app() as app, app.database.write() as connection:
         connection.exec_driver_sql(
             "UPDATE subscribers SET address = 'bob with spaces' WHERE address = 'bob@example.org'"
         )
 
 
-def test_what_was_never_sent_cannot_be_tried_again(composed: Terminal) -> None:
+def test_an_edition_that_was_never_sent_cannot_be_retried(composed: Terminal) -> None:
     assert "is a draft and cannot be sent again; it has not been sent yet: digest send" in composed.says(
         "retry", EDITION, fails=1
     )
 
 
-def test_the_gathered_edition_of_a_frequency_is_composed_by_hand(terminal: Terminal) -> None:
+def test_a_gathered_edition_can_be_composed_by_hand(terminal: Terminal) -> None:
     terminal.place.change("topics =", 'gather = { weekly = "mondays at 08:00" }\ntopics =')
     terminal.place.publish("Ferry")
     terminal.place.subscribe("ada")
@@ -257,7 +263,7 @@ def test_the_gathered_edition_of_a_frequency_is_composed_by_hand(terminal: Termi
     assert "posts:" not in said
     assert terminal.facts("editions", "daily-weekly-2026-11-23")["frequency"] == "weekly"
     assert terminal.facts("editions", "daily")["frequency"] == "each"
-    assert "there is each, weekly" in terminal.says("compose", "daily", "--gather", "daily", fails=1)
+    assert "available: each, weekly" in terminal.says("compose", "daily", "--gather", "daily", fails=1)
 
 
 @pytest.mark.parametrize(
@@ -274,9 +280,9 @@ def test_the_gathered_edition_of_a_frequency_is_composed_by_hand(terminal: Termi
     ],
     ids=" ".join,
 )
-def test_a_digest_without_any_edition_is_told_from_one_that_is_not_known(
+def test_a_digest_without_editions_is_distinguished_from_an_unknown_digest(
     terminal: Terminal, words: tuple[str, ...]
 ) -> None:
     said = terminal.says(*words, "daily", fails=1)
-    assert "daily has no edition yet; make one: digest compose daily" in said
+    assert "daily has no edition yet; to compose one: digest compose daily" in said
     assert "no edition is called 'dayly'" in terminal.says(*words, "dayly", fails=1)

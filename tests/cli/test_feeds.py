@@ -3,7 +3,7 @@ from __future__ import annotations
 from tests.cli.conftest import Terminal
 
 
-def test_collect_shows_each_feed_and_fails_only_when_all_do(terminal: Terminal) -> None:
+def test_collect_shows_each_feed_and_fails_only_if_all_feeds_fail(terminal: Terminal) -> None:
     terminal.place.publish("Ferry")
     (terminal.place.folder / "orchard.json").unlink()
     said = terminal.says("collect")
@@ -13,7 +13,7 @@ def test_collect_shows_each_feed_and_fails_only_when_all_do(terminal: Terminal) 
     terminal.call("collect", fails=1)
 
 
-def test_collect_by_hand_asks_at_once_and_with_due_only_what_is_due(terminal: Terminal) -> None:
+def test_collect_fetches_all_feeds_and_with_due_only_those_that_are_due(terminal: Terminal) -> None:
     terminal.place.publish("Ferry")
     terminal.call("collect")
     terminal.place.publish("Tram")
@@ -21,7 +21,7 @@ def test_collect_by_hand_asks_at_once_and_with_due_only_what_is_due(terminal: Te
     assert [each["new"] for each in terminal.facts("collect")] == [1, 0]
 
 
-def test_feeds_tell_their_health_and_never_their_address(terminal: Terminal) -> None:
+def test_feeds_shows_the_state_of_feeds_and_never_their_address(terminal: Terminal) -> None:
     assert "not collected yet" in terminal.says("feeds")
     (terminal.place.folder / "orchard.json").write_text("{")
     terminal.call("collect")
@@ -32,7 +32,7 @@ def test_feeds_tell_their_health_and_never_their_address(terminal: Terminal) -> 
     assert "url" not in found["Orchard Notes"]
 
 
-def test_posts_are_listed_with_where_they_stand(terminal: Terminal) -> None:
+def test_posts_are_listed_with_their_state(terminal: Terminal) -> None:
     terminal.place.publish("Ferry [bold]not markup[/bold]")
     terminal.place.publish("Apples", feed="orchard")
     terminal.call("collect")

@@ -11,19 +11,19 @@ DIGEST = Path(sys.executable).parent / "digest"
 MONDAY = ("--now", "2026-11-23T07:00")
 
 
-def test_run_does_what_is_due_and_says_what(terminal: Terminal) -> None:
+def test_run_does_what_is_due_and_reports_it(terminal: Terminal) -> None:
     terminal.place.publish("Ferry")
     terminal.place.subscribe("ada")
     said = terminal.says("run", *MONDAY)
     assert "daily-2026-11-23: composed: 1 story" in said
     assert "daily-2026-11-23: sent: 1 accepted" in said
     assert "feeds: 2 fetched, 0 failed, 1 new post" in said
-    assert "daily: nothing was due; the next is due Tue 24 Nov 2026 07:00 (UTC)" in terminal.says(
+    assert "daily: nothing was due; the next edition is due Tue 24 Nov 2026 07:00 (UTC)" in terminal.says(
         "run", *MONDAY
     )
 
 
-def test_run_tells_programs_too(terminal: Terminal) -> None:
+def test_run_reports_to_programs_too(terminal: Terminal) -> None:
     terminal.place.publish("Ferry")
     terminal.place.subscribe("ada")
     facts = terminal.facts("run", *MONDAY)
@@ -32,7 +32,7 @@ def test_run_tells_programs_too(terminal: Terminal) -> None:
     assert facts["next"] == {"daily": "2026-11-24T07:00:00+00:00"}
 
 
-def test_run_fails_when_something_must_be_mended(terminal: Terminal) -> None:
+def test_run_fails_if_something_must_be_fixed(terminal: Terminal) -> None:
     terminal.place.publish("Ferry")
     terminal.place.subscribe("ada")
     (terminal.place.folder / "data/mail").write_text("not a folder")
@@ -54,6 +54,6 @@ def test_two_processes_that_run_at_once_mail_each_reader_once(terminal: Terminal
     assert [process.returncode for process in running] == [0, 0, 0]
     assert said.count("composed: ") == 1
     place.run("23 07:01")
-    assert set(place.mails()) == set(names)
+    assert set(place.emails()) == set(names)
     facts = terminal.facts("deliveries", "daily", "--limit", "0")
     assert {each["tries"] for each in facts["deliveries"]} == {1}

@@ -9,6 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from digest.cli import COMMANDS as LISTED
 from digest.cli import program
 from tests.cli.conftest import Terminal
 
@@ -18,7 +19,10 @@ DIGEST = Path(sys.executable).parent / "digest"
 def commands(
     group: click.Group, words: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
         if isinstance(command, click.Group):
             yield from commands(command, (*words, name))
         else:
@@ -28,7 +32,7 @@ def commands(
 COMMANDS = dict(commands(program))
 
 
-def test_every_command_of_the_job_is_there() -> None:
+def test_all_commands_exist() -> None:
     assert {" ".join(words) for words in COMMANDS} >= {
         "init", "check", "config", "collect", "compose", "editions", "preview", "approve", "send",
         "deliveries", "retry", "run", "serve", "feeds", "posts", "demo",
@@ -69,27 +73,39 @@ def test_every_verb_can_be_replayed_at_another_time(words: str) -> None:
         "posts", "subscribers list", "subscribers import",
     ],
 )  # fmt: skip
-def test_what_prints_facts_prints_them_as_json_too(words: str) -> None:
+def test_commands_that_print_results_can_print_them_as_json(words: str) -> None:
     assert "--json" in CliRunner().invoke(program, [*words.split(), "--help"]).output
 
 
-def test_help_starts_without_what_only_commands_need() -> None:
+def test_the_list_of_commands_says_what_each_command_says_of_itself() -> None:
+    context = click.Context(program)
+    for commands_of_module in LISTED.values():
+        for name, short in commands_of_module.items():
+            command = program.get_command(context, name)
+            assert command is not None
+            assert command.get_short_help_str(100) == short
+
+
+def test_help_does_not_import_what_only_commands_need() -> None:
     heavy = "{'sqlalchemy', 'pydantic', 'rich', 'jinja2', 'asyncio', 'feedparser', 'apscheduler', 'alembic'}"
-    code = f"import sys, digest.cli; print(sorted({heavy} & set(sys.modules)))"
+    run = "digest.cli.program(['--help'], standalone_mode=False)"
+    code = f"import sys, digest.cli; {run}; print(sorted({heavy} & set(sys.modules)))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "[]"
+    assert said.stdout.splitlines()[-1] == "[]"
 
 
-def test_a_misspelt_command_is_guessed(terminal: Terminal) -> None:
+def test_a_misspelt_command_gets_a_suggestion(terminal: Terminal) -> None:
     assert "there is no command 'previw'; did you mean 'preview'?" in terminal.says("previw", fails=2)
     assert "no command 'zzz'" in terminal.says("zzz", fails=2)
 
 
-def test_wrong_use_is_two(terminal: Terminal) -> None:
+def test_wrong_usage_exits_with_two(terminal: Terminal) -> None:
     terminal.call("compose", fails=2)
     terminal.call("collect", "--nonsense", fails=2)
     assert "is not a time" in terminal.says("collect", "--now", "soon", fails=2)
-    assert "choose one" in terminal.says("send", "daily", "--dry-run", "--test-to", "a@example.org", fails=2)
+    assert "use only one of them" in terminal.says(
+        "send", "daily", "--dry-run", "--test-to", "a@example.org", fails=2
+    )
 
 
 def test_every_mistake_of_the_configuration_is_one_plain_line(terminal: Terminal) -> None:
@@ -102,7 +118,7 @@ def test_every_mistake_of_the_configuration_is_one_plain_line(terminal: Terminal
     assert all(line.startswith("digest: ") for line in said.splitlines())
 
 
-def test_without_a_configuration_it_says_how_to_make_one(tmp_path: Path) -> None:
+def test_a_missing_configuration_is_reported_with_what_to_do(tmp_path: Path) -> None:
     said = CliRunner().invoke(program, ["--config", str(tmp_path / "none.toml"), "run"])
     assert (said.exit_code, "digest init" in said.output) == (1, True)
 
@@ -116,13 +132,13 @@ def test_a_newer_database_is_refused_in_one_line(terminal: Terminal) -> None:
     assert "newer version" in said
 
 
-def test_a_pipe_that_is_closed_early_is_no_failure_of_ours(terminal: Terminal) -> None:
+def test_a_pipe_that_is_closed_early_is_not_an_error(terminal: Terminal) -> None:
     command = f"{DIGEST} --config {terminal.place.config_path} config | head -n 1"
     said = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
     assert (said.returncode, said.stdout.count("\n"), "Traceback" in said.stderr) == (0, 1, False)
 
 
-def test_the_configuration_may_be_named_by_a_variable(terminal: Terminal) -> None:
+def test_a_variable_can_name_the_configuration(terminal: Terminal) -> None:
     environ = {"DIGEST_CONFIG": str(terminal.place.config_path)}
     said = CliRunner(env=environ).invoke(program, ["config"])
     assert 'site.name = "Harbour Digest"  # config.toml:3' in said.output

@@ -1,4 +1,4 @@
-"""Bounces, as a mail server hands them to `digest receive`, and dead mailboxes it names while we send."""
+"""Bounces, as a mail server passes them to `digest receive`."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 
-from digest.app.lives import life_of
-from digest.app.preferences import export_data
-from digest.app.readers import NoReaderError, remove_reader
-from subscribers.decisions import Change
-from subscribers.model import Act, Consent, Origin
-from subscribers.record import write_change
-from tests.app.place import Place, at
+from digest.readers.data import export_data
+from digest.readers.history import history_of
+from digest.readers.subscribers import NoReaderError, remove_reader
+from subscribers.model import Consent, ConsentAction, Origin
+from subscribers.rules.decisions import Change
+from subscribers.store.writing import write_change
 from tests.cli.conftest import Terminal
-from tests.subscribers.test_bounce_mail import COMPLAINT_MAIL, SEAL, report
+from tests.inbound.test_bounce_reports import COMPLAINT_MAIL, SEAL, report
+from tests.scheduler.installation import Place, at
 
 
 @pytest.fixture
 def terminal(place: Place) -> Terminal:
-    """Return a publication that Ada and Bob read, and have had an edition of, each with a return path."""
+    """Return a publication that has sent an edition to Ada and Bob, each with a return path of their own."""
     place.change("[site]", '[mail]\nbounce_address = "bounces+{token}@digest.example.org"\n\n[site]')
     place.subscribe("ada", "bob")
     place.publish("One", "Two", "Three")
@@ -33,13 +33,13 @@ def terminal(place: Place) -> Terminal:
 
 
 def seal_of(terminal: Terminal, reader: str = "ada") -> str:
-    """Return the seal that stands in the Message-ID of a reader's mail, and so in their return path."""
+    """Return the seal in the Message-ID of a reader's email, which is also in their return path."""
     return str(mail_to(terminal, reader)["Message-ID"]).partition("@")[0].rpartition(".")[2]
 
 
 def mail_to(terminal: Terminal, reader: str) -> Message:
-    mails = (terminal.place.folder / "data/mail").glob("*.eml")
-    parsed = [message_from_bytes(path.read_bytes()) for path in mails]
+    emails = (terminal.place.folder / "data/mail").glob("*.eml")
+    parsed = [message_from_bytes(path.read_bytes()) for path in emails]
     return next(mail for mail in parsed if reader in str(mail["To"]))
 
 
@@ -48,37 +48,37 @@ def about(mail: bytes, seal: str) -> str:
 
 
 def mailed(terminal: Terminal) -> dict[str, str | None]:
-    """Return why each reader is not mailed any more, if so."""
+    """Return for each reader the reason why they are not mailed any more, or None."""
     return {each["address"]: each["suppressed"] for each in terminal.facts("subscribers", "list")}
 
 
-def test_a_hard_bounce_ends_the_mails_of_its_reader_and_of_nobody_else(terminal: Terminal) -> None:
+def test_after_a_hard_bounce_its_reader_and_nobody_else_is_not_mailed_any_more(terminal: Terminal) -> None:
     mail = about(report(), seal_of(terminal))
     said = terminal.says("receive", "--now", "2026-11-23T07:10", stdin=mail)
-    assert said == "mail: hard bounce, not mailed any more: 550 5.1.1\n"
+    assert said == "stdin: hard bounce, not mailed any more: 550 5.1.1\n"
     assert mailed(terminal) == {"ada@example.org": "bounce", "bob@example.org": None}
-    assert terminal.says("receive", stdin=mail) == "mail: nothing done: known already\n"
-    terminal.place.mails()
+    assert terminal.says("receive", stdin=mail) == "stdin: nothing done: already known\n"
+    terminal.place.emails()
     terminal.place.publish("Four", "Five", "Six")
     terminal.place.run("24 06:30")
     terminal.place.run("24 07:00")
-    assert set(terminal.place.mails()) == {"bob"}
+    assert set(terminal.place.emails()) == {"bob"}
 
 
-def test_a_complaint_ends_them_for_good(terminal: Terminal) -> None:
+def test_a_reader_who_complained_is_never_mailed_again(terminal: Terminal) -> None:
     mail = about(COMPLAINT_MAIL.format("abuse").encode(), seal_of(terminal, "bob"))
-    assert terminal.says("receive", stdin=mail).startswith("mail: complaint bounce, never mailed again")
+    assert terminal.says("receive", stdin=mail).startswith("stdin: complaint bounce, never mailed again")
     assert mailed(terminal) == {"ada@example.org": None, "bob@example.org": "complaint"}
 
 
-def test_soft_bounces_end_them_on_the_fifth_day(terminal: Terminal) -> None:
+def test_a_reader_is_not_mailed_any_more_after_soft_bounces_on_five_days(terminal: Terminal) -> None:
     seal = seal_of(terminal)
     for day in range(1, 5):
         mail = about(
             report("smtp; 552 5.2.2 over quota", to=f"bounces+{SEAL}@digest.example.org, {day}"), seal
         )
         said = terminal.says("receive", "--now", f"2026-11-2{day}T08:00", stdin=mail)
-        assert said.startswith(f"mail: soft bounce, on {day} of 5 days: 552 5.2.2")
+        assert said.startswith(f"stdin: soft bounce, on {day} of 5 days: 552 5.2.2")
         assert mailed(terminal)["ada@example.org"] is None
     mail = about(report("smtp; 552 5.2.2 over quota"), seal)
     assert "soft bounce, not mailed any more" in terminal.says(
@@ -90,33 +90,38 @@ def test_soft_bounces_end_them_on_the_fifth_day(terminal: Terminal) -> None:
 @pytest.mark.parametrize(
     ("mail", "says"),
     [
-        (report(), "a bounce of no mail of ours"),  # its seal is nobody's
-        (report(to="daily@digest.example.org", original="Subject: x\n"), "a bounce of no mail of ours"),
-        (report(action="delayed", status="4.4.1"), "a report that says nothing of a mailbox"),
+        (report(), "the bounce is not about one of our messages"),  # its seal identifies nobody
+        (
+            report(to="daily@digest.example.org", original="Subject: x\n"),
+            "the bounce is not about one of our messages",
+        ),
+        (report(action="delayed", status="4.4.1"), "the report is not about a mailbox"),
         (b"x" * 1_000_001, "larger than 1 MB"),
     ],
 )
-def test_what_says_nothing_of_a_reader_changes_nothing(terminal: Terminal, mail: bytes, says: str) -> None:
-    assert terminal.says("receive", stdin=mail.decode()) == f"mail: nothing done: {says}\n"
+def test_a_report_that_identifies_no_reader_changes_nothing(
+    terminal: Terminal, mail: bytes, says: str
+) -> None:
+    assert terminal.says("receive", stdin=mail.decode()) == f"stdin: nothing done: {says}\n"
     assert set(mailed(terminal).values()) == {None}
     assert terminal.facts("subscribers", "bounces") == []
 
 
-def test_a_seal_for_something_else_or_with_a_changed_letter_is_nobodys(terminal: Terminal) -> None:
+def test_a_seal_with_a_changed_letter_identifies_nobody(terminal: Terminal) -> None:
     seal = seal_of(terminal)
     for damaged in (f"{int(seal[0], 16) ^ 1:x}{seal[1:]}", f"{seal[:-1]}{int(seal[-1], 16) ^ 1:x}"):
         said = terminal.says("receive", stdin=about(report(), damaged))
-        assert said == "mail: nothing done: a bounce of no mail of ours\n"
+        assert said == "stdin: nothing done: the bounce is not about one of our messages\n"
     assert set(mailed(terminal).values()) == {None}
 
 
-def test_a_mail_that_is_not_let_in_is_noted_and_its_reader_goes_on(terminal: Terminal) -> None:
+def test_a_blocked_message_is_recorded_and_its_reader_is_still_mailed(terminal: Terminal) -> None:
     mail = about(report("smtp; 554 5.7.1 blocked, see our policy"), seal_of(terminal))
-    assert terminal.says("receive", stdin=mail).startswith("mail: other bounce, nothing follows: 554 5.7.1")
+    assert terminal.says("receive", stdin=mail).startswith("stdin: other bounce, no consequence: 554 5.7.1")
     assert set(mailed(terminal).values()) == {None}
 
 
-def test_what_came_back_is_listed_told_in_a_life_and_given_out_to_its_reader(terminal: Terminal) -> None:
+def test_a_bounce_is_in_the_list_in_the_history_and_in_the_readers_data(terminal: Terminal) -> None:
     mail = about(report(), seal_of(terminal))
     terminal.says("receive", "--now", "2026-11-23T07:10", stdin=mail)
     (listed,) = terminal.facts("subscribers", "bounces")
@@ -135,47 +140,47 @@ def test_what_came_back_is_listed_told_in_a_life_and_given_out_to_its_reader(ter
     assert terminal.facts("subscribers", "bounces", "--kind", "soft") == []
     assert "hard bounce" in terminal.says("subscribers", "history", "ada@example.org")
     with terminal.place.app() as app:
-        reader, _ = life_of(app, "ada@example.org")
-        data: dict[str, Any] = export_data(app, reader)
+        reader, _ = history_of(app.database, app.secret, "ada@example.org")
+        data: dict[str, Any] = export_data(app.database, reader)
     assert [each["kind"] for each in data["bounces"]] == ["hard"]
 
 
-def test_of_who_is_forgotten_nothing_that_comes_back_says_anything(terminal: Terminal) -> None:
+def test_a_bounce_of_an_erased_reader_changes_nothing(terminal: Terminal) -> None:
     mail = about(report(), seal_of(terminal))
     with terminal.place.app() as app:
         remove_reader(app, "ada@example.org", None, forget=True, now=at("23 07:05"))
-    assert terminal.says("receive", stdin=mail) == "mail: nothing done: the reader is forgotten\n"
+    assert terminal.says("receive", stdin=mail) == "stdin: nothing done: the reader's data has been erased\n"
 
 
-def test_a_bounce_of_the_address_of_before_does_not_hit_the_new_one(terminal: Terminal) -> None:
+def test_a_bounce_of_a_former_address_does_not_count_for_the_new_one(terminal: Terminal) -> None:
     seal = seal_of(terminal)
     move(terminal, "ada@example.org", at("23 07:05"))
     early, late = (about(report(original=f"X: {n}\n", to=f"b+{SEAL}@example.org"), seal) for n in (1, 2))
     said = terminal.says("receive", "--now", "2026-11-24T08:00", stdin=early)
-    assert said == "mail: nothing done: the reader has another address by now\n"
+    assert said == "stdin: nothing done: the reader has changed the address since\n"
     assert "not mailed any more" in terminal.says("receive", "--now", "2026-12-01T08:00", stdin=late)
 
 
 def move(terminal: Terminal, address: str, now: datetime) -> None:
-    """Note that a reader has changed their address, as confirming it at both ends does."""
+    """Record that a reader has changed their address and confirmed the change."""
 
     with terminal.place.app() as app:
-        reader, _ = life_of(app, address)
+        reader, _ = history_of(app.database, app.secret, address)
         assert reader.subscriber is not None
-        consent = Consent(act=Act.MOVED, at=now, origin=Origin(source="test"))
+        consent = Consent(act=ConsentAction.MOVED, at=now, origin=Origin(source="test"))
         with app.database.write() as connection:
             write_change(connection, Change(subscriber=reader.subscriber, consent=consent), now)
 
 
-def test_a_maildir_may_hold_goodbyes_and_bounces_mixed(terminal: Terminal, tmp_path: Path) -> None:
+def test_a_maildir_may_contain_unsubscribe_requests_and_bounces(terminal: Terminal, tmp_path: Path) -> None:
     box = tmp_path / "Maildir"
     (box / "new").mkdir(parents=True)
     (box / "new/1.bounce").write_text(about(report(), seal_of(terminal)))
     subject = mail_to(terminal, "bob")["List-Unsubscribe"].partition("?subject=")[2].partition(">")[0]
     subject = subject.replace("%20", " ")
-    (box / "new/2.goodbye").write_text(f"From: bob@example.org\nSubject: {subject}\n\n")
+    (box / "new/2.request").write_text(f"From: bob@example.org\nSubject: {subject}\n\n")
     said = terminal.says("receive", str(box)).splitlines()
     assert said[0].startswith("1.bounce: hard bounce, not mailed any more")
-    assert said[1] == "2.goodbye: left daily"
+    assert said[1] == "2.request: unsubscribed from daily"
     with terminal.place.app() as app, pytest.raises(NoReaderError):
-        life_of(app, "cyn@example.org")
+        history_of(app.database, app.secret, "cyn@example.org")

@@ -10,7 +10,7 @@ from digest.cli import program
 from tests.cli.conftest import Terminal
 
 
-def test_init_writes_a_publication_that_runs_as_it_is(tmp_path: Path) -> None:
+def test_init_writes_a_publication_that_works_without_changes(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "site"
     said = CliRunner().invoke(program, ["init", str(folder)]).output
     assert "wrote" in said
@@ -27,20 +27,20 @@ def test_init_writes_a_publication_that_runs_as_it_is(tmp_path: Path) -> None:
     assert ".eml" in call("preview", "daily", "--out", str(tmp_path / "look"))
 
 
-def test_init_never_touches_what_is_there(tmp_path: Path) -> None:
+def test_init_never_changes_existing_files(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text("mine")
     said = CliRunner().invoke(program, ["init", str(tmp_path)]).output
     assert f"kept  {tmp_path / 'config.toml'}" in said
     assert (tmp_path / "config.toml").read_text() == "mine"
 
 
-def test_init_where_nothing_can_be_written_says_so(tmp_path: Path) -> None:
+def test_init_reports_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     said = CliRunner().invoke(program, ["init", str(tmp_path / "file" / "site")])
     assert (said.exit_code, "cannot be written" in said.output) == (1, True)
 
 
-def test_check_is_content_with_what_is_good(terminal: Terminal) -> None:
+def test_check_finds_nothing_wrong_with_a_correct_installation(terminal: Terminal) -> None:
     found = terminal.facts("check")
     assert all(each["ok"] for each in found), found
     subjects = [each["subject"] for each in found]
@@ -55,7 +55,7 @@ def test_check_lists_everything_that_is_wrong(terminal: Terminal) -> None:
     found = {each["subject"]: each for each in terminal.facts("check", fails=1)}
     wrong = {subject for subject, each in found.items() if not each["ok"]}
     assert wrong >= {"feed Harbour Gazette", "templates", "secret", "mail"}
-    assert "there is no file" in found["feed Harbour Gazette"]["detail"]
+    assert "does not exist" in found["feed Harbour Gazette"]["detail"]
 
 
 @pytest.mark.parametrize("name", ["mail/edition.txt", "mail/welcome.html", "web/left.html"])
@@ -76,7 +76,7 @@ def test_check_shows_the_mistakes_of_the_configuration(terminal: Terminal) -> No
     assert "config.toml:" in said
 
 
-def test_check_says_when_the_mail_server_cannot_be_reached(terminal: Terminal) -> None:
+def test_check_reports_a_mail_server_that_cannot_be_reached(terminal: Terminal) -> None:
     mail = '[mail]\ntransport = "smtp"\nhost = "127.0.0.1"\nport = 1\nsecurity = "none"\n\n[site]'
     terminal.place.change("[site]", mail)
     found = {each["subject"]: each for each in terminal.facts("check", fails=1)}
@@ -87,7 +87,7 @@ def test_check_says_when_the_mail_server_cannot_be_reached(terminal: Terminal) -
     )
 
 
-def test_config_shows_what_is_in_force_and_hides_secrets(terminal: Terminal) -> None:
+def test_config_shows_all_settings_and_hides_secrets(terminal: Terminal) -> None:
     url = "https://reader:hush@gazette.example.org/feed"
     terminal.place.change('path = "gazette.json"', f'url = "{url}"')
     said = terminal.says("config")
@@ -99,7 +99,7 @@ def test_config_shows_what_is_in_force_and_hides_secrets(terminal: Terminal) -> 
     assert "hush" not in str(facts)
 
 
-def test_config_says_of_a_secret_only_where_it_comes_from(terminal: Terminal) -> None:
+def test_config_shows_only_the_source_of_a_secret(terminal: Terminal) -> None:
     words = ["--config", str(terminal.place.config_path), "config", "--json"]
     facts = json.loads(CliRunner().invoke(program, words, env={"DIGEST_SECRET": "s" * 32}).stdout)
     hidden = [(each["value"], each["source"]) for each in facts if "secret" in each["key"]]

@@ -1,4 +1,4 @@
-"""Servers on loopback that answer as their paths say; each stops with its test."""
+"""Servers on loopback whose answers depend on the path; each stops with its test."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.collect.clean import feed_link, plain, read_html
+from digest.collect.reading.clean import feed_link, plain, read_html
 
 BASE = "https://harbour.example.org/2026/pier/"
 
@@ -40,7 +40,7 @@ def test_paragraphs_come_one_by_one_as_plain_text() -> None:
     assert read_html(html).paragraphs == ("The old pier&quay", "Bring a coat.", "And a hat.")
 
 
-def test_plain_text_is_taken_by_its_blank_lines() -> None:
+def test_plain_text_is_split_at_its_blank_lines() -> None:
     assert read_html("The pier\nis open.\n\nBring a coat.").paragraphs == (
         "The pier is open.",
         "Bring a coat.",
@@ -71,7 +71,7 @@ def test_plain_text_is_taken_by_its_blank_lines() -> None:
         "<blockquote class='twitter-tweet'><p>What a pier!</p></blockquote>",
     ],
 )
-def test_what_is_not_the_post_is_dropped(noise: str) -> None:
+def test_noise_around_the_post_is_dropped(noise: str) -> None:
     post = "<p>The old pier opens again on Monday.</p>"
     for html in (noise + post, post + noise):
         assert read_html(html, BASE).paragraphs == ("The old pier opens again on Monday.",)
@@ -109,7 +109,7 @@ def test_an_article_in_a_badly_named_box_stays() -> None:
     assert read_html(f'<div class="content-share"><p>{text}</p></div>').paragraphs == (text.strip(),)
 
 
-def test_a_list_of_links_is_told_when_there_is_nothing_else() -> None:
+def test_a_list_of_links_is_used_if_there_is_nothing_else() -> None:
     html = '<ul><li><a href="/a">The pier opens</a></li><li><a href="/b">The tide turns</a></li></ul>'
     assert read_html(html).paragraphs == ("The pier opens", "The tide turns")
     assert read_html(html + "<p>Three notes from the harbour.</p>").paragraphs == (

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from digest.collect.collect import collect
-from digest.collect.fetch import Exchange, Fetched, Request, fetch_all
-from digest.model import CollectReport, FeedReport, FetchLimits, PostState, WaitingPost
-from digest.publication import Digest, Feed
+from digest.collect.fetching.fetch import Exchange, Fetched, FetchRequest, fetch_all
+from digest.model.posts import CollectReport, FeedReport, FetchLimits, PostState, WaitingPost
+from digest.model.publication import Digest, Feed
 from digest.storage.database import Database
 from digest.storage.feeds import feed_rows
 from digest.storage.posts import recent_posts, set_posts, waiting_posts
@@ -32,7 +32,7 @@ def site() -> Iterator[Site]:
         yield site
 
 
-def test_what_is_new_waits_in_every_digest_that_takes_the_feed(database: Database, site: Site) -> None:
+def test_new_posts_wait_in_every_digest_with_the_feed(database: Database, site: Site) -> None:
     feeds = [feed(site, "Harbour", "harbour.rss"), feed(site, "Quay", "quay.atom", tags=("Sea",))]
     report = run(database, feeds, [DAILY, WEEKEND])
     assert report.new == 4
@@ -59,9 +59,7 @@ def test_an_unchanged_feed_is_not_sent_again(database: Database, site: Site) -> 
     assert run(database, [Feed(name="Tide", url=url)], now=NOW + HOUR).feeds[0].status == "unchanged"
 
 
-def test_a_changed_feed_brings_what_is_new_and_updates_what_was_edited(
-    database: Database, site: Site
-) -> None:
+def test_a_changed_feed_adds_new_posts_and_updates_edited_ones(database: Database, site: Site) -> None:
     tide = [Feed(name="Tide", url=site.put("/feed", Answer()))]
     run(database, tide)
     fresh = b"<item><guid>2</guid><title>Fog</title><pubDate>Mon, 02 Jan 2006 10:00:00 GMT</pubDate></item>"
@@ -73,7 +71,7 @@ def test_a_changed_feed_brings_what_is_new_and_updates_what_was_edited(
     assert seen == [("The tide turns late", NOW), ("Fog", NOW + HOUR)]
 
 
-def test_a_feed_that_changes_all_its_ids_brings_nothing_new(database: Database, site: Site) -> None:
+def test_a_feed_that_changes_all_its_ids_has_no_new_posts(database: Database, site: Site) -> None:
     def body(prefix: str) -> bytes:
         items = "".join(
             f"<item><guid isPermaLink='false'>{prefix}{n}</guid><title>Tide {n}</title>"
@@ -173,7 +171,7 @@ def test_a_feed_recovers(database: Database, site: Site) -> None:
 def test_a_permanent_move_is_followed_from_then_on(database: Database, site: Site) -> None:
     site.put("/new", Answer())
     tide = [Feed(name="Tide", url=site.redirect("/old", "/new", 301))]
-    assert "moved for good, to 127.0.0.1" in run(database, tide).feeds[0].detail
+    assert "moved permanently to 127.0.0.1" in run(database, tide).feeds[0].detail
     run(database, tide, now=NOW + HOUR)
     assert [path for path, _ in site.asked] == ["/old", "/new", "/new"]
 
@@ -203,7 +201,7 @@ def test_a_used_post_stays_used(database: Database, site: Site) -> None:
     assert waiting(database) == ()
 
 
-def test_a_feed_taken_from_the_configuration_is_not_fetched(database: Database, site: Site) -> None:
+def test_a_feed_removed_from_the_configuration_is_not_fetched(database: Database, site: Site) -> None:
     run(database, [Feed(name="Tide", url=site.put("/feed", Answer()))])
     assert run(database, [], now=NOW + HOUR) == CollectReport(feeds=())
     assert len(site.asked) == 1
@@ -216,20 +214,20 @@ def test_feeds_are_reported_as_they_finish(sqlite: Database, site: Site) -> None
     assert seen == ["Tide"]
 
 
-def test_a_stop_leaves_what_has_not_answered_as_if_nobody_had_asked(sqlite: Database, site: Site) -> None:
+def test_after_a_stop_feeds_without_an_answer_stay_as_they_are(sqlite: Database, site: Site) -> None:
     feeds = [
         Feed(name="Tide", url=site.put("/tide", Answer())),
         Feed(name="Silence", url=site.put("/silence", Answer(silent=True))),
     ]
-    told: list[FeedReport] = []
+    reported: list[FeedReport] = []
     report = collect(
         sqlite,
         feeds,
         [DAILY],
         limits=LIMITS,
         now=NOW,
-        report=told.append,
-        fetch=partial(fetch_all, stop=lambda: bool(told)),
+        report=reported.append,
+        fetch=partial(fetch_all, stop=lambda: bool(reported)),
     )
     assert [each.feed for each in report.feeds] == ["Tide"]
     assert report.new == 1
@@ -241,7 +239,7 @@ def test_a_stop_leaves_what_has_not_answered_as_if_nobody_had_asked(sqlite: Data
 def test_an_error_in_reading_one_feed_is_that_feeds_failure(
     sqlite: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def fetch(requests: Iterable[Request], limits: FetchLimits) -> Iterator[Exchange]:
+    def fetch(requests: Iterable[FetchRequest], limits: FetchLimits) -> Iterator[Exchange]:
         bad, good = requests
         yield bad, Fetched(url="https://ada:secret@tide.example.org/", body=None)  # type: ignore[arg-type]  # a bug
         yield good, Fetched(url="https://quay.example.org/", body=FEED)
@@ -249,18 +247,18 @@ def test_an_error_in_reading_one_feed_is_that_feeds_failure(
     feeds = [Feed(name=name, url=f"https://{name}.example.org/") for name in ("tide", "quay")]
     bad, good = collect(sqlite, feeds, [DAILY], limits=LIMITS, now=NOW, fetch=fetch).feeds
     assert (bad.status, good.status, good.new) == ("failed", "ok", 1)
-    assert "its log says where" in bad.detail
+    assert "the log says where" in bad.detail
     assert "Traceback" not in bad.detail
     assert "AttributeError" in caplog.text
     assert "secret" not in caplog.text
 
 
-def test_what_was_skipped_is_in_the_log(
+def test_skipped_entries_are_in_the_log(
     sqlite: Database, site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     run(sqlite, [feed(site, "Harbour", "harbour.rss")])
-    assert "feed Harbour: entry 4 has neither title nor text" in caplog.text
+    assert "feed Harbour: entry 4 has no title, no text" in caplog.text
 
 
 def test_a_feed_is_read_from_a_file(sqlite: Database) -> None:

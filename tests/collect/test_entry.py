@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from digest.collect.clean import Picture
-from digest.collect.entry import TAG, TAGS, TITLE, Entry, Source, clean_post, without_doubles
-from digest.model import Post
+from digest.collect.reading.clean import Picture
+from digest.collect.reading.entry import TAG, TAGS, TITLE, Entry, FeedSource, clean_post, without_doubles
+from digest.model.posts import Post
 
 NOW = datetime(2026, 11, 22, 7, tzinfo=UTC)
-SOURCE = Source(feed_id="harbour", now=NOW, tags=("Coast",), language="en")
+SOURCE = FeedSource(feed_id="harbour", now=NOW, tags=("Coast",), language="en")
 LINK = "https://harbour.example.org/2026/pier/?utm_source=rss"
 PIER = Entry(
     id="tag:harbour,1",
@@ -35,7 +35,7 @@ def test_the_same_entry_always_has_the_same_id() -> None:
     assert later.fingerprint != cleaned(PIER).fingerprint
 
 
-def test_the_fingerprint_is_that_of_what_a_reader_sees() -> None:
+def test_the_fingerprint_covers_the_content_that_a_reader_sees() -> None:
     seen = cleaned(replace(PIER, published_at=None))
     assert seen.fingerprint == cleaned(PIER).fingerprint
     assert cleaned(replace(PIER, tags=("Pier",))).fingerprint != seen.fingerprint
@@ -119,7 +119,7 @@ def test_scraps_before_the_first_paragraph_are_skipped() -> None:
     )
 
 
-def test_tags_are_trimmed_folded_and_told_once() -> None:
+def test_tags_are_trimmed_folded_and_unique() -> None:
     entry = replace(
         PIER, tags=(" Sea-Level ", "sea level", "#Tides", "Uncategorized", "Allgemein", "", "coast")
     )

@@ -11,17 +11,17 @@ import httpcore2
 import httpx2
 import pytest
 
-from digest.collect.fetch import (
+from digest.collect.fetching.fetch import (
     REDIRECTS,
     Fetched,
     FetchFailure,
+    FetchRequest,
     NotModified,
-    Request,
     Result,
     fetch_all,
 )
-from digest.collect.guard import GuardedBackend, GuardedTransport
-from digest.model import FetchLimits
+from digest.collect.fetching.guard import GuardedBackend, GuardedTransport
+from digest.model.posts import FetchLimits
 from tests.collect.servers import CHUNK, FEED, Answer, Site, bomb, serving
 
 LIMITS = FetchLimits(allow_hosts=frozenset(["127.0.0.1"]), timeout=10)
@@ -33,7 +33,7 @@ def site() -> Iterator[Site]:
         yield site
 
 
-def test_a_feed_is_fetched_with_what_the_server_says_of_it(site: Site) -> None:
+def test_a_fetched_feed_comes_with_its_type_and_validators(site: Site) -> None:
     headers = {"content-type": "text/xml", "etag": '"1"', "last-modified": "Sun, 22 Nov 2026 07:00:00 GMT"}
     url = site.put("/feed", Answer(headers=headers))
     assert fetched(url) == Fetched(
@@ -42,7 +42,7 @@ def test_a_feed_is_fetched_with_what_the_server_says_of_it(site: Site) -> None:
 
 
 def test_a_feed_is_asked_for_only_if_it_has_changed(site: Site) -> None:
-    request = Request(
+    request = FetchRequest(
         feed_id="a", url=site.put("/feed", Answer(headers={"etag": '"1"'})), etag='"1"', last_modified="x"
     )
     assert result(request) == NotModified()
@@ -62,7 +62,7 @@ def test_a_packed_feed_is_unpacked(site: Site) -> None:
         (401, "name and password"),
         (403, "refuses"),
         (404, "nothing at this address"),
-        (410, "gone for good"),
+        (410, "removed this feed permanently"),
         (500, "(500)"),
     ],
 )
@@ -72,7 +72,7 @@ def test_a_refusal_is_a_value_that_says_what_to_do(site: Site, status: int, word
     assert words in failure.detail
 
 
-def test_the_server_may_say_when_to_come_back(site: Site) -> None:
+def test_the_server_may_say_when_to_try_again(site: Site) -> None:
     failure = failed(site.put("/feed", Answer(status=503, headers={"retry-after": "120"})))
     assert failure.retry_after == "120"
 
@@ -94,18 +94,41 @@ def test_only_the_permanent_beginning_of_a_chain_is_for_good(site: Site) -> None
 
 def test_an_unchanged_feed_may_have_moved_too(site: Site) -> None:
     new = site.put("/new", Answer(headers={"etag": '"1"'}))
-    request = Request(feed_id="a", url=site.redirect("/old", "/new", 301), etag='"1"')
+    request = FetchRequest(feed_id="a", url=site.redirect("/old", "/new", 301), etag='"1"')
     assert result(request) == NotModified(moved_to=new)
 
 
-def test_a_redirect_without_end_is_left(site: Site) -> None:
+def test_an_endless_redirect_is_given_up(site: Site) -> None:
     assert "redirects more than" in failed(site.redirect("/loop", "/loop")).detail
     assert len(site.asked) == REDIRECTS + 1
 
 
 @pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/", "javascript:alert(1)"])
 def test_a_redirect_leads_only_to_the_web(site: Site, target: str) -> None:
-    assert "Only http and https" in failed(site.redirect("/feed", target)).detail
+    assert "Only http and https can be fetched" in failed(site.redirect("/feed", target)).detail
+
+
+@pytest.mark.parametrize("host", ["ankerstraße.test", "ⓐnkerstraße。test", "i❤.test"])
+def test_the_host_that_a_browser_would_open_is_asked_for(site: Site, host: str) -> None:
+    asked: list[str] = []
+
+    async def resolve(host: str, port: int) -> Sequence[str]:
+        asked.append(host)
+        return ["127.0.0.1"]
+
+    def transport(limits: FetchLimits) -> httpx2.AsyncBaseTransport:
+        backend = GuardedBackend(frozenset(["127.0.0.1", host]), resolve=resolve)
+        return GuardedTransport(backend, connections=1)
+
+    written = site.put("/feed", Answer()).replace("127.0.0.1", host)
+    moved = site.redirect("/old", written.encode().decode("latin-1"), 301)  # as it goes over the wire
+    requests = [FetchRequest(feed_id=url, url=url) for url in (written, moved)]
+    found = dict(fetch_all(requests, LIMITS, transport=transport)).values()
+    ascii_name = "xn--i-7iq.test" if "❤" in host else "xn--ankerstrae-e4a.test"
+    assert {each.url for each in found if isinstance(each, Fetched)} == {
+        site.url("/feed").replace("127.0.0.1", ascii_name)
+    }
+    assert set(asked) == {"127.0.0.1", ascii_name}
 
 
 def test_a_redirect_to_no_address_at_all_is_a_failure(site: Site) -> None:
@@ -115,7 +138,7 @@ def test_a_redirect_to_no_address_at_all_is_a_failure(site: Site) -> None:
 @pytest.mark.parametrize("port", [0, 99_999])
 def test_a_redirect_to_a_port_that_is_none_is_a_failure(site: Site, port: int) -> None:
     target = site.redirect("/feed", f"http://127.0.0.1:{port}/")
-    assert failed(target).detail.startswith("The address is not a usable web address")
+    assert failed(target).detail.startswith("This is not a usable web address")
 
 
 def test_a_redirect_to_a_name_inside_is_refused(site: Site) -> None:
@@ -128,7 +151,7 @@ def test_a_redirect_to_a_name_inside_is_refused(site: Site) -> None:
     def transport(limits: FetchLimits) -> httpx2.AsyncBaseTransport:
         return GuardedTransport(GuardedBackend(limits.allow_hosts, resolve=resolve), connections=1)
 
-    request = Request(feed_id="a", url=site.redirect("/feed", "http://intranet.test/admin"))
+    request = FetchRequest(feed_id="a", url=site.redirect("/feed", "http://intranet.test/admin"))
     ((_, outcome),) = fetch_all([request], LIMITS, transport=transport)
     assert isinstance(outcome, FetchFailure)
     assert outcome.detail.startswith("intranet.test is not a public host")
@@ -186,33 +209,35 @@ def test_a_packed_body_counts_as_it_unpacks(site: Site) -> None:
 
 def test_a_broken_packing_is_a_failure(site: Site) -> None:
     url = site.put("/feed", Answer(body=b"not gzip", headers={"content-encoding": "gzip"}))
-    assert "packed in a broken way" in failed(url).detail
+    assert "could not be decompressed" in failed(url).detail
 
 
 def test_a_closed_port_is_a_failure(site: Site) -> None:
     with serving() as closed:
         url = closed.url("/feed")
-    assert "cannot be reached" in failed(url).detail
+    assert "could not be reached" in failed(url).detail
 
 
-@pytest.mark.parametrize("url", ["gopher://127.0.0.1/", "harbour", "", "http://", "http://exa mple/"])
+@pytest.mark.parametrize(
+    "url", ["gopher://127.0.0.1/", "harbour", "", "http://", "http://exa mple/", "http://exü mple/"]
+)
 def test_an_address_that_is_none_is_a_failure(url: str) -> None:
     assert "url" in failed(url).detail
 
 
 def test_many_feeds_are_fetched_at_once_and_a_slow_one_holds_up_nobody(site: Site) -> None:
-    slow = Request(feed_id="slow", url=site.put("/slow", Answer(after=41)))
+    slow = FetchRequest(feed_id="slow", url=site.put("/slow", Answer(after=41)))
     site.put("/feed", Answer())
-    quick = [Request(feed_id=str(number), url=site.url("/feed")) for number in range(40)]
+    quick = [FetchRequest(feed_id=str(number), url=site.url("/feed")) for number in range(40)]
     results = dict(fetch_all([slow, *quick], LIMITS))
     assert set(results) == {slow, *quick}
     assert all(isinstance(outcome, Fetched) for outcome in results.values())
 
 
-def test_closing_early_stops_what_is_under_way(site: Site) -> None:
+def test_closing_early_stops_the_fetches_in_progress(site: Site) -> None:
     site.put("/feed", Answer())
-    slow = [Request(feed_id="slow", url=site.put("/slow", Answer(silent=True)))]
-    running = fetch_all([Request(feed_id="a", url=site.url("/feed")), *slow], LIMITS)
+    slow = [FetchRequest(feed_id="slow", url=site.put("/slow", Answer(silent=True)))]
+    running = fetch_all([FetchRequest(feed_id="a", url=site.url("/feed")), *slow], LIMITS)
     next(running)
     running.close()
     assert "fetch" not in {thread.name for thread in threading.enumerate()}
@@ -232,7 +257,9 @@ def test_an_error_of_our_own_is_that_feeds_failure(site: Site, caplog: pytest.Lo
     def transport(limits: FetchLimits) -> httpx2.AsyncBaseTransport:
         return GuardedTransport(Broken(), connections=1)
 
-    ((_, outcome),) = fetch_all([Request(feed_id="a", url=site.url("/feed"))], LIMITS, transport=transport)
+    ((_, outcome),) = fetch_all(
+        [FetchRequest(feed_id="a", url=site.url("/feed"))], LIMITS, transport=transport
+    )
     assert isinstance(outcome, FetchFailure)
     assert "KeyError" in caplog.text
     assert "secret" not in caplog.text
@@ -243,34 +270,34 @@ def test_a_file_is_read_and_known_to_be_unchanged(tmp_path: Path) -> None:
     path.write_bytes(FEED)
     found = fetched(path.as_uri())
     assert found.body == FEED
-    assert result(Request(feed_id="a", url=path.as_uri(), etag=found.etag)) == NotModified()
+    assert result(FetchRequest(feed_id="a", url=path.as_uri(), etag=found.etag)) == NotModified()
     path.write_bytes(FEED + b" ")
-    assert isinstance(result(Request(feed_id="a", url=path.as_uri(), etag=found.etag)), Fetched)
+    assert isinstance(result(FetchRequest(feed_id="a", url=path.as_uri(), etag=found.etag)), Fetched)
 
 
-def test_what_is_no_readable_file_is_a_failure(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_read_is_a_failure(tmp_path: Path) -> None:
     large = tmp_path / "large.xml"
     large.write_bytes(FEED)
-    assert "no file" in failed((tmp_path / "none.xml").as_uri()).detail
-    assert "no file" in failed(tmp_path.as_uri()).detail
-    assert "no file" in failed("file:///dev/zero").detail
+    assert "does not exist" in failed((tmp_path / "none.xml").as_uri()).detail
+    assert "does not exist" in failed(tmp_path.as_uri()).detail
+    assert "does not exist" in failed("file:///dev/zero").detail
     assert "larger than" in failed(large.as_uri(), replace(LIMITS, max_bytes=10)).detail
 
 
-def result(request: Request, limits: FetchLimits = LIMITS) -> Result:
+def result(request: FetchRequest, limits: FetchLimits = LIMITS) -> Result:
     ((asked, outcome),) = fetch_all([request], limits)
     assert asked == request
     return outcome
 
 
 def fetched(url: str) -> Fetched:
-    outcome = result(Request(feed_id="a", url=url))
+    outcome = result(FetchRequest(feed_id="a", url=url))
     assert isinstance(outcome, Fetched)
     return outcome
 
 
 def failed(url: str, limits: FetchLimits = LIMITS) -> FetchFailure:
-    outcome = result(Request(feed_id="a", url=url), limits)
+    outcome = result(FetchRequest(feed_id="a", url=url), limits)
     assert isinstance(outcome, FetchFailure)
     assert outcome.detail.endswith(".")
     return outcome

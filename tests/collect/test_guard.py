@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.collect.addresses import is_public
-from digest.collect.guard import GuardedBackend, RefusedError
+from digest.collect.fetching.addresses import is_public
+from digest.collect.fetching.guard import GuardedBackend, RefusedError
 
 PUBLIC = "93.184.216.34"
 
@@ -63,7 +63,7 @@ def test_an_address_of_the_internet_is_public(address: str) -> None:
 
 
 @given(st.ip_addresses())
-def test_what_is_public_is_global_too(address: object) -> None:
+def test_every_public_address_is_global_too(address: object) -> None:
     parsed = ipaddress.ip_address(str(address))
     wrapped = parsed.version == 6 and (parsed.ipv4_mapped or parsed.sixtofour or parsed.teredo)
     assert wrapped or not is_public(str(address)) or (parsed.is_global and not parsed.is_multicast)
@@ -117,13 +117,21 @@ async def test_a_host_the_operator_names_is_allowed_and_no_other() -> None:
             await backend.connect_tcp(other, 80)
 
 
+async def test_no_other_spelling_of_an_allowed_host_is_allowed() -> None:
+    network = Network({}, default=["10.0.0.7"])
+    backend = network.guarded("Ankerstraße.test")
+    await backend.connect_tcp("xn--ankerstrae-e4a.test", 80)
+    with pytest.raises(RefusedError):
+        await backend.connect_tcp("ankerstrasse.test", 80)
+
+
 async def test_the_next_address_is_tried_when_one_is_dead() -> None:
     network = Network({"harbour.example.org": ["2606:4700::1", PUBLIC]}, dead={"2606:4700::1"})
     await network.guarded().connect_tcp("harbour.example.org", 443)
     assert network.connected == [(PUBLIC, 443)]
 
 
-async def test_a_name_nobody_knows_cannot_be_reached() -> None:
+async def test_an_unknown_name_cannot_be_reached() -> None:
     with pytest.raises(httpcore2.ConnectError):
         await Network({}).guarded().connect_tcp("nowhere.test", 80)
 

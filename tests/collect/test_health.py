@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from digest.collect.health import after_failure, after_success, after_unchanged, is_due
-from digest.model import FeedRow
+from digest.collect.fetching.health import after_failure, after_success, after_unchanged, is_due
+from digest.model.posts import FeedRow
 
 NOW = datetime(2026, 11, 22, 7, tzinfo=UTC)
 MINUTES = timedelta(minutes=1)

@@ -3,8 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from digest.collect.identity import keep_known
-from digest.model import Post
+from digest.collect.reading.identity import keep_known
+from digest.model.posts import Post
 
 NOW = datetime(2026, 11, 22, 7, tzinfo=UTC)
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from digest.collect.clean import Picture
-from digest.collect.images import choose
-from digest.model import Image
+from digest.collect.reading.clean import Picture
+from digest.collect.reading.images import choose
+from digest.model.posts import Image
 
 PIER = "https://harbour.example.org/pier.jpg"
 
@@ -54,7 +54,7 @@ def test_of_several_sizes_the_widest_useful_one_is_chosen() -> None:
         "https://harbour.example.org/pier-150x150.jpg",
     ],
 )
-def test_what_does_not_fit_a_mail_is_passed_over(url: str) -> None:
+def test_pictures_that_emails_cannot_show_are_skipped(url: str) -> None:
     assert choose([[Picture(url=url)], [Picture(url=PIER)]]) == Image(url=PIER)
 
 
@@ -70,7 +70,7 @@ def test_what_does_not_fit_a_mail_is_passed_over(url: str) -> None:
         Picture(url=PIER, label="avatar avatar-512"),
     ],
 )
-def test_what_is_known_not_to_fit_is_passed_over(picture: Picture) -> None:
+def test_pictures_of_an_unsuitable_size_are_skipped(picture: Picture) -> None:
     assert choose([[picture]]) is None
 
 

@@ -9,12 +9,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from digest.collect.entry import TAG, TAGS, TITLE
-from digest.collect.outline import shortened
-from digest.collect.parse import Document, Parsed, ParseFailure, parse
-from digest.collect.prose import BLURB
-from digest.links import web_url
-from digest.model import Image, Post
+from digest.collect.reading.entry import TAG, TAGS, TITLE
+from digest.collect.reading.parse import Document, Parsed, ParseFailure, parse, shortened
+from digest.collect.reading.prose import BLURB
+from digest.model.links import web_url
+from digest.model.posts import Image, Post
 
 NOW = datetime(2026, 11, 22, 7, tzinfo=UTC)
 FEEDS = Path(__file__).parent / "feeds"
@@ -30,13 +29,15 @@ def test_a_wordpress_feed_is_read() -> None:
         "Tide tables: what changes in 2027",
         "Fog on the quay this morning.",
     ]
-    assert parsed.skipped == ("entry 4 has neither title nor text nor a link that says anything",)
+    assert parsed.skipped == ("entry 4 has no title, no text, and no link with words in it",)
 
 
 def test_a_wordpress_post_is_clean() -> None:
     post = read("harbour.rss").posts[0]
-    told = "After nine months of work the old pier opens on Monday. The first ferry leaves at 7 a.m. sharp."
-    assert post.blurb == told
+    expected = (
+        "After nine months of work the old pier opens on Monday. The first ferry leaves at 7 a.m. sharp."
+    )
+    assert post.blurb == expected
     assert post.author == "Ada Lind"
     assert post.tags == ("Harbour", "Ferries")
     assert post.key == "https://harbour.example.org/?p=4711"
@@ -156,7 +157,7 @@ def test_a_web_page_is_no_feed_and_names_its_feed() -> None:
         (b"<rss version='2.0'>" + b"<a>" * 5_000, "nests more than"),
     ],
 )
-def test_what_is_no_feed_says_why(body: bytes, words: str) -> None:
+def test_a_document_that_is_no_feed_gives_the_reason(body: bytes, words: str) -> None:
     failure = parse(Document(body=body, url=URL), feed_id="a", now=NOW)
     assert isinstance(failure, ParseFailure)
     assert words in failure.detail
@@ -220,7 +221,7 @@ def test_hostile_and_foreign_titles_come_out_clean(written: str, shown: str) -> 
         "",
     ],
 )
-def test_a_date_nobody_can_believe_is_none(date: str) -> None:
+def test_an_impossible_date_is_ignored(date: str) -> None:
     (post,) = posts(f"<item><title>Tide</title><pubDate>{date}</pubDate></item>")
     assert post.published_at is None
 
@@ -236,12 +237,12 @@ def test_duplicate_ids_with_different_links_are_different_posts() -> None:
 @pytest.mark.parametrize(
     "link", ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "http://", "//[::1"]
 )
-def test_a_link_that_is_none_is_left_out(link: str) -> None:
+def test_a_bad_link_is_left_out(link: str) -> None:
     (post,) = posts(f"<item><title>Tide</title><link>{link}</link></item>")
     assert post.url is None or post.url.startswith("https://harbour.example.org/")
 
 
-def test_credentials_of_a_link_are_taken_out() -> None:
+def test_credentials_are_removed_from_links() -> None:
     (post,) = posts("<item><title>Tide</title><link>https://bank.test@evil.example.org/</link></item>")
     assert post.url == "https://evil.example.org/"
 

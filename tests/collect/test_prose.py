@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.collect.prose import BLURB, blurb, cut, is_whole, one_line, same_words, sentences
+from digest.collect.reading.prose import BLURB, blurb, cut, feed_line, is_whole, same_words, sentences
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ from digest.collect.prose import BLURB, blurb, cut, is_whole, one_line, same_wor
     ],
 )
 def test_a_text_becomes_one_clean_line(text: str, expected: str) -> None:
-    assert one_line(text) == expected
+    assert feed_line(text) == expected
 
 
 def test_a_long_line_is_cut_at_a_word() -> None:
@@ -75,12 +75,12 @@ def test_sentences_end_where_they_end(line: str, expected: list[str] | None) -> 
 
 
 @pytest.mark.parametrize("text", ["Done.", "Done?”", "完了。", "Done!)", "„Getan.“", "« Fait. »"])
-def test_a_whole_sentence_is_known_by_its_end(text: str) -> None:
+def test_a_whole_sentence_is_recognised_by_its_end(text: str) -> None:
     assert is_whole(text)
 
 
 @pytest.mark.parametrize("text", ["Done", "And then…", "And then...", "Going [...]", ""])
-def test_a_broken_off_text_is_not_whole(text: str) -> None:
+def test_a_truncated_text_is_not_whole(text: str) -> None:
     assert not is_whole(text)
 
 
@@ -103,8 +103,8 @@ def test_a_blurb_does_not_end_within_brackets_or_a_quotation() -> None:
 
 
 def test_a_quotation_longer_than_a_blurb_ends_with_a_sentence_of_it() -> None:
-    told = "“The harbour board met on Monday and talked for three hours about the pier. It was long."
-    assert blurb([f"{told} {'We talked and talked. ' * 20}”"], "Pier") == told
+    blurb_text = "“The harbour board met on Monday and talked for three hours about the pier. It was long."
+    assert blurb([f"{blurb_text} {'We talked and talked. ' * 20}”"], "Pier") == blurb_text
 
 
 def test_a_blurb_stops_before_a_sentence_that_would_not_fit() -> None:
@@ -113,14 +113,14 @@ def test_a_blurb_stops_before_a_sentence_that_would_not_fit() -> None:
 
 
 def test_a_sentence_too_long_for_a_blurb_is_cut_at_a_word() -> None:
-    told = blurb(["tide " * 100], "Pier")
-    assert told.endswith("tide…")
-    assert len(told) <= BLURB
+    blurb_text = blurb(["tide " * 100], "Pier")
+    assert blurb_text.endswith("tide…")
+    assert len(blurb_text) <= BLURB
 
 
 def test_a_short_first_sentence_calls_for_more() -> None:
-    told = blurb([f"It is back. {'tide ' * 100}"], "Pier")
-    assert told.startswith("It is back. tide tide")
+    blurb_text = blurb([f"It is back. {'tide ' * 100}"], "Pier")
+    assert blurb_text.startswith("It is back. tide tide")
 
 
 def test_a_blurb_may_run_on_into_the_next_paragraph() -> None:
@@ -159,7 +159,7 @@ def test_a_teasing_question_is_left_out() -> None:
 
 @given(st.text(), st.integers(min_value=4, max_value=60))
 def test_a_line_is_always_one_short_clean_line(text: str, limit: int) -> None:
-    line = one_line(text, limit)
+    line = feed_line(text, limit)
     assert len(line) <= limit
     assert not any(unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") for char in line)
     assert line == line.strip()
@@ -167,13 +167,13 @@ def test_a_line_is_always_one_short_clean_line(text: str, limit: int) -> None:
 
 @given(st.text(alphabet='Ab.!? 。5()[]“”„"「」', max_size=80))
 def test_sentences_lose_no_letter(text: str) -> None:
-    line = one_line(text)
+    line = feed_line(text)
     assert "".join(sentences(line)).replace(" ", "") == line.replace(" ", "")
 
 
 @given(
-    st.lists(st.text(alphabet="Tide noon.!?… 。", max_size=300).map(one_line), max_size=4),
+    st.lists(st.text(alphabet="Tide noon.!?… 。", max_size=300).map(feed_line), max_size=4),
     st.text(max_size=20),
 )
 def test_a_blurb_is_never_too_long(paragraphs: list[str], title: str) -> None:
-    assert len(blurb(paragraphs, one_line(title))) <= BLURB
+    assert len(blurb(paragraphs, feed_line(title))) <= BLURB

@@ -1,17 +1,20 @@
-"""A database with posts waiting in the daily digest, for tests that go all the way."""
+"""A database with posts that wait in the daily digest, for tests from the posts to the edition."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sqlite3
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
 from digest.compose.compose import compose
-from digest.compose.plan import Brief
-from digest.model import Composed, Due, PostState, WaitingPost
-from digest.publication import Digest, Feed, Topic
+from digest.compose.plan import PlanInput
+from digest.model.editions import Composed, Due, Edition
+from digest.model.posts import PostState, WaitingPost
+from digest.model.publication import Digest, Feed, Topic
 from digest.storage.database import Database
 from digest.storage.feeds import sync_feeds
 from digest.storage.posts import save_posts
@@ -23,7 +26,7 @@ FEED_LIST = tuple(Feed(name=name, url=f"https://feeds.example.org/{n}") for n, n
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Newsroom:
-    """What the tests do with the database."""
+    """The steps of these tests: publish posts, compose an edition, look at the states."""
 
     database: Database
 
@@ -33,17 +36,24 @@ class Newsroom:
             posts = [replace(each.post, feed_id=ids[each.feed_name]) for each in waiting]
             save_posts(connection, posts, [DAILY.slug], now)
 
-    def compose(self, digest: Digest = DAILY, *, topics: Iterable[Topic] = (), day: int = 0) -> Composed:
-        """Compose the digest `day` days after the first."""
+    def compose(
+        self,
+        digest: Digest = DAILY,
+        *,
+        topics: Iterable[Topic] = (),
+        day: int = 0,
+        fits: Callable[[Edition], bool] = lambda _: True,
+    ) -> Composed:
+        """Compose the edition that is due `day` days after the first one."""
         later = timedelta(days=day)
         due = Due(
             local_date=DUE.local_date + later, cutoff_at=DUE.cutoff_at + later, send_at=DUE.send_at + later
         )
-        brief = Brief(digest=digest, site=SITE, due=due, topics=tuple(topics), feeds=FEED_LIST)
-        return compose(self.database, brief, now=NOW + later)
+        plan_input = PlanInput(digest=digest, site=SITE, due=due, topics=tuple(topics), feeds=FEED_LIST)
+        return compose(self.database, plan_input, now=NOW + later, fits=fits)
 
     def states(self) -> dict[str, tuple[PostState, str | None, str]]:
-        """Return where every post stands: its state, its edition, and why."""
+        """Return the state of every post, with its edition and the reason."""
         columns = (
             digest_posts.c.post_id,
             digest_posts.c.state,
@@ -55,3 +65,32 @@ class Newsroom:
                 post_id: (PostState(state), edition_id, reason)
                 for post_id, state, edition_id, reason in connection.execute(select(*columns))
             }
+
+
+def meanwhile(*actions: Callable[[], object]) -> Callable[[Edition], bool]:
+    """Return a `fits` that accepts every edition; each call runs the next of `actions` first."""
+    remaining = list(actions)
+
+    def fits(_edition: Edition) -> bool:
+        if remaining:
+            remaining.pop(0)()
+        return True
+
+    return fits
+
+
+def is_locked(database: Database) -> bool:
+    """Return whether another process would have to wait: to write on SQLite, to compose on PostgreSQL."""
+    if database.engine.dialect.name == "postgresql":
+        held = (
+            "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database"
+            " WHERE locktype = 'advisory' AND datname = current_database()"
+        )
+        with database.read() as connection:
+            return bool(connection.exec_driver_sql(held).scalar())
+    with closing(sqlite3.connect(str(database.engine.url.database), timeout=0)) as other:
+        try:
+            other.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            return True
+        return False

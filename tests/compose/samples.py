@@ -1,4 +1,4 @@
-"""Posts, topics and digests for the tests of compose: invented, with only what a test is about said."""
+"""Sample posts, topics and digests for the tests of compose; a test states only the values it is about."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from digest.compose.plan import Brief
+from digest.compose.plan import PlanInput
 from digest.compose.stories import Group, gather
 from digest.compose.words import words
-from digest.model import Due, Image, Post, WaitingPost
-from digest.publication import Digest, Site, Topic
+from digest.model.editions import Due
+from digest.model.posts import Image, Post, WaitingPost
+from digest.model.publication import Digest, Site, Topic
 
 NOW = datetime(2026, 11, 22, 6, 30, tzinfo=UTC)
 DUE = Due(local_date=date(2026, 11, 22), cutoff_at=NOW, send_at=NOW + timedelta(minutes=30))
@@ -26,7 +27,7 @@ IMAGE = Image(url="https://img.example.org/lighthouse.jpg", alt="A lighthouse", 
 FEEDS = ("Harbour News", "Coast Weekly", "The Tram Times", "Island Radio")
 
 
-def told(title: str, feed: str = "Harbour News", *, hours: float = 1, **fields: Any) -> WaitingPost:
+def published(title: str, feed: str = "Harbour News", *, hours: float = 1, **fields: Any) -> WaitingPost:
     """Return a waiting post published and first seen `hours` before NOW; its id is made of feed and title."""
     at = NOW - timedelta(hours=hours)
     name = str(fields.get("id", f"{feed}/{title}".lower().replace(" ", "-")))
@@ -48,10 +49,10 @@ def topic(slug: str, **fields: Any) -> Topic:
     return Topic(slug=slug, title=slug.replace("-", " ").capitalize(), **fields)
 
 
-def brief(*topics: Topic, due: Due = DUE, taken: tuple[str, ...] = (), **digest: Any) -> Brief:
-    """Return a brief for the daily digest with `topics`, its fields changed by `digest`."""
+def plan_input(*topics: Topic, due: Due = DUE, taken: tuple[str, ...] = (), **digest: Any) -> PlanInput:
+    """Return the plan input for the daily digest with `topics`; `digest` changes fields of the digest."""
     fields = {field: getattr(DAILY, field) for field in ("slug", "title", "schedule", "sender")}
-    return Brief(
+    return PlanInput(
         digest=Digest(**fields | {"topics": tuple(topic.slug for topic in topics)} | digest),
         site=SITE,
         due=due,
@@ -64,7 +65,7 @@ def groups(*waiting: WaitingPost) -> tuple[Group, ...]:
     return gather(waiting)
 
 
-# ── any posts at all, many of which tell the same ───────────────────────────────────────────
+# ── arbitrary posts, many of which cover the same story ─────────────────────────────────────
 
 _titles = st.lists(
     st.sampled_from(words("harbour tram opens storm island bridge lighthouse record 14 15 not again")),
@@ -81,7 +82,7 @@ _tags = st.lists(
 def posts(draw: st.DrawFn, name: str = "") -> WaitingPost:
     number = draw(st.integers(0, 10**9))
     seen = NOW - timedelta(minutes=draw(st.integers(0, 60 * 24 * 6)))
-    return told(
+    return published(
         draw(_titles),
         draw(st.sampled_from(FEEDS)),
         id=name or f"p{number}",

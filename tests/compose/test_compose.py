@@ -7,12 +7,13 @@ from threading import Barrier
 
 import pytest
 
-from digest.model import Composed, EditionState, PostState
+from digest.model.editions import Composed, EditionState
+from digest.model.posts import PostState
 from digest.storage.database import Database
 from digest.storage.editions import list_editions, load_edition
 from digest.storage.steps import advance
 from tests.compose.newsroom import Newsroom
-from tests.compose.samples import DAILY, NOW, told, topic
+from tests.compose.samples import DAILY, NOW, published, topic
 
 
 @pytest.fixture
@@ -27,7 +28,9 @@ def step(newsroom: Newsroom, edition_id: str, *states: EditionState) -> None:
 
 
 def test_waiting_posts_become_a_draft_and_are_reserved_by_it(newsroom: Newsroom) -> None:
-    newsroom.publish(told("Tram", id="tram", tags=("trams",)), told("Owl", "Coast Weekly", id="owl"))
+    newsroom.publish(
+        published("Tram", id="tram", tags=("trams",)), published("Owl", "Coast Weekly", id="owl")
+    )
     composed = newsroom.compose(replace(DAILY, topics=("trams",)), topics=[topic("trams", tags=("trams",))])
     assert composed.record
     assert composed == Composed(record=composed.record, reason="", used=2)
@@ -38,46 +41,48 @@ def test_waiting_posts_become_a_draft_and_are_reserved_by_it(newsroom: Newsroom)
 
 
 def test_under_the_minimum_nothing_is_written(newsroom: Newsroom) -> None:
-    newsroom.publish(told("Tram", id="tram"))
+    newsroom.publish(published("Tram", id="tram"))
     composed = newsroom.compose(replace(DAILY, minimum=3))
-    assert composed == Composed(record=None, reason="1 new story, this digest waits for 3", carried=1)
+    reason = "there is 1 new story, and this digest needs at least 3"
+    assert composed == Composed(record=None, reason=reason, carried=1)
     assert newsroom.states() == {"tram": (PostState.WAITING, None, "")}
 
 
-def test_what_is_over_the_maximum_waits_for_the_next_edition(newsroom: Newsroom) -> None:
-    newsroom.publish(*(told(f"Note {n}", id=str(n), hours=n) for n in range(1, 6)))
+def test_stories_over_the_maximum_are_carried_over_to_the_next_edition(newsroom: Newsroom) -> None:
+    newsroom.publish(*(published(f"Note {n}", id=str(n), hours=n) for n in range(1, 6)))
     first = newsroom.compose(replace(DAILY, maximum=3))
     second = newsroom.compose(replace(DAILY, maximum=3), day=1)
     assert (first.used, first.carried, second.used, second.carried) == (3, 2, 2, 0)
-    assert newsroom.compose(day=2) == Composed(record=None, reason="nothing new")
+    assert newsroom.compose(day=2) == Composed(record=None, reason="there are no new posts")
 
 
 def test_posts_that_are_dropped_say_why(newsroom: Newsroom) -> None:
-    newsroom.publish(told("Old", id="old", hours=80), told("New", id="new"))
+    newsroom.publish(published("Old", id="old", hours=80), published("New", id="new"))
     composed = newsroom.compose(replace(DAILY, max_age=timedelta(days=2)))
     assert (composed.used, composed.dropped) == (1, 1)
-    assert newsroom.states()["old"] == (PostState.DROPPED, None, "published 3 days ago, the limit is 2 days")
+    reason = "it was published 3 days ago, and the limit is 2 days"
+    assert newsroom.states()["old"] == (PostState.DROPPED, None, reason)
 
 
-def test_a_story_another_feed_brings_a_day_later_is_not_told_again(newsroom: Newsroom) -> None:
-    newsroom.publish(told("Line 9 opens", url="https://trams.example.org/9", id="first"))
+def test_a_story_from_another_feed_a_day_later_is_not_published_again(newsroom: Newsroom) -> None:
+    newsroom.publish(published("Line 9 opens", url="https://trams.example.org/9", id="first"))
     newsroom.compose()
-    newsroom.publish(told("Nine runs", "Coast Weekly", url="https://trams.example.org/9/", id="second"))
-    assert newsroom.compose(day=1).reason == "nothing new: 1 post too old or told before"
-    assert newsroom.states()["second"] == (PostState.DROPPED, None, "already told in daily-2026-11-22")
+    newsroom.publish(published("Nine runs", "Coast Weekly", url="https://trams.example.org/9/", id="second"))
+    assert newsroom.compose(day=1).reason == "there are no new posts: 1 post is too old or already published"
+    assert newsroom.states()["second"] == (PostState.DROPPED, None, "already published in daily-2026-11-22")
 
 
 def test_a_day_with_an_open_edition_is_not_composed_again(newsroom: Newsroom) -> None:
-    newsroom.publish(told("Tram"))
+    newsroom.publish(published("Tram"))
     newsroom.compose()
-    newsroom.publish(told("Owl", id="owl"))
+    newsroom.publish(published("Owl", id="owl"))
     composed = newsroom.compose()
     assert composed == Composed(record=None, reason="there is already daily-2026-11-22 (draft)")
     assert newsroom.states()["owl"][0] is PostState.WAITING
 
 
-def test_after_a_skipped_edition_the_day_can_be_composed_anew(newsroom: Newsroom) -> None:
-    newsroom.publish(told("Tram", id="tram"))
+def test_after_a_skipped_edition_the_day_can_be_composed_again(newsroom: Newsroom) -> None:
+    newsroom.publish(published("Tram", id="tram"))
     newsroom.compose()
     step(newsroom, "daily-2026-11-22", EditionState.SKIPPED)
     assert newsroom.states() == {"tram": (PostState.WAITING, None, "")}
@@ -86,19 +91,19 @@ def test_after_a_skipped_edition_the_day_can_be_composed_anew(newsroom: Newsroom
     assert again.record.edition.id == "daily-2026-11-22-2"
 
 
-def test_after_a_sent_edition_a_second_one_of_the_day_holds_only_what_is_new(newsroom: Newsroom) -> None:
-    newsroom.publish(told("Tram", id="tram"))
+def test_a_second_edition_of_a_day_contains_only_new_posts(newsroom: Newsroom) -> None:
+    newsroom.publish(published("Tram", id="tram"))
     newsroom.compose()
     step(newsroom, "daily-2026-11-22", EditionState.APPROVED, EditionState.SENDING, EditionState.SENT)
-    assert newsroom.compose().reason == "nothing new"
-    newsroom.publish(told("Owl", id="owl"))
+    assert newsroom.compose().reason == "there are no new posts"
+    newsroom.publish(published("Owl", id="owl"))
     second = newsroom.compose()
     assert second.record
     assert [story.id for story in second.record.edition.stories()] == ["owl"]
 
 
 def test_two_that_compose_at_once_make_one_edition(newsroom: Newsroom) -> None:
-    newsroom.publish(told("Tram"), told("Owl"))
+    newsroom.publish(published("Tram"), published("Owl"))
     start = Barrier(4)
 
     def compose() -> Composed:

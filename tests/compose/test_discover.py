@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from digest.compose.discover import MOST, discover
 from digest.compose.stories import gather
-from digest.compose.topics import Shelf
-from digest.model import WaitingPost
+from digest.compose.topics import TopicGroup
+from digest.model.posts import WaitingPost
 from tests.compose import samples
-from tests.compose.samples import told
+from tests.compose.samples import published
 
 _numbers = count()
 
@@ -19,15 +19,15 @@ _numbers = count()
 def tagged(number: int, *tags: str, feed: str = "Harbour News", title: str = "") -> list[WaitingPost]:
     """Return so many posts with these tags, each with a title of its own unless one is given."""
     names = [f"post-{next(_numbers):05}" for _ in range(number)]
-    return [told(title or f"Note {name}", feed, id=name, tags=tags) for name in names]
+    return [published(title or f"Note {name}", feed, id=name, tags=tags) for name in names]
 
 
-def found(*posts: list[WaitingPost]) -> tuple[Shelf, ...]:
+def found(*posts: list[WaitingPost]) -> tuple[TopicGroup, ...]:
     return discover(gather([each for part in posts for each in part]), catch_all="More stories", room=30)
 
 
 def sizes(*posts: list[WaitingPost]) -> dict[str, int]:
-    return {shelf.title: len(shelf.placed) for shelf in found(*posts)}
+    return {topic_group.title: len(topic_group.placed) for topic_group in found(*posts)}
 
 
 def test_a_tag_shared_by_enough_stories_becomes_a_topic_the_largest_first() -> None:
@@ -39,7 +39,7 @@ def test_a_tag_on_most_stories_is_no_topic() -> None:
     assert sizes(tagged(4, "Port Ellis", "trams"), tagged(4, "Port Ellis", "owls")) == {"Trams": 4, "Owls": 4}
 
 
-def test_what_counts_as_enough_grows_with_the_number_of_stories() -> None:
+def test_the_number_of_stories_a_topic_needs_grows_with_the_edition() -> None:
     assert "Owls" in sizes(tagged(2, "owls"), tagged(3, "trams"))
     assert "Owls" not in sizes(tagged(2, "owls"), tagged(60, "trams"), tagged(60, "ferries"))
 
@@ -83,27 +83,31 @@ def test_the_name_of_a_feed_is_no_topic() -> None:
 
 
 def test_there_are_never_more_than_eight_topics() -> None:
-    posts = [tagged(4, f"{letter}-boats") for letter in "abcdefghijkl"]
-    shelves = found(*posts)
-    assert len(shelves) == MOST + 1
-    assert shelves[-1].title == "More stories"
+    posts = [tagged(4, f"{message}-boats") for message in "abcdefghijkl"]
+    topic_groups = found(*posts)
+    assert len(topic_groups) == MOST + 1
+    assert topic_groups[-1].title == "More stories"
 
 
 def test_a_short_edition_has_few_topics() -> None:
-    posts = [each for letter in "abcdefghijkl" for each in tagged(4, f"{letter}-boats")]
-    shelves = discover(gather(posts), catch_all="More stories", room=12)
-    assert len(shelves) == 4 + 1
+    posts = [each for message in "abcdefghijkl" for each in tagged(4, f"{message}-boats")]
+    topic_groups = discover(gather(posts), catch_all="More stories", room=12)
+    assert len(topic_groups) == 4 + 1
 
 
-def test_stories_without_tags_join_a_topic_whose_name_is_a_sure_sign() -> None:
+def test_stories_without_tags_join_a_topic_whose_name_is_a_reliable_sign() -> None:
     tagged_so = tagged(3, "Lighthouses", title="Lighthouses of the north")
     named = [
         *tagged(1, feed="Coast Weekly", title="Ten lighthouses to see"),
         *tagged(1, feed="Coast Weekly", title="A house of light"),
         *tagged(1, feed="Coast Weekly", title="Owls at noon"),
     ]
-    shelves = found(tagged_so, named, tagged(3, "owls"))
-    rules = {placed.group.posts[0].post.title: placed.rule for shelf in shelves for placed in shelf.placed}
+    topic_groups = found(tagged_so, named, tagged(3, "owls"))
+    rules = {
+        placed.group.posts[0].post.title: placed.rule
+        for topic_group in topic_groups
+        for placed in topic_group.placed
+    }
     assert rules["Ten lighthouses to see"] == "keyword: Lighthouses"
     assert rules["A house of light"] == "feed: Coast Weekly"
     assert rules["Owls at noon"] == "feed: Coast Weekly", "no tagged title proves that owls are meant"
@@ -124,15 +128,20 @@ def test_feeds_without_tags_stand_under_their_names() -> None:
 
 
 def test_one_feed_without_tags_is_one_section() -> None:
-    (shelf,) = found(tagged(4))
-    assert (shelf.slug, shelf.title) == ("more", "More stories")
-    assert {placed.rule for placed in shelf.placed} == {"catch-all"}
+    (topic_group,) = found(tagged(4))
+    assert (topic_group.slug, topic_group.title) == ("more", "More stories")
+    assert {placed.rule for placed in topic_group.placed} == {"catch-all"}
 
 
 def test_slugs_are_made_of_headings_and_never_meet() -> None:
-    shelves = found(tagged(3, "Café & Bar"), tagged(3, "more"), tagged(3, "cafe-bar"), tagged(1))
-    assert sorted(shelf.slug for shelf in shelves) == ["cafe-bar", "cafe-bar-2", "more", "more-2"]
-    assert shelves[-1].slug == "more"
+    topic_groups = found(tagged(3, "Café & Bar"), tagged(3, "more"), tagged(3, "cafe-bar"), tagged(1))
+    assert sorted(topic_group.slug for topic_group in topic_groups) == [
+        "cafe-bar",
+        "cafe-bar-2",
+        "more",
+        "more-2",
+    ]
+    assert topic_groups[-1].slug == "more"
 
 
 @given(samples.waiting, st.randoms(use_true_random=False))
@@ -147,11 +156,11 @@ def test_the_same_posts_in_any_order_have_the_same_topics(
 
 
 @given(samples.waiting)
-def test_every_story_stands_on_exactly_one_shelf(waiting: list[WaitingPost]) -> None:
+def test_every_story_is_in_exactly_one_topic_group(waiting: list[WaitingPost]) -> None:
     stories = gather(waiting)
-    shelves = discover(stories, catch_all="More", room=30)
-    assert sorted(placed.group.id for shelf in shelves for placed in shelf.placed) == sorted(
+    topic_groups = discover(stories, catch_all="More", room=30)
+    assert sorted(placed.group.id for topic_group in topic_groups for placed in topic_group.placed) == sorted(
         group.id for group in stories
     )
-    assert len({shelf.slug for shelf in shelves}) == len(shelves)
-    assert all(shelf.placed for shelf in shelves)
+    assert len({topic_group.slug for topic_group in topic_groups}) == len(topic_groups)
+    assert all(topic_group.placed for topic_group in topic_groups)

@@ -1,4 +1,4 @@
-"""Gathered editions: every story of the editions once, where it belongs, and nothing else."""
+"""A gathered edition contains every story of its editions once, under its topic, and nothing else."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.compose.edition import content_hash, from_json, prominence, to_json
-from digest.compose.gather import Order, gather
+from digest.compose.gather import GatherInput, gather
 from digest.compose.plan import plan
-from digest.model import Due, Edition, Section, Story
-from digest.publication import Lead, Topic
+from digest.model.editions import Due, Edition, Section, Story
+from digest.model.publication import Lead, Topic
+from digest.model.snapshot import content_hash, from_json, prominence, to_json
 from subscribers.model import Frequency
 from tests import strategies
-from tests.compose.samples import DAILY, DUE, NOW, SITE, brief, told, topic
+from tests.compose.samples import DAILY, DUE, NOW, SITE, plan_input, published, topic
 
 MONDAY = Due(local_date=date(2026, 11, 23), cutoff_at=NOW, send_at=NOW + timedelta(days=1))
 
 
-def order(*topics: Topic, taken: Sequence[str] = (), **digest: Any) -> Order:
+def gather_input(*topics: Topic, taken: Sequence[str] = (), **digest: Any) -> GatherInput:
     slugs = tuple(each.slug for each in topics)
-    return Order(
+    return GatherInput(
         digest=replace(DAILY, **{"topics": slugs, **digest}),
         site=SITE,
         due=MONDAY,
@@ -39,16 +39,16 @@ def order(*topics: Topic, taken: Sequence[str] = (), **digest: Any) -> Order:
 
 def edition(day: int, *titles: str, topics: Sequence[Topic] = (), **digest: Any) -> Edition:
     """Return the edition of a day, with stories of these titles; a title's first word is its tag."""
-    waiting = [told(title, hours=at + 1, tags=(title.split()[0],)) for at, title in enumerate(titles)]
+    waiting = [published(title, hours=at + 1, tags=(title.split()[0],)) for at, title in enumerate(titles)]
     later = timedelta(days=day)
     due = Due(local_date=DUE.local_date + later, cutoff_at=DUE.cutoff_at + later, send_at=DUE.send_at + later)
-    made = plan(waiting, (), brief(*topics, due=due, **digest)).edition
+    made = plan(waiting, (), plan_input(*topics, due=due, **digest)).edition
     assert made
     return made
 
 
-def gathered(*editions: Edition, by: Order | None = None, full: int | None = None) -> Edition:
-    made = gather(editions, by or order(), full=full)
+def gathered(*editions: Edition, by: GatherInput | None = None, full: int | None = None) -> Edition:
+    made = gather(editions, by or gather_input(), full=full)
     assert made
     return made
 
@@ -60,7 +60,7 @@ def titles(made: Edition) -> list[str]:
 # ── what it is ──────────────────────────────────────────────────────────────────────────────
 
 
-def test_it_is_an_edition_of_its_own_that_says_what_it_is() -> None:
+def test_a_gathered_edition_has_its_own_id_and_title() -> None:
     made = gathered(edition(0, "Tram"))
     assert (made.id, made.digest) == ("daily-weekly-2026-11-23", "daily")
     assert (made.local_date, made.send_at, made.title) == (
@@ -70,25 +70,28 @@ def test_it_is_an_edition_of_its_own_that_says_what_it_is() -> None:
     )
     assert made.subject_template == "{{ title }}: {{ lead.title }}"
     assert from_json(to_json(made)) == made
-    assert gathered(edition(0, "Tram"), by=order(taken=[made.id])).id == "daily-weekly-2026-11-23-2"
+    assert gathered(edition(0, "Tram"), by=gather_input(taken=[made.id])).id == "daily-weekly-2026-11-23-2"
 
 
 def test_a_subject_that_has_the_title_in_it_stays_as_it_is() -> None:
     for subject in ("{{ title }}: {{ lead.title }}", "News · {{ title | upper }}"):
-        assert gathered(edition(0, "Tram"), by=order(subject=subject)).subject_template == subject
+        assert gathered(edition(0, "Tram"), by=gather_input(subject=subject)).subject_template == subject
     lead = "A title for you: {{ titles[0] }}"
-    assert gathered(edition(0, "Tram"), by=order(subject=lead)).subject_template == f"{{{{ title }}}}: {lead}"
+    assert (
+        gathered(edition(0, "Tram"), by=gather_input(subject=lead)).subject_template
+        == f"{{{{ title }}}}: {lead}"
+    )
 
 
 def test_without_stories_there_is_none() -> None:
-    assert gather([], order()) is None
-    assert gather([replace(edition(0, "Tram"), lead=None, sections=())], order()) is None
+    assert gather([], gather_input()) is None
+    assert gather([replace(edition(0, "Tram"), lead=None, sections=())], gather_input()) is None
 
 
 # ── which stories, and where ────────────────────────────────────────────────────────────────
 
 
-def test_a_story_told_twice_stands_once_in_its_latest_telling() -> None:
+def test_a_story_in_two_editions_appears_once_in_its_latest_version() -> None:
     first, second = edition(0, "Tram stops", "Bridge"), edition(1, "Tram stops", "Lighthouse")
     assert second.lead
     again = replace(second, lead=replace(second.lead, title="Tram goes on"))
@@ -102,11 +105,11 @@ def test_tellings_are_the_same_when_they_have_a_post_in_common() -> None:
     assert titles(gathered(joined, second)) == ["Bridge"]
 
 
-def test_topics_keep_the_order_of_the_digest_and_what_no_topic_claims_comes_last() -> None:
+def test_topics_keep_the_order_of_the_digest_and_the_catch_all_comes_last() -> None:
     sea, trams = topic("sea", tags=("Sea",), order=2), topic("trams", tags=("Tram",), order=1)
     both = [edition(0, "Odd news", "Sea one", "Sea two", topics=(sea, trams), lead=Lead.NONE)]
     both.append(edition(1, "Tram one", "Odd again", topics=(sea, trams), lead=Lead.NONE))
-    made = gathered(*both, by=order(sea, trams, lead=Lead.NONE))
+    made = gathered(*both, by=gather_input(sea, trams, lead=Lead.NONE))
     assert [(section.slug, section.title) for section in made.sections] == [
         ("trams", "Trams"),
         ("sea", "Sea"),
@@ -120,40 +123,40 @@ def test_a_topic_that_had_its_lead_alone_has_its_name() -> None:
     first = edition(0, "Tram one", topics=(trams, sea))
     second = edition(1, "Sea two", "Sea one", topics=(trams, sea))
     assert first.sections == ()
-    made = gathered(first, second, by=order(trams, sea, lead=Lead.NONE))
+    made = gathered(first, second, by=gather_input(trams, sea, lead=Lead.NONE))
     assert [section.title for section in made.sections] == ["Trams", "Sea"]
-    found = gathered(first, by=order(lead=Lead.NONE))  # the topic is configured no more
+    found = gathered(first, by=gather_input(lead=Lead.NONE))  # the topic is configured no more
     assert [section.title for section in found.sections] == ["trams"]
-    unclaimed = gathered(edition(0, "Tram"), by=order(lead=Lead.NONE))
+    unclaimed = gathered(edition(0, "Tram"), by=gather_input(lead=Lead.NONE))
     assert [section.title for section in unclaimed.sections] == ["More stories"]
 
 
-def test_at_the_top_stands_the_most_prominent_of_the_leads() -> None:
+def test_the_most_prominent_of_the_leads_is_at_the_top() -> None:
     first, second = edition(0, "Tram", "Bridge"), edition(1, "Lighthouse")
     assert first.lead
     assert second.lead
     best = min((first.lead, second.lead), key=prominence)
     assert gathered(first, second).lead == best
-    assert gathered(first, second, by=order(lead=Lead.NEWEST)).lead
-    assert gathered(first, second, by=order(lead=Lead.NONE)).lead is None
+    assert gathered(first, second, by=gather_input(lead=Lead.NEWEST)).lead
+    assert gathered(first, second, by=gather_input(lead=Lead.NONE)).lead is None
 
 
-def test_what_is_over_the_quota_or_the_maximum_is_a_headline() -> None:
+def test_stories_over_the_quota_or_the_maximum_become_headlines() -> None:
     sea = topic("sea", tags=("Sea",), quota=2)
     days = [edition(day, f"Sea {day}a", f"Sea {day}b", topics=(sea,), lead=Lead.NONE) for day in range(3)]
-    (section,) = gathered(*days, by=order(sea, lead=Lead.NONE)).sections
+    (section,) = gathered(*days, by=gather_input(sea, lead=Lead.NONE)).sections
     assert [story.title for story in section.stories] == ["Sea 2a", "Sea 2b"]
     assert [story.title for story in section.more] == ["Sea 1a", "Sea 1b", "Sea 0a", "Sea 0b"]
-    (section,) = gathered(*days, by=order(sea, lead=Lead.NONE, maximum=1)).sections
+    (section,) = gathered(*days, by=gather_input(sea, lead=Lead.NONE, maximum=1)).sections
     assert [story.title for story in section.stories] == ["Sea 2a"]
-    (section,) = gathered(*days, by=order(sea, lead=Lead.NONE), full=0).sections
+    (section,) = gathered(*days, by=gather_input(sea, lead=Lead.NONE), full=0).sections
     assert (section.stories, len(section.more)) == ((), 6)
 
 
-def test_what_was_a_headline_stays_one_while_others_can_be_told_in_full() -> None:
+def test_a_headline_stays_one_while_there_are_others_to_show_in_full() -> None:
     sea = topic("sea", tags=("Sea",), quota=1)
     days = [edition(day, f"Sea {day}a", f"Sea {day}b", topics=(sea,), lead=Lead.NONE) for day in range(2)]
-    (section,) = gathered(*days, by=order(replace(sea, quota=2), lead=Lead.NONE)).sections
+    (section,) = gathered(*days, by=gather_input(replace(sea, quota=2), lead=Lead.NONE)).sections
     assert [story.title for story in section.stories] == ["Sea 1a", "Sea 0a"]
 
 
@@ -199,7 +202,9 @@ def weeks(draw: st.DrawFn) -> list[Edition]:
 
 
 orders = st.builds(
-    lambda quota, lead, maximum: order(topic("sea", quota=quota), topic("trams"), lead=lead, maximum=maximum),
+    lambda quota, lead, maximum: gather_input(
+        topic("sea", quota=quota), topic("trams"), lead=lead, maximum=maximum
+    ),
     st.none() | st.integers(1, 2),
     st.sampled_from(Lead),
     st.integers(1, 6),
@@ -207,7 +212,7 @@ orders = st.builds(
 
 
 @given(weeks(), orders)
-def test_every_story_is_told_once_and_nothing_else(week: list[Edition], by: Order) -> None:
+def test_every_story_appears_once_and_there_are_no_others(week: list[Edition], by: GatherInput) -> None:
     made = gather(week, by)
     stories = list(made.stories()) if made else []
     told_before = [story for each in week for story in each.stories()]
@@ -223,7 +228,7 @@ def test_every_story_is_told_once_and_nothing_else(week: list[Edition], by: Orde
 
 @given(weeks(), orders)
 def test_stories_stand_under_their_topics_and_no_more_in_full_than_allowed(
-    week: list[Edition], by: Order
+    week: list[Edition], by: GatherInput
 ) -> None:
     made = gather(week, by)
     if made is None:
@@ -240,7 +245,7 @@ def test_stories_stand_under_their_topics_and_no_more_in_full_than_allowed(
 
 @given(weeks(), orders, st.randoms(use_true_random=False))
 def test_the_same_editions_make_the_same_one_byte_for_byte(
-    week: list[Edition], by: Order, chance: random.Random
+    week: list[Edition], by: GatherInput, chance: random.Random
 ) -> None:
     shuffled = chance.sample(week, len(week))
     first, second = gather(week, by), gather(shuffled, by)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from digest.compose.headings import heading, singulars, tag_key
+from digest.compose.discover import heading, singulars, tag_key
 
 
 @pytest.mark.parametrize(

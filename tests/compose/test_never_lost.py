@@ -1,22 +1,26 @@
-"""Days in the life of a digest: whatever editors and rules do, no post is lost and none is told twice."""
+"""Over many days, with any rules and any editors, no post of a digest is lost and none is mailed twice."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.model import Edition, EditionState, PostState, WaitingPost
+from digest.model.editions import Edition, EditionState
+from digest.model.posts import PostState, WaitingPost
+from digest.model.publication import Digest
 from digest.storage.database import Database, open_database
 from digest.storage.editions import list_editions
 from digest.storage.steps import advance
 from digest.storage.tables import metadata
 from tests.compose import samples
-from tests.compose.newsroom import Newsroom
+from tests.compose.newsroom import Newsroom, meanwhile
 from tests.compose.samples import DAILY, NOW
 
 state = EditionState
@@ -28,6 +32,7 @@ FATES: dict[str, tuple[EditionState, ...]] = {
     "cancelled while sending": (state.APPROVED, state.SENDING, state.CANCELLED),
     "left as a draft": (),
 }
+MEANWHILE = ("a post arrives", "another process composes", "a draft is skipped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +44,7 @@ class Day:
     maximum: int
     max_age: timedelta | None
     fate: str
+    meanwhile: Sequence[str] = ()  # what happens, in turn, each time the edition is planned
 
 
 days = st.lists(
@@ -49,13 +55,14 @@ days = st.lists(
         maximum=st.integers(1, 5),
         max_age=st.sampled_from([None, None, timedelta(days=5)]),
         fate=st.sampled_from(list(FATES)),
+        meanwhile=st.lists(st.sampled_from(MEANWHILE), max_size=3),
     ),
     max_size=6,
 )
 
 
 def live(database: Database, days: Sequence[Day]) -> None:
-    """Live through the days, then send all that is left; look after each day that all is well."""
+    """Run all days, then send everything that remains; check the invariants after each day."""
     newsroom = Newsroom(database=database)
     last = Day(posts=(), minimum=1, maximum=1000, max_age=None, fate="sent")
     published: set[str] = set()
@@ -64,13 +71,30 @@ def live(database: Database, days: Sequence[Day]) -> None:
         published |= {each.post.id for each in fresh}
         newsroom.publish(*fresh, now=NOW + timedelta(days=number))
         rules = replace(DAILY, minimum=day.minimum, maximum=day.maximum, max_age=day.max_age)
-        composed = newsroom.compose(rules, day=number)
+        actions = [partial(_happen, newsroom, rules, number, what, published) for what in day.meanwhile]
+        composed = newsroom.compose(rules, day=number, fits=meanwhile(*actions))
         if composed.record:
             for step in FATES[day.fate]:
                 with database.write() as connection:
                     advance(connection, composed.record.edition.id, step, NOW + timedelta(days=number))
         _check(newsroom, published)
     assert PostState.WAITING not in {each for each, _, _ in newsroom.states().values()}
+
+
+def _happen(newsroom: Newsroom, rules: Digest, day: int, what: str, published: set[str]) -> None:
+    now = NOW + timedelta(days=day)
+    match what:
+        case "a post arrives":
+            late = _on(samples.published(f"Late {len(published)}"), day, len(published))
+            newsroom.publish(late, now=now)
+            published.add(late.post.id)
+        case "another process composes":
+            newsroom.compose(rules, day=day)
+        case "a draft is skipped":
+            with newsroom.database.write() as connection:
+                drafts = [each for each in list_editions(connection) if each.state is state.DRAFT]
+                for each in drafts[:1]:
+                    advance(connection, each.edition.id, state.SKIPPED, now)
 
 
 def _on(waiting: WaitingPost, day: int, number: int) -> WaitingPost:
@@ -90,7 +114,7 @@ def _check(newsroom: Newsroom, published: set[str]) -> None:
     assert set(states) == published, "every post is in exactly one state"
     with newsroom.database.read() as connection:
         records = list_editions(connection, limit=1000)
-    told: list[str] = []
+    mailed: list[str] = []
     for record in records:
         post_ids = _posts_of(record.edition)
         if record.state in (state.DRAFT, state.APPROVED, state.SENDING):
@@ -99,13 +123,13 @@ def _check(newsroom: Newsroom, published: set[str]) -> None:
             expected = PostState.USED
         else:
             continue
-        told += post_ids
+        mailed += post_ids
         assert {states[post_id] for post_id in post_ids} == {(expected, record.edition.id, "")}
-    assert len(told) == len(set(told)), "no post is told twice"
+    assert len(mailed) == len(set(mailed)), "no post is mailed twice"
     held = {
         post_id for post_id, (each, _, _) in states.items() if each in (PostState.USED, PostState.RESERVED)
     }
-    assert held == set(told), "what is not in an edition that goes out is given back"
+    assert held == set(mailed), "what is not in an edition that goes out is given back"
     assert all(reason for each, _, reason in states.values() if each is PostState.DROPPED)
 
 
@@ -133,7 +157,9 @@ def test_a_fortnight_of_every_fate_loses_and_repeats_nothing(database: Database)
         [
             Day(
                 posts=[
-                    samples.told(" ".join(chance.sample(words, 4)), chance.choice(samples.FEEDS), hours=n)
+                    samples.published(
+                        " ".join(chance.sample(words, 4)), chance.choice(samples.FEEDS), hours=n
+                    )
                     for n in range(1, chance.randrange(2, 12))
                 ],
                 minimum=chance.randrange(1, 4),
@@ -144,3 +170,24 @@ def test_a_fortnight_of_every_fate_loses_and_repeats_nothing(database: Database)
             for fate in fates
         ],
     )
+
+
+def test_several_processes_that_compose_while_posts_arrive_lose_and_repeat_nothing(
+    database: Database,
+) -> None:
+    newsroom = Newsroom(database=database)
+    posts = [samples.published(f"Note {number}", id=f"note-{number}") for number in range(60)]
+    newsroom.publish(*posts[:20])
+    few = replace(DAILY, maximum=5)
+    with ThreadPoolExecutor(4) as pool:
+        arriving = [pool.submit(newsroom.publish, post) for post in posts[20:40]]
+        composing = [pool.submit(newsroom.compose, few, day=number // 3) for number in range(12)]
+        arriving += [pool.submit(newsroom.publish, post) for post in posts[40:]]
+        composed = [future.result() for future in composing]
+        for future in arriving:
+            future.result()
+    assert sum(each.record is not None for each in composed) == 4
+    _check(newsroom, {post.post.id for post in posts})
+    newsroom.compose(replace(DAILY, maximum=1000), day=4)
+    _check(newsroom, {post.post.id for post in posts})
+    assert {each for each, _, _ in newsroom.states().values()} == {PostState.RESERVED}

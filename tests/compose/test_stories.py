@@ -7,31 +7,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.compose.stories import gather, to_story
-from digest.links import canonical_url
-from digest.model import Source, WaitingPost
+from digest.model.editions import Source
+from digest.model.links import canonical_url
+from digest.model.posts import WaitingPost
 from tests.compose import samples
-from tests.compose.samples import IMAGE, NOW, groups, told
+from tests.compose.samples import IMAGE, NOW, groups, published
 
 
 def test_posts_that_link_to_the_same_page_tell_one_story() -> None:
-    original = told("New tram line opens", url="https://trams.example.org/line-9", hours=5)
-    shared = told(
+    original = published("New tram line opens", url="https://trams.example.org/line-9", hours=5)
+    shared = published(
         "Line 9 is running", "Coast Weekly", url="https://www.trams.example.org/line-9/?utm_source=x"
     )
     (group,) = groups(original, shared)
     assert group.posts == (original, shared)
 
 
-def test_a_story_retold_by_the_same_feed_under_a_new_id_stands_once() -> None:
+def test_a_story_repeated_by_its_feed_under_a_new_id_appears_once() -> None:
     link = "https://trams.example.org/line-9"
-    assert len(groups(told("New tram line opens", url=link), told("New tram line opens!", url=link))) == 1
+    assert (
+        len(groups(published("New tram line opens", url=link), published("New tram line opens!", url=link)))
+        == 1
+    )
 
 
-def test_a_page_one_feed_gives_to_different_posts_names_no_story() -> None:
+def test_a_link_that_one_feed_gives_to_different_posts_does_not_identify_a_story() -> None:
     show = "https://radio.example.org/show"
-    first = told("Episode 14: The ferry", "Island Radio", url=show)
-    second = told("Episode 15: The lighthouse", "Island Radio", url=show)
-    elsewhere = told("Listen to Island Radio", "Coast Weekly", url=show)
+    first = published("Episode 14: The ferry", "Island Radio", url=show)
+    second = published("Episode 15: The lighthouse", "Island Radio", url=show)
+    elsewhere = published("Listen to Island Radio", "Coast Weekly", url=show)
     assert len(groups(first, second, elsewhere)) == 3
 
 
@@ -47,7 +51,7 @@ def test_a_page_one_feed_gives_to_different_posts_names_no_story() -> None:
     ],
 )
 def test_near_identical_titles_from_two_feeds_tell_one_story(title: str, other: str) -> None:
-    assert len(groups(told(title), told(other, "Coast Weekly"))) == 1
+    assert len(groups(published(title), published(other, "Coast Weekly"))) == 1
 
 
 @pytest.mark.parametrize(
@@ -63,27 +67,29 @@ def test_near_identical_titles_from_two_feeds_tell_one_story(title: str, other: 
     ],
 )
 def test_titles_that_say_something_else_are_two_stories(title: str, other: str) -> None:
-    assert len(groups(told(title), told(other, "Coast Weekly"))) == 2
+    assert len(groups(published(title), published(other, "Coast Weekly"))) == 2
 
 
 def test_the_same_title_more_than_three_days_later_is_another_story() -> None:
     title = "Harbour bridge opens to trams"
-    assert len(groups(told(title, hours=1), told(title, "Coast Weekly", hours=72))) == 1
-    assert len(groups(told(title, hours=1), told(title, "Coast Weekly", hours=74))) == 2
+    assert len(groups(published(title, hours=1), published(title, "Coast Weekly", hours=72))) == 1
+    assert len(groups(published(title, hours=1), published(title, "Coast Weekly", hours=74))) == 2
 
 
 def test_a_column_a_feed_repeats_under_one_title_stays_apart_also_when_another_feed_shares_it() -> None:
-    monday = told("What to see at the harbour", id="monday", hours=40)
-    tuesday = told("What to see at the harbour", id="tuesday", hours=16)
-    copy = told("What to see at the harbour", "Coast Weekly", hours=15)
+    monday = published("What to see at the harbour", id="monday", hours=40)
+    tuesday = published("What to see at the harbour", id="tuesday", hours=16)
+    copy = published("What to see at the harbour", "Coast Weekly", hours=15)
     assert [group.posts for group in groups(monday, tuesday, copy)] == [(tuesday, copy), (monday,)]
 
 
 def test_the_post_that_serves_a_reader_best_is_shown_and_the_others_are_also_in() -> None:
     link = "https://trams.example.org/line-9"
-    first = told("New tram line opens", url=link, tags=("Trams", "City"), hours=9)
-    pictured = told("New tram line opens", "Coast Weekly", url=link, image=IMAGE, tags=("trams",), hours=2)
-    late = told("New tram line opens", "Island Radio", url=link, hours=1)
+    first = published("New tram line opens", url=link, tags=("Trams", "City"), hours=9)
+    pictured = published(
+        "New tram line opens", "Coast Weekly", url=link, image=IMAGE, tags=("trams",), hours=2
+    )
+    late = published("New tram line opens", "Island Radio", url=link, hours=1)
     (group,) = groups(late, pictured, first)
     story = to_story(group, topic="trams", rule="tag: Trams")
     assert (story.id, story.source, story.image) == (pictured.post.id, "Coast Weekly", IMAGE)
@@ -94,14 +100,14 @@ def test_the_post_that_serves_a_reader_best_is_shown_and_the_others_are_also_in(
 
 
 def test_a_date_in_the_future_does_not_put_a_story_first() -> None:
-    tomorrow = told("Tomorrow’s tides", hours=3, published_at=NOW.replace(year=2099))
-    today = told("Today’s tides", hours=1)
+    tomorrow = published("Tomorrow’s tides", hours=3, published_at=NOW.replace(year=2099))
+    today = published("Today’s tides", hours=1)
     assert [group.id for group in groups(tomorrow, today)] == [today.post.id, tomorrow.post.id]
 
 
 def test_titles_that_crowd_around_one_word_do_not_take_quadratic_time() -> None:
     feed = [
-        told(
+        published(
             f"Harbour notes {'abcdefghij'[n % 10] * 2} {'klmnopqrst'[n // 10 % 10] * 2}",
             f"Feed {n}",
             id=str(n),
@@ -127,7 +133,7 @@ def test_every_post_is_in_exactly_one_story(waiting: list[WaitingPost]) -> None:
 
 
 @given(samples.waiting)
-def test_a_page_two_feeds_link_to_stands_once(waiting: list[WaitingPost]) -> None:
+def test_a_page_that_two_feeds_link_to_is_one_story(waiting: list[WaitingPost]) -> None:
     by_feed = {(each.feed_name, canonical_url(each.post.url)): each for each in waiting if each.post.url}
     found = gather(by_feed.values())
     stories: dict[str, set[int]] = {}

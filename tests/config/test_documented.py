@@ -13,7 +13,7 @@ DOCS = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 SAMPLE = (ROOT / "config.toml").read_text(encoding="utf-8")
 
 
-ELSE = {("feed", "path"), ("mail", "server")}  # may not stand beside other examples
+ELSE = {("feed", "path"), ("mail", "server")}  # cannot be combined with other examples
 
 
 def heading(table: str) -> str:
@@ -21,7 +21,7 @@ def heading(table: str) -> str:
 
 
 def section(table: str) -> str:
-    """Return what the documentation says of one table."""
+    """Return the documentation of one table."""
     _, found, rest = DOCS.partition(f"\n## {heading(table)}\n")
     assert found, f"{heading(table)} has no section"
     return rest.partition("\n## ")[0]
@@ -34,7 +34,7 @@ def test_every_key_is_documented_and_no_other(table: str) -> None:
 
 
 @pytest.mark.parametrize("table", tables())
-def test_every_documented_example_is_taken(table: str, tmp_path: Path) -> None:
+def test_every_documented_example_is_accepted(table: str, tmp_path: Path) -> None:
     examples = re.findall(
         r"^\| `([a-z_]+)` \|[^|]*\|[^|]*(?:\\\|[^|]*)*\| `(.+?)` \|", section(table), re.MULTILINE
     )
@@ -49,14 +49,14 @@ def test_every_documented_example_is_taken(table: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("table", tables())
-def test_every_key_stands_in_the_sample_with_a_word_on_it(table: str) -> None:
+def test_every_key_is_in_the_sample_with_a_comment(table: str) -> None:
     lines = SAMPLE.partition(f"\n{heading(table)}\n")[2].partition("\n[")[0]
     explained = set(re.findall(r"^#?([a-z_]+) = .*?\s#\s\S", lines, re.MULTILINE))
     assert set(keys(tables()[table])) - explained == set()
 
 
 def _base(table: str) -> str:
-    """Return a small configuration in which the examples of every table find what they speak of."""
+    """Return a small configuration that contains everything the examples refer to."""
     feed = '[[feed]]\nname = "Harbour Gazette"\npath = "feeds/gazette.xml"\n'
     topics = '[[topic]]\nslug = "city"\ntitle = "City"\n[[topic]]\nslug = "green"\ntitle = "Green"\n'
     site = '[site]\nname = "a"\nbase_url = "https://a.example.org"\npostal_address = "b"\n'
@@ -68,6 +68,6 @@ def _base(table: str) -> str:
 
 
 def _without(text: str, table: str) -> str:
-    """Leave out a table that may stand only once, or whose names would be taken."""
+    """Remove a table that may appear only once, or whose names would be used twice."""
     parts = re.split(r"(?m)^(?=\[)", text)
     return "".join(part for part in parts if not part.startswith(heading(table)))

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from digest.config import load
-from digest.errors import ConfigError
-from digest.send.limits import Limit, Limits, Unit, WarmUp
+from digest.limits.limits import Limit, Limits, Unit, WarmUp
+from digest.model.errors import ConfigError
 
 BEGIN = """\
 [site]
@@ -60,7 +60,7 @@ def test_without_limits_nothing_is_limited(tmp_path: Path) -> None:
     assert limits(tmp_path, "").scopes == ()
 
 
-def test_each_limit_in_force_says_where_it_came_from(tmp_path: Path) -> None:
+def test_each_limit_has_its_source(tmp_path: Path) -> None:
     limits(tmp_path, GOOD)
     settings = {each.key: each for each in load(tmp_path / "config.toml", {}).settings}
     assert settings["mail.limits"].value == '["100 per second", "20000 per day"]'
@@ -71,30 +71,30 @@ def test_each_limit_in_force_says_where_it_came_from(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "line", "key", "said"),
     [
-        ('limits = ["fast"]', 1, "mail.limits", 'write for example "100 per second"'),
+        ('limits = ["fast"]', 1, "mail.limits", 'examples: "100 per second"'),
         ('limits = "9 per day"', 1, "mail.limits", "must be a list"),
-        ('limits = ["9 per week"]', 1, "mail.limits", "'week' is none of second, minute, hour, day"),
+        ('limits = ["9 per week"]', 1, "mail.limits", "'week' must be second, minute, hour or day"),
         ('limits = [\n"9 per day",\n"8/d"]', 3, "mail.limits", "there is another limit per day"),
         ("warm_up = [200]", 1, "mail.warm_up", "warm_up_from = 2026-11-23"),
         ("warm_up = [0]", 1, "mail.warm_up", "must be at least 1"),
         ("warm_up_from = 2026-11-23", 1, "mail.warm_up_from", "warm_up = [200, 400, 800]"),
         ('warm_up = [2]\nwarm_up_from = "today"', 2, "mail.warm_up_from", "without quotes: 2026-11-23"),
-        ("warm_up = [2]\nwarm_up_from = 2026-11-23T07:00:00", 2, "mail.warm_up_from", "must be a day"),
+        ("warm_up = [2]\nwarm_up_from = 2026-11-23T07:00:00", 2, "mail.warm_up_from", "must be a date"),
         ("[[mail.domain]]\nlimits = ['9/s']", 1, "mail.domain.names", "'names' is missing"),
         ("[[mail.domain]]\nnames = []\nlimits = ['9/s']", 2, "mail.domain.names", "is empty"),
         ("[[mail.domain]]\nnames = ['a@b.org']\nlimits = ['9/s']", 2, "mail.domain.names", "after the @"),
-        ("[[mail.domain]]\nnames = ['b.org']", 1, "mail.domain", "give 'limits' or 'warm_up'"),
+        ("[[mail.domain]]\nnames = ['b.org']", 1, "mail.domain", "set 'limits' or 'warm_up', or remove"),
         ("[[mail.domain]]\nname = 'b.org'", 2, "mail.domain.name", "did you mean 'names'?"),
         ("[mail.domain]\nnames = ['b.org']", 1, "mail.domain", "write [[mail.domain]] with double brackets"),
         (
             "domain = [{names=['b.org'], limits=['9/s']},\n{names=['B.ORG'], limits=['8/s']}]",
             2,
             "mail.domain.names",
-            "'B.ORG' stands in a [[mail.domain]] already",
+            "'B.ORG' is already in a [[mail.domain]]",
         ),
     ],
 )
-def test_a_wrong_limit_is_told_with_its_line_and_what_to_write(
+def test_a_wrong_limit_is_reported_with_its_line_and_what_to_write(
     tmp_path: Path, text: str, line: int, key: str, said: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:

@@ -6,7 +6,7 @@ import tomllib
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.config.places import Path, line_of, places
+from digest.config.lines import Path, line_of, places
 
 TEXT = '''\
 # a comment with [brackets] and = signs
@@ -56,7 +56,7 @@ def test_every_key_is_found_on_its_line() -> None:
     }.items() <= found.items()
 
 
-def test_what_is_missing_is_told_at_the_table_it_is_missing_from() -> None:
+def test_a_missing_key_has_the_line_of_its_table() -> None:
     found = places(TEXT)
     assert line_of(found, ("digest", 1, "schedule")) == 18
     assert line_of(found, ("mail",)) is None
@@ -72,7 +72,7 @@ tables = st.dictionaries(keys, values, max_size=3)
 
 @settings(deadline=None)
 @given(st.dictionaries(keys, tables | st.lists(tables, min_size=1, max_size=3), max_size=4))
-def test_the_places_are_those_tomllib_sees(document: dict[str, object]) -> None:
+def test_the_places_are_the_keys_that_tomllib_reads(document: dict[str, object]) -> None:
     text = "".join(_table(name, table) for name, table in document.items())
     assert set(places(text)) == set(_paths(tomllib.loads(text), ()))
 

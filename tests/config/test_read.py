@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from digest.config import load
-from digest.errors import ConfigError, NotFoundError, Problem
-from digest.model import Security
-from digest.publication import Lead, Review
+from digest.model.errors import ConfigError, NotFoundError, Problem
+from digest.model.messages import Security
+from digest.model.publication import Lead, Review
 from subscribers.model import Frequency
 
 GOOD = """\
@@ -72,7 +72,7 @@ def test_a_good_file_becomes_frozen_values(tmp_path: Path) -> None:
     assert config.secret_file == tmp_path / "data/secret"
 
 
-def test_a_digest_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
+def test_an_unknown_digest_is_reported_with_the_nearest_name(tmp_path: Path) -> None:
     config = load(written(tmp_path, GOOD), {})
     with pytest.raises(NotFoundError, match="no digest is called 'dayly'; did you mean 'daily'"):
         config.digest("dayly")
@@ -87,6 +87,15 @@ def test_a_mail_server_is_built_with_its_password_file(tmp_path: Path) -> None:
     assert (server.host, server.port, server.security) == ("smtp.example.org", 465, Security.TLS)
     assert (server.user, server.password, server.timeout) == ("digest", "correct horse", 90.0)
     assert "correct horse" not in repr(config)
+
+
+def test_hosts_beyond_ascii_are_written_in_the_form_of_dns(tmp_path: Path) -> None:
+    text = GOOD.replace("https://digest.example.org/", "https://Ankerstraße.example:8443/größe/")
+    mail = 'transport = "smtp"\nhost = "mail.ankerstraße.example"\nehlo_name = "ankerstraße.example"'
+    config = load(written(tmp_path, text.replace('transport = "folder"', mail)), {})
+    assert config.site.base_url == "https://xn--ankerstrae-e4a.example:8443/gr%C3%B6%C3%9Fe"
+    assert [server.host for server in config.mail.servers] == ["mail.xn--ankerstrae-e4a.example"]
+    assert config.mail.ehlo_name == "xn--ankerstrae-e4a.example"
 
 
 def test_several_mail_servers_have_their_own_weights_and_passwords(tmp_path: Path) -> None:
@@ -105,15 +114,15 @@ def test_several_mail_servers_have_their_own_weights_and_passwords(tmp_path: Pat
 @pytest.mark.parametrize(
     ("mail", "fault"),
     [
-        ('host = "h"\n[[mail.server]]\nhost = "a"', "write 'host' in each of them"),
-        ('[[mail.server]]\nhost = "a"\nweight = 1\n[[mail.server]]\nhost = "b"', "give a 'weight' to every"),
+        ('host = "h"\n[[mail.server]]\nhost = "a"', "move 'host' into each of them"),
+        ('[[mail.server]]\nhost = "a"\nweight = 1\n[[mail.server]]\nhost = "b"', "set 'weight' in every"),
         ("[[mail.server]]\nport = 25", "'host' is missing"),
         ('[[mail.server]]\nhost = "a"\nuser = "u"', "there is no password"),
         ('[[mail.server]]\nhost = "a"\nhots = "b"', "did you mean 'host'?"),
-        ('host = "h"\nsecurity = "none"\nrequire_tls = true', "needs security"),
+        ('host = "h"\nsecurity = "none"\nrequire_tls = true', "requires security"),
     ],
 )
-def test_mistakes_in_mail_servers_are_told(tmp_path: Path, mail: str, fault: str) -> None:
+def test_mistakes_in_mail_servers_are_reported(tmp_path: Path, mail: str, fault: str) -> None:
     text = GOOD.replace('transport = "folder"', f'transport = "smtp"\n{mail}\n')
     with pytest.raises(ConfigError) as caught:
         load(written(tmp_path, text), {})
@@ -135,7 +144,7 @@ def test_secrets_and_the_database_may_come_from_the_environment(tmp_path: Path) 
     assert [secret for secret in ("hush", "battery", "0123456789") if secret in shown] == []
 
 
-def test_every_setting_says_where_it_came_from(tmp_path: Path) -> None:
+def test_every_setting_has_its_source(tmp_path: Path) -> None:
     config = load(written(tmp_path, GOOD), {"DIGEST_DATABASE_URL": "sqlite:////tmp/other.db"})
     found = {setting.key: (setting.value, setting.source) for setting in config.settings}
     assert found["site.name"] == ('"Harbour Digest"', "config.toml:2")
@@ -153,13 +162,20 @@ def test_secrets_inside_addresses_are_not_shown(tmp_path: Path) -> None:
 
 
 WRONG = [
-    # what is written, in place of what, the key and what is said of it
+    # the old text, the new text, the key, and a part of the message
     ("name", "nam", "site.nam", "unknown key 'nam'; did you mean 'name'?"),
     ('name = "Harbour Digest"', "name = 3", "site.name", "must be text in quotes"),
     ('name = "Harbour Digest"', 'name = ""', "site.name", "is empty"),
-    ('name = "Harbour Digest"', 'name = "a\\r\\nBcc: b"', "site.name", "a line end or a control character"),
-    ("https://digest.example.org/", "digest.example.org", "site.base_url", "begins with http://"),
-    ("https://digest.example.org/", "https://e.example.org/?a=1", "site.base_url", "has a ? or #"),
+    (
+        'name = "Harbour Digest"',
+        'name = "a\\r\\nBcc: b"',
+        "site.name",
+        "contains a line break or a control character",
+    ),
+    ("https://digest.example.org/", "digest.example.org", "site.base_url", "must begin with http://"),
+    ("https://digest.example.org/", "https://e.example.org/?a=1", "site.base_url", "contains ? or #"),
+    ("https://digest.example.org/", "https://har‥bour.example/", "site.base_url", "cannot exist"),
+    ('transport = "folder"', 'host = "har‥bour.example"', "mail.host", "is not a host name"),
     ("https://gazette.example.org/feed", "ftp://gazette.example.org", "feed.url", "is not a web address"),
     (
         "https://gazette.example.org/feed",
@@ -167,9 +183,9 @@ WRONG = [
         "feed.url",
         "is not a web address",
     ),
-    ('url = "https://g', 'path = "x"\nurl = "https://g', "feed.path", "there is a 'url' too"),
-    ('url = "https://gazette.example.org/feed"\n', "", "feed", "give 'url', or 'path' for a file"),
-    ('"Orchard Notes"\npath', '"Harbour Gazette"\npath', "feed.name", "'Harbour Gazette' is already taken"),
+    ('url = "https://g', 'path = "x"\nurl = "https://g', "feed.path", "there is also a 'url'"),
+    ('url = "https://gazette.example.org/feed"\n', "", "feed", "set 'url', or 'path' for a file"),
+    ('"Orchard Notes"\npath', '"Harbour Gazette"\npath', "feed.name", "'Harbour Gazette' is already used"),
     ('topics = ["green"]\n\n[[t', 'topics = ["grean"]\n\n[[t', "feed.topics", "did you mean 'green'?"),
     ('feeds = ["Orchard Notes"]', 'feeds = ["Orchid Notes"]', "topic.feeds", "did you mean 'Orchard Notes'?"),
     ('feeds = ["Harbour Gazette"]', 'feeds = ["Gazette"]', "digest.feeds", "there is no [[feed]] 'Gazette'"),
@@ -179,65 +195,67 @@ WRONG = [
     ("schedule", "shedule", "digest.shedule", "unknown key 'shedule'; did you mean 'schedule'?"),
     ("Europe/Berlin", "Europe/Berln", "digest.zone", "did you mean 'Europe/Berlin'?"),
     ("Europe/Berlin", "Berlin", "digest.zone", "did you mean 'Europe/Berlin'?"),
-    ("Europe/Berlin", "../../etc/passwd", "digest.zone", "is no time zone"),
-    ("Harbour <daily@digest.example.org>", "Harbour", "digest.from", "is no sender"),
-    ("Harbour <daily@digest.example.org>", "Harbour <daily@>", "digest.from", "is no sender"),
-    ("Harbour <daily@digest.example.org>", "a@example.org, b@example.org", "digest.from", "is no sender"),
-    ("zone", 'cutoff = "soon"\nzone', "digest.cutoff", "is no length of time"),
-    ("zone", 'cutoff = "5 parsecs"\nzone', "digest.cutoff", "'parsecs' is no unit of time"),
+    ("Europe/Berlin", "../../etc/passwd", "digest.zone", "is not a time zone"),
+    ("Harbour <daily@digest.example.org>", "Harbour", "digest.from", "is not a sender"),
+    ("Harbour <daily@digest.example.org>", "Harbour <daily@>", "digest.from", "is not a sender"),
+    ("Harbour <daily@digest.example.org>", "a@example.org, b@example.org", "digest.from", "is not a sender"),
+    ("zone", 'cutoff = "soon"\nzone', "digest.cutoff", "is not a length of time"),
+    ("zone", 'cutoff = "5 parsecs"\nzone', "digest.cutoff", "'parsecs' is not a unit of time"),
     ("zone", 'max_age = "900 weeks"\nzone', "digest.max_age", "longer than ten years"),
-    ("zone", "cutoff = 30\nzone", "digest.cutoff", "is no length of time"),
+    ("zone", "cutoff = 30\nzone", "digest.cutoff", "is not a length of time"),
     ("zone", "minimum = 0\nzone", "digest.minimum", "must be at least 1"),
-    ("zone", "minimum = 5\nmaximum = 3\nzone", "digest.minimum", "minimum 5 is more than maximum 3"),
+    ("zone", "minimum = 5\nmaximum = 3\nzone", "digest.minimum", "minimum 5 is greater than maximum 3"),
     ("zone", "maximum = 1.5\nzone", "digest.maximum", "must be a whole number"),
     ("zone", 'review = "hodl"\nzone', "digest.review", "must be 'send', 'hold' or 'skip', not 'hodl'"),
     ("zone", 'lead = "newst"\nzone', "digest.lead", "did you mean 'newest'?"),
-    ("zone", 'reply_to = "nobody"\nzone', "digest.reply_to", "is no sender"),
+    ("zone", 'reply_to = "nobody"\nzone', "digest.reply_to", "is not a sender"),
     ("zone", 'subject = "{{ lead.titel }}"\nzone', "digest.subject", "title"),
     ("zone", 'subject = "{{ lead.title"\nzone', "digest.subject", ""),
     ('transport = "folder"', 'transport = "smtp"', "mail", "'host' is missing"),
     ('transport = "folder"', 'transport = "smpt"', "mail.transport", "did you mean 'smtp'?"),
     ('transport = "folder"', "port = 70000", "mail.port", "must be at most 65535"),
     ('transport = "folder"', 'password = "x"', "mail.password", "did you mean 'password_file'?"),
-    ('transport = "folder"', 'bounce_address = "x"', "mail.bounce_address", "is no address"),
+    ('transport = "folder"', 'bounce_address = "x"', "mail.bounce_address", "is not an address"),
     ('transport = "folder"', 'user = "u"\npassword_file = "none"', "mail.password_file", "cannot be read"),
     (
         'transport = "folder"',
         'password_file = "none"',
         "mail.password_file",
-        "there is a password and no 'user'",
+        "there is a password, but no 'user'",
     ),
     (
         'transport = "folder"',
         'user = "u"\nhost = "h"\ntransport = "smtp"',
         "mail.user",
-        "there is no password: set 'password_file', or DIGEST_SMTP_PASSWORD",
+        "there is no password: set 'password_file', or the variable DIGEST_SMTP_PASSWORD",
     ),
     ("[mail]", "[male]", "male", "unknown key 'male'; did you mean 'mail'?"),
-    ("[mail]", "[[mail]]", "mail", "write [mail] with single brackets"),
+    ("[mail]", "[[mail]]", "mail", "write [mail] once, with single brackets"),
     ("[mail]", "[database]\nurl = 'mysql://x'\n[mail]", "database.url", "postgresql://"),
 ]
 
 
 @pytest.mark.parametrize(("old", "new", "key", "said"), WRONG)
-def test_a_wrong_value_is_told_with_its_line(tmp_path: Path, old: str, new: str, key: str, said: str) -> None:
+def test_a_wrong_value_is_reported_with_its_line(
+    tmp_path: Path, old: str, new: str, key: str, said: str
+) -> None:
     text = GOOD.replace(old, new, 1)
     assert text != GOOD
     found = [
         problem for problem in problems(tmp_path, text) if problem.key == key and said in problem.message
     ]
-    assert found, f"nothing of the kind was said of {key}"
+    assert found, f"no such problem was found in {key}"
     first = GOOD[: GOOD.index(old)].count("\n") + 1
     assert first - 2 <= (found[0].line or 0) <= first + new.count("\n")
     assert found[0].file == str(tmp_path / "config.toml")
 
 
-def test_every_problem_is_told_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+def test_all_problems_are_reported_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
     text = (
         GOOD.replace("base_url", "base_uri").replace("weekdays", "wekdays").replace('["green"]', '["geen"]')
     )
-    told = [(problem.line, problem.key) for problem in problems(tmp_path, text)]
-    assert told == [
+    found = [(problem.line, problem.key) for problem in problems(tmp_path, text)]
+    assert found == [
         (1, "site.base_url"),
         (3, "site.base_uri"),
         (13, "feed.topics"),
@@ -247,32 +265,32 @@ def test_every_problem_is_told_at_once_in_the_order_of_the_file(tmp_path: Path) 
 
 
 def test_missing_tables_are_named(tmp_path: Path) -> None:
-    told = {problem.key: problem.message for problem in problems(tmp_path, "")}
-    assert told == {
+    found = {problem.key: problem.message for problem in problems(tmp_path, "")}
+    assert found == {
         "site": "[site] is missing",
-        "digest": "there is no [[digest]]: describe at least one",
+        "digest": "there is no [[digest]]: add at least one",
     }
 
 
 def test_single_brackets_are_explained(tmp_path: Path) -> None:
-    told = [problem.message for problem in problems(tmp_path, GOOD.replace("[[digest]]", "[digest]"))]
-    assert told == ["write [[digest]] with double brackets, once for each digest"]
+    found = [problem.message for problem in problems(tmp_path, GOOD.replace("[[digest]]", "[digest]"))]
+    assert found == ["write [[digest]] with double brackets, once for each digest"]
 
 
-def test_a_fault_of_toml_itself_has_its_line(tmp_path: Path) -> None:
+def test_a_syntax_error_has_its_line(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, GOOD.replace('"Daily"', '"Daily'))
     assert problem.line == 22
-    assert "is not TOML" in problem.message
+    assert "is not valid TOML" in problem.message
     (problem,) = problems(tmp_path, GOOD + '\nx = """open')
     assert problem.line == GOOD.count("\n") + 2
 
 
-def test_a_file_that_is_not_there_says_how_to_make_one(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="digest init"):
         load(tmp_path / "none.toml", {})
 
 
-def test_what_is_not_text_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_bytes(b"\xff\xfe[site]")
     with pytest.raises(ConfigError, match="not UTF-8"):
         load(tmp_path / "config.toml", {})
@@ -280,19 +298,19 @@ def test_what_is_not_text_is_refused(tmp_path: Path) -> None:
         load(tmp_path, {})
 
 
-def test_wrong_variables_are_named_and_their_values_are_not(tmp_path: Path) -> None:
-    told = problems(tmp_path, GOOD, DIGEST_DATABASE_URL="oracle:hush", DIGEST_SECRET="hush")
-    assert [problem.key for problem in told] == ["DIGEST_DATABASE_URL", "DIGEST_SECRET"]
-    assert "hush" not in "".join(map(str, told))
+def test_wrong_variables_are_reported_without_their_values(tmp_path: Path) -> None:
+    found = problems(tmp_path, GOOD, DIGEST_DATABASE_URL="oracle:hush", DIGEST_SECRET="hush")
+    assert [problem.key for problem in found] == ["DIGEST_DATABASE_URL", "DIGEST_SECRET"]
+    assert "hush" not in "".join(map(str, found))
 
 
 def test_an_empty_password_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").write_text("\n")
-    told = problems(tmp_path, GOOD + 'user = "u"\npassword_file = "empty"\n')
-    assert [problem.message for problem in told] == ["'empty' is empty"]
+    found = problems(tmp_path, GOOD + 'user = "u"\npassword_file = "empty"\n')
+    assert [problem.message for problem in found] == ["'empty' is empty"]
 
 
-def test_the_sample_at_the_top_of_the_repository_is_good_and_reaches_nobody() -> None:
+def test_the_sample_of_the_repository_is_correct_and_reaches_nobody() -> None:
     root = Path(__file__).resolve().parents[2]
     config = load(root / "config.toml", {})
     assert config.mail.servers == ()
@@ -307,7 +325,7 @@ def gathering(line: str) -> str:
     return GOOD.replace('title = "Daily"\n', f'title = "Daily"\n{line}\n')
 
 
-def test_what_readers_may_choose_is_read_with_its_schedules(tmp_path: Path) -> None:
+def test_frequencies_are_read_with_their_schedules(tmp_path: Path) -> None:
     for text in (
         gathering('gather = { weekly = "mondays at 08:00", daily = "every day at 18:00" }'),
         GOOD.replace(
@@ -339,9 +357,7 @@ def test_what_readers_may_choose_is_read_with_its_schedules(tmp_path: Path) -> N
         ("gather = { weekly = true }", "digest.gather.weekly", "must be text in quotes"),
     ],
 )
-def test_a_mistake_in_what_readers_may_choose_has_its_line(
-    tmp_path: Path, line: str, key: str, said: str
-) -> None:
+def test_a_mistake_in_a_frequency_has_its_line(tmp_path: Path, line: str, key: str, said: str) -> None:
     text = gathering(line)
     (problem,) = problems(tmp_path, text)
     assert (problem.key, problem.line) == (key, text.splitlines().index(line) + 1)

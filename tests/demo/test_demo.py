@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from digest.demo.run import Summary, run
-from digest.model import Counts, FeedReport
+from digest.model.deliveries import Counts
+from digest.model.posts import FeedReport
 
 NOW = datetime(2026, 11, 20, 6, 30, tzinfo=UTC)
 NEW_POST = """<item><title>A bench for everyone</title><link>https://harbour-courier.example.org/bench/</link>
@@ -16,8 +17,8 @@ NEW_POST = """<item><title>A bench for everyone</title><link>https://harbour-cou
 <description>The new bench on the quay looks at the sea.</description></item>"""
 
 
-class Told:
-    """Keep what the demo tells."""
+class Recorded:
+    """Records the progress of the demo."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -41,9 +42,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "demo"
 
 
-def test_every_reader_gets_one_mail_of_each_digest_they_asked_for(folder: Path) -> None:
+def test_every_reader_gets_one_email_of_each_digest_they_chose(folder: Path) -> None:
     first, _ = demonstrate(folder)
-    readers = sorted((to, title) for to, title, _ in map(read, first.mails))
+    readers = sorted((to, title) for to, title, _ in map(read, first.emails))
     assert readers == [
         ("ada@readers.test", "The Morning Paper"),
         ("ada@readers.test", "The Port Merrow Papers"),
@@ -57,48 +58,48 @@ def test_every_reader_gets_one_mail_of_each_digest_they_asked_for(folder: Path) 
     ]
 
 
-def test_all_feeds_are_read_and_a_story_two_feeds_share_stands_once(folder: Path) -> None:
-    first, told = demonstrate(folder)
-    assert [(report.status, report.new) for report in told.feeds] == [("ok", 6)] * 5
-    (text,) = [body for to, title, body in map(read, first.mails) if (to, title) == ADAS_MORNING]
+def test_all_feeds_are_read_and_a_story_of_two_feeds_appears_once(folder: Path) -> None:
+    first, shown = demonstrate(folder)
+    assert [(report.status, report.new) for report in shown.feeds] == [("ok", 6)] * 5
+    (text,) = [body for to, title, body in map(read, first.emails) if (to, title) == ADAS_MORNING]
     assert text.casefold().count("night train returns to port merrow\n") <= 1
     assert "Also in" in text
 
 
-def test_a_mail_holds_only_the_topics_its_reader_chose(folder: Path) -> None:
+def test_an_email_contains_only_the_topics_its_reader_chose(folder: Path) -> None:
     first, _ = demonstrate(folder)
-    (text,) = [body for to, _, body in map(read, first.mails) if to == "bela@readers.test"]
+    (text,) = [body for to, _, body in map(read, first.emails) if to == "bela@readers.test"]
     assert "Outdoors" in text
     assert "Craft and code" not in text
 
 
-def test_a_reader_who_chose_german_is_told_the_same_stories_in_german_words(folder: Path) -> None:
+def test_a_reader_who_chose_german_gets_the_same_stories_with_german_words(folder: Path) -> None:
     first, _ = demonstrate(folder)
-    (text,) = [body for to, title, body in map(read, first.mails) if (to, title) == GRETAS_MORNING]
+    (text,) = [body for to, title, body in map(read, first.emails) if (to, title) == GRETAS_MORNING]
     assert "Freitag, 20. November 2026" in text
     assert "Abbestellen:" in text
     assert "Unsubscribe" not in text
     assert "Night train returns to Port Merrow" in text
 
 
-def test_a_second_run_mails_nothing(folder: Path) -> None:
+def test_a_second_run_sends_nothing(folder: Path) -> None:
     demonstrate(folder)
-    second, told = demonstrate(folder, hours=1)
-    assert (second.mails, second.editions) == ((), ())
-    assert "The Morning Paper: nothing new" in told.lines
+    second, shown = demonstrate(folder, hours=1)
+    assert (second.emails, second.editions) == ((), ())
+    assert "The Morning Paper: there are no new posts" in shown.lines
 
 
-def test_a_new_post_is_mailed_and_only_that(folder: Path) -> None:
+def test_only_a_new_post_is_mailed(folder: Path) -> None:
     first, _ = demonstrate(folder)
     feed = first.workspace.feeds / "harbour-courier.xml"
     feed.write_text(feed.read_text("utf-8").replace("<item>", f"{NEW_POST}<item>", 1), "utf-8")
     second, _ = demonstrate(folder, hours=24)
-    (text,) = [body for to, title, body in map(read, second.mails) if (to, title) == ADAS_MORNING]
+    (text,) = [body for to, title, body in map(read, second.emails) if (to, title) == ADAS_MORNING]
     assert "A bench for everyone" in text
     assert "Night train" not in text
 
 
-def test_the_pages_it_names_are_there_and_show_pictures_from_this_machine(folder: Path) -> None:
+def test_the_previews_show_pictures_from_this_machine(folder: Path) -> None:
     first, _ = demonstrate(folder)
     page = next(path for path in first.pages if path.suffix == ".html")
     text = page.read_text("utf-8")
@@ -111,9 +112,9 @@ ADAS_MORNING = ("ada@readers.test", "The Morning Paper")
 GRETAS_MORNING = ("greta@readers.test", "The Morning Paper")
 
 
-def demonstrate(folder: Path, *, hours: int = 0) -> tuple[Summary, Told]:
-    told = Told()
-    return run(folder, told, lambda: NOW + timedelta(hours=hours)), told
+def demonstrate(folder: Path, *, hours: int = 0) -> tuple[Summary, Recorded]:
+    shown = Recorded()
+    return run(folder, shown, lambda: NOW + timedelta(hours=hours)), shown
 
 
 def read(path: Path) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""A real browser that can reach nothing: images come from here, everything else is refused."""
+"""A real browser without a network: images come from here, and everything else is refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read a rendered mail as a reader's program does: its links, its headings, its text."""
+"""Read a rendered email as a mail program does: its links, its headings, its text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the mail relies on is there in the clients people have, says the data of caniemail.com."""
+"""According to the data of caniemail.com, mail programs support the features that the email needs."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from pathlib import Path
 
 import pytest
 
-from digest.model import ReaderLinks
-from digest.render.mail import render_mail, sample_edition
+from digest.model.messages import ReaderLinks
+from digest.render.mail import render_email
+from digest.render.sample import sample_edition
 from digest.render.templates import load_templates
 from tests.render.reading import Page
 
 DATA = Path(__file__).resolve().parent.parent / "vendor/caniemail/features.json"
 FEATURES: dict[str, dict[str, str]] = json.loads(DATA.read_text(encoding="utf-8"))["features"]
 LINKS = ReaderLinks(unsubscribe="UNSUBSCRIBE_LINK", preferences="PREFERENCES_LINK")
-HTML = render_mail(load_templates(), sample_edition(), LINKS, web_url="https://press.example.org/d/a/b").html
+HTML = render_email(load_templates(), sample_edition(), LINKS, web_url="https://press.example.org/d/a/b").html
 
-# What some client lacks, and why the mail is whole without it there.
+# Features that some mail programs lack, and why the email works without them.
 SPARE = {
     "css-height": "only height:auto, which is what the client does anyway",
     "css-max-height": "hides the preheader a second time; Outlook has mso-hide",
     "css-overflow": "hides the preheader a second time; Outlook has mso-hide",
     "css-word-break": "breaks only words longer than the line",
-    "html-aria-label": "names the whole mail; its h1 does too",
+    "html-aria-label": "names the whole email; its h1 does too",
     "html-body": "its background is on the first table too",
 }
 # Parts of a property that the data counts under its whole.
@@ -55,19 +56,19 @@ def relied_on() -> set[str]:
 
 
 @pytest.mark.parametrize("feature", sorted(relied_on()))
-def test_what_is_inlined_works_in_every_client_or_can_be_spared(feature: str) -> None:
+def test_inlined_properties_work_in_every_client_or_are_optional(feature: str) -> None:
     lacking = {client for client, answer in FEATURES[feature].items() if answer.startswith("n")}
     assert not lacking or feature in SPARE
 
 
-def test_what_can_be_spared_is_really_used() -> None:
+def test_every_optional_property_is_really_used() -> None:
     assert set(SPARE) <= relied_on()
 
 
 @pytest.mark.parametrize(
     "feature", ["css-display-flex", "css-display-grid", "css-variables", "css-border-radius", "css-rgba"]
 )
-def test_what_outlook_does_not_know_is_not_used(feature: str) -> None:
+def test_properties_unknown_to_outlook_are_not_used(feature: str) -> None:
     assert FEATURES[feature]["outlook.windows"].startswith("n")
     words = {"css-display-flex": r"flex", "css-display-grid": r"grid", "css-variables": r"var\(|--\w"}
     word = words.get(feature, feature.removeprefix("css-"))

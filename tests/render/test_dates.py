@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from digest.render.dates import appointment, direction, long_date, moment, tag
+from digest.render.languages.dates import appointment, direction, long_date, moment, tag
 
 DAY = date(2026, 11, 22)
 
@@ -35,7 +35,7 @@ def test_a_date_is_written_out_in_the_language(language: str, expected: str) -> 
         (datetime(2025, 11, 21, 6, 5, tzinfo=UTC), "21 Nov 2025"),
     ],
 )
-def test_a_moment_is_told_as_shortly_as_the_day_allows(at: datetime, expected: str) -> None:
+def test_a_time_is_written_as_shortly_as_the_day_allows(at: datetime, expected: str) -> None:
     text = moment(at, day=DAY, zone="Europe/Berlin", language="en-GB")
     assert text.replace("\u00a0", " ") == expected
     assert " " not in text, "it would break at the end of a line"
@@ -67,7 +67,7 @@ def test_the_direction_follows_the_language(language: str, expected: str) -> Non
     assert direction(language) == expected
 
 
-def test_what_is_no_language_never_reaches_the_page() -> None:
+def test_a_bad_language_tag_never_reaches_the_page() -> None:
     assert tag('en" onload="x') == "en"
     assert tag("pt_BR") == "pt-BR"
     assert tag("zh-Hant") == "zh-Hant"

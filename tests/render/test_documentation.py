@@ -1,4 +1,4 @@
-"""docs/templates.md names all that a template may use, and nothing that is not there."""
+"""docs/templates.md names all values that a template may use, and no others."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from digest.render.phrases import Phrases
+from digest.render.languages.languages import Phrases
 from digest.render.templates import load_templates
 from digest.render.values import (
     EditionValues,

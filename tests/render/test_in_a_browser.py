@@ -1,4 +1,4 @@
-"""Mails and pages as Chromium shows them, judged by axe-core and by measuring."""
+"""Emails and pages as Chromium shows them, checked by axe-core and by measuring."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Page
 
-from digest.model import Edition, ReaderLinks, Section
-from digest.render.languages import languages
-from digest.render.mail import render_mail, sample_edition
-from digest.render.sample import short_edition
+from digest.model.editions import Edition, Section
+from digest.model.messages import ReaderLinks
+from digest.render.languages.languages import languages
+from digest.render.mail import render_email
+from digest.render.sample import sample_edition, short_edition
 from digest.render.templates import load_templates
 from digest.render.values import PageLinks
 from digest.render.web import render_web
 from tests.render.conftest import Reader
+from tests.subscribers.hosts import IN_A_BROWSER
 
 AXE = (Path(__file__).resolve().parent.parent / "vendor/axe-core/axe.min.js").read_text(encoding="utf-8")
 TEMPLATES = load_templates()
@@ -28,9 +30,9 @@ EDITIONS = {
     "sample": (sample_edition(), ""),
     "one story": (short_edition(), ""),
     "from the right": (replace(sample_edition(), language="ar"), ""),
-    "told to a German": (sample_edition(), "de"),
-    "told from the right": (sample_edition(), "ar"),
-    "told from the left": (replace(sample_edition(), language="ar"), "en"),
+    "for a German reader": (sample_edition(), "de"),
+    "for a reader from right to left": (sample_edition(), "ar"),
+    "from right to left for an English reader": (replace(sample_edition(), language="ar"), "en"),
 }
 LOOKS: list[tuple[int, Literal["light", "dark"], bool]] = [
     (640, "light", True),
@@ -47,9 +49,9 @@ SMALL_TEXT = """() => [...document.querySelectorAll('body *')]
     .map(e => e.textContent)"""
 
 
-def mail(edition: Edition, language: str = "") -> str:
+def email(edition: Edition, language: str = "") -> str:
     web = "https://press.example.org/d/a/b"
-    return render_mail(TEMPLATES, edition, LINKS, web_url=web, language=language).html
+    return render_email(TEMPLATES, edition, LINKS, web_url=web, language=language).html
 
 
 def violations(page: Page) -> list[tuple[str, list[str]]]:
@@ -69,7 +71,7 @@ def test_the_judge_finds_faults(reader: Reader) -> None:
 def test_a_mail_breaks_no_rule_of_accessibility(
     reader: Reader, name: str, width: int, scheme: Literal["light", "dark"], images: bool
 ) -> None:
-    with reader.read(mail(*EDITIONS[name]), width=width, scheme=scheme, images=images) as page:
+    with reader.read(email(*EDITIONS[name]), width=width, scheme=scheme, images=images) as page:
         assert violations(page) == []
 
 
@@ -89,7 +91,7 @@ def test_a_page_breaks_no_rule_of_accessibility(
 def test_stories_start_where_their_language_does_and_the_foot_where_the_readers_does(
     reader: Reader, edition: str, language: str, side: str
 ) -> None:
-    html = mail(replace(sample_edition(), language=edition), language)
+    html = email(replace(sample_edition(), language=edition), language)
     align = "element => getComputedStyle(element).textAlign"
     with reader.read(html) as page:
         for place in ("td.lead", "td.story >> nth=0", "p.blurb >> nth=0", "p.label"):
@@ -103,14 +105,14 @@ def test_nothing_is_wider_than_the_screen(reader: Reader, width: int, images: bo
     endless = replace(
         sample_edition(), sections=tuple(_with_endless_word(section) for section in sample_edition().sections)
     )
-    for html in (mail(endless), render_web(TEMPLATES, endless)):
+    for html in (email(endless), render_web(TEMPLATES, endless)):
         with reader.read(html, width=width, images=images) as page:
             assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
 @pytest.mark.parametrize("width", [360, 640])
 def test_layout_holds_when_a_client_drops_the_styles_in_the_head(reader: Reader, width: int) -> None:
-    html = mail(sample_edition())
+    html = email(sample_edition())
     with reader.read(html, width=width) as page:
         page.evaluate("document.querySelectorAll('style').forEach(style => style.remove())")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -118,24 +120,24 @@ def test_layout_holds_when_a_client_drops_the_styles_in_the_head(reader: Reader,
 
 
 def test_the_column_is_at_most_640_wide(reader: Reader) -> None:
-    with reader.read(mail(sample_edition()), width=1200) as page:
+    with reader.read(email(sample_edition()), width=1200) as page:
         assert page.locator("table.card").evaluate("table => table.offsetWidth") == 640
 
 
 def test_no_text_is_smaller_than_fourteen_pixels(reader: Reader) -> None:
-    for html in (mail(sample_edition()), render_web(TEMPLATES, sample_edition())):
+    for html in (email(sample_edition()), render_web(TEMPLATES, sample_edition())):
         with reader.read(html, width=360) as page:
             assert page.evaluate(SMALL_TEXT) == []
 
 
 def test_the_dark_colours_are_used(reader: Reader) -> None:
-    with reader.read(mail(sample_edition()), scheme="dark") as page:
+    with reader.read(email(sample_edition()), scheme="dark") as page:
         colour = "element => getComputedStyle(element).backgroundColor"
         assert page.locator("table.card").evaluate(colour) == "rgb(28, 26, 24)"
 
 
 def test_a_mail_asks_for_its_images_and_for_nothing_else(reader: Reader) -> None:
-    with reader.read(mail(sample_edition())) as page:
+    with reader.read(email(sample_edition())) as page:
         page.wait_for_load_state("load")
     with reader.read(render_web(TEMPLATES, sample_edition())) as page:
         page.wait_for_load_state("load")
@@ -144,10 +146,18 @@ def test_a_mail_asks_for_its_images_and_for_nothing_else(reader: Reader) -> None
 
 
 def test_an_image_keeps_its_shape_on_a_narrow_screen(reader: Reader) -> None:
-    with reader.read(mail(sample_edition()), width=360) as page:
+    with reader.read(email(sample_edition()), width=360) as page:
         page.locator("img.wide").wait_for()
         width, height = page.locator("img.wide").evaluate("image => [image.width, image.height]")
         assert abs(width / height - 16 / 9) < 0.05
+
+
+def test_hosts_are_the_same_as_in_this_browser(reader: Reader) -> None:
+    parse = """hosts => hosts.map(host => {
+        try { return new URL(`https://${host}`).host } catch { return null }
+    })"""
+    with reader.read("<p>Hosts</p>") as page:
+        assert dict(zip(IN_A_BROWSER, page.evaluate(parse, list(IN_A_BROWSER)), strict=True)) == IN_A_BROWSER
 
 
 def _with_endless_word(section: Section) -> Section:

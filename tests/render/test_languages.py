@@ -1,4 +1,4 @@
-"""Every text of pages and mails is there in every language, with the same names to fill in."""
+"""Every text of pages and emails has a translation in every language, with the same placeholders."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from digest.render.languages import languages, words_for
+from digest.render.languages.languages import languages, words_for
 from subscribers.address import parse_address
 from subscribers.errors import AddressError
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 OTHERS = [tag for tag in languages() if tag != "en"]
-# What the list answers to a form with a number in it.
-NUMBERED = ("at most 100 can be named", "a pause lasts at most 366 days")
+# Mistakes in a form whose texts contain a number.
+NUMBERED = ("at most 100 topics can be named", "a pause lasts at most 366 days")
 BAD = (
     *("", "eve", "a@b@c", "a b@example.org", "<a@example.org>", "é@example.org", ".a@example.org"),
     *("a@nowhere", f"{'a' * 250}@example.org"),
@@ -24,7 +24,7 @@ BAD = (
 
 
 def texts() -> set[str]:
-    """Return every text that is said somewhere."""
+    """Return every text that needs a translation."""
     return {*_in_templates(), *_in_code(), *_refusals(), *NUMBERED, *(_reason(text) for text in BAD)}
 
 
@@ -35,7 +35,7 @@ def _in_templates() -> Iterator[str]:
 
 
 def _in_code() -> Iterator[str]:
-    for path in sorted(ROOT.glob("digest/*/*.py")):
+    for path in sorted(ROOT.glob("digest/**/*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
         said = [call.args[0] for call in calls if isinstance(call.func, ast.Name) and call.func.id == "say"]
@@ -43,9 +43,9 @@ def _in_code() -> Iterator[str]:
 
 
 def _refusals() -> Iterator[str]:
-    """Find what the list answers to a form, which stands in `subscribers` and not beside a call of say()."""
-    operators = {"admission.py", "transfer.py", "bulk.py"}
-    for path in sorted([*ROOT.glob("subscribers/*.py"), *ROOT.glob("digest/web/*.py")]):
+    """Yield the texts of ChoiceError, which are not written inside a call of say()."""
+    operators = {"imports.py"}
+    for path in sorted([*ROOT.glob("subscribers/**/*.py"), *ROOT.glob("digest/web/**/*.py")]):
         if path.name in operators:
             continue
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -60,7 +60,7 @@ def _reason(text: str) -> str:
     return caught.value.reason
 
 
-def test_there_are_the_languages_that_were_promised() -> None:
+def test_the_promised_languages_are_available() -> None:
     assert set(languages()) == {"en", "de", "es", "ar"}
     assert words_for("ar").direction == "rtl"
     assert words_for("de-AT").language == "de"
@@ -79,7 +79,7 @@ def test_no_text_is_left_over(tag: str) -> None:
 
 
 @pytest.mark.parametrize("tag", OTHERS)
-def test_every_text_has_the_names_of_its_english_one(tag: str) -> None:
+def test_every_translation_has_the_placeholders_of_its_english_text(tag: str) -> None:
     names = {
         text: (re.findall(r"{\w+}", text), re.findall(r"{\w+}", said))
         for text, said in words_for(tag).texts.items()

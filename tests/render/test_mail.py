@@ -8,16 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.errors import TemplateError
-from digest.links import web_url
-from digest.model import Edition, Image, Mail, ReaderLinks, Section, Story
+from digest.model.editions import Edition, Section, Story
+from digest.model.errors import TemplateError
+from digest.model.links import web_url
+from digest.model.messages import Email, ReaderLinks
+from digest.model.posts import Image
 from digest.render.inline import inline
-from digest.render.mail import lines, render_mail, sample_edition
+from digest.render.mail import lines, render_email
 from digest.render.preflight import encoded_size, preflight
-from digest.render.sample import short_edition
+from digest.render.sample import sample_edition, short_edition
 from digest.render.templates import load_templates, render_line
-from digest.render.text import COLUMNS, one_line, width
-from digest.render.told import line_values
+from digest.render.text import COLUMNS, width
+from digest.render.view import line_values
+from subscribers.text import one_line
 from tests.render.reading import Page, links_of
 from tests.strategies import editions
 
@@ -26,8 +29,8 @@ LINKS = ReaderLinks(unsubscribe="UNSUBSCRIBE_LINK_0", preferences="PREFERENCES_L
 WEB = "https://press.example.org/d/evening/evening-2026-11-22"
 
 
-def mail_of(edition: Edition) -> Mail:
-    return render_mail(TEMPLATES, edition, LINKS, web_url=WEB)
+def mail_of(edition: Edition) -> Email:
+    return render_email(TEMPLATES, edition, LINKS, web_url=WEB)
 
 
 def only(**changes: Any) -> Edition:
@@ -41,27 +44,27 @@ def test_the_same_edition_gives_the_same_bytes() -> None:
     assert mail_of(sample_edition()) == mail_of(sample_edition())
 
 
-def test_the_subject_is_the_lead_and_the_preheader_what_follows() -> None:
-    mail = mail_of(sample_edition())
-    assert mail.subject == "The night ferry returns to the northern isles after eleven winters"
-    assert mail.preheader.startswith("Eelgrass is back in the bay, and so are the seahorses · Forty years")
+def test_the_subject_is_the_lead_and_the_preheader_the_next_titles() -> None:
+    email = mail_of(sample_edition())
+    assert email.subject == "The night ferry returns to the northern isles after eleven winters"
+    assert email.preheader.startswith("Eelgrass is back in the bay, and so are the seahorses · Forty years")
 
 
 def test_without_a_lead_the_first_story_gives_the_subject_and_its_blurb_the_preheader() -> None:
-    mail = mail_of(short_edition())
-    assert (mail.subject, mail.preheader) == (
+    email = mail_of(short_edition())
+    assert (email.subject, email.preheader) == (
         "A quiet day on the quay",
         "Nothing happened, and it was lovely.",
     )
 
 
 def test_a_subject_that_comes_out_empty_is_title_and_date() -> None:
-    mail = mail_of(replace(short_edition(), subject_template="{{ lead.author }}"))
-    assert mail.subject == "The Evening Tide · Sunday, 22 November 2026"
+    email = mail_of(replace(short_edition(), subject_template="{{ lead.author }}"))
+    assert email.subject == "The Evening Tide · Sunday, 22 November 2026"
 
 
 @given(text=st.text(st.characters(codec="utf-8", exclude_characters="{"), max_size=300))
-def test_a_line_that_takes_no_values_is_what_filling_it_makes_of_it(text: str) -> None:
+def test_a_line_without_values_is_the_same_as_rendered(text: str) -> None:
     edition = replace(short_edition(), subject_template=text, preheader_template="")
     values = line_values(edition)
     assert values is not None
@@ -93,7 +96,7 @@ def test_the_headings_are_one_title_topics_and_stories() -> None:
     assert [text for level, text in levels if level == "h1"] == ["The Evening Tide"]
     assert [text for level, text in levels if level == "h2"] == [
         "Top story · Coast & sea",
-        "In this mail",
+        "In this edition",
         "Coast & sea",
         "Town",
         "More stories",
@@ -102,7 +105,7 @@ def test_the_headings_are_one_title_topics_and_stories() -> None:
     assert [text for level, text in levels if level == "h3"] == titles
 
 
-def test_a_top_story_on_no_topic_is_not_said_to_be_under_one() -> None:
+def test_a_top_story_without_a_topic_shows_no_topic() -> None:
     sample = sample_edition()
     assert sample.lead
     unclaimed = replace(sample.lead, topic="more", rule="catch-all")
@@ -180,7 +183,7 @@ def test_media_queries_keep_their_importance_and_layout_is_inlined() -> None:
     assert "font-family:Georgia" in body
 
 
-def test_the_styles_in_the_head_stay_far_below_what_gmail_reads() -> None:
+def test_the_styles_in_the_head_stay_far_below_gmail_s_limit() -> None:
     styles = re.findall(r"<style[^>]*>(.*?)</style>", mail_of(sample_edition()).html, re.DOTALL)
     assert sum(len(style) for style in styles) < 8 * 1024
 
@@ -189,22 +192,22 @@ def test_a_long_edition_is_not_clipped_and_passes_the_preflight() -> None:
     edition = sample_edition()
     section = edition.sections[0]
     stories = tuple(replace(story, id=f"{story.id}{turn}") for turn in range(10) for story in section.stories)
-    mail = mail_of(replace(edition, sections=(replace(section, stories=stories),)))
-    assert encoded_size(mail.html) < 80 * 1024
-    assert preflight(mail) == ()
+    email = mail_of(replace(edition, sections=(replace(section, stories=stories),)))
+    assert encoded_size(email.html) < 80 * 1024
+    assert preflight(email) == ()
 
 
 def test_the_list_at_the_top_takes_from_every_topic_and_a_short_edition_has_none() -> None:
-    assert "In this mail" in mail_of(sample_edition()).text
-    assert "In this mail" not in mail_of(short_edition()).text
-    top = mail_of(sample_edition()).text.split("In this mail")[1].split("Coast & sea\n")[0]
+    assert "In this edition" in mail_of(sample_edition()).text
+    assert "In this edition" not in mail_of(short_edition()).text
+    top = mail_of(sample_edition()).text.split("In this edition")[1].split("Coast & sea\n")[0]
     assert top.count("https://") == 4
     assert "A bakery run by its customers" in top
 
 
 def test_without_a_web_copy_nothing_points_to_one() -> None:
-    mail = render_mail(TEMPLATES, sample_edition(), LINKS, web_url=None)
-    assert "Read on the web" not in mail.html + mail.text
+    email = render_email(TEMPLATES, sample_edition(), LINKS, web_url=None)
+    assert "Read on the web" not in email.html + email.text
 
 
 def test_the_text_has_short_lines_and_a_mark_before_its_footer() -> None:
@@ -225,11 +228,11 @@ def test_the_headings_of_the_text_are_underlined() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["javascript:alert(1)", "data:text/html,x", "/relative", "ftp://x.test/a"])
-def test_what_is_no_web_address_becomes_no_link(scheme: str) -> None:
-    mail = mail_of(only(url=scheme, image=Image(url=scheme)))
-    assert scheme not in mail.html + mail.text
-    assert "<img" not in mail.html
-    assert "A quiet day on the quay" in Page(mail.html).text
+def test_a_bad_web_address_becomes_no_link(scheme: str) -> None:
+    email = mail_of(only(url=scheme, image=Image(url=scheme)))
+    assert scheme not in email.html + email.text
+    assert "<img" not in email.html
+    assert "A quiet day on the quay" in Page(email.html).text
 
 
 @pytest.mark.parametrize(
@@ -253,27 +256,27 @@ def test_markup_in_a_title_is_only_words(title: str) -> None:
 
 
 def test_line_breaks_and_controls_of_a_title_reach_nothing() -> None:
-    mail = mail_of(only(title="Tide\r\nBcc: all@example.org\x92\x00", author="A\nB", source="C\x85D"))
-    assert mail.subject == "Tide Bcc: all@example.org"
-    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", mail.subject + mail.html + mail.text)
-    assert "A B" in mail.text
-    assert "C D" in mail.text
+    email = mail_of(only(title="Tide\r\nBcc: all@example.org\x92\x00", author="A\nB", source="C\x85D"))
+    assert email.subject == "Tide Bcc: all@example.org"
+    assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", email.subject + email.html + email.text)
+    assert "A B" in email.text
+    assert "C D" in email.text
 
 
 def test_a_title_of_five_hundred_letters_stays_whole_and_its_subject_is_short() -> None:
     title = "Minutes " * 62 + "end."
-    mail = mail_of(only(title=title))
-    assert title in Page(mail.html).text
-    assert title in " ".join(mail.text.split())
-    assert len(mail.subject) <= 150
-    assert mail.subject.endswith("Minutes…")
+    email = mail_of(only(title=title))
+    assert title in Page(email.html).text
+    assert title in " ".join(email.text.split())
+    assert len(email.subject) <= 150
+    assert email.subject.endswith("Minutes…")
 
 
 def test_placeholders_come_out_as_they_went_in() -> None:
-    mail = mail_of(sample_edition())
+    email = mail_of(sample_edition())
     for link in (LINKS.unsubscribe, LINKS.preferences):
-        assert mail.html.count(f'href="{link}"') == 1
-        assert mail.text.count(f"\n{link}\n") == 1
+        assert email.html.count(f'href="{link}"') == 1
+        assert email.text.count(f"\n{link}\n") == 1
 
 
 def test_a_style_that_would_be_fetched_is_refused_by_the_inliner_too() -> None:
@@ -284,13 +287,13 @@ def test_a_style_that_would_be_fetched_is_refused_by_the_inliner_too() -> None:
 @settings(max_examples=60, deadline=None)
 @given(edition=editions())
 def test_html_and_text_tell_the_same_stories_with_the_same_links_in_the_same_order(edition: Edition) -> None:
-    mail = mail_of(edition)
-    page = Page(mail.html)
-    assert links_of(mail.text) == page.links
-    told = [one_line(story.title) for story in edition.stories()]
-    assert [text for level, text in page.headings if level == "h3"] == told
-    squeezed = "".join(mail.text.split())
-    for title in told:
+    email = mail_of(edition)
+    page = Page(email.html)
+    assert links_of(email.text) == page.links
+    view = [one_line(story.title) for story in edition.stories()]
+    assert [text for level, text in page.headings if level == "h3"] == view
+    squeezed = "".join(email.text.split())
+    for title in view:
         assert "".join(title.split()) in squeezed
     for story in edition.stories():
         url = web_url(story.url)
@@ -300,14 +303,14 @@ def test_html_and_text_tell_the_same_stories_with_the_same_links_in_the_same_ord
 @settings(max_examples=40, deadline=None)
 @given(edition=editions())
 def test_no_edition_breaks_a_rule_of_mail(edition: Edition) -> None:
-    mail = mail_of(edition)
-    assert [finding for finding in preflight(mail) if "alt" not in finding.message] == []
-    assert mail.html == mail_of(edition).html
-    assert {tag for tag, _ in Page(mail.html).elements} <= {
+    email = mail_of(edition)
+    assert [finding for finding in preflight(email) if "alt" not in finding.message] == []
+    assert email.html == mail_of(edition).html
+    assert {tag for tag, _ in Page(email.html).elements} <= {
         *("html", "head", "meta", "title", "style", "body", "div", "table", "tr", "td"),
         *("p", "h1", "h2", "h3", "a", "img", "span", "br"),
     }
-    assert all(width(line) <= COLUMNS or "://" in line for line in mail.text.splitlines())
+    assert all(width(line) <= COLUMNS or "://" in line for line in email.text.splitlines())
 
 
 @settings(max_examples=40)
@@ -317,9 +320,9 @@ def test_any_placeholder_of_letters_digits_and_underscores_survives(token: str) 
     assert f'href="{token}"' in html
 
 
-def test_a_section_of_headlines_only_is_told() -> None:
+def test_a_section_with_only_headlines_is_shown() -> None:
     story: Story = next(short_edition().stories())
     edition = replace(short_edition(), sections=(Section(slug="a", title="Town", stories=(), more=(story,)),))
-    mail = mail_of(edition)
-    assert "More in Town" in mail.text
-    assert links_of(mail.text) == Page(mail.html).links
+    email = mail_of(edition)
+    assert "More in Town" in email.text
+    assert links_of(email.text) == Page(email.html).links

@@ -4,46 +4,47 @@ from dataclasses import replace
 
 import pytest
 
-from digest.model import Mail, ReaderLinks
-from digest.render.mail import render_mail, sample_edition
+from digest.model.messages import Email, ReaderLinks
+from digest.render.mail import render_email
 from digest.render.preflight import Level, encoded_size, preflight
+from digest.render.sample import sample_edition
 from digest.render.templates import load_templates
 
 LINKS = ReaderLinks(unsubscribe="UNSUBSCRIBE_LINK", preferences="PREFERENCES_LINK")
-GOOD = Mail.whole(subject="Low tide", html='<html lang="en"><p>Hello</p></html>', text="Hello\n")
+GOOD = Email.whole(subject="Low tide", html='<html lang="en"><p>Hello</p></html>', text="Hello\n")
 
 
-def page(body: str, head: str = "") -> Mail:
+def page(body: str, head: str = "") -> Email:
     return replace(GOOD, html_pieces=(f'<html lang="en"><head>{head}</head><body>{body}</body></html>',))
 
 
 def test_the_sample_has_nothing_wrong() -> None:
-    mail = render_mail(load_templates(), sample_edition(), LINKS, web_url="https://press.example.org/d/a/b")
-    assert preflight(mail) == ()
+    email = render_email(load_templates(), sample_edition(), LINKS, web_url="https://press.example.org/d/a/b")
+    assert preflight(email) == ()
     assert preflight(GOOD) == ()
 
 
 @pytest.mark.parametrize(
-    ("mail", "level", "words"),
+    ("email", "level", "words"),
     [
         (replace(GOOD, subject=" "), Level.BLOCK, "subject is empty"),
         (replace(GOOD, subject="a\nb"), Level.BLOCK, "more than one line"),
         (replace(GOOD, subject="a" * 151), Level.WARN, "151 characters"),
         (replace(GOOD, text_pieces=("\n",)), Level.BLOCK, "plain text is empty"),
         (replace(GOOD, text_pieces=("It\x92s",)), Level.BLOCK, "U+0092"),
-        (page("It\x92s"), Level.BLOCK, "HTML holds the control character U+0092"),
+        (page("It\x92s"), Level.BLOCK, "HTML contains the control character U+0092"),
         (page('<img src="https://x.test/a.png" width="1" height="1">'), Level.WARN, "no alt text"),
         (page('<img src="https://x.test/a.png" alt="" width="1">'), Level.WARN, "no width and height"),
         (page('<img src="https://x.test/a.svg" alt="" width="1" height="1">'), Level.WARN, "format"),
         (
             page('<img src="data:image/png;base64,A" alt="" width="1" height="1">'),
             Level.BLOCK,
-            "not absolute",
+            "not an absolute",
         ),
         (page('<img alt="" width="1" height="1">'), Level.BLOCK, "without address"),
-        (page('<a href="javascript:alert(1)">x</a>'), Level.BLOCK, "not absolute"),
-        (page('<a href="/p">x</a>'), Level.BLOCK, "not absolute"),
-        (page('<a href="#top">x</a>'), Level.WARN, "dead in several clients"),
+        (page('<a href="javascript:alert(1)">x</a>'), Level.BLOCK, "not an absolute"),
+        (page('<a href="/p">x</a>'), Level.BLOCK, "not an absolute"),
+        (page('<a href="#top">x</a>'), Level.WARN, "several mail programs ignore links inside an email"),
         (page("<script>1</script>"), Level.BLOCK, "<script>"),
         (page("<form></form>"), Level.BLOCK, "<form>"),
         (page("", f"<style>{'a' * 17_000}</style>"), Level.WARN, "16 KB"),
@@ -51,8 +52,8 @@ def test_the_sample_has_nothing_wrong() -> None:
         (replace(GOOD, html_pieces=("<html><p>x</p></html>",)), Level.WARN, "language"),
     ],
 )
-def test_each_fault_is_found_once_and_said_plainly(mail: Mail, level: Level, words: str) -> None:
-    (finding,) = preflight(mail)
+def test_each_fault_is_found_once_and_reported_in_plain_words(email: Email, level: Level, words: str) -> None:
+    (finding,) = preflight(email)
     assert finding.level is level
     assert words in finding.message
 
@@ -70,10 +71,10 @@ def test_size_warns_before_it_blocks() -> None:
     assert [finding.level for finding in preflight(page("a" * 103_000))] == [Level.BLOCK]
 
 
-def test_letters_outside_ascii_count_as_they_travel() -> None:
+def test_letters_beyond_ascii_count_as_they_are_encoded() -> None:
     assert encoded_size("é") == 6
 
 
-def test_what_blocks_stands_first() -> None:
+def test_blocking_findings_come_first() -> None:
     findings = preflight(replace(page('<a href="#a">x</a><a href="/b">y</a>'), subject=""))
     assert [finding.level for finding in findings] == [Level.BLOCK, Level.BLOCK, Level.WARN]

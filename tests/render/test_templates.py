@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from digest.errors import TemplateError
+from digest.model.errors import TemplateError
 from digest.render.sample import sample_edition, short_edition
 from digest.render.templates import MAIL_TEXT, check_line, load_templates, render_line
-from digest.render.told import line_values
+from digest.render.view import line_values
 
 
 def write(folder: Path, name: str, text: str) -> Path:
@@ -42,18 +42,18 @@ def test_an_operators_file_may_include_one_of_its_own(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TemplateError, match="no such folder"):
+    with pytest.raises(TemplateError, match="folder of templates does not exist"):
         load_templates(tmp_path / "none")
 
 
-def test_a_fault_of_syntax_is_told_with_file_and_line(tmp_path: Path) -> None:
+def test_a_syntax_error_is_reported_with_file_and_line(tmp_path: Path) -> None:
     path = write(tmp_path, MAIL_TEXT, "one\ntwo {{ title\n")
     fault = fault_of(tmp_path)
     assert fault.template == str(path)
     assert fault.line in (2, 3)
 
 
-def test_a_wrong_name_is_told_with_the_nearest(tmp_path: Path) -> None:
+def test_a_wrong_name_is_reported_with_the_nearest(tmp_path: Path) -> None:
     path = write(tmp_path, MAIL_TEXT, "one\n{{ titel }}\n")
     assert str(fault_of(tmp_path)) == f"{path}:2: there is no 'titel' here; did you mean 'title'?"
 
@@ -70,7 +70,7 @@ def test_a_name_set_within_a_branch_is_known_there(tmp_path: Path) -> None:
     load_templates(tmp_path).check_all()
 
 
-def test_a_wrong_field_is_told_with_line_and_nearest(tmp_path: Path) -> None:
+def test_a_wrong_field_is_reported_with_line_and_nearest(tmp_path: Path) -> None:
     path = write(tmp_path, MAIL_TEXT, "\n\n{% for s in sections %}\n{{ s.titles }}\n{% endfor %}\n")
     assert str(fault_of(tmp_path)) == f"{path}:4: there is no 'titles' here; did you mean 'title'?"
 
@@ -152,5 +152,5 @@ def test_a_sound_line_has_nothing_wrong(line: str) -> None:
         ("{{ title.__class__.__mro__ }}", "there is no '__class__' here"),
     ],
 )
-def test_what_is_wrong_with_a_line_is_said(line: str, wrong: str) -> None:
+def test_the_error_of_a_line_is_reported(line: str, wrong: str) -> None:
     assert wrong in (check_line(line) or "nothing")

@@ -6,27 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.render.text import COLUMNS, one_line, shorten, underline, width, wrap
+from digest.render.text import COLUMNS, shorten, underline, width, wrap
+from subscribers.text import one_line
 
 LRM, RLM = "\u200e", "\u200f"
 
 words = st.text(st.characters(codec="utf-8"), max_size=400)
-
-
-def test_line_breaks_and_runs_of_space_become_one_space() -> None:
-    assert one_line("Tide\r\nBcc: all\t\x0b\u2028 and \u00a0 more ") == "Tide Bcc: all and more"
-
-
-def test_control_characters_of_both_sets_go() -> None:
-    assert one_line("It\x92s\x00 \x1bhere\x9d") == "Its here"
-
-
-def test_what_turns_the_direction_of_later_text_goes_and_letters_stay() -> None:
-    assert one_line("\u202egnp\u2066.exe مكتبة") == "gnp.exe مكتبة"
-
-
-def test_a_family_of_emoji_stays_one() -> None:
-    assert one_line("👩‍👩‍👧 day") == "👩‍👩‍👧 day"
 
 
 def test_a_short_line_is_not_shortened() -> None:
@@ -61,7 +46,7 @@ def test_a_long_heading_is_wrapped_and_underlined_as_its_widest_line() -> None:
     assert len(lines[-1]) == max(len(line) for line in lines[:-1]) <= COLUMNS
 
 
-def test_a_link_stands_alone_and_unbroken() -> None:
+def test_a_link_has_its_own_line_and_is_not_broken() -> None:
     link = "https://news.example.org/" + "a" * 100
     assert wrap(f"Read {link} at once") == f"Read\n{link}\nat once"
 
@@ -93,7 +78,7 @@ def test_a_line_that_begins_with_a_name_in_another_script_keeps_the_direction_of
     ]
 
 
-def test_a_text_has_the_direction_it_is_said_to_have_if_it_has_letters_of_it() -> None:
+def test_a_text_has_the_given_direction_if_it_has_such_letters() -> None:
     assert wrap("Harbour من", direction="rtl") == f"{RLM}Harbour من"
     assert wrap("Harbour من") == wrap("Harbour من", direction="ltr") == "Harbour من"
     assert wrap("Harbour · 7:30", direction="rtl") == "Harbour · 7:30"
@@ -101,7 +86,7 @@ def test_a_text_has_the_direction_it_is_said_to_have_if_it_has_letters_of_it() -
     assert underline("Harbour من", direction="rtl") == f"{RLM}Harbour من\n----------"
 
 
-def test_a_link_is_as_it_was_for_it_reads_from_the_left_and_is_copied() -> None:
+def test_a_link_gets_no_mark_because_it_is_copied() -> None:
     link = "https://news.example.org/d/daily/"
     assert wrap(f"اقرأ {link} الآن", direction="rtl") == f"اقرأ\n{link}\nالآن"
 

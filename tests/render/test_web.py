@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 
-from digest.model import Edition, ReaderLinks
-from digest.render.mail import render_mail, sample_edition
-from digest.render.sample import short_edition
+from digest.model.editions import Edition
+from digest.model.messages import ReaderLinks
+from digest.render.mail import render_email
+from digest.render.sample import sample_edition, short_edition
 from digest.render.templates import load_templates
 from digest.render.values import PageLinks
 from digest.render.web import render_web
@@ -50,7 +51,7 @@ def test_a_link_to_the_page_previews_well() -> None:
     assert metas(render_web(TEMPLATES, short_edition()))["twitter:card"] == "summary"
 
 
-def test_who_was_sent_the_link_by_a_friend_can_subscribe_and_a_preview_offers_nothing() -> None:
+def test_the_page_offers_to_subscribe_and_a_preview_does_not() -> None:
     served = render_web(TEMPLATES, sample_edition(), PAGES, language="de")
     assert f'<a href="{PAGES.subscribe}">Abonnieren</a>' in served
     assert f'<link rel="alternate" type="application/atom+xml" href="{PAGES.feed}">' in served
@@ -61,11 +62,11 @@ def test_who_was_sent_the_link_by_a_friend_can_subscribe_and_a_preview_offers_no
 
 @settings(max_examples=30, deadline=None)
 @given(edition=editions())
-def test_the_page_tells_what_the_mail_tells_and_knows_no_reader(edition: Edition) -> None:
+def test_the_page_has_the_stories_of_the_email_and_no_reader(edition: Edition) -> None:
     page = Page(render_web(TEMPLATES, edition, PAGES))
     links = ReaderLinks(unsubscribe="UNSUBSCRIBE_LINK", preferences="PREFERENCES_LINK")
-    mail = Page(render_mail(TEMPLATES, edition, links, web_url=None).html)
+    email = Page(render_email(TEMPLATES, edition, links, web_url=None).html)
     stories = [text for level, text in page.headings if level == "h3"]
-    assert stories == [text for level, text in mail.headings if level == "h3"]
-    assert set(mail.links) - set(page.links) == {links.unsubscribe, links.preferences}
-    assert set(page.links) - set(mail.links) == {edition.site.base_url, PAGES.archive, PAGES.subscribe}
+    assert stories == [text for level, text in email.headings if level == "h3"]
+    assert set(email.links) - set(page.links) == {links.unsubscribe, links.preferences}
+    assert set(page.links) - set(email.links) == {edition.site.base_url, PAGES.archive, PAGES.subscribe}

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from digest.model import Mail
+from digest.model.messages import Email
 
 
-def uncut(mail: Mail) -> Mail:
-    """Forget where a mail is cut."""
-    return Mail.whole(subject=mail.subject, preheader=mail.preheader, html=mail.html, text=mail.text)
+def uncut(email: Email) -> Email:
+    """Return an email without its cuts."""
+    return Email.whole(subject=email.subject, preheader=email.preheader, html=email.html, text=email.text)

@@ -1,4 +1,4 @@
-"""An edition is cancelled while it goes: what was written is settled by its answer, all else is skipped."""
+"""An edition is cancelled while it goes out: written messages get their answers, all others are skipped."""
 
 from __future__ import annotations
 
@@ -9,18 +9,24 @@ from threading import Lock
 
 import pytest
 
-from digest.errors import StateError
-from digest.model import DeliveryState, EditionState, Outcome
-from digest.send.cancelled import settle_all_cancelled, settle_cancelled
-from digest.send.retries import Result
-from digest.storage import addressing
-from digest.storage import deliveries as ledger
-from digest.storage.cancelled import CANCELLED, cancelled_unsettled, skip_unsent
+from digest.model.deliveries import DeliveryState, Result
+from digest.model.editions import EditionState
+from digest.model.errors import StateError
+from digest.model.messages import Outcome
 from digest.storage.database import Database, open_database
-from digest.storage.outcomes import counts, list_deliveries
-from digest.storage.senders import Sender
+from digest.storage.ledger import addressing
+from digest.storage.ledger import deliveries as ledger
+from digest.storage.ledger.cancelled import (
+    CANCELLED,
+    cancelled_unsettled,
+    settle_all_cancelled,
+    settle_cancelled,
+    skip_unsent,
+)
+from digest.storage.ledger.outcomes import counts, list_deliveries
+from digest.storage.ledger.senders import Sender
 from digest.storage.steps import advance
-from subscribers.store import mailable
+from subscribers.store.mailable import mailable
 from tests.send.world import EDITION, NOW, Recorder, add_edition, add_readers, run
 
 LEASE = timedelta(minutes=2)
@@ -46,7 +52,7 @@ def begin(database: Database, readers: int) -> None:
 
 
 def put_on_the_wire(database: Database, *, claimed: int, marked: int) -> frozenset[int]:
-    """Let Ana claim some and mark the first of them."""
+    """Let Ana claim some deliveries and mark the first of them."""
     with database.write() as connection:
         page, _ = ledger.claim(connection, ANA, mailable("daily", NOW), now=NOW, limit=claimed)
         assert page
@@ -54,16 +60,16 @@ def put_on_the_wire(database: Database, *, claimed: int, marked: int) -> frozens
         return ledger.exchange(connection, ANA, mailable("daily", NOW), marks=first, now=NOW)
 
 
-def test_cancelled_while_it_goes_what_was_not_written_is_skipped_and_says_why(
+def test_unsent_deliveries_of_a_cancelled_edition_are_skipped_with_a_reason(
     database_url: str, database: Database
 ) -> None:
     add_edition(database)
     add_readers(database, 30)
     transport, elsewhere = Recorder(), open_database(database_url)
-    transport.before_answer = lambda: cancel(elsewhere) if len(transport.letters) == 6 else None
+    transport.before_answer = lambda: cancel(elsewhere) if len(transport.messages) == 6 else None
     sent = run(database, transport)
     elsewhere.close()
-    assert len(transport.letters) == 6
+    assert len(transport.messages) == 6
     assert sent.record.state is EditionState.CANCELLED
     assert (sent.next_at, sent.outlook) == (None, "")
     assert tally(database) == {"accepted": 6, "skipped": 24}
@@ -72,17 +78,19 @@ def test_cancelled_while_it_goes_what_was_not_written_is_skipped_and_says_why(
     assert {each.reply for each in skipped} == {CANCELLED}
 
 
-def test_what_the_server_puts_off_after_that_is_skipped_too(database_url: str, database: Database) -> None:
+def test_a_message_deferred_after_the_cancellation_is_skipped_too(
+    database_url: str, database: Database
+) -> None:
     add_edition(database)
     add_readers(database, 30)
     transport, elsewhere = Recorder(lambda _: Outcome.DEFERRED), open_database(database_url)
-    transport.before_answer = lambda: cancel(elsewhere) if len(transport.letters) == 3 else None
+    transport.before_answer = lambda: cancel(elsewhere) if len(transport.messages) == 3 else None
     run(database, transport)
     elsewhere.close()
     assert tally(database) == {"skipped": 30}
 
 
-def test_what_is_on_the_wire_elsewhere_is_left_to_its_sender(database: Database) -> None:
+def test_deliveries_on_the_wire_elsewhere_are_left_to_their_sender(database: Database) -> None:
     begin(database, 12)
     on_wire = put_on_the_wire(database, claimed=6, marked=2)
     cancel(database)
@@ -96,7 +104,7 @@ def test_what_is_on_the_wire_elsewhere_is_left_to_its_sender(database: Database)
     assert tally(database) == {"accepted": 2, "skipped": 10}
 
 
-def test_what_a_sender_that_died_had_on_the_wire_is_uncertain_when_its_lease_is_over(
+def test_deliveries_on_the_wire_of_a_dead_sender_are_uncertain_when_its_lease_is_over(
     database: Database,
 ) -> None:
     begin(database, 12)
@@ -110,9 +118,9 @@ def test_what_a_sender_that_died_had_on_the_wire_is_uncertain_when_its_lease_is_
         assert cancelled_unsettled(connection) == ()
 
 
-def test_a_cancellation_that_was_cut_short_is_finished_at_the_next_ring(database: Database) -> None:
+def test_a_cancellation_that_was_interrupted_is_finished_at_the_next_tick(database: Database) -> None:
     begin(database, 12)
-    cancel(database)  # and the process died before it had skipped anything
+    cancel(database)  # the process died before it had skipped anything
     with database.write() as connection:
         assert skip_unsent(connection, EDITION, now=NOW, limit=5) == 5
         assert skip_unsent(connection, EDITION, now=NOW, after=10, limit=5) == 12
@@ -135,7 +143,7 @@ def test_an_edition_that_is_not_cancelled_is_left_alone(database: Database, stat
     assert tally(database) == {"queued": 3}
 
 
-def test_cancelled_under_several_senders_what_was_written_is_just_what_was_accepted(
+def test_with_several_senders_a_cancelled_edition_was_sent_just_to_those_accepted(
     database_url: str, database: Database
 ) -> None:
     add_edition(database)
@@ -143,8 +151,8 @@ def test_cancelled_under_several_senders_what_was_written_is_just_what_was_accep
     transport = Recorder()
 
     def cancel_in_the_middle() -> None:
-        """Cancel once, with what all have on the wire then; on SQLite they could else keep us waiting."""
-        if len(transport.letters) <= 40:
+        """Cancel once, while all senders have messages on the wire; on SQLite they could keep us waiting."""
+        if len(transport.messages) <= 40:
             return
         with one_at_a_time:
             if not cancelled:
@@ -156,7 +164,7 @@ def test_cancelled_under_several_senders_what_was_written_is_just_what_was_accep
 
     def send_along(_: int) -> None:
         own = open_database(database_url)
-        with suppress(StateError):  # it was cancelled before this one came
+        with suppress(StateError):  # it was cancelled before this sender began
             run(own, transport)
         own.close()
 
@@ -167,6 +175,6 @@ def test_cancelled_under_several_senders_what_was_written_is_just_what_was_accep
     with database.read() as connection:
         found = list_deliveries(connection, EDITION, limit=400)
     accepted = sorted(each.subscriber_id for each in found if each.state is DeliveryState.ACCEPTED)
-    assert 40 < len(accepted) <= 40 + 3 * 3  # a group for each
+    assert 40 < len(accepted) <= 40 + 3 * 3  # one group for each sender
     assert transport.keys == accepted
     assert tally(database) == {"accepted": len(accepted), "skipped": 400 - len(accepted)}

@@ -1,4 +1,4 @@
-"""What a sender leaves behind that was killed at any moment: nobody twice, nobody lost, doubts named."""
+"""A sender is killed at any moment: no message is sent twice or lost, and uncertain ones are counted."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from digest.model import DeliveryState, EditionState
+from digest.model.deliveries import DeliveryState
+from digest.model.editions import EditionState
 from digest.send.outbox import Outbox
 from digest.send.send import send
 from digest.storage.database import Database, open_database
-from digest.storage.outcomes import list_deliveries
+from digest.storage.ledger.outcomes import list_deliveries
 from digest.storage.tables import senders
-from tests.send.world import EDITION, NOW, STATIONERY, Appender, Clock, add_edition, add_readers
+from tests.send.world import EDITION, NOW, SETTINGS, Appender, Clock, add_edition, add_readers
 
 READERS = 120
 GROUP = 5
 
-# Reads as many letters as it is told, answers none of the last group, and dies where it stands.
+# This sender takes so many messages, answers none of the last group, and kills itself.
 SENDER = """
 import os, signal, sys
 from datetime import datetime
@@ -31,16 +32,16 @@ from pathlib import Path
 from digest.send.outbox import Outbox
 from digest.send.send import send
 from digest.storage.database import open_database
-from tests.send.world import EDITION, STATIONERY, Appender, Clock
+from tests.send.world import EDITION, SETTINGS, Appender, Clock
 
-url, path, now, letters, point = sys.argv[1:]
+url, path, now, messages, point = sys.argv[1:]
 
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
 class Dying(Appender):
     def carry(self, groups):
-        left = int(letters)
+        left = int(messages)
         for receipts in super().carry(self.counted(groups, left)):
             yield receipts
 
@@ -49,21 +50,21 @@ class Dying(Appender):
             if left <= len(group):
                 if point == "after writing half":
                     with self.path.open("ab", buffering=0) as file:
-                        file.write(b"".join(b"%d\\n" % letter.key for letter in group[:2]))
+                        file.write(b"".join(b"%d\\n" % message.key for message in group[:2]))
                 if point == "after writing all":
                     with self.path.open("ab", buffering=0) as file:
-                        file.write(b"".join(b"%d\\n" % letter.key for letter in group))
+                        file.write(b"".join(b"%d\\n" % message.key for message in group))
                 die()
             left -= len(group)
             yield group
 
-outbox = Outbox(transport=Dying(Path(path)), stationery=STATIONERY, group=5, page=20)
+outbox = Outbox(transport=Dying(Path(path)), message_settings=SETTINGS, group=5, page=20)
 send(open_database(url), EDITION, outbox=outbox, clock=Clock(datetime.fromisoformat(now)))
 """
 
 
-def killed(url: str, path: Path, clock: Clock, letters: int, point: str) -> None:
-    command = [sys.executable, "-c", SENDER, url, str(path), clock.now.isoformat(), str(letters), point]
+def killed(url: str, path: Path, clock: Clock, messages: int, point: str) -> None:
+    command = [sys.executable, "-c", SENDER, url, str(path), clock.now.isoformat(), str(messages), point]
     done = subprocess.run(command, cwd=Path(__file__).parents[2], check=False, capture_output=True)
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
 
@@ -79,24 +80,24 @@ def uncertain(database: Database) -> set[int]:
 
 
 @pytest.mark.parametrize("point", ["before writing", "after writing half", "after writing all"])
-def test_killed_while_letters_are_on_the_wire(
+def test_killed_while_messages_are_on_the_wire(
     database_url: str, database: Database, tmp_path: Path, point: str
 ) -> None:
     add_edition(database)
     add_readers(database, READERS)
     path, clock, deaths = tmp_path / "wire", Clock(), (3, 23, 41)
-    for letters in deaths:
-        killed(database_url, path, clock, letters, point)
+    for messages in deaths:
+        killed(database_url, path, clock, messages, point)
         clock.forward(timedelta(minutes=5))
-    outbox = Outbox(transport=Appender(path), stationery=STATIONERY, group=GROUP, page=20)
+    outbox = Outbox(transport=Appender(path), message_settings=SETTINGS, group=GROUP, page=20)
     sent = send(database, EDITION, outbox=outbox, clock=clock)
 
-    doubtful = uncertain(database)
+    unknown = uncertain(database)
     assert sent.record.state is EditionState.SENT
     assert len(set(written(path))) == len(written(path))
-    assert set(range(1, READERS + 1)) == set(written(path)) | doubtful
-    assert len(doubtful) == sent.counts.of(DeliveryState.UNCERTAIN) <= 2 * GROUP * len(deaths)
-    assert sent.counts.of(DeliveryState.ACCEPTED) == READERS - len(doubtful)
+    assert set(range(1, READERS + 1)) == set(written(path)) | unknown
+    assert len(unknown) == sent.counts.of(DeliveryState.UNCERTAIN) <= 2 * GROUP * len(deaths)
+    assert sent.counts.of(DeliveryState.ACCEPTED) == READERS - len(unknown)
 
 
 RUNNING = """
@@ -106,16 +107,16 @@ from pathlib import Path
 from digest.send.outbox import Outbox
 from digest.send.send import send
 from digest.storage.database import open_database
-from tests.send.world import EDITION, STATIONERY, Appender, Clock
+from tests.send.world import EDITION, SETTINGS, Appender, Clock
 
 url, path, now = sys.argv[1:]
-outbox = Outbox(transport=Appender(Path(path)), stationery=STATIONERY, group=5, page=20)
+outbox = Outbox(transport=Appender(Path(path)), message_settings=SETTINGS, group=5, page=20)
 print("ready", flush=True)
 send(open_database(url), EDITION, outbox=outbox, clock=Clock(datetime.fromisoformat(now)))
 """
 
 
-def test_killed_from_outside_whenever_the_wire_has_so_many_bytes(
+def test_killed_from_outside_after_so_many_bytes_on_the_wire(
     database_url: str, database: Database, tmp_path: Path
 ) -> None:
     add_edition(database)
@@ -131,13 +132,13 @@ def test_killed_from_outside_whenever_the_wire_has_so_many_bytes(
                 os.sched_yield()
             process.kill()
         clock.forward(timedelta(minutes=5))
-    outbox = Outbox(transport=Appender(path), stationery=STATIONERY, group=GROUP, page=20)
+    outbox = Outbox(transport=Appender(path), message_settings=SETTINGS, group=GROUP, page=20)
     sent = send(database, EDITION, outbox=outbox, clock=clock)
 
-    doubtful = uncertain(database)
+    unknown = uncertain(database)
     assert sent.record.state is EditionState.SENT
     assert len(set(written(path))) == len(written(path))
-    assert set(range(1, READERS + 1)) == set(written(path)) | doubtful
+    assert set(range(1, READERS + 1)) == set(written(path)) | unknown
     assert sent.counts.total == READERS
     assert not sent.counts.open
 
@@ -148,13 +149,13 @@ def test_a_sender_restarted_on_the_same_machine_takes_over_at_once(
     add_edition(database)
     add_readers(database, 40)
     killed(database_url, tmp_path / "wire", Clock(), 3, "before writing")
-    outbox = Outbox(transport=Appender(tmp_path / "wire"), stationery=STATIONERY, group=GROUP, page=20)
+    outbox = Outbox(transport=Appender(tmp_path / "wire"), message_settings=SETTINGS, group=GROUP, page=20)
     sent = send(database, EDITION, outbox=outbox, clock=Clock())
     assert sent.record.state is EditionState.SENT
     assert (sent.counts.of(DeliveryState.ACCEPTED), sent.counts.of(DeliveryState.UNCERTAIN)) == (35, 5)
 
 
-def test_a_sender_on_another_machine_waits_for_the_lease_and_says_so(
+def test_a_sender_on_another_machine_waits_for_the_lease_and_reports_it(
     database_url: str, database: Database, tmp_path: Path
 ) -> None:
     add_edition(database)
@@ -162,7 +163,7 @@ def test_a_sender_on_another_machine_waits_for_the_lease_and_says_so(
     killed(database_url, tmp_path / "wire", Clock(), 3, "before writing")
     with database.write() as connection:
         connection.execute(update(senders).values(owner="elsewhere" + senders.c.owner))
-    outbox = Outbox(transport=Appender(tmp_path / "wire"), stationery=STATIONERY, group=GROUP, page=20)
+    outbox = Outbox(transport=Appender(tmp_path / "wire"), message_settings=SETTINGS, group=GROUP, page=20)
     sent = send(database, EDITION, outbox=outbox, clock=Clock())
     assert (sent.record.state, sent.next_at) == (EditionState.SENDING, NOW + timedelta(minutes=2))
     assert sent.outlook == "5 are held by another sender, until 07:02:00 UTC if it has died"

@@ -1,4 +1,4 @@
-"""An edition goes out in the order its readers wake up: each copy at its own hour, once."""
+"""An edition goes out at its readers' hours: each copy at its own hour, once."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import update
 
-from digest.model import EditionState, Outcome
+from digest.model.editions import EditionState
+from digest.model.messages import Outcome
 from digest.storage.database import Database
 from digest.storage.steps import pause, resume
-from subscribers.tables import subscriptions
+from subscribers.store.tables import subscriptions
 from tests.send.world import EDITION, Clock, Recorder, add_edition, add_reader, leave, run
 
 
@@ -38,7 +39,7 @@ def test_an_edition_goes_out_as_its_readers_wake_up(database: Database) -> None:
     assert seen[-1] == (EditionState.SENT, [1, 2, 3, 4])
 
 
-def test_who_leaves_before_their_hour_is_not_mailed(database: Database) -> None:
+def test_readers_who_unsubscribe_before_their_hour_are_not_mailed(database: Database) -> None:
     add_edition(database)
     wake(database, 1, "12:00", "UTC")
     clock, transport = Clock(), Recorder()
@@ -49,7 +50,9 @@ def test_who_leaves_before_their_hour_is_not_mailed(database: Database) -> None:
     assert transport.keys == []
 
 
-def test_who_joins_while_it_goes_out_gets_the_next_one_even_before_their_hour(database: Database) -> None:
+def test_readers_who_join_while_it_goes_out_get_the_next_edition_even_before_their_hour(
+    database: Database,
+) -> None:
     add_edition(database)
     wake(database, 1, "12:00", "UTC")
     clock, transport = Clock(), Recorder()
@@ -61,17 +64,17 @@ def test_who_joins_while_it_goes_out_gets_the_next_one_even_before_their_hour(da
     assert transport.keys == [1]
 
 
-def test_a_copy_of_a_late_hour_is_tried_as_long_as_the_first(database: Database) -> None:
+def test_a_copy_for_a_late_hour_is_tried_as_long_as_the_first(database: Database) -> None:
     add_edition(database)
     wake(database, 1, None, None)
     wake(database, 2, "06:00", "UTC")  # 23 hours after the edition began
-    clock, transport = Clock(), Recorder(lambda _letter: Outcome.DEFERRED)
+    clock, transport = Clock(), Recorder(lambda _message: Outcome.DEFERRED)
     tried: dict[int, list[datetime]] = {1: [], 2: []}
     sent = run(database, transport, clock)
     while True:
-        for letter in transport.letters:
-            tried[letter.key].append(clock.now)
-        transport.letters.clear()
+        for message in transport.messages:
+            tried[message.key].append(clock.now)
+        transport.messages.clear()
         if sent.next_at is None:
             break
         clock.now = sent.next_at
@@ -84,7 +87,7 @@ def test_a_copy_of_a_late_hour_is_tried_as_long_as_the_first(database: Database)
 def test_the_time_an_edition_is_paused_is_not_taken_from_its_retries(database: Database) -> None:
     add_edition(database)
     wake(database, 1, None, None)
-    clock, transport = Clock(), Recorder(lambda _letter: Outcome.DEFERRED)
+    clock, transport = Clock(), Recorder(lambda _message: Outcome.DEFERRED)
     run(database, transport, clock)
     with database.write() as connection:
         pause(connection, EDITION, clock.now, reason="a look")

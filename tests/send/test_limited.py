@@ -1,4 +1,4 @@
-"""Sending within limits, in simulated time: it moves on when every sender rests."""
+"""Send within limits, in simulated time, which moves on when every sender rests."""
 
 from __future__ import annotations
 
@@ -9,29 +9,33 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from threading import Condition
 
+import pytest
 from sqlalchemy import insert
 
-from digest.model import DeliveryState, EditionState, Letter, Outcome, Receipt
-from digest.send.folder import FolderTransport
-from digest.send.limits import Limits, Rules, WarmUp, domain_rules, parse_limit
+from digest.limits.limits import Limits, Rules, WarmUp, domain_rules, parse_limit
+from digest.message.folder import FolderTransport
+from digest.model.deliveries import DeliveryState
+from digest.model.editions import EditionState
+from digest.model.messages import Message, Outcome, Receipt
 from digest.send.outbox import Outbox
+from digest.send.retries import pause_of
 from digest.send.send import Sent, send
 from digest.storage.database import Database
+from digest.storage.ledger.outcomes import list_deliveries
 from digest.storage.limits import read_meters
-from digest.storage.outcomes import list_deliveries
-from subscribers.tables import subscribers, subscriptions
-from tests.send.world import EDITION, NOW, STATIONERY, Clock, add_edition
+from subscribers.store.tables import subscribers, subscriptions
+from tests.send.world import EDITION, NOW, SETTINGS, Clock, add_edition
 
 REST = timedelta(milliseconds=20)
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 OK = 250, "2.0.0", "queued"
 SLOWLY = 421, "4.7.0", "try later"
 
-Answer = Callable[[Letter, datetime], tuple[int, str, str]]
+Answer = Callable[[Message, datetime], tuple[int, str, str]]
 
 
 class SharedClock:
-    """Time for several threads: it moves by a rest when all who are at work have asked for one."""
+    """A clock for several threads; it moves on by a rest when all active threads have asked for one."""
 
     def __init__(self, workers: int) -> None:
         self.now = NOW
@@ -62,23 +66,23 @@ class SharedClock:
 
 
 class Timed:
-    """A transport that notes when each letter came, and rests when there is none."""
+    """A transport that records when each message came, and rests when there is none."""
 
-    def __init__(self, clock: SharedClock, answer: Answer = lambda _letter, _now: OK) -> None:
+    def __init__(self, clock: SharedClock, answer: Answer = lambda _message, _now: OK) -> None:
         self.sent: list[tuple[datetime, str]] = []
         self._clock, self._answer = clock, answer
 
-    def carry(self, groups: Iterator[Sequence[Letter]]) -> Generator[Sequence[Receipt], None, None]:
+    def carry(self, groups: Iterator[Sequence[Message]]) -> Generator[Sequence[Receipt], None, None]:
         for group in groups:
             if not group:
                 self._clock.rest()
-            self.sent += [(self._clock(), letter.recipient) for letter in group]
-            yield [self._receipt(letter) for letter in group]
+            self.sent += [(self._clock(), message.recipient) for message in group]
+            yield [self._receipt(message) for message in group]
 
-    def _receipt(self, letter: Letter) -> Receipt:
-        code, enhanced, text = self._answer(letter, self._clock())
+    def _receipt(self, message: Message) -> Receipt:
+        code, enhanced, text = self._answer(message, self._clock())
         outcome = Outcome.ACCEPTED if code < 400 else Outcome.DEFERRED
-        return Receipt(letter.key, outcome, code, enhanced, text)
+        return Receipt(message.key, outcome, code, enhanced, text)
 
     def times(self, domain: str = "") -> list[float]:
         return sorted((at - NOW).total_seconds() for at, to in self.sent if to.endswith(domain))
@@ -119,12 +123,12 @@ def domain(name: str, *limits: str) -> Limits:
 
 
 def run(database: Database, transport: Timed, clock: SharedClock, limits: Limits, page: int = 100) -> Sent:
-    outbox = Outbox(transport=transport, stationery=STATIONERY, limits=limits, page=page, group=32)
+    outbox = Outbox(transport=transport, message_settings=SETTINGS, limits=limits, page=page, group=32)
     return send(database, EDITION, outbox=outbox, clock=clock)
 
 
 def alone(
-    database: Database, limits: Limits, answer: Answer = lambda _letter, _now: OK, at: datetime = NOW
+    database: Database, limits: Limits, answer: Answer = lambda _message, _now: OK, at: datetime = NOW
 ) -> tuple[Timed, Sent]:
     clock = SharedClock(1)
     clock.now = at
@@ -133,7 +137,7 @@ def alone(
 
 
 def together(database: Database, limits: Limits, senders: int) -> list[Timed]:
-    """Let several senders, each a thread, send one edition on one database."""
+    """Send one edition from one database with several senders, each in a thread."""
     clock = SharedClock(senders)
     transports = [Timed(clock) for _ in range(senders)]
 
@@ -158,7 +162,7 @@ def test_one_sender_holds_its_rate(database: Database) -> None:
     add_readers(database, a=401)
     transport, sent = alone(database, server("40 per second"))
     assert sent.record.state is EditionState.SENT
-    assert abs(max(transport.times()) - 10.0) <= 0.35, "401 letters, 40 a second, the first ten at once"
+    assert abs(max(transport.times()) - 10.0) <= 0.35, "401 messages, 40 a second, the first ten at once"
 
 
 def test_three_senders_together_hold_the_same_rate_and_mail_everybody_once(database: Database) -> None:
@@ -180,7 +184,7 @@ def test_a_limited_domain_does_not_delay_the_others(database: Database) -> None:
     assert sent.record.state is EditionState.SENT
 
 
-def test_readers_of_a_limited_domain_who_must_wait_long_do_not_block_pages(database: Database) -> None:
+def test_readers_who_must_wait_long_for_a_limited_domain_do_not_block_pages(database: Database) -> None:
     add_readers(database, slow=400, quick=200)
     transport, sent = alone(database, domain("slow", "60 per minute"))
     assert max(transport.times("@quick.example.org")) <= 1.0, "behind four pages of the slow"
@@ -189,7 +193,7 @@ def test_readers_of_a_limited_domain_who_must_wait_long_do_not_block_pages(datab
     assert sent.record.state is EditionState.SENT
 
 
-def test_a_quota_ends_the_run_and_says_when_it_goes_on(database: Database) -> None:
+def test_a_quota_ends_the_run_and_reports_when_sending_continues(database: Database) -> None:
     add_readers(database, a=50)
     transport, sent = alone(database, server("30 per day"))
     assert len(transport.sent) == 30
@@ -201,7 +205,7 @@ def test_a_quota_ends_the_run_and_says_when_it_goes_on(database: Database) -> No
     assert (len(rest.sent), sent.record.state) == (20, EditionState.SENT)
 
 
-def test_a_quota_of_a_domain_lets_all_others_go_and_waits_with_its_own(database: Database) -> None:
+def test_a_quota_of_a_domain_makes_only_its_own_readers_wait(database: Database) -> None:
     add_readers(database, slow=120, quick=50)
     transport, sent = alone(database, domain("slow", "30 per hour"))
     assert (len(transport.times("@slow.example.org")), len(transport.times("@quick.example.org"))) == (30, 50)
@@ -217,11 +221,11 @@ def test_a_warm_up_spreads_an_edition_over_days(sqlite: Database) -> None:
     assert days == [10, 20, 40]
 
 
-def test_a_domain_that_asks_for_less_is_slowed_and_nobody_else_is(database: Database) -> None:
+def test_a_domain_that_asks_for_less_is_slowed_and_no_other_is(database: Database) -> None:
     add_readers(database, busy=200, quick=200)
 
-    def answer(letter: Letter, now: datetime) -> tuple[int, str, str]:
-        busy = letter.recipient.endswith("@busy.example.org")
+    def answer(message: Message, now: datetime) -> tuple[int, str, str]:
+        busy = message.recipient.endswith("@busy.example.org")
         return SLOWLY if busy and now < NOW + SECOND else OK
 
     transport, sent = alone(database, domain("busy", "20 per second"), answer)
@@ -229,36 +233,65 @@ def test_a_domain_that_asks_for_less_is_slowed_and_nobody_else_is(database: Data
     slowed = [time for time in transport.times("@busy.example.org") if 1 <= time < 11]
     assert 95 <= len(slowed) <= 105, "half of its pace"
     with database.read() as connection:
-        (meter,) = read_meters(connection, (), slowed_since=NOW - MINUTE).values()
-    assert meter.brake
-    assert (meter.brake.reason, meter.brake.share) == ("421 4.7.0 try later", 50)
+        (meter,) = read_meters(connection, ["domain busy.example.org"]).values()
+    assert meter.slowdown
+    assert (meter.slowdown.reason, meter.slowdown.share) == ("421 4.7.0 try later", 50)
     later, sent = alone(database, domain("busy", "20 per second"), at=NOW + MINUTE * 12)
     assert sent.record.state is EditionState.SENT
     assert max(later.times()) - 720 <= len(later.sent) / 20 + 0.3, "at its whole pace again"
 
 
-def test_a_domain_without_limits_is_slowed_as_well_by_every_sender(database: Database) -> None:
+@pytest.mark.parametrize("limits", [Limits(), server("1000000 per day"), domain("quick", "9000 per day")])
+def test_a_domain_without_limits_is_not_slowed_and_only_tried_again(
+    database: Database, limits: Limits
+) -> None:
     add_readers(database, busy=200, quick=20)
     first, _ = alone(
-        database, Limits(), lambda letter, _: SLOWLY if letter.recipient.endswith("@busy.example.org") else OK
+        database, limits, lambda message, _: SLOWLY if message.recipient.endswith("@busy.example.org") else OK
     )
-    assert 2 <= max(first.times("@busy.example.org")) <= 4, "slowed to fifty per second"
-    again, sent = alone(database, Limits(), at=NOW + MINUTE * 5 + SECOND * 30)
+    assert (len(first.sent), max(first.times())) == (220, 0), "all at once"
+    assert states(database) == {DeliveryState.ACCEPTED: 20, DeliveryState.DEFERRED: 200}
+    with database.read() as connection:
+        assert read_meters(connection, ["domain busy.example.org"]) == {}
+    too_early, sent = alone(database, limits, at=NOW + MINUTE * 4)
+    assert too_early.sent == []
+    assert sent.next_at == NOW + min(pause_of(number, 1) for number in range(1, 201))
+    again, sent = alone(database, limits, at=NOW + MINUTE * 6 + SECOND * 15)
+    assert set(again.times()) == {375}, "all at once"
     assert sent.record.state is EditionState.SENT
-    times = again.times("@busy.example.org")
-    assert 200 / 75 - 0.3 <= times[-1] - times[0] <= 200 / 75, "75 percent of a hundred per second by then"
 
 
-def test_a_domain_that_got_much_is_slowed_to_half_of_that_and_not_to_a_trickle(sqlite: Database) -> None:
-    add_readers(sqlite, busy=6_000)
+class Refusing(Timed):
+    """Takes no message in the first second, because there were too many."""
 
-    def answer(_: Letter, now: datetime) -> tuple[int, str, str]:
+    def _receipt(self, message: Message) -> Receipt:
+        if self._clock() < NOW + SECOND:
+            return Receipt(message.key, Outcome.UNSENT, *SLOWLY)
+        return super()._receipt(message)
+
+
+def test_a_mail_server_that_asks_for_less_is_slowed(database: Database) -> None:
+    add_readers(database, a=100)
+    clock = SharedClock(1)
+    transport = Refusing(clock)
+    run(database, transport, clock, server("20 per second"))
+    assert len([time for time in transport.times() if 1 <= time < 6]) in range(48, 53), "half of its pace"
+    with database.read() as connection:
+        (meter,) = read_meters(connection, ["server"]).values()
+    assert meter.slowdown
+    assert (meter.slowdown.reason, meter.slowdown.share) == ("421 4.7.0 try later", 50)
+
+
+def test_domains_that_got_much_are_slowed_to_half_of_it_and_not_to_a_trickle(sqlite: Database) -> None:
+    add_readers(sqlite, busy=3_000, brisk=3_000)
+    quota = domain_rules("busy.example.org", "brisk.example.org", limits=(parse_limit("1000000 per day"),))
+
+    def answer(_: Message, now: datetime) -> tuple[int, str, str]:
         return SLOWLY if NOW + SECOND * 12 <= now < NOW + SECOND * 13 else OK
 
-    transport, _ = alone(sqlite, server("300 per second"), answer)
-    before, after = (
-        sum(start <= time < start + 5 for time in transport.times("@busy.example.org")) for start in (5, 14)
-    )
+    limits = Limits(server=server("300 per second").server, domains=(quota,))
+    transport, _ = alone(sqlite, limits, answer)
+    before, after = (sum(start <= time < start + 5 for time in transport.times()) for start in (5, 14))
     assert abs(before - 300 * 5) <= 20
     assert abs(after - 150 * 5) <= 20
 
@@ -266,7 +299,10 @@ def test_a_domain_that_got_much_is_slowed_to_half_of_that_and_not_to_a_trickle(s
 def test_with_a_clock_that_stands_still_the_run_ends(database: Database, tmp_path: Path) -> None:
     add_readers(database, a=50)
     outbox = Outbox(
-        transport=FolderTransport(tmp_path), stationery=STATIONERY, limits=server("10 per second"), group=32
+        transport=FolderTransport(tmp_path),
+        message_settings=SETTINGS,
+        limits=server("10 per second"),
+        group=32,
     )
     sent = send(database, EDITION, outbox=outbox, clock=Clock())
     assert len(list(tmp_path.glob("*.eml"))) == 3
@@ -278,14 +314,14 @@ def test_without_limits_no_meter_is_ever_written(database: Database) -> None:
     add_readers(database, a=50)
     alone(database, Limits())
     with database.read() as connection:
-        assert read_meters(connection, ["server", "domain a.example.org"], slowed_since=NOW - DAY) == {}
+        assert read_meters(connection, ["server", "domain a.example.org"]) == {}
 
 
-def test_a_stop_gives_back_whoever_waits(database: Database) -> None:
+def test_a_stop_gives_back_the_readers_who_wait(database: Database) -> None:
     add_readers(database, a=50)
     clock = SharedClock(1)
     transport = Timed(clock)
-    outbox = Outbox(transport=transport, stationery=STATIONERY, limits=server("10 per second"), group=32)
+    outbox = Outbox(transport=transport, message_settings=SETTINGS, limits=server("10 per second"), group=32)
     send(database, EDITION, outbox=outbox, clock=clock, stop=lambda: clock() >= NOW + SECOND)
     assert 11 <= len(transport.sent) <= 14
     assert set(states(database)) == {DeliveryState.ACCEPTED, DeliveryState.QUEUED}

@@ -1,4 +1,4 @@
-"""An edition is held and let go from outside; and holds itself when every letter is refused alike."""
+"""Editions are paused and resumed by an operator, and paused when every message is refused."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from digest.errors import StateError
-from digest.model import DeliveryState, EditionState, Letter, Outcome, Receipt
+from digest.model.deliveries import DeliveryState
+from digest.model.editions import EditionState
+from digest.model.errors import StateError
+from digest.model.messages import Message, Outcome, Receipt
 from digest.send.refusals import ENOUGH
 from digest.send.send import send
 from digest.storage.database import Database, open_database
@@ -27,7 +29,7 @@ def resume_now(database: Database) -> None:
         resume(connection, EDITION, NOW)
 
 
-def test_a_paused_edition_takes_no_further_letter_from_that_commit_on(
+def test_nothing_more_of_a_paused_edition_is_taken_after_the_commit(
     database_url: str, database: Database
 ) -> None:
     add_edition(database)
@@ -35,23 +37,23 @@ def test_a_paused_edition_takes_no_further_letter_from_that_commit_on(
     transport, elsewhere = Recorder(), open_database(database_url)
 
     def pause_once() -> None:
-        if len(transport.letters) == 6:
+        if len(transport.messages) == 6:
             pause_now(elsewhere)
 
     transport.before_answer = pause_once
     sent = run(database, transport)
     elsewhere.close()
-    assert len(transport.letters) == 6
+    assert len(transport.messages) == 6
     assert (sent.record.state, sent.next_at) == (EditionState.SENDING, None)
     assert sent.counts.of(DeliveryState.QUEUED) == 24
-    assert sent.outlook == f"paused (wrong lead?): `digest resume {EDITION}` lets it go on"
+    assert sent.outlook == f"paused (wrong lead?): run `digest resume {EDITION}` to continue"
 
 
-def test_a_resumed_edition_goes_to_everybody_who_has_not_had_it(database: Database) -> None:
+def test_a_resumed_edition_goes_to_all_readers_who_have_not_had_it(database: Database) -> None:
     add_edition(database)
     add_readers(database, 30)
     transport = Recorder()
-    transport.before_answer = lambda: pause_now(database) if len(transport.letters) == 9 else None
+    transport.before_answer = lambda: pause_now(database) if len(transport.messages) == 9 else None
     run(database, transport)
     resume_now(database)
     sent = run(database, transport)
@@ -66,12 +68,12 @@ def test_a_paused_edition_does_not_begin(database: Database, approved: bool) -> 
     add_readers(database, 3)
     pause_now(database)
     with pytest.raises(
-        StateError, match=f"and paused and cannot be sent; let it go on with: digest resume {EDITION}"
+        StateError, match=f"and paused and cannot be sent; resume it with: digest resume {EDITION}"
     ):
         run(database, Recorder())
 
 
-def test_an_approved_edition_resumed_late_counts_as_approved_then(database: Database) -> None:
+def test_an_approved_edition_that_is_resumed_late_counts_as_approved_then(database: Database) -> None:
     add_edition(database)
     pause_now(database)
     later = NOW + timedelta(hours=9)
@@ -88,7 +90,7 @@ def test_a_draft_is_still_a_draft_when_it_is_resumed(database: Database) -> None
     assert (record.state, record.approved_at) == (EditionState.DRAFT, None)
 
 
-def test_pausing_twice_and_resuming_what_is_not_paused_are_refused(database: Database) -> None:
+def test_pausing_twice_and_resuming_an_edition_that_is_not_paused_are_refused(database: Database) -> None:
     add_edition(database)
     with pytest.raises(StateError, match="is approved and cannot be resumed"):
         resume_now(database)
@@ -105,18 +107,20 @@ def test_a_paused_edition_can_be_cancelled_and_then_is_not_paused_any_more(datab
     assert (record.state, record.paused_at, record.reason) == (EditionState.CANCELLED, None, "wrong lead")
 
 
-def test_an_edition_whose_letters_are_all_refused_alike_pauses_itself(database: Database) -> None:
+def test_an_edition_whose_messages_are_all_refused_with_one_code_is_paused(database: Database) -> None:
     add_edition(database)
     add_readers(database, 200)
     transport = Recorder(lambda _: Outcome.REJECTED)
     sent = run(database, transport)
-    assert len(transport.letters) <= ENOUGH + 3
+    assert len(transport.messages) <= ENOUGH + 3
     assert sent.record.paused_at == NOW
-    assert "51 letters in a row were refused with 550; the last answer: no such user" in sent.record.reason
-    assert sent.counts.of(DeliveryState.QUEUED) == 200 - len(transport.letters)
+    assert (
+        "51 messages in a row were refused with 550; the last answer was: no such user" in sent.record.reason
+    )
+    assert sent.counts.of(DeliveryState.QUEUED) == 200 - len(transport.messages)
 
 
-def test_letters_put_off_alike_do_not_pause_it(database: Database) -> None:
+def test_messages_deferred_with_one_code_do_not_pause_it(database: Database) -> None:
     add_edition(database)
     add_readers(database, 200)
     sent = run(database, Recorder(lambda _: Outcome.DEFERRED))
@@ -124,28 +128,28 @@ def test_letters_put_off_alike_do_not_pause_it(database: Database) -> None:
     assert sent.counts.of(DeliveryState.DEFERRED) == 200
 
 
-def test_a_sender_told_to_stop_waits_no_longer_than_the_drain_for_a_silent_server(database: Database) -> None:
+def test_a_stopped_sender_waits_for_a_silent_server_only_as_long_as_drain_says(database: Database) -> None:
     add_edition(database)
     add_readers(database, 30)
     clock = Clock()
     transport = _Silent(clock)
     box = outbox(transport, drain=timedelta(seconds=20))
-    sent = send(database, EDITION, outbox=box, clock=clock, stop=lambda: bool(transport.letters))
+    sent = send(database, EDITION, outbox=box, clock=clock, stop=lambda: bool(transport.messages))
     assert clock.now == NOW + timedelta(seconds=20)
-    assert sent.counts.of(DeliveryState.UNCERTAIN) == len(transport.letters) == 3
+    assert sent.counts.of(DeliveryState.UNCERTAIN) == len(transport.messages) == 3
     assert sent.counts.of(DeliveryState.QUEUED) == 27
 
 
 class _Silent(Recorder):
-    """Takes letters and answers none; each second says that there is nothing yet."""
+    """Takes messages and answers none; yields an empty list each second."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__()
         self.clock = clock
 
-    def carry(self, groups: Iterator[Sequence[Letter]]) -> Generator[Sequence[Receipt], None, None]:
+    def carry(self, groups: Iterator[Sequence[Message]]) -> Generator[Sequence[Receipt], None, None]:
         for group in groups:
-            self.letters += group
+            self.messages += group
             yield []
         while True:
             self.clock.forward(timedelta(seconds=1))

@@ -1,4 +1,4 @@
-"""Postfix and Exim as they are installed: TLS, log-in, pipelining and chunking, and what they refuse."""
+"""Send to Postfix and Exim as they are installed: TLS, login, pipelining, chunking, and refusals."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from digest.errors import TransportError
-from digest.model import Outcome
-from digest.send.pipeline import Pace
-from digest.send.transport import check_server
-from tests.send.conftest import Certificates
-from tests.send.real_servers import RealServer, exim, postfix
-from tests.send.test_transport import carry, letters, outcomes
+from digest.model.errors import TransportError
+from digest.model.messages import Outcome
+from digest.smtp.pipeline import Pace
+from digest.smtp.transport import check_server
+from tests.certificates import Certificates
+from tests.smtp.real_servers import RealServer, exim, postfix
+from tests.smtp.test_transport import carry, messages, outcomes
 
 Real = Callable[[Certificates], AbstractContextManager[RealServer]]
 COUNT = 300
-KNOWN = {letter.recipient: 1 for letter in letters(COUNT) if "5@" not in letter.recipient}
+KNOWN = {message.recipient: 1 for message in messages(COUNT) if "5@" not in message.recipient}
 
 
 @pytest.mark.parametrize("real", [postfix, exim], ids=["Postfix", "Exim"])
 @pytest.mark.parametrize("pace", Pace)
-def test_every_reader_it_knows_gets_a_letter_once_and_no_doubt_is_left(
+def test_every_known_reader_gets_one_message_and_none_is_uncertain(
     certificates: Certificates, real: Real, pace: Pace
 ) -> None:
     with real(certificates) as there:
@@ -33,7 +33,7 @@ def test_every_reader_it_knows_gets_a_letter_once_and_no_doubt_is_left(
 
 
 @pytest.mark.parametrize("real", [postfix, exim], ids=["Postfix", "Exim"])
-def test_the_check_says_what_the_server_is_like(certificates: Certificates, real: Real) -> None:
+def test_the_check_describes_the_server(certificates: Certificates, real: Real) -> None:
     with real(certificates) as there:
         facts = "\n".join(check_server(there.server))
     assert "certificate trusted" in facts
@@ -42,7 +42,9 @@ def test_the_check_says_what_the_server_is_like(certificates: Certificates, real
 
 
 @pytest.mark.parametrize("real", [postfix, exim], ids=["Postfix", "Exim"])
-def test_a_wrong_password_is_a_clear_end_and_nothing_is_taken(certificates: Certificates, real: Real) -> None:
+def test_a_wrong_password_is_a_clear_error_and_nothing_is_accepted(
+    certificates: Certificates, real: Real
+) -> None:
     with real(certificates) as there:
         server = dataclasses.replace(there.server, password="ebb")
         with pytest.raises(TransportError, match="AUTH was answered with 535"):
@@ -51,7 +53,7 @@ def test_a_wrong_password_is_a_clear_end_and_nothing_is_taken(certificates: Cert
 
 
 @pytest.mark.parametrize("real", [postfix, exim], ids=["Postfix", "Exim"])
-def test_without_a_login_every_letter_is_refused_and_none_is_lost(
+def test_without_a_login_every_message_is_refused_and_none_is_lost(
     certificates: Certificates, real: Real
 ) -> None:
     with real(certificates) as there:
@@ -61,7 +63,7 @@ def test_without_a_login_every_letter_is_refused_and_none_is_lost(
 
 
 @pytest.mark.parametrize("silent", ["chunking", "chunking, pipelining", "chunking, pipelining, size, dsn"])
-def test_a_plainer_postfix_is_served(certificates: Certificates, silent: str) -> None:
+def test_a_postfix_with_fewer_extensions_is_used(certificates: Certificates, silent: str) -> None:
     with postfix(certificates, silent=silent) as there:
         receipts = carry(there.server, count=40)
         assert there.recipients(36).total() == 36

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from digest.model import Outcome, Receipt
+from digest.model.messages import Outcome, Receipt
 from digest.send.refusals import ENOUGH, Streak
 
 
@@ -12,25 +12,27 @@ ACCEPTED = Receipt(2, Outcome.ACCEPTED, 250, "2.0.0", "ok")
 DEFERRED = Receipt(3, Outcome.DEFERRED, 450, "4.2.0", "later")
 
 
-def test_fifty_letters_refused_alike_are_enough() -> None:
+def test_fifty_messages_refused_with_one_code_are_enough() -> None:
     assert not Streak().after([refused()] * (ENOUGH - 1)).alarm
     alarm = Streak().after([refused()] * ENOUGH).alarm
-    assert alarm == "50 letters in a row were refused with 550 5.7.1; the last answer: sender not allowed"
+    assert (
+        alarm == "50 messages in a row were refused with 550 5.7.1; the last answer was: sender not allowed"
+    )
 
 
-def test_letters_refused_differently_or_for_now_are_not() -> None:
+def test_messages_refused_with_different_codes_or_deferred_are_not() -> None:
     mixed = [refused("5.7.1"), refused("5.1.1"), refused(None, 554)] * ENOUGH
     assert not Streak().after(mixed).alarm
     assert not Streak().after([DEFERRED] * 500).alarm
 
 
-def test_a_letter_accepted_in_between_begins_the_count_again_and_one_put_off_does_not() -> None:
+def test_an_accepted_message_restarts_the_count_and_a_deferred_one_does_not() -> None:
     half = [refused()] * (ENOUGH // 2)
     assert not Streak().after([*half, ACCEPTED, *half]).alarm
     assert Streak().after([*half, DEFERRED, *half]).alarm
 
 
-def test_the_count_goes_on_from_one_batch_to_the_next() -> None:
+def test_the_count_continues_from_one_batch_to_the_next() -> None:
     streak = Streak()
     for _ in range(ENOUGH):
         assert not streak.alarm
@@ -50,7 +52,7 @@ def test_dead_mailboxes_alone_are_noticed_when_nothing_was_accepted_before() -> 
     assert Streak().after([refused("5.1.1")] * ENOUGH).alarm
 
 
-def test_no_address_stands_in_the_alarm() -> None:
+def test_the_alarm_contains_no_address() -> None:
     reply = "<ada@example.org>: Recipient address rejected"
     alarm = Streak().after([refused(reply=reply)] * ENOUGH).alarm
-    assert alarm.endswith("the last answer: … Recipient address rejected")
+    assert alarm.endswith("the last answer was: … Recipient address rejected")

@@ -1,4 +1,4 @@
-"""An edition from its first letter to its last: who gets it, and what is left when all is well."""
+"""Send an edition from its first message to its last, when nothing fails."""
 
 from __future__ import annotations
 
@@ -7,27 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from digest.errors import NotFoundError, StateError
-from digest.model import (
-    Counts,
-    DeliveryState,
-    EditionState,
-    Outcome,
-)
-from digest.send.folder import FolderTransport
-from digest.send.letters import NOTHING_CHOSEN, Press
-from digest.send.message import Addressee
+from digest.message.build import NOTHING_CHOSEN, MessageBuilder
+from digest.message.folder import FolderTransport
+from digest.model.deliveries import Counts, DeliveryState, Recipient
+from digest.model.editions import EditionState
+from digest.model.errors import NotFoundError, StateError
+from digest.model.messages import Outcome
+from digest.send.dry_run import dry_run_of
 from digest.send.outbox import Outbox
-from digest.send.rehearsal import rehearse
 from digest.send.send import send, send_one
 from digest.storage.database import Database
 from digest.storage.editions import load_edition
-from digest.storage.outcomes import list_deliveries
+from digest.storage.ledger.outcomes import list_deliveries
 from digest.storage.steps import advance
 from tests.send.world import (
     EDITION,
     NOW,
-    STATIONERY,
+    SETTINGS,
     Clock,
     Recorder,
     add_edition,
@@ -66,23 +62,23 @@ def test_each_reader_gets_the_topics_they_chose(database: Database) -> None:
     add_reader(database, 2, "-space", form="text")
     recorder = Recorder()
     run(database, recorder)
-    first, second = (read(letter.data) for letter in recorder.letters)
+    first, second = (read(message.data) for message in recorder.messages)
     assert first["Subject"] == "What space brings"
     assert (first["To"], second["To"]) == ("reader1@example.org", "reader2@example.org")
     assert second.get_content().splitlines()[:2] == ["What climate brings", "What sport brings"]
 
 
-def test_a_second_run_sends_nothing_and_says_that_it_is_sent(database: Database) -> None:
+def test_a_second_run_sends_nothing_and_reports_that_the_edition_is_sent(database: Database) -> None:
     add_edition(database)
     add_readers(database, 3)
     run(database, Recorder())
     again = Recorder()
     assert run(database, again).record.state is EditionState.SENT
-    assert again.letters == []
+    assert again.messages == []
 
 
 @pytest.mark.parametrize("state", [EditionState.DRAFT, EditionState.SKIPPED, EditionState.CANCELLED])
-def test_an_edition_nobody_approved_is_not_sent(database: Database, state: EditionState) -> None:
+def test_an_edition_that_is_not_approved_is_not_sent(database: Database, state: EditionState) -> None:
     add_edition(database, approved=False)
     add_readers(database, 3)
     if state is not EditionState.DRAFT:
@@ -98,12 +94,12 @@ def test_an_edition_that_does_not_exist_is_not_found(sqlite: Database) -> None:
         run(sqlite, Recorder())
 
 
-def test_an_edition_for_nobody_is_sent_to_nobody(sqlite: Database) -> None:
+def test_an_edition_without_readers_becomes_sent(sqlite: Database) -> None:
     add_edition(sqlite)
     assert run(sqlite, Recorder()).record.state is EditionState.SENT
 
 
-def test_whoever_may_not_be_mailed_is_not(database: Database) -> None:
+def test_readers_who_may_not_be_mailed_get_no_message(database: Database) -> None:
     add_edition(database)
     add_readers(database, 6)
     leave(database, 1)
@@ -114,24 +110,24 @@ def test_whoever_may_not_be_mailed_is_not(database: Database) -> None:
     assert recorder.keys == [4, 5, 6]
 
 
-def test_whoever_leaves_while_it_goes_out_is_skipped_from_that_moment(database: Database) -> None:
+def test_a_reader_who_unsubscribes_while_it_goes_out_is_skipped_from_then_on(database: Database) -> None:
     add_edition(database)
     add_readers(database, 9)
     recorder = Recorder()
 
-    def goodbye() -> None:
-        if len(recorder.letters) == 3:
+    def unsubscribe() -> None:
+        if len(recorder.messages) == 3:
             leave(database, 5)
             suppress(database, 8)
 
-    recorder.before_answer = goodbye
+    recorder.before_answer = unsubscribe
     sent = run(database, recorder)
     assert recorder.keys == [1, 2, 3, 4, 6, 7, 9]
     assert dict(sent.counts.by_state) == {STATE.ACCEPTED: 7, STATE.SKIPPED: 2}
     assert sent.record.state is EditionState.SENT
 
 
-def test_whoever_chose_nothing_that_is_in_it_is_skipped_with_a_reason(database: Database) -> None:
+def test_a_reader_who_chose_none_of_its_topics_is_skipped_with_a_reason(database: Database) -> None:
     add_edition(database)
     add_reader(database, 1, "politics")
     add_reader(database, 2, "-climate,-space,-sport")
@@ -142,14 +138,14 @@ def test_whoever_chose_nothing_that_is_in_it_is_skipped_with_a_reason(database: 
     assert replies(database)[1] == replies(database)[2] == (STATE.SKIPPED, NOTHING_CHOSEN)
 
 
-def test_an_address_that_cannot_be_written_is_rejected_and_the_rest_goes(database: Database) -> None:
+def test_an_address_that_cannot_be_written_is_rejected_and_the_others_are_sent(database: Database) -> None:
     add_edition(database)
     add_readers(database, 4)
     add_reader(database, 5, address="evil@example.org\r\nBcc: all@example.org")
     recorder = Recorder()
     sent = run(database, recorder)
     assert recorder.keys == [1, 2, 3, 4]
-    assert replies(database)[5] == (STATE.REJECTED, "the address cannot be written in a mail")
+    assert replies(database)[5] == (STATE.REJECTED, "the address cannot be written in an email")
     assert sent.record.state is EditionState.SENT
 
 
@@ -164,66 +160,66 @@ def test_progress_ends_with_everything_accounted_for(sqlite: Database) -> None:
     assert (seen[-1].open, seen[-1].of(STATE.SKIPPED)) == (0, 1)
 
 
-def test_a_rehearsal_counts_and_changes_nothing(database: Database) -> None:
+def test_a_dry_run_counts_and_changes_nothing(database: Database) -> None:
     add_edition(database)
     add_readers(database, 8)
     add_reader(database, 9, "politics")
     add_reader(database, 10, "climate,food", form="text")
     before = dump(database)
-    rehearsal = rehearse(database, EDITION, stationery=STATIONERY, now=NOW)
-    assert rehearsal.readers == (
+    dry_run = dry_run_of(database, EDITION, message_settings=SETTINGS, now=NOW)
+    assert dry_run.readers == (
         (("climate",), "html", 2),
         (("climate",), "text", 1),
         (("climate", "space"), "html", 2),
         (("climate", "space", "sport"), "html", 2),
         (("space",), "html", 2),
     )
-    assert (rehearsal.total, rehearsal.skipped) == (9, 1)
+    assert (dry_run.total, dry_run.skipped) == (9, 1)
     assert dump(database) == before
 
 
-def test_a_rehearsal_of_an_edition_half_sent_counts_who_still_waits(database: Database) -> None:
+def test_a_dry_run_of_a_half_sent_edition_counts_the_readers_who_still_wait(database: Database) -> None:
     add_edition(database)
     add_readers(database, 9)
     recorder = Recorder()
 
     def halfway() -> bool:
-        return len(recorder.letters) >= 6
+        return len(recorder.messages) >= 6
 
     send(database, EDITION, outbox=outbox(recorder), clock=Clock(), stop=halfway)
-    assert rehearse(database, EDITION, stationery=STATIONERY, now=NOW).total == 3
+    assert dry_run_of(database, EDITION, message_settings=SETTINGS, now=NOW).total == 3
 
 
-def test_a_preview_has_the_very_bytes_that_are_sent(database: Database) -> None:
+def test_a_preview_has_the_same_bytes_as_the_sent_message(database: Database) -> None:
     add_edition(database)
     add_reader(database, 1, "space")
     with database.read() as connection:
-        press = Press(load_edition(connection, EDITION), STATIONERY)
-    preview = press.letter(Addressee(1, "reader1@example.org", "space"))
+        builder = MessageBuilder(load_edition(connection, EDITION), SETTINGS)
+    preview = builder.message(Recipient(1, "reader1@example.org", "space"))
     recorder = Recorder()
     run(database, recorder)
-    assert recorder.letters == [preview]
+    assert recorder.messages == [preview]
 
 
-def test_a_test_mail_goes_to_any_address_and_stays_out_of_the_ledger(database: Database) -> None:
+def test_a_test_email_goes_to_any_address_and_is_not_in_the_ledger(database: Database) -> None:
     add_edition(database)
     add_readers(database, 2)
     before = dump(database)
     with database.read() as connection:
-        press = Press(load_edition(connection, EDITION), STATIONERY)
-    letter = press.letter(Addressee(0, "editor@example.org"))
-    assert letter
-    assert send_one(Recorder(), letter).outcome is Outcome.ACCEPTED
+        builder = MessageBuilder(load_edition(connection, EDITION), SETTINGS)
+    message = builder.message(Recipient(0, "editor@example.org"))
+    assert message
+    assert send_one(Recorder(), message).outcome is Outcome.ACCEPTED
     assert dump(database) == before
 
 
 def test_an_edition_can_go_into_a_folder(sqlite: Database, tmp_path: Path) -> None:
     add_edition(sqlite)
     add_readers(sqlite, 5)
-    box = Outbox(transport=FolderTransport(tmp_path / "outbox"), stationery=STATIONERY)
+    box = Outbox(transport=FolderTransport(tmp_path / "outbox"), message_settings=SETTINGS)
     sent = send(sqlite, EDITION, outbox=box, clock=Clock())
-    mails = [read(path.read_bytes()) for path in (tmp_path / "outbox").iterdir()]
-    assert sorted(str(mail["To"]) for mail in mails) == [
+    messages = [read(path.read_bytes()) for path in (tmp_path / "outbox").iterdir()]
+    assert sorted(str(message["To"]) for message in messages) == [
         f"reader{number}@example.org" for number in range(1, 6)
     ]
     assert sent.record.state is EditionState.SENT

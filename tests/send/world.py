@@ -1,4 +1,4 @@
-"""A small world to send in: an edition with three topics, readers with choices, and recording transports."""
+"""Set up a small world to send in: an edition with three topics, readers, and recording transports."""
 
 from __future__ import annotations
 
@@ -10,27 +10,18 @@ from pathlib import Path
 
 from sqlalchemy import insert, update
 
-from digest.model import (
-    DeliveryState,
-    Edition,
-    EditionState,
-    Letter,
-    Mail,
-    Outcome,
-    ReaderLinks,
-    Receipt,
-    Section,
-    Story,
-)
-from digest.publication import Site
-from digest.send.letters import Stationery
+from digest.message.build import MessageSettings
+from digest.model.deliveries import DeliveryState
+from digest.model.editions import Edition, EditionState, Section, Story
+from digest.model.messages import Email, Message, Outcome, ReaderLinks, Receipt
+from digest.model.publication import Site
 from digest.send.outbox import Outbox
 from digest.send.send import Sent, send
 from digest.storage.database import Database
 from digest.storage.editions import insert_edition
-from digest.storage.outcomes import list_deliveries
+from digest.storage.ledger.outcomes import list_deliveries
 from digest.storage.steps import advance
-from subscribers.tables import subscribers, subscriptions, suppressions
+from subscribers.store.tables import subscribers, subscriptions, suppressions
 
 NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
 SECRET = b"a secret of the tests, and of nothing else"
@@ -75,19 +66,19 @@ def edition(*, title: str = "The Daily", topics: Sequence[str] = ("climate", "sp
     )
 
 
-def render(chosen: Edition, links: ReaderLinks, language: str) -> Mail:
+def render(chosen: Edition, links: ReaderLinks, language: str) -> Email:
     titles = [each.title for each in chosen.stories()]
     lines = [*titles, *([language] if language != chosen.language else []), "", "-- "]
     lines += [f"Leave: {links.unsubscribe}", f"Choose: {links.preferences}"]
     paragraphs = "".join(f"<p>{line}</p>\n" for line in titles)
-    return Mail.whole(
+    return Email.whole(
         subject=titles[0],
         html=f'<html><body>\n{paragraphs}<a href="{links.unsubscribe}">Leave</a></body></html>\n',
         text="\n".join(lines) + "\n",
     )
 
 
-STATIONERY = Stationery(render=render, secret=SECRET, bounce_address="bounces+{token}@news.example.org")
+SETTINGS = MessageSettings(render=render, secret=SECRET, bounce_address="bounces+{token}@news.example.org")
 
 
 def add_reader(
@@ -140,7 +131,7 @@ def add_edition(database: Database, *, approved: bool = True) -> None:
 
 
 class Clock:
-    """A clock that stands still until it is told to move."""
+    """A clock that stands still until a test moves it."""
 
     def __init__(self, now: datetime = NOW) -> None:
         self.now = now
@@ -154,49 +145,49 @@ class Clock:
 
 
 class Recorder:
-    """A transport that keeps every letter and answers as it is told to."""
+    """A transport that keeps every message and answers as a test wants."""
 
-    def __init__(self, answer: Callable[[Letter], Outcome] = lambda _letter: Outcome.ACCEPTED) -> None:
-        self.letters: list[Letter] = []
+    def __init__(self, answer: Callable[[Message], Outcome] = lambda _message: Outcome.ACCEPTED) -> None:
+        self.messages: list[Message] = []
         self.answer = answer
         self.before_answer: Callable[[], None] = lambda: None
 
-    def carry(self, groups: Iterator[Sequence[Letter]]) -> Generator[Sequence[Receipt], None, None]:
+    def carry(self, groups: Iterator[Sequence[Message]]) -> Generator[Sequence[Receipt], None, None]:
         for group in groups:
-            self.letters += group
+            self.messages += group
             self.before_answer()
-            yield [self.receipt(letter) for letter in group]
+            yield [self.receipt(message) for message in group]
 
-    def receipt(self, letter: Letter) -> Receipt:
-        outcome = self.answer(letter)
+    def receipt(self, message: Message) -> Receipt:
+        outcome = self.answer(message)
         code, reply = {
             Outcome.ACCEPTED: (250, "queued"),
             Outcome.DEFERRED: (451, "try later"),
             Outcome.REJECTED: (550, "no such user"),
-        }.get(outcome, (None, "the line broke"))
-        return Receipt(letter.key, outcome, code=code, reply=reply)
+        }.get(outcome, (None, "the connection broke"))
+        return Receipt(message.key, outcome, code=code, reply=reply)
 
     @property
     def keys(self) -> list[int]:
-        return sorted(letter.key for letter in self.letters)
+        return sorted(message.key for message in self.messages)
 
 
 class Appender:
-    """A transport that appends a line for each letter to a file, durable enough for kill -9."""
+    """A transport that appends a line for each message to a file, which survives kill -9."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def carry(self, groups: Iterator[Sequence[Letter]]) -> Generator[Sequence[Receipt], None, None]:
+    def carry(self, groups: Iterator[Sequence[Message]]) -> Generator[Sequence[Receipt], None, None]:
         with self.path.open("ab", buffering=0) as file:
             for group in groups:
-                for letter in group:
-                    file.write(b"%d\n" % letter.key)
-                yield [Receipt(letter.key, Outcome.ACCEPTED, code=250, reply="kept") for letter in group]
+                for message in group:
+                    file.write(b"%d\n" % message.key)
+                yield [Receipt(message.key, Outcome.ACCEPTED, code=250, reply="kept") for message in group]
 
 
 def outbox(transport: Recorder | Appender, **changes: object) -> Outbox:
-    return Outbox(**{"transport": transport, "stationery": STATIONERY, "group": 3, "page": 10, **changes})  # type: ignore[arg-type]  # changes are named freely
+    return Outbox(**{"transport": transport, "message_settings": SETTINGS, "group": 3, "page": 10, **changes})  # type: ignore[arg-type]  # changes are named freely
 
 
 def run(database: Database, transport: Recorder, clock: Clock | None = None, **changes: object) -> Sent:
@@ -204,7 +195,7 @@ def run(database: Database, transport: Recorder, clock: Clock | None = None, **c
 
 
 def replies(database: Database) -> dict[int, tuple[DeliveryState, str]]:
-    """Return the state of each reader's delivery, and what was answered last."""
+    """Return the state of each reader's delivery, and the last reply."""
     with database.read() as connection:
         rows = list_deliveries(connection, EDITION, limit=1000)
     return {row.subscriber_id: (row.state, row.reply) for row in rows}

@@ -8,12 +8,12 @@ from threading import Timer
 import pytest
 from sqlalchemy import insert, select
 
-from digest.errors import DatabaseError
+from digest.model.errors import DatabaseError
 from digest.storage.database import Database, open_database
 from digest.storage.tables import occurrences
 
 
-def test_what_is_done_while_reading_is_not_kept(database: Database) -> None:
+def test_changes_on_a_connection_for_reading_are_not_kept(database: Database) -> None:
     row = _row()
     with database.read() as connection:
         connection.execute(insert(occurrences).values(row))
@@ -21,7 +21,7 @@ def test_what_is_done_while_reading_is_not_kept(database: Database) -> None:
         assert connection.execute(select(occurrences)).all() == []
 
 
-def test_what_is_written_comes_back_as_aware_utc(database: Database) -> None:
+def test_times_come_back_as_aware_utc(database: Database) -> None:
     row = _row()
     with database.write() as connection:
         connection.execute(insert(occurrences).values(row))
@@ -40,12 +40,12 @@ def test_an_error_in_the_block_undoes_the_writing(database: Database) -> None:
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://localhost/digest"])
-def test_an_address_that_cannot_be_used_is_refused(url: str) -> None:
+def test_a_url_that_cannot_be_used_is_refused(url: str) -> None:
     with pytest.raises(DatabaseError):
         open_database(url)
 
 
-def test_a_file_that_is_no_database_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_refused_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "digest.db").write_text("This is the text of something else altogether. " * 50)
     database = open_database(f"sqlite:///{tmp_path / 'digest.db'}")
     with pytest.raises(DatabaseError, match=r"^sqlite:.*not a database$"), database.read():
@@ -58,10 +58,10 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
         open_database(f"sqlite:///{tmp_path / 'data' / 'digest.db'}")
 
 
-def test_a_new_file_is_opened_once_another_has_written_it(tmp_path: Path) -> None:
+def test_a_new_file_is_opened_after_another_process_has_written_it(tmp_path: Path) -> None:
     path = tmp_path / "digest.db"
     other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    other.execute("BEGIN IMMEDIATE")  # where SQLite turns a change of journal away without waiting
+    other.execute("BEGIN IMMEDIATE")  # SQLite then refuses to change the journal, without waiting
     other.execute("CREATE TABLE there (x)")
     database = open_database(f"sqlite:///{path}")
     release = Timer(0.2, other.commit)

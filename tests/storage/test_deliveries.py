@@ -3,17 +3,16 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-from digest.model import EditionState
-from digest.send.message import Addressee
-from digest.send.retries import Result
-from digest.storage import addressing, senders, settling
-from digest.storage import deliveries as ledger
+from digest.model.deliveries import Recipient, Result
+from digest.model.editions import EditionState
 from digest.storage.database import Database
-from digest.storage.outcomes import counts, list_deliveries, next_due, retry
+from digest.storage.ledger import addressing, senders, settling
+from digest.storage.ledger import deliveries as ledger
+from digest.storage.ledger.outcomes import counts, list_deliveries, next_due, retry
 from digest.storage.steps import advance
-from subscribers.store import mailable
+from subscribers.store.mailable import mailable
 from tests.send.world import EDITION, NOW, add_edition, add_reader, add_readers, leave, pause, suppress
-from tests.storage.ledger_world import (
+from tests.storage.ledger import (
     ANA,
     BEN,
     LATER,
@@ -38,7 +37,7 @@ def test_addressing_twice_gives_everybody_one_delivery(database: Database) -> No
     assert states(database) == dict.fromkeys(range(1, 7), STATE.QUEUED)
 
 
-def test_only_who_may_be_mailed_is_addressed(database: Database) -> None:
+def test_only_mailable_readers_are_addressed(database: Database) -> None:
     add_edition(database)
     add_readers(database, 4)
     leave(database, 1)
@@ -48,11 +47,11 @@ def test_only_who_may_be_mailed_is_addressed(database: Database) -> None:
     assert list(states(database)) == [4]
 
 
-def test_a_claim_brings_what_a_letter_needs(database: Database) -> None:
+def test_a_claim_returns_what_a_message_needs(database: Database) -> None:
     begin(database)
     add_reader(database, 7, "climate", form="text")
     addressed(database)
-    assert claimed(database) == [Addressee(7, "reader7@example.org", "climate", "text", 0, "en")]
+    assert claimed(database) == [Recipient(7, "reader7@example.org", "climate", "text", 0, "en")]
 
 
 def test_two_senders_never_claim_the_same_delivery(database: Database) -> None:
@@ -62,7 +61,7 @@ def test_two_senders_never_claim_the_same_delivery(database: Database) -> None:
     assert sorted(key for page in pages for key in ids(page)) == list(range(1, 8))
 
 
-def test_two_who_claim_at_once_claim_in_turn(postgresql_url: str) -> None:
+def test_two_senders_who_claim_at_once_claim_in_turn(postgresql_url: str) -> None:
     postgresql_database = with_tables(postgresql_url)
     begin(postgresql_database, readers=6)
     with ThreadPoolExecutor(1) as pool:
@@ -74,7 +73,7 @@ def test_two_who_claim_at_once_claim_in_turn(postgresql_url: str) -> None:
     postgresql_database.close()
 
 
-def test_who_left_before_the_claim_is_skipped_with_a_reason(database: Database) -> None:
+def test_a_reader_who_unsubscribed_before_the_claim_is_skipped_with_a_reason(database: Database) -> None:
     begin(database, readers=4)
     leave(database, 1)
     suppress(database, 2)
@@ -83,10 +82,12 @@ def test_who_left_before_the_claim_is_skipped_with_a_reason(database: Database) 
     assert ids(claimed(database)) == []
     with database.read() as connection:
         skipped = list_deliveries(connection, EDITION, states=[STATE.SKIPPED])
-    assert {row.subscriber_id: row.reply for row in skipped} == dict.fromkeys((1, 2, 3), settling.GONE)
+    assert {row.subscriber_id: row.reply for row in skipped} == dict.fromkeys(
+        (1, 2, 3), settling.NO_LONGER_MAILABLE
+    )
 
 
-def test_who_left_after_the_claim_is_not_written_to(database: Database) -> None:
+def test_a_reader_who_unsubscribed_after_the_claim_is_not_written_to(database: Database) -> None:
     begin(database, readers=4)
     page = ids(claimed(database))
     leave(database, 2)
@@ -122,7 +123,7 @@ def test_a_lease_that_is_renewed_does_not_run_out(database: Database) -> None:
         assert senders.expire(connection, EDITION, now=LATER) == 0
 
 
-def test_what_was_on_the_wire_of_a_dead_sender_is_uncertain(database: Database) -> None:
+def test_deliveries_on_the_wire_of_a_dead_sender_are_uncertain(database: Database) -> None:
     begin(database, readers=3)
     claimed(database)
     marked(database, [2])
@@ -131,7 +132,7 @@ def test_what_was_on_the_wire_of_a_dead_sender_is_uncertain(database: Database) 
     assert states(database) == {1: STATE.QUEUED, 2: STATE.UNCERTAIN, 3: STATE.QUEUED}
 
 
-def test_or_is_sent_again_when_that_is_the_rule_but_not_for_ever(database: Database) -> None:
+def test_deliveries_of_a_dead_sender_can_be_sent_again_but_not_forever(database: Database) -> None:
     begin(database, readers=1)
     seen = []
     for _ in range(4):
@@ -143,7 +144,7 @@ def test_or_is_sent_again_when_that_is_the_rule_but_not_for_ever(database: Datab
     assert states(database) == {1: STATE.UNCERTAIN}
 
 
-def test_a_receipt_that_comes_after_all_settles_a_doubt(database: Database) -> None:
+def test_a_late_receipt_settles_an_uncertain_delivery(database: Database) -> None:
     begin(database, readers=3)
     claimed(database)
     marked(database, [1, 2, 3])
@@ -153,7 +154,7 @@ def test_a_receipt_that_comes_after_all_settles_a_doubt(database: Database) -> N
     assert states(database) == {1: STATE.ACCEPTED, 2: STATE.REJECTED, 3: STATE.UNCERTAIN}
 
 
-def test_accepted_is_final_whoever_says_so(database: Database) -> None:
+def test_accepted_is_final_from_any_sender(database: Database) -> None:
     begin(database, readers=1)
     claimed(database)
     marked(database, [1])
@@ -167,7 +168,9 @@ def test_accepted_is_final_whoever_says_so(database: Database) -> None:
     assert states(database) == {1: STATE.ACCEPTED}
 
 
-def test_a_receipt_other_than_accepted_does_not_touch_what_another_sender_owns(database: Database) -> None:
+def test_a_late_receipt_other_than_accepted_does_not_change_what_another_sender_owns(
+    database: Database,
+) -> None:
     begin(database, readers=1)
     claimed(database, BEN)
     marked(database, [1], BEN)
@@ -202,7 +205,7 @@ def test_a_receipt_is_kept_with_code_and_reply(database: Database) -> None:
     )
 
 
-def test_giving_up_queues_what_was_claimed_and_doubts_what_was_on_the_wire(database: Database) -> None:
+def test_a_release_queues_claims_and_makes_deliveries_on_the_wire_uncertain(database: Database) -> None:
     begin(database, readers=4)
     claimed(database, limit=2)
     claimed(database, BEN)

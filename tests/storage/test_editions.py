@@ -8,10 +8,11 @@ from threading import Barrier
 import pytest
 from sqlalchemy import update
 
-from digest.compose.edition import content_hash
 from digest.compose.plan import plan
-from digest.errors import DatabaseError, NotFoundError, StateError
-from digest.model import Edition, EditionRecord, EditionState, PostState
+from digest.model.editions import Edition, EditionRecord, EditionState
+from digest.model.errors import DatabaseError, NotFoundError, StateError
+from digest.model.posts import PostState
+from digest.model.snapshot import content_hash
 from digest.storage.database import Database
 from digest.storage.editions import (
     due_editions,
@@ -20,19 +21,19 @@ from digest.storage.editions import (
     list_editions,
     load_edition,
     open_edition,
+    published_posts,
     taken_ids,
-    told_posts,
 )
 from digest.storage.steps import advance
 from digest.storage.tables import editions
 from tests.compose.newsroom import Newsroom
-from tests.compose.samples import DUE, NOW, brief, told
+from tests.compose.samples import DUE, NOW, plan_input, published
 
 state = EditionState
 
 
 def edition(day: int = 0, digest: str = "daily") -> Edition:
-    planned = plan([told("Tram")], (), brief(slug=digest)).edition
+    planned = plan([published("Tram")], (), plan_input(slug=digest)).edition
     assert planned
     later = timedelta(days=day)
     date = DUE.local_date + later
@@ -158,7 +159,7 @@ def test_states_change_only_along_their_arrows(
             assert load_edition(connection, edition().id).state is source
 
 
-def test_a_record_tells_who_approved_and_when_each_step_was_taken(database: Database) -> None:
+def test_a_record_has_the_approver_and_the_time_of_each_step(database: Database) -> None:
     keep(database, edition())
     record = step(database, *WAYS[state.SENT], of=edition())
     assert (record.approved_by, record.approved_at, record.started_at, record.finished_at) == (
@@ -167,7 +168,7 @@ def test_a_record_tells_who_approved_and_when_each_step_was_taken(database: Data
     )
 
 
-def test_a_skipped_edition_says_why(database: Database) -> None:
+def test_a_skipped_edition_has_a_reason(database: Database) -> None:
     keep(database, edition())
     assert step(database, state.SKIPPED, of=edition()).reason == "skipped it is"
 
@@ -205,7 +206,7 @@ def test_posts_go_with_their_edition(
     database: Database, steps: tuple[EditionState, ...], expected: PostState
 ) -> None:
     newsroom = Newsroom(database=database)
-    newsroom.publish(told("Tram", id="tram"))
+    newsroom.publish(published("Tram", id="tram"))
     composed = newsroom.compose()
     assert composed.record
     step(database, *steps, of=composed.record.edition)
@@ -213,24 +214,24 @@ def test_posts_go_with_their_edition(
     assert newsroom.states() == {"tram": (expected, kept, "")}
 
 
-# ── posts told before ───────────────────────────────────────────────────────────────────────
+# ── posts published before ───────────────────────────────────────────────────────────────────────
 
 
-def test_posts_told_before_are_found_by_link_whenever_told_and_else_while_they_are_fresh(
+def test_published_posts_are_found_by_link_at_any_age_and_otherwise_while_they_are_recent(
     database: Database,
 ) -> None:
     newsroom = Newsroom(database=database)
     newsroom.publish(
-        told("Old, linked", id="linked", url="https://www.trams.example.org/9?utm_source=x", hours=900),
-        told("Old", id="old", hours=900),
-        told("Fresh", id="fresh", url=None, hours=2),
+        published("Old, linked", id="linked", url="https://www.trams.example.org/9?utm_source=x", hours=900),
+        published("Old", id="old", hours=900),
+        published("Fresh", id="fresh", url=None, hours=2),
     )
     newsroom.compose()
-    newsroom.publish(told("Waiting", id="waiting", url="https://trams.example.org/9"))
+    newsroom.publish(published("Waiting", id="waiting", url="https://trams.example.org/9"))
     with database.read() as connection:
         links = {"https://trams.example.org/9", *(f"https://many.example.org/{n}" for n in range(1200))}
-        found = told_posts(connection, "daily", links, NOW - timedelta(days=7))
-        assert told_posts(connection, "weekend", links, NOW - timedelta(days=7)) == ()
+        found = published_posts(connection, "daily", links, NOW - timedelta(days=7))
+        assert published_posts(connection, "weekend", links, NOW - timedelta(days=7)) == ()
     assert [(each.waiting.post.id, each.waiting.feed_name, each.edition_id) for each in found] == [
         ("fresh", "Harbour News", "daily-2026-11-22"),
         ("linked", "Harbour News", "daily-2026-11-22"),

@@ -3,8 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from digest.model import FeedRow
-from digest.publication import Feed
+from digest.model.posts import FeedRow
+from digest.model.publication import Feed
 from digest.storage.database import Database
 from digest.storage.feeds import feed_rows, record_feeds, sync_feeds
 
@@ -72,12 +72,12 @@ def test_another_feed_may_take_the_url_of_one_that_moved(database: Database) -> 
     assert len({row.id for row in rows}) == 2
 
 
-def test_what_has_become_of_a_feed_is_kept(database: Database) -> None:
+def test_the_state_of_a_feed_is_kept(database: Database) -> None:
     (row,) = synced(database, HARBOUR)
     failed = replace(
         row,
         status="failed",
-        detail="The server fell silent.",
+        detail="The server stopped answering.",
         failures=2,
         last_fetch_at=NOW,
         last_ok_at=NOW,

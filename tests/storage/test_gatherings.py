@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from digest.model import EditionState
+from digest.model.editions import EditionState
 from digest.storage.database import Database, open_database
 from digest.storage.editions import (
     insert_edition,
@@ -18,9 +18,8 @@ from digest.storage.editions import (
     taken_ids,
 )
 from digest.storage.gatherings import note_gathered, stopped_since, ungathered
-from digest.storage.migrate import migrate
+from digest.storage.migrate import migrate, upgrade
 from digest.storage.steps import advance, pause, resume
-from digest.storage.upgrade import upgrade
 from subscribers.model import Frequency
 from tests.compose.samples import NOW
 from tests.storage.test_editions import edition, keep, step
@@ -32,7 +31,7 @@ SENDING = (state.APPROVED, state.SENDING)
 
 
 def keep_week(database: Database, *gathered: str, frequency: Frequency = Frequency.WEEKLY) -> None:
-    """Keep a gathered edition that tells these again."""
+    """Save a gathered edition of these editions."""
     with database.write() as connection:
         insert_edition(connection, replace(edition(8), id=WEEK), frequency)
         if gathered:
@@ -44,7 +43,7 @@ def waiting(database: Database, frequency: Frequency = Frequency.WEEKLY) -> list
         return [each[-2:] for each in ungathered(connection, "daily", frequency, since=BEFORE)]
 
 
-def test_what_goes_out_or_has_gone_out_awaits_gathering_the_oldest_first(database: Database) -> None:
+def test_editions_that_go_out_or_have_gone_out_await_gathering_oldest_first(database: Database) -> None:
     days = [edition(day) for day in range(6)]
     keep(database, *days, edition(0, "weekend"))
     step(database, *SENDING, of=days[1])
@@ -58,7 +57,7 @@ def test_what_goes_out_or_has_gone_out_awaits_gathering_the_oldest_first(databas
         assert ungathered(connection, "daily", Frequency.WEEKLY, since=NOW) == ()
 
 
-def test_what_is_paused_waits_for_the_next_time(database: Database) -> None:
+def test_a_paused_edition_waits_for_the_next_time(database: Database) -> None:
     keep(database, edition())
     step(database, *SENDING, of=edition())
     with database.write() as connection:
@@ -89,7 +88,7 @@ def test_each_edition_is_gathered_once_for_each_frequency(database: Database) ->
         ((*SENDING, state.SENT), False),
     ],
 )
-def test_an_edition_that_reaches_nobody_gives_back_what_it_gathered(
+def test_an_edition_that_reaches_nobody_releases_what_it_gathered(
     database: Database, steps: tuple[EditionState, ...], given_back: bool
 ) -> None:
     keep(database, edition())
@@ -98,7 +97,7 @@ def test_an_edition_that_reaches_nobody_gives_back_what_it_gathered(
     with database.write() as connection:
         for each in steps:
             advance(connection, WEEK, each, NOW)
-    assert waiting(database) == (["22"] if given_back else [])  # and never a gathered one
+    assert waiting(database) == (["22"] if given_back else [])  # never a gathered edition
 
 
 def test_it_is_known_whether_something_gathered_was_stopped_since(database: Database) -> None:
@@ -117,7 +116,7 @@ def test_it_is_known_whether_something_gathered_was_stopped_since(database: Data
         assert stopped_since(connection, WEEK) == edition(0).id
 
 
-def test_a_gathered_edition_goes_by_its_id_and_stands_in_nobodys_way(database: Database) -> None:
+def test_a_gathered_edition_is_found_only_by_its_id(database: Database) -> None:
     keep(database, edition(0))
     keep_week(database)
     step(database, *SENDING, of=edition())
@@ -137,7 +136,7 @@ def test_a_gathered_edition_goes_by_its_id_and_stands_in_nobodys_way(database: D
     assert last.edition.id == edition().id
 
 
-def test_editions_kept_before_there_were_gathered_ones_are_for_each(database_url: str) -> None:
+def test_older_editions_have_the_frequency_each(database_url: str) -> None:
     database = open_database(database_url)
     upgrade(database, "0002")
     columns = "id, digest, local_date, state, cutoff_at, send_at, snapshot, hash"

@@ -1,4 +1,4 @@
-"""Copies are due at the hours their readers chose, in a few statements whatever their number."""
+"""Copies are due at the hours that readers chose, set in a few statements for any number of readers."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from datetime import datetime, time, timedelta
 
 from sqlalchemy import select, update
 
-from digest.schedule import instant_of
-from digest.storage.addressing import address
+from digest.schedule.local_hours import copy_due_at
+from digest.schedule.schedule import instant_of
 from digest.storage.database import Database
-from digest.storage.hours import set_hours
+from digest.storage.ledger.addressing import address, set_hours
 from digest.storage.tables import deliveries
-from subscribers.local_hours import copy_due_at
-from subscribers.store import mailable
-from subscribers.tables import subscriptions
+from subscribers.store.mailable import mailable
+from subscribers.store.tables import subscriptions
 from tests.send.world import EDITION, NOW, add_edition, add_reader, edition
 
 DAILY = replace(edition(), zone="Europe/Berlin")
@@ -49,7 +48,7 @@ def test_each_copy_is_due_at_its_readers_hour(database: Database) -> None:
     day = NOW.date()
     assert due(database) == {
         1: None,
-        2: None,  # it is that hour
+        2: None,  # this hour has come
         3: instant_of(day, time(8), "America/New_York"),
         4: instant_of(day + timedelta(days=1), time(7), "Europe/Berlin"),
     }
@@ -64,7 +63,7 @@ def test_many_different_choices_are_set(database: Database) -> None:
     assert found == {number: due_at(hour, "Asia/Kathmandu") for number, hour in enumerate(hours, start=1)}
 
 
-def test_what_is_on_its_way_already_stays_as_it_is(database: Database) -> None:
+def test_deliveries_already_on_their_way_stay_as_they_are(database: Database) -> None:
     add_edition(database)
     choose(database, 1, "12:00", None)
     with database.write() as connection:

@@ -1,4 +1,4 @@
-"""Any order of claims, marks, receipts, sleeps, deaths and goodbyes: nobody twice, nobody who left."""
+"""In any order of claims, marks, receipts, sleeps, deaths and unsubscribes, no reader is mailed wrongly."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from digest.model import DeliveryState, EditionState, Outcome, Receipt
-from digest.send.retries import Result, RetryRules, resends, result_of
-from digest.storage import addressing
-from digest.storage import deliveries as ledger
+from digest.model.deliveries import DeliveryState, Result
+from digest.model.editions import EditionState
+from digest.model.messages import Outcome, Receipt
+from digest.send.retries import RetryRules, resends, result_of
 from digest.storage.database import open_database
-from digest.storage.outcomes import counts, list_deliveries
-from digest.storage.queue import START, end_queue
-from digest.storage.senders import Sender, expire, release, renew
+from digest.storage.ledger import addressing
+from digest.storage.ledger import deliveries as ledger
+from digest.storage.ledger.outcomes import counts, list_deliveries
+from digest.storage.ledger.queue import START, end_queue
+from digest.storage.ledger.senders import Sender, expire, release, renew
 from digest.storage.steps import advance
 from digest.storage.tables import metadata
-from subscribers.store import mailable
+from subscribers.store.mailable import mailable
 from tests.send.world import EDITION, NOW, add_edition, add_readers, leave
 
 READERS = 8
@@ -29,7 +31,7 @@ outcomes = st.sampled_from(Outcome)
 
 
 class Ledger(RuleBasedStateMachine):
-    """Senders that interleave as they like, under the rule to hold what is in doubt."""
+    """Senders that interleave in any order, with `doubt = "hold"`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -162,7 +164,7 @@ class Ledger(RuleBasedStateMachine):
             end_queue(connection, EDITION)
 
     @rule(number=st.integers(min_value=1, max_value=READERS))
-    def goodbye(self, number: int) -> None:
+    def unsubscribe(self, number: int) -> None:
         leave(self.database, number)
         self.left.add(number)
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-from digest.send.limits import Meter, Rules, parse_limit, room, slow, slowed_since, take
+from digest.limits.limits import Meter, Rules, parse_limit, room, slow, take
 from digest.storage.database import Database
 from digest.storage.limits import forget_meters, lock_meters, read_meters, save_meters
 
@@ -11,9 +11,9 @@ NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
 RULES = Rules(scope="server", limits=(parse_limit("9 per second"), parse_limit("500 per day")))
 
 
-def read(database: Database, *scopes: str, now: datetime = NOW) -> dict[str, Meter]:
+def read(database: Database, *scopes: str) -> dict[str, Meter]:
     with database.read() as connection:
-        return read_meters(connection, scopes, slowed_since=slowed_since(now))
+        return read_meters(connection, scopes)
 
 
 def save(database: Database, changed: dict[str, Meter]) -> None:
@@ -22,13 +22,13 @@ def save(database: Database, changed: dict[str, Meter]) -> None:
         save_meters(connection, changed, NOW)
 
 
-def test_what_has_been_used_is_kept(database: Database) -> None:
+def test_used_meters_are_kept(database: Database) -> None:
     meter = slow(take(RULES, Meter(), 3, NOW), "421 4.7.0 try later", NOW, pace=700)
     save(database, {"server": meter})
     assert read(database, "server") == {"server": meter}
 
 
-def test_a_scope_that_nobody_has_used_is_locked_as_new(database: Database) -> None:
+def test_an_unused_scope_is_locked_as_new(database: Database) -> None:
     with database.write() as connection:
         assert lock_meters(connection, ["domain a.example.org", "server"], NOW) == {
             "domain a.example.org": Meter(),
@@ -36,14 +36,7 @@ def test_a_scope_that_nobody_has_used_is_locked_as_new(database: Database) -> No
         }
 
 
-def test_scopes_that_are_slowed_are_found_without_being_asked_for(database: Database) -> None:
-    slowed = slow(Meter(), "421 4.7.0 try later", NOW)
-    save(database, {"domain gmail.com": slowed, "domain other.example.org": take(RULES, Meter(), 1, NOW)})
-    assert read(database) == {"domain gmail.com": slowed}
-    assert read(database, now=NOW + timedelta(minutes=20)) == {}
-
-
-def test_what_a_transaction_that_fails_has_counted_was_never_counted(database: Database) -> None:
+def test_a_failed_transaction_counts_nothing(database: Database) -> None:
     save(database, {"server": take(RULES, Meter(), 3, NOW)})
     before = read(database, "server")
     try:
@@ -54,7 +47,7 @@ def test_what_a_transaction_that_fails_has_counted_was_never_counted(database: D
         assert read(database, "server") == before
 
 
-def test_many_who_take_at_once_never_take_more_than_there_is(database: Database) -> None:
+def test_many_senders_at_once_never_take_more_than_is_free(database: Database) -> None:
     def take_some(_: int) -> int:
         taken = 0
         for _ in range(10):
@@ -70,7 +63,7 @@ def test_many_who_take_at_once_never_take_more_than_there_is(database: Database)
         assert sum(pool.map(take_some, range(4))) == 200
 
 
-def test_a_meter_is_forgotten_when_nothing_in_it_counts_any_more(database: Database) -> None:
+def test_a_meter_is_deleted_when_nothing_in_it_counts_any_more(database: Database) -> None:
     daily = Rules(scope="server", limits=(parse_limit("200 per day"),))
     used, slowed = take(daily, Meter(), 200, NOW), slow(Meter(), "421 4.7.0 try later", NOW)
     save(database, {"server": used, "domain gmail.com": slowed})

@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from digest.errors import DatabaseError
+from digest.model.errors import DatabaseError
 from digest.storage.database import Database, open_database
-from digest.storage.migrate import migrate, newest
-from digest.storage.upgrade import differences
+from digest.storage.migrate import differences, migrate, newest
 
 
-def test_an_empty_database_gets_the_very_tables_of_the_code(database_url: str) -> None:
+def test_an_empty_database_gets_exactly_the_tables_of_the_code(database_url: str) -> None:
     database = _migrated(database_url)
     with database.read() as connection:
         assert differences(connection) == []
@@ -29,14 +28,14 @@ def test_migrating_again_changes_nothing(database_url: str) -> None:
     database.close()
 
 
-def test_a_database_that_is_as_it_should_be_bears_the_name_of_the_newest_step(database_url: str) -> None:
+def test_a_current_database_has_the_number_of_the_newest_migration(database_url: str) -> None:
     database = _migrated(database_url)
     with database.read() as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == newest()
     database.close()
 
 
-def test_to_find_that_nothing_is_missing_costs_no_alembic(tmp_path: Path) -> None:
+def test_an_up_to_date_database_does_not_need_alembic(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/digest.db"
     _migrated(url).close()
     code = f"""

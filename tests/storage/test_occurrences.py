@@ -36,14 +36,14 @@ def test_an_occurrence_is_claimed_once(database: Database) -> None:
     assert kept(database) == (Occurrence(local_date=DAY, due_at=DUE, done_at=NOW, outcome=STARTED),)
 
 
-def test_what_was_left_unfinished_is_taken_over_after_the_lease(database: Database) -> None:
+def test_an_unfinished_occurrence_is_taken_over_after_the_lease(database: Database) -> None:
     assert claim(database)
     assert not claim(database, NOW + LEASE - timedelta(seconds=1))
     assert claim(database, NOW + LEASE)
     assert not claim(database, NOW + LEASE)
 
 
-def test_what_is_done_stays_done(database: Database) -> None:
+def test_a_finished_occurrence_stays_done(database: Database) -> None:
     claim(database)
     with database.write() as connection:
         finish_occurrence(connection, "compose:daily", local_date=DAY, outcome="composed", now=NOW)
@@ -59,7 +59,7 @@ def test_a_claim_given_back_can_be_taken_at_once(database: Database) -> None:
     assert claim(database)
 
 
-def test_what_is_done_is_not_given_back(database: Database) -> None:
+def test_a_finished_occurrence_is_not_given_back(database: Database) -> None:
     claim(database)
     with database.write() as connection:
         finish_occurrence(connection, "compose:daily", local_date=DAY, outcome="composed", now=NOW)
@@ -80,14 +80,14 @@ def test_the_latest_come_first_and_the_future_is_left_out(database: Database) ->
     assert [each.local_date for each in found] == [DAY + timedelta(days=1), DAY]
 
 
-def test_of_many_that_ring_at_once_one_gets_it(database: Database) -> None:
+def test_of_many_ticks_at_once_one_claims_it(database: Database) -> None:
     barrier, won = Barrier(4), []
 
-    def ring() -> None:
+    def tick() -> None:
         barrier.wait()
         won.append(claim(database))
 
-    threads = [Thread(target=ring) for _ in range(4)]
+    threads = [Thread(target=tick) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

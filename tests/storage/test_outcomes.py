@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from digest.send.retries import Result
+from digest.model.deliveries import Result
 from digest.storage.database import Database
-from digest.storage.outcomes import choices, list_deliveries, retry
-from subscribers.store import mailable
+from digest.storage.ledger.outcomes import choices, list_deliveries, retry
+from subscribers.store.mailable import mailable
 from tests.send.world import EDITION, NOW, add_reader
-from tests.storage.ledger_world import STATE, addressed, begin, claimed, marked, settled, states
+from tests.storage.ledger import STATE, addressed, begin, claimed, marked, settled, states
 
 
 def test_deliveries_are_listed_in_pages(database: Database) -> None:
@@ -20,7 +20,7 @@ def test_deliveries_are_listed_in_pages(database: Database) -> None:
     assert none == ()
 
 
-def test_who_it_would_go_to_is_counted_by_choice(database: Database) -> None:
+def test_readers_are_counted_by_choice(database: Database) -> None:
     begin(database, readers=4)
     add_reader(database, 5, "climate", form="text")
     with database.read() as connection:
@@ -45,7 +45,7 @@ def failed(database: Database) -> Database:
     claimed(database)
     marked(database, [1, 2, 3, 4])
     settled(database, *(Result(key, STATE.REJECTED, None, 550 + key // 4, "no") for key in (1, 3, 4)))
-    settled(database, Result(2, STATE.UNCERTAIN, None, None, "the line broke"))
+    settled(database, Result(2, STATE.UNCERTAIN, None, None, "the connection broke"))
     return database
 
 
@@ -59,6 +59,6 @@ def test_failed_deliveries_are_queued_again_by_state_code_and_domain(failed: Dat
     assert [reader.tries for reader in claimed(failed)] == [0, 0, 0]
 
 
-def test_what_was_accepted_can_not_be_asked_for_again(failed: Database) -> None:
+def test_accepted_deliveries_cannot_be_queued_again(failed: Database) -> None:
     with failed.write() as connection, pytest.raises(ValueError, match="only deferred, rejected, uncertain"):
         retry(connection, EDITION, [STATE.ACCEPTED], now=NOW)

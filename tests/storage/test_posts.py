@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import event, select
 
-from digest.model import Image, Post, PostState, WaitingPost
-from digest.publication import Feed
+from digest.model.posts import Image, Post, PostState, WaitingPost
+from digest.model.publication import Feed
 from digest.storage.database import Database
 from digest.storage.feeds import sync_feeds
 from digest.storage.posts import (
@@ -112,7 +112,7 @@ def test_a_digest_that_begins_to_take_a_feed_gets_its_recent_posts(database: Dat
     assert waiting(database, "weekend") == ()
 
 
-def test_states_carry_their_reason(database: Database, feed: str) -> None:
+def test_states_have_a_reason(database: Database, feed: str) -> None:
     post = a_post(feed, 1)
     save(database, [post], ["daily", "weekend"])
     put(database, {post.id: (PostState.DROPPED, "older than two days")})
@@ -159,7 +159,7 @@ def test_ten_thousand_posts_are_saved_in_few_statements(database: Database, feed
     assert save(database, many) == Saved(new=0, updated=0)
 
 
-def test_what_cannot_be_saved_leaves_nothing_behind(database: Database, feed: str) -> None:
+def test_posts_that_cannot_be_saved_leave_nothing_behind(database: Database, feed: str) -> None:
     with pytest.raises(TypeError), database.write() as connection:
         save_posts(connection, [a_post(feed, 1)], ["daily"], NOW)
         raise TypeError

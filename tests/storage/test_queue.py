@@ -4,18 +4,17 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, text
 
-from digest.send.retries import Result
-from digest.storage import deliveries as ledger
-from digest.storage import senders
+from digest.model.deliveries import Result
 from digest.storage.database import Database, open_database
-from digest.storage.migrate import migrate
-from digest.storage.outcomes import list_deliveries, next_due
-from digest.storage.queue import end_queue
+from digest.storage.ledger import deliveries as ledger
+from digest.storage.ledger import senders
+from digest.storage.ledger.outcomes import list_deliveries, next_due
+from digest.storage.ledger.queue import end_queue
+from digest.storage.migrate import migrate, upgrade
 from digest.storage.steps import pause as stop
-from digest.storage.upgrade import upgrade
-from subscribers.store import mailable
+from subscribers.store.mailable import mailable
 from tests.send.world import EDITION, NOW, add_reader, add_readers, leave
-from tests.storage.ledger_world import (
+from tests.storage.ledger import (
     ANA,
     BEN,
     LATER,
@@ -31,7 +30,7 @@ from tests.storage.ledger_world import (
 )
 
 
-def test_those_with_a_time_are_found_by_the_index_of_times(database: Database) -> None:
+def test_deliveries_with_a_time_are_found_by_the_index(database: Database) -> None:
     begin(database, readers=20)
     with database.read() as connection:
         assert "ix_deliveries_due" in plan(connection)
@@ -43,7 +42,7 @@ NEXT_AT_ONCE = (
 )
 
 
-def test_an_edition_of_which_postgresql_knows_nothing_yet_is_not_sorted_for_each_group(
+def test_an_edition_without_statistics_is_not_sorted_for_each_group(
     postgresql_url: str,
 ) -> None:
     database = with_tables(postgresql_url)
@@ -56,7 +55,7 @@ def test_an_edition_of_which_postgresql_knows_nothing_yet_is_not_sorted_for_each
     assert ("Sort" in before, "Sort" in after) == (True, False)
 
 
-def test_those_that_go_at_once_stand_in_no_index_and_are_found_by_reader(database: Database) -> None:
+def test_deliveries_that_go_at_once_are_in_no_index_and_are_found_by_reader(database: Database) -> None:
     begin(database, readers=20)
     with database.read() as connection:
         found = explained(connection, NEXT_AT_ONCE).lower()
@@ -65,7 +64,7 @@ def test_those_that_go_at_once_stand_in_no_index_and_are_found_by_reader(databas
     assert "subscriber_id>" in found.replace(" ", "")
 
 
-def test_who_goes_on_from_a_place_does_not_read_what_lies_before_it(database: Database) -> None:
+def test_a_sender_that_continues_from_a_place_does_not_read_the_rows_before_it(database: Database) -> None:
     begin(database, readers=20)
     behind = "(due_at, subscriber_id) > ('2026-11-22 07:00:00.000000', 5)"
     with database.read() as connection:
@@ -84,20 +83,22 @@ def plan(connection: Connection, more: str = "") -> str:
 
 
 def explained(connection: Connection, query: str) -> str:
-    if connection.dialect.name == "postgresql":  # twenty rows are fewer than any planner needs an index for
+    if connection.dialect.name == "postgresql":  # for twenty rows, no planner uses an index
         connection.execute(text("SET LOCAL enable_seqscan = off"))
         connection.execute(text("SET LOCAL enable_bitmapscan = off"))
         return "\n".join(connection.scalars(text(f"EXPLAIN {query}")))
     return "\n".join(row[-1] for row in connection.execute(text(f"EXPLAIN QUERY PLAN {query}")))
 
 
-def test_what_is_taken_is_claimed_and_marked_at_once(database: Database) -> None:
+def test_take_claims_and_marks_in_one_step(database: Database) -> None:
     begin(database, 3)
     assert taken(database)[0] == [1, 2]
     assert states(database) == {1: STATE.WIRE, 2: STATE.WIRE, 3: STATE.QUEUED}
 
 
-def test_a_sender_goes_on_where_it_was_and_begins_again_for_what_came_back(database: Database) -> None:
+def test_a_sender_continues_at_its_place_and_starts_over_for_deliveries_that_came_back(
+    database: Database,
+) -> None:
     begin(database, 5)
     first, place = taken(database)
     second, place = taken(database, ANA, Result(1, STATE.QUEUED, NOW, None, "not sent"), after=place)
@@ -107,7 +108,7 @@ def test_a_sender_goes_on_where_it_was_and_begins_again_for_what_came_back(datab
     assert taken(database, after=place)[0] is None
 
 
-def test_senders_that_take_at_the_same_time_never_take_the_same(database: Database) -> None:
+def test_senders_that_take_at_the_same_time_never_take_the_same_delivery(database: Database) -> None:
     begin(database, 6)
     assert taken(database)[0] == [1, 2]
     other, place = taken(database, BEN)
@@ -116,7 +117,7 @@ def test_senders_that_take_at_the_same_time_never_take_the_same(database: Databa
     assert taken(database, BEN, after=place)[0] is None
 
 
-def test_whoever_left_is_skipped_and_not_taken(database: Database) -> None:
+def test_an_unsubscribed_reader_is_skipped_and_not_taken(database: Database) -> None:
     begin(database, 3)
     leave(database, 1)
     leave(database, 2)
@@ -126,7 +127,7 @@ def test_whoever_left_is_skipped_and_not_taken(database: Database) -> None:
     assert states(database) == {1: STATE.SKIPPED, 2: STATE.SKIPPED, 3: STATE.WIRE}
 
 
-def test_nothing_is_taken_of_a_paused_edition_and_what_was_answered_is_kept(database: Database) -> None:
+def test_nothing_is_taken_of_a_paused_edition_and_answers_are_kept(database: Database) -> None:
     begin(database, 3)
     taken(database)
     with database.write() as connection:
@@ -135,7 +136,7 @@ def test_nothing_is_taken_of_a_paused_edition_and_what_was_answered_is_kept(data
     assert states(database) == {1: STATE.ACCEPTED, 2: STATE.WIRE, 3: STATE.QUEUED}
 
 
-def test_what_was_marked_and_never_written_is_due_again(database: Database) -> None:
+def test_a_marked_delivery_that_was_never_written_is_due_again(database: Database) -> None:
     begin(database, 2)
     taken(database)
     with database.write() as connection:
@@ -144,7 +145,7 @@ def test_what_was_marked_and_never_written_is_due_again(database: Database) -> N
     assert taken(database, BEN)[0] == [1]
 
 
-def test_who_was_passed_by_is_looked_for_at_the_end(database: Database) -> None:
+def test_deliveries_that_were_passed_by_are_found_in_the_final_pass(database: Database) -> None:
     begin(database, 7)
     assert taken(database, BEN)[0] == [1, 2]
     first, place = taken(database, limit=3)
@@ -200,14 +201,14 @@ def test_a_sender_that_finds_nobody_left_to_go_at_once_notes_it(database: Databa
     assert not goes_at_once(database)
 
 
-def test_what_goes_at_once_is_due_since_the_edition_began(database: Database) -> None:
+def test_deliveries_that_go_at_once_are_due_since_the_edition_began(database: Database) -> None:
     begin(database, 2)
     put_off(database, 1, LATER)
     with database.read() as connection:
         assert next_due(connection, EDITION) == NOW
 
 
-def test_what_is_over_has_no_due_time(database: Database) -> None:
+def test_a_settled_delivery_has_no_due_time(database: Database) -> None:
     begin(database, 3)
     for number in (1, 2, 3):
         put_off(database, number, NOW)
@@ -218,7 +219,7 @@ def test_what_is_over_has_no_due_time(database: Database) -> None:
         assert {row.due_at for row in list_deliveries(connection, EDITION)} == {None}
 
 
-def test_a_ledger_from_before_goes_on_where_it_was(database_url: str) -> None:
+def test_an_older_ledger_continues_where_it_was(database_url: str) -> None:
     database = open_database(database_url)
     upgrade(database, "0004")
     with database.write() as connection:

@@ -1,4 +1,4 @@
-"""What a refusal says of a mailbox, and from when an address is not mailed any more."""
+"""The kind of a refusal, and the bounces after which an address is not mailed any more."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscribers.bounces import (
+from subscribers.model import SuppressionReason
+from subscribers.rules.bounces import (
     MAIL,
     SERVER,
     SOFT_DAYS,
     SPAN,
     Bounce,
     BounceKind,
-    brief,
     judge,
     kind_of,
     plain_reason,
+    short_reason,
     status_in,
 )
-from subscribers.model import SuppressionReason
 
 NOW = datetime(2026, 11, 23, 7, 5, tzinfo=UTC)
 HARD, SOFT, OTHER, COMPLAINT = BounceKind
@@ -82,7 +82,7 @@ REFUSALS = [
 
 
 @pytest.mark.parametrize(("kind", "code", "words"), REFUSALS)
-def test_a_refusal_is_told_by_its_code_its_status_and_its_words(
+def test_the_kind_of_a_refusal_depends_on_its_code_status_and_text(
     kind: BounceKind, code: int | None, words: str
 ) -> None:
     assert kind_of(code, status_in(words), words) is kind
@@ -92,7 +92,7 @@ def test_a_refusal_is_told_by_its_code_its_status_and_its_words(
     ("words", "status"),
     [("5.1.1 x", "5.1.1"), ("smtp; 550-5.7.26 x", "5.7.26"), ("at 10.5.1.1", ""), ("5.1", "")],
 )
-def test_a_status_is_found_where_one_stands(words: str, status: str) -> None:
+def test_a_status_is_found_in_a_text(words: str, status: str) -> None:
     assert status_in(words) == status
 
 
@@ -128,7 +128,7 @@ def test_many_soft_bounces_on_one_day_are_one_and_other_kinds_none() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from([SOFT, OTHER]), st.floats(0, 60)), max_size=40))
-def test_what_is_not_hard_never_suppresses_on_fewer_days_than_said(
+def test_bounces_that_are_not_hard_never_suppress_on_too_few_days(
     before: list[tuple[BounceKind, float]],
 ) -> None:
     earlier = [bounce(kind, days) for kind, days in before]
@@ -138,12 +138,12 @@ def test_what_is_not_hard_never_suppresses_on_fewer_days_than_said(
 
 
 def test_of_a_reason_code_and_status_can_be_had_alone() -> None:
-    assert brief("550 5.1.1 <…>: user unknown") == "550 5.1.1"
-    assert brief("reported as abuse") == ""
-    assert brief("said by ada450") == ""
+    assert short_reason("550 5.1.1 <…>: user unknown") == "550 5.1.1"
+    assert short_reason("reported as abuse") == ""
+    assert short_reason("said by ada450") == ""
 
 
-def test_a_reason_is_one_short_line_and_names_nobody() -> None:
+def test_a_reason_is_one_short_line_without_addresses() -> None:
     said = "550 5.1.1 <ada@example.org>:\r\n user\x07 unknown " + "x" * 9_000
     assert plain_reason(said).startswith("550 5.1.1 … user unknown xxx")
     assert len(plain_reason(said)) <= 300

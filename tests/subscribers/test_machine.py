@@ -1,4 +1,4 @@
-"""Whatever readers, operators and time do, in any order: who may be mailed is who asked for it."""
+"""After any actions of readers and operators, in any order, only readers who asked for it may be mailed."""
 
 from __future__ import annotations
 
@@ -12,17 +12,9 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from digest.storage.database import open_database
 from digest.storage.tables import metadata
-from subscribers import acts, pending, record, store
 from subscribers.address import parse_address
-from subscribers.admission import Entry, Terms
-from subscribers.bounced import take_bounce
-from subscribers.bounces import Bounce, BounceKind
-from subscribers.bulk import import_entries
-from subscribers.changes import choose, pause, resume
-from subscribers.decisions import Change, Limits, Wish
-from subscribers.leaving import come_back, leave
 from subscribers.model import (
-    Act,
+    ConsentAction,
     Frequency,
     Origin,
     Preferences,
@@ -30,11 +22,20 @@ from subscribers.model import (
     SubscriberState,
     SuppressionReason,
 )
-from subscribers.signup import Confirmed, Request
+from subscribers.rules.bounces import Bounce, BounceKind
+from subscribers.rules.decisions import Change, SignupLimits, SubscriptionRequest
+from subscribers.rules.imports import ImportedReader, ImportTerms
+from subscribers.rules.preferences import choose, pause, resume
+from subscribers.rules.signup import Confirmed, SignupRequest
+from subscribers.rules.unsubscribe import undo_unsubscribe, unsubscribe
+from subscribers.store import confirmations, operations, readers, writing
+from subscribers.store.bounces import take_bounce
+from subscribers.store.imports import import_entries
+from subscribers.store.mailable import mailable
 from subscribers.tokens import address_hash
 
 SECRET = b"a secret of the tests, long enough"
-LIMITS = Limits(mails=1_000)
+LIMITS = SignupLimits(emails=1_000)
 ORIGIN = Origin(source="test")
 ADDRESSES = {name: parse_address(f"{name}@example.org") for name in ("anna", "ben", "cem")}
 DIGESTS = ("daily", "weekend")
@@ -61,12 +62,12 @@ class TheList(RuleBasedStateMachine):
         self.now = datetime(2026, 11, 22, 7, tzinfo=UTC)
         self.serial = itertools.count()
         self.wanted: set[tuple[str, str]] = set()
-        self.ended: set[tuple[str, str]] = set()  # left or removed: no import may bring them back
+        self.ended: set[tuple[str, str]] = set()  # unsubscribed or removed: no import may restore them
         self.removed: set[tuple[str, str]] = set()  # by an operator: no old link may bring them back
-        self.gone: set[str] = set()  # left everything
+        self.gone: set[str] = set()  # unsubscribed from everything
         self.suppressed: dict[str, SuppressionReason] = {}
         self.paused: dict[tuple[str, str], datetime] = {}
-        self.frequency: dict[tuple[str, str], Frequency] = {}  # as last chosen, read or left
+        self.frequency: dict[tuple[str, str], Frequency] = {}  # the last choice, active or ended
         self.offers: dict[str, frozenset[Frequency]] = dict.fromkeys(DIGESTS, frozenset())
         self.soft: dict[str, list[datetime]] = {name: [] for name in ADDRESSES}  # bounces, by day
         self.dead: set[str] = set()  # links that can do nothing any more
@@ -83,15 +84,15 @@ class TheList(RuleBasedStateMachine):
         self, person: str, chosen: set[str], frequency: Frequency
     ) -> tuple[str, str, tuple[str, ...], Frequency]:
         token = f"{next(self.serial)}"
-        request = Request(
+        request = SignupRequest(
             address=ADDRESSES[person],
             address_hash=_hash(person),
-            wishes=_wishes(chosen, frequency),
+            requests=_requests(chosen, frequency),
             language="en",
             origin=ORIGIN,
         )
         with self.database.write() as connection:
-            answer = acts.sign_up(connection, request, token_hash=token, limits=LIMITS, now=self.now)
+            answer = operations.sign_up(connection, request, token_hash=token, limits=LIMITS, now=self.now)
         silent = self.suppressed.get(person) in (SuppressionReason.COMPLAINT, SuppressionReason.OPERATOR)
         assert answer.confirm is not silent
         if answer.confirm:
@@ -102,7 +103,7 @@ class TheList(RuleBasedStateMachine):
     def confirm(self, link: tuple[str, str, tuple[str, ...], Frequency]) -> None:
         person, token, chosen, frequency = link
         with self.database.write() as connection:
-            answer = acts.confirm(connection, token, origin=ORIGIN, now=self.now)
+            answer = operations.confirm(connection, token, origin=ORIGIN, now=self.now)
         if isinstance(answer, Confirmed) and answer.change is not None:
             assert token in self.open[person]
             self.open[person].discard(token)
@@ -113,9 +114,9 @@ class TheList(RuleBasedStateMachine):
                 self._begin(person, digest, frequency)
 
     @rule(person=people, digest=st.none() | digests, by_operator=st.booleans())
-    def leave(self, person: str, digest: str | None, by_operator: bool) -> None:
+    def unsubscribe(self, person: str, digest: str | None, by_operator: bool) -> None:
         change = self._change(
-            person, partial(leave, digest=digest, origin=ORIGIN, now=self.now, by_operator=by_operator)
+            person, partial(unsubscribe, digest=digest, origin=ORIGIN, now=self.now, by_operator=by_operator)
         )
         if change is None:
             return
@@ -130,10 +131,10 @@ class TheList(RuleBasedStateMachine):
             self.gone.add(person)
 
     @rule(person=people, digest=st.none() | digests)
-    def come_back(self, person: str, digest: str | None) -> None:
+    def undo_unsubscribe(self, person: str, digest: str | None) -> None:
         before = self._mailable_now()
         change = self._change(
-            person, partial(come_back, digest=digest, limits=LIMITS, origin=ORIGIN, now=self.now)
+            person, partial(undo_unsubscribe, digest=digest, limits=LIMITS, origin=ORIGIN, now=self.now)
         )
         for each in change.subscriptions if change else ():
             assert (person, each.digest) in self.ended - self.removed
@@ -163,8 +164,8 @@ class TheList(RuleBasedStateMachine):
     def choose_with_the_link_of_a_mail(self, person: str, digest: str, frequency: Frequency) -> None:
         if (person, digest) in self.removed:
             return
-        wishes = _wishes({digest}, frequency)
-        self._change(person, partial(choose, wishes=wishes, origin=ORIGIN, now=self.now))
+        requests = _requests({digest}, frequency)
+        self._change(person, partial(choose, requests=requests, origin=ORIGIN, now=self.now))
         reads = any(name == person for name, _ in self.wanted)
         if reads and person not in self.suppressed:
             paused = self.paused.get((person, digest)) if (person, digest) in self.wanted else None
@@ -174,28 +175,30 @@ class TheList(RuleBasedStateMachine):
     def offer(self, digest: str, frequencies: frozenset[Frequency]) -> None:
         self.offers[digest] = frequencies
 
-    @rule(person=people, chosen=some_digests, left=st.booleans(), frequency=frequencies)
-    def import_a_line(self, person: str, chosen: set[str], left: bool, frequency: Frequency) -> None:
-        entry = Entry(address=ADDRESSES[person], wishes=_wishes(chosen, frequency), left=left)
-        terms = Terms(act=Act.IMPORTED, origin=ORIGIN, language="en")
+    @rule(person=people, chosen=some_digests, unsubscribed=st.booleans(), frequency=frequencies)
+    def import_a_line(self, person: str, chosen: set[str], unsubscribed: bool, frequency: Frequency) -> None:
+        entry = ImportedReader(
+            address=ADDRESSES[person], requests=_requests(chosen, frequency), unsubscribed=unsubscribed
+        )
+        terms = ImportTerms(act=ConsentAction.IMPORTED, origin=ORIGIN, language="en")
         import_entries(self.database.write, [entry], secret=SECRET, terms=terms, now=self.now)
         if person in self.suppressed or person in self.gone:
             return
-        if left:
+        if unsubscribed:
             self.open[person].clear()
         for digest in chosen:
-            if left:
+            if unsubscribed:
                 self._end(person, digest)
             elif (person, digest) not in self.wanted | self.ended:
                 self._begin(person, digest, frequency)
-        if left and not any(name == person for name, _ in self.wanted):
+        if unsubscribed and not any(name == person for name, _ in self.wanted):
             self.gone.add(person)
 
     @rule(person=people, reason=reasons)
     def suppress(self, person: str, reason: SuppressionReason) -> None:
         with self.database.write() as connection:
-            record.suppress(connection, _hash(person), reason, self.now)
-            kept = store.read_suppressions(connection, [_hash(person)])
+            writing.suppress(connection, _hash(person), reason, self.now)
+            kept = readers.read_suppressions(connection, [_hash(person)])
         self.suppressed[person] = kept[_hash(person)].reason
         self.open[person].clear()
 
@@ -207,7 +210,7 @@ class TheList(RuleBasedStateMachine):
             came = Bounce(kind=kind, at=self.now, source="mail")
             with self.database.write() as connection:
                 taken = take_bounce(connection, _hash(person), came, report=f"{next(self.serial)}")
-                kept = store.read_suppressions(connection, [_hash(person)])
+                kept = readers.read_suppressions(connection, [_hash(person)])
             self.soft[person] += [self.now] if kind is BounceKind.SOFT else []
             days_of_late = sum(self.now - each < timedelta(days=30) for each in self.soft[person])
             enough = kind in (BounceKind.HARD, BounceKind.COMPLAINT) or (
@@ -222,15 +225,15 @@ class TheList(RuleBasedStateMachine):
     @rule(person=people)
     def lift(self, person: str) -> None:
         with self.database.write() as connection:
-            assert record.unsuppress(connection, _hash(person)) is (person in self.suppressed)
+            assert writing.unsuppress(connection, _hash(person)) is (person in self.suppressed)
         self.suppressed.pop(person, None)
         self.soft[person] = []
 
     @rule(person=people)
     def erase(self, person: str) -> None:
         with self.database.write() as connection:
-            reader = store.reader_at(connection, ADDRESSES[person].folded, _hash(person))
-            was_there = reader.subscriber is not None and acts.erase(
+            reader = readers.reader_at(connection, ADDRESSES[person].folded, _hash(person))
+            was_there = reader.subscriber is not None and operations.erase(
                 connection, reader.subscriber.id, self.now
             )
         if was_there:
@@ -245,9 +248,9 @@ class TheList(RuleBasedStateMachine):
     @rule()
     def expire(self) -> None:
         with self.database.write() as connection:
-            pending.expire(connection, LIMITS, self.now)
+            confirmations.expire(connection, LIMITS, self.now)
             for person, address in ADDRESSES.items():
-                if store.reader_at(connection, address.folded, _hash(person)).subscriber is None:
+                if readers.reader_at(connection, address.folded, _hash(person)).subscriber is None:
                     self._forget(person)
 
     # ── what must hold ──
@@ -273,8 +276,8 @@ class TheList(RuleBasedStateMachine):
         }
 
     def _served_now(self, digest: str, frequency: Frequency) -> list[str]:
-        """Ask the list who gets an edition of one frequency."""
-        query = store.mailable(digest, self.now, frequency, self.offers[digest])
+        """Return the readers in the database who get an edition of one frequency."""
+        query = mailable(digest, self.now, frequency, self.offers[digest])
         with self.database.read() as connection:
             return [row.address.partition("@")[0] for row in connection.execute(query)]
 
@@ -288,18 +291,18 @@ class TheList(RuleBasedStateMachine):
             rows = [
                 (row.address.partition("@")[0], digest)
                 for digest in DIGESTS
-                for row in connection.execute(store.mailable(digest, self.now))
+                for row in connection.execute(mailable(digest, self.now))
             ]
         assert len(rows) == len(set(rows))
         return set(rows)
 
     def _change(self, person: str, decide: partial[Change | None]) -> Change | None:
         with self.database.write() as connection:
-            reader = store.reader_at(connection, ADDRESSES[person].folded, _hash(person))
+            reader = readers.reader_at(connection, ADDRESSES[person].folded, _hash(person))
             if reader.subscriber is None:
                 assert decide(Reader()) is None
                 return None
-            return acts.change_reader(connection, reader.subscriber.id, decide, self.now)
+            return operations.change_reader(connection, reader.subscriber.id, decide, self.now)
 
     def _begin(self, person: str, digest: str, frequency: Frequency, paused: datetime | None = None) -> None:
         self.wanted.add((person, digest))
@@ -324,9 +327,9 @@ class TheList(RuleBasedStateMachine):
         self.open[person].clear()
 
 
-def _wishes(chosen: set[str], frequency: Frequency) -> tuple[Wish, ...]:
+def _requests(chosen: set[str], frequency: Frequency) -> tuple[SubscriptionRequest, ...]:
     preferences = Preferences(frequency=frequency)
-    return tuple(Wish(digest=digest, preferences=preferences) for digest in sorted(chosen))
+    return tuple(SubscriptionRequest(digest=digest, preferences=preferences) for digest in sorted(chosen))
 
 
 def _hash(person: str) -> str:

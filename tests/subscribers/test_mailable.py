@@ -1,4 +1,4 @@
-"""Who may be mailed: the one place that decides."""
+"""The query that decides who may be mailed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sqlalchemy.exc import StatementError
 
 from digest.storage.database import Database
 from subscribers.model import Frequency
-from subscribers.store import mailable
-from subscribers.tables import subscribers, subscriptions, suppressions
+from subscribers.store.mailable import mailable
+from subscribers.store.tables import subscribers, subscriptions, suppressions
 
 NOW = datetime(2026, 11, 22, 7, tzinfo=UTC)
 
@@ -36,7 +36,7 @@ def test_a_confirmed_reader_of_the_digest_is_mailable(database: Database) -> Non
 
 
 @pytest.mark.parametrize("state", ["pending", "unsubscribed"])
-def test_who_has_not_confirmed_or_has_left_is_not(database: Database, state: str) -> None:
+def test_unconfirmed_and_unsubscribed_readers_are_not_mailable(database: Database, state: str) -> None:
     _put_reader(database)
     with database.write() as connection:
         connection.execute(update(subscribers).values(state=state))
@@ -44,19 +44,19 @@ def test_who_has_not_confirmed_or_has_left_is_not(database: Database, state: str
 
 
 @pytest.mark.parametrize("state", ["unsubscribed", "removed"])
-def test_who_left_this_digest_is_not(database: Database, state: str) -> None:
+def test_readers_who_ended_this_digest_are_not_mailable(database: Database, state: str) -> None:
     _put_reader(database)
     with database.write() as connection:
         connection.execute(update(subscriptions).values(state=state))
     assert _ids(database) == []
 
 
-def test_who_reads_another_digest_only_is_not(database: Database) -> None:
+def test_readers_of_another_digest_are_not_mailable(database: Database) -> None:
     _put_reader(database)
     assert _ids(database, digest="weekend") == []
 
 
-def test_who_pauses_is_not_until_the_pause_is_over(database: Database) -> None:
+def test_a_paused_reader_is_not_mailable_until_the_pause_is_over(database: Database) -> None:
     _put_reader(database)
     with database.write() as connection:
         connection.execute(update(subscriptions).values(paused_until=NOW))
@@ -64,7 +64,7 @@ def test_who_pauses_is_not_until_the_pause_is_over(database: Database) -> None:
     assert _ids(database, now=NOW) == [1]
 
 
-def test_a_suppressed_address_is_not_whatever_the_list_says(database: Database) -> None:
+def test_a_suppressed_address_is_never_mailable(database: Database) -> None:
     _put_reader(database)
     with database.write() as connection:
         connection.execute(insert(suppressions).values(address_hash="hash of Anna", reason="bounce", at=NOW))
@@ -86,11 +86,11 @@ EACH, DAILY, WEEKLY = Frequency
         (EACH, (DAILY, WEEKLY), EACH),
         (WEEKLY, (DAILY, WEEKLY), WEEKLY),
         (DAILY, (DAILY,), DAILY),
-        (WEEKLY, (DAILY,), EACH),  # not offered any more: nobody is left without
+        (WEEKLY, (DAILY,), EACH),  # not offered any more: each edition instead, so that nobody gets nothing
         (WEEKLY, (), EACH),
     ],
 )
-def test_an_edition_is_for_who_chose_its_frequency(
+def test_an_edition_goes_to_the_readers_of_its_frequency(
     database: Database, chosen: Frequency, offered: tuple[Frequency, ...], served: Frequency
 ) -> None:
     _put_reader(database)

@@ -1,4 +1,4 @@
-"""What a reader chooses, and how text becomes a choice."""
+"""Texts of forms and files become choices and preferences."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_a_choice_says_which_topics_are_wanted(text: str, wanted: set[str], unwa
         "a\r\nB: c",
     ],
 )
-def test_what_is_no_topic_is_refused_with_the_field_named(text: str) -> None:
+def test_a_bad_topic_is_refused_and_the_field_is_named(text: str) -> None:
     with pytest.raises(ChoiceError) as refusal:
         Choice.parse(text)
     assert refusal.value.field == "topics"
@@ -124,7 +124,7 @@ def test_a_language_is_a_short_tag(text: str, language: str | None) -> None:
 
 
 @pytest.mark.parametrize("text", ["english", "e", "en_US", "en-" + "abcdefgh-" * 4 + "x", "<x>"])
-def test_what_is_no_language_tag_is_refused(text: str) -> None:
+def test_a_bad_language_tag_is_refused(text: str) -> None:
     with pytest.raises(ChoiceError) as refusal:
         parse_language(text)
     assert refusal.value.field == "language"

@@ -1,4 +1,4 @@
-"""Coming onto the list: by one's own confirmation, or by an operator's word."""
+"""Readers get onto the list by their own confirmation, or by an operator's import."""
 
 from __future__ import annotations
 
@@ -8,13 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from subscribers.address import parse_address
-from subscribers.admission import Admission, Entry, Outcome, Terms, admit
-from subscribers.decisions import Change, Confirmation, Limits, Wish, applied
 from subscribers.errors import ChoiceError
-from subscribers.leaving import leave
 from subscribers.model import (
-    Act,
     Choice,
+    ConsentAction,
     Format,
     Frequency,
     Origin,
@@ -25,34 +22,39 @@ from subscribers.model import (
     Suppression,
     SuppressionReason,
 )
-from subscribers.signup import (
+from subscribers.rules.decisions import Change, Confirmation, SignupLimits, SubscriptionRequest, applied
+from subscribers.rules.imports import Admission, ImportedReader, ImportOutcome, ImportTerms, admit
+from subscribers.rules.signup import (
     Confirmed,
-    Request,
     Signup,
-    check_wishes,
+    SignupRequest,
+    check_requests,
     confirm,
     fresh_link,
+    requests_from_json,
+    requests_to_json,
     sign_up,
-    wishes_from_json,
-    wishes_to_json,
 )
+from subscribers.rules.unsubscribe import unsubscribe
 
 NOW = datetime(2026, 11, 22, 7, tzinfo=UTC)
 LATER = NOW + timedelta(hours=1)
-LIMITS = Limits()
+LIMITS = SignupLimits()
 FORM = Origin(source="form:daily", wording="2026-11", client="192.0.2.0/24")
 ANNA = parse_address("Anna@example.org")
-DAILY = Wish(
+DAILY = SubscriptionRequest(
     digest="daily",
     preferences=Preferences(
         topics=Choice.parse("-sport"), hour="07:30", zone="Europe/Berlin", frequency=Frequency.DAILY
     ),
 )
-WEEKEND = Wish(digest="weekend")
-TERMS = Terms(act=Act.IMPORTED, origin=Origin(source="the old list, double opt-in 2024"), language="de")
+WEEKEND = SubscriptionRequest(digest="weekend")
+TERMS = ImportTerms(
+    act=ConsentAction.IMPORTED, origin=Origin(source="the old list, double opt-in 2024"), language="de"
+)
 
 
-def test_a_stranger_becomes_pending_and_gets_a_confirmation() -> None:
+def test_a_new_reader_becomes_pending_and_gets_a_confirmation() -> None:
     answer = _sign_up(Reader())
     assert answer.confirm
     assert answer.change is not None
@@ -65,12 +67,12 @@ def test_a_stranger_becomes_pending_and_gets_a_confirmation() -> None:
     assert answer.confirmation.expires_at == NOW + LIMITS.link_life
 
 
-def test_who_is_there_already_gets_the_same_mail_and_nothing_changes_yet() -> None:
+def test_an_existing_reader_gets_the_same_message_and_nothing_changes_yet() -> None:
     pending = applied(Reader(), _change(_sign_up(Reader())))
     active = _confirmed_reader()
-    left = _apply(active, leave(active, origin=FORM, now=NOW))
-    for reader in (pending, active, left):
-        answer = _sign_up(reader, wishes=(WEEKEND,))
+    unsubscribed = _apply(active, unsubscribe(active, origin=FORM, now=NOW))
+    for reader in (pending, active, unsubscribed):
+        answer = _sign_up(reader, requests=(WEEKEND,))
         assert answer.confirm
         assert _change(answer).subscriber == reader.subscriber
         assert _change(answer).subscriptions == ()
@@ -82,7 +84,7 @@ def test_a_suppressed_address_gets_no_mail(reason: SuppressionReason) -> None:
 
 
 @pytest.mark.parametrize("reason", [SuppressionReason.ERASED, SuppressionReason.BOUNCE])
-def test_who_was_erased_or_bounced_may_sign_up_anew_and_only_confirming_lifts_it(
+def test_an_erased_or_bounced_reader_may_sign_up_again_and_only_confirming_lifts_it(
     reason: SuppressionReason,
 ) -> None:
     silenced = _suppressed(reason)
@@ -96,13 +98,13 @@ def test_who_was_erased_or_bounced_may_sign_up_anew_and_only_confirming_lifts_it
     assert confirmed.change.lift_suppression
 
 
-def test_an_address_gets_so_many_mails_and_then_silence() -> None:
-    assert _sign_up(Reader(), attempts=LIMITS.mails).confirm
-    assert _sign_up(Reader(), attempts=LIMITS.mails + 1) == Signup()
+def test_an_address_gets_a_limited_number_of_emails() -> None:
+    assert _sign_up(Reader(), attempts=LIMITS.emails).confirm
+    assert _sign_up(Reader(), attempts=LIMITS.emails + 1) == Signup()
 
 
 def test_confirming_makes_active_with_everything_that_was_asked_for() -> None:
-    answer = _sign_up(Reader(), wishes=(DAILY, WEEKEND), language="de", format=Format.TEXT)
+    answer = _sign_up(Reader(), requests=(DAILY, WEEKEND), language="de", format=Format.TEXT)
     reader = applied(Reader(), _change(answer))
     confirmed = confirm(_link(answer), reader, origin=FORM, now=LATER)
     assert isinstance(confirmed, Confirmed)
@@ -116,7 +118,7 @@ def test_confirming_makes_active_with_everything_that_was_asked_for() -> None:
 
 def test_confirming_twice_says_so_and_changes_nothing() -> None:
     reader, link = _confirmed_reader(), replace(_link(_sign_up(Reader())), used_at=NOW)
-    assert confirm(link, reader, origin=FORM, now=LATER) == Confirmed(wishes=(DAILY,), change=None)
+    assert confirm(link, reader, origin=FORM, now=LATER) == Confirmed(requests=(DAILY,), change=None)
 
 
 def test_a_link_works_until_it_expires() -> None:
@@ -131,9 +133,9 @@ def test_a_link_works_until_it_expires() -> None:
 
 def test_a_used_or_void_link_brings_nobody_back() -> None:
     reader = _confirmed_reader()
-    left = _apply(reader, leave(reader, origin=FORM, now=LATER))
+    unsubscribed = _apply(reader, unsubscribe(reader, origin=FORM, now=LATER))
     link = replace(_link(_sign_up(Reader())), used_at=LATER)
-    for case in (left, Reader(), _suppressed(SuppressionReason.COMPLAINT)):
+    for case in (unsubscribed, Reader(), _suppressed(SuppressionReason.COMPLAINT)):
         refused = confirm(link, case, origin=FORM, now=LATER)
         assert not isinstance(refused, Confirmed)
         assert refused.reason == "used"
@@ -151,31 +153,34 @@ def test_there_is_no_fresh_link_for_a_used_one_or_too_often_or_when_suppressed()
     link, reader = _link(_sign_up(Reader())), _confirmed_reader()
     cases = (
         (replace(link, used_at=NOW), reader, 1),
-        (link, reader, LIMITS.mails + 1),
+        (link, reader, LIMITS.emails + 1),
         (link, _suppressed(SuppressionReason.COMPLAINT), 1),
     )
     for held, known, attempts in cases:
         assert fresh_link(held, known, attempts=attempts, limits=LIMITS, now=NOW) == Signup()
 
 
-def test_wishes_survive_being_kept() -> None:
-    assert wishes_from_json(wishes_to_json((DAILY, WEEKEND))) == (DAILY, WEEKEND)
+def test_requests_can_be_stored_and_read_again() -> None:
+    assert requests_from_json(requests_to_json((DAILY, WEEKEND))) == (DAILY, WEEKEND)
 
 
-def test_only_what_is_offered_can_be_wished() -> None:
+def test_only_offered_digests_and_topics_can_be_requested() -> None:
     offered = {"daily": frozenset({"sport", "climate"}), "weekend": None}
-    check_wishes((DAILY, Wish(digest="weekend", preferences=Preferences.parse(topics="anything"))), offered)
-    check_wishes((Wish(digest="unknown"),), None)
-    for wishes, at_fault in (
+    check_requests(
+        (DAILY, SubscriptionRequest(digest="weekend", preferences=Preferences.parse(topics="anything"))),
+        offered,
+    )
+    check_requests((SubscriptionRequest(digest="unknown"),), None)
+    for requests, at_fault in (
         ((), "digest"),
-        ((Wish(digest="monthly"),), "digest"),
-        ((Wish(digest="daily", preferences=Preferences.parse(topics="space")),), "topics"),
+        ((SubscriptionRequest(digest="monthly"),), "digest"),
+        ((SubscriptionRequest(digest="daily", preferences=Preferences.parse(topics="space")),), "topics"),
     ):
         with pytest.raises(ChoiceError) as refusal:
-            check_wishes(wishes, offered)
+            check_requests(requests, offered)
         assert refusal.value.field == at_fault
     with pytest.raises(ChoiceError, match="no such topic"):
-        check_wishes((DAILY,), {"daily": frozenset()})
+        check_requests((DAILY,), {"daily": frozenset()})
 
 
 # ── by an operator's word ───────────────────────────────────────────────────────────────────
@@ -183,8 +188,8 @@ def test_only_what_is_offered_can_be_wished() -> None:
 
 def test_a_new_address_is_active_with_the_stated_source_of_consent() -> None:
     agreed = datetime(2024, 5, 1, tzinfo=UTC)
-    admission = _admit(Reader(), wishes=(DAILY,), confirmed_at=agreed, paused_until=LATER)
-    assert admission.outcome is Outcome.NEW
+    admission = _admit(Reader(), requests=(DAILY,), confirmed_at=agreed, paused_until=LATER)
+    assert admission.outcome is ImportOutcome.NEW
     assert admission.change is not None
     assert admission.change.subscriber.confirmed_at == agreed
     assert admission.change.subscriber.language == "de"
@@ -193,43 +198,45 @@ def test_a_new_address_is_active_with_the_stated_source_of_consent() -> None:
     assert admission.change.consent.origin.source == "the old list, double opt-in 2024"
 
 
-def test_a_reader_who_is_there_keeps_their_own_choices() -> None:
-    other = Wish(digest="daily", preferences=Preferences.parse(topics="climate"))
-    assert _admit(_confirmed_reader(), wishes=(other,)) == _outcome(Outcome.KNOWN)
+def test_an_existing_reader_keeps_their_own_choices() -> None:
+    other = SubscriptionRequest(digest="daily", preferences=Preferences.parse(topics="climate"))
+    assert _admit(_confirmed_reader(), requests=(other,)) == _outcome(ImportOutcome.KNOWN)
 
 
-def test_a_reader_who_is_there_can_be_given_a_digest_more() -> None:
-    admission = _admit(_confirmed_reader(), wishes=(DAILY, WEEKEND))
-    assert admission.outcome is Outcome.ADDED
+def test_an_existing_reader_can_get_one_more_digest() -> None:
+    admission = _admit(_confirmed_reader(), requests=(DAILY, WEEKEND))
+    assert admission.outcome is ImportOutcome.ADDED
     assert admission.change is not None
     assert [each.digest for each in admission.change.subscriptions] == ["weekend"]
 
 
 def test_a_pending_sign_up_becomes_active_by_the_operators_word() -> None:
     pending = applied(Reader(), _change(_sign_up(Reader())))
-    admission = _admit(pending, wishes=(DAILY,))
+    admission = _admit(pending, requests=(DAILY,))
     assert admission.change is not None
     assert admission.change.subscriber.state is SubscriberState.ACTIVE
     assert admission.change.subscriber.confirmed_at == NOW
 
 
-def test_who_left_one_digest_or_all_stays_out() -> None:
-    both = _apply(_confirmed_reader(), _admit(_confirmed_reader(), wishes=(WEEKEND,)).change)
-    one_left = _apply(both, leave(both, "daily", origin=FORM, now=NOW))
-    all_left = _apply(both, leave(both, origin=FORM, now=NOW))
-    assert _admit(one_left, wishes=(DAILY,)) == _outcome(Outcome.LEFT)
-    assert _admit(all_left, wishes=(DAILY, Wish(digest="monthly"))) == _outcome(Outcome.LEFT)
+def test_a_reader_who_unsubscribed_from_one_digest_or_all_is_not_added() -> None:
+    both = _apply(_confirmed_reader(), _admit(_confirmed_reader(), requests=(WEEKEND,)).change)
+    one_ended = _apply(both, unsubscribe(both, "daily", origin=FORM, now=NOW))
+    all_ended = _apply(both, unsubscribe(both, origin=FORM, now=NOW))
+    assert _admit(one_ended, requests=(DAILY,)) == _outcome(ImportOutcome.LEFT)
+    assert _admit(all_ended, requests=(DAILY, SubscriptionRequest(digest="monthly"))) == _outcome(
+        ImportOutcome.LEFT
+    )
 
 
 @pytest.mark.parametrize("reason", list(SuppressionReason))
 def test_a_suppressed_or_erased_address_stays_out(reason: SuppressionReason) -> None:
-    assert _admit(_suppressed(reason), wishes=(DAILY,)) == _outcome(Outcome.SUPPRESSED)
+    assert _admit(_suppressed(reason), requests=(DAILY,)) == _outcome(ImportOutcome.SUPPRESSED)
 
 
-def test_a_goodbye_said_elsewhere_is_honoured_here() -> None:
+def test_an_unsubscribe_request_made_elsewhere_counts_here() -> None:
     reader = _confirmed_reader()
-    admission = _admit(reader, left=True)
-    assert admission.outcome is Outcome.GONE
+    admission = _admit(reader, unsubscribed=True)
+    assert admission.outcome is ImportOutcome.GONE
     assert admission.change is not None
     assert admission.change.void_links
     after = _apply(reader, admission.change)
@@ -238,32 +245,34 @@ def test_a_goodbye_said_elsewhere_is_honoured_here() -> None:
     assert after.subscriber.state is SubscriberState.UNSUBSCRIBED
 
 
-def test_a_goodbye_to_one_digest_leaves_the_others() -> None:
-    reader = _apply(_confirmed_reader(), _admit(_confirmed_reader(), left=True, wishes=(WEEKEND,)).change)
+def test_an_imported_unsubscribe_request_for_one_digest_keeps_the_others() -> None:
+    reader = _apply(
+        _confirmed_reader(), _admit(_confirmed_reader(), unsubscribed=True, requests=(WEEKEND,)).change
+    )
     assert reader.reads("daily")
     weekend = reader.subscription("weekend")
     assert weekend is not None
     assert weekend.state is SubscriptionState.UNSUBSCRIBED
-    assert _admit(reader, left=True, wishes=(WEEKEND,)) == _outcome(Outcome.LEFT)
-    assert _admit(reader, wishes=(WEEKEND,)) == _outcome(Outcome.LEFT)
+    assert _admit(reader, unsubscribed=True, requests=(WEEKEND,)) == _outcome(ImportOutcome.LEFT)
+    assert _admit(reader, requests=(WEEKEND,)) == _outcome(ImportOutcome.LEFT)
 
 
-def test_a_goodbye_said_elsewhere_makes_no_slip_of_what_an_operator_ended() -> None:
-    both = _apply(_confirmed_reader(), _admit(_confirmed_reader(), wishes=(WEEKEND,)).change)
-    removed = _apply(both, leave(both, "daily", origin=FORM, now=NOW, by_operator=True))
-    after = _apply(removed, _admit(removed, left=True, wishes=(DAILY, WEEKEND)).change)
+def test_an_imported_unsubscribe_request_does_not_make_a_removal_undoable() -> None:
+    both = _apply(_confirmed_reader(), _admit(_confirmed_reader(), requests=(WEEKEND,)).change)
+    removed = _apply(both, unsubscribe(both, "daily", origin=FORM, now=NOW, by_operator=True))
+    after = _apply(removed, _admit(removed, unsubscribed=True, requests=(DAILY, WEEKEND)).change)
     ended = {each.digest: each.state for each in after.subscriptions}
     assert ended == {"daily": SubscriptionState.REMOVED, "weekend": SubscriptionState.UNSUBSCRIBED}
 
 
-def test_a_goodbye_of_a_stranger_is_noted_so_that_no_import_adds_them_later() -> None:
-    for wishes in ((), (DAILY,)):
-        admission = _admit(Reader(), left=True, wishes=wishes)
-        assert admission.outcome is Outcome.GONE
+def test_an_imported_unsubscribe_request_of_an_unknown_reader_is_recorded() -> None:
+    for requests in ((), (DAILY,)):
+        admission = _admit(Reader(), unsubscribed=True, requests=requests)
+        assert admission.outcome is ImportOutcome.GONE
         reader = _apply(Reader(), admission.change)
         assert reader.subscriber is not None
         assert reader.subscriber.confirmed_at is None
-        assert _admit(reader, wishes=(DAILY,)) == _outcome(Outcome.LEFT)
+        assert _admit(reader, requests=(DAILY,)) == _outcome(ImportOutcome.LEFT)
 
 
 # ── in short ────────────────────────────────────────────────────────────────────────────────
@@ -272,15 +281,15 @@ def test_a_goodbye_of_a_stranger_is_noted_so_that_no_import_adds_them_later() ->
 def _sign_up(
     reader: Reader,
     *,
-    wishes: tuple[Wish, ...] = (DAILY,),
+    requests: tuple[SubscriptionRequest, ...] = (DAILY,),
     language: str = "en",
     format: Format = Format.HTML,  # noqa: A002 - the word of the table
     attempts: int = 1,
 ) -> Signup:
-    request = Request(
+    request = SignupRequest(
         address=ANNA,
         address_hash="hash of Anna",
-        wishes=wishes,
+        requests=requests,
         language=language,
         format=format,
         origin=FORM,
@@ -291,18 +300,22 @@ def _sign_up(
 def _admit(
     reader: Reader,
     *,
-    left: bool = False,
-    wishes: tuple[Wish, ...] = (),
+    unsubscribed: bool = False,
+    requests: tuple[SubscriptionRequest, ...] = (),
     confirmed_at: datetime | None = None,
     paused_until: datetime | None = None,
 ) -> Admission:
-    entry = Entry(
-        address=ANNA, wishes=wishes, left=left, confirmed_at=confirmed_at, paused_until=paused_until
+    entry = ImportedReader(
+        address=ANNA,
+        requests=requests,
+        unsubscribed=unsubscribed,
+        confirmed_at=confirmed_at,
+        paused_until=paused_until,
     )
     return admit(entry, reader, address_hash="hash of Anna", new_id=7, terms=TERMS, now=NOW)
 
 
-def _outcome(outcome: Outcome) -> Admission:
+def _outcome(outcome: ImportOutcome) -> Admission:
     return Admission(outcome=outcome)
 
 

@@ -1,4 +1,4 @@
-"""Links that never expire, links that confirm once, and what remains of an erased address."""
+"""Tokens of links that never expire or that confirm once, and the hash that remains of an address."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_no_character_of_a_token_can_be_changed(
 @pytest.mark.parametrize(
     "text", ["", "x", "A" * 27, "A" * 29, "A" * 27 + "=", "A" * 27 + "\n", "é" * 28, "A" * 10_000]
 )
-def test_what_is_no_token_is_damaged(text: str) -> None:
+def test_any_other_text_is_a_damaged_token(text: str) -> None:
     with pytest.raises(TokenError) as refusal:
         read_token(SECRET, text, "p")
     assert refusal.value.reason == "damaged"
@@ -85,7 +85,7 @@ def test_an_address_hash_needs_the_secret_and_tells_addresses_apart() -> None:
     assert {len(each) for each in hashes} == {32}
 
 
-def test_a_confirmation_is_as_random_as_what_it_was_given() -> None:
+def test_a_confirmation_token_depends_on_its_random_bytes() -> None:
     token = confirmation_token(bytes(range(16)))
     assert len(token) == 22
     assert token != confirmation_token(bytes(range(1, 17)))
@@ -93,7 +93,7 @@ def test_a_confirmation_is_as_random_as_what_it_was_given() -> None:
         confirmation_token(b"short")
 
 
-def test_what_is_stored_of_a_confirmation_does_not_hold_it() -> None:
+def test_the_stored_hash_does_not_contain_the_token() -> None:
     token = confirmation_token(bytes(16))
     assert token not in token_hash(token)
     assert token_hash(token) == token_hash(token)

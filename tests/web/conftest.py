@@ -1,4 +1,4 @@
-"""Pages on a real database: one fixture on both engines, one on SQLite for what does not touch SQL."""
+"""Sites on a real database: `place` on both engines, `quick` only on SQLite."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pytest
 
 from digest.storage.database import Database
 from tests.render.conftest import chromium as chromium
-from tests.web.parlour import Parlour, parlour
+from tests.web.site import Site, open_site
 
 
 @pytest.fixture
-def place(database: Database, tmp_path: Path) -> Parlour:
-    return parlour(database, tmp_path)
+def place(database: Database, tmp_path: Path) -> Site:
+    return open_site(database, tmp_path)
 
 
 @pytest.fixture
-def quick(sqlite: Database, tmp_path: Path) -> Parlour:
-    return parlour(sqlite, tmp_path)
+def quick(sqlite: Database, tmp_path: Path) -> Site:
+    return open_site(sqlite, tmp_path)

@@ -1,4 +1,4 @@
-"""The JSON API: what it says it does, judged by schemathesis against its own document."""
+"""The JSON API, checked by schemathesis against its own OpenAPI document."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from subscribers.model import Act
-from tests.web.parlour import Parlour, link_in
+from subscribers.model import ConsentAction
+from tests.web.site import Site, link_in
 from tests.web.test_archive import publish
 
 TOKEN = "a token of the tests, of 32 characters and more"
@@ -32,43 +32,43 @@ CHECKS = [
 ]
 
 
-def with_token(place: Parlour) -> Parlour:
+def with_token(place: Site) -> Site:
     place.app = replace(place.app, config=replace(place.app.config, api_token=TOKEN.encode()))
     place.client = place.visitor()
     return place
 
 
-def asked(place: Parlour, **fields: object) -> dict[str, Any]:
-    """Do what the form on another site does before it sends."""
+def asked(place: Site, **fields: object) -> dict[str, Any]:
+    """Return a sign-up as a form on another site sends it."""
     form = place.client.get("/api/v1/form", params={"digest": "daily"}).json()
     challenge = Challenge.from_dict(form["challenge"])
     solution = solve_challenge(challenge)
     assert solution is not None
     place.clock.forward(seconds=5)
     proof = Payload(challenge, solution).to_base64()
-    wish = {"digest": "daily", "topics": "green", "hour": "7:30", "zone": "Europe/Lisbon"}
+    requested = {"digest": "daily", "topics": "green", "hour": "7:30", "zone": "Europe/Lisbon"}
     return {
         "address": "eve@example.org",
-        "digests": [wish],
+        "digests": [requested],
         "ticket": form["ticket"],
         "proof": proof,
         **fields,
     }
 
 
-def test_a_reader_signs_up_by_the_api(place: Parlour) -> None:
+def test_a_reader_signs_up_through_the_api(place: Site) -> None:
     answer = place.client.post("/api/v1/signups", json=asked(place))
     assert answer.status_code == 202
-    assert "Look into your mailbox" in answer.json()["message"]
+    assert "Check your inbox" in answer.json()["message"]
     place.settle()
-    place.client.post(link_in(place.mails()[0], "c"))
+    place.client.post(link_in(place.emails()[0], "c"))
     assert place.mailed() == {"eve@example.org"}
     preferences = place.reader("eve@example.org").subscriptions[0].preferences
     assert (str(preferences.topics), preferences.hour) == ("green", "07:30")
     assert place.history("eve@example.org")[0].origin.source == "api"
 
 
-def test_the_answer_is_the_same_for_who_is_there(quick: Parlour) -> None:
+def test_the_answer_is_the_same_for_a_known_and_an_unknown_address(quick: Site) -> None:
     quick.add()
     answers = [
         quick.client.post("/api/v1/signups", json=asked(quick, address=address))
@@ -77,7 +77,7 @@ def test_the_answer_is_the_same_for_who_is_there(quick: Parlour) -> None:
     assert answers[0].content == answers[1].content
 
 
-def test_without_work_nobody_signs_up(quick: Parlour) -> None:
+def test_nobody_signs_up_without_a_proof_of_work(quick: Site) -> None:
     for wrong in ({"proof": ""}, {"ticket": ""}, {"proof": "e30="}):
         assert quick.client.post("/api/v1/signups", json=asked(quick, **wrong)).status_code == 400
     good = asked(quick)
@@ -88,25 +88,25 @@ def test_without_work_nobody_signs_up(quick: Parlour) -> None:
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"address": "eve"}, "there is no @ in it"),
+        ({"address": "eve"}, "the address has no @"),
         ({"digests": []}, "digests"),
         ({"digests": [{"digest": "nightly"}]}, "digest: there is no such digest"),
         (
             {"digests": [{"digest": "daily", "topics": "sport"}]},
-            "topics: there is no such topic; choose among",
+            "topics: there is no such topic; choose from",
         ),
         ({"more": 1}, "more"),
         ({"address": None}, "address"),
     ],
 )
-def test_a_mistake_is_told_in_one_sentence(quick: Parlour, wrong: dict[str, object], said: str) -> None:
+def test_a_mistake_is_explained_in_one_sentence(quick: Site, wrong: dict[str, object], said: str) -> None:
     answer = quick.client.post("/api/v1/signups", json=asked(quick, **wrong))
     assert answer.status_code == 422
     assert said in answer.json()["detail"]
-    assert quick.mails() == []
+    assert quick.emails() == []
 
 
-def test_any_site_may_use_the_form_and_none_the_staffs_part(quick: Parlour) -> None:
+def test_any_site_may_use_the_form_but_not_the_staffs_calls(quick: Site) -> None:
     origin = {"origin": "https://blog.example.org"}
     assert (
         quick.client.get("/api/v1/form?digest=daily", headers=origin).headers["access-control-allow-origin"]
@@ -117,7 +117,7 @@ def test_any_site_may_use_the_form_and_none_the_staffs_part(quick: Parlour) -> N
     assert quick.client.options("/api/v1/subscribers", headers=asks).status_code == 400
 
 
-def test_editions_are_given_as_they_were_sent(place: Parlour) -> None:
+def test_editions_are_returned_as_they_were_sent(place: Site) -> None:
     edition = publish(place)
     [listed] = place.client.get("/api/v1/editions", params={"digest": "daily"}).json()
     assert listed["id"] == edition.id
@@ -128,7 +128,7 @@ def test_editions_are_given_as_they_were_sent(place: Parlour) -> None:
 
 
 @pytest.mark.parametrize("headers", [{}, {"authorization": "Bearer wrong"}, {"authorization": "Basic x"}])
-def test_the_list_is_closed_to_who_has_no_token(quick: Parlour, headers: dict[str, str]) -> None:
+def test_the_list_is_closed_without_the_token(quick: Site, headers: dict[str, str]) -> None:
     quick.add()
     for place in (quick, with_token(quick)):
         for method, path in (("GET", ""), ("POST", ""), ("GET", "/1"), ("DELETE", "/1")):
@@ -137,7 +137,7 @@ def test_the_list_is_closed_to_who_has_no_token(quick: Parlour, headers: dict[st
             assert "ada" not in answer.text
 
 
-def test_the_staff_lists_adds_looks_up_and_removes(place: Parlour) -> None:
+def test_the_staff_lists_adds_looks_up_and_removes_readers(place: Site) -> None:
     with_token(place)
     new = {"address": "ada@example.org", "digests": [{"digest": "daily"}], "source": "the fair in May"}
     client = place.client
@@ -148,14 +148,14 @@ def test_the_staff_lists_adds_looks_up_and_removes(place: Parlour) -> None:
     assert client.get(one, headers=STAFF).json()["history"][0]["source"] == "the fair in May"
     assert client.delete(one, headers=STAFF).status_code == 204
     assert place.mailed() == set()
-    assert place.history()[-1].act is Act.REMOVED
+    assert place.history()[-1].act is ConsentAction.REMOVED
     assert client.post("/api/v1/subscribers", json=new, headers=STAFF).json() == {"outcome": "left"}
     assert client.delete(one, params={"forget": True}, headers=STAFF).status_code == 204
     assert client.get(one, headers=STAFF).status_code == 404
     assert client.delete(one, headers=STAFF).status_code == 404
 
 
-def test_the_api_does_what_its_document_says(place: Parlour) -> None:
+def test_the_api_does_what_its_document_says(place: Site) -> None:
     with_token(place)
     place.add()
     publish(place)
@@ -167,7 +167,7 @@ def test_the_api_does_what_its_document_says(place: Parlour) -> None:
 
 
 def _hold(operation: Any) -> None:
-    """Call one operation with whatever its document allows, and compare the answers with it."""
+    """Call one operation with inputs that its document allows, and check the answers against it."""
 
     @settings(
         max_examples=25,
@@ -183,7 +183,7 @@ def _hold(operation: Any) -> None:
     holds()
 
 
-def test_ids_of_readers_are_texts_for_numbers_of_javascript_end_at_2_to_53(quick: Parlour) -> None:
+def test_ids_of_readers_are_strings_because_they_exceed_the_numbers_of_javascript(quick: Site) -> None:
     first, last = (with_token(quick).add(f"{name}@example.org") for name in ("ada", "bo"))
     assert first > 2**53
     client = quick.client
@@ -200,7 +200,7 @@ def test_ids_of_readers_are_texts_for_numbers_of_javascript_end_at_2_to_53(quick
     assert where["schema"]["type"] == "string"
 
 
-def test_the_digests_are_kept_by_caches_and_not_sent_again_unchanged(quick: Parlour) -> None:
+def test_the_list_of_digests_is_cached_and_not_sent_again_unchanged(quick: Site) -> None:
     first = quick.client.get("/api/v1/digests")
     assert first.headers["cache-control"] == "public, max-age=300"
     again = quick.client.get("/api/v1/digests", headers={"if-none-match": first.headers["etag"]})

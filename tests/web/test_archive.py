@@ -1,4 +1,4 @@
-"""Reading on the web: what was sent is there for everybody, and nothing else is."""
+"""The archive on the web: everybody can read the editions that were sent, and no others."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from datetime import UTC, datetime, timedelta
 import feedparser
 import pytest
 
-from digest.model import Edition, EditionState
-from digest.render.languages import words_for
+from digest.model.editions import Edition, EditionState
+from digest.render.languages.languages import words_for
 from digest.render.sample import sample_edition
 from digest.storage.editions import insert_edition
 from digest.storage.steps import advance
 from subscribers.tokens import reader_token
-from tests.web.parlour import SECRET, Parlour
+from tests.web.site import SECRET, Site
 
 
 def publish(
-    place: Parlour, number: int = 0, state: EditionState = EditionState.SENT, digest: str = "daily"
+    place: Site, number: int = 0, state: EditionState = EditionState.SENT, digest: str = "daily"
 ) -> Edition:
-    """Take an edition as far as `state`; each number is one day earlier."""
+    """Store an edition in `state`; each `number` is one day earlier."""
     sample = sample_edition()
     day = sample.local_date - timedelta(days=number)
     edition = replace(
@@ -43,7 +43,7 @@ def publish(
     return edition
 
 
-def test_an_edition_that_was_sent_can_be_read_by_anybody(place: Parlour) -> None:
+def test_an_edition_that_was_sent_can_be_read_by_anybody(place: Site) -> None:
     edition = publish(place)
     answer = place.client.get(f"/d/daily/{edition.id}")
     assert answer.status_code == 200
@@ -55,7 +55,7 @@ def test_an_edition_that_was_sent_can_be_read_by_anybody(place: Parlour) -> None
     assert not re.search(r"/[up]/\S", answer.text)
 
 
-def test_who_reads_an_edition_a_friend_has_sent_finds_the_form_and_the_feed(place: Parlour) -> None:
+def test_an_edition_links_to_the_form_and_the_feed(place: Site) -> None:
     path = f"/d/daily/{publish(place).id}"
     assert '<a href="https://digest.example.org/signup/daily">Subscribe</a>' in place.client.get(path).text
     german = place.client.get(f"{path}?language=de").text
@@ -65,14 +65,14 @@ def test_who_reads_an_edition_a_friend_has_sent_finds_the_form_and_the_feed(plac
     assert place.client.get(feed[1].removeprefix("https://digest.example.org")).status_code == 200
 
 
-def test_an_edition_of_a_digest_that_is_not_offered_any_more_leads_to_no_form(place: Parlour) -> None:
+def test_an_edition_of_a_digest_that_is_no_longer_offered_links_to_no_form(place: Site) -> None:
     path = f"/d/nightly/{publish(place, digest='nightly').id}"
     page = place.client.get(path).text
     assert "https://digest.example.org/d/nightly/feed.atom" in page
     assert "/signup" not in page
 
 
-def test_a_page_that_has_not_changed_is_not_sent_again(quick: Parlour) -> None:
+def test_a_page_that_has_not_changed_is_not_sent_again(quick: Site) -> None:
     edition = publish(quick)
     for path in (f"/d/daily/{edition.id}", "/d/daily/feed.atom", "/static/site.css"):
         etag = quick.client.get(path).headers["etag"]
@@ -81,7 +81,7 @@ def test_a_page_that_has_not_changed_is_not_sent_again(quick: Parlour) -> None:
 
 
 @pytest.mark.parametrize("state", [EditionState.DRAFT, EditionState.APPROVED, EditionState.CANCELLED])
-def test_what_was_not_sent_is_nobodys_to_read(place: Parlour, state: EditionState) -> None:
+def test_an_edition_that_was_not_sent_cannot_be_read(place: Site, state: EditionState) -> None:
     edition = publish(place, state=state)
     assert place.client.get(f"/d/daily/{edition.id}").status_code == 404
     assert edition.id not in place.client.get("/d/daily").text
@@ -89,31 +89,33 @@ def test_what_was_not_sent_is_nobodys_to_read(place: Parlour, state: EditionStat
     assert edition.id not in place.client.get("/d/daily/feed.atom").text
 
 
-def test_an_edition_on_its_way_can_be_read(place: Parlour) -> None:
+def test_an_edition_that_is_being_sent_can_be_read(place: Site) -> None:
     edition = publish(place, state=EditionState.SENDING)
     assert place.client.get(f"/d/daily/{edition.id}").status_code == 200
     assert f"/d/daily/{edition.id}" in place.client.get("/signup/daily").text
 
 
 @pytest.mark.parametrize("path", ["/", "/signup/daily"])
-def test_a_form_leads_to_the_last_edition_itself_where_there_is_one(quick: Parlour, path: str) -> None:
-    assert "Read the last edition" not in quick.client.get(path).text
+def test_a_form_links_to_the_latest_edition_if_there_is_one(quick: Site, path: str) -> None:
+    assert "Read the latest edition" not in quick.client.get(path).text
     publish(quick, 1)
     newest = publish(quick)
     publish(quick, -1, state=EditionState.APPROVED)
     page = quick.client.get(f"{path}?language=en").text
-    look = r'<a href="([^"]+)">Read the last edition<span class="unseen"> \((\w+)\)</span></a>'
+    look = r'<a href="([^"]+)">Read the latest edition<span class="unseen"> \((\w+)\)</span></a>'
     assert re.findall(look, page) == [(f"/d/daily/{newest.id}?language=en", "Daily")]
     assert 'href="/d/daily?language=en">All editions' in page
     assert "/d/weekend?" not in page
 
 
 @pytest.mark.parametrize("state", [EditionState.SENT, EditionState.SKIPPED, EditionState.CANCELLED])
-def test_what_went_early_or_never_will_is_not_promised(place: Parlour, state: EditionState) -> None:
+def test_an_edition_that_was_sent_early_or_cancelled_is_not_announced(
+    place: Site, state: EditionState
+) -> None:
     place.add()
     paths = ("/", "/signup/daily", place.preferences_link())
     for path in paths:
-        assert "next: Tuesday 07:00, Berlin" in place.client.get(path).text
+        assert re.search("[Nn]ext edition: Tuesday 07:00, Berlin", place.client.get(path).text)
     tuesday = datetime(2026, 11, 24, 6, tzinfo=UTC)
     edition = replace(sample_edition(), id="daily-2026-11-24", digest="daily", send_at=tuesday)
     steps = [EditionState.APPROVED, EditionState.SENDING, EditionState.SENT]
@@ -123,13 +125,13 @@ def test_what_went_early_or_never_will_is_not_promised(place: Parlour, state: Ed
             advance(connection, edition.id, step, place.clock(), by="Ana")
     for path in paths:
         page = place.client.get(path).text
-        assert "next: Wednesday 07:00, Berlin" in page
+        assert re.search("[Nn]ext edition: Wednesday 07:00, Berlin", page)
         assert "Tuesday" not in page
     daily, _ = place.client.get("/api/v1/digests").json()
     assert daily["next_at"] == "2026-11-25T06:00:00Z"
 
 
-def test_an_edition_stands_under_its_own_digest_alone(quick: Parlour) -> None:
+def test_an_edition_is_found_only_under_its_own_digest(quick: Site) -> None:
     edition = publish(quick)
     assert quick.client.get(f"/d/weekend/{edition.id}").status_code == 404
     assert quick.client.get("/d/nightly").status_code == 404
@@ -137,7 +139,7 @@ def test_an_edition_stands_under_its_own_digest_alone(quick: Parlour) -> None:
     assert quick.client.get("/d/daily?before=nothing").status_code == 404
 
 
-def test_the_archive_lists_all_page_by_page(place: Parlour) -> None:
+def test_the_archive_lists_all_editions_page_by_page(place: Site) -> None:
     editions = [publish(place, number) for number in range(35)]
     found: list[str] = []
     path = "/d/daily"
@@ -149,7 +151,7 @@ def test_the_archive_lists_all_page_by_page(place: Parlour) -> None:
     assert found == [edition.id for edition in editions]
 
 
-def test_the_feed_is_a_feed(place: Parlour) -> None:
+def test_the_feed_is_a_valid_atom_feed(place: Site) -> None:
     editions = [publish(place, number) for number in range(3)]
     answer = place.client.get("/d/daily/feed.atom")
     assert answer.headers["content-type"].startswith("application/atom+xml")
@@ -160,12 +162,12 @@ def test_the_feed_is_a_feed(place: Parlour) -> None:
     assert feed.feed.author == "Harbour Digest"
 
 
-def test_an_archive_without_editions_says_so_and_its_feed_is_sound(quick: Parlour) -> None:
-    assert "No edition is out yet" in quick.client.get("/d/daily").text
+def test_an_archive_without_editions_says_so_and_has_a_valid_feed(quick: Site) -> None:
+    assert "There are no editions yet" in quick.client.get("/d/daily").text
     assert not feedparser.parse(io.BytesIO(quick.client.get("/d/daily/feed.atom").content)).bozo
 
 
-def test_the_sitemap_names_all_that_is_for_everybody(quick: Parlour) -> None:
+def test_the_sitemap_lists_all_public_pages(quick: Site) -> None:
     edition = publish(quick)
     text = quick.client.get("/sitemap.xml").text
     for path in ("/", "/signup/daily", "/d/weekend", f"/d/daily/{edition.id}"):
@@ -176,7 +178,7 @@ def test_the_sitemap_names_all_that_is_for_everybody(quick: Parlour) -> None:
     assert "Sitemap: https://digest.example.org/sitemap.xml" in robots
 
 
-def test_no_link_of_a_mail_changes_anything_when_it_is_looked_at(place: Parlour) -> None:
+def test_opening_the_links_of_an_email_changes_nothing(place: Site) -> None:
     number = place.add()
     edition = publish(place)
     links = [
@@ -192,8 +194,8 @@ def test_no_link_of_a_mail_changes_anything_when_it_is_looked_at(place: Parlour)
     assert (place.reader(), place.history()) == before
 
 
-def test_an_edition_is_labelled_in_the_language_asked_for_and_its_stories_stay_as_they_are(
-    place: Parlour,
+def test_an_edition_has_labels_in_the_requested_language_and_unchanged_stories(
+    place: Site,
 ) -> None:
     edition = publish(place)
     answer = place.client.get(f"/d/daily/{edition.id}?language=ar")
@@ -207,8 +209,8 @@ def test_an_edition_is_labelled_in_the_language_asked_for_and_its_stories_stay_a
     assert '<a href="?language=de" lang="de" hreflang="de">Deutsch</a>' in answer.text
 
 
-def test_an_edition_is_labelled_in_the_language_a_browser_likes_and_caches_keep_them_apart(
-    place: Parlour,
+def test_an_edition_has_labels_in_the_browsers_language_and_caches_keep_them_apart(
+    place: Site,
 ) -> None:
     path = f"/d/daily/{publish(place).id}"
     german = place.client.get(path, headers={"accept-language": "de-AT,en;q=0.5"})
@@ -218,7 +220,7 @@ def test_an_edition_is_labelled_in_the_language_a_browser_likes_and_caches_keep_
     assert german.headers["etag"] != finnish.headers["etag"]
 
 
-def test_the_archive_says_in_which_language_its_subjects_are(place: Parlour) -> None:
+def test_the_archive_marks_the_language_of_its_subjects(place: Site) -> None:
     edition = publish(place)
     html = place.client.get("/d/daily?language=de").text
     assert f'href="/d/daily/{edition.id}?language=de" dir="auto" lang="en-GB"' in html

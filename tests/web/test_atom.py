@@ -1,4 +1,4 @@
-"""The feed of an archive, judged by the schema of RFC 4287 and by the rules that stand beside it."""
+"""The feed of an archive, checked against the schema of RFC 4287 and its additional rules."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from digest.model import Edition, EditionState
+from digest.model.editions import Edition, EditionState
 from digest.render.sample import sample_edition
 from digest.storage.editions import insert_edition
 from digest.storage.steps import advance
-from digest.web.atom import Entry, Feed, atom
+from digest.web.pages.atom import AtomEntry, AtomFeed, atom
 from subscribers.model import Frequency
-from tests.web.parlour import NOW, Parlour
+from tests.web.site import NOW, Site
 from tests.web.test_archive import publish
 
 SCHEMA = etree.RelaxNG(etree.parse(Path(__file__).with_name("atom.rng")))
 NAMES = {"atom": "http://www.w3.org/2005/Atom"}
-# What the schema says in Schematron, as XPath that finds who breaks it; and RFC 4287, 3.3 and 4.1.1.
+# The Schematron rules of the schema, as XPath expressions that find violations; and RFC 4287, 3.3 and 4.1.1.
 RULES = (
     "/atom:feed[not(atom:author) and atom:entry[not(atom:author)]]",
     "//atom:entry[not(atom:link[@rel='alternate'] or atom:link[not(@rel)] or atom:content)]",
@@ -36,12 +36,12 @@ RULES = (
 RFC_3339 = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)"
 
 
-def feed_of(place: Parlour, slug: str = "daily") -> etree._Element:
-    """Return the feed of a digest when it is sound."""
-    return sound(place.client.get(f"/d/{slug}/feed.atom").content)
+def feed_of(place: Site, slug: str = "daily") -> etree._Element:
+    """Return the feed of a digest, after checking it."""
+    return valid_feed(place.client.get(f"/d/{slug}/feed.atom").content)
 
 
-def sound(body: bytes) -> etree._Element:
+def valid_feed(body: bytes) -> etree._Element:
     root = etree.fromstring(body)
     SCHEMA.assertValid(root)
     for rule in RULES:
@@ -61,8 +61,8 @@ def languages_of(root: etree._Element) -> list[str | None]:
     ]
 
 
-def bring_out(place: Parlour, edition: Edition, frequency: Frequency = Frequency.EACH) -> None:
-    """Send an edition to nobody in particular."""
+def bring_out(place: Site, edition: Edition, frequency: Frequency = Frequency.EACH) -> None:
+    """Store an edition as sent, without deliveries."""
     with place.app.database.write() as connection:
         insert_edition(connection, edition, frequency)
         for step in (EditionState.APPROVED, EditionState.SENDING, EditionState.SENT):
@@ -78,8 +78,8 @@ def translated(language: str, number: int) -> Edition:
     )
 
 
-def test_the_schema_tells_sound_feeds_from_others() -> None:
-    good = atom(Feed(url="u", title="t", author="a", language="en", entries=[_entry("x", "y")]), NOW)
+def test_the_schema_accepts_valid_feeds_and_refuses_others() -> None:
+    good = atom(AtomFeed(url="u", title="t", author="a", language="en", entries=[_entry("x", "y")]), NOW)
     assert SCHEMA.validate(etree.fromstring(good))
     for old, new in (
         (b"<title>t</title>", b""),
@@ -93,17 +93,17 @@ def test_the_schema_tells_sound_feeds_from_others() -> None:
         assert not SCHEMA.validate(etree.fromstring(good.replace(old, new))), new
 
 
-def test_an_archive_without_editions_has_a_sound_feed(quick: Parlour) -> None:
+def test_an_archive_without_editions_has_a_valid_feed(quick: Site) -> None:
     assert texts(feed_of(quick), "//atom:updated") == ["2026-11-23T09:00:00Z"]
 
 
-def test_entries_say_what_language_they_are_in_where_it_is_not_that_of_the_feed(quick: Parlour) -> None:
+def test_entries_name_their_language_if_it_differs_from_the_feeds(quick: Site) -> None:
     for number, language in enumerate(("de", "ar", "pt_BR", "de", "no such language")):
         bring_out(quick, translated(language, number))
     assert languages_of(feed_of(quick)) == ["de", None, "ar", "pt-BR", None, "en"]
 
 
-def test_what_is_gathered_stands_among_the_others(place: Parlour) -> None:
+def test_gathered_editions_are_listed_with_the_others(place: Site) -> None:
     edition = publish(place)
     week = replace(
         edition, id="daily-2026-w47", title="Daily, the week", send_at=edition.send_at - timedelta(1)
@@ -113,7 +113,7 @@ def test_what_is_gathered_stands_among_the_others(place: Parlour) -> None:
     assert [link.rpartition("/")[2] for link in links] == [edition.id, week.id]
 
 
-def test_what_was_sent_early_is_dated_when_it_went(place: Parlour) -> None:
+def test_an_edition_that_was_sent_early_has_the_date_it_was_sent(place: Site) -> None:
     early, late = publish(place, -1), publish(place)
     assert late.send_at < place.clock() < early.send_at
     went, planned = "2026-11-23T09:00:00Z", "2026-11-22T17:30:00Z"
@@ -135,24 +135,26 @@ def test_what_was_sent_early_is_dated_when_it_went(place: Parlour) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(words=st.lists(st.tuples(st.text(max_size=40), st.text(max_size=40)), max_size=4), name=st.text())
-def test_no_title_makes_a_feed_unsound(words: Sequence[tuple[str, str]], name: str) -> None:
+def test_no_title_makes_a_feed_invalid(words: Sequence[tuple[str, str]], name: str) -> None:
     url = "https://digest.example.org/d/daily"
     entries = [
         replace(_entry(f"x{title}", summary), url=f"{url}/{n}") for n, (title, summary) in enumerate(words)
     ]
-    sound(atom(Feed(url=url, title=f"x{name}", author=f"x{name}", language="en", entries=entries), NOW))
+    valid_feed(
+        atom(AtomFeed(url=url, title=f"x{name}", author=f"x{name}", language="en", entries=entries), NOW)
+    )
 
 
 @pytest.mark.parametrize("title", ["]]>", "&amp;<b>", "\x00\x1b\x9b", "\ud83d", "🜂" * 500, "אב", "\ufffe"])
-def test_strange_titles_are_told_as_far_as_xml_can(title: str) -> None:
+def test_unusual_titles_are_kept_as_far_as_xml_allows(title: str) -> None:
     body = atom(
-        Feed(url="u", title="t", author="a", language="en", entries=[_entry(f"T{title}", title)]), NOW
+        AtomFeed(url="u", title="t", author="a", language="en", entries=[_entry(f"T{title}", title)]), NOW
     )
-    (told,) = texts(sound(body), "//atom:entry/atom:title")
-    assert told.startswith("T")
+    (view,) = texts(valid_feed(body), "//atom:entry/atom:title")
+    assert view.startswith("T")
 
 
-def _entry(title: str, summary: str) -> Entry:
-    return Entry(
+def _entry(title: str, summary: str) -> AtomEntry:
+    return AtomEntry(
         url="https://digest.example.org/d/daily/1", title=title, summary=summary, language="en", at=NOW
     )

@@ -1,4 +1,4 @@
-"""No English is left on a page or in a mail of another language: a text is content, or of its catalogue."""
+"""No English is left on pages and emails in other languages: each text is content or in the catalogue."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from html.parser import HTMLParser
 import pytest
 from httpx2 import Response
 
-from digest.render.dates import appointment, listed, long_date, month_name, weekday_name
-from digest.render.languages import languages, words_for
+from digest.render.languages.dates import appointment, listed, long_date, month_name, weekday_name
+from digest.render.languages.languages import languages, words_for
 from digest.render.mail import lines
 from digest.render.sample import sample_edition
-from digest.web.choosing import HOURS, zones
-from tests.web.parlour import Parlour, link_in, text_of
+from digest.web.pages.offers import HOURS, zones
+from tests.web.site import Site, link_in, text_of
 from tests.web.test_archive import publish
 
 CONTENT = (
@@ -46,7 +46,7 @@ _META = ("description", "og:title", "og:description")
 
 
 class Texts(HTMLParser):
-    """Collects whatever a reader sees or hears of a page; a paragraph is one text, its inline marks apart."""
+    """Collects all texts that a reader sees or hears on a page; inline elements are texts of their own."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -68,8 +68,8 @@ class Texts(HTMLParser):
             self.found.append(" ".join(data.split()))
 
 
-class Ear:
-    """Tells whether a text may stand on a page of one language."""
+class Vocabulary:
+    """The texts that may appear on a page in one language."""
 
     def __init__(self, language: str, content: Iterable[str]) -> None:
         said = words_for(language).texts.values()
@@ -78,7 +78,7 @@ class Ear:
         self.words = set(_calendar(language))
 
     def knows(self, text: str) -> bool:
-        """Take what is filled in apart from what it is filled into, and ask the same of each."""
+        """Tell whether a text is content or translated; filled-in values are checked on their own."""
         text = text.strip(_EDGES)
         if not text or text in self.content or re.fullmatch(r"[\d:.,/ -]+", text):
             return True
@@ -116,8 +116,8 @@ def _calendar(language: str) -> Iterator[str]:
         yield from re.findall(r"[^\W\d]+", text)
 
 
-def visit(place: Parlour, language: str) -> Iterator[tuple[str, Response]]:
-    """Walk through everything a reader can meet, with a browser of one language."""
+def visit(place: Site, language: str) -> Iterator[tuple[str, Response]]:
+    """Visit every page that a reader can see, with a browser in one language."""
     client = place.client
     client.headers["accept-language"] = language
     yield "empty archive", client.get("/d/weekend")
@@ -128,7 +128,7 @@ def visit(place: Parlour, language: str) -> Iterator[tuple[str, Response]]:
         yield f"sign-up {fault}", place.fill_in(fault)
     yield "second page", client.post("/signup", data={"address": "eve@example.org", "digest": "daily"})
     yield "mailbox", place.sign_up(digest=["daily", "weekend"], hour="08:30", zone="Europe/Lisbon")
-    link = link_in(place.mails()[-1], "c")
+    link = link_in(place.emails()[-1], "c")
     yield "confirm", client.get(link)
     yield "elsewhere", client.post(link, headers={"sec-fetch-site": "cross-site"})
     yield "joined", client.post(link)
@@ -145,13 +145,13 @@ def visit(place: Parlour, language: str) -> Iterator[tuple[str, Response]]:
     yield "bad move", client.post(f"{preferences}/address", data={"address": "eve"})
     yield "move", client.post(f"{preferences}/address", data={"address": "ada@example.org"})
     place.settle()
-    for mail in place.mails()[-2:]:
-        yield "move", client.get(link_in(mail, "c"))
-        yield "half moved", client.post(link_in(mail, "c"))
+    for email in place.emails()[-2:]:
+        yield "move", client.get(link_in(email, "c"))
+        yield "half moved", client.post(link_in(email, "c"))
     preferences, leave = place.preferences_link(), place.leave_link()
     yield "data", client.post(f"{preferences}/data")
     place.settle()
-    data = link_in(place.mails()[-1], "m")
+    data = link_in(place.emails()[-1], "m")
     yield "data", client.get(data)
     yield "not sure", client.post(f"{data}/erase")
     yield "leave", client.get(leave)
@@ -170,47 +170,47 @@ def visit(place: Parlour, language: str) -> Iterator[tuple[str, Response]]:
     yield "often", often
 
 
-def _expired(place: Parlour) -> Response:
+def _expired(place: Site) -> Response:
     place.sign_up(address="ada@example.org")
     place.clock.forward(days=3, hours=1)
-    return place.client.get(link_in(place.mails()[-1], "c"))
+    return place.client.get(link_in(place.emails()[-1], "c"))
 
 
 @pytest.mark.parametrize("language", [tag for tag in languages() if tag != "en"])
-def test_no_english_is_left_on_any_page_or_in_any_mail(quick: Parlour, language: str) -> None:
+def test_no_english_is_left_on_any_page_or_in_any_email(quick: Site, language: str) -> None:
     edition = sample_edition()
-    ear = Ear(language, (edition.title, lines(edition)[0]))
-    strange: dict[str, list[str]] = {}
+    vocabulary = Vocabulary(language, (edition.title, lines(edition)[0]))
+    untranslated: dict[str, list[str]] = {}
     for name, answer in visit(quick, language):
         assert answer.headers["content-language"] == language, name
-        _note(strange, ear, name, answer.text)
-    for mail in quick.mails():
-        html, text = mail.get_body(("html",)), text_of(mail)
+        _note(untranslated, vocabulary, name, answer.text)
+    for email in quick.emails():
+        html, text = email.get_body(("html",)), text_of(email)
         assert html is not None
-        _note(strange, ear, str(mail["Subject"]), str(html.get_content()))
+        _note(untranslated, vocabulary, str(email["Subject"]), str(html.get_content()))
         left = [
             line for line in text.splitlines() if line.strip() and not line.startswith(("https://", "-- "))
         ]
         while left:
-            told = (count for count in range(1, len(left) + 1) if ear.knows(" ".join(left[:count])))
-            count = next(told, 0)  # of the lines a sentence was wrapped to
+            view = (count for count in range(1, len(left) + 1) if vocabulary.knows(" ".join(left[:count])))
+            count = next(view, 0)  # the number of lines over which a sentence is wrapped
             if not count:
-                strange[f"text of {mail['Subject']}"] = left
+                untranslated[f"text of {email['Subject']}"] = left
                 break
             left = left[count:]
-    assert strange == {}, strange
+    assert untranslated == {}, untranslated
 
 
-def test_the_ear_hears_english(quick: Parlour) -> None:
-    ear = Ear("de", ())
-    assert ear.knows("Montags bis freitags um 07:00; nächste Ausgabe: Dienstag 07:00, Berlin")
-    assert not ear.knows("Weekdays at 07:00; nächste Ausgabe: Dienstag 07:00, Berlin")
-    assert not ear.knows("Subscribe")
+def test_the_vocabulary_of_a_language_does_not_know_english(quick: Site) -> None:
+    vocabulary = Vocabulary("de", ())
+    assert vocabulary.knows("Montags bis freitags um 07:00; nächste Ausgabe: Dienstag 07:00, Berlin")
+    assert not vocabulary.knows("Weekdays at 07:00; nächste Ausgabe: Dienstag 07:00, Berlin")
+    assert not vocabulary.knows("Subscribe")
 
 
-def _note(strange: dict[str, list[str]], ear: Ear, name: str, html: str) -> None:
+def _note(untranslated: dict[str, list[str]], vocabulary: Vocabulary, name: str, html: str) -> None:
     texts = Texts()
     texts.feed(html)
-    unknown = [text for text in texts.found if not ear.knows(text)]
+    unknown = [text for text in texts.found if not vocabulary.knows(text)]
     if unknown:
-        strange.setdefault(name, []).extend(unknown)
+        untranslated.setdefault(name, []).extend(unknown)

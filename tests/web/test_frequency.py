@@ -1,4 +1,4 @@
-"""Each edition, daily or weekly: offered where the publisher offers it, and nowhere else."""
+"""Each edition, daily or weekly: readers can choose where the publisher offers it, and nowhere else."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from urllib.parse import quote
 
 import pytest
 
-from digest.app.preferences import export_data
-from digest.model import EditionState
+from digest.model.editions import EditionState
+from digest.readers.data import export_data
 from digest.storage.database import Database
 from digest.storage.editions import insert_edition
 from digest.storage.steps import advance
 from subscribers.model import Frequency
-from tests.web.parlour import CONFIG, Parlour, link_in, parlour, text_of
+from tests.web.site import CONFIG, Site, link_in, open_site, text_of
 from tests.web.test_api import asked
 from tests.web.test_archive import publish
 from tests.web.test_in_a_browser import SMALL_TEXT, Visit
@@ -29,111 +29,115 @@ GATHERED = CONFIG.replace(
 
 
 @pytest.fixture
-def place(database: Database, tmp_path: Path) -> Parlour:
-    return parlour(database, tmp_path, GATHERED)
+def place(database: Database, tmp_path: Path) -> Site:
+    return open_site(database, tmp_path, GATHERED)
 
 
 @pytest.fixture
-def quick(sqlite: Database, tmp_path: Path) -> Parlour:
-    return parlour(sqlite, tmp_path, GATHERED)
+def quick(sqlite: Database, tmp_path: Path) -> Site:
+    return open_site(sqlite, tmp_path, GATHERED)
 
 
-def chosen(place: Parlour, address: str = "ada@example.org", digest: str = "daily") -> Frequency:
+def chosen(place: Site, address: str = "ada@example.org", digest: str = "daily") -> Frequency:
     subscription = place.reader(address).subscription(digest)
     assert subscription is not None
     return subscription.preferences.frequency
 
 
-def test_a_reader_chooses_and_sees_when_the_next_mail_comes(place: Parlour) -> None:
+def test_a_reader_chooses_a_frequency_and_sees_the_next_edition(place: Site) -> None:
     place.add()
     page = place.client.get(place.preferences_link()).text
     assert '<select id="frequency-daily"' in page
     assert "Once a week · Mondays at 08:00" in page
     assert '<select id="frequency-weekend"' not in page
-    assert "next: Tuesday 07:00, Berlin" in page
+    assert "Next edition: Tuesday 07:00, Berlin" in page
     link = place.preferences_link()
     page = place.client.post(link, data={**SAVED, "frequency.daily": "weekly"}).text
     assert '<option value="weekly" selected>' in page
-    assert "next: Mon, Nov 30 08:00, Berlin" in page
+    assert "Next edition: Mon, Nov 30 08:00, Berlin" in page
     assert chosen(place) is Frequency.WEEKLY
     page = place.client.post(link, data={**SAVED, "frequency.daily": "weekly", "hour.daily": "20:30"}).text
-    assert "next: Mon, Nov 30 20:30, Berlin" in page  # today's was addressed before
+    assert "Next edition: Mon, Nov 30 20:30, Berlin" in page  # today's was addressed before
     page = place.client.post(link, data={**SAVED, "frequency.daily": "each"}).text
-    assert "next: Tuesday 07:00, Berlin" in page
+    assert "Next edition: Tuesday 07:00, Berlin" in page
     assert chosen(place) is Frequency.EACH
 
 
-def test_what_is_not_offered_is_not_taken(quick: Parlour) -> None:
+def test_a_frequency_that_is_not_offered_is_refused(quick: Site) -> None:
     quick.add()
     for wrong in ({"frequency.weekend": "weekly"}, {"frequency.daily": "hourly"}):
         answer = quick.client.post(quick.preferences_link(), data={**SAVED, **wrong})
         assert answer.status_code == 422
-        assert "it is not offered" in answer.text
+        assert "this choice is not offered" in answer.text
         assert quick.fill_in({"digest": ["daily", "weekend"], **wrong}).status_code == 422
     assert chosen(quick) is chosen(quick, digest="weekend") is Frequency.EACH
 
 
-def test_without_an_offer_pages_say_nothing_of_it(sqlite: Database, tmp_path: Path) -> None:
-    plain = parlour(sqlite, tmp_path)
+def test_pages_do_not_mention_frequencies_that_are_not_offered(sqlite: Database, tmp_path: Path) -> None:
+    plain = open_site(sqlite, tmp_path)
     plain.add()
     for path in ("/", "/signup/daily", plain.preferences_link()):
         assert "frequency" not in plain.client.get(path).text
 
 
-def test_a_choice_that_is_offered_no_more_is_kept_and_means_each(sqlite: Database, tmp_path: Path) -> None:
-    before = parlour(sqlite, tmp_path, GATHERED)
+def test_a_frequency_that_is_no_longer_offered_is_kept_and_means_each_edition(
+    sqlite: Database, tmp_path: Path
+) -> None:
+    before = open_site(sqlite, tmp_path, GATHERED)
     before.add()
     before.client.post(before.preferences_link(), data={**SAVED, "frequency.daily": "weekly"})
-    after = parlour(sqlite, tmp_path)
-    assert "next: Tuesday 07:00, Berlin" in after.client.post(after.preferences_link(), data=SAVED).text
+    after = open_site(sqlite, tmp_path)
+    assert (
+        "Next edition: Tuesday 07:00, Berlin" in after.client.post(after.preferences_link(), data=SAVED).text
+    )
     assert chosen(after) is Frequency.WEEKLY
 
 
-def test_a_form_asks_for_it_and_the_mail_says_when(place: Parlour) -> None:
+def test_the_form_offers_frequencies_and_the_email_says_when(place: Site) -> None:
     page = place.client.get("/signup/daily").text
     assert "Once a day · Every day at 18:00" in page
     place.fill_in({"frequency.daily": "weekly"})
     place.settle()
-    letter = place.mails()[0]
-    assert "Mondays at 08:00" in text_of(letter)
-    place.client.post(link_in(letter, "c"))
+    message = place.emails()[0]
+    assert "Mondays at 08:00" in text_of(message)
+    place.client.post(link_in(message, "c"))
     assert chosen(place, "eve@example.org") is Frequency.WEEKLY
 
 
-def test_a_form_with_a_fault_in_it_comes_back_with_the_choice(quick: Parlour) -> None:
+def test_a_form_with_a_mistake_comes_back_with_the_frequency(quick: Site) -> None:
     page = quick.fill_in({"frequency.daily": "weekly", "address": "eve"}).text
     assert '<option value="weekly" selected>' in page
 
 
-def test_the_second_page_carries_the_choice(quick: Parlour) -> None:
+def test_the_second_page_keeps_the_frequency(quick: Site) -> None:
     body = f"address={quote('eve@example.org')}&digest=daily&frequency.daily=weekly"
     headers = {"content-type": "application/x-www-form-urlencoded", "origin": "https://port.example.org"}
     page = quick.client.post("/signup", content=body, headers=headers).text
     assert '<input type="hidden" name="frequency.daily" value="weekly">' in page
 
 
-def test_the_api_offers_takes_and_shows_it(place: Parlour) -> None:
+def test_the_api_offers_accepts_and_shows_frequencies(place: Site) -> None:
     found = {each["slug"]: each["frequencies"] for each in place.client.get("/api/v1/digests").json()}
     assert found == {"daily": ["each", "daily", "weekly"], "weekend": ["each"]}
     wanted = [{"digest": "daily", "frequency": "weekly"}]
     assert place.client.post("/api/v1/signups", json=asked(place, digests=wanted)).status_code == 202
     place.settle()
-    place.client.post(link_in(place.mails()[0], "c"))
+    place.client.post(link_in(place.emails()[0], "c"))
     assert chosen(place, "eve@example.org") is Frequency.WEEKLY
     wrong = [{"digest": "weekend", "frequency": "weekly"}]
     assert place.client.post("/api/v1/signups", json=asked(place, digests=wrong)).status_code == 422
 
 
-def test_the_choice_is_in_a_readers_data(quick: Parlour) -> None:
+def test_the_frequency_is_in_a_readers_data(quick: Site) -> None:
     quick.add(digests=("daily",))
     quick.client.post(
         quick.preferences_link(), data={**SAVED, "digest": ["daily"], "frequency.daily": "weekly"}
     )
-    digests = export_data(quick.app, quick.reader())["digests"]
+    digests = export_data(quick.app.database, quick.reader())["digests"]
     assert [each["frequency"] for each in digests] == ["weekly"]  # type: ignore[attr-defined]  # made for JSON
 
 
-def test_a_gathered_edition_is_in_the_archive_and_the_digest_keeps_its_name(quick: Parlour) -> None:
+def test_a_gathered_edition_is_in_the_archive_and_the_digest_keeps_its_title(quick: Site) -> None:
     own = publish(quick)
     week = replace(
         own, id="daily-weekly-2026-11-30", title="The week in Daily", send_at=own.send_at + timedelta(days=7)
@@ -151,11 +155,11 @@ def test_a_gathered_edition_is_in_the_archive_and_the_digest_keeps_its_name(quic
     assert "https://digest.example.org/signup/daily" in page
     assert "https://digest.example.org/d/daily/feed.atom" in page
     assert f"<title>{own.title} – " in quick.client.get("/d/daily/feed.atom").text
-    assert f'href="/d/daily/{own.id}"' in quick.client.get("/signup/daily").text  # the last edition
+    assert f'href="/d/daily/{own.id}"' in quick.client.get("/signup/daily").text  # the latest edition
 
 
 @pytest.mark.parametrize("width", [360, 1000])
-def test_pages_with_an_offer_break_no_rule_of_accessibility(visit: Visit, width: int) -> None:
+def test_pages_with_frequencies_are_accessible(visit: Visit, width: int) -> None:
     visit.place.add()
     faults = {}
     for name, path in {

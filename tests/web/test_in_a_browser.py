@@ -1,4 +1,4 @@
-"""Pages as Chromium shows them: with a script and without, judged by axe-core, on a phone and on a desk."""
+"""Pages in Chromium, with and without JavaScript, in two widths, checked by axe-core."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from typing import Any, Literal
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from digest.app.signing_up import LIMITS
 from digest.config.values import WebSettings
-from digest.publication import Gathering
-from digest.render.languages import words_for
+from digest.model.publication import Gathering
+from digest.readers.signup import LIMITS
+from digest.render.languages.languages import words_for
 from digest.web.serving import serving
 from subscribers.model import Frequency
 from tests.render.conftest import Reader
-from tests.web.parlour import Parlour, link_in
+from tests.web.site import Site, link_in
 from tests.web.test_archive import publish
 
 AXE = (Path(__file__).resolve().parent.parent / "vendor/axe-core/axe.min.js").read_text(encoding="utf-8")
@@ -34,9 +34,9 @@ Scheme = Literal["light", "dark"]
 
 
 class Visit:
-    """A reader with a browser in front of the pages."""
+    """A browser that visits the pages."""
 
-    def __init__(self, browser: Browser, place: Parlour, port: int) -> None:
+    def __init__(self, browser: Browser, place: Site, port: int) -> None:
         self.browser, self.place, self.base = browser, place, f"http://127.0.0.1:{port}"
         self.asked: list[str] = []
         self.said: list[str] = []
@@ -68,7 +68,7 @@ class Visit:
 
 
 @pytest.fixture
-def visit(chromium: Browser, quick: Parlour) -> Iterator[Visit]:
+def visit(chromium: Browser, quick: Site) -> Iterator[Visit]:
     quick.app = replace(
         quick.app, config=replace(quick.app.config, web=WebSettings(host="127.0.0.1", port=0))
     )
@@ -76,15 +76,15 @@ def visit(chromium: Browser, quick: Parlour) -> Iterator[Visit]:
         yield Visit(chromium, quick, port)
 
 
-def pages(place: Parlour) -> dict[str, str]:
-    """Return every page a reader meets, by a name."""
+def pages(place: Site) -> dict[str, str]:
+    """Return the paths of all pages, each with a name."""
     place.add()
     place.sign_up()
     return {
         "all": "/",
         "one": "/signup/daily",
         "leave": place.leave_link(),
-        "confirm": link_in(place.mails()[0], "c"),
+        "confirm": link_in(place.emails()[0], "c"),
         "preferences": place.preferences_link(),
         "data": _data_link(place),
         "archive": "/d/daily",
@@ -96,7 +96,7 @@ def pages(place: Parlour) -> dict[str, str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [360, 1000])
-def test_no_page_breaks_a_rule_of_accessibility(visit: Visit, width: int, scheme: Scheme) -> None:
+def test_every_page_is_accessible(visit: Visit, width: int, scheme: Scheme) -> None:
     faults = {}
     for name, path in pages(visit.place).items():
         with visit.open(path, width=width, scheme=scheme) as page:
@@ -107,101 +107,101 @@ def test_no_page_breaks_a_rule_of_accessibility(visit: Visit, width: int, scheme
     assert faults == dict.fromkeys(faults, ([], False, []))
 
 
-def test_pages_ask_nobody_else_for_anything_and_break_no_policy(visit: Visit) -> None:
+def test_pages_load_nothing_from_third_parties_and_break_no_policy(visit: Visit) -> None:
     for path in pages(visit.place).values():
         with visit.open(path) as page:
             page.wait_for_load_state("load")
             assert page.context.cookies() == []
-    pictures = "https://images.example.org/"  # of an edition, from where its feeds have them
+    pictures = "https://images.example.org/"  # an edition loads the pictures of its feeds
     assert all(url.startswith((visit.base, pictures)) for url in visit.asked)
     assert [line for line in visit.said if "Failed to load resource" not in line] == []
 
 
-def test_a_reader_signs_up_with_a_script(visit: Visit) -> None:
+def test_a_reader_signs_up_with_javascript(visit: Visit) -> None:
     with visit.open("/signup/daily", width=360) as page:
         page.get_by_label("Your email address").fill("eve@example.org")
         visit.place.clock.forward(seconds=9)
         page.get_by_role("button", name="Subscribe").click()
-        expect(page.get_by_role("heading", level=1)).to_have_text("Look into your mailbox", timeout=20_000)
-    [mail] = mails_of(visit)
-    with visit.open(link_in(mail, "c")) as page:
+        expect(page.get_by_role("heading", level=1)).to_have_text("Check your inbox", timeout=20_000)
+    [email] = emails_of(visit)
+    with visit.open(link_in(email, "c")) as page:
         page.get_by_role("button").click()
-        expect(page.get_by_role("heading", level=1)).to_have_text("You are on the list")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Your subscription is confirmed")
     subscription = visit.place.reader("eve@example.org").subscription("daily")
     assert subscription is not None
     assert subscription.preferences.zone == "Europe/Lisbon"
 
 
-def test_a_reader_signs_up_without_a_script(visit: Visit) -> None:
+def test_a_reader_signs_up_without_javascript(visit: Visit) -> None:
     with visit.open("/", script=False) as page:
         page.get_by_label("Your email address").fill("eve@example.org")
         page.get_by_role("button", name="Subscribe").click()
         expect(page.get_by_role("heading", level=1)).to_have_text("One more step")
         visit.place.clock.forward(seconds=9)
         page.get_by_role("button").click()
-        expect(page.get_by_role("heading", level=1)).to_have_text("Look into your mailbox")
-    [mail] = mails_of(visit)
-    with visit.open(link_in(mail, "c"), script=False) as page:
+        expect(page.get_by_role("heading", level=1)).to_have_text("Check your inbox")
+    [email] = emails_of(visit)
+    with visit.open(link_in(email, "c"), script=False) as page:
         page.get_by_role("button").click()
-        expect(page.get_by_role("heading", level=1)).to_have_text("You are on the list")
+        expect(page.get_by_role("heading", level=1)).to_have_text("Your subscription is confirmed")
 
 
-def test_a_reader_leaves_and_takes_it_back_by_keyboard(visit: Visit) -> None:
+def test_a_reader_unsubscribes_and_undoes_it_by_keyboard(visit: Visit) -> None:
     visit.place.add()
     with visit.open(visit.place.leave_link(), script=False) as page:
-        page.get_by_label("Would you tell us why?").select_option("Too many mails")
-        page.get_by_role("button", name="Leave").press("Enter")
-        expect(page.get_by_role("heading", level=1)).to_have_text("You have left")
+        page.get_by_label("Would you like to tell us why?").select_option("Too many emails")
+        page.get_by_role("button", name="Unsubscribe").press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_have_text("You have unsubscribed")
         assert visit.place.reads() == {"weekend"}
-        page.get_by_role("button", name="Take it back").press("Enter")
+        page.get_by_role("button", name="Undo").press("Enter")
         expect(page.get_by_role("heading", level=1)).to_have_text("Welcome back")
     assert visit.place.reads() == {"daily", "weekend"}
 
 
-def mails_of(visit: Visit) -> list[Any]:
-    """Return the mails there are when the first has come."""
+def emails_of(visit: Visit) -> list[Any]:
+    """Wait for the first email, and return all emails."""
     with visit.open("/") as page:
         for _ in range(100):
-            if visit.place.mails():
+            if visit.place.emails():
                 break
             page.wait_for_timeout(50)
-    return visit.place.mails()
+    return visit.place.emails()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en", "de", "es", "ar"])
-def test_no_mail_breaks_a_rule_of_accessibility(visit: Visit, language: str, scheme: Scheme) -> None:
-    mails = every_mail(visit.place, language)
-    assert len(mails) == 5
-    for mail in mails:
-        part = mail.get_body(("html",))
+def test_every_email_is_accessible(visit: Visit, language: str, scheme: Scheme) -> None:
+    emails = every_email(visit.place, language)
+    assert len(emails) == 5
+    for email in emails:
+        part = email.get_body(("html",))
         assert part is not None
         with Reader(visit.browser).read(str(part.get_content()), width=360, scheme=scheme) as page:
             assert page.locator("html").get_attribute("lang") == language
             for width in (360, 640):
                 page.set_viewport_size({"width": width, "height": 900})
-                assert visit.violations(page) == [], mail["Subject"]
+                assert visit.violations(page) == [], email["Subject"]
                 assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def every_mail(place: Parlour, language: str) -> list[EmailMessage]:
-    """Return a mail of each kind: to confirm, to welcome, for both ends of a move, with a link to data."""
+def every_email(place: Site, language: str) -> list[EmailMessage]:
+    """Return an email of each kind: confirmation, welcome, both for a change of address, link to data."""
     place.client.headers["accept-language"] = language
     place.sign_up()
-    place.client.post(link_in(place.mails()[0], "c"))
+    place.client.post(link_in(place.emails()[0], "c"))
     place.settle()
     preferences = place.preferences_link("eve@example.org")
     place.client.post(f"{preferences}/address", data={"address": "eve.new@example.org"})
     place.settle()
     place.client.post(f"{preferences}/data")
     place.settle()
-    return place.mails()
+    return place.emails()
 
 
-def _data_link(place: Parlour) -> str:
+def _data_link(place: Site) -> str:
     place.client.post(f"{place.preferences_link()}/data")
     place.settle()
-    return link_in(place.mails()[-1], "m")
+    return link_in(place.emails()[-1], "m")
 
 
 HOST = """<!DOCTYPE html><html lang="{language}"><head><title>A blog</title></head><body><h1>A blog</h1>
@@ -211,7 +211,7 @@ POLICY = "default-src 'none'; script-src {base}; connect-src {base}"
 
 @contextmanager
 def open_blog(visit: Visit, digest: str = "daily", language: str = "en") -> Iterator[Page]:
-    """Open a page of somebody else, under a policy as strict as ours, with the one line in it."""
+    """Open a page of another site with the embedded form, under a content policy as strict as ours."""
 
     html = HOST.format(base=visit.base, digest=digest, language=language)
 
@@ -236,41 +236,45 @@ def open_blog(visit: Visit, digest: str = "daily", language: str = "en") -> Iter
         server.shutdown()
 
 
-def test_the_one_line_form_signs_up_without_leaving_the_page(visit: Visit) -> None:
+def test_the_embedded_form_signs_up_without_leaving_the_page(visit: Visit) -> None:
     with open_blog(visit) as page:
         page.get_by_label("Your email address").fill("nobody")
         visit.place.clock.forward(seconds=9)
         page.get_by_role("button", name="Subscribe to Daily").click()
-        expect(page.get_by_role("alert")).to_have_text("there is no @ in it", timeout=20_000)
+        expect(page.get_by_role("alert")).to_have_text("the address has no @", timeout=20_000)
         page.get_by_label("Your email address").fill("eve@example.org")
         page.get_by_role("button", name="Subscribe to Daily").click()
-        expect(page.get_by_role("status")).to_contain_text("Look into your mailbox", timeout=20_000)
+        expect(page.get_by_role("status")).to_contain_text("Check your inbox", timeout=20_000)
         assert page.url.endswith("/article")
         assert page.context.cookies() == []
-    [mail] = mails_of(visit)
-    assert mail["To"] == "eve@example.org"
+    [email] = emails_of(visit)
+    assert email["To"] == "eve@example.org"
 
 
-def test_the_one_line_form_says_in_the_language_of_its_page_what_is_wrong(visit: Visit) -> None:
+def test_the_embedded_form_explains_mistakes_in_the_language_of_its_page(visit: Visit) -> None:
     with open_blog(visit, language="de-AT") as page:
         page.get_by_label("Ihre E-Mail-Adresse").fill("nobody")
         visit.place.clock.forward(seconds=9)
         press = page.get_by_role("button", name="Daily")
         press.click()
-        expect(page.get_by_role("alert")).to_have_text(words_for("de")("there is no @ in it"), timeout=20_000)
+        expect(page.get_by_role("alert")).to_have_text(
+            words_for("de")("the address has no @"), timeout=20_000
+        )
         for _ in range(LIMITS.requests + 1):
             page.request.post(f"{visit.base}/c/none/fresh")
         page.get_by_label("Ihre E-Mail-Adresse").fill("eve@example.org")
         press.click()
-        expect(page.get_by_role("alert")).to_contain_text("Das war zu oft. Bitte warten Sie", timeout=20_000)
+        expect(page.get_by_role("alert")).to_contain_text(
+            "Zu viele Anfragen. Bitte versuchen Sie es in einer Stunde", timeout=20_000
+        )
 
 
-def test_where_the_one_line_form_cannot_be_it_is_a_link(visit: Visit) -> None:
+def test_an_embedded_form_that_cannot_load_becomes_a_link(visit: Visit) -> None:
     with open_blog(visit, "nightly") as page:
         expect(page.get_by_role("link")).to_have_attribute("href", f"{visit.base}/signup/nightly")
 
 
-def test_the_plain_form_on_another_site_works_without_a_script(visit: Visit) -> None:
+def test_a_plain_form_on_another_site_works_without_javascript(visit: Visit) -> None:
     context = visit.browser.new_context(java_script_enabled=False)
     page = context.new_page()
     html = (
@@ -285,12 +289,12 @@ def test_the_plain_form_on_another_site_works_without_a_script(visit: Visit) -> 
     expect(page.get_by_role("heading", level=1)).to_have_text("One more step")
     visit.place.clock.forward(seconds=9)
     page.get_by_role("button").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Look into your mailbox")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Check your inbox")
     context.close()
 
 
 @pytest.mark.parametrize("language", ["de", "es", "ar"])
-def test_pages_are_sound_in_every_language(visit: Visit, language: str) -> None:
+def test_pages_are_accessible_in_every_language(visit: Visit, language: str) -> None:
     faults = {}
     found = pages(visit.place)
     for path in (found[name] for name in ("all", "one", "leave", "preferences", "archive")):
@@ -301,20 +305,22 @@ def test_pages_are_sound_in_every_language(visit: Visit, language: str) -> None:
     assert faults == dict.fromkeys(faults, ([], False))
 
 
-def moments(visit: Visit, page: Page, language: str) -> Iterator[str]:
-    """Walk through what comes after a button, and through what goes wrong; yield the name of each page."""
+def pages_after_buttons(visit: Visit, page: Page, language: str) -> Iterator[str]:
+    """Visit the pages after a button and the error pages; yield the name of each page."""
 
     def see(path: str) -> None:
         page.goto(f"{visit.base}{path}?language={language}")
 
     def press(form: str = "form") -> None:
-        with page.expect_navigation():  # whole, with its styles: a click alone waits for the first byte
+        with (
+            page.expect_navigation()
+        ):  # until the page and its styles are loaded; a click alone does not wait
             page.locator(f"{form} button[type=submit]").first.click()
 
     place = visit.place
     place.add()
     place.sign_up(language=language)
-    link = link_in(place.mails()[0], "c")
+    link = link_in(place.emails()[0], "c")
     see("/nowhere")
     yield "nowhere"
     see("/u/daily/damaged")
@@ -323,7 +329,7 @@ def moments(visit: Visit, page: Page, language: str) -> Iterator[str]:
     page.locator("#address").fill("nobody")
     place.clock.forward(seconds=9)
     press()
-    yield "a fault in the form"
+    yield "a mistake in the form"
     see(link)
     press()
     yield "confirmed"
@@ -331,21 +337,21 @@ def moments(visit: Visit, page: Page, language: str) -> Iterator[str]:
     yield "a used link"
     see(place.leave_link())
     press()
-    yield "left"
+    yield "unsubscribed"
     press()
-    yield "back"
+    yield "undone"
     see(place.preferences_link())
     page.locator("#address").fill("nobody")
     press("form[action*='/address']")
-    yield "a fault in the preferences"
+    yield "a mistake in the preferences"
     see(_data_link(place))
     page.locator("#sure").check()
     press()
-    yield "forgotten"
+    yield "erased"
     place.sign_up(address="bob@example.org", language=language)
     place.clock.forward(days=3, hours=1)
-    see(link_in(place.mails()[-1], "c"))
-    yield "a link that has run out"
+    see(link_in(place.emails()[-1], "c"))
+    yield "an expired link"
     for _ in range(LIMITS.requests + 1):
         page.request.post(f"{visit.base}/c/none/fresh")
     press()
@@ -354,12 +360,12 @@ def moments(visit: Visit, page: Page, language: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en", "de", "es", "ar"])
-def test_what_comes_after_a_button_is_sound_in_every_language(
+def test_pages_after_a_button_are_accessible_in_every_language(
     visit: Visit, language: str, scheme: Scheme
 ) -> None:
     faults, seen = {}, []
     with visit.open("/", scheme=scheme) as page:
-        for name in moments(visit, page, language):
+        for name in pages_after_buttons(visit, page, language):
             seen.append(page.locator("h1").inner_text())
             assert page.locator("html").get_attribute("lang") == language, name
             for width in (360, 640):
@@ -370,7 +376,7 @@ def test_what_comes_after_a_button_is_sound_in_every_language(
     assert len(set(seen)) == 11, seen
 
 
-def test_in_a_language_from_the_right_headings_stand_at_the_right(visit: Visit) -> None:
+def test_headings_are_aligned_right_in_a_right_to_left_language(visit: Visit) -> None:
     visit.place.add()
     edges = "elements => elements.map(e => { const r = document.createRange(); r.selectNodeContents(e);"
     edges += " return [r.getBoundingClientRect().right, e.getBoundingClientRect().right].map(Math.round) })"
@@ -380,7 +386,7 @@ def test_in_a_language_from_the_right_headings_stand_at_the_right(visit: Visit) 
     assert all(text == box for text, box in found), found
 
 
-def test_a_fault_is_marked_in_its_colour_and_opens_nothing_else(visit: Visit) -> None:
+def test_a_mistake_is_marked_in_its_colour_and_opens_nothing_else(visit: Visit) -> None:
     gathered = replace(
         visit.place.app.config.digests[0],
         gather=(Gathering(frequency=Frequency.WEEKLY, schedule="sundays at 08:00"),),

@@ -1,4 +1,4 @@
-"""Preferences by signed link: what a reader chooses is what holds, and a link does what it is for."""
+"""Preferences by signed link: a reader's choices take effect, and each link has one purpose."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from httpx2 import Response
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from subscribers.decisions import Change
-from subscribers.model import Act, Choice, Consent, Format, Origin, SuppressionReason
-from subscribers.record import suppress, write_change
+from subscribers.model import Choice, Consent, ConsentAction, Format, Origin, SuppressionReason
+from subscribers.rules.decisions import Change
+from subscribers.store.writing import suppress, write_change
 from subscribers.tokens import reader_token
-from tests.web.parlour import SECRET, Parlour, link_in, text_of
-from tests.web.test_leave import ticket_in
+from tests.web.site import SECRET, Site, link_in, text_of
+from tests.web.test_unsubscribe import ticket_in
 
 ADA, NEW = "ada@example.org", "ada@new.example.org"
 SAVED = {
@@ -27,20 +27,20 @@ SAVED = {
 }
 
 
-def save(place: Parlour, **fields: object) -> int:
+def save(place: Site, **fields: object) -> int:
     changed = {name.replace("__", "."): value for name, value in fields.items()}
     return place.client.post(place.preferences_link(), data={**SAVED, **changed}).status_code
 
 
-def test_the_page_shows_what_is_chosen_and_when_the_next_mail_comes(place: Parlour) -> None:
+def test_the_page_shows_the_choices_and_the_next_edition(place: Site) -> None:
     place.add()
     page = place.client.get(place.preferences_link())
     assert page.status_code == 200
-    assert "next: Tuesday 07:00, Berlin" in page.text
-    assert "next: Saturday 09:00, Berlin" in page.text
+    assert "Next edition: Tuesday 07:00, Berlin" in page.text
+    assert "Next edition: Saturday 09:00, Berlin" in page.text
 
 
-def test_a_reader_chooses_topics_hour_zone_and_form(place: Parlour) -> None:
+def test_a_reader_chooses_topics_hour_zone_and_format(place: Site) -> None:
     place.add()
     fields = {"mode__daily": "only", "topics__daily": ["green"], "hour__daily": "18:30"}
     page = place.client.post(
@@ -48,7 +48,7 @@ def test_a_reader_chooses_topics_hour_zone_and_form(place: Parlour) -> None:
         data={**SAVED, "mode.daily": "only", "topics.daily": ["green"], "hour.daily": "18:30"}
         | {"zone": "America/New_York", "format": "text"},
     )
-    assert "next: Tuesday 18:30, New York" in page.text
+    assert "Next edition: Tuesday 18:30, New York" in page.text
     reader = place.reader()
     subscription = reader.subscription("daily")
     assert subscription is not None
@@ -62,38 +62,38 @@ def test_a_reader_chooses_topics_hour_zone_and_form(place: Parlour) -> None:
     assert str(again.preferences.topics) == "-green"
 
 
-def test_a_digest_not_ticked_is_left_and_one_newly_ticked_begins(place: Parlour) -> None:
+def test_an_unticked_digest_ends_and_a_newly_ticked_one_begins(place: Site) -> None:
     place.add(digests=("daily",))
     assert save(place, digest=["weekend"]) == 200
     assert place.reads() == {"weekend"}
-    assert {each.act for each in place.history()} >= {Act.SUBSCRIBED, Act.LEFT}
+    assert {each.act for each in place.history()} >= {ConsentAction.SUBSCRIBED, ConsentAction.LEFT}
     assert save(place, digest=[]) == 200
     assert place.reads() == set()
     assert place.mailed("weekend") == set()
 
 
-def test_who_ticks_nothing_has_left_everything_and_can_take_it_back(place: Parlour) -> None:
+def test_ticking_nothing_unsubscribes_from_everything_and_can_be_undone(place: Site) -> None:
     place.add()
     page = place.client.post(place.preferences_link(), data={**SAVED, "digest": []}).text
-    assert "Nothing comes from Harbour Digest any more" in page
+    assert "You will get no more emails from Harbour Digest" in page
     assert place.client.post("/undo", data={"ticket": ticket_in(page)}).is_success
     assert place.reads() == {"daily", "weekend"}
 
 
-def test_one_button_leaves_everything_and_can_say_why(place: Parlour) -> None:
+def test_one_button_unsubscribes_from_everything_with_a_reason(place: Site) -> None:
     place.add()
     place.add("bo@example.org")
     page = place.client.post(f"{place.preferences_link()}/leave", data={"reason": "too many"})
     assert page.is_success
     assert place.reads() == set()
     assert place.reads("bo@example.org") == {"daily", "weekend"}
-    assert place.history()[-1].act is Act.LEFT
+    assert place.history()[-1].act is ConsentAction.LEFT
     assert place.history()[-1].detail["reason"] == "too many"
     assert place.client.post("/undo", data={"ticket": ticket_in(page.text)}).is_success
     assert place.reads() == {"daily", "weekend"}
 
 
-def test_leaving_everything_needs_our_page_and_a_link_to_preferences(quick: Parlour) -> None:
+def test_unsubscribing_from_everything_needs_our_page_and_a_preferences_link(quick: Site) -> None:
     quick.add()
     cross = {"sec-fetch-site": "cross-site"}
     assert quick.client.post(f"{quick.preferences_link()}/leave", headers=cross).status_code == 403
@@ -103,19 +103,19 @@ def test_leaving_everything_needs_our_page_and_a_link_to_preferences(quick: Parl
     assert quick.reads() == {"daily", "weekend"}
 
 
-def test_nothing_changes_when_nothing_is_changed(quick: Parlour) -> None:
+def test_saving_the_same_choices_changes_nothing(quick: Site) -> None:
     quick.add()
     before = quick.history()
     assert save(quick) == 200
     assert quick.history() == before
 
 
-def test_who_has_left_is_not_brought_back_by_an_old_link(quick: Parlour) -> None:
+def test_an_old_link_does_not_subscribe_a_reader_again(quick: Site) -> None:
     quick.add()
     link = quick.preferences_link()
     quick.client.post(f"{link}/leave")
     page = quick.client.post(link, data=SAVED)
-    assert "Nothing is sent to" in page.text
+    assert "We send no emails to" in page.text
     assert quick.reads() == set()
 
 
@@ -131,19 +131,21 @@ def test_who_has_left_is_not_brought_back_by_an_old_link(quick: Parlour) -> None
         {"format": "fax"},
     ],
 )
-def test_what_is_not_offered_is_refused_and_changes_nothing(quick: Parlour, wrong: dict[str, object]) -> None:
+def test_a_choice_that_is_not_offered_is_refused_and_changes_nothing(
+    quick: Site, wrong: dict[str, object]
+) -> None:
     quick.add()
     before = quick.reader()
     assert save(quick, **wrong) == 422
     assert quick.reader() == before
 
 
-def test_a_reader_pauses_and_goes_on(place: Parlour) -> None:
+def test_a_reader_pauses_and_resumes(place: Site) -> None:
     place.add()
     link = place.preferences_link()
     page = place.client.post(f"{link}/pause", data={"until": "2026-12-24"})
     assert "Paused until Thursday, December 24, 2026" in page.text
-    assert "next: Thu, Dec 24 07:00, Berlin" in page.text
+    assert "Next edition: Thu, Dec 24 07:00, Berlin" in page.text
     assert place.mailed() == set()
     place.clock.forward(days=31)
     assert place.mailed() == {ADA}
@@ -154,7 +156,7 @@ def test_a_reader_pauses_and_goes_on(place: Parlour) -> None:
 
 
 @pytest.mark.parametrize("day", ["2026-11-23", "2030-01-01", "soon", "0001-01-01", "9999-12-31"])
-def test_a_pause_that_cannot_be_is_told_beside_its_field(quick: Parlour, day: str) -> None:
+def test_an_impossible_pause_is_explained_beside_its_field(quick: Site, day: str) -> None:
     quick.add()
     answer = quick.client.post(f"{quick.preferences_link()}/pause", data={"until": day})
     assert answer.status_code == 422
@@ -162,43 +164,43 @@ def test_a_pause_that_cannot_be_is_told_beside_its_field(quick: Parlour, day: st
     assert quick.mailed() == {ADA}
 
 
-def ask_to_move(place: Parlour, to: str = NEW) -> None:
+def ask_to_move(place: Site, to: str = NEW) -> None:
     answer = place.client.post(f"{place.preferences_link()}/address", data={"address": to})
     assert "sent a link to both addresses" in answer.text
     place.settle()
 
 
 @pytest.mark.parametrize("first", [0, 1])
-def test_an_address_changes_when_both_ends_have_said_yes(place: Parlour, first: int) -> None:
+def test_an_address_changes_when_both_addresses_have_confirmed_it(place: Site, first: int) -> None:
     place.add()
     number = place.id_of(ADA)
     ask_to_move(place)
-    mails = place.mails()
-    assert {mail["To"] for mail in mails} == {ADA, NEW}
-    links = [link_in(mail, "c") for mail in mails]
-    assert "Shall your mail go to another address?" in place.client.get(links[first]).text
-    assert "One half is done" in place.client.post(links[first]).text
+    emails = place.emails()
+    assert {email["To"] for email in emails} == {ADA, NEW}
+    links = [link_in(email, "c") for email in emails]
+    assert "Press the button to confirm the change of address." in place.client.get(links[first]).text
+    assert "Almost done" in place.client.post(links[first]).text
     assert place.mailed() == {ADA}
-    assert "Your address is changed" in place.client.post(links[1 - first]).text
+    assert "Your address has been changed" in place.client.post(links[1 - first]).text
     assert place.mailed() == {NEW}
     assert place.id_of(NEW) == number
 
 
-def test_moving_to_a_readers_address_tells_nobody_that_there_is_one(place: Parlour) -> None:
+def test_moving_to_another_readers_address_does_not_reveal_that_reader(place: Site) -> None:
     place.add()
     place.add("bo@example.org")
     ask_to_move(place, "bo@example.org")
-    assert [mail["To"] for mail in place.mails()] == [ADA]
-    assert place.client.post(link_in(place.mails()[0], "c")).status_code in (200, 404)
+    assert [email["To"] for email in place.emails()] == [ADA]
+    assert place.client.post(link_in(place.emails()[0], "c")).status_code in (200, 404)
     assert place.mailed() == {ADA, "bo@example.org"}
 
 
-def test_a_reader_takes_their_data_along(place: Parlour) -> None:
+def test_a_reader_downloads_their_data(place: Site) -> None:
     place.add()
-    assert "Look into your mailbox" in place.client.post(f"{place.preferences_link()}/data").text
+    assert "Check your inbox" in place.client.post(f"{place.preferences_link()}/data").text
     place.settle()
-    [mail] = place.mails()
-    link = link_in(mail, "m")
+    [email] = place.emails()
+    link = link_in(email, "m")
     assert ADA in place.client.get(link).text
     data = place.client.get(f"{link}/data.json").json()
     assert data["address"] == ADA
@@ -207,42 +209,42 @@ def test_a_reader_takes_their_data_along(place: Parlour) -> None:
     assert json.dumps(data)
 
 
-def test_a_reader_sees_what_is_kept(place: Parlour) -> None:
+def test_a_reader_sees_a_summary_of_their_data(place: Site) -> None:
     place.add()
     place.client.post(place.leave_link(digest="weekend"), data={"leave": "yes"})
     place.client.post(f"{place.preferences_link()}/data")
     place.settle()
-    page = place.client.get(link_in(place.mails()[-1], "m")).text
-    assert "<bdi>Daily</bdi>: it comes to you" in page
-    assert "<bdi>Weekend</bdi>: you have left it" in page
+    page = place.client.get(link_in(place.emails()[-1], "m")).text
+    assert "<bdi>Daily</bdi>: subscribed" in page
+    assert "<bdi>Weekend</bdi>: unsubscribed" in page
     assert "Saturday, November 14, 2026</time>: the publisher added you" in page
-    assert "Monday, November 23, 2026</time>: you left" in page
+    assert "Monday, November 23, 2026</time>: you unsubscribed" in page
 
 
 @pytest.mark.parametrize("language", ["en", "de", "es", "ar"])
-def test_whatever_happened_to_a_reader_is_told_in_their_language(quick: Parlour, language: str) -> None:
+def test_a_readers_history_is_shown_in_their_language(quick: Site, language: str) -> None:
     quick.add()
     subscriber = quick.reader().subscriber
     assert subscriber is not None
     with quick.app.database.write() as connection:
-        for act in Act:
+        for act in ConsentAction:
             consent = Consent(act=act, at=quick.clock(), origin=Origin(source="test"))
             write_change(connection, Change(subscriber=subscriber, consent=consent), quick.clock())
     quick.client.post(f"{quick.preferences_link()}/data")
     quick.settle()
-    page = quick.client.get(f"{link_in(quick.mails()[-1], 'm')}?language={language}").text
-    assert len(set(re.findall("</time>: (.*)</dd>", page))) == len(Act)
+    page = quick.client.get(f"{link_in(quick.emails()[-1], 'm')}?language={language}").text
+    assert len(set(re.findall("</time>: (.*)</dd>", page))) == len(ConsentAction)
 
 
-def test_a_reader_is_forgotten_for_good(place: Parlour) -> None:
+def test_a_reader_is_erased_for_good(place: Site) -> None:
     place.add()
     preferences, leave = place.preferences_link(), place.leave_link()
     place.client.post(f"{preferences}/data")
     place.settle()
-    link = link_in(place.mails()[0], "m")
+    link = link_in(place.emails()[0], "m")
     assert place.client.post(f"{link}/erase", data={}).status_code == 400
     assert place.mailed() == {ADA}
-    assert "You are forgotten" in place.client.post(f"{link}/erase", data={"sure": "yes"}).text
+    assert "Your data has been erased" in place.client.post(f"{link}/erase", data={"sure": "yes"}).text
     assert place.reader().subscriber is None
     suppression = place.reader().suppression
     assert suppression is not None
@@ -251,15 +253,15 @@ def test_a_reader_is_forgotten_for_good(place: Parlour) -> None:
     assert place.client.get(link).status_code == 404
     assert place.client.post(leave, data={"List-Unsubscribe": "One-Click"}).status_code == 200
     place.sign_up(address=ADA)
-    place.client.post(link_in(place.mails()[-1], "c"))
+    place.client.post(link_in(place.emails()[-1], "c"))
     assert place.mailed() == {ADA}
 
 
-def test_the_link_to_data_runs_out_after_an_hour(quick: Parlour) -> None:
+def test_the_link_to_the_data_expires_after_an_hour(quick: Site) -> None:
     quick.add()
     quick.client.post(f"{quick.preferences_link()}/data")
     quick.settle()
-    link = link_in(quick.mails()[0], "m")
+    link = link_in(quick.emails()[0], "m")
     quick.clock.forward(hours=1, seconds=1)
     for path in (link, f"{link}/data.json"):
         assert quick.client.get(path).status_code == 410
@@ -267,7 +269,7 @@ def test_the_link_to_data_runs_out_after_an_hour(quick: Parlour) -> None:
     assert quick.mailed() == {ADA}
 
 
-def test_who_was_forwarded_a_mail_learns_nothing_and_takes_nothing(quick: Parlour) -> None:
+def test_a_forwarded_email_reveals_no_data(quick: Site) -> None:
     quick.add()
     link = quick.preferences_link()
     assert ADA not in quick.client.get(link).text
@@ -278,7 +280,7 @@ def test_who_was_forwarded_a_mail_learns_nothing_and_takes_nothing(quick: Parlou
     assert quick.mailed() == {ADA}
 
 
-def test_the_link_to_leave_opens_no_preferences(quick: Parlour) -> None:
+def test_the_unsubscribe_link_does_not_open_the_preferences(quick: Site) -> None:
     number = quick.add()
     for purpose in ("u:daily", "b"):
         token = reader_token(SECRET, number, purpose)
@@ -286,7 +288,7 @@ def test_the_link_to_leave_opens_no_preferences(quick: Parlour) -> None:
         assert quick.client.post(f"/p/{token}", data=SAVED).status_code == 404
 
 
-def test_looking_changes_nothing(quick: Parlour) -> None:
+def test_opening_pages_changes_nothing(quick: Site) -> None:
     quick.add()
     link = quick.preferences_link()
     before = quick.reader(), quick.history()
@@ -299,23 +301,23 @@ def test_looking_changes_nothing(quick: Parlour) -> None:
     assert (quick.reader(), quick.history()) == before
 
 
-def test_who_must_not_be_mailed_is_told_so(quick: Parlour) -> None:
+def test_a_suppressed_reader_sees_that_we_send_no_emails(quick: Site) -> None:
     quick.add()
     subscriber = quick.reader().subscriber
     assert subscriber is not None
     with quick.app.database.write() as connection:
         suppress(connection, subscriber.address_hash, SuppressionReason.BOUNCE, quick.clock())
-    assert "Nothing is sent to" in quick.client.get(quick.preferences_link()).text
+    assert "We send no emails to" in quick.client.get(quick.preferences_link()).text
 
 
-def test_mails_about_data_and_moving_are_written_for_both_kinds_of_reader(quick: Parlour) -> None:
+def test_emails_about_data_and_a_change_of_address_have_html_and_text(quick: Site) -> None:
     quick.add()
     ask_to_move(quick)
     quick.client.post(f"{quick.preferences_link()}/data")
     quick.settle()
-    for mail in quick.mails():
-        assert mail.get_body(("html",)) is not None
-        assert max(map(len, text_of(mail).splitlines())) <= 120
+    for email in quick.emails():
+        assert email.get_body(("html",)) is not None
+        assert max(map(len, text_of(email).splitlines())) <= 120
 
 
 FIELDS = [
@@ -337,7 +339,7 @@ FIELDS = [
     path=st.sampled_from(["", "/pause", "/address", "/leave"]),
     fields=st.dictionaries(st.sampled_from(FIELDS), st.text(st.characters(codec="utf-8"), max_size=40)),
 )
-def test_no_form_breaks_the_page(quick: Parlour, path: str, fields: dict[str, str]) -> None:
+def test_no_form_breaks_the_page(quick: Site, path: str, fields: dict[str, str]) -> None:
     if quick.reader().subscriber is None:
         quick.add()
     answer = quick.client.post(quick.preferences_link() + path, data=fields)
@@ -349,11 +351,9 @@ ACTIONS = ["ask", "confirm", "leave", "leave all", "back", "save", "pause", "go 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(actions=st.lists(st.sampled_from(ACTIONS), max_size=14))
-def test_whatever_a_reader_does_nobody_is_mailed_who_does_not_want_to_be(
-    quick: Parlour, actions: list[str]
-) -> None:
-    """Follow one reader by hand, and compare with the list after every step."""
-    address = f"reader-{id(actions)}-{len(quick.mails())}@example.org"
+def test_a_reader_is_mailed_only_if_they_want_to_be_whatever_they_do(quick: Site, actions: list[str]) -> None:
+    """Model one reader, and compare the model with the list after every step."""
+    address = f"reader-{id(actions)}-{len(quick.emails())}@example.org"
     walk = Walk(quick, address)
     for action in actions:
         walk.do(action)
@@ -361,9 +361,9 @@ def test_whatever_a_reader_does_nobody_is_mailed_who_does_not_want_to_be(
 
 
 class Walk:
-    """One reader, through the pages, and what they want by now."""
+    """One reader who uses the pages, with the model of their subscription."""
 
-    def __init__(self, place: Parlour, address: str) -> None:
+    def __init__(self, place: Site, address: str) -> None:
         self.place, self.address = place, address
         self.wants = self.paused = False
         self.link = self.old_link = self.ticket = ""
@@ -373,19 +373,23 @@ class Walk:
         needs_list = action in ("save", "pause", "go on") and not self.place.reads(self.address)
         if not needs_list and (known or action in ("ask", "wait")):
             getattr(self, f"_{action.replace(' ', '_')}")()
-            self.place.settle()  # a welcome that is late would be taken for the answer to the next wish
+            self.place.settle()  # otherwise a late welcome would be taken for the next confirmation
 
     def post(self, path: str, **data: object) -> Response:
         return self.place.client.post(path, data=data)
 
     def _ask(self) -> None:
-        count = len(self.place.mails())
+        count = len(self.place.emails())
         self.place.sign_up(self.place.visitor(f"198.51.100.{count % 250}"), address=self.address)
-        if len(self.place.mails()) > count:
-            self.link = link_in(self.place.mails()[-1], "c")
+        if len(self.place.emails()) > count:
+            self.link = link_in(self.place.emails()[-1], "c")
 
     def _confirm(self) -> None:
-        if self.link and "You are on the list" in self.post(self.link).text and self.link != self.old_link:
+        if (
+            self.link
+            and "Your subscription is confirmed" in self.post(self.link).text
+            and self.link != self.old_link
+        ):
             self.old_link, self.wants, self.paused = self.link, True, False
 
     def _stale(self) -> None:
@@ -425,6 +429,6 @@ class Walk:
     def _erase(self) -> None:
         self.post(f"{self.place.preferences_link(self.address)}/data")
         self.place.settle()
-        if self.post(f"{link_in(self.place.mails()[-1], 'm')}/erase", sure="yes").is_success:
+        if self.post(f"{link_in(self.place.emails()[-1], 'm')}/erase", sure="yes").is_success:
             self.wants = self.paused = False
             self.link = self.old_link = self.ticket = ""

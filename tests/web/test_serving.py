@@ -10,18 +10,18 @@ import pytest
 
 from digest.config.values import WebSettings
 from digest.web.serving import WebError, serving
-from subscribers.tables import attempts
-from tests.web.parlour import Parlour
+from subscribers.store.tables import attempts
+from tests.web.site import Site
 
 
-def on_loopback(place: Parlour, port: int = 0) -> Parlour:
+def on_loopback(place: Site, port: int = 0) -> Site:
     place.app = replace(
         place.app, config=replace(place.app.config, web=WebSettings(host="127.0.0.1", port=port))
     )
     return place
 
 
-def test_a_reader_leaves_over_http(quick: Parlour, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_reader_unsubscribes_over_http(quick: Site, caplog: pytest.LogCaptureFixture) -> None:
     quick.add()
     link = quick.leave_link()
     with caplog.at_level(logging.DEBUG), serving(on_loopback(quick).app) as port:
@@ -29,7 +29,7 @@ def test_a_reader_leaves_over_http(quick: Parlour, caplog: pytest.LogCaptureFixt
         line.request("GET", link)
         page = line.getresponse()
         assert page.status == 200
-        assert b"Leave Daily?" in page.read()
+        assert b"Unsubscribe from Daily?" in page.read()
         body = "List-Unsubscribe=One-Click"
         line.request("POST", link, body, {"content-type": "application/x-www-form-urlencoded"})
         assert line.getresponse().status == 200
@@ -38,7 +38,7 @@ def test_a_reader_leaves_over_http(quick: Parlour, caplog: pytest.LogCaptureFixt
     assert link.rpartition("/")[2] not in caplog.text
 
 
-def test_two_servers_cannot_have_one_port(quick: Parlour) -> None:
+def test_two_servers_cannot_share_a_port(quick: Site) -> None:
     with serving(on_loopback(quick).app) as port:
         twin = on_loopback(quick, port).app
         with pytest.raises(WebError, match=r"\[web\] 127.0.0.1"), serving(twin):
@@ -46,7 +46,7 @@ def test_two_servers_cannot_have_one_port(quick: Parlour) -> None:
 
 
 def test_when_a_page_fails_the_log_has_its_place_and_no_address(
-    quick: Parlour, caplog: pytest.LogCaptureFixture
+    quick: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     with quick.app.database.write() as connection:
         attempts.drop(connection)
@@ -56,7 +56,7 @@ def test_when_a_page_fails_the_log_has_its_place_and_no_address(
         line.request("POST", "/signup", body, {"content-type": "application/x-www-form-urlencoded"})
         answer = line.getresponse()
         assert answer.status == 500
-        assert b"The mistake is ours" in answer.read()
+        assert b"The error is on our side" in answer.read()
         line.close()
     assert "a page failed: " in caplog.text
     assert "example.org" not in caplog.text

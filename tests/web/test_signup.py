@@ -1,4 +1,4 @@
-"""Signing up: what a stranger is told, what is mailed, and what keeps bots and scanners out."""
+"""Sign-up: the pages, the emails, and the protection against bots and link scanners."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest.app.signing_up import LIMITS
-from digest.app.tidy import tidy
-from digest.model import Letter
-from digest.web.errands import Errands
-from digest.web.security import client_of
-from subscribers.model import Act, SubscriberState, SuppressionReason
-from subscribers.record import suppress
+from digest.model.messages import Message
+from digest.readers.signup import LIMITS
+from digest.scheduler.service import clean_up
+from digest.web.pages.tasks import BackgroundTasks
+from digest.web.security.security import client_of
+from subscribers.model import ConsentAction, SubscriberState, SuppressionReason
+from subscribers.store.writing import suppress
 from subscribers.tokens import address_hash
-from tests.web.parlour import SECRET, Parlour, hidden, link_in, solved, text_of
+from tests.web.site import SECRET, Site, hidden, link_in, solved, text_of
 
 EVE = "eve@example.org"
 
 
-def test_a_reader_signs_up_confirms_and_is_welcomed(place: Parlour) -> None:
+def test_a_reader_signs_up_confirms_and_is_welcomed(place: Site) -> None:
     answer = place.sign_up()
     assert answer.status_code == 200
-    assert "Look into your mailbox" in answer.text
+    assert "Check your inbox" in answer.text
     assert place.mailed() == set()
-    [mail] = place.mails()
-    assert (mail["To"], mail["Subject"]) == (EVE, "Please confirm your subscription")
-    assert mail["Auto-Submitted"] == "auto-generated"
-    assert "next: Tuesday 07:00, Berlin" in text_of(mail)
+    [email] = place.emails()
+    assert (email["To"], email["Subject"]) == (EVE, "Please confirm your subscription")
+    assert email["Auto-Submitted"] == "auto-generated"
+    assert "next edition: Tuesday 07:00, Berlin" in text_of(email)
 
-    link = link_in(mail, "c")
+    link = link_in(email, "c")
     assert "Please confirm" in place.client.get(link).text
     page = place.client.post(link)
     assert page.status_code == 200
     assert place.mailed() == {EVE}
     place.settle()
-    welcome = place.mails()[-1]
+    welcome = place.emails()[-1]
     assert welcome["Subject"] == "Welcome"
     assert link_in(welcome, "p")
     assert place.client.post(link_in(welcome, "u"), data={"List-Unsubscribe": "One-Click"}).is_success
     assert place.mailed() == set()
 
 
-def test_digests_and_topics_are_offered_with_what_they_are(quick: Parlour) -> None:
+def test_digests_and_topics_are_offered_with_their_descriptions(quick: Site) -> None:
     config = quick.app.config
     digests = replace(config.digests[0], about="The day in five minutes"), *config.digests[1:]
     topics = replace(config.topics[0], about="Council & trams"), *config.topics[1:]
@@ -67,19 +67,19 @@ def test_digests_and_topics_are_offered_with_what_they_are(quick: Parlour) -> No
     assert [topic["about"] for topic in daily["topics"]] == ["Council & trams", "", ""]
 
 
-def test_consent_is_kept_with_its_words_and_where_it_came_from(place: Parlour) -> None:
+def test_consent_is_kept_with_its_wording_and_its_origin(place: Site) -> None:
     place.sign_up(page="/signup/daily")
     asked = place.history(EVE)[0]
-    assert asked.act is Act.SIGNED_UP
+    assert asked.act is ConsentAction.SIGNED_UP
     assert asked.origin.source == "form:daily"
-    assert asked.origin.wording == "sign-up 1 (en)"
+    assert asked.origin.wording == "sign-up 2 (en)"
     assert asked.origin.client == "192.0.2.0/24"
     assert asked.detail["wishes"][0]["digest"] == "daily"
 
 
-def test_looking_at_a_link_confirms_nobody(quick: Parlour) -> None:
+def test_opening_a_link_confirms_nobody(quick: Site) -> None:
     quick.sign_up()
-    link = link_in(quick.mails()[0], "c")
+    link = link_in(quick.emails()[0], "c")
     for method in ("GET", "HEAD", "OPTIONS", "PUT", "DELETE") * 2:
         quick.client.request(method, link)
     assert quick.mailed() == set()
@@ -87,41 +87,41 @@ def test_looking_at_a_link_confirms_nobody(quick: Parlour) -> None:
     assert quick.mailed() == set()
     assert quick.client.post(link).is_success
     assert quick.client.post(link).is_success
-    assert [each.act for each in quick.history(EVE)].count(Act.CONFIRMED) == 1
+    assert [each.act for each in quick.history(EVE)].count(ConsentAction.CONFIRMED) == 1
 
 
-def test_a_link_that_ran_out_gets_a_fresh_one_to_the_same_address(quick: Parlour) -> None:
+def test_an_expired_link_can_be_replaced_at_the_same_address(quick: Site) -> None:
     quick.sign_up()
-    old = link_in(quick.mails()[0], "c")
+    old = link_in(quick.emails()[0], "c")
     quick.clock.forward(days=3, seconds=1)
     assert quick.client.get(old).status_code == 410
     assert quick.client.post(old).status_code == 410
     assert quick.mailed() == set()
-    assert "Look into your mailbox" in quick.client.post(f"{old}/fresh").text
+    assert "Check your inbox" in quick.client.post(f"{old}/fresh").text
     quick.settle()
-    assert quick.client.post(link_in(quick.mails()[-1], "c")).is_success
+    assert quick.client.post(link_in(quick.emails()[-1], "c")).is_success
     assert quick.mailed() == {EVE}
 
 
 @pytest.mark.parametrize("token", ["x", "a" * 32, "é", "A" * 5_000])
-def test_a_made_up_link_says_nothing(quick: Parlour, token: str) -> None:
+def test_a_made_up_link_reveals_nothing(quick: Site, token: str) -> None:
     assert quick.client.get(f"/c/{token}").status_code == 404
     assert quick.client.post(f"/c/{token}").status_code == 404
     assert quick.client.post(f"/c/{token}/fresh").status_code == 200
     quick.settle()
-    assert quick.mails() == []
+    assert quick.emails() == []
 
 
-def test_an_old_link_brings_nobody_back(quick: Parlour) -> None:
+def test_an_old_link_subscribes_nobody_again(quick: Site) -> None:
     quick.sign_up()
-    link = link_in(quick.mails()[0], "c")
+    link = link_in(quick.emails()[0], "c")
     quick.client.post(link)
     quick.client.post(quick.leave_link(EVE), data={"List-Unsubscribe": "One-Click"})
     assert quick.client.post(link).status_code == 404
     assert quick.mailed() == set()
 
 
-def test_everybody_is_told_the_same(place: Parlour) -> None:
+def test_the_answer_is_the_same_for_every_address(place: Site) -> None:
     place.add("active@example.org")
     place.add("left@example.org")
     place.client.post(f"{place.preferences_link('left@example.org')}/leave")
@@ -134,27 +134,27 @@ def test_everybody_is_told_the_same(place: Parlour) -> None:
         for name in ("new", "pending", "active", "left", "shunned")
     ]
     assert {(answer.status_code, answer.text) for answer in answers} == {(200, answers[0].text)}
-    asked = [mail["To"] for mail in place.mails()]
+    asked = [email["To"] for email in place.emails()]
     assert "shunned@example.org" not in asked
     assert asked.count("pending@example.org") == 2
     assert {"active@example.org", "left@example.org", "new@example.org"} <= set(asked)
 
 
-def test_the_answer_comes_before_anything_is_looked_up(quick: Parlour) -> None:
+def test_the_answer_comes_before_anything_is_looked_up(quick: Site) -> None:
     held = Event()
-    assert quick.errands().take(partial(_wait_for, held))
-    assert "Look into your mailbox" in quick.fill_in({}).text
+    assert quick.tasks().take(partial(_wait_for, held))
+    assert "Check your inbox" in quick.fill_in({}).text
     assert quick.reader(EVE).subscriber is None
     held.set()
     quick.settle()
-    assert len(quick.mails()) == 1
+    assert len(quick.emails()) == 1
 
 
-def test_when_too_much_waits_the_next_are_told_to_come_back(quick: Parlour) -> None:
+def test_when_too_many_tasks_wait_further_forms_are_answered_with_503(quick: Site) -> None:
     begun, held = Event(), Event()
-    assert quick.errands().take(partial(_wait_for, held, begun))
+    assert quick.tasks().take(partial(_wait_for, held, begun))
     begun.wait()
-    while quick.errands().take(partial(_wait_for, held)):
+    while quick.tasks().take(partial(_wait_for, held)):
         pass
     refused = quick.fill_in({})
     assert refused.status_code == 503
@@ -171,16 +171,16 @@ def _wait_for(held: Event, begun: Event | None = None) -> tuple[()]:
     return ()
 
 
-def test_an_address_gets_so_many_mails_a_day_and_no_more(place: Parlour) -> None:
+def test_an_address_gets_a_limited_number_of_emails_a_day(place: Site) -> None:
     for number in range(6):
         place.sign_up(place.visitor(f"192.0.2.{number}"))
-    assert len(place.mails()) == LIMITS.mails
+    assert len(place.emails()) == LIMITS.emails
     place.clock.forward(days=1, seconds=1)
     place.sign_up()
-    assert len(place.mails()) == LIMITS.mails + 1
+    assert len(place.emails()) == LIMITS.emails + 1
 
 
-def test_a_client_may_ask_so_often_and_no_more_whichever_process_answers(quick: Parlour) -> None:
+def test_a_client_may_send_a_limited_number_of_requests_across_processes(quick: Site) -> None:
     def ask() -> int:
         return quick.visitor().post("/c/x/fresh").status_code
 
@@ -196,7 +196,7 @@ def test_a_client_may_ask_so_often_and_no_more_whichever_process_answers(quick: 
     assert ask() == 200
 
 
-def test_a_whole_network_of_ipv6_counts_as_one_client() -> None:
+def test_an_ipv6_network_counts_as_one_client() -> None:
     near = client_of("2001:db8:1:2::1", SECRET)
     assert client_of("2001:db8:1:2:ffff::9", SECRET) == near
     assert client_of("2001:db8:1:3::1", SECRET).key != near.key
@@ -206,37 +206,37 @@ def test_a_whole_network_of_ipv6_counts_as_one_client() -> None:
     assert client_of(None, SECRET).shown == ""
 
 
-def test_a_bot_that_fills_everything_in_is_thanked_and_forgotten(quick: Parlour) -> None:
+def test_a_bot_that_fills_in_every_field_gets_the_usual_page_and_no_email(quick: Site) -> None:
     answer = quick.sign_up(website="https://spam.example.org")
-    assert "Look into your mailbox" in answer.text
-    assert quick.mails() == []
+    assert "Check your inbox" in answer.text
+    assert quick.emails() == []
     assert quick.reader(EVE).subscriber is None
 
 
-def test_work_done_once_is_good_once(quick: Parlour) -> None:
+def test_a_proof_of_work_can_be_used_once(quick: Site) -> None:
     html = quick.client.get("/signup").text
     data = {"address": EVE, "digest": "daily", **hidden(html), "proof": solved(html)}
     quick.clock.forward(seconds=5)
-    assert "Look into your mailbox" in quick.client.post("/signup", data=data).text
+    assert "Check your inbox" in quick.client.post("/signup", data=data).text
     assert "One more step" in quick.visitor().post("/signup", data=data).text
     quick.settle()
-    assert len(quick.mails()) == 1
+    assert len(quick.emails()) == 1
 
 
 @pytest.mark.parametrize("proof", ["", "x", "e30=", "bnVsbA==", "é", "W10=", "a" * 9_000 + "="])
-def test_work_not_done_leads_to_the_second_page(quick: Parlour, proof: str) -> None:
+def test_a_missing_proof_of_work_leads_to_the_second_page(quick: Site, proof: str) -> None:
     answer = quick.sign_up(proof=proof[:3_900])
     assert "One more step" in answer.text
-    assert quick.mails() == []
+    assert quick.emails() == []
 
 
-def test_a_form_filled_in_too_fast_leads_to_the_second_page(quick: Parlour) -> None:
+def test_a_form_filled_in_too_fast_leads_to_the_second_page(quick: Site) -> None:
     html = quick.client.get("/signup").text
     data = {"address": EVE, "digest": "daily", **hidden(html), "proof": solved(html)}
     assert "One more step" in quick.client.post("/signup", data=data).text
 
 
-def test_without_a_script_it_takes_one_page_more(place: Parlour) -> None:
+def test_sign_up_without_javascript_takes_one_more_page(place: Site) -> None:
     html = place.client.get("/signup/daily").text
     place.clock.forward(seconds=20)
     second = place.client.post("/signup", data={"address": EVE, **hidden(html), "topics.daily": ["green"]})
@@ -244,16 +244,16 @@ def test_without_a_script_it_takes_one_page_more(place: Parlour) -> None:
     assert EVE in second.text
     place.clock.forward(seconds=5)
     fields = _pairs(second.text)
-    assert "Look into your mailbox" in place.client.post("/signup", data=fields).text
+    assert "Check your inbox" in place.client.post("/signup", data=fields).text
     place.settle()
-    place.client.post(link_in(place.mails()[0], "c"))
+    place.client.post(link_in(place.emails()[0], "c"))
     subscription = place.reader(EVE).subscription("daily")
     assert subscription is not None
     assert str(subscription.preferences.topics) == "green"
     assert "One more step" in place.client.post("/signup", data=fields).text, "a second page is good once"
 
 
-def test_who_never_does_the_work_may_ask_less_often(quick: Parlour) -> None:
+def test_clients_without_a_proof_of_work_have_a_lower_limit(quick: Site) -> None:
     answers = []
     for number in range(LIMITS.unproved + 1):
         html = quick.client.post(
@@ -264,7 +264,7 @@ def test_who_never_does_the_work_may_ask_less_often(quick: Parlour) -> None:
     assert answers == [200] * LIMITS.unproved + [429]
 
 
-def test_a_form_on_any_other_site_works_with_the_second_page(quick: Parlour) -> None:
+def test_a_form_on_any_other_site_works_with_the_second_page(quick: Site) -> None:
     headers = {"origin": "https://blog.example.org", "sec-fetch-site": "cross-site"}
     answer = quick.client.post("/signup", data={"address": EVE, "digest": "daily"}, headers=headers)
     assert answer.status_code == 200
@@ -275,29 +275,29 @@ def test_a_form_on_any_other_site_works_with_the_second_page(quick: Parlour) -> 
     foreign = quick.client.post("/signup", data=data, headers=headers)
     assert "One more step" in foreign.text, "a page of somebody else must not sign up its visitors"
     quick.settle()
-    assert quick.mails() == []
+    assert quick.emails() == []
 
 
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"address": ""}, "there is no address"),
-        ({"address": "eve"}, "there is no @ in it"),
+        ({"address": ""}, "the address is missing"),
+        ({"address": "eve"}, "the address has no @"),
         ({"address": "<b>@example.org"}, "without &lt; and &gt;"),
         ({"digest": []}, "choose at least one"),
         ({"digest": "nightly"}, "there is no such digest"),
         ({"topics.daily": "sport"}, "there is no such topic"),
-        ({"zone": "Mars/Olympus"}, "no such time zone"),
-        ({"hour": "25:00"}, "write it as 07:30"),
+        ({"zone": "Mars/Olympus"}, "there is no such time zone"),
+        ({"hour": "25:00"}, "write the time as 07:30"),
     ],
 )
-def test_a_mistake_is_told_beside_its_field(quick: Parlour, fields: dict[str, object], said: str) -> None:
+def test_a_mistake_is_shown_beside_its_field(quick: Site, fields: dict[str, object], said: str) -> None:
     answer = quick.fill_in(fields)
     assert answer.status_code == 422
     assert said in answer.text
     assert 'class="fault"' in answer.text
     assert "<b>" not in answer.text
-    assert quick.mails() == []
+    assert quick.emails() == []
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -309,7 +309,7 @@ def test_a_mistake_is_told_beside_its_field(quick: Parlour, fields: dict[str, ob
         st.text(max_size=60),
     )
 )
-def test_no_form_breaks_the_page(quick: Parlour, fields: dict[str, str]) -> None:
+def test_no_form_breaks_the_page(quick: Site, fields: dict[str, str]) -> None:
     try:
         answer = quick.client.post("/signup", data=fields)
     except UnicodeEncodeError:
@@ -317,26 +317,26 @@ def test_no_form_breaks_the_page(quick: Parlour, fields: dict[str, str]) -> None
     assert answer.status_code in (200, 400, 404, 422, 429)
 
 
-def test_a_pending_reader_stays_pending_until_the_button(place: Parlour) -> None:
+def test_a_pending_reader_stays_pending_until_the_button_is_pressed(place: Site) -> None:
     place.sign_up(digest=["daily", "weekend"])
     subscriber = place.reader(EVE).subscriber
     assert subscriber is not None
     assert subscriber.state is SubscriberState.PENDING
 
 
-def test_ten_thousand_in_small_one_client_many_addresses(quick: Parlour) -> None:
-    """The service stays up, each address has one mail, and nobody over the client's limit is served."""
+def test_one_client_can_sign_up_many_addresses(quick: Site) -> None:
+    """The service stays up, and every address gets its emails."""
     answers = [quick.sign_up(address=f"reader{number % 40}@example.org").status_code for number in range(60)]
     assert set(answers) == {200}
-    asked = [mail["To"] for mail in quick.mails()]
+    asked = [email["To"] for email in quick.emails()]
     assert len(set(asked)) == 40
     assert len(asked) == 60
 
 
-def test_no_address_is_ever_logged(quick: Parlour, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_address_is_ever_logged(quick: Site, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("DEBUG"):
         quick.sign_up()
-        quick.client.post(link_in(quick.mails()[0], "c"))
+        quick.client.post(link_in(quick.emails()[0], "c"))
         quick.settle()
     ours = [record.getMessage() for record in caplog.records if not record.name.startswith("httpx")]
     assert not any(EVE in line for line in ours)
@@ -349,42 +349,42 @@ def _pairs(html: str) -> dict[str, list[str]]:
     return fields
 
 
-def test_who_never_confirms_is_forgotten(place: Parlour) -> None:
+def test_a_reader_who_never_confirms_is_erased(place: Site) -> None:
     place.sign_up()
     place.clock.forward(days=3)
-    assert tidy(place.app, place.clock()) == 0
+    assert clean_up(place.app, place.clock()) == 0
     place.clock.forward(days=4, seconds=1)
-    assert tidy(place.app, place.clock()) == 1
+    assert clean_up(place.app, place.clock()) == 1
     assert place.reader(EVE).subscriber is None
 
 
-def test_mails_and_pages_speak_the_language_of_the_form(quick: Parlour) -> None:
+def test_emails_and_pages_are_in_the_language_of_the_form(quick: Site) -> None:
     html = quick.client.get("/signup/daily?language=de").text
     data = {"address": EVE, **hidden(html), "proof": solved(html)}
     quick.clock.forward(seconds=5)
-    assert "Sehen Sie in Ihr Postfach" in quick.client.post("/signup", data=data).text
+    assert "Sehen Sie in Ihrem Postfach nach" in quick.client.post("/signup", data=data).text
     quick.settle()
-    [mail] = quick.mails()
-    assert mail["Subject"] == "Bitte bestätigen Sie Ihr Abonnement"
-    assert "Montags bis freitags um 07:00; nächste Ausgabe: Dienstag 07:00, Berlin" in text_of(mail)
-    assert "Sie stehen auf der Liste" in quick.client.post(link_in(mail, "c")).text
-    assert "Ihr Abonnement" in quick.client.get(quick.preferences_link(EVE)).text
-    assert quick.history(EVE)[0].origin.wording == "sign-up 1 (de)"
+    [email] = quick.emails()
+    assert email["Subject"] == "Bitte bestätigen Sie Ihr Abonnement"
+    assert "Montags bis freitags um 07:00; nächste Ausgabe: Dienstag 07:00, Berlin" in text_of(email)
+    assert "Ihr Abonnement ist bestätigt" in quick.client.post(link_in(email, "c")).text
+    assert "Ihre Einstellungen" in quick.client.get(quick.preferences_link(EVE)).text
+    assert quick.history(EVE)[0].origin.wording == "sign-up 2 (de)"
 
 
-def test_what_is_done_behind_an_answer_begins_when_the_answer_is_out(quick: Parlour) -> None:
-    errands, done = Errands(quick.app.transport, rest=3_600), list[int]()
+def test_background_tasks_begin_after_the_answer(quick: Site) -> None:
+    tasks, done = BackgroundTasks(quick.app.transport, rest=3_600), list[int]()
 
-    def work(number: int) -> tuple[Letter, ...]:
+    def work(number: int) -> tuple[Message, ...]:
         done.append(number)
         return ()
 
-    assert errands.take(partial(work, 1))
-    assert errands.take(partial(work, 2))
+    assert tasks.take(partial(work, 1))
+    assert tasks.take(partial(work, 2))
     assert done == []
-    errands.settle()
+    tasks.settle()
     assert done == [1, 2]
-    assert errands.take(partial(work, 3))
-    errands.close()
+    assert tasks.take(partial(work, 3))
+    tasks.close()
     assert done == [1, 2, 3]
-    assert not errands.take(partial(work, 4))
+    assert not tasks.take(partial(work, 4))

@@ -1,7 +1,7 @@
-/* A sign-up form on any page, by one line, without leaving that page:
+/* Puts a sign-up form on any page with one line of HTML. Readers do not leave the page:
      <script src="https://digest.example.org/static/embed.js" data-digest="daily" async></script>
-   It sets no cookie, loads nothing from third parties, and touches nothing of the page around it.
-   MIT licence, as the whole project. */
+   The form sets no cookie, loads nothing from third parties and does not change the page around it.
+   MIT licence, like the whole project. */
 
 (() => {
   const script = document.currentScript;
@@ -22,9 +22,9 @@
     .fault::first-letter { text-transform: uppercase; }`;
 
   const add = (parent, name, attributes = {}, text = "") => {
-    const made = Object.assign(document.createElement(name), attributes);
-    made.textContent = text;
-    return parent.appendChild(made);
+    const element = Object.assign(document.createElement(name), attributes);
+    element.textContent = text;
+    return parent.appendChild(element);
   };
 
   async function begin() {
@@ -46,15 +46,15 @@
   async function show(root) {
     const query = new URLSearchParams({ digest, language: document.documentElement.lang.split("-")[0] });
     const answer = await fetch(`${base}/api/v1/form?${query}`, { credentials: "omit" });
-    if (!answer.ok) throw new Error("no form");
+    if (!answer.ok) throw new Error("the form could not be loaded");
     const { words, ticket, challenge, language } = await answer.json();
     const { solve } = await import(`${base}/static/proof.js`);
 
     const form = add(root, "form", { noValidate: true, lang: language });
     add(form, "label", { htmlFor: "address" }, words.address);
-    const line = add(form, "div");
-    const field = add(line, "input", { id: "address", type: "email", autocomplete: "email", required: true, maxLength: 254, dir: "ltr" });
-    const button = add(line, "button", { type: "submit" }, words.button);
+    const row = add(form, "div");
+    const field = add(row, "input", { id: "address", type: "email", autocomplete: "email", required: true, maxLength: 254, dir: "ltr" });
+    const button = add(row, "button", { type: "submit" }, words.button);
     const fault = add(form, "p", { id: "fault", className: "fault", role: "alert" });
     add(form, "p", { className: "wording" }, words.wording);
 
@@ -65,19 +65,19 @@
       event.preventDefault();
       button.disabled = true;
       fault.textContent = "";
-      const asked = { address: field.value, digests: [{ digest }], language, ticket, proof: await start() };
-      const sent = await fetch(`${base}/api/v1/signups`, {
-        method: "POST", credentials: "omit", headers: { "content-type": "application/json" }, body: JSON.stringify(asked),
+      const signup = { address: field.value, digests: [{ digest }], language, ticket, proof: await start() };
+      const response = await fetch(`${base}/api/v1/signups`, {
+        method: "POST", credentials: "omit", headers: { "content-type": "application/json" }, body: JSON.stringify(signup),
       }).catch(() => null);
-      const said = sent && await sent.json().catch(() => null);
+      const result = response && await response.json().catch(() => null);
       button.disabled = false;
-      if (sent?.status === 202) {
-        const done = add(root, "p", { role: "status", lang: language, tabIndex: -1 }, said.message);
+      if (response?.status === 202) {
+        const done = add(root, "p", { role: "status", lang: language, tabIndex: -1 }, result.message);
         form.remove();
         done.focus();
       } else {
-        const known = said?.field === "address";
-        fault.textContent = known ? said.detail : sent?.status === 429 ? words.often : words.failed;
+        const known = result?.field === "address";
+        fault.textContent = known ? result.detail : response?.status === 429 ? words.often : words.failed;
         field.setAttribute("aria-invalid", known);
         field.setAttribute("aria-describedby", "fault");
       }

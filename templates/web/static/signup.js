@@ -1,5 +1,5 @@
-/* Fills in the reader's time zone, and does the proof of work while the form is filled in.
-   Without this script the form works all the same, with one page more. MIT licence, as the whole project. */
+/* Selects the reader's time zone, and solves the proof of work while the reader fills in the form.
+   Without this script, the form works with one more page. MIT licence, like the whole project. */
 
 import { able, solve } from "./proof.js";
 

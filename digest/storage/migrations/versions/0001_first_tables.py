@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from subscribers.tables import Key, Moment
+from subscribers.store.tables import Key, Moment
 
 revision = "0001"
 down_revision = None

@@ -1,0 +1,116 @@
+"""Build the parts of the program from the configuration, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+
+from digest.config import Config
+from digest.config.secret import load_secret
+from digest.message.build import MessageSettings, Render
+from digest.message.folder import FolderTransport
+from digest.message.reader_links import edition_url
+from digest.model.editions import Edition
+from digest.model.messages import Email, ReaderLinks, Transport
+from digest.render.edition_renderer import EditionRenderer
+from digest.render.mail import render_email  # takes half a second to import; only rendering needs it
+from digest.render.templates import Templates, load_templates
+from digest.send.outbox import Outbox
+from digest.send.retries import Doubt, RetryRules
+from digest.smtp.transport import SmtpTransport
+from digest.storage.database import Database, open_database
+from digest.storage.migrate import migrate
+from subscribers.model import Frequency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """The parts of the program, which every command and page uses."""
+
+    config: Config
+    database: Database
+    templates: Templates
+    secret: bytes = field(repr=False)
+
+    def message_settings(self) -> MessageSettings:
+        """Return the settings for building messages: templates, key for links, return addresses."""
+        mail = self.config.mail
+        return MessageSettings(
+            render=self._edition_renderer(),
+            secret=self.secret,
+            bounce_address=mail.bounce_address,
+            unsubscribe_address=mail.unsubscribe_address,
+        )
+
+    def render(self, edition: Edition, links: ReaderLinks, language: str = "") -> Email:
+        """Return the email of an edition for a reader of `language`; it links to the web archive."""
+        web_url = _web_url(edition)
+        return render_email(self.templates, edition, links, web_url=web_url, language=language)
+
+    def _edition_renderer(self) -> Render:
+        """Return a function that renders the emails of an edition; the first call loads the renderer."""
+
+        @cache
+        def renderer() -> Render:
+            return EditionRenderer(self.templates, _web_url)
+
+        return lambda edition, links, language: renderer()(edition, links, language)
+
+    def transport(self) -> Transport:
+        """Return a new transport: the mail servers, or the folder if there are none."""
+        mail = self.config.mail
+        return self._smtp() if mail.servers else FolderTransport(mail.folder)
+
+    def outbox(self) -> Outbox:
+        """Return everything that sending needs; a group is as large as the connections can take at once."""
+        mail = self.config.mail
+        rules = RetryRules(lifetime=mail.retry_for, doubt=Doubt(mail.doubt))
+        if not mail.servers:
+            transport: Transport = FolderTransport(mail.folder)
+            return Outbox(
+                transport=transport,
+                message_settings=self.message_settings(),
+                rules=rules,
+                limits=mail.limits,
+                offers=self.offers(),
+            )
+        smtp = self._smtp()
+        return Outbox(
+            transport=smtp,
+            message_settings=self.message_settings(),
+            rules=rules,
+            limits=mail.limits,
+            offers=self.offers(),
+            group=max(1, smtp.window),
+            room=lambda: smtp.room,
+        )
+
+    def offers(self) -> dict[str, frozenset[Frequency]]:
+        """Return the frequencies that readers of each digest may choose besides each edition."""
+        return {digest.slug: digest.frequencies for digest in self.config.digests}
+
+    def _smtp(self) -> SmtpTransport:
+        mail = self.config.mail
+        return SmtpTransport(mail.servers, ehlo_name=mail.ehlo_name)
+
+
+def _web_url(edition: Edition) -> str:
+    return edition_url(edition.site.base_url, edition.digest, edition.id)
+
+
+@contextmanager
+def open_app(config: Config) -> Iterator[App]:
+    """Open the parts that `config` describes, with a migrated database, and close them at the end.
+
+    Raises DatabaseError, TemplateError, SecretError.
+    """
+    templates = load_templates(config.templates)
+    secret = config.secret or load_secret(config.secret_file)
+    database = open_database(config.database_url)
+    try:
+        migrate(database)
+        yield App(config=config, database=database, templates=templates, secret=secret)
+    finally:
+        database.close()

@@ -1,0 +1,1 @@
+"""Check everything that a publication needs before it is needed."""

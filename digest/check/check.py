@@ -1,0 +1,107 @@
+"""Check everything that a publication needs before it is used; each finding says what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+from urllib.request import url2pathname
+from zoneinfo import ZoneInfo
+
+from digest.check.samples import notice_samples, page_samples
+from digest.config import Config, load
+from digest.config.secret import load_secret
+from digest.message.folder import check_folder
+from digest.model.errors import ConfigError, DigestError
+from digest.render.languages.cadences import describe
+from digest.render.templates import load_templates
+from digest.schedule.cadence import cadences
+from digest.schedule.text import parse_schedule
+from digest.smtp.transport import check_server
+from digest.storage.database import open_database
+from digest.storage.migrate import migrate
+from subscribers.model import Frequency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """The result of one check; `ok` is False if the operator has to do something."""
+
+    subject: str
+    ok: bool
+    detail: str
+
+
+def check_all(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator[Finding]:
+    """Yield a finding for each check. If the configuration is wrong, nothing else is checked."""
+    try:
+        config = load(path, environ)
+    except ConfigError as error:
+        for problem in error.problems:
+            yield Finding(subject="configuration", ok=False, detail=str(problem))
+        return
+    yield Finding(subject="configuration", ok=True, detail=f"{path} has no errors")
+    yield from _digests(config, now)
+    yield from _feeds(config)
+    for subject, look in (
+        ("templates", _templates),
+        ("secret", _secret),
+        ("database", _database),
+        ("mail", _mail),
+    ):
+        try:
+            yield Finding(subject=subject, ok=True, detail=look(config))
+        except DigestError as error:
+            yield Finding(subject=subject, ok=False, detail=str(error))
+
+
+def _digests(config: Config, now: datetime) -> Iterator[Finding]:
+    for cadence in (cadence for digest in config.digests for cadence in cadences(digest)):
+        digest, gathered = cadence.digest, cadence.frequency is not Frequency.EACH
+        schedule = parse_schedule(digest.schedule)
+        due = next(cadence.coming(now)).send_at.astimezone(ZoneInfo(digest.zone))
+        detail = f"{describe(schedule)} ({digest.zone}); next on {due:%a %d %b %Y at %H:%M}"
+        subject = f"digest {digest.slug}{f', {cadence.frequency}' if gathered else ''}"
+        yield Finding(subject=subject, ok=True, detail=detail)
+
+
+def _feeds(config: Config) -> Iterator[Finding]:
+    if not config.feeds:
+        detail = "no feed is configured: add a [[feed]] with a url or a path"
+        yield Finding(subject="feeds", ok=False, detail=detail)
+    for feed in config.feeds:
+        parts = urlsplit(feed.url)
+        if parts.scheme == "file" and not Path(url2pathname(parts.path)).is_file():
+            detail = f"the file {unquote(parts.path)} does not exist"
+            yield Finding(subject=f"feed {feed.name}", ok=False, detail=detail)
+
+
+def _templates(config: Config) -> str:
+    load_templates(config.templates).check_all((*notice_samples(config.site), *page_samples()))
+    own = f"; those in {config.templates} replace the default ones" if config.templates else ""
+    return f"all can be rendered{own}"
+
+
+def _secret(config: Config) -> str:
+    if config.secret:
+        return "it comes from DIGEST_SECRET"
+    load_secret(config.secret_file)
+    return f"it is in {config.secret_file}; keep it as long as the list"
+
+
+def _database(config: Config) -> str:
+    database = open_database(config.database_url)
+    try:
+        migrate(database)
+    finally:
+        database.close()
+    return "it can be used, and its tables have this version"
+
+
+def _mail(config: Config) -> str:
+    mail = config.mail
+    if mail.servers:
+        return "; ".join(fact for server in mail.servers for fact in check_server(server, mail.ehlo_name))
+    return check_folder(mail.folder)

@@ -1,0 +1,1 @@
+"""Fetch documents from the network, within limits and never from an internal address."""

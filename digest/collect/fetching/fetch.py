@@ -1,0 +1,341 @@
+"""Fetch many feeds at once, within limits, and return every outcome as a value."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import re
+import ssl
+import threading
+import traceback
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import httpx2
+
+from digest.collect.fetching.guard import GuardedBackend, GuardedTransport, RefusedError
+from digest.model.links import with_ascii_host
+from digest.model.posts import FetchLimits
+
+REDIRECTS = 8
+_STOP_INTERVAL = 0.5  # seconds between two calls of `stop`
+_JOIN_TIMEOUT = 1.0  # seconds; a DNS lookup cannot be cancelled, so the thread may not end at once
+_PERMANENT = frozenset([301, 308])
+_REDIRECTS = _PERMANENT | {302, 303, 307}
+_ACCEPT = (
+    "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml,"
+    " application/xml;q=0.9, text/xml;q=0.9, application/json;q=0.8, */*;q=0.5"
+)
+_LAST_PORT = 65_535
+_BAD_ADDRESS = "This is not a usable web address; correct the feed's url."
+_AGAIN = "the feed is tried again later."
+_VALIDATOR = re.compile(r"[\x20-\x7e]{1,500}")
+
+log = logging.getLogger(__name__)
+
+# These libraries log every address that they request, with name and password, and the headers of redirects.
+for _chatty in ("httpx2", "httpcore2"):
+    logging.getLogger(_chatty).setLevel(logging.WARNING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchRequest:
+    """A feed to fetch, with the validators of its last answer."""
+
+    feed_id: str
+    url: str  # http, https or file; may contain a name and password
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fetched:
+    """A document. `url` is the address where it was found, without name and password."""
+
+    url: str
+    body: bytes
+    content_type: str = ""
+    etag: str | None = None
+    last_modified: str | None = None
+    moved_to: str | None = None  # the new address, if the feed has moved permanently
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotModified:
+    """The feed has not changed since the last answer."""
+
+    moved_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchFailure:
+    """The reason why there is no document, as one sentence without addresses or secrets."""
+
+    detail: str
+    status: int | None = None  # the HTTP status, if there was an answer
+    retry_after: str | None = None  # the value of the header: seconds or a date
+
+
+Result = Fetched | NotModified | FetchFailure
+Exchange = tuple[FetchRequest, Result]
+Transports = Callable[[FetchLimits], httpx2.AsyncBaseTransport]
+
+
+def guarded(limits: FetchLimits) -> httpx2.AsyncBaseTransport:
+    """Return a transport that connects only to public hosts and to the hosts in `allow_hosts`."""
+    return GuardedTransport(GuardedBackend(limits.allow_hosts), connections=limits.in_flight)
+
+
+def fetch_all(
+    requests: Iterable[FetchRequest],
+    limits: FetchLimits,
+    *,
+    transport: Transports = guarded,
+    stop: Callable[[], bool] = lambda: False,
+) -> Generator[Exchange, None, None]:
+    """Fetch all requests, and yield each with its result when it is finished, in any order.
+
+    At most `limits.in_flight` documents are being fetched or waiting to be yielded. A feed that fails raises
+    nothing. When the iterator is closed, or when `stop` returns true (it is called about twice a second), the
+    remaining feeds are not fetched and not yielded.
+    """
+    run = _Run(tuple(requests), limits, transport)
+    thread = threading.Thread(target=run.work, name="fetch", daemon=True)
+    thread.start()
+    try:
+        yield from run.results(stop)
+    finally:
+        run.stop()
+        thread.join(timeout=_JOIN_TIMEOUT)
+
+
+class _Run:
+    """One call of `fetch_all`: an event loop in a thread of its own, and a queue of results."""
+
+    def __init__(
+        self, requests: tuple[FetchRequest, ...], limits: FetchLimits, transport: Transports
+    ) -> None:
+        self._requests = requests
+        self._limits = limits
+        self._transport = transport
+        self._done: queue.SimpleQueue[Exchange | BaseException | None] = queue.SimpleQueue()
+        self._room = asyncio.Semaphore(limits.in_flight)
+        self._loop = asyncio.new_event_loop()
+        self._task: asyncio.Task[None] | None = None
+
+    def work(self) -> None:
+        """Run the loop until everything is fetched; the last item in the queue is None, or an error."""
+        end: BaseException | None = None
+        try:
+            with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+                runner.run(self._fetch_all())
+        except asyncio.CancelledError:
+            pass
+        except BaseException as error:
+            end = error
+        self._done.put(end)
+
+    def results(self, stop: Callable[[], bool]) -> Iterator[Exchange]:
+        while not stop():
+            try:
+                item = self._done.get(timeout=_STOP_INTERVAL)
+            except queue.Empty:
+                continue
+            if item is None:
+                return
+            if isinstance(item, BaseException):
+                raise item
+            self._call(self._room.release)
+            yield item
+
+    def stop(self) -> None:
+        if self._task:
+            self._call(self._task.cancel)
+
+    def _call(self, action: Callable[[], object]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(action)
+        except RuntimeError:
+            return  # the loop has closed: everything is fetched
+
+    async def _fetch_all(self) -> None:
+        self._task = asyncio.current_task()
+        async with (
+            httpx2.AsyncClient(
+                transport=self._transport(self._limits),
+                headers={"user-agent": self._limits.user_agent, "accept": _ACCEPT},
+                timeout=self._limits.timeout,
+                trust_env=False,
+            ) as client,
+            asyncio.TaskGroup() as group,
+        ):
+            for request in self._requests:
+                await self._room.acquire()
+                group.create_task(self._fetch(client, request))
+
+    async def _fetch(self, client: httpx2.AsyncClient, request: FetchRequest) -> None:
+        self._done.put((request, await fetch(client, request, self._limits)))
+
+
+async def fetch(client: httpx2.AsyncClient, request: FetchRequest, limits: FetchLimits) -> Result:
+    """Fetch one feed; every failure is returned, not raised."""
+    try:
+        async with asyncio.timeout(limits.timeout):
+            if urlsplit(request.url).scheme == "file":
+                return await asyncio.to_thread(read_file, request, limits)
+            return await _follow(client, request, limits)
+    except TimeoutError:
+        return FetchFailure(
+            detail=f"There was no complete answer within {limits.timeout:g} seconds; {_AGAIN}"
+        )
+    except RefusedError as error:
+        return FetchFailure(
+            detail=f"{error.host} is not a public host; to allow it, add it to allow_hosts under [collect]."
+        )
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
+        return FetchFailure(detail=_plainly(error))
+    except Exception as error:
+        # The error's message is not logged, because it may quote the feed's address with its password.
+        place = "".join(traceback.format_tb(error.__traceback__))
+        log.error("feed %s: %s while fetching\n%s", request.feed_id, type(error).__name__, place)
+        return FetchFailure(detail="An error in this program stopped the fetching; the log says where.")
+
+
+def read_file(request: FetchRequest, limits: FetchLimits) -> Result:
+    """Read a feed from a file: URL; an ETag is made from the file's size and time of change."""
+    path = Path(unquote(urlsplit(request.url).path))
+    try:
+        if not path.is_file():
+            return FetchFailure(detail=f"The file {path.name} does not exist; correct the feed's url.")
+        facts = path.stat()
+        etag = f'"{facts.st_mtime_ns}-{facts.st_size}"'
+        if etag == request.etag:
+            return NotModified()
+        with path.open("rb") as file:
+            body = file.read(limits.max_bytes + 1)
+    except OSError as error:
+        return FetchFailure(detail=f"The file {path.name} cannot be read: {error.strerror}.")
+    if len(body) > limits.max_bytes:
+        return _too_large(limits)
+    return Fetched(url=request.url, body=body, etag=etag)
+
+
+async def _follow(client: httpx2.AsyncClient, request: FetchRequest, limits: FetchLimits) -> Result:
+    """Send the request and follow redirects one by one; the guard checks each target."""
+    url = httpx2.URL(with_ascii_host(request.url))  # httpx2 by itself refuses some names that browsers open
+    moved_to: str | None = None
+    permanent = True
+    for _ in range(REDIRECTS + 1):
+        if url.scheme not in ("http", "https") or not url.host:
+            return FetchFailure(
+                detail=f"Only http and https can be fetched, not {url.scheme or 'this'}; correct the url."
+            )
+        if url.port is not None and not 0 < url.port <= _LAST_PORT:
+            return FetchFailure(detail=_BAD_ADDRESS)
+        async with client.stream("GET", url, headers=_conditions(request)) as response:
+            target = response.headers.get("location")
+            if response.status_code not in _REDIRECTS or not target:
+                return await _outcome(response, limits, moved_to)
+        url = _next_hop(url, target)
+        permanent = permanent and response.status_code in _PERMANENT
+        moved_to = str(url) if permanent else moved_to
+    return FetchFailure(
+        detail=f"The address redirects more than {REDIRECTS} times; look for the feed's new address."
+    )
+
+
+def _conditions(request: FetchRequest) -> dict[str, str]:
+    stated = {"if-none-match": request.etag, "if-modified-since": request.last_modified}
+    return {name: value for name, value in stated.items() if value}
+
+
+def _next_hop(url: httpx2.URL, target: str) -> httpx2.URL:
+    """Return the target of a redirect; name and password are sent only if the host stays the same."""
+    following = url.join(with_ascii_host(target))
+    same = (following.scheme, following.host, following.port) == (url.scheme, url.host, url.port)
+    userinfo = url.userinfo if same else b""
+    return following.copy_with(userinfo=userinfo, fragment=None)
+
+
+async def _outcome(response: httpx2.Response, limits: FetchLimits, moved_to: str | None) -> Result:
+    if response.status_code == 304:
+        return NotModified(moved_to=moved_to)
+    if response.status_code != 200:
+        return _refusal(response)
+    body = await _body(response, limits)
+    if body is None:
+        return _too_large(limits)
+    return Fetched(
+        url=str(response.url.copy_with(userinfo=b"")),
+        body=body,
+        content_type=response.headers.get("content-type", ""),
+        etag=_validator(response.headers.get("etag")),
+        last_modified=_validator(response.headers.get("last-modified")),
+        moved_to=moved_to,
+    )
+
+
+async def _body(response: httpx2.Response, limits: FetchLimits) -> bytes | None:
+    """Read and decode a body; stop reading and return None if it is too large."""
+    stated = response.headers.get("content-length", "")
+    if stated.isdecimal() and int(stated[:20]) > limits.max_bytes:
+        return None
+    body = bytearray()
+    async for part in response.aiter_bytes():
+        body += part
+        if len(body) > limits.max_bytes:
+            return None
+    return bytes(body)
+
+
+def _refusal(response: httpx2.Response) -> FetchFailure:
+    status = response.status_code
+    after = response.headers.get("retry-after")
+    known = {
+        401: "The feed requires a name and password (401); add them to its url.",
+        403: "The publisher refuses access (403); ask the publisher whether programs may read the feed.",
+        404: "There is nothing at this address (404); look for the feed's new address.",
+        410: "The publisher has removed this feed permanently (410); remove it from the configuration.",
+        429: f"The publisher asks us to fetch less often (429); {_AGAIN}",
+    }
+    default = f"The publisher's server answered with an error ({status}); {_AGAIN}"
+    return FetchFailure(detail=known.get(status, default), status=status, retry_after=after)
+
+
+def _too_large(limits: FetchLimits) -> FetchFailure:
+    size = f"{limits.max_bytes:,} bytes"
+    return FetchFailure(
+        detail=f"The document is larger than {size}; to allow this, raise max_bytes under [collect]."
+    )
+
+
+def _validator(value: str | None) -> str | None:
+    return value if value and _VALIDATOR.fullmatch(value) else None
+
+
+def _plainly(error: Exception) -> str:
+    """Return a sentence about an error of httpx2; the library's own messages may quote addresses."""
+    if _has_bad_certificate(error):
+        return "The server's certificate is not valid; check the host name in the feed's url."
+    sentences: tuple[tuple[type[Exception], str], ...] = (
+        (httpx2.ConnectTimeout, f"The server could not be reached in time; {_AGAIN}"),
+        (httpx2.ConnectError, "The server could not be reached; check the host name in the feed's url."),
+        (httpx2.TimeoutException, f"The server stopped answering; {_AGAIN}"),
+        (httpx2.DecodingError, f"The answer could not be decompressed; {_AGAIN}"),
+        (httpx2.TransportError, f"The server closed the connection or does not speak HTTP; {_AGAIN}"),
+    )
+    return next(
+        (sentence for kind, sentence in sentences if isinstance(error, kind)),
+        _BAD_ADDRESS,
+    )
+
+
+def _has_bad_certificate(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLError):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,0 +1,159 @@
+"""Connect only to public addresses: a name is resolved once, its addresses are checked, then connected to."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+
+import httpcore2
+import httpx2
+
+from digest.collect.fetching.addresses import is_public
+from subscribers.hosts import ascii_host
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+
+_CONNECT_SECONDS = 10.0  # for one address, so that there is time to try the next
+
+_ERRORS: dict[type[Exception], type[httpx2.TransportError]] = {
+    httpcore2.ConnectTimeout: httpx2.ConnectTimeout,
+    httpcore2.TimeoutException: httpx2.ReadTimeout,
+    httpcore2.ConnectError: httpx2.ConnectError,
+    httpcore2.NetworkError: httpx2.ReadError,
+    httpcore2.RemoteProtocolError: httpx2.RemoteProtocolError,
+    httpcore2.ProtocolError: httpx2.LocalProtocolError,
+    httpcore2.UnsupportedProtocol: httpx2.UnsupportedProtocol,
+}
+
+
+class RefusedError(Exception):
+    """A host is not public, or has an address that is not public; `host` names it."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        super().__init__(f"{host} has an address that is not public")
+
+
+async def resolve(host: str, port: int) -> Sequence[str]:
+    """Return the addresses of a host, best first, from the system; raises OSError if there are none."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+class GuardedBackend(httpcore2.AsyncNetworkBackend):
+    """Opens connections to the addresses that were checked."""
+
+    # The connection goes to a checked address and not to the name. Otherwise the name could resolve to an
+    # internal address the second time (DNS rebinding).
+
+    def __init__(
+        self,
+        allow_hosts: frozenset[str] = frozenset(),
+        *,
+        resolve: Resolve = resolve,
+        connect: httpcore2.AsyncNetworkBackend | None = None,
+    ) -> None:
+        self._allowed = frozenset(_folded(host) for host in allow_hosts)
+        self._resolve = resolve
+        self._connect = connect or httpcore2.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        """Resolve `host` once, refuse it if any of its addresses is not public, and try them in turn."""
+        addresses = await self._checked(host, port)
+        share = min(timeout or _CONNECT_SECONDS, _CONNECT_SECONDS)
+        failure: Exception = httpcore2.ConnectError("the name has no address")
+        for address in addresses:
+            try:
+                return await self._connect.connect_tcp(address, port, share, local_address, socket_options)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; the connection pool calls this between retries."""
+        await asyncio.sleep(seconds)
+
+    async def _checked(self, host: str, port: int) -> Sequence[str]:
+        try:
+            addresses = await self._resolve(host, port)
+        except (OSError, UnicodeError) as error:
+            raise httpcore2.ConnectError("the name cannot be found") from error
+        if _folded(host) not in self._allowed and not all(map(is_public, addresses)):
+            raise RefusedError(host)
+        return addresses
+
+
+class GuardedTransport(httpx2.AsyncBaseTransport):
+    """Sends requests of httpx2 over a guarded backend, without proxies, environment variables or retries."""
+
+    def __init__(self, backend: httpcore2.AsyncNetworkBackend, *, connections: int) -> None:
+        self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=ssl.create_default_context(),
+            max_connections=connections,
+            max_keepalive_connections=0,
+            network_backend=backend,
+        )
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """Send one request; errors of httpcore2 are raised as errors of httpx2."""
+        url = httpcore2.URL(
+            scheme=request.url.raw_scheme,
+            host=request.url.raw_host,
+            port=request.url.port,
+            target=request.url.raw_path,
+        )
+        sent = httpcore2.Request(
+            request.method, url, headers=request.headers.raw, extensions=request.extensions
+        )
+        with _translated():
+            answer = await self._pool.handle_async_request(sent)
+        assert isinstance(answer.stream, AsyncIterable)
+        return httpx2.Response(
+            answer.status,
+            headers=answer.headers,
+            stream=_Stream(answer.stream, answer.aclose),
+            extensions=answer.extensions,
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        await self._pool.aclose()
+
+
+class _Stream(httpx2.AsyncByteStream):
+    """The body of an answer, read as it arrives."""
+
+    def __init__(self, parts: AsyncIterable[bytes], close: Callable[[], Awaitable[None]]) -> None:
+        self._parts = parts
+        self._close = close
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        with _translated():
+            async for part in self._parts:
+                yield part
+
+    async def aclose(self) -> None:
+        await self._close()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except tuple(_ERRORS) as error:
+        kind = next(ours for theirs, ours in _ERRORS.items() if isinstance(error, theirs))
+        raise kind(str(error)) from error
+
+
+def _folded(host: str) -> str:
+    return (ascii_host(host) or host.lower()).rstrip(".").strip("[]")  # the second is an IPv6 address

@@ -1,0 +1,96 @@
+"""Decide the state of a feed after a fetch: its status, its validators, and when it is next due."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from digest.model.posts import FeedRow
+
+EVERY = timedelta(minutes=15)
+SLACK = timedelta(minutes=1)  # so that the feed is due even if the scheduler runs a little early
+FIRST_PAUSE = timedelta(minutes=15)
+LONGEST_PAUSE = timedelta(hours=24)
+GONE_PAUSE = timedelta(days=7)  # a removed feed is still tried, because publishers make mistakes
+_LOST = frozenset([404, 410])
+
+
+def is_due(row: FeedRow, now: datetime) -> bool:
+    """Return whether a feed is due."""
+    return row.next_fetch_at <= now
+
+
+def after_success(
+    row: FeedRow,
+    now: datetime,
+    *,
+    etag: str | None,
+    last_modified: str | None,
+    moved_to: str | None,
+    detail: str = "",
+) -> FeedRow:
+    """Return the row after a document that could be read as a feed."""
+    healthy = _healthy(row, now, status="ok", moved_to=moved_to)
+    return replace(healthy, etag=etag, last_modified=last_modified, detail=detail)
+
+
+def after_unchanged(row: FeedRow, now: datetime, *, moved_to: str | None) -> FeedRow:
+    """Return the row after the answer "not modified"."""
+    return _healthy(row, now, status="unchanged", moved_to=moved_to)
+
+
+def after_failure(
+    row: FeedRow, now: datetime, *, detail: str, status: int | None = None, retry_after: str | None = None
+) -> FeedRow:
+    """Return the row after a failure, with the time of the next try.
+
+    The pause is 15 minutes, and doubles up to a day with each failure in a row. It is longer if the server
+    asks for this. `status` is the HTTP status.
+    """
+    failures = row.failures + 1
+    # If the feed is missing at the address to which it was redirected, its old address is tried next.
+    moved_astray = row.final_url is not None and status in _LOST
+    gone = status == 410 and not moved_astray
+    pause = GONE_PAUSE if gone else _pause(failures, _wanted(retry_after, now))
+    return replace(
+        row,
+        status="gone" if gone else "failed",
+        detail=detail,
+        failures=failures,
+        final_url=None if moved_astray else row.final_url,
+        etag=None if moved_astray else row.etag,
+        last_modified=None if moved_astray else row.last_modified,
+        last_fetch_at=now,
+        next_fetch_at=now + pause,
+    )
+
+
+def _healthy(row: FeedRow, now: datetime, *, status: str, moved_to: str | None) -> FeedRow:
+    return replace(
+        row,
+        status=status,
+        detail="",
+        failures=0,
+        final_url=moved_to or row.final_url,
+        last_fetch_at=now,
+        last_ok_at=now,
+        next_fetch_at=now + EVERY - SLACK,
+    )
+
+
+def _pause(failures: int, wanted: timedelta) -> timedelta:
+    doubled = FIRST_PAUSE * (1 << min(failures - 1, 10))
+    return min(max(doubled, wanted), LONGEST_PAUSE)
+
+
+def _wanted(retry_after: str | None, now: datetime) -> timedelta:
+    """Return the time of a Retry-After header: seconds or a date (RFC 9110, 10.2.3); 0 if it is malformed."""
+    text = (retry_after or "").strip()
+    if text.isascii() and text.isdecimal():
+        return timedelta(seconds=min(int(text[:9]), LONGEST_PAUSE.total_seconds()))
+    try:
+        moment = parsedate_to_datetime(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
+    except (ValueError, TypeError, OverflowError):
+        return timedelta(0)

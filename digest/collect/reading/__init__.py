@@ -1,0 +1,1 @@
+"""Documents → clean posts; pure functions."""

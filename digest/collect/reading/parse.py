@@ -1,0 +1,266 @@
+"""Parse a document into clean posts or one sentence of refusal; limit its entries and its depth first."""
+
+from __future__ import annotations
+
+import calendar
+import io
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+from xml.sax import SAXException
+
+import feedparser
+
+from digest.collect.reading.clean import Picture, feed_link, pixels, plain
+from digest.collect.reading.entry import Entry, FeedSource, clean_post, language, without_doubles
+from digest.collect.reading.jsonfeed import looks_like_json, read_json_feed
+from digest.model.links import web_url
+from digest.model.posts import Post
+
+_PROLOGUE = re.compile(rb"(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
+_WEB_PAGE = re.compile(rb"<(!doctype\s+html|html)\b", re.IGNORECASE)
+_REFERENCE = re.compile(rb"&#(x[0-9a-f]{1,20}|[0-9]{1,20});?", re.IGNORECASE)
+_DATES = ("published_parsed", "created_parsed", "updated_parsed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """A document that was fetched. `url` is the final address, without name and password."""
+
+    body: bytes
+    url: str
+    content_type: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parsed:
+    """The content of a feed. `skipped` has a reason for each entry that could not be used."""
+
+    title: str
+    language: str | None
+    posts: tuple[Post, ...]
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ParseFailure:
+    """The reason why a document is not a feed, as one sentence that says what to do."""
+
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    title: str
+    language: str
+    entries: Sequence[Entry]
+
+
+def parse(
+    document: Document, *, feed_id: str, now: datetime, tags: tuple[str, ...] = (), max_posts: int = 500
+) -> Parsed | ParseFailure:
+    """Read RSS, RDF, Atom or JSON Feed; the content decides, not the content type.
+
+    At most `max_posts` entries are read, in the order of the document. Every post gets the `tags`.
+    """
+    read = _read(document, max_posts)
+    if isinstance(read, str):
+        return ParseFailure(read)
+    source = FeedSource(feed_id=feed_id, now=now, tags=tags, language=language(read.language))
+    posts = [clean_post(entry, source) for entry in read.entries]
+    skipped = tuple(
+        f"entry {number} has no title, no text, and no link with words in it"
+        for number, post in enumerate(posts, start=1)
+        if post is None
+    )
+    if skipped and len(skipped) == len(posts):
+        return ParseFailure("No entry has a title, text or link; the publisher must fix the feed.")
+    return Parsed(
+        title=plain(read.title, 200),
+        language=source.language,
+        posts=without_doubles(post for post in posts if post),
+        skipped=skipped,
+    )
+
+
+def _read(document: Document, limit: int) -> _Read | str:
+    body = document.body
+    if not body.strip():
+        return "The answer is empty; try again later, or look for the site's feed address."
+    if looks_like_json(body):
+        feed = read_json_feed(body, document.url, limit)
+        if isinstance(feed, str):
+            return feed
+        return _Read(title=feed.title, language=feed.language, entries=feed.entries)
+    start = _PROLOGUE.match(body.removeprefix(b"\xef\xbb\xbf"))
+    if _WEB_PAGE.match(body.removeprefix(b"\xef\xbb\xbf"), start.end() if start else 0):
+        return _web_page(document)
+    short = shortened(body, limit)
+    if short is None:
+        return f"The document nests more than {DEEPEST} elements, so it is not read; no real feed does this."
+    return _read_xml(replace(document, body=short), limit)
+
+
+def _web_page(document: Document) -> str:
+    found = feed_link(document.body.decode("utf-8", "replace"), document.url)
+    hint = f"its feed seems to be {found}" if found else "look for its feed address"
+    return f"This is a web page, not a feed; {hint}."
+
+
+def _read_xml(document: Document, limit: int) -> _Read | str:
+    found = _feedparser(document)
+    if found is None:
+        return _no_feed(broken=True)
+    broken = isinstance(found.get("bozo_exception"), SAXException)
+    if not found.entries and (broken or not found.get("version")):
+        return _no_feed(broken=broken)
+    feed = found.feed
+    home = web_url(_text(feed.get("link")), document.url) or ""
+    return _Read(
+        title=_text(feed.get("title")),
+        language=_text(feed.get("language")),
+        entries=[_entry(entry, document.url, home) for entry in found.entries[:limit]],
+    )
+
+
+def _feedparser(document: Document) -> Any:
+    """Return the document as feedparser reads it, or None if feedparser fails."""
+    # A file's address cannot be the base of links: they stay relative until the site's address is known.
+    headers = {"content-location": web_url(document.url) or "", "content-type": document.content_type}
+    try:
+        return feedparser.parse(
+            io.BytesIO(_REFERENCE.sub(_believable_reference, document.body)),
+            response_headers=headers,
+            sanitize_html=False,  # `clean` does both
+            resolve_relative_uris=False,
+        )
+    except Exception:
+        # For broken XML, feedparser raises all kinds of errors: KeyError, AssertionError, UnicodeError …
+        return None
+
+
+def _believable_reference(match: re.Match[bytes]) -> bytes:
+    """Return U+FFFD for a reference to a character that does not exist, because feedparser fails on it."""
+    digits = match[1].lower()
+    code = int(digits[1:], 16) if digits.startswith(b"x") else int(digits)
+    return match[0] if code < 0xD800 or 0xDFFF < code <= 0x10FFFF else b"&#xFFFD;"
+
+
+def _no_feed(*, broken: bool) -> str:
+    if broken:
+        return "The XML is broken and no entry could be read; the publisher must fix the feed."
+    return "This is neither RSS nor Atom nor JSON Feed; look for the site's feed address."
+
+
+def _entry(entry: Any, url: str, home: str) -> Entry:
+    contents = [part for part in entry.get("content") or () if _text(part.get("value"))]
+    stated = next((part.get("base") for part in contents if part.get("base")), None)
+    return Entry(
+        id=_text(entry.get("id")),
+        link=_link(entry),
+        base=_base(_text(stated), url, home),
+        title=_text(entry.get("title")),
+        summary=_text(entry.get("summary")),
+        content="\n".join(_text(part.get("value")) for part in contents),
+        authors=tuple(_authors(entry)),
+        published_at=_published(entry),
+        tags=tuple(_tags(entry)),
+        pictures=tuple(_pictures(entry, home or url)),
+        thumbnails=tuple(_media(entry, "media_thumbnail", home or url)),
+        language=_text((contents[0] if contents else {}).get("language")),
+    )
+
+
+def _base(stated: str, url: str, home: str) -> str:
+    """Return the base of relative links; for a feed in a file, only its site's address can be used."""
+    return next((base for base in (stated, url) if web_url(base)), home)
+
+
+def _link(entry: Any) -> str:
+    """Return the link of an entry, or of its first link that is not an enclosure."""
+    if link := _text(entry.get("link")):
+        return link
+    links = [_text(link.get("href")) for link in entry.get("links") or () if link.get("rel") != "enclosure"]
+    return next((link for link in links if link), "")
+
+
+def _authors(entry: Any) -> Iterator[str]:
+    named = [_text(author.get("name")) for author in entry.get("authors") or () if author]
+    yield from filter(None, named) if any(named) else [_text(entry.get("author"))]
+
+
+def _published(entry: Any) -> datetime | None:
+    """Return the first usable date; feedparser gives dates in UTC, and some of them are impossible."""
+    for name in _DATES:
+        parsed = entry.get(name) if name in entry else None
+        if isinstance(parsed, time.struct_time):
+            try:
+                return datetime.fromtimestamp(calendar.timegm(parsed), UTC)
+            except (ValueError, OverflowError, OSError):
+                continue
+    return None
+
+
+def _tags(entry: Any) -> Iterator[str]:
+    """Yield the tags of an entry."""
+    for tag in entry.get("tags") or ():
+        text = _text(tag.get("label")) or _text(tag.get("term"))
+        # Some feeds write all keywords into one element. One or two commas may belong to a single tag.
+        yield from text.split(",") if text.count(",") > 2 else [text]
+
+
+def _pictures(entry: Any, base: str) -> Iterator[Picture]:
+    yield from _media(entry, "media_content", base)
+    yield from _media(entry, "enclosures", base)
+
+
+def _media(entry: Any, name: str, base: str) -> Iterator[Picture]:
+    """Yield the pictures of one kind; only an enclosure must name its type or medium."""
+    for item in entry.get(name) or ():
+        kind = _text(item.get("type"))
+        medium = _text(item.get("medium")) or kind.partition("/")[0]
+        url = web_url(_text(item.get("url")) or _text(item.get("href")), base)
+        if url and medium in ("image", "") and (kind or medium or name != "enclosures"):
+            size = (pixels(item.get("width")), pixels(item.get("height")))
+            yield Picture(url=url, kind=kind, width=size[0], height=size[1])
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+DEEPEST = 250  # open elements; feeds have about twenty, and deep nesting takes very long to parse
+
+_TAG = re.compile(
+    rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|<(/?)([A-Za-z][^\s<>/]{0,100})[^<>]{0,5000}?(/?)>",
+    re.DOTALL,
+)
+_ENTRIES = frozenset([b"item", b"entry", b"rss:item", b"atom:entry"])
+_NEVER_CLOSED = frozenset([b"br", b"hr", b"img", b"input", b"meta"])  # in HTML that was not escaped
+
+
+def shortened(body: bytes, entries: int) -> bytes | None:
+    """Return a document with at most its first `entries` entries, or None if it nests too deep.
+
+    The rest is cut off, and open elements are closed, so that the document stays well-formed.
+    """
+    opened: list[bytes] = []
+    found = 0
+    for match in _TAG.finditer(body):
+        closing, name, closed = match.groups()
+        if name is None or closed or name.lower() in _NEVER_CLOSED:
+            continue
+        if not closing:
+            opened.append(name)
+            if len(opened) > DEEPEST:
+                return None
+            continue
+        if opened:
+            opened.pop()
+        found += name in _ENTRIES
+        if found == entries:
+            return body[: match.end()] + b"".join(b"</%b>" % name for name in reversed(opened))
+    return body

@@ -1,0 +1,1 @@
+"""One operation for each request about editions: compose, preview, approve, send, read."""

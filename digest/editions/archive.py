@@ -1,0 +1,64 @@
+"""The web archive: editions that have been sent, which anybody may read."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from digest.message.reader_links import edition_url
+from digest.model.editions import Edition, EditionRecord
+from digest.model.errors import NotFoundError
+from digest.storage.database import Database
+from digest.storage.editions import PUBLIC, load_edition, newest_public_id, public_dates, public_editions
+
+PAGE = 30  # editions on one page of an archive
+_MANY = 40_000  # a sitemap holds 50,000 addresses
+
+
+def read_edition(database: Database, slug: str, edition_id: str) -> EditionRecord:
+    """Return an edition that has been sent; raises NotFoundError for any other."""
+    record = read_edition_by_id(database, edition_id)
+    if record.edition.digest != slug:
+        raise NotFoundError("edition", edition_id)
+    return record
+
+
+def read_edition_by_id(database: Database, edition_id: str) -> EditionRecord:
+    """Return a sent edition of any digest; raises NotFoundError for any other."""
+    if "\0" in edition_id:
+        raise NotFoundError("edition", edition_id)
+    with database.read() as connection:
+        record = load_edition(connection, edition_id)
+    if record.state not in PUBLIC:
+        raise NotFoundError("edition", edition_id)
+    return record
+
+
+def read_archive(database: Database, slug: str, before: str | None = None) -> tuple[EditionRecord, ...]:
+    """Return a page of editions, newest first, and one more edition if there is another page.
+
+    `before` is the id of the last edition on the previous page. Raises NotFoundError.
+    """
+    after = None
+    if before is not None:
+        last = read_edition(database, slug, before).edition
+        after = (last.send_at, last.id)
+    with database.read() as connection:
+        return public_editions(connection, slug, before=after, limit=PAGE + 1)
+
+
+def newest_edition_path(database: Database, slug: str) -> str | None:
+    """Return the path of the newest edition in the archive; None if there is none."""
+    with database.read() as connection:
+        newest = newest_public_id(connection, slug)
+    return edition_url("", slug, newest) if newest else None
+
+
+def every_edition(database: Database) -> tuple[tuple[str, str, datetime], ...]:
+    """Return digest, id and date of the editions in the archive (at most the newest 40,000)."""
+    with database.read() as connection:
+        return public_dates(connection, limit=_MANY)
+
+
+def edition_path(edition: Edition) -> str:
+    """Return the path of an edition's web page."""
+    return edition_url("", edition.digest, edition.id)

@@ -1,0 +1,116 @@
+"""Operations on editions: find, list, compose early, approve, pause, resume, cancel."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from digest.config import Config
+from digest.editions.compose import compose_cadence
+from digest.editions.parts import EditionParts, RenderEdition
+from digest.editions.preflight import require_preflight
+from digest.model.deliveries import Counts
+from digest.model.editions import Composed, EditionRecord, EditionState
+from digest.model.errors import NoEditionError, NotFoundError
+from digest.schedule.cadence import cadence_of
+from digest.storage.database import Database
+from digest.storage.editions import last_edition, list_editions, load_edition
+from digest.storage.ledger.cancelled import settle_cancelled
+from digest.storage.ledger.outcomes import counts
+from digest.storage.occurrences import Occurrence, finish_occurrence, note_occurrence
+from digest.storage.steps import advance, pause, resume
+from subscribers.model import Frequency
+
+_NAMED = 5
+
+
+def find_edition(database: Database, config: Config, name: str) -> EditionRecord:
+    """Return the edition with this id, or the newest of the digest with this slug.
+
+    Raises NotFoundError, which lists the newest editions, and NoEditionError.
+    """
+    with database.read() as connection:
+        if any(digest.slug == name for digest in config.digests):
+            newest = last_edition(connection, name)
+            if newest is None:
+                raise NoEditionError(name)
+            return newest
+        try:
+            return load_edition(connection, name)
+        except NotFoundError as error:
+            known = tuple(record.edition.id for record in list_editions(connection, limit=_NAMED))
+            raise NotFoundError("edition", name, known) from error
+
+
+def recent_editions(
+    database: Database, config: Config, digest: str | None, limit: int
+) -> tuple[EditionRecord, ...]:
+    """Return the newest editions of one digest or of all; raises NotFoundError for an unknown digest."""
+    if digest is not None:
+        config.digest(digest)
+    with database.read() as connection:
+        return list_editions(connection, digest, limit=limit)
+
+
+def delivery_counts(database: Database, edition_id: str) -> Counts:
+    """Count the deliveries of an edition."""
+    with database.read() as connection:
+        return counts(connection, edition_id)
+
+
+def compose_now(
+    parts: EditionParts, slug: str, now: datetime, *, frequency: Frequency = Frequency.EACH
+) -> Composed:
+    """Compose the next edition of a digest before its cutoff; the scheduler then skips that date.
+
+    Raises NotFoundError for an unknown digest, and for a frequency that the digest does not offer.
+    """
+    cadence = cadence_of(parts.config.digest(slug), frequency)
+    due = next(cadence.coming(now - timedelta(microseconds=1)))
+    due = replace(due, cutoff_at=min(due.cutoff_at, now))
+    composed = compose_cadence(parts, cadence, due, now)
+    if composed.record is not None:
+        outcome = composed.record.edition.id
+        done = Occurrence(local_date=due.local_date, due_at=due.send_at, done_at=now, outcome=outcome)
+        with parts.database.write() as connection:
+            if not note_occurrence(connection, cadence.key, done):
+                finish_occurrence(
+                    connection, cadence.key, local_date=due.local_date, outcome=outcome, now=now
+                )
+    return composed
+
+
+def approve(
+    database: Database, render: RenderEdition, edition_id: str, *, by: str, now: datetime
+) -> EditionRecord:
+    """Approve a draft: it is sent at its send time, or with the next run if that time has passed.
+
+    Raises StateError, and PreflightError if the email cannot be sent as it is.
+    """
+    with database.read() as connection:
+        require_preflight(render, load_edition(connection, edition_id))
+    with database.write() as connection:
+        return advance(connection, edition_id, EditionState.APPROVED, now, by=by)
+
+
+def pause_edition(database: Database, edition_id: str, *, reason: str, now: datetime) -> None:
+    """Pause an edition: senders that are at work take no more messages of it. Raises StateError."""
+    with database.write() as connection:
+        pause(connection, edition_id, now, reason=reason)
+
+
+def resume_edition(database: Database, edition_id: str, now: datetime) -> EditionRecord:
+    """Resume a paused edition; the next run continues with it. Raises StateError."""
+    with database.write() as connection:
+        return resume(connection, edition_id, now)
+
+
+def cancel(database: Database, edition_id: str, *, reason: str, now: datetime) -> EditionRecord:
+    """Cancel an edition for good: messages that have not been sent are skipped. Raises StateError.
+
+    If sending has not begun, the edition's posts wait again.
+    """
+    with database.write() as connection:
+        record = advance(connection, edition_id, EditionState.CANCELLED, now, reason=reason)
+    settle_cancelled(database, edition_id, now)
+    return record

@@ -1,0 +1,103 @@
+"""Write an edition to files, with the same code that builds its messages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+
+from digest.editions.parts import EditionParts
+from digest.message.build import MessageBuilder
+from digest.model.deliveries import Recipient
+from digest.model.editions import EditionRecord
+from digest.model.errors import DigestError
+from digest.model.messages import Email
+from digest.render.preflight import Finding, preflight
+from digest.render.web import render_web
+from digest.storage.database import Database
+from subscribers.address import parse_address
+from subscribers.model import Format
+from subscribers.store.readers import reader_at
+from subscribers.tokens import address_hash
+
+NOBODY = Recipient(
+    0, "reader@example.org", "", Format.HTML
+)  # a reader of all topics; no subscriber has this id
+
+
+class PreviewError(DigestError):
+    """There is nothing to preview, or the files cannot be written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """The files of a preview, the HTML file first, and the findings about the email."""
+
+    paths: tuple[Path, ...]
+    findings: tuple[Finding, ...]
+
+
+def write_preview(
+    parts: EditionParts,
+    record: EditionRecord,
+    folder: Path,
+    *,
+    address: str | None,
+    language: str | None = None,
+) -> Written:
+    """Write .html, .txt, .eml and .web.html into `folder`, as the reader with `address` would get them.
+
+    Without an address, the reader has chosen all topics. The language is `language` or else the reader's.
+    Nothing in the database changes. Raises PreviewError, AddressError, TemplateError.
+    """
+    reader = _reader(parts.database, parts.secret, record, address, language)
+    data = _message(parts, record, reader)
+    message = message_from_bytes(data, policy=default)
+    html, text = _part(message, "html"), _part(message, "plain")
+    page = render_web(parts.templates, record.edition, language=reader.language)
+    files = {".html": html.encode(), ".txt": text.encode(), ".eml": data, ".web.html": page.encode()}
+    written = _write(folder, record.edition.id, {name: body for name, body in files.items() if body})
+    email = Email.whole(subject=str(message["Subject"]), html=html, text=text)
+    return Written(paths=written, findings=preflight(email) if html else ())
+
+
+def _reader(
+    database: Database, secret: bytes, record: EditionRecord, address: str | None, language: str | None
+) -> Recipient:
+    reader = _recipient(database, secret, record.edition.digest, address) if address else NOBODY
+    return reader if language is None else reader._replace(language=language)
+
+
+def _message(parts: EditionParts, record: EditionRecord, reader: Recipient) -> bytes:
+    message = MessageBuilder(record, parts.message_settings()).message(reader)
+    if message is None:
+        raise PreviewError(f"{record.edition.id} has no story in the topics that this reader chose")
+    return message.data
+
+
+def _recipient(database: Database, secret: bytes, digest: str, address: str) -> Recipient:
+    folded = parse_address(address).folded
+    with database.read() as connection:
+        reader = reader_at(connection, folded, address_hash(secret, folded))
+    subscription = reader.subscription(digest)
+    if reader.subscriber is None or subscription is None:
+        raise PreviewError(f"no reader with this address has ever chosen {digest}")
+    known, topics = reader.subscriber, str(subscription.preferences.topics)
+    return Recipient(known.id, known.address, topics, known.format, language=known.language)
+
+
+def _part(message: EmailMessage, subtype: str) -> str:
+    part = message.get_body((subtype,))
+    return str(part.get_content()) if part is not None else ""
+
+
+def _write(folder: Path, name: str, files: dict[str, bytes]) -> tuple[Path, ...]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for suffix, body in files.items():
+            (folder / f"{name}{suffix}").write_bytes(body)
+    except OSError as error:
+        raise PreviewError(f"{folder}: cannot be written to: {error.strerror}") from error
+    return tuple(folder / f"{name}{suffix}" for suffix in files)

@@ -1,0 +1,78 @@
+"""Notice new digests and changed schedules: dates before that moment are neither missed nor made up for."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from digest.config import Config
+from digest.model.publication import Digest
+from digest.model.run_context import EventKind, RunEvent
+from digest.schedule.cadence import Cadence, cadences
+from digest.schedule.seen import OUT, SeenSchedule, last_seen
+from digest.storage.database import Database
+from digest.storage.occurrences import learn_rule, note_schedule, seen_schedules, settled_dates
+
+INSTANT = timedelta(microseconds=1)  # a date that is due exactly now still counts
+_DAY = timedelta(days=1)
+
+
+def begin_digests(database: Database, config: Config, now: datetime) -> tuple[RunEvent, ...]:
+    """Record each cadence that is new, changed or removed; return an event for each new or changed one.
+
+    A cadence that was removed and is added again counts as new.
+    """
+    every = {cadence.key: cadence for digest in config.digests for cadence in cadences(digest)}
+    with database.read() as connection:
+        seen = seen_schedules(connection)
+    gone = [key for key in seen if key not in every]
+    for key in gone:
+        _note(database, key, OUT, seen[key], now)
+    return tuple(
+        _event(database, cadence, seen.get(key, ()), now)
+        for key, cadence in every.items()
+        if _note(database, key, cadence.rule, seen.get(key, ()), now)
+    )
+
+
+def next_times(database: Database, config: Config, now: datetime) -> dict[str, datetime]:
+    """Return when each digest, by its slug, is next due to be sent after `now`."""
+    return {digest.slug: _next(database, Cadence(digest=digest), now) for digest in config.digests}
+
+
+def local_text(instant: datetime, digest: Digest) -> str:
+    """Return an instant as text, in the local time of a digest."""
+    return f"{instant.astimezone(ZoneInfo(digest.zone)):%a %d %b %Y %H:%M} ({digest.zone})"
+
+
+def _note(database: Database, key: str, rule: str, seen: tuple[SeenSchedule, ...], now: datetime) -> bool:
+    """Record a changed schedule; False if it has not changed, or if another process has recorded it."""
+    last = last_seen(seen, now)
+    known = last.rule if last else OUT
+    if known == rule:
+        return False
+    with database.write() as connection:
+        if known is None and rule != OUT:
+            learn_rule(connection, key, rule)
+            return False
+        return note_schedule(connection, key, SeenSchedule(rule=rule, seen_at=now), number=len(seen) + 1)
+
+
+def _event(database: Database, cadence: Cadence, seen: tuple[SeenSchedule, ...], now: datetime) -> RunEvent:
+    last = last_seen(seen, now)
+    due = local_text(_next(database, cadence, now - INSTANT), cadence.digest)
+    new = last is None or last.rule == OUT
+    what = "starts now; its first" if new else "has a changed schedule; its next"
+    return RunEvent(
+        kind=EventKind.BEGAN if new else EventKind.CHANGED,
+        subject=cadence.digest.slug,
+        detail=f"{what} {cadence.noun} is due {due}",
+    )
+
+
+def _next(database: Database, cadence: Cadence, after: datetime) -> datetime:
+    """Return the next send time strictly after an instant; a date with an edition has the edition's time."""
+    with database.read() as connection:
+        known = settled_dates(connection, cadence.key, first=after.date() - _DAY)
+    times = (known.get(due.local_date, due.send_at) for due in cadence.coming(after - _DAY))
+    return next(send_at for send_at in times if send_at and send_at > after)

@@ -1,0 +1,146 @@
+"""Send editions, run dry, send a test message, and retry failed deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from functools import partial
+
+from digest.editions.parts import EditionParts
+from digest.editions.preflight import require_preflight
+from digest.message.build import MessageBuilder
+from digest.model.deliveries import Delivery, DeliveryState, Recipient
+from digest.model.editions import EditionRecord, EditionState, refusal
+from digest.model.errors import StateError
+from digest.model.messages import Receipt
+from digest.model.publication import Review
+from digest.model.run_context import EventKind, RunContext, RunEvent
+from digest.schedule.policy import review_of
+from digest.send.dry_run import DryRun, dry_run_of
+from digest.send.send import Sent, send, send_one
+from digest.storage.database import Database
+from digest.storage.editions import load_edition
+from digest.storage.ledger.outcomes import by_code, list_deliveries, retry
+from digest.storage.steps import advance, reopen
+from subscribers.address import parse_address
+
+_ENDED = {EditionState.SENT: EventKind.SENT, EditionState.CANCELLED: EventKind.CANCELLED}
+
+
+def send_edition(parts: EditionParts, edition_id: str, context: RunContext) -> Sent:
+    """Send the due deliveries of an approved edition, and report the result.
+
+    Raises PreflightError before the first message if the email cannot be sent as it is.
+    """
+    with parts.database.read() as connection:
+        record = load_edition(connection, edition_id)
+    if record.state is EditionState.APPROVED:
+        require_preflight(parts.render, record)
+    sent = send(
+        parts.database,
+        edition_id,
+        outbox=parts.outbox(),
+        clock=context.clock,
+        stop=context.stop,
+        progress=partial(context.progress, edition_id),
+    )
+    kind = _ENDED.get(sent.record.state, EventKind.SENDING)
+    detail = "; ".join(part for part in (_detail(sent), sent.dead) if part)
+    context.report(RunEvent(kind=kind, subject=edition_id, detail=detail, counts=sent.counts))
+    return sent
+
+
+def _detail(sent: Sent) -> str:
+    found = ", ".join(f"{count:,} {state}" for state, count in sent.counts.by_state if count)
+    return f"{found or 'no readers'}{f'; {sent.outlook}' if sent.outlook else ''}"
+
+
+def send_by_hand(parts: EditionParts, record: EditionRecord, context: RunContext) -> Sent:
+    """Send an edition now, whatever its send time; a draft is sent only if its digest needs no approval.
+
+    Raises StateError, TransportError.
+    """
+    edition_id = record.edition.id
+    if record.paused_at or record.state in (EditionState.SKIPPED, EditionState.CANCELLED):
+        raise refusal(record, "sent")
+    if record.state is EditionState.DRAFT:
+        if review_of(record, parts.config.digest(record.edition.digest)) is not Review.SEND:
+            raise refusal(record, "sent")
+        _approve(parts.database, edition_id, context.clock())
+    return send_edition(parts, edition_id, context)
+
+
+def _approve(database: Database, edition_id: str, now: datetime) -> None:
+    """Approve a draft, unless another sender has done so already."""
+    try:
+        with database.write() as connection:
+            advance(connection, edition_id, EditionState.APPROVED, now, by="sent by hand")
+    except StateError as error:
+        if error.state not in (EditionState.APPROVED, EditionState.SENDING, EditionState.SENT):
+            raise
+
+
+def dry_run_edition(parts: EditionParts, edition_id: str, now: datetime) -> DryRun:
+    """Count the readers who would get an edition; nothing changes."""
+    return dry_run_of(
+        parts.database, edition_id, message_settings=parts.message_settings(), now=now, offers=parts.offers()
+    )
+
+
+def send_test(parts: EditionParts, record: EditionRecord, address: str) -> Receipt:
+    """Send one copy with all topics to any address; it is not in the ledger, and its links change nothing.
+
+    Raises AddressError, TransportError.
+    """
+    reader = Recipient(0, parse_address(address).address)
+    message = MessageBuilder(record, parts.message_settings()).message(reader)
+    assert message is not None, "an edition has at least one topic"
+    return send_one(parts.transport(), message)
+
+
+def deliveries_of(
+    database: Database,
+    edition_id: str,
+    states: Collection[DeliveryState],
+    *,
+    code: int | None = None,
+    domain: str | None = None,
+    after: int,
+    limit: int,
+) -> tuple[Delivery, ...]:
+    """Return a page of an edition's deliveries, in the order of the subscribers' ids."""
+    with database.read() as connection:
+        return list_deliveries(
+            connection, edition_id, states=states, code=code, domain=domain, after=after, limit=limit
+        )
+
+
+def failures_of(
+    database: Database, edition_id: str
+) -> tuple[tuple[DeliveryState, int | None, int, str], ...]:
+    """Count rejected, deferred and uncertain deliveries by state and code, each with a sample reply."""
+    with database.read() as connection:
+        return by_code(connection, edition_id)
+
+
+def try_again(
+    database: Database,
+    edition_id: str,
+    states: Collection[DeliveryState],
+    *,
+    now: datetime,
+    code: int | None = None,
+    domain: str | None = None,
+) -> int:
+    """Queue failed deliveries again and return their number; a sent edition is then being sent again.
+
+    Raises StateError for an edition that was cancelled or has never begun to be sent.
+    """
+    with database.write() as connection:
+        record = load_edition(connection, edition_id)
+        if record.state not in (EditionState.SENDING, EditionState.SENT):
+            raise refusal(record, "sent again")
+        count = retry(connection, edition_id, states, now=now, code=code, domain=domain)
+        if count:
+            reopen(connection, edition_id)
+        return count

@@ -1,0 +1,1 @@
+"""Handle incoming messages: unsubscribe requests and bounce reports."""

@@ -1,0 +1,1 @@
+"""Decide how fast messages may be sent. Pure."""

@@ -1,0 +1,1 @@
+"""Turn an edition's emails into the bytes of each reader's message."""

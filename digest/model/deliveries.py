@@ -1,0 +1,82 @@
+"""Describe deliveries as frozen values: states, recipients, results and counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+
+class DeliveryState(StrEnum):
+    """The state of one edition on its way to one subscriber."""
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"  # leased by a sender, not on the wire
+    WIRE = "wire"  # about to be written to a server, or being written
+    ACCEPTED = "accepted"
+    DEFERRED = "deferred"  # will be tried again at `due_at`
+    REJECTED = "rejected"
+    UNCERTAIN = "uncertain"
+    SKIPPED = "skipped"  # not mailable any more, nothing in the chosen topics, or the edition was cancelled
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One delivery as the ledger has it. `address` is None after the reader's data has been erased."""
+
+    edition_id: str
+    subscriber_id: int
+    address: str | None
+    variant: str
+    state: DeliveryState
+    due_at: datetime | None  # the reader's own hour, or the next try; None if it goes at once or is settled
+    tries: int
+    code: int | None
+    reply: str
+    changed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """The number of an edition's deliveries in each state."""
+
+    by_state: tuple[tuple[DeliveryState, int], ...]
+
+    @property
+    def total(self) -> int:
+        """Return the number of readers that the edition was addressed to."""
+        return sum(count for _, count in self.by_state)
+
+    def of(self, *states: DeliveryState) -> int:
+        """Return how many deliveries are in one of `states`."""
+        return sum(count for state, count in self.by_state if state in states)
+
+    @property
+    def open(self) -> int:
+        """Return how many deliveries may still change without an operator."""
+        state = DeliveryState
+        return self.of(state.QUEUED, state.CLAIMED, state.WIRE, state.DEFERRED)
+
+
+class Recipient(NamedTuple):
+    """The reader that a message is for. Subscriber 0 stands for a test email, whose links change nothing."""
+
+    subscriber_id: int
+    address: str
+    variant: str = ""  # the choice of topics, as `str(Choice)`
+    format: str = "html"  # or "text": no html part
+    tries: int = 0  # earlier tries
+    language: str = ""  # the reader's (BCP 47); empty: the edition's
+    hour: str | None = None  # the reader's own, "07:30"; None: when the edition goes out
+    zone: str | None = None  # of that hour; None: the edition's
+
+
+class Result(NamedTuple):
+    """The result of one receipt, as the ledger keeps it. `due_at` is set only if there is another try."""
+
+    key: int
+    state: DeliveryState
+    due_at: datetime | None
+    code: int | None
+    reply: str

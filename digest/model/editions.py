@@ -1,0 +1,173 @@
+"""Stories, sections, editions and their states as frozen values, and the refusal of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+from digest.model.errors import StateError
+from digest.model.posts import Image
+from digest.model.publication import Site
+from subscribers.model import Frequency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """One occurrence of a digest: its local date, the time when it is composed, the time when it is sent."""
+
+    local_date: date
+    cutoff_at: datetime
+    send_at: datetime
+
+
+# ── editions ────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A place where a story can be read: a feed's name, and the link."""
+
+    name: str
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """The item that a reader sees: one post, or several posts that cover the same thing."""
+
+    id: str  # the id of its first post
+    title: str
+    blurb: str
+    url: str | None
+    source: str
+    author: str | None
+    published_at: datetime | None
+    image: Image | None
+    tags: tuple[str, ...]
+    topic: str  # the slug of its section
+    rule: str  # the rule that placed it: "tag: climate", "keyword: rail", "feed: Harbour News", "catch-all"
+    also: tuple[Source, ...] = ()  # "also in …"
+    post_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A topic in one edition: stories in full, then the headlines of the others."""
+
+    slug: str
+    title: str
+    stories: tuple[Story, ...]
+    more: tuple[Story, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edition:
+    """One dated digest as it was frozen: its emails, web archive and previews are made only from this.
+
+    The lead is only in `lead`, not also in its section. `subject_template` and `preheader_template` are
+    frozen too, because they are filled in for each choice of topics.
+    """
+
+    id: str  # "daily-2026-11-22", "daily-2026-11-22-2"
+    digest: str
+    title: str
+    local_date: date
+    zone: str
+    language: str
+    cutoff_at: datetime
+    send_at: datetime
+    site: Site
+    sender: str
+    reply_to: str | None
+    subject_template: str
+    preheader_template: str
+    lead: Story | None
+    sections: tuple[Section, ...]
+
+    def stories(self) -> Iterator[Story]:
+        """Yield every story once, in reading order."""
+        if self.lead:
+            yield self.lead
+        for section in self.sections:
+            yield from section.stories
+            yield from section.more
+
+
+class EditionState(StrEnum):
+    """draft → approved → sending → sent; or skipped, cancelled, from any state before sent."""
+
+    DRAFT = "draft"
+    APPROVED = "approved"
+    SENDING = "sending"
+    SENT = "sent"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EditionRecord:
+    """An edition with its state and its history."""
+
+    edition: Edition
+    hash: str  # of the canonical snapshot
+    state: EditionState
+    frequency: Frequency = Frequency.EACH  # of its readers; not EACH: it was gathered from other editions
+    reason: str = ""  # one sentence: why skipped, cancelled or paused
+    approved_by: str | None = None
+    approved_at: datetime | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    paused_at: datetime | None = None  # if set, no message is sent until the edition is resumed
+
+    @property
+    def dated_at(self) -> datetime:
+        """Return the time shown for the edition: its send time, or its start if it was sent before that."""
+        return min(self.edition.send_at, self.started_at or self.edition.send_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composed:
+    """The result of compose: an edition, or one sentence that says why there is none."""
+
+    record: EditionRecord | None
+    reason: str
+    used: int = 0  # posts in the edition
+    carried: int = 0  # posts carried over to the next edition
+    dropped: int = 0  # posts too old, or already published
+
+
+_CARRIED = "its posts are carried over to the next edition"
+_OVER = {
+    EditionState.SENT: "it has been sent to its readers",
+    EditionState.SKIPPED: _CARRIED,
+    EditionState.CANCELLED: "a cancelled edition cannot be resumed, and its unsent messages are skipped",
+}
+
+
+def status_text(record: EditionRecord) -> str:
+    """Return an edition's state in words: "a draft", "approved and paused"."""
+    state = "a draft" if record.state is EditionState.DRAFT else record.state.value
+    return f"{state} and paused" if record.paused_at else state
+
+
+def refusal(record: EditionRecord, wanted: str) -> StateError:
+    """Return the error for a step that an edition cannot take: "approved", "sent again", "paused", …"""
+    shown = "sent" if wanted == EditionState.SENDING else wanted
+    return StateError(record.edition.id, status_text(record), shown, advice=_advice(record, shown))
+
+
+def _advice(record: EditionRecord, wanted: str) -> str:
+    edition_id = record.edition.id
+    if record.state in _OVER:
+        return _OVER[record.state] if record.started_at else _CARRIED
+    if record.paused_at:
+        return f"resume it with: digest resume {edition_id}"
+    if record.state is EditionState.DRAFT and wanted == "sent":
+        return f"approve it first: digest approve {edition_id}"
+    return {
+        "approved": "it does not need approval any more",
+        "resumed": "it is not paused",
+        "sent again": f"it has not been sent yet: digest send {edition_id}",
+    }.get(wanted, "")

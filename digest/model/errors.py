@@ -1,0 +1,95 @@
+"""The errors of `digest`, as one tree; each error carries its subject.
+
+    DigestError
+    ├── ConfigError        config.toml is wrong: all problems at once, each with file, line and key
+    ├── TemplateError      a template cannot be loaded or rendered
+    ├── DatabaseError      the database cannot be reached, or has another version
+    ├── NotFoundError      there is no such edition, digest or feed
+    │   └── NoEditionError the digest that was named has no edition yet
+    ├── StateError         an edition cannot take this step from its state
+    └── TransportError     the mail server cannot be used at all (log-in refused, no TLS)
+
+A refusal (a 550, a 304, a dead feed, a bad line of a CSV file) is a value, not an error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from digest.model.nearest import hint
+
+
+class DigestError(Exception):
+    """The root of all errors an operator can act on; its text is one plain sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One mistake in a configuration file, and how to fix it."""
+
+    file: str
+    line: int | None
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        where = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{where}: {self.key}: {self.message}" if self.key else f"{where}: {self.message}"
+
+
+class ConfigError(DigestError):
+    """The configuration cannot be used; `problems` lists every mistake."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class TemplateError(DigestError):
+    """A template is missing, is wrong, or uses a name that does not exist."""
+
+    def __init__(self, template: str, message: str, line: int | None = None) -> None:
+        self.template = template
+        self.line = line
+        where = template if line is None else f"{template}:{line}"
+        super().__init__(f"{where}: {message}")
+
+
+class DatabaseError(DigestError):
+    """The database cannot be used."""
+
+
+class NotFoundError(DigestError):
+    """There is nothing with the name that the caller has given."""
+
+    def __init__(self, kind: str, name: str, known: tuple[str, ...] = ()) -> None:
+        self.kind = kind
+        self.name = name
+        super().__init__(f"no {kind} is called {name!r}{hint(name, known)}")
+
+
+class NoEditionError(NotFoundError):
+    """A digest, whose slug stands for its newest edition, has no edition yet."""
+
+    def __init__(self, digest: str) -> None:
+        super().__init__("edition", digest)
+        self.args = (f"{digest} has no edition yet; to compose one: digest compose {digest}",)
+
+
+class StateError(DigestError):
+    """The state of an edition does not allow a step; `advice` says what to do instead."""
+
+    def __init__(self, edition_id: str, state: str, wanted: str, *, advice: str = "") -> None:
+        self.edition_id = edition_id
+        self.state = state
+        self.wanted = wanted
+        what_to_do = f"; {advice}" if advice else ""
+        super().__init__(f"edition {edition_id} is {state} and cannot be {wanted}{what_to_do}")
+
+
+class TransportError(DigestError):
+    """No message can be sent until the operator changes something."""
+
+    def __init__(self, server: str, message: str) -> None:
+        self.server = server
+        super().__init__(f"{server}: {message}")

@@ -1,0 +1,115 @@
+"""Clean links for emails, and bring the spellings of one link to the same canonical form."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
+
+from subscribers.hosts import ascii_host
+
+LONGEST = 2048  # characters; longer links break mail programs and are never a post's address
+
+# Joiners stay inside a link, because Persian and Sinhala names and paths are spelled with them.
+_UNSEEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]+")
+_AT_THE_ENDS = " \u200c\u200d"
+_TRACKING = re.compile(
+    r"(utm_|at_(medium|campaign|custom\d|format|link|ptr|bbc)|mc_[ce]id$|_hs(enc|mi)$|hsa_|ns_(campaign|source|mchannel)"
+    r"|wt[._](mc|z)|(fb|gc|dc|msc|yc|tt|tw|g)lid$|fbclid$|gclid$|dclid$|msclkid$|yclid$|twclid$|igshid$|gclsrc$|wbraid$|gbraid$"
+    r"|cmp(id)?$|ncid$|ftag$|guccounter$|guce_|mkt_tok$|xtor$|smid$|soc_src$|soc_trk$|sr_share$|ref_src$|rss_?id$|__twitter_)",
+    re.IGNORECASE,
+)
+_FEED_MARKS = {("ref", "rss"), ("src", "rss"), ("source", "rss"), ("partner", "rss"), ("from", "rss")}
+_IDLE_FRAGMENTS = {"", "rss", "atom", "feed", "comments", "respond", "more", "top"}
+_PORTS = {"http": 80, "https": 443}
+
+
+def web_url(link: str | None, base: str | None = None) -> str | None:
+    """Return `link` as an absolute http(s) address in ASCII, or None if that is not possible.
+
+    A relative link is resolved against `base`. A name and password before the host are removed.
+    """
+    # In an email, a name before the host only serves to deceive, and the password of a private feed must not
+    # leak to readers.
+    text = _UNSEEN.sub(" ", link or "").strip(_AT_THE_ENDS)
+    if not text or text.startswith("#"):
+        return None
+    try:
+        parts = urlsplit(urljoin(base, text) if base else text)
+        host = _host_and_port(parts)
+    except ValueError:
+        return None
+    if parts.scheme.lower() not in _PORTS or not host:
+        return None
+    path, query, fragment = (_quoted(part) for part in (parts.path, parts.query, parts.fragment))
+    url = urlunsplit((parts.scheme.lower(), host, path, query, fragment))
+    return url if len(url) <= LONGEST else None
+
+
+def canonical_url(url: str) -> str:
+    """Return a form of an absolute web address that is the same for all its spellings; it is never shown.
+
+    The scheme, `www.`, a slash at the end and tracking parameters do not count. Fragments do count, because
+    they are the only difference between the posts of some sites.
+    """
+    try:
+        parts = urlsplit(url)
+        host = _host_and_port(parts).removeprefix("www.")
+    except ValueError:
+        return url
+    query = urlencode([pair for pair in parse_qsl(parts.query, keep_blank_values=True) if not _tracks(*pair)])
+    fragment = "" if _idle(parts.fragment) else parts.fragment
+    return urlunsplit(("https", host, parts.path.rstrip("/"), query, fragment))
+
+
+def host_of(url: str) -> str:
+    """Return the host of an address, or "" where there is none; fit for people and logs."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def with_ascii_host(url: str) -> str:
+    """Return a link with its host in ASCII and the rest as it is; raises ValueError for a bad host."""
+    parts = urlsplit("" if url.isascii() else url)
+    login, at, place = parts.netloc.rpartition("@")
+    if place.isascii():
+        return url
+    host, colon, port = place.partition(":")
+    return urlunsplit(parts._replace(netloc=f"{login}{at}{_named(host)}{colon}{port}"))
+
+
+def _host_and_port(parts: SplitResult) -> str:
+    """Return the host in ASCII, with the port unless it is the usual one; raises ValueError."""
+    host = (parts.hostname or "").rstrip(".")
+    if ":" in host:
+        if not re.fullmatch(r"[0-9a-f:.]+", host):
+            raise ValueError("not an IPv6 address")
+        host = f"[{host}]"
+    else:
+        # `hostname` cannot be used: Python turns a Σ at the end of a word into a ς there, and this gives
+        # another name.
+        host = _named(parts.netloc.rpartition("@")[2].partition(":")[0]).rstrip(".")
+    usual = parts.port in (None, _PORTS.get(parts.scheme.lower()))
+    return host if usual else f"{host}:{parts.port}"
+
+
+def _named(host: str) -> str:
+    name = ascii_host(host)
+    if not (name and name.strip(".")):
+        raise ValueError("not a host name")
+    return name
+
+
+def _quoted(part: str) -> str:
+    """Escape the characters that are not allowed in a URL; existing escapes stay as they are."""
+    return quote(part, safe="%/:=&?~#+!$,;@()*[]", errors="replace")
+
+
+def _tracks(name: str, value: str) -> bool:
+    return bool(_TRACKING.match(name)) or (name.lower(), value.lower()) in _FEED_MARKS
+
+
+def _idle(fragment: str) -> bool:
+    name = unquote(fragment).lower()
+    return name in _IDLE_FRAGMENTS or name.startswith(":~:") or bool(_TRACKING.match(name.split("=")[0]))

@@ -1,0 +1,127 @@
+"""Feeds, posts and the reports of collect as frozen values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchLimits:
+    """The limits on what one feed may cost. Sizes are in bytes after decompression, times in seconds."""
+
+    allow_hosts: frozenset[str] = frozenset()  # internal hosts that the operator allows on purpose
+    timeout: float = 30.0  # for one feed, from the DNS lookup to the last byte
+    max_bytes: int = 10_000_000
+    max_posts: int = 500  # entries read from one feed: the first ones, which are usually the newest
+    in_flight: int = 16
+    user_agent: str = "newsletter-digest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedRow:
+    """A feed as it is stored: its validators, its health, and when it is next due."""
+
+    id: str
+    name: str
+    url: str  # as configured; may hold a password, so it is never shown
+    next_fetch_at: datetime
+    final_url: str | None = None  # after permanent redirects; fetched instead of `url`
+    etag: str | None = None
+    last_modified: str | None = None
+    status: str = "new"  # then "ok", "unchanged", "failed" or "gone"
+    detail: str = ""  # one sentence for people
+    failures: int = 0  # in a row
+    last_fetch_at: datetime | None = None
+    last_ok_at: datetime | None = None
+
+
+# ── posts ───────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A picture that can be shown in an email: absolute http(s), PNG, JPEG or GIF. Sizes are in pixels."""
+
+    url: str
+    alt: str = ""
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """One entry of a feed, cleaned: every field is plain text, never markup.
+
+    `id` is made from the feed's id and `key` (the feed's own identifier of the entry), so the same entry
+    always has the same id. `fingerprint` changes when the content that a reader sees changes.
+    """
+
+    id: str
+    feed_id: str
+    key: str
+    title: str
+    blurb: str
+    first_seen_at: datetime
+    fingerprint: str
+    url: str | None = None
+    author: str | None = None
+    published_at: datetime | None = None
+    image: Image | None = None
+    tags: tuple[str, ...] = ()  # as the publisher writes them; compare them with `digest.model.tags.fold`
+    language: str | None = None
+
+
+class PostState(StrEnum):
+    """The state of a post in one digest. No post is ever lost: each is in exactly one state."""
+
+    WAITING = "waiting"
+    RESERVED = "reserved"  # part of an edition that has not been sent yet
+    USED = "used"
+    DROPPED = "dropped"  # not going to be mailed; there is a reason
+    DEFERRED = "deferred"  # kept by an editor for a later edition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingPost:
+    """A post that a digest has not used yet, with the name of its feed."""
+
+    post: Post
+    feed_name: str
+
+
+# ── what verbs report ───────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedReport:
+    """The result of collecting one feed; a failure is a value here, not an exception."""
+
+    feed: str
+    status: str  # "ok", "unchanged", "failed", "gone", "waiting" (backing off)
+    new: int = 0
+    updated: int = 0
+    skipped: int = 0  # entries that could not be used, each with a reason in the log
+    detail: str = ""  # one sentence for people: what happened and what to do
+    next_fetch_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectReport:
+    """The result of one run of collect."""
+
+    feeds: tuple[FeedReport, ...]
+
+    @property
+    def new(self) -> int:
+        """Return the number of posts that were seen for the first time."""
+        return sum(report.new for report in self.feeds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedPost:
+    """A post that this digest has already published, and the edition it was in."""
+
+    waiting: WaitingPost
+    edition_id: str

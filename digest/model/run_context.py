@@ -1,0 +1,69 @@
+"""The run context: a run's clock, its stop signal, and the functions that it reports to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from digest.model.deliveries import Counts
+from digest.model.posts import FeedReport
+
+
+class EventKind(StrEnum):
+    """The kinds of events of a digest or an edition."""
+
+    BEGAN = "began"  # the digest was seen for the first time
+    CHANGED = "changed"  # the schedule has changed
+    COMPOSED = "composed"
+    NOTHING = "no edition"  # the detail says why
+    MISSED = "missed"  # it was too late after an outage; its posts are carried over
+    WAITING = "waiting"  # it waits for approval, or for its digest
+    SKIPPED = "skipped"
+    SENDING = "sending"  # some deliveries are still open
+    SENT = "sent"
+    CANCELLED = "cancelled"  # during sending
+    FAILED = "failed"  # an error that somebody must fix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEvent:
+    """One event of a run, in one sentence; `subject` is a digest's slug or an edition's id."""
+
+    kind: EventKind
+    subject: str
+    detail: str
+    counts: Counts | None = None
+
+    def __str__(self) -> str:
+        if self.kind in (EventKind.BEGAN, EventKind.CHANGED, EventKind.MISSED):
+            return f"{self.subject}: {self.detail}"
+        return f"{self.subject}: {self.kind}: {self.detail}"
+
+
+def utc_now() -> datetime:
+    """Return the time of this machine's clock."""
+    return datetime.now(UTC)
+
+
+def _never() -> bool:
+    return False
+
+
+def _ignore(*_: object) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContext:
+    """The clock, the stop signal and the reports of a run, for every operation that may take long.
+
+    `stop` is called often. Once it returns True, messages in flight are finished and the rest is left.
+    """
+
+    clock: Callable[[], datetime] = utc_now
+    stop: Callable[[], bool] = _never
+    report: Callable[[RunEvent], None] = _ignore
+    feed: Callable[[FeedReport], None] = _ignore
+    progress: Callable[[str, Counts], None] = _ignore  # an edition's id, and its counts so far

@@ -1,0 +1,1 @@
+"""One operation for each request of readers, and of operators about the list."""

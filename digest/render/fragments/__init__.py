@@ -1,0 +1,1 @@
+"""Find the parts that emails of different topic choices share, and render each once."""

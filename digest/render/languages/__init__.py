@@ -1,0 +1,1 @@
+"""Fixed texts, dates and cadences in the languages of readers."""

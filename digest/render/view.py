@@ -1,0 +1,258 @@
+"""Turn an edition into the values for templates: clean texts, dates in words, safe links, sized images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
+
+from digest.model.editions import Edition, Section, Story
+from digest.model.links import web_url
+from digest.model.messages import ReaderLinks
+from digest.model.posts import Image
+from digest.render.languages.dates import direction, long_date, moment, tag
+from digest.render.languages.languages import phrases_for, spoken
+from digest.render.values import (
+    ChoiceValues,
+    EditionValues,
+    ImageValues,
+    LineValues,
+    PageLinks,
+    PageValues,
+    ReaderValues,
+    SectionValues,
+    SourceValues,
+    StoryValues,
+    as_mapping,
+    site_values,
+)
+from subscribers.text import one_line
+
+LEAD_BOX = (592, 480)  # the width of the column without its padding; taller images are made narrower
+THUMB_BOX = (120, 120)
+HEADLINES = 5  # in the list at the top
+_KEPT = 10_000  # entries of each cache
+_UNCLAIMED = "catch-all"  # the rule of a story under no topic
+_GUESS = 2 / 3  # the height of an image, as a share of its width, if the feed does not give its size
+
+
+def email_values(
+    edition: Edition, view: EditionView, links: ReaderLinks, *, subject: str, preheader: str, web: str | None
+) -> dict[str, object]:
+    """Return all values for an email template, by name. Its link to the web copy keeps the language."""
+    if web is not None and view.language != edition.language:
+        web = f"{web}?language={view.language}"
+    shared = edition_values(edition, view, subject=subject, preheader=preheader, web=web)
+    return as_mapping(shared) | as_mapping(reader_values(edition, view, links))
+
+
+def page_values(
+    edition: Edition, view: EditionView, links: PageLinks, *, subject: str, preheader: str
+) -> dict[str, object]:
+    """Return all values for the template of the web copy, by name."""
+    shared = edition_values(edition, view, subject=subject, preheader=preheader, web=links.web)
+    page = PageValues(
+        stylesheet=links.stylesheet,
+        archive_url=web_url(links.archive),
+        subscribe_url=web_url(links.subscribe),
+        feed_url=web_url(links.feed),
+        home_url=links.home or view.site.url,
+        choices=links.choices,
+        published=links.published_at.isoformat(timespec="seconds")
+        if links.published_at
+        else edition.local_date.isoformat(),
+    )
+    return as_mapping(shared) | as_mapping(page)
+
+
+def line_values(edition: Edition, view: EditionView | None = None) -> LineValues | None:
+    """Return the values for the subject and preheader templates; None for an edition without stories."""
+    view = view or EditionView(edition)
+    first = next(edition.stories(), None)
+    if first is None:
+        return None
+    topics = view.topics(edition)
+    titles = tuple(view.title(story) for story in edition.stories())
+    return LineValues(
+        title=view.name,
+        date=view.date,
+        count=len(titles),
+        lead=view.story(first, topics, LEAD_BOX),
+        titles=titles,
+        topics=tuple(view.title(section) for section in edition.sections),
+        site=view.site,
+    )
+
+
+def edition_values(
+    edition: Edition, view: EditionView, *, subject: str, preheader: str, web: str | None
+) -> EditionValues:
+    """Return the values that emails and the web copy share. `web` is the address of the web copy, if any."""
+    return EditionValues(
+        title=view.name,
+        date=view.date,
+        iso_date=edition.local_date.isoformat(),
+        language=tag(view.language),
+        direction=direction(view.language),
+        content_language=tag(edition.language),
+        content_direction=direction(edition.language),
+        site=view.site,
+        phrases=phrases_for(view.language),
+        web_url=web_url(web),
+        **choice_values(edition, view, subject=subject, preheader=preheader),
+    )
+
+
+def choice_values(chosen: Edition, view: EditionView, *, subject: str, preheader: str) -> ChoiceValues:
+    """Return the values that depend on a choice of topics; `view` keeps the values that choices share."""
+    topics = view.topics(chosen)
+    return {
+        "subject": subject,
+        "preheader": preheader,
+        "lead": view.story(chosen.lead, topics, LEAD_BOX) if chosen.lead else None,
+        "headlines": tuple(view.story(story, topics) for story in _headlines(chosen.sections)),
+        "sections": tuple(view.section(section, topics) for section in chosen.sections),
+        "count": sum(1 for _ in chosen.stories()),
+    }
+
+
+def reader_values(edition: Edition, view: EditionView, links: ReaderLinks) -> ReaderValues:
+    """Return the values that differ between readers. The links stay as they are: they may be placeholders."""
+    start, end = _sides(view.language)
+    return ReaderValues(
+        unsubscribe=links.unsubscribe,
+        preferences=links.preferences,
+        start=start,
+        end=end,
+        content_start=_sides(edition.language)[0],
+    )
+
+
+class EditionView:
+    """The stories and sections of one edition as values for templates, each made only once.
+
+    It serves all choices of topics of the edition; for equal stories and sections it returns the same object.
+    Dates are written in the reader's `language`; see `spoken`.
+    """
+
+    def __init__(self, edition: Edition, language: str = "") -> None:
+        self._edition = edition
+        self.language = spoken(language, edition.language)
+        self.name = one_line(edition.title)
+        self.date = long_date(edition.local_date, self.language)
+        self.site = site_values(edition.site)
+        self._lines: dict[str, str] = {}
+        # The keys are ids of objects. The objects are kept too, because otherwise new objects could get their
+        # ids.
+        self._stories: dict[tuple[int, tuple[int, int], str], tuple[Story, StoryValues]] = {}
+        self._known: dict[int, _Known] = {}
+        self._sections: dict[tuple[object, ...], tuple[Section, SectionValues]] = {}
+
+    def topics(self, chosen: Edition) -> dict[str, str]:
+        """Return the titles of the topics in `chosen`, by slug."""
+        return {section.slug: self.title(section) for section in chosen.sections}
+
+    def title(self, what: Story | Section) -> str:
+        """Return the title of a story or a section as one clean line."""
+        if what.title not in self._lines:
+            self._lines[what.title] = one_line(what.title)
+        return self._lines[what.title]
+
+    def section(self, section: Section, topics: Mapping[str, str]) -> SectionValues:
+        """Return a section; its stories have the titles of the chosen `topics`."""
+        known = self._known.get(id(section))
+        if known is None:
+            self._make_room()
+            known = self._known[id(section)] = _Known(section)
+        key = known.key, *map(topics.get, known.topics)
+        view = self._sections.get(key)
+        if view is None:
+            view = self._sections[key] = section, self._section(section, topics)
+        return view[1]
+
+    def story(self, story: Story, topics: Mapping[str, str], box: tuple[int, int] = THUMB_BOX) -> StoryValues:
+        """Return a story; its image fits into `box`."""
+        topic = "" if story.rule == _UNCLAIMED else topics.get(story.topic, "")
+        key = id(story), box, topic
+        view = self._stories.get(key)
+        if view is None:
+            self._make_room()
+            view = self._stories[key] = story, self._story(story, topic, box)
+        return view[1]
+
+    def _section(self, section: Section, topics: Mapping[str, str]) -> SectionValues:
+        return SectionValues(
+            slug=section.slug,
+            title=self.title(section),
+            stories=tuple(self.story(story, topics) for story in section.stories),
+            more=tuple(self.story(story, topics) for story in section.more),
+        )
+
+    def _make_room(self) -> None:
+        for kept in (self._lines, self._stories, self._known, self._sections):
+            if len(kept) >= _KEPT:
+                kept.clear()
+
+    def _story(self, story: Story, topic: str, box: tuple[int, int]) -> StoryValues:
+        return StoryValues(
+            title=self.title(story),
+            blurb=one_line(story.blurb),
+            url=web_url(story.url),
+            source=one_line(story.source),
+            author=one_line(story.author or ""),
+            time=self._time(story),
+            topic=topic,
+            image=_image(story.image, box),
+            also=tuple(SourceValues(name=one_line(also.name), url=web_url(also.url)) for also in story.also),
+        )
+
+    def _time(self, story: Story) -> str:
+        if story.published_at is None:
+            return ""
+        edition = self._edition
+        return moment(story.published_at, day=edition.local_date, zone=edition.zone, language=self.language)
+
+
+class _Known:
+    """A section with its cache key, which is equal for equal sections, and the topics of its stories."""
+
+    __slots__ = ("key", "section", "topics")
+
+    def __init__(self, section: Section) -> None:
+        stories = (*section.stories, *section.more)
+        self.section = section  # it is kept, because otherwise a new section could get its id
+        self.key = section.slug, section.title, len(section.stories), *map(id, stories)
+        self.topics = tuple({story.topic: None for story in stories})
+
+
+def _headlines(sections: Sequence[Section]) -> tuple[Story, ...]:
+    """Return the stories of the list at the top: the first of every topic, then the second, and so on.
+
+    They are in reading order. A short edition has no list, because the list would only repeat everything.
+    """
+    stories = [story for section in sections for story in (*section.stories, *section.more)]
+    if len(stories) < HEADLINES:
+        return ()
+    rounds = zip_longest(*(section.stories for section in sections))
+    chosen = [story.id for turn in rounds for story in turn if story is not None][:HEADLINES]
+    return tuple(story for story in stories if story.id in chosen)
+
+
+def _sides(language: str) -> tuple[str, str]:
+    """Return the sides where lines in a language start and end."""
+    return ("right", "left") if direction(language) == "rtl" else ("left", "right")
+
+
+def _image(image: Image | None, box: tuple[int, int]) -> ImageValues | None:
+    url = web_url(image.url) if image else None
+    if image is None or url is None:
+        return None
+    width, height = _fit(image, box)
+    return ImageValues(url=url, alt=one_line(image.alt), width=width, height=height)
+
+
+def _fit(image: Image, box: tuple[int, int]) -> tuple[int, int]:
+    """Return the largest size inside `box` that keeps the image's shape and does not enlarge the image."""
+    width = image.width or box[0]
+    height = image.height if image.width and image.height else width * _GUESS
+    scale = min(box[0] / width, box[1] / height, 1)
+    return max(1, round(width * scale)), max(1, round(height * scale))

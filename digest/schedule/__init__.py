@@ -1,0 +1,1 @@
+"""Decide when anything is due; pure functions."""

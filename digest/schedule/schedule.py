@@ -1,0 +1,127 @@
+"""Find the times at which a digest is due, from its schedule and its time zone.
+
+A digest is due at most once on a local date, at one wall time. If a change of the clocks skips this wall
+time, the first instant after the gap counts. If the wall time occurs twice, the first one counts. A date that
+a zone skips altogether has no occurrence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from digest.model.editions import Due
+from digest.model.publication import Digest
+
+ALL_WEEKDAYS = frozenset(range(7))  # Monday is 0
+ALL_MONTHDAYS = frozenset(range(1, 32))
+ALL_MONTHS = frozenset(range(1, 13))
+
+_DAY = timedelta(days=1)
+_HORIZON = timedelta(days=366 * 40)  # a 29 February that is a Monday comes once in 28 years, or in 40
+
+
+class ScheduleError(ValueError):
+    """A schedule cannot be read, or is never due; the text says what to write instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """The local dates and the wall time at which a digest goes out."""
+
+    at: time
+    weekdays: frozenset[int] = ALL_WEEKDAYS
+    monthdays: frozenset[int] = ALL_MONTHDAYS
+    months: frozenset[int] = ALL_MONTHS
+    # Cron's rule: if both a weekday and a day of the month are given, one of the two is enough.
+    either: bool = False
+    weeks: frozenset[int] = frozenset()  # 1: the first such weekday of the month … -1: the last; empty: all
+
+    def falls_on(self, day: date) -> bool:
+        """Return whether the schedule has an occurrence on this local date."""
+        if day.month not in self.months:
+            return False
+        by_weekday = day.weekday() in self.weekdays and self._in_week(day)
+        by_monthday = day.day in self.monthdays
+        return (by_weekday or by_monthday) if self.either else (by_weekday and by_monthday)
+
+    def _in_week(self, day: date) -> bool:
+        if not self.weeks:
+            return True
+        last = (day + 7 * _DAY).month != day.month
+        return (day.day - 1) // 7 + 1 in self.weeks or (last and -1 in self.weeks)
+
+
+def next_due(schedule: Schedule, zone: str, after: datetime) -> tuple[date, datetime]:
+    """Return the local date and the UTC time of the first occurrence strictly after an instant.
+
+    Raises ScheduleError if there is none within forty years.
+    """
+    start = after.astimezone(ZoneInfo(zone)).date() - _DAY
+    for day in _days(start, _DAY):
+        instant = _occurrence(schedule, zone, day)
+        if instant is not None and instant > after:
+            return day, instant
+    raise ScheduleError("this day never comes")
+
+
+def previous_due(schedule: Schedule, zone: str, at: datetime) -> tuple[date, datetime]:
+    """Return the last occurrence at or before an instant; raises ScheduleError if there was none."""
+    start = at.astimezone(ZoneInfo(zone)).date() + _DAY
+    for day in _days(start, -_DAY):
+        instant = _occurrence(schedule, zone, day)
+        if instant is not None and instant <= at:
+            return day, instant
+    raise ScheduleError("this day never came")
+
+
+def dues(digest: Digest, schedule: Schedule, *, after: datetime) -> Iterator[Due]:
+    """Yield all occurrences of a digest whose send time is strictly after an instant; there is no end."""
+    while True:
+        day, after = next_due(schedule, digest.zone, after)
+        yield due_at(digest, day, after)
+
+
+def due_at(digest: Digest, local_date: date, send_at: datetime) -> Due:
+    """Return one occurrence; its cutoff is before the send time, as far as the digest's `cutoff` says."""
+    return Due(local_date=local_date, cutoff_at=send_at - digest.cutoff, send_at=send_at)
+
+
+def instant_of(day: date, at: time, zone: str) -> datetime:
+    """Return the UTC time of a wall time: the end of the gap if skipped, the first if it occurs twice."""
+    place = ZoneInfo(zone)
+    wall = datetime.combine(day, at)
+    first = wall.replace(tzinfo=place, fold=0).astimezone(UTC)
+    if first.astimezone(place).replace(tzinfo=None) == wall:
+        return first
+    return _end_of_gap(wall.replace(tzinfo=place, fold=1).astimezone(UTC), first, place)
+
+
+def _end_of_gap(before: datetime, after: datetime, place: ZoneInfo) -> datetime:
+    """Return the time, to the second, at which the clocks changed between two instants."""
+    offset = after.astimezone(place).utcoffset()
+    while after - before > timedelta(seconds=1):
+        middle = before + timedelta(seconds=(after - before) // timedelta(seconds=2))
+        if middle.astimezone(place).utcoffset() == offset:
+            after = middle
+        else:
+            before = middle
+    return after
+
+
+def _occurrence(schedule: Schedule, zone: str, day: date) -> datetime | None:
+    if not schedule.falls_on(day):
+        return None
+    if instant_of(day, time.min, zone) == instant_of(day + _DAY, time.min, zone):
+        return None  # the zone crossed the date line and skipped this date
+    return instant_of(day, schedule.at, zone)
+
+
+def _days(start: date, step: timedelta) -> Iterator[date]:
+    first, last = date.min + 3 * _DAY, date.max - 3 * _DAY
+    for count in range(_HORIZON // _DAY):
+        if not first <= start + count * step <= last:
+            return
+        yield start + count * step

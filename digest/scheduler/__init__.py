@@ -1,0 +1,1 @@
+"""The scheduler: the verbs, when they are due."""

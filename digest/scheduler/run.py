@@ -1,0 +1,251 @@
+"""Do everything that is due, in order, and once, even if several processes run at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
+from functools import partial
+
+from digest.app import App
+from digest.editions.compose import compose_cadence, stories_text
+from digest.editions.feeds import collect_due
+from digest.editions.schedules import INSTANT, begin_digests, local_text
+from digest.editions.send import send_edition
+from digest.model.editions import Composed, Due, EditionRecord, EditionState
+from digest.model.errors import DigestError, StateError
+from digest.model.publication import Digest
+from digest.model.run_context import EventKind, RunContext, RunEvent
+from digest.schedule.cadence import Cadence, cadences
+from digest.schedule.policy import EditionStep, Occasions, occasions, ruling
+from digest.schedule.seen import last_seen
+from digest.storage.editions import due_editions, load_edition
+from digest.storage.gatherings import stopped_since
+from digest.storage.ledger.cancelled import settle_all_cancelled
+from digest.storage.occurrences import (
+    claim_occurrence,
+    finish_occurrence,
+    occurrences_of,
+    release_occurrence,
+    seen_schedules,
+    undo_occurrence,
+)
+from digest.storage.steps import advance
+from subscribers.model import Frequency
+
+
+def run_due(app: App, context: RunContext) -> None:
+    """Do everything that is due at the clock's time and return.
+
+    begin     record each new digest and changed schedule: only dates from now on count
+    send      the editions that are already frozen, so that no slow feed delays them
+    collect   the feeds that are due
+    compose   each digest whose cutoff has come, claimed by one row for its local date;
+              too late after an outage → recorded as missed, its posts are carried over
+    send      the other editions whose send time has come, as their review policies say
+    gather    the editions that were sent, for readers who chose one email a day or a week
+    send      the gathered editions
+    """
+    for event in begin_digests(app.database, app.config, context.clock()):
+        context.report(event)
+    tried = _send_others(app, context, frozenset())
+    collect_due(app.database, app.config, context)
+    compose_due(app, context, collect_first=False)
+    tried = _send_others(app, context, tried)
+    gather_due(app, context)
+    _send_others(app, context, tried)
+
+
+# ── compose ─────────────────────────────────────────────────────────────────────────────────
+
+
+def compose_due(app: App, context: RunContext, *, collect_first: bool = True) -> bool:
+    """Compose each digest whose cutoff has come, after collecting its feeds; False if a digest failed.
+
+    A digest that fails does not stop the others.
+    """
+    every = [Cadence(digest=digest) for digest in app.config.digests]
+    found = {cadence: _occasions(app, cadence, context.clock()) for cadence in every}
+    if collect_first and any(each.compose for each in found.values()):
+        collect_due(app.database, app.config, context)
+    fine = True
+    for cadence, each in found.items():
+        if not context.stop():
+            fine &= _guarded(cadence.digest.slug, context, partial(_compose, app, cadence, each, context))
+    return fine
+
+
+def gather_due(app: App, context: RunContext) -> bool:
+    """Compose each gathered edition whose cutoff has come, from the editions sent so far; False if one fails.
+
+    After an outage, a gathered edition waits for late editions, because they belong in it.
+    """
+    fine = True
+    for digest in app.config.digests:
+        if digest.gather and not context.stop():
+            fine &= _guarded(digest.slug, context, partial(_gather, app, digest, context))
+    return fine
+
+
+def _gather(app: App, digest: Digest, context: RunContext) -> None:
+    now = context.clock()
+    if _is_late(app, digest, now):
+        return
+    for cadence in cadences(digest):
+        if cadence.frequency is not Frequency.EACH:
+            _compose(app, cadence, _occasions(app, cadence, now), context)
+
+
+def _is_late(app: App, digest: Digest, now: datetime) -> bool:
+    """Tell whether an edition that should be under way by now still has to be composed or started."""
+    own = _occasions(app, Cadence(digest=digest), now)
+    with app.database.read() as connection:
+        ids = [edition_id for edition_id, slug in due_editions(connection, now) if slug == digest.slug]
+        due = [load_edition(connection, edition_id) for edition_id in ids]
+    begins = [
+        each for each in due if each.frequency is Frequency.EACH and each.state is not EditionState.SENDING
+    ]
+    late = any(each.send_at <= now for each in own.compose)
+    return late or any(ruling(each, digest, now).step is EditionStep.SEND for each in begins)
+
+
+def _occasions(app: App, cadence: Cadence, now: datetime) -> Occasions:
+    """Return the dates that became due after the schedule was first seen and after the last occurrence."""
+    with app.database.read() as connection:
+        last = last_seen(seen_schedules(connection).get(cadence.key, ()), now)
+        known = occurrences_of(connection, cadence.key, until=now + cadence.digest.cutoff)
+    if last is None:
+        return Occasions()
+    finished = [occurrence for occurrence in known if occurrence.done]
+    after = max([last.seen_at - INSTANT, *(occurrence.due_at for occurrence in finished)])
+    done = {occurrence.local_date for occurrence in finished}
+    return occasions(cadence.digest, after=after, done=done, now=now)
+
+
+def _compose(app: App, cadence: Cadence, found: Occasions, context: RunContext) -> None:
+    for due in found.missed:
+        _miss(app, cadence, due, context)
+    for due in found.compose:
+        _compose_one(app, cadence, due, context)
+
+
+def _miss(app: App, cadence: Cadence, due: Due, context: RunContext) -> None:
+    if not _claim(app, cadence, due, context.clock()):
+        return
+    _finish(app, cadence, due.local_date, "missed", context.clock())
+    what = "posts are" if cadence.frequency is Frequency.EACH else "content is"
+    at = local_text(due.send_at, cadence.digest)
+    detail = f"the {cadence.noun} due {at} was missed; its {what} carried over to the next edition"
+    context.report(RunEvent(kind=EventKind.MISSED, subject=cadence.digest.slug, detail=detail))
+
+
+def _compose_one(app: App, cadence: Cadence, due: Due, context: RunContext) -> None:
+    if not _claim(app, cadence, due, context.clock()):
+        return
+    composed = _compose_or_release(app, cadence, due, context.clock())
+    record = composed.record
+    _finish(app, cadence, due.local_date, record.edition.id if record else composed.reason, context.clock())
+    if record is None:
+        context.report(RunEvent(kind=EventKind.NOTHING, subject=cadence.digest.slug, detail=composed.reason))
+        return
+    detail = f"{stories_text(record.edition)}, to be sent {local_text(due.send_at, cadence.digest)}"
+    context.report(RunEvent(kind=EventKind.COMPOSED, subject=record.edition.id, detail=detail))
+
+
+def _compose_or_release(app: App, cadence: Cadence, due: Due, now: datetime) -> Composed:
+    """Compose; after an error, release the claim, so that the next run tries again."""
+    try:
+        return compose_cadence(app, cadence, due, now)
+    except DigestError:
+        with app.database.write() as connection:
+            release_occurrence(connection, cadence.key, local_date=due.local_date)
+        raise
+
+
+def _claim(app: App, cadence: Cadence, due: Due, now: datetime) -> bool:
+    with app.database.write() as connection:
+        return claim_occurrence(
+            connection, cadence.key, local_date=due.local_date, due_at=due.send_at, now=now
+        )
+
+
+def _finish(app: App, cadence: Cadence, local_date: date, outcome: str, now: datetime) -> None:
+    with app.database.write() as connection:
+        finish_occurrence(connection, cadence.key, local_date=local_date, outcome=outcome, now=now)
+
+
+# ── send ────────────────────────────────────────────────────────────────────────────────────
+
+
+def send_due(app: App, context: RunContext, *, only: Callable[[str], bool] = lambda _: True) -> bool:
+    """Send the editions whose time has come, of the digests that `only` accepts; False if one failed.
+
+    An edition that fails does not stop the others.
+    """
+    return _send(app, [(edition_id, slug) for edition_id, slug in _due(app, context) if only(slug)], context)
+
+
+def _send_others(app: App, context: RunContext, tried: frozenset[str]) -> frozenset[str]:
+    """Send the due editions that were not tried yet, and return the ids of all that have now been tried."""
+    due = [each for each in _due(app, context) if each[0] not in tried]
+    _send(app, due, context)
+    return tried.union(edition_id for edition_id, _ in due)
+
+
+def _due(app: App, context: RunContext) -> tuple[tuple[str, str], ...]:
+    settle_all_cancelled(app.database, context.clock())
+    with app.database.read() as connection:
+        return due_editions(connection, context.clock())
+
+
+def _send(app: App, due: Iterable[tuple[str, str]], context: RunContext) -> bool:
+    fine = True
+    for edition_id, _ in due:
+        if not context.stop():
+            fine &= _guarded(edition_id, context, partial(_follow, app, edition_id, context))
+    return fine
+
+
+def _follow(app: App, edition_id: str, context: RunContext) -> None:
+    """Do with an edition what its digest's policy says, unless another process is faster."""
+    with app.database.read() as connection:
+        record = load_edition(connection, edition_id)
+        stopped = stopped_since(connection, edition_id)
+    digest = next((each for each in app.config.digests if each.slug == record.edition.digest), None)
+    ruled = ruling(record, digest, context.clock(), stopped=stopped)
+    if ruled.step is EditionStep.WAIT and ruled.reason:
+        context.report(RunEvent(kind=EventKind.WAITING, subject=edition_id, detail=ruled.reason))
+    elif ruled.step is EditionStep.SKIP and _advanced(
+        app, record, EditionState.SKIPPED, ruled.reason, context, anew=stopped is not None
+    ):
+        context.report(RunEvent(kind=EventKind.SKIPPED, subject=edition_id, detail=ruled.reason))
+    elif ruled.step is EditionStep.SEND and (
+        record.state is not EditionState.DRAFT
+        or _advanced(app, record, EditionState.APPROVED, "review policy", context)
+    ):
+        send_edition(app, edition_id, context)
+
+
+def _advanced(
+    app: App, record: EditionRecord, to: EditionState, why: str, context: RunContext, *, anew: bool = False
+) -> bool:
+    """Take a step; False if another process has changed the edition since the record was read.
+
+    With `anew`, the edition's date is open again, and the next run composes another edition.
+    """
+    with app.database.write() as connection:
+        try:
+            advance(connection, record.edition.id, to, context.clock(), reason=why, by=why)
+        except StateError:
+            return False
+        if anew:
+            undo_occurrence(connection, record.edition.id)
+    return True
+
+
+def _guarded(subject: str, context: RunContext, action: Callable[[], None]) -> bool:
+    try:
+        action()
+    except DigestError as error:
+        context.report(RunEvent(kind=EventKind.FAILED, subject=subject, detail=str(error)))
+        return False
+    return True

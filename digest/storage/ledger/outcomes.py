@@ -1,0 +1,178 @@
+"""Count and list an edition's deliveries, and queue some of them again."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
+
+from digest.model.deliveries import Counts, Delivery, DeliveryState
+from digest.storage.ledger.senders import NOTHING, Held, among, held_of
+from digest.storage.tables import SENDABLE, deliveries, editions, senders
+from subscribers.store.mailable import Mailable
+from subscribers.store.tables import subscribers
+
+RETRYABLE = frozenset({DeliveryState.REJECTED, DeliveryState.UNCERTAIN, DeliveryState.DEFERRED})
+
+
+def counts(connection: Connection, edition_id: str) -> Counts:
+    """Count an edition's deliveries by state."""
+    found, held = _by_state(connection, edition_id), held_of(connection, edition_id)
+    for state, ids in ((DeliveryState.CLAIMED, held.claimed), (DeliveryState.WIRE, held.wire)):
+        if ids:  # their own rows still show the state before the claim
+            these = _by_state(connection, edition_id, among(connection, deliveries.c.subscriber_id, ids))
+            found = found - these + Counter({state: these.total()})
+    return Counts(by_state=tuple((state, found[state]) for state in DeliveryState if found[state]))
+
+
+def _by_state(connection: Connection, edition_id: str, *where: ColumnElement[bool]) -> Counter[DeliveryState]:
+    # Filtered counts, not GROUP BY, because SQLite would sort all rows to group them.
+    each = [func.count().filter(deliveries.c.state == state) for state in DeliveryState]
+    row = connection.execute(select(*each).where(_of(edition_id), *where)).one()
+    return Counter(dict(zip(DeliveryState, row, strict=True)))
+
+
+def choices(
+    connection: Connection, mailable: Mailable, edition_id: str | None = None
+) -> tuple[tuple[str, str, int], ...]:
+    """Count readers by topics and format; with an edition's id, only those whose deliveries are open."""
+    if edition_id is not None:
+        waiting = select(deliveries.c.subscriber_id).where(_of(edition_id), SENDABLE)
+        mailable = mailable.where(mailable.selected_columns.subscriber_id.in_(waiting))
+    readers = mailable.subquery("readers")
+    kinds = readers.c.topics, readers.c.format
+    rows = connection.execute(select(*kinds, func.count()).group_by(*kinds).order_by(*kinds))
+    return tuple((topics, form, count) for topics, form, count in rows)
+
+
+def by_code(
+    connection: Connection, edition_id: str
+) -> tuple[tuple[DeliveryState, int | None, int, str], ...]:
+    """Count failed and uncertain deliveries by state and code, the most first, with one reply for each."""
+    failed = deliveries.c.state.in_(RETRYABLE)
+    kind = deliveries.c.state, deliveries.c.code
+    number = func.count().label("number")
+    query = (
+        select(*kind, number, func.min(deliveries.c.reply))
+        .where(_of(edition_id), failed)
+        .group_by(*kind)
+        .order_by(number.desc(), *kind)
+    )
+    return tuple(
+        (DeliveryState(state), code, count, reply) for state, code, count, reply in connection.execute(query)
+    )
+
+
+def next_due(connection: Connection, edition_id: str) -> datetime | None:
+    """Return when an edition next needs a sender: when a delivery is due, or when a lease ends."""
+    free = _of(edition_id), SENDABLE, ~_held(connection, held_of(connection, edition_id).all)
+    at_once = select(deliveries.c.subscriber_id).where(*free, deliveries.c.due_at.is_(None)).exists()
+    # Deliveries without a due time have been due since the edition began.
+    began = select(editions.c.started_at).where(editions.c.id == edition_id, editions.c.at_once, at_once)
+    timed = select(func.min(deliveries.c.due_at)).where(*free, deliveries.c.due_at.is_not(None))
+    busy = senders.c.edition_id == edition_id, or_(senders.c.claimed != b"", senders.c.wire != b"")
+    leased = connection.scalar(select(func.min(senders.c.lease_until)).where(*busy))
+    times = connection.scalar(began), connection.scalar(timed), leased
+    return min((each for each in times if each), default=None)
+
+
+def list_deliveries(
+    connection: Connection,
+    edition_id: str,
+    *,
+    states: Collection[DeliveryState] = (),
+    code: int | None = None,
+    domain: str | None = None,
+    after: int = 0,
+    limit: int = 100,
+) -> tuple[Delivery, ...]:
+    """Return a page of an edition's deliveries in the order of subscriber ids, after subscriber `after`."""
+    held = held_of(connection, edition_id)
+    query = (
+        _with_address()
+        .where(_of(edition_id), deliveries.c.subscriber_id > after, *_answered(code, domain))
+        .order_by(deliveries.c.subscriber_id)
+        .limit(limit)
+    )
+    if states:
+        query = query.where(_in_states(connection, held, states))
+    return tuple(_delivery(row, held) for row in connection.execute(query))
+
+
+def deliveries_to(connection: Connection, subscriber_id: int) -> tuple[Delivery, ...]:
+    """Return all deliveries to one reader, oldest first. This reads the whole ledger, so call it rarely."""
+    query = (
+        _with_address()
+        .where(deliveries.c.subscriber_id == subscriber_id)
+        .order_by(deliveries.c.changed_at, deliveries.c.edition_id)
+    )
+    rows = connection.execute(query).all()
+    going = connection.scalars(select(senders.c.edition_id).distinct())
+    held = {edition_id: held_of(connection, edition_id) for edition_id in going}
+    return tuple(_delivery(row, held.get(row.edition_id, NOTHING)) for row in rows)
+
+
+def _with_address() -> Select[tuple[object, ...]]:
+    columns = [column for column in deliveries.c if column.name != "owner"]
+    reader = subscribers.c.id == deliveries.c.subscriber_id
+    return select(*columns, subscribers.c.address).join_from(deliveries, subscribers, reader, isouter=True)
+
+
+def _delivery(row: Row[tuple[object, ...]], held: Held) -> Delivery:
+    """Return a delivery with its current state: while a sender holds it, its own row shows an older state."""
+    values = dict(row._mapping)
+    state = DeliveryState(values["state"])
+    if values["subscriber_id"] in held.wire:
+        state = DeliveryState.WIRE
+    elif values["subscriber_id"] in held.claimed:
+        state = DeliveryState.CLAIMED
+    return Delivery(**{**values, "state": state})
+
+
+def retry(
+    connection: Connection,
+    edition_id: str,
+    states: Collection[DeliveryState],
+    *,
+    now: datetime,
+    code: int | None = None,
+    domain: str | None = None,
+) -> int:
+    """Queue deliveries in `states` again, due now, and return how many; optionally of one code or domain.
+
+    Raises ValueError for a state that is not in RETRYABLE.
+    """
+    if not RETRYABLE.issuperset(states):
+        raise ValueError(f"only {', '.join(sorted(RETRYABLE))} deliveries can be sent again")
+    conditions = [_of(edition_id), deliveries.c.state.in_(states), *_answered(code, domain)]
+    # A due time is set because `editions.at_once` may be off by now. Without a due time, nobody would look
+    # for the delivery.
+    again = {"state": DeliveryState.QUEUED, "due_at": now, "tries": 0, "owner": None, "changed_at": now}
+    return connection.execute(update(deliveries).where(*conditions).values(again)).rowcount
+
+
+def _of(edition_id: str) -> ColumnElement[bool]:
+    return deliveries.c.edition_id == edition_id
+
+
+def _held(connection: Connection, ids: Collection[int]) -> ColumnElement[bool]:
+    return among(connection, deliveries.c.subscriber_id, ids)
+
+
+def _in_states(connection: Connection, held: Held, states: Collection[DeliveryState]) -> ColumnElement[bool]:
+    """Return the condition that a delivery is in one of `states`, by its own row or by its sender's."""
+    own = and_(deliveries.c.state.in_(states), ~_held(connection, held.all))
+    claimed = held.claimed if DeliveryState.CLAIMED in states else frozenset[int]()
+    wire = held.wire if DeliveryState.WIRE in states else frozenset[int]()
+    return or_(own, _held(connection, claimed | wire))
+
+
+def _answered(code: int | None, domain: str | None) -> Iterator[ColumnElement[bool]]:
+    """Yield a condition for the reply code, and one for the domain of the address, if they are given."""
+    if code is not None:
+        yield deliveries.c.code == code
+    if domain is not None:
+        at_domain = func.lower(subscribers.c.address).endswith(f"@{domain.lower()}", autoescape=True)
+        yield deliveries.c.subscriber_id.in_(select(subscribers.c.id).where(at_domain))

@@ -1,0 +1,1 @@
+"""Protect the pages: headers, size limits, rate limits, proofs of work and signed tickets."""

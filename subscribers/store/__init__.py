@@ -1,0 +1,1 @@
+"""Storage: the list of subscribers in the database."""

@@ -1,0 +1,231 @@
+"""Write subscribers, changes, consents and suppressions to the database, and erase readers.
+
+Every function works in the caller's transaction, after `subscribers.store.readers` has held the reader.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import IntegrityError
+
+from subscribers.model import Subscriber, SubscriberState, Subscription, SuppressionReason, make_id
+from subscribers.rules.decisions import Change
+from subscribers.store.tables import (
+    bounces,
+    confirmations,
+    consents,
+    subscribers,
+    subscriptions,
+    suppressions,
+    upsert,
+)
+
+# From the weakest reason to the strongest. A later reason replaces an earlier one only if it is stronger.
+_FIRMNESS = (
+    SuppressionReason.ERASED,
+    SuppressionReason.BOUNCE,
+    SuppressionReason.OPERATOR,
+    SuppressionReason.COMPLAINT,
+)
+
+
+def fresh_ids(count: int = 1) -> range:
+    """Return `count` new ids, ordered by time."""
+    first = make_id(time.time_ns() // 1000, secrets.randbits(12))
+    return range(first, first + count)
+
+
+def insert_subscriber(connection: Connection, new: Subscriber) -> bool:
+    """Insert a subscriber unless the address is taken; return whether the row was inserted.
+
+    Another transaction may have taken the address a moment ago.
+    """
+    statement = _insert_new(connection).values(_subscriber_row(new)).execution_options(preserve_rowcount=True)
+    return connection.execute(statement).rowcount == 1
+
+
+def insert_subscribers(connection: Connection, new: Sequence[Subscriber]) -> None:
+    """Insert many subscribers; those who are there already stay as they are.
+
+    The caller must sort them by address, so that two such calls cannot deadlock.
+    """
+    if new:
+        connection.execute(_insert_new(connection), [_subscriber_row(subscriber) for subscriber in new])
+
+
+def move(connection: Connection, change: Change, now: datetime) -> bool:
+    """Write a change of address unless the new address is taken; return whether it was written.
+
+    An unconfirmed sign-up at the new address is deleted. If the change is not written, nothing is changed.
+    """
+    try:
+        with connection.begin_nested():
+            _delete_unconfirmed(connection, change.subscriber)
+            write_change(connection, change, now)
+    except IntegrityError:
+        return False
+    return True
+
+
+def write_change(connection: Connection, change: Change, now: datetime) -> None:
+    """Write one decision about an existing subscriber."""
+    write_changes(connection, [change], now)
+
+
+def write_changes(
+    connection: Connection,
+    changes: Sequence[Change],
+    now: datetime,
+    *,
+    inserted: frozenset[int] = frozenset(),
+) -> None:
+    """Write decisions about existing subscribers, in a few statements, however many there are.
+
+    `inserted` are the ids of new subscribers whose rows need no update, because they were just inserted.
+    """
+    _write_subscribers(
+        connection, [change.subscriber for change in changes if change.subscriber.id not in inserted]
+    )
+    _write_subscriptions(connection, changes)
+    _write_consents(connection, changes)
+    void = [change.subscriber.id for change in changes if change.void_links]
+    if void:
+        connection.execute(
+            update(confirmations)
+            .where(confirmations.c.subscriber_id.in_(void), confirmations.c.used_at.is_(None))
+            .values(used_at=now)
+        )
+    lifted = [change.subscriber.address_hash for change in changes if change.lift_suppression]
+    if lifted:
+        connection.execute(delete(suppressions).where(suppressions.c.address_hash.in_(lifted)))
+        _forget_bounces(connection, lifted)
+
+
+def suppress(
+    connection: Connection, address_hash: str, reason: SuppressionReason, now: datetime, note: str = ""
+) -> None:
+    """Suppress an address, whether it is on the list or not; a stronger reason replaces a weaker one.
+
+    Open confirmation links become void. Otherwise they would work again when the suppression is lifted.
+    """
+    weaker = _FIRMNESS[: _FIRMNESS.index(reason)]
+    statement = upsert(connection, suppressions).values(
+        address_hash=address_hash, reason=reason, at=now, note=note
+    )
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=["address_hash"],
+            set_={"reason": reason, "at": now, "note": note},
+            where=suppressions.c.reason.in_(weaker),
+        )
+    )
+    known = select(subscribers.c.id).where(subscribers.c.address_hash == address_hash)
+    connection.execute(
+        update(confirmations)
+        .where(confirmations.c.subscriber_id.in_(known), confirmations.c.used_at.is_(None))
+        .values(used_at=now)
+    )
+
+
+def unsuppress(connection: Connection, address_hash: str) -> bool:
+    """Lift the suppression of an address and forget its bounces; return whether it was suppressed."""
+    _forget_bounces(connection, [address_hash])
+    statement = delete(suppressions).where(suppressions.c.address_hash == address_hash)
+    return connection.execute(statement).rowcount > 0
+
+
+def erase(connection: Connection, subscriber: Subscriber, now: datetime) -> None:
+    """Erase a reader with all choices, consents and links.
+
+    Only the keyed hash of the address stays, as a suppression, so that no import adds the address again.
+    """
+    suppress(connection, subscriber.address_hash, SuppressionReason.ERASED, now)
+    _forget_bounces(connection, [subscriber.address_hash])
+    connection.execute(delete(subscribers).where(subscribers.c.id == subscriber.id))
+
+
+def _forget_bounces(connection: Connection, hashes: Sequence[str]) -> None:
+    connection.execute(delete(bounces).where(bounces.c.address_hash.in_(hashes)))
+
+
+def _delete_unconfirmed(connection: Connection, new: Subscriber) -> None:
+    is_pending = subscribers.c.state == SubscriberState.PENDING
+    connection.execute(
+        delete(subscribers).where(subscribers.c.folded == new.folded, subscribers.c.id != new.id, is_pending)
+    )
+
+
+def _insert_new(connection: Connection) -> sqlite.Insert:
+    # Any conflict is ignored, not only one on the folded address: if two transactions insert the same address
+    # at once, the conflict may be on the hash first, and PostgreSQL ignores only the conflicts that are
+    # named.
+    return upsert(connection, subscribers).on_conflict_do_nothing()
+
+
+def _write_subscribers(connection: Connection, changed: Sequence[Subscriber]) -> None:
+    if not changed:
+        return
+    rows = [_subscriber_row(subscriber) for subscriber in changed]
+    columns = [column for column in subscribers.c if column.name != "id"]
+    statement = (
+        update(subscribers)
+        .where(subscribers.c.id == bindparam("id_"))
+        .values({column: bindparam(column.name) for column in columns})
+    )
+    connection.execute(statement, [{**row, "id_": row.pop("id")} for row in rows])
+
+
+def _write_subscriptions(connection: Connection, changes: Sequence[Change]) -> None:
+    rows = [
+        _subscription_row(change.subscriber.id, each) for change in changes for each in change.subscriptions
+    ]
+    if rows:
+        statement = upsert(connection, subscriptions)
+        keys = ["subscriber_id", "digest"]
+        new = {column.name: column for column in statement.excluded if column.name not in keys}
+        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=new), rows)
+
+
+def _write_consents(connection: Connection, changes: Sequence[Change]) -> None:
+    given = [(change.subscriber.id, change.consent) for change in changes if change.consent is not None]
+    rows = [
+        {
+            "id": new_id,
+            "subscriber_id": subscriber_id,
+            "at": consent.at,
+            "what": consent.act,
+            "source": consent.origin.source,
+            "wording": consent.origin.wording,
+            "client": consent.origin.client,
+            "detail": dict(consent.detail),
+        }
+        for new_id, (subscriber_id, consent) in zip(fresh_ids(len(given)), given, strict=True)
+    ]
+    if rows:
+        connection.execute(insert(consents), rows)
+
+
+def _subscriber_row(subscriber: Subscriber) -> dict[str, Any]:
+    return {column.name: getattr(subscriber, column.name) for column in subscribers.c}
+
+
+def _subscription_row(subscriber_id: int, subscription: Subscription) -> dict[str, Any]:
+    preferences = subscription.preferences
+    return {
+        "subscriber_id": subscriber_id,
+        "digest": subscription.digest,
+        "state": subscription.state,
+        "topics": str(preferences.topics),
+        "hour": preferences.hour,
+        "zone": preferences.zone,
+        "frequency": preferences.frequency,
+        "paused_until": subscription.paused_until,
+        "changed_at": subscription.changed_at,
+    }
