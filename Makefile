@@ -7,10 +7,10 @@ LOCK = pip compile --quiet --upgrade --universal --generate-hashes --no-header -
 	--no-annotate --python-version 3.11
 
 PAGES = tests/render tests/web
-FAST = tests/subscribers tests/model tests/schedule tests/limits tests/message tests/compose tests/storage \
-	tests/config tests/test_layers.py tests/test_docs.py
+FAST_LIST = tests/subscribers tests/storage tests/test_layers.py tests/test_docs.py
+FAST_REST = tests/model tests/schedule tests/limits tests/message tests/compose tests/config
 
-.PHONY: help setup demo test test-fast test-subscribers-and-pages test-the-rest check format lock clean
+.PHONY: help setup demo test test-fast test-fast-list test-fast-rest test-subscribers-and-pages test-the-rest check format lock clean
 
 help:
 	@echo "make demo       set up, then run the main job: feeds to inbox, on loopback"
@@ -38,7 +38,13 @@ test: $(READY)
 	@$(MAKE) -j 2 test-subscribers-and-pages test-the-rest
 
 test-fast: $(READY)
-	$(BIN)/python -m pytest $(FAST) -k "not postgresql"
+	@$(MAKE) -j 2 test-fast-list test-fast-rest
+
+test-fast-list: $(READY)
+	$(BIN)/python -m pytest --hypothesis-profile=fast $(FAST_LIST) -k "not postgresql"
+
+test-fast-rest: $(READY)
+	$(BIN)/python -m pytest --hypothesis-profile=fast $(FAST_REST) -k "not postgresql"
 
 test-subscribers-and-pages: $(READY)
 	$(BIN)/coverage run -m pytest tests/subscribers

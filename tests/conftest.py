@@ -19,6 +19,7 @@ from tests.certificates import certificates as certificates
 # Hypothesis uses the same examples each time, so that a failure is due to the change under test. This looks
 # for new examples: pytest --hypothesis-profile=explore
 settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("fast", derandomize=True, deadline=None, max_examples=20)
 settings.register_profile("explore", derandomize=False)
 settings.load_profile("same")
 

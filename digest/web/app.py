@@ -15,6 +15,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
 
 from digest.app import App
 from digest.model.errors import NotFoundError
@@ -27,7 +28,7 @@ from digest.web.pages.context import Context, PageWords, WebContext
 from digest.web.pages.tasks import BackgroundTasks
 from digest.web.security.abuse import AbuseGuard
 from digest.web.security.proof import PROOF_COST, Proofs
-from digest.web.security.security import SecurityMiddleware
+from digest.web.security.security import MAX_REQUESTS, RequestsMiddleware, SecurityMiddleware
 from digest.web.security.tickets import Tickets
 from subscribers.errors import SubscribersError, TokenError
 
@@ -49,8 +50,14 @@ _HOUR = "public, max-age=3600"
 _CROSS_ORIGIN = {"access-control-allow-origin": "*", "cross-origin-resource-policy": "cross-origin"}
 
 
-def create_web(app: App, *, clock: Callable[[], datetime] = utc_now, proof_cost: int = PROOF_COST) -> FastAPI:
-    """Return the application that serves all pages and the API."""
+def create_web(
+    app: App,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    proof_cost: int = PROOF_COST,
+    requests: int = MAX_REQUESTS,
+) -> FastAPI:
+    """Return the application that serves all pages and the API, to `requests` requests at once."""
     proofs = Proofs(secret=app.secret, clock=clock, cost=proof_cost)
     context = _context(app, clock, proofs)
     web = FastAPI(
@@ -67,6 +74,8 @@ def create_web(app: App, *, clock: Callable[[], datetime] = utc_now, proof_cost:
     web.add_exception_handler(HTTPException, _http_error)
     web.add_exception_handler(RequestValidationError, _http_error)
     web.add_exception_handler(Exception, _failed)
+    # The middleware that is added last is the first to see a request.
+    web.add_middleware(RequestsMiddleware, most=requests, busy=_busy)
     web.add_middleware(SecurityMiddleware)
     return web
 
@@ -130,6 +139,15 @@ def _advice(say: Words, status: int) -> tuple[str, str]:
         503: (say("We are busy right now"), say("Please try again in a minute.")),
     }
     return known.get(status, (say("We could not process your request"), again))
+
+
+def _busy(request: Request) -> Response:
+    refusal = HTTPException(503, "the server is busy; try again in a minute", headers={"retry-after": "60"})
+    if request.url.path.startswith(f"{PATH}/"):
+        return JSONResponse(
+            {"detail": refusal.detail}, status_code=503, headers={**(refusal.headers or {}), **_CROSS_ORIGIN}
+        )
+    return _http_error(request, refusal)
 
 
 def _failed(request: Request, error: Exception) -> Response:

@@ -7,20 +7,24 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from threading import Thread
 
 import uvicorn
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from digest.app import App
 from digest.model.errors import DigestError
 from digest.model.run_context import utc_now
 from digest.web.app import create_web
+from digest.web.connections import Connections, LimitedProtocol, WebLimits
 from digest.web.security.proof import PROOF_COST
+from digest.web.security.security import client_of
 
 log = logging.getLogger(__name__)
 
 _GRACE = 5  # seconds in which requests under way can finish when the server stops
-_CONCURRENT = 200  # requests at once; further requests are answered with 503
+_LIMITS = WebLimits()
 
 
 class WebError(DigestError):
@@ -32,7 +36,11 @@ class WebError(DigestError):
 
 @contextmanager
 def serving(
-    app: App, *, clock: Callable[[], datetime] = utc_now, proof_cost: int = PROOF_COST
+    app: App,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    proof_cost: int = PROOF_COST,
+    limits: WebLimits = _LIMITS,
 ) -> Iterator[int]:
     """Serve the pages at [web] `host` and `port` until the block ends, and yield the port.
 
@@ -41,15 +49,16 @@ def serving(
     web = app.config.web
     with _listening(web.host, web.port) as listener:
         config = uvicorn.Config(
-            create_web(app, clock=clock, proof_cost=proof_cost),
+            create_web(app, clock=clock, proof_cost=proof_cost, requests=limits.requests),
             access_log=False,
             log_config=None,
             log_level="critical",  # otherwise it logs whole errors, and their texts may contain addresses
             server_header=False,
-            limit_concurrency=_CONCURRENT,
+            # limit_concurrency is not set, because it counts connections: silent ones would block all pages.
             timeout_graceful_shutdown=_GRACE,
             ws="none",
         )
+        config.http = partial(LimitedProtocol, _connections(config, limits, app.secret))  # type: ignore[assignment]
         server = uvicorn.Server(config)
         thread = Thread(target=server.run, args=([listener],), name="web", daemon=True)
         thread.start()
@@ -60,6 +69,14 @@ def serving(
         finally:
             server.should_exit = True
             thread.join()
+
+
+def _connections(config: uvicorn.Config, limits: WebLimits, secret: bytes) -> Connections:
+    # uvicorn believes X-Forwarded-For from these addresses: loopback, or those in FORWARDED_ALLOW_IPS.
+    proxies = ProxyHeadersMiddleware(config.app, config.forwarded_allow_ips).trusted_hosts  # type: ignore[arg-type]
+    return Connections(
+        limits=limits, client=lambda host: None if host in proxies else client_of(host, secret).key
+    )
 
 
 @contextmanager

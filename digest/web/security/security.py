@@ -1,20 +1,21 @@
-"""Secure every request: response headers, a size limit, the client's key and the origin of forms."""
+"""Secure every request: headers, size, requests in progress, the client's key and the origin of forms."""
 
 from __future__ import annotations
 
 import hmac
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY = 65_536  # bytes; the longest genuine form has a few thousand
+MAX_REQUESTS = 200  # in progress at once
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src {images}; form-action 'self'; "
@@ -39,7 +40,9 @@ _HEADERS: Mapping[str, str] = {
 class SecurityMiddleware:
     """Wrap an application: refuse bodies over MAX_BODY while they arrive, and add headers to answers.
 
-    Paths with control characters are refused too: we have none, and databases reject some of them.
+    The application gets a request when its whole body has arrived, so it never waits for a client. It gets
+    no request whose client drops the connection before that. Paths with control characters are refused
+    too: we have none, and databases reject some of them.
     """
 
     app: ASGIApp
@@ -58,21 +61,66 @@ class SecurityMiddleware:
         if min(scope["path"], default="/") < " " or b"%00" in scope["query_string"]:
             await JSONResponse({"detail": "not found"}, 404)(scope, receive, _with_headers(send))
             return
-        await self.app(scope, _bounded(receive, int(announced)), _with_headers(send))
+        body = await _arrived(receive) if int(announced) <= MAX_BODY else _TOO_LARGE
+        if body is not None:
+            await self.app(scope, _given(body, receive), _with_headers(send))
 
 
-def _bounded(receive: Receive, announced: int) -> Receive:
-    taken = 0
+_TOO_LARGE = bytes(MAX_BODY + 1)
 
-    async def bounded() -> Message:
-        nonlocal taken
-        message = await receive() if announced <= MAX_BODY else {}
-        taken += len(message.get("body", b""))
-        if max(taken, announced) > MAX_BODY:
+
+async def _arrived(receive: Receive) -> bytes | None:
+    """Return the body when it has arrived or is larger than MAX_BODY; None when the client has gone."""
+    body, more = bytearray(), True
+    while more and len(body) <= MAX_BODY:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    return bytes(body)
+
+
+def _given(body: bytes, receive: Receive) -> Receive:
+    waiting = [body]
+
+    async def given() -> Message:
+        if len(body) > MAX_BODY:
             raise HTTPException(413, "the request is too large")
-        return message
+        return {"type": "http.request", "body": waiting.pop()} if waiting else await receive()
 
-    return bounded
+    return given
+
+
+@dataclass(frozen=True, slots=True)
+class RequestsMiddleware:
+    """Wrap an application: at most `most` requests are in progress, and others get the answer `busy`.
+
+    A request is in progress until its answer begins. Clients that take their answers slowly hold no place.
+    """
+
+    app: ASGIApp
+    most: int
+    busy: Callable[[Request], Response]
+    _places: set[object] = field(init=False, default_factory=set)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request through."""
+        if scope["type"] == "http" and len(self._places) >= self.most:
+            await self.busy(Request(scope))(scope, receive, send)
+            return
+        place = object()
+        if scope["type"] == "http":
+            self._places.add(place)
+
+        async def begun(message: Message) -> None:
+            self._places.discard(place)
+            await send(message)
+
+        try:
+            await self.app(scope, receive, begun)
+        finally:
+            self._places.discard(place)
 
 
 def _with_headers(send: Send) -> Send:
