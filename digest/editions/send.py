@@ -19,7 +19,7 @@ from digest.schedule.policy import review_of
 from digest.send.dry_run import DryRun, dry_run_of
 from digest.send.send import Sent, send, send_one
 from digest.storage.database import Database
-from digest.storage.editions import load_edition
+from digest.storage.editions import load_edition, lock_edition
 from digest.storage.ledger.outcomes import by_code, list_deliveries, retry
 from digest.storage.steps import advance, reopen
 from subscribers.address import parse_address
@@ -137,7 +137,8 @@ def try_again(
     Raises StateError for an edition that was cancelled or has never begun to be sent.
     """
     with database.write() as connection:
-        record = load_edition(connection, edition_id)
+        # Without the lock, the edition could become `sent` meanwhile, with deliveries that are queued again.
+        record = lock_edition(connection, edition_id)
         if record.state not in (EditionState.SENDING, EditionState.SENT):
             raise refusal(record, "sent again")
         count = retry(connection, edition_id, states, now=now, code=code, domain=domain)

@@ -45,7 +45,7 @@ def result_of(receipt: Receipt, *, tries: int, now: datetime, rules: RetryRules)
             return Result(receipt.key, DeliveryState.ACCEPTED, None, receipt.code, reply)
         case Outcome.REJECTED:
             return Result(receipt.key, DeliveryState.REJECTED, None, receipt.code, reply)
-        case Outcome.UNCERTAIN if tries > resends(rules):
+        case Outcome.UNCERTAIN if not goes_again(tries, rules):
             return Result(receipt.key, DeliveryState.UNCERTAIN, None, receipt.code, reply)
         case Outcome.UNSENT if tries < _FIRST_PAUSED_TRY:
             # It gets a due time, because the cursor has already passed this reader. The third try waits,
@@ -69,8 +69,6 @@ def _later(receipt: Receipt, reply: str, *, tries: int, now: datetime, rules: Re
     if rest_through(tries) <= rules.lifetime:
         due_at = now + pause_of(receipt.key, tries)
         return Result(receipt.key, DeliveryState.DEFERRED, due_at, receipt.code, reply)
-    if receipt.outcome is Outcome.UNCERTAIN:
-        return Result(receipt.key, DeliveryState.UNCERTAIN, None, receipt.code, reply)
     noun = "try" if tries == 1 else "tries"
     given_up = f"gave up after {tries} {noun}: {reply}".removesuffix(": ")
     return Result(receipt.key, DeliveryState.REJECTED, None, receipt.code, given_up)
@@ -102,6 +100,10 @@ def rest_through(tries: int) -> timedelta:
     return sum((pause_after(done) for done in range(1, tries + 1)), timedelta())
 
 
-def resends(rules: RetryRules) -> int:
-    """Return the last try after which an unanswered message is sent again under these rules."""
-    return _MAX_RESENDS if rules.doubt is Doubt.RESEND else 0
+def goes_again(tries: int, rules: RetryRules) -> bool:
+    """Tell whether a message without an answer is sent again after try number `tries`, or is uncertain.
+
+    It does not matter whether its connection broke or its sender ended.
+    """
+    again = rules.doubt is Doubt.RESEND and tries <= _MAX_RESENDS
+    return again and rest_through(tries) <= rules.lifetime

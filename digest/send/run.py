@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from datetime import datetime
+from functools import partial
 from operator import attrgetter
 
 from digest.message.build import NOTHING_CHOSEN, MessageBuilder
@@ -17,7 +18,7 @@ from digest.model.messages import Message, Outcome, Receipt
 from digest.send.gate import Gate
 from digest.send.outbox import Outbox
 from digest.send.refusals import Streak
-from digest.send.retries import resends, result_of
+from digest.send.retries import goes_again, result_of
 from digest.storage.database import Database
 from digest.storage.ledger import deliveries as ledger
 from digest.storage.ledger import senders
@@ -59,6 +60,7 @@ class Run:
         self._edition = record.edition
         self._builder = MessageBuilder(record, outbox.message_settings)
         self._sender = senders.Sender(edition_id=record.edition.id, owner=own_name(), lease=outbox.lease)
+        self._again = partial(goes_again, rules=outbox.rules)
         self._renewed_at = clock()
         self._gate = Gate(outbox.limits)
         self._on_wire: dict[int, Recipient] = {}  # recipients of the messages on the wire, by key
@@ -98,11 +100,13 @@ class Run:
         Return when the limits next let a message go; None if that is now.
         """
         self._settle()
-        rules, now = self._outbox.rules, self._clock()
+        now = self._clock()
         closed_until = self._gate.closed_until(now)
         with self._database.write() as connection:
             self._gate.give_back(connection, self._sender, now)
-            senders.release(connection, self._sender, now=now, resends=resends(rules))
+        # This is a transaction of its own, because it locks the edition before the sender's row.
+        with self._database.write() as connection:
+            senders.release(connection, self._sender, now=now, again=self._again)
         return closed_until
 
     def _has_drained_enough(self) -> bool:
@@ -250,10 +254,10 @@ class Run:
         return now - self._renewed_at > self._outbox.lease / 3
 
     def _expire(self) -> None:
-        now, again = self._clock(), resends(self._outbox.rules)
+        now = self._clock()
         with self._database.write() as connection:
             ended = [owner for owner in senders.holders(connection, self._edition.id) if has_ended(owner)]
-            taken = senders.expire(connection, self._edition.id, now=now, ended=ended, resends=again)
+            taken = senders.expire(connection, self._edition.id, now=now, ended=ended, again=self._again)
         if taken:
             log.warning("%s: took back %d deliveries from a sender that ended", self._edition.id, taken)
 

@@ -18,7 +18,7 @@ from digest.send.dead_mailboxes import note_dead_mailboxes
 from digest.send.outbox import Outbox
 from digest.send.run import Run
 from digest.storage.database import Database
-from digest.storage.editions import load_edition
+from digest.storage.editions import load_edition, lock_edition
 from digest.storage.ledger import addressing
 from digest.storage.ledger.addressing import set_hours
 from digest.storage.ledger.cancelled import settle_cancelled
@@ -133,6 +133,8 @@ def _begin(
         chosen = addressing.variants(connection, edition_id)
         empty = [variant for variant in chosen if not builder.topics_for(variant)]
         skipped = addressing.skip_variants(connection, edition_id, empty, reason=NOTHING_CHOSEN, now=now)
+    with database.write() as connection:
+        addressing.analyse(connection, addressed)
     queued = (DeliveryState.QUEUED, addressed - skipped), (DeliveryState.SKIPPED, skipped)
     return record, Counts(by_state=queued)
 
@@ -149,7 +151,10 @@ def _finish(database: Database, edition_id: str, now: datetime, closed_until: da
     # records them again, which changes nothing.
     dead = note_dead_mailboxes(database, edition_id, tally, now=now) if ends else ""
     with database.write() as connection:
-        # An operator may have queued deliveries again since the first count (`digest retry`).
+        # An operator may have queued deliveries again since the first count (`digest retry`). While the
+        # edition is locked, nobody queues any between the second count and the step.
+        if ends:
+            lock_edition(connection, edition_id)
         if ends and not counts(connection, edition_id).open:
             with suppress(StateError):  # another sender was faster, or the edition was cancelled
                 advance(connection, edition_id, EditionState.SENT, now)

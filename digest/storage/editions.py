@@ -74,6 +74,15 @@ def load_edition(connection: Connection, edition_id: str) -> EditionRecord:
     return _record(row)
 
 
+def lock_edition(connection: Connection, edition_id: str) -> EditionRecord:
+    """Return an edition like `load_edition`, and keep everybody else from changing it until the commit.
+
+    On PostgreSQL, late answers wait too (`digest.storage.ledger.settling`). On SQLite, nobody else writes.
+    """
+    connection.execute(select(editions.c.id).where(editions.c.id == edition_id).with_for_update())
+    return load_edition(connection, edition_id)
+
+
 def list_editions(
     connection: Connection, digest: str | None = None, limit: int = 50
 ) -> tuple[EditionRecord, ...]:

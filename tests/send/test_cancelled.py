@@ -11,8 +11,9 @@ import pytest
 
 from digest.model.deliveries import DeliveryState, Result
 from digest.model.editions import EditionState
-from digest.model.errors import StateError
+from digest.model.errors import StateError, TransportError
 from digest.model.messages import Outcome
+from digest.send.retries import Doubt, RetryRules
 from digest.storage.database import Database, open_database
 from digest.storage.ledger import addressing
 from digest.storage.ledger import deliveries as ledger
@@ -24,10 +25,11 @@ from digest.storage.ledger.cancelled import (
     skip_unsent,
 )
 from digest.storage.ledger.outcomes import counts, list_deliveries
-from digest.storage.ledger.senders import Sender
+from digest.storage.ledger.senders import Sender, release
 from digest.storage.steps import advance
 from subscribers.store.mailable import mailable
 from tests.send.world import EDITION, NOW, Recorder, add_edition, add_readers, run
+from tests.storage.ledger import until_it_waits, with_tables
 
 LEASE = timedelta(minutes=2)
 ANA = Sender(edition_id=EDITION, owner="ana", lease=LEASE)
@@ -116,6 +118,45 @@ def test_deliveries_on_the_wire_of_a_dead_sender_are_uncertain_when_its_lease_is
     assert tally(database) == {"uncertain": 2, "skipped": 10}
     with database.read() as connection:
         assert cancelled_unsettled(connection) == ()
+
+
+def test_unanswered_messages_of_a_cancelled_edition_are_uncertain_even_if_doubt_is_resent(
+    database_url: str, database: Database
+) -> None:
+    add_edition(database)
+    add_readers(database, 12)
+    transport, elsewhere = Recorder(), open_database(database_url)
+
+    def be_cancelled_and_break() -> None:
+        cancel(elsewhere)
+        raise TransportError("mail.example.org", "the connection broke")
+
+    transport.before_answer = be_cancelled_and_break
+    with pytest.raises(TransportError):
+        run(database, transport, rules=RetryRules(doubt=Doubt.RESEND))
+    elsewhere.close()
+    settle_all_cancelled(database, NOW)
+    assert tally(database) == {"uncertain": 3, "skipped": 9}
+
+
+def test_a_sender_that_ends_while_its_edition_is_being_cancelled_hides_no_doubt(postgresql_url: str) -> None:
+    database = with_tables(postgresql_url)
+    begin(database, 12)
+    put_on_the_wire(database, claimed=6, marked=2)
+
+    def end() -> None:
+        with database.write() as connection:
+            release(connection, ANA, now=NOW, again=lambda _: True)
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as connection:
+            advance(connection, EDITION, EditionState.CANCELLED, NOW)
+            ending = pool.submit(end)
+            until_it_waits(database, ending)
+        ending.result(timeout=60)
+    settle_cancelled(database, EDITION, NOW)
+    assert tally(database) == {"uncertain": 2, "skipped": 10}
+    database.close()
 
 
 def test_a_cancellation_that_was_interrupted_is_finished_at_the_next_tick(database: Database) -> None:

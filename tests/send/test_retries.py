@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from digest.model.deliveries import DeliveryState, Result
 from digest.model.messages import Outcome, Receipt
-from digest.send.retries import Doubt, RetryRules, pause_after, pause_of, rest_through, result_of
+from digest.send.retries import Doubt, RetryRules, goes_again, pause_after, pause_of, rest_through, result_of
 from subscribers.model import make_id
 from tests.send.world import NOW
 
@@ -132,6 +132,23 @@ def test_a_message_that_reached_no_server_goes_again_at_once_but_not_forever() -
         NOW,
         NOW + timedelta(minutes=30, seconds=278),
     ]
+
+
+@pytest.mark.parametrize(
+    ("rules", "again"),
+    [
+        (RetryRules(), [False, False, False, False]),
+        (RESEND, [True, True, True, False]),
+        (RetryRules(doubt=Doubt.RESEND, lifetime=timedelta(minutes=20)), [True, True, False, False]),
+        (BRIEF, [False, False, False, False]),
+    ],
+)
+def test_an_unanswered_message_goes_again_at_most_three_times_and_within_its_lifetime(
+    rules: RetryRules, again: list[bool]
+) -> None:
+    assert [goes_again(tries, rules) for tries in (1, 2, 3, 4)] == again
+    states = [after(Outcome.UNCERTAIN, tries=tries, rules=rules).state for tries in (1, 2, 3, 4)]
+    assert [state is DeliveryState.DEFERRED for state in states] == again
 
 
 def test_an_uncertain_delivery_is_held_or_sent_again_as_the_rules_say() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from digest.model.deliveries import DeliveryState, Recipient, Result
 from digest.model.editions import EditionState
@@ -88,6 +90,16 @@ def with_tables(url: str) -> Database:
     with database.write() as connection:
         metadata.create_all(connection)
     return database
+
+
+def until_it_waits(database: Database, other: Future[Any]) -> None:
+    """Return when another thread waits for a lock in PostgreSQL, or has ended without waiting."""
+    here = "FROM pg_stat_activity WHERE datname = current_database()"
+    blocked = f"SELECT count(*) {here} AND wait_event_type = 'Lock'"
+    waits = False
+    while not (waits or other.done()):
+        with database.read() as connection:
+            waits = bool(connection.scalar(text(blocked)))
 
 
 def put_off(database: Database, number: int, due_at: datetime) -> None:

@@ -3,9 +3,12 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import pytest
+
 from digest.model.deliveries import Recipient, Result
 from digest.model.editions import EditionState
 from digest.storage.database import Database
+from digest.storage.editions import lock_edition
 from digest.storage.ledger import addressing, senders, settling
 from digest.storage.ledger import deliveries as ledger
 from digest.storage.ledger.outcomes import counts, list_deliveries, next_due, retry
@@ -25,6 +28,7 @@ from tests.storage.ledger import (
     marked,
     settled,
     states,
+    until_it_waits,
     with_tables,
 )
 
@@ -139,9 +143,31 @@ def test_deliveries_of_a_dead_sender_can_be_sent_again_but_not_forever(database:
         seen += [reader.tries for reader in claimed(database)]
         marked(database, [1])
         with database.write() as connection:
-            senders.expire(connection, EDITION, now=LATER, resends=3)
+            senders.expire(connection, EDITION, now=LATER, again=lambda tries: tries <= 3)
     assert seen == [0, 1, 2, 3]
     assert states(database) == {1: STATE.UNCERTAIN}
+
+
+def test_each_delivery_of_a_dead_sender_is_decided_by_its_own_tries(database: Database) -> None:
+    begin(database, readers=3)
+    claimed(database)
+    marked(database, [1, 2])
+    settled(database, Result(1, STATE.DEFERRED, NOW, 451, "later"))
+    claimed(database)
+    marked(database, [1, 3])
+    asked: list[int] = []
+
+    def is_second(tries: int) -> bool:
+        asked.append(tries)
+        return tries == 2
+
+    with database.write() as connection:
+        senders.expire(connection, EDITION, now=LATER, again=is_second)
+    assert sorted(asked) == [1, 1, 2]
+    assert states(database) == {1: STATE.DEFERRED, 2: STATE.UNCERTAIN, 3: STATE.UNCERTAIN}
+    with database.read() as connection:
+        rows = list_deliveries(connection, EDITION)
+    assert [(row.tries, row.due_at) for row in rows] == [(2, NOW), (1, None), (1, None)]
 
 
 def test_a_late_receipt_settles_an_uncertain_delivery(database: Database) -> None:
@@ -152,6 +178,49 @@ def test_a_late_receipt_settles_an_uncertain_delivery(database: Database) -> Non
         senders.expire(connection, EDITION, now=LATER)
     settled(database, accepted(1), Result(2, STATE.REJECTED, None, 550, "no such user"))
     assert states(database) == {1: STATE.ACCEPTED, 2: STATE.REJECTED, 3: STATE.UNCERTAIN}
+
+
+@pytest.mark.parametrize("over", [False, True])
+def test_a_late_answer_reopens_a_delivery_only_while_the_edition_is_being_sent(
+    database: Database, over: bool
+) -> None:
+    begin(database, readers=2)
+    claimed(database)
+    marked(database, [1, 2])
+    with database.write() as connection:
+        senders.expire(connection, EDITION, now=LATER)
+        if over:
+            advance(connection, EDITION, EditionState.SENT, LATER)
+    deferred, unsent = (
+        (1, STATE.DEFERRED, LATER, 451, "4.7.1 later"),
+        (2, STATE.QUEUED, NOW, None, "not sent"),
+    )
+    settled(database, Result(*deferred), Result(*unsent))
+    expected = dict.fromkeys((1, 2), STATE.UNCERTAIN) if over else {1: STATE.DEFERRED, 2: STATE.QUEUED}
+    assert states(database) == expected
+    with database.read() as connection:
+        rows = list_deliveries(connection, EDITION)
+    assert [(row.code, row.reply) for row in rows] == [(451, "4.7.1 later"), (None, "not sent")]
+    assert [row.due_at is None for row in rows] == [over, over]
+
+
+def test_a_late_answer_waits_until_it_is_known_whether_the_edition_is_over(postgresql_url: str) -> None:
+    database = with_tables(postgresql_url)
+    begin(database, readers=1)
+    claimed(database)
+    marked(database, [1])
+    with database.write() as connection:
+        senders.expire(connection, EDITION, now=LATER)
+    deferred = Result(1, STATE.DEFERRED, LATER, 451, "later")
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as connection:
+            lock_edition(connection, EDITION)
+            advance(connection, EDITION, EditionState.SENT, LATER)
+            waiting = pool.submit(settled, database, deferred)
+            until_it_waits(database, waiting)
+        waiting.result(timeout=60)
+    assert states(database) == {1: STATE.UNCERTAIN}
+    database.close()
 
 
 def test_accepted_is_final_from_any_sender(database: Database) -> None:
@@ -213,6 +282,25 @@ def test_a_release_queues_claims_and_makes_deliveries_on_the_wire_uncertain(data
     with database.write() as connection:
         assert senders.release(connection, ANA, now=NOW) == 2
     assert states(database) == {1: STATE.UNCERTAIN, 2: STATE.QUEUED, 3: STATE.CLAIMED, 4: STATE.CLAIMED}
+
+
+def test_a_release_waits_for_a_lock_on_the_senders_row(postgresql_url: str) -> None:
+    database = with_tables(postgresql_url)
+    begin(database, readers=2)
+    claimed(database)
+
+    def release() -> int:
+        with database.write() as connection:
+            return senders.release(connection, ANA, now=NOW)
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as connection:
+            senders.renew(connection, ANA, now=NOW)
+            releasing = pool.submit(release)
+            until_it_waits(database, releasing)
+        assert releasing.result(timeout=60) == 2
+    assert states(database) == dict.fromkeys((1, 2), STATE.QUEUED)
+    database.close()
 
 
 def test_choices_that_leave_nothing_are_skipped(database: Database) -> None:

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from digest.model.deliveries import DeliveryState, Result
 from digest.model.editions import EditionState
 from digest.model.messages import Outcome, Receipt
-from digest.send.retries import RetryRules, resends, result_of
+from digest.send.retries import RetryRules, result_of
 from digest.storage.database import open_database
 from digest.storage.ledger import addressing
 from digest.storage.ledger import deliveries as ledger
@@ -142,7 +142,7 @@ class Ledger(RuleBasedStateMachine):
     def stop(self, sender: Sender) -> None:
         self.die(sender)
         with self.database.write() as connection:
-            release(connection, sender, now=self.now, resends=resends(RetryRules()))
+            release(connection, sender, now=self.now)
 
     @rule(sender=senders)
     def renew(self, sender: Sender) -> None:

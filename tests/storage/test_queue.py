@@ -150,7 +150,7 @@ def test_deliveries_that_were_passed_by_are_found_in_the_final_pass(database: Da
     assert taken(database, BEN)[0] == [1, 2]
     first, place = taken(database, limit=3)
     with database.write() as connection:
-        senders.release(connection, BEN, now=NOW, resends=1)
+        senders.release(connection, BEN, now=NOW, again=lambda _: True)
     second, place = taken(database, after=place, limit=3)
     third, place = taken(database, after=place, limit=3)
     fourth, place = taken(database, after=place, limit=3)

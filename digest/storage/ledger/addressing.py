@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import CTE, Connection, String, column, func, literal, select, update, values
+from sqlalchemy import CTE, Connection, String, column, func, literal, select, text, update, values
 
 from digest.model.deliveries import DeliveryState
 from digest.model.editions import Edition
@@ -34,6 +34,22 @@ def address(connection: Connection, edition_id: str, mailable: Mailable, *, now:
     columns = ["edition_id", "subscriber_id", "variant", "state", "changed_at"]
     statement = upsert(connection, deliveries).from_select(columns, rows).on_conflict_do_nothing()
     return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
+
+
+# To settle a group of an edition that the planner does not know, PostgreSQL reads the whole edition, which
+# takes 0.6 to 1 µs for each delivery. For 3,000 deliveries, that is 0.1 s for all groups together, as long
+# as ANALYZE takes (0.1 to 0.2 s, for a ledger of any size). For 300,000 deliveries, it is 20 minutes.
+ANALYSED_FROM = 3_000
+
+
+def analyse(connection: Connection, addressed: int) -> None:
+    """Tell PostgreSQL's planner about an edition with so many new deliveries; ignore a small edition.
+
+    Must be called after the addressing is committed, in a transaction of its own.
+    """
+    # The planner takes an edition that is not in its statistics for empty. SQLite plans without statistics.
+    if connection.dialect.name == "postgresql" and addressed >= ANALYSED_FROM:
+        connection.execute(text("ANALYZE deliveries"))
 
 
 def variants(connection: Connection, edition_id: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ sender has died, its row says which deliveries to take back.
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import reduce
@@ -20,7 +20,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
-    Update,
+    Select,
     and_,
     bindparam,
     cast,
@@ -33,10 +33,12 @@ from sqlalchemy import (
 )
 
 from digest.model.deliveries import DeliveryState
+from digest.model.editions import EditionState
 from digest.storage.ledger.prepared import Prepared
-from digest.storage.tables import SENDABLE, deliveries, senders
+from digest.storage.tables import SENDABLE, deliveries, editions, senders
 
 _Row = Row[*tuple[Any, ...]]
+Again = Callable[[int], bool]  # by the number of tries: whether a message without an answer is sent again
 _NO_ANSWER = "the sender ended before the server answered"
 
 
@@ -71,7 +73,7 @@ NOTHING = Held()
 # ── one sender's own row ────────────────────────────────────────────────────────────────────
 
 _OWN = and_(senders.c.edition_id == bindparam("edition"), senders.c.owner == bindparam("sender"))
-# The lock makes a cancellation wait until the sender's step is committed, and `_take_back` skips the row.
+# The lock makes a cancellation wait until the sender's step is committed, and `expire` skips the row.
 _HELD_BY = Prepared(select(senders.c.claimed, senders.c.wire).where(_OWN).with_for_update())
 _HOLD = Prepared(
     update(senders)
@@ -138,55 +140,81 @@ def held_of(connection: Connection, edition_id: str, but: Sender | None = None) 
     return reduce(Held.__or__, (_held(*row) for row in rows), NOTHING)
 
 
-def release(connection: Connection, sender: Sender, *, now: datetime, resends: int = 0) -> int:
+def _never(_tries: int) -> bool:
+    return False
+
+
+def release(connection: Connection, sender: Sender, *, now: datetime, again: Again = _never) -> int:
     """Give back everything that a stopping sender holds; return how many deliveries. See `expire`."""
-    own = senders.c.edition_id == sender.edition_id, senders.c.owner == sender.owner
-    return _take_back(connection, and_(*own), now=now, resends=resends)
+    # This waits if another transaction has locked the row, for example to cancel the edition.
+    own = _senders_of(sender.edition_id).where(senders.c.owner == sender.owner).with_for_update()
+    return _take_back(connection, sender.edition_id, own, now=now, again=again)
 
 
 def expire(
-    connection: Connection, edition_id: str, *, now: datetime, ended: Sequence[str] = (), resends: int = 0
+    connection: Connection,
+    edition_id: str,
+    *,
+    now: datetime,
+    ended: Sequence[str] = (),
+    again: Again = _never,
 ) -> int:
     """Take deliveries back from senders that have `ended` or whose lease has run out; return how many.
 
-    Claimed deliveries go back to the queue. Deliveries on the wire become uncertain, or also go back to the
-    queue if they have had at most `resends` tries; they keep their Message-ID.
+    Claimed deliveries go back to the queue. For each delivery on the wire, `again` gets the number of tries.
+    If it returns True and the edition is still being sent, the delivery goes back to the queue too, and keeps
+    its Message-ID. Otherwise it becomes uncertain.
     """
     over = or_(senders.c.lease_until <= now, senders.c.owner.in_(ended))
-    return _take_back(connection, and_(senders.c.edition_id == edition_id, over), now=now, resends=resends)
-
-
-def _take_back(connection: Connection, whose: ColumnElement[bool], *, now: datetime, resends: int) -> int:
     # A sender whose row is locked is at work, so its lease is about to be renewed.
-    lost = select(senders).where(whose).with_for_update(skip_locked=True)
+    lost = _senders_of(edition_id).where(over).with_for_update(skip_locked=True)
+    return _take_back(connection, edition_id, lost, now=now, again=again)
+
+
+def _senders_of(edition_id: str) -> Select[tuple[Any, ...]]:
+    return select(senders).where(senders.c.edition_id == edition_id)
+
+
+def _take_back(
+    connection: Connection, edition_id: str, lost: Select[tuple[Any, ...]], *, now: datetime, again: Again
+) -> int:
+    # The lock makes this wait for a cancellation, which would skip what goes back to the queue and so hide
+    # that it may have arrived. It comes before the locks on senders, as in a claim and a cancellation.
+    state = select(editions.c.state).where(editions.c.id == edition_id).with_for_update(read=True)
+    if connection.scalar(state) != EditionState.SENDING:
+        again = _never
     taken = 0
     for row in connection.execute(lost).all():
         held = _held(row.claimed, row.wire)
-        _doubt(connection, row, held.wire, now=now, resends=resends)
+        _try_again_or_doubt(connection, row, held.wire, now=now, again=again)
         this = senders.c.edition_id == row.edition_id, senders.c.owner == row.owner
         connection.execute(delete(senders).where(*this))
         taken += len(held.all)
     return taken
 
 
-def _doubt(
-    connection: Connection, sender: _Row, wire: Collection[int], *, now: datetime, resends: int
+def _try_again_or_doubt(
+    connection: Connection, sender: _Row, wire: Collection[int], *, now: datetime, again: Again
 ) -> None:
     """Count a try for deliveries that were on the wire; they become uncertain, or stay in the queue."""
+    columns = deliveries.c.subscriber_id, deliveries.c.tries
+    on_wire = connection.execute(select(*columns).where(_open(connection, sender.edition_id, wire))).all()
+    resent = {key for key, tries in on_wire if again(tries + 1)}
+    tried = {"tries": deliveries.c.tries + 1, "changed_at": now}
     # A delivery that goes again keeps its due time, so it is due at once. Only a server's answer is a reason
     # to wait.
-    tried = _these(connection, sender.edition_id, wire).values(tries=deliveries.c.tries + 1, changed_at=now)
-    connection.execute(tried)
+    goes = _open(connection, sender.edition_id, resent)
+    connection.execute(update(deliveries).where(goes).values(tried))
     # The owner is kept. If that sender is alive after all, its receipts will still decide the outcome.
     uncertain = {"state": DeliveryState.UNCERTAIN, "due_at": None, "owner": sender.owner, "reply": _NO_ANSWER}
-    too_often = deliveries.c.tries > resends
-    connection.execute(_these(connection, sender.edition_id, wire).where(too_often).values(uncertain))
+    stays = _open(connection, sender.edition_id, set(wire) - resent)
+    connection.execute(update(deliveries).where(stays).values({**tried, **uncertain}))
 
 
-def _these(connection: Connection, edition_id: str, ids: Collection[int]) -> Update:
-    """Return an update of the open deliveries to these readers."""
+def _open(connection: Connection, edition_id: str, ids: Collection[int]) -> ColumnElement[bool]:
+    """Return the condition for the open deliveries to these readers."""
     listed = among(connection, deliveries.c.subscriber_id, ids)
-    return update(deliveries).where(deliveries.c.edition_id == edition_id, listed, SENDABLE)
+    return and_(deliveries.c.edition_id == edition_id, listed, SENDABLE)
 
 
 # ── ids in a column, and in a statement ─────────────────────────────────────────────────────

@@ -6,11 +6,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, update
+from sqlalchemy import Connection, and_, bindparam, select, update
 
 from digest.model.deliveries import DeliveryState, Result
+from digest.model.editions import EditionState
 from digest.storage.ledger.senders import Held, Sender, among, id_list
-from digest.storage.tables import SENDABLE, deliveries
+from digest.storage.tables import SENDABLE, deliveries, editions
 
 NO_LONGER_MAILABLE = "unsubscribed, paused or suppressed before it was sent"
 
@@ -24,9 +25,10 @@ def settle(
     answered = held.wire.intersection([result[0] for result in results])
     late = len(answered) < len(results)
     ours = [each for each in results if each.key in answered] if late else results
-    _write(connection, sender.edition_id, ours, now=now)
+    # Late answers come first, because they lock the edition: `retry` locks the edition before deliveries too.
     if late:
         _write_late(connection, sender, [each for each in results if each.key not in answered], now=now)
+    _write(connection, sender.edition_id, ours, now=now)
     return Held(claimed=held.claimed, wire=held.wire - answered)
 
 
@@ -52,7 +54,7 @@ WHERE edition_id = ? AND subscriber_id {} AND state IN ('queued', 'deferred')
 _SETTLE_ONE = _SETTLE_SQLITE.format("= ?")
 # For many deliveries with the same answer, one statement takes half the time of one for each.
 _SETTLE_ALIKE = _SETTLE_SQLITE.format("IN (SELECT value FROM json_each(?))")
-_SETTLE_POSTGRESQL = """
+SETTLE_ON_POSTGRESQL = """
 UPDATE deliveries SET state = r.state, due_at = r.due_at, code = r.code, reply = r.reply,
     changed_at = %s, tries = tries + 1
 FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::int[], %s::text[])
@@ -68,7 +70,7 @@ def _write(connection: Connection, edition_id: str, results: Sequence[Result], *
     cursor = connection.connection.cursor()
     if connection.dialect.name == "postgresql":
         columns = [list(column) for column in zip(*results, strict=True)]
-        cursor.execute(_SETTLE_POSTGRESQL, (now, *columns, edition_id))
+        cursor.execute(SETTLE_ON_POSTGRESQL, (now, *columns, edition_id))
         return
     at, ones = _moment(connection, now), []
     for (state, due_at, code, reply), keys in _alike(results).items():
@@ -94,10 +96,23 @@ _UNCERTAIN_HERE = and_(
 )
 
 
+# This lock lets senders claim, but waits for `lock_edition`. With the state as a condition, PostgreSQL would
+# look at the state before the step that it should wait for.
+_STATE = select(editions.c.state).where(editions.c.id == bindparam("edition"))
+_LASTING_STATE = _STATE.with_for_update(read=True, key_share=True)
+
+
 def _write_late(connection: Connection, sender: Sender, results: Sequence[Result], *, now: datetime) -> None:
-    """Record answers for deliveries that were taken back from this sender when its lease had run out."""
+    """Record answers for deliveries that were taken back from this sender when its lease had run out.
+
+    An answer that would reopen the delivery of an edition that is already sent leaves it uncertain.
+    """
+    sent = connection.scalar(_LASTING_STATE, {"edition": sender.edition_id}) == EditionState.SENT
     for result in results:
-        kept = {"state": result.state, "due_at": result.due_at, "code": result.code, "reply": result.reply}
+        # Nobody looks at a sent edition again, so an open delivery in it would never be tried.
+        reopens = result.state in (DeliveryState.QUEUED, DeliveryState.DEFERRED)
+        outcome = (DeliveryState.UNCERTAIN, None) if sent and reopens else (result.state, result.due_at)
+        kept = {"state": outcome[0], "due_at": outcome[1], "code": result.code, "reply": result.reply}
         this = deliveries.c.edition_id == sender.edition_id, deliveries.c.subscriber_id == result.key
         # `accepted` is final and always true. Any other late answer counts only while the delivery is still
         # uncertain because of this sender, because another sender may have tried it since.
