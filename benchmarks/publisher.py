@@ -79,6 +79,7 @@ def outbox(transport: SmtpTransport) -> Outbox:
         render=EditionRenderer(_templates(), lambda _edition: None),
         secret=b"a secret of the benchmark",
         bounce_address="bounces+{token}@news.example.org",
+        unsubscribe_address="leave@news.example.org",
     )
     return Outbox(
         transport=transport,

@@ -16,6 +16,7 @@ from subscribers.errors import TokenError
 # of an email, and 104 bits are far too many to be guessed over the network.
 _ID_BYTES = 8
 _MAC_BYTES = 13
+SEAL_DIGITS = 2 * (_ID_BYTES + _MAC_BYTES)  # characters of a seal in hexadecimal
 _READER_TOKEN = re.compile(r"[A-Za-z0-9_-]{28}")
 _HASH_BYTES = 24
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")

@@ -14,6 +14,7 @@ from digest.check.samples import notice_samples, page_samples
 from digest.config import Config, load
 from digest.config.secret import load_secret
 from digest.message.folder import check_folder
+from digest.message.reader_links import with_token
 from digest.model.errors import ConfigError, DigestError
 from digest.render.languages.cadences import describe
 from digest.render.templates import load_templates
@@ -45,6 +46,9 @@ def check_all(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator
     yield Finding(subject="configuration", ok=True, detail=f"{path} has no errors")
     yield from _digests(config, now)
     yield from _feeds(config)
+    yield Finding(
+        subject="unsubscribe by mail", ok=True, detail=_unsubscribe(config.mail.unsubscribe_address)
+    )
     for subject, look in (
         ("templates", _templates),
         ("secret", _secret),
@@ -76,6 +80,14 @@ def _feeds(config: Config) -> Iterator[Finding]:
         if parts.scheme == "file" and not Path(url2pathname(parts.path)).is_file():
             detail = f"the file {unquote(parts.path)} does not exist"
             yield Finding(subject=f"feed {feed.name}", ok=False, detail=detail)
+
+
+def _unsubscribe(address: str | None) -> str:
+    if not address:
+        return "only one click is offered; set mail.unsubscribe_address if digest receive reads an inbox"
+    written = with_token(address, "{token}")
+    where = f"to {written}" if "{token}" in written else f"to {written}, with the token in the subject alone"
+    return f"requests go {where}; digest receive must read this mail"
 
 
 def _templates(config: Config) -> str:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from digest.limits.limits import domain_of, parse_limit
+from digest.message.reader_links import with_token
 from digest.model.links import web_url
 from digest.model.nearest import hint
 from digest.model.tags import slug
@@ -19,7 +20,9 @@ from subscribers.address import parse_address
 from subscribers.errors import AddressError
 from subscribers.hosts import ascii_host
 from subscribers.text import has_controls
+from subscribers.tokens import SEAL_DIGITS
 
+_LONGEST_LOCAL = 64  # characters before the @ (RFC 5321, 4.5.3.1.1)
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]+)")
 _UNITS = {
     **dict.fromkeys(("s", "sec", "secs", "second", "seconds"), timedelta(seconds=1)),
@@ -124,6 +127,18 @@ def address(text: str) -> str:
         return parse_address(text).address
     except AddressError as error:
         raise ValueError(f"{text!r} is not an address: {error}") from None
+
+
+def unsubscribe_address(text: str) -> str:
+    """Refuse text that is not a single bare address with room for a reader's token before the @."""
+    found = address(text)
+    length = len(with_token(found, "0" * SEAL_DIGITS).rpartition("@")[0])
+    if length > _LONGEST_LOCAL:
+        raise ValueError(
+            f"{text!r} is too long: with a token, {length} characters stand before the @,"
+            f" and at most {_LONGEST_LOCAL} may"
+        )
+    return found
 
 
 def web_address(text: str) -> str:

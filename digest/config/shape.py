@@ -18,6 +18,7 @@ Zone = Annotated[str, AfterValidator(words.zone)]
 Schedule = Annotated[str, AfterValidator(words.schedule)]
 Mailbox = Annotated[str, AfterValidator(words.mailbox)]
 Address = Annotated[str, AfterValidator(words.address)]
+UnsubscribeAddress = Annotated[str, AfterValidator(words.unsubscribe_address)]
 WebAddress = Annotated[str, AfterValidator(words.web_address)]
 BaseUrl = Annotated[str, AfterValidator(words.base_url)]
 Language = Annotated[str, AfterValidator(words.language)]
@@ -142,7 +143,7 @@ class MailShape(Shape):
     timeout: Duration = timedelta(minutes=1)
     ehlo_name: Host | None = None
     bounce_address: Address | None = None
-    unsubscribe_address: Address | None = None
+    unsubscribe_address: UnsubscribeAddress | None = None
     retry_for: Duration = timedelta(hours=24)
     doubt: Literal["hold", "resend"] = "hold"
     limits: list[Limit] = []

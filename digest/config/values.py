@@ -20,7 +20,7 @@ class MailSettings:
     folder: Path
     servers: tuple[SmtpServer, ...] = ()
     bounce_address: str | None = None  # the envelope sender; default: the digest's sender
-    unsubscribe_address: str | None = None  # for unsubscribe requests by mail; default: where replies go
+    unsubscribe_address: str | None = None  # for unsubscribe requests by mail; default: they are not offered
     ehlo_name: str | None = None  # our name in EHLO; default: this machine's name
     retry_for: timedelta = timedelta(hours=24)  # how long deferred messages are tried again
     doubt: str = "hold"  # or "resend": for messages in flight when the connection broke

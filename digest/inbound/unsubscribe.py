@@ -2,43 +2,45 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
-from email.errors import MessageError
-from email.header import decode_header, make_header
-from email.message import Message
-from email.parser import BytesHeaderParser
-from urllib.parse import unquote
 
 from digest.config import Config
+from digest.inbound.unsubscribe_messages import Meaning, read_unsubscribe
 from digest.readers.parts import ReaderParts
 from digest.readers.unsubscribe import check_unsubscribe_link, unsubscribe_by_link
 from subscribers.errors import TokenError
 from subscribers.model import Origin
 
+_Meant = tuple[str, str]  # the slug of a digest, and a valid token of one of its readers
 _ORIGIN = Origin(source="mail")
+_NO_REQUEST = {
+    Meaning.REPORT: "this is a report",
+    Meaning.AUTOMATIC: "this is an automatic reply",
+    Meaning.REPLY: "this is a reply to another message",
+    Meaning.NO_TOKEN: "there is no token in the subject or the recipient",
+}
 
 
 def answer_unsubscribe(parts: ReaderParts, message: bytes, *, now: datetime) -> str:
     """Unsubscribe the reader whose token is in a message from the token's digest; a second call does nothing.
 
-    Returns a phrase that says what was done, without any address. A message without a valid token, or an
-    automatic reply, changes nothing.
+    Returns a phrase that says what was done, without any address. A message without a valid token, a reply or
+    an automatic answer changes nothing. The recipient counts only if no token in the subject is valid.
     """
     # No confirmation is sent, because anybody can send an email in another person's name.
     said = read_unsubscribe(message)
-    if said.automatic:
-        return "nothing done: this is an automatic reply"
-    if not said.tokens:
-        return "nothing done: there is no token in the subject or the recipient"
-    meant = [
-        (slug, token) for token in said.tokens for slug in _digests_of(parts.config, parts.secret, token)
-    ]
+    if said.meaning in _NO_REQUEST:
+        return f"nothing done: {_NO_REQUEST[said.meaning]}"
+    meant = _meant(parts, said.in_subject) or _meant(parts, said.in_recipient)
     if not meant:
         return "nothing done: the token is damaged, or its digest does not exist"
+    return _unsubscribe(parts, meant, now)
+
+
+def _unsubscribe(parts: ReaderParts, meant: list[_Meant], now: datetime) -> str:
+    """Carry a request out, and return what was done."""
     requests = [
         unsubscribe_by_link(parts.database, parts.secret, slug, token, origin=_ORIGIN, now=now)
         for slug, token in meant
@@ -48,68 +50,13 @@ def answer_unsubscribe(parts: ReaderParts, message: bytes, *, now: datetime) -> 
     return "nothing to do: already unsubscribed"
 
 
+def _meant(parts: ReaderParts, tokens: tuple[str, ...]) -> list[_Meant]:
+    """Return the valid tokens, each after its digest."""
+    return [(slug, token) for token in tokens for slug in _digests_of(parts.config, parts.secret, token)]
+
+
 def _digests_of(config: Config, secret: bytes, token: str) -> Iterator[str]:
     for digest in config.digests:
         with suppress(TokenError):
             check_unsubscribe_link(secret, digest.slug, token)
             yield digest.slug
-
-
-_ALPHABET = "[A-Za-z0-9_-]"
-_TOKEN = re.compile(f"(?<!{_ALPHABET}){_ALPHABET}{{28}}(?!{_ALPHABET})")
-_TAGGED = re.compile(rf"\+({_ALPHABET}{{28}})@")
-_RECIPIENTS = ("To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To")
-_HEAD = 100_000  # bytes of a message that are read; Postfix keeps no longer headers either
-_FIELD = 4_000  # characters of a field, because the time to decode encoded words grows with the square
-_AT_MOST = 10  # fields of one name, and tokens of one message
-_ANSWERS = ("auto-replied", "auto-notified")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnsubscribeMessage:
-    """The content of a message. `tokens` look like our tokens; the caller must check them.
-
-    `automatic` marks a bounce or an automatic reply (RFC 3834), which does not say what a reader wants.
-    """
-
-    tokens: tuple[str, ...]
-    automatic: bool
-
-
-def read_unsubscribe(message: bytes) -> UnsubscribeMessage:
-    """Read the headers of a message of any bytes; return the tokens of the subject, else of the recipients.
-
-    The subject is the subject of our `List-Unsubscribe` link, "unsubscribe TOKEN", or contains it: after
-    "Re:", folded, in encoded words (RFC 2047), or with %20 for a space. A recipient has the token in the form
-    "leave+TOKEN@…". Never raises.
-    """
-    head = BytesHeaderParser().parsebytes(message[:_HEAD])
-    subjects = "\n".join(unquote(_decoded(text)) for text in _fields(head, "Subject"))
-    found = _TOKEN.findall(subjects)
-    if not found:
-        recipients = "\n".join(text for name in _RECIPIENTS for text in _fields(head, name))
-        found = _TAGGED.findall(recipients)
-    return UnsubscribeMessage(tokens=tuple(dict.fromkeys(found))[:_AT_MOST], automatic=_is_automatic(head))
-
-
-def _is_automatic(head: Message) -> bool:
-    """Tell whether a message is a bounce or an automatic reply."""
-    # "auto-generated" does not count, because a mail program may mark the unsubscribe request that it sends
-    # at one click in this way.
-    marks = [text.partition(";")[0].strip().casefold() for text in _fields(head, "Auto-Submitted")]
-    kinds = [text.partition(";")[0].strip().casefold() for text in _fields(head, "Content-Type")]
-    paths = [text.strip() for text in _fields(head, "Return-Path")]
-    return any(mark in _ANSWERS for mark in marks) or "multipart/report" in kinds or "<>" in paths
-
-
-def _fields(head: Message, name: str) -> list[str]:
-    return [str(value)[:_FIELD] for value in head.get_all(name, [])[:_AT_MOST]]
-
-
-def _decoded(text: str) -> str:
-    """Return a field unfolded and with its encoded words decoded, or only unfolded if they are invalid."""
-    unfolded = re.sub(r"\r?\n(?=[ \t])", "", text)
-    try:
-        return str(make_header(decode_header(unfolded)))
-    except (MessageError, ValueError, LookupError):  # UnicodeError and binascii.Error are ValueErrors
-        return unfolded

@@ -20,6 +20,7 @@ from digest.message.reader_links import (
     for_unsubscribing,
     preferences_url,
     unsubscribe_url,
+    with_token,
 )
 from digest.model.deliveries import Recipient
 from digest.model.editions import Edition, EditionRecord
@@ -45,7 +46,7 @@ class MessageSettings:
     render: Render
     secret: bytes
     bounce_address: str | None = None  # "bounces+{token}@news.example.org"; None: the digest's sender
-    unsubscribe_address: str | None = None  # takes unsubscribe requests by email; None: where replies go
+    unsubscribe_address: str | None = None  # takes unsubscribe requests by email; None: no such offer
     cache_bytes: int = 64_000_000  # of compiled emails; the least recently used are evicted first
 
 
@@ -115,12 +116,14 @@ class MessageBuilder:
         # path and of the Message-ID. So the Message-ID is the same for every try, cannot be guessed, and
         # identifies the delivery in a bounce report that returns nothing else of the message.
         token = self._bounce_seal(subscriber_id).hex()
+        unsubscribe = self._unsubscribe_seal(subscriber_id)
         values = (
             address.encode("ascii"),
             self._id_begin + token.encode("ascii") + self._id_end,
-            spelled(self._unsubscribe_seal(subscriber_id)),
+            spelled(unsubscribe),
             spelled(self._preferences_seal(subscriber_id)),
             self._dates.get((hour, zone)) or self._date(hour, zone),
+            unsubscribe.hex().encode("ascii"),
         )
         return_path = self._return_path.replace("{token}", token)
         return Message(subscriber_id, return_path, address, *fill(compiled, values), compiled.plain)
@@ -197,35 +200,45 @@ def _envelope(record: EditionRecord, message_settings: MessageSettings, words: F
     edition = record.edition
     sender = wire_address(parseaddr(edition.sender)[1])
     replies = wire_address(parseaddr(edition.reply_to)[1]) if edition.reply_to else sender
-    unsubscribe_address = message_settings.unsubscribe_address or replies
     return Envelope(
         sender=edition.sender,
         recipient=words.recipient,
         message_id=words.message_id,
         date=words.date,
         reply_to=edition.reply_to,
-        more=_list_fields(edition, words, unsubscribe_address=unsubscribe_address, replies=replies),
+        more=_list_fields(edition, words, message_settings.unsubscribe_address, replies=replies),
     )
 
 
 def _list_fields(
-    edition: Edition, words: Fields, *, unsubscribe_address: str, replies: str
+    edition: Edition, words: Fields, unsubscribe_address: str | None, *, replies: str
 ) -> tuple[str, ...]:
     """Return the fields that describe the list to mail programs (RFC 2369, 2919, 8058)."""
     host = urlsplit(edition.site.base_url).hostname or "localhost"
     name = f"{_ascii(edition.digest)}.{_ascii(host)}"
-    mailto = f"mailto:{quote(unsubscribe_address, safe='@+')}?subject=unsubscribe%20{words.unsubscribe}"
     one_click = unsubscribe_url(edition.site.base_url, edition.digest, words.unsubscribe)
+    # A mail program prefers the first link that it supports. Without an address that is read, there is no
+    # second link, because a request that nobody reads is worse than none.
+    mailto = f",\r\n <{_mailto(unsubscribe_address, words)}>" if unsubscribe_address else ""
     publisher = sha256(host.encode()).hexdigest()[:12]
     return (
         f"List-Id: {phrase(edition.title, len('List-Id: '))}\r\n <{name}>",
-        f"List-Unsubscribe: <{one_click}>,\r\n <{mailto}>",
+        f"List-Unsubscribe: <{one_click}>{mailto}",
         "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
         f"List-Archive: <{archive_url(edition.site.base_url, edition.digest)}>",
         f"List-Help: <mailto:{quote(replies, safe='@+')}?subject=help>",
         "Precedence: bulk",
         f"Feedback-ID: {_ascii(edition.id)}:{_ascii(edition.digest)}:digest:{publisher}",
     )
+
+
+def _mailto(unsubscribe_address: str, words: Fields) -> str:
+    """Return the link for an unsubscribe request by email, with the reader's token in address and subject.
+
+    A mail program may leave the subject out, and a server may remove the token from the address.
+    """
+    address = quote(with_token(unsubscribe_address, words.mailbox_token), safe="@+")
+    return f"mailto:{address}?subject=unsubscribe%20{words.unsubscribe}"
 
 
 def _ascii(text: str) -> str:

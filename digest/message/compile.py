@@ -32,9 +32,12 @@ class Fields(NamedTuple):
     unsubscribe: str  # a token of URL-safe characters
     preferences: str  # also a token
     date: str  # in the form of RFC 5322
+    mailbox_token: str  # the unsubscribe token in hexadecimal, for the address that requests are mailed to
 
 
-Values = tuple[bytes, bytes, bytes, bytes, bytes]  # one reader's fields as bytes, in the order of Fields
+Values = tuple[
+    bytes, bytes, bytes, bytes, bytes, bytes
+]  # one reader's fields as bytes, in the order of Fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +94,7 @@ def fill(compiled: Compiled, values: Values) -> tuple[tuple[bytes, ...], int]:
     The recipient must have passed `wire_address`; all values are written as they are. Raises ValueError if a
     value is not printable ASCII, or if a token is too long for its line or begins with a dot.
     """
-    _, _, unsubscribe, preferences, _ = values
+    _, _, unsubscribe, preferences, _, _ = values
     if (
         b"".join(values).translate(None, _PRINTABLE)
         or not 0 < len(unsubscribe) <= _LONGEST

@@ -32,6 +32,19 @@ def unsubscribe_url(base: str, digest: str, token: str) -> str:
     return page_url(base, UNSUBSCRIBE, digest, token)
 
 
+def with_token(address: str, token: str) -> str:
+    """Return an address with a reader's token: instead of "{token}", or else after a plus.
+
+    The token must be hexadecimal, because a mail server may change the case of the letters before the @
+    (RFC 5321, 2.4). An address that already has a plus part and no "{token}" stays as it is, because its
+    server delivers only that part to the inbox.
+    """
+    if "{token}" in address:
+        return address.replace("{token}", token)
+    local, _, domain = address.rpartition("@")
+    return address if "+" in local else f"{local}+{token}@{domain}"
+
+
 def preferences_url(base: str, token: str) -> str:
     """Return the link to a reader's own preferences."""
     return page_url(base, PREFERENCES, token)

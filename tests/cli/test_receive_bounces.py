@@ -20,11 +20,17 @@ from tests.cli.conftest import Terminal
 from tests.inbound.test_bounce_reports import COMPLAINT_MAIL, SEAL, report
 from tests.scheduler.installation import Place, at
 
+MAIL = """[mail]
+bounce_address = "bounces+{token}@digest.example.org"
+unsubscribe_address = "leave@digest.example.org"
+
+[site]"""
+
 
 @pytest.fixture
 def terminal(place: Place) -> Terminal:
     """Return a publication that has sent an edition to Ada and Bob, each with a return path of their own."""
-    place.change("[site]", '[mail]\nbounce_address = "bounces+{token}@digest.example.org"\n\n[site]')
+    place.change("[site]", MAIL)
     place.subscribe("ada", "bob")
     place.publish("One", "Two", "Three")
     place.run("23 06:30")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from click.testing import CliRunner
@@ -69,6 +72,27 @@ def test_a_message_unsubscribes_its_reader_only_from_the_digest_of_its_token(
     assert reads(terminal) == {"weekend"}
 
 
+@pytest.mark.parametrize(
+    "where", ["To: leave+{}@example.org\nSubject: Unsubscribe", "Subject: unsubscribe {}"]
+)
+def test_the_request_of_a_mail_program_of_apple_is_carried_out(
+    terminal: Terminal, place: Place, where: str
+) -> None:
+    """It is marked as an automatic answer, and has a field of its own."""
+    apple = "Auto-Submitted: auto-replied\nX-Apple-Unsubscribe: true\n"
+    request = f"From: ada@example.org\n{apple}{where.format(token(place))}\n\nSent to unsubscribe.\n"
+    assert terminal.says("receive", stdin=request) == "stdin: unsubscribed from daily\n"
+    assert reads(terminal) == {"weekend"}
+
+
+def test_if_the_token_in_the_subject_is_damaged_the_recipient_counts(
+    terminal: Terminal, place: Place
+) -> None:
+    more = f"Cc: leave+{token(place)}@example.org\n"
+    said = terminal.says("receive", stdin=mail(f"unsubscribe {token(place, 'p')}", more))
+    assert said == "stdin: unsubscribed from daily\n"
+
+
 def test_a_repeated_request_changes_nothing(terminal: Terminal, place: Place) -> None:
     request = mail(f"unsubscribe {token(place)}")
     assert terminal.says("receive", stdin=request) == "stdin: unsubscribed from daily\n"
@@ -77,13 +101,31 @@ def test_a_repeated_request_changes_nothing(terminal: Terminal, place: Place) ->
 
 
 def test_the_link_in_an_email_of_ours_is_an_unsubscribe_request(terminal: Terminal, place: Place) -> None:
+    _, subject = link_of(place)
+    terminal.says("receive", stdin=mail(subject))
+    assert reads(terminal) == {"weekend"}
+
+
+@pytest.mark.parametrize("spelling", [str, str.lower, str.upper])
+def test_the_address_in_an_email_of_ours_is_enough_in_letters_of_any_case(
+    terminal: Terminal, place: Place, spelling: Callable[[str], str]
+) -> None:
+    address, _ = link_of(place)
+    request = mail("unsubscribe").replace("leave@example.org", spelling(address))
+    assert terminal.says("receive", stdin=request) == "stdin: unsubscribed from daily\n"
+    assert reads(terminal) == {"weekend"}
+
+
+def link_of(place: Place) -> tuple[str, str]:
+    """Send an edition, and return the address and the subject of the link in its email."""
+    place.change("[site]", '[mail]\nunsubscribe_address = "leave@example.org"\n\n[site]')
     place.publish("One", "Two", "Three")
     place.run("23 06:30")
     place.run("23 07:00")
     (message,) = (place.folder / "data/mail").glob("*.eml")
-    subject = message.read_text(encoding="utf-8").partition("?subject=")[2].partition(">")[0]
-    terminal.says("receive", stdin=mail(subject.replace("%20", " ")))
-    assert reads(terminal) == {"weekend"}
+    found = re.search(r"<mailto:([^?]+)\?subject=([^>]+)>", message.read_text(encoding="utf-8"))
+    assert found
+    return found[1], unquote(found[2])
 
 
 @pytest.mark.parametrize("purpose", ["p", "b", "u:", "u:monthly"])
@@ -101,6 +143,8 @@ def test_a_message_that_is_not_a_request_changes_nothing_and_names_nobody(
         mail("hello"),
         mail(good, "Auto-Submitted: auto-replied\n"),
         mail(good, "Return-Path: <>\n"),
+        mail(f"Re: {good}", "In-Reply-To: <1@example.org>\n"),
+        mail(good, "X-Apple-Unsubscribe: true\nContent-Type: multipart/report; boundary=b\n"),
         mail(good, text="a" * 1_000_001),
         mail(f"unsubscribe {token(place, number=0)}"),
         "",

@@ -44,7 +44,39 @@ def test_check_finds_nothing_wrong_with_a_correct_installation(terminal: Termina
     found = terminal.facts("check")
     assert all(each["ok"] for each in found), found
     subjects = [each["subject"] for each in found]
-    assert subjects == ["configuration", "digest daily", "templates", "secret", "database", "mail"]
+    assert subjects == [
+        "configuration",
+        "digest daily",
+        "unsubscribe by mail",
+        "templates",
+        "secret",
+        "database",
+        "mail",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("configured", "detail"),
+    [
+        ("", "only one click is offered; set mail.unsubscribe_address if digest receive reads an inbox"),
+        ("leave@example.org", "requests go to leave+{token}@example.org; {}"),
+        (
+            "desk+leave@example.org",
+            "requests go to desk+leave@example.org, with the token in the subject alone; {}",
+        ),
+    ],
+)
+def test_check_says_whether_readers_can_unsubscribe_by_mail(
+    terminal: Terminal, configured: str, detail: str
+) -> None:
+    if configured:
+        terminal.place.change("[site]", f'[mail]\nunsubscribe_address = "{configured}"\n\n[site]')
+    found = {each["subject"]: each for each in terminal.facts("check")}
+    assert found["unsubscribe by mail"] == {
+        "subject": "unsubscribe by mail",
+        "ok": True,
+        "detail": detail.replace("{}", "digest receive must read this mail"),
+    }
 
 
 def test_check_lists_everything_that_is_wrong(terminal: Terminal) -> None:

@@ -216,6 +216,13 @@ WRONG = [
     ('transport = "folder"', "port = 70000", "mail.port", "must be at most 65535"),
     ('transport = "folder"', 'password = "x"', "mail.password", "did you mean 'password_file'?"),
     ('transport = "folder"', 'bounce_address = "x"', "mail.bounce_address", "is not an address"),
+    ('transport = "folder"', 'unsubscribe_address = "x"', "mail.unsubscribe_address", "is not an address"),
+    (
+        'transport = "folder"',
+        'unsubscribe_address = "please-take-me-off-now@digest.example.org"',
+        "mail.unsubscribe_address",
+        "65 characters stand before the @",
+    ),
     ('transport = "folder"', 'user = "u"\npassword_file = "none"', "mail.password_file", "cannot be read"),
     (
         'transport = "folder"',

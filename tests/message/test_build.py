@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -17,6 +17,13 @@ from subscribers.tokens import read_token
 from tests.send.world import NOW, SECRET, SETTINGS, edition, read, render
 
 ANA = Recipient(12, "ana@example.org")
+
+
+WITH_INBOX = replace(SETTINGS, unsubscribe_address="leave@news.example.org")
+
+
+def in_hexadecimal(token: str) -> str:
+    return urlsafe_b64decode(token).hex()
 
 
 def record(made: Edition | None = None, **changes: object) -> EditionRecord:
@@ -49,7 +56,7 @@ class Counting:
 
 
 def test_every_header_of_the_checklist_is_there_once() -> None:
-    parsed = read(message().data)
+    parsed = read(message(message_settings=WITH_INBOX).data)
     token = str(parsed["List-Unsubscribe"]).partition(">")[0].rpartition("/")[2]
     assert read_token(SECRET, token, "u:daily") == 12
     assert {
@@ -62,7 +69,7 @@ def test_every_header_of_the_checklist_is_there_once() -> None:
         "Date": "Sun, 22 Nov 2026 07:00:00 +0000",
         "List-Id": "The Daily <daily.news.example.org>",
         "List-Unsubscribe": f"<https://news.example.org/u/daily/{token}>,"
-        f" <mailto:desk@news.example.org?subject=unsubscribe%20{token}>",
+        f" <mailto:leave+{in_hexadecimal(token)}@news.example.org?subject=unsubscribe%20{token}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         "List-Archive": "<https://news.example.org/d/daily>",
         "List-Help": "<mailto:desk@news.example.org?subject=help>",
@@ -71,6 +78,46 @@ def test_every_header_of_the_checklist_is_there_once() -> None:
         "Content-Type": parsed["Content-Type"],
     }
     assert len(parsed.keys()) == len({name.lower() for name in parsed})
+
+
+def unsubscribe_field(configured: str | None, reader: Recipient = ANA) -> str:
+    """Return the raw lines of the field."""
+    data = message(reader, message_settings=replace(SETTINGS, unsubscribe_address=configured)).data.decode()
+    return data.partition("List-Unsubscribe: ")[2].partition("\r\nList-Unsubscribe-Post: ")[0]
+
+
+def test_without_an_inbox_that_is_read_only_one_click_is_offered() -> None:
+    field = unsubscribe_field(None)
+    assert re.fullmatch(r"<https://news\.example\.org/u/daily/[\w-]{28}>", field)
+    assert "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" in message().data.decode()
+
+
+@pytest.mark.parametrize(
+    ("configured", "address"),
+    [
+        ("leave@news.example.org", "leave+HEX@news.example.org"),
+        ("leave-{token}@news.example.org", "leave-HEX@news.example.org"),
+        ("desk+leave+{token}@news.example.org", "desk+leave+HEX@news.example.org"),
+        ("{token}@leave.example.org", "HEX@leave.example.org"),
+        ("desk+leave@news.example.org", "desk+leave@news.example.org"),
+        ("r&d?@news.example.org", "r%26d%3F+HEX@news.example.org"),
+    ],
+)
+def test_the_address_for_unsubscribe_requests_has_the_token_of_its_reader(
+    configured: str, address: str
+) -> None:
+    one_click, mailto = unsubscribe_field(configured).split(",\r\n ")
+    token = one_click.removesuffix(">").rpartition("/")[2]
+    written = address.replace("HEX", in_hexadecimal(token))
+    assert mailto == f"<mailto:{written}?subject=unsubscribe%20{token}>"
+    assert read_token(SECRET, token, "u:daily") == 12
+    assert len(written.partition("@")[0]) <= 64
+
+
+def test_the_header_that_mail_programs_parse_is_folded_between_its_links() -> None:
+    lines = unsubscribe_field("leave@news.example.org").split("\r\n")
+    assert [(line[:2].strip()[0], line.count("<"), line.count(">")) for line in lines] == [("<", 1, 1)] * 2
+    assert max(map(len, lines)) < 998
 
 
 def test_the_links_in_both_parts_are_the_readers_own() -> None:
