@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from digest.config import Config
-from digest.config.secret import load_secret
+from digest.config.secret import load_secret, require_same
 from digest.message.build import MessageSettings, Render
 from digest.message.folder import FolderTransport
 from digest.message.reader_links import edition_url
@@ -21,6 +21,7 @@ from digest.send.outbox import Outbox
 from digest.send.retries import Doubt, RetryRules
 from digest.smtp.transport import SmtpTransport
 from digest.storage.database import Database, open_database
+from digest.storage.fingerprints import fingerprint, has_readers, known_fingerprint, note_fingerprint
 from digest.storage.migrate import migrate
 from subscribers.model import Frequency
 
@@ -107,10 +108,27 @@ def open_app(config: Config) -> Iterator[App]:
     Raises DatabaseError, TemplateError, SecretError.
     """
     templates = load_templates(config.templates)
-    secret = config.secret or load_secret(config.secret_file)
     database = open_database(config.database_url)
     try:
         migrate(database)
+        secret = signing_key(config, database)
         yield App(config=config, database=database, templates=templates, secret=secret)
     finally:
         database.close()
+
+
+def signing_key(config: Config, database: Database) -> bytes:
+    """Return the key that signs readers' links, and make it if the installation is new.
+
+    The database keeps a fingerprint of the first key. Raises SecretError if the key is missing or is another
+    one although the database has a fingerprint or readers: a new key would make all earlier links useless.
+    """
+    with database.read() as connection:
+        known = known_fingerprint(connection)
+        new = known is None and not has_readers(connection)
+    secret = config.secret or load_secret(config.secret_file, make=new)
+    if known is None:
+        with database.write() as connection:
+            known = note_fingerprint(connection, fingerprint(secret))
+    require_same(secret, known, "DIGEST_SECRET" if config.secret else str(config.secret_file))
+    return secret

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,18 +11,20 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 from zoneinfo import ZoneInfo
 
+from digest.app import signing_key
 from digest.check.samples import notice_samples, page_samples
 from digest.config import Config, load
-from digest.config.secret import load_secret
 from digest.message.folder import check_folder
 from digest.message.reader_links import with_token
-from digest.model.errors import ConfigError, DigestError
+from digest.model.errors import ConfigError, DatabaseError, DigestError
 from digest.render.languages.cadences import describe
 from digest.render.templates import load_templates
 from digest.schedule.cadence import cadences
+from digest.schedule.schedule import SKIP_REASON, skipped_dates
 from digest.schedule.text import parse_schedule
 from digest.smtp.transport import check_server
-from digest.storage.database import open_database
+from digest.storage.database import Database, open_database
+from digest.storage.editions import damaged_editions
 from digest.storage.migrate import migrate
 from subscribers.model import Frequency
 
@@ -67,6 +70,12 @@ def _digests(config: Config, now: datetime) -> Iterator[Finding]:
         schedule = parse_schedule(digest.schedule)
         due = next(cadence.coming(now)).send_at.astimezone(ZoneInfo(digest.zone))
         detail = f"{describe(schedule)} ({digest.zone}); next on {due:%a %d %b %Y at %H:%M}"
+        if skipped := skipped_dates(digest, schedule, after=now):
+            detail += f"; not on {', '.join(map(str, skipped))} ({SKIP_REASON})"
+        if schedule.skips_months:
+            detail += (
+                '; shorter months have no edition: for one in every month, write "last day of the month"'
+            )
         subject = f"digest {digest.slug}{f', {cadence.frequency}' if gathered else ''}"
         yield Finding(subject=subject, ok=True, detail=detail)
 
@@ -97,19 +106,34 @@ def _templates(config: Config) -> str:
 
 
 def _secret(config: Config) -> str:
+    try:
+        with _opened(config) as database:
+            signing_key(config, database)
+    except DatabaseError as error:
+        raise DatabaseError("it cannot be compared with the earlier one without the database") from error
     if config.secret:
         return "it comes from DIGEST_SECRET"
-    load_secret(config.secret_file)
     return f"it is in {config.secret_file}; keep it as long as the list"
 
 
 def _database(config: Config) -> str:
+    with _opened(config) as database:
+        with database.read() as connection:
+            damaged = damaged_editions(connection)
+        if damaged:
+            found = "; ".join(f"edition {each.id} is damaged: {each.damage}" for each in damaged)
+            raise DatabaseError(f"{found}. Restore the database from a backup; until then it is left out")
+        return "it can be used, and its tables have this version"
+
+
+@contextmanager
+def _opened(config: Config) -> Iterator[Database]:
     database = open_database(config.database_url)
     try:
         migrate(database)
+        yield database
     finally:
         database.close()
-    return "it can be used, and its tables have this version"
 
 
 def _mail(config: Config) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
 import sys
 from importlib import import_module
 from io import TextIOWrapper
@@ -76,6 +78,14 @@ class Program(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[_MODULES[name]][name]) for name in sorted(_MODULES)])
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments; refuse one that is not UTF-8, because it could not be stored or printed."""
+        for arg in args:
+            if re.search("[\ud800-\udfff]", arg):  # Python stands these for bytes that it cannot decode
+                shown = os.fsencode(arg).decode("utf-8", "backslashreplace")
+                ctx.fail(f"the argument '{shown}' is not valid UTF-8")
+        return super().parse_args(ctx, args)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -124,6 +134,10 @@ def program(ctx: click.Context, config_path: Path, verbose: bool) -> None:
 
 def main() -> None:
     """Run the command line. Exit codes: 0 done, 1 failed, 2 wrong usage."""
+    if sys.getfilesystemencoding() == "ascii" and sys.executable:
+        # Python usually switches to UTF-8 in the C locale, but it can be told not to. The paths and arguments
+        # are decoded already, so only a new start helps.
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):  # a title may hold letters that the terminal lacks
             stream.reconfigure(errors="backslashreplace")

@@ -22,8 +22,9 @@ from digest.editions.editions import (
     resume_edition,
 )
 from digest.editions.preview import write_preview
+from digest.editions.schedules import coming_skips
 from digest.model.deliveries import Counts
-from digest.model.editions import Edition, EditionRecord
+from digest.model.editions import DamagedEdition, Edition, EditionRecord
 from digest.render.languages.languages import catalogues
 from subscribers.model import Frequency
 
@@ -87,32 +88,52 @@ def editions(session: Session, edition: str | None, digest: str | None, limit: i
     with session.app() as app:
         if edition is None:
             records = recent_editions(app.database, app.config, digest, limit)
+            skips = coming_skips(app.config, clock_of(None)())
         else:
             record = find_edition(app.database, app.config, edition)
             counts = delivery_counts(app.database, record.edition.id)
     if edition is None:
         _show_list(records, as_json)
+        for line in () if as_json else skips:
+            click.echo(line)
     elif as_json:
         show.facts(_details(record, counts))
     else:
         _show_one(record, counts)
 
 
-def _show_list(records: tuple[EditionRecord, ...], as_json: bool) -> None:
+def _show_list(records: tuple[EditionRecord | DamagedEdition, ...], as_json: bool) -> None:
     if as_json:
-        show.facts([_summary(record) for record in records])
-        return
-    rows = [
-        (
-            record.edition.id,
-            _state(record),
-            show.local(record.edition.send_at, record.edition.zone),
-            _stories(record.edition),
-            _headline(record.edition),
+        show.facts(
+            [_damage(each) if isinstance(each, DamagedEdition) else _summary(each) for each in records]
         )
-        for record in records
-    ]
-    show.table(("edition", "state", "send time", "stories", "lead"), rows, right=("stories",))
+        return
+    show.table(
+        ("edition", "state", "send time", "stories", "lead"),
+        [_row(each) for each in records],
+        right=("stories",),
+    )
+    for each in records:
+        if isinstance(each, DamagedEdition):
+            click.echo(f"edition {each.id} is damaged: {each.damage}", err=True)
+
+
+def _row(each: EditionRecord | DamagedEdition) -> tuple[object, ...]:
+    if isinstance(each, DamagedEdition):
+        return each.id, f"{each.state}, damaged", show.local(each.send_at, "UTC"), "", ""
+    edition = each.edition
+    send_time = show.local(edition.send_at, edition.zone)
+    return edition.id, _state(each), send_time, _stories(edition), _headline(edition)
+
+
+def _damage(each: DamagedEdition) -> dict[str, object]:
+    return {
+        "id": each.id,
+        "digest": each.digest,
+        "state": each.state,
+        "send_at": each.send_at,
+        "damage": each.damage,
+    }
 
 
 def _show_one(record: EditionRecord, counts: Counts) -> None:

@@ -31,7 +31,8 @@ def run(session: Session, now: datetime | None, as_json: bool) -> None:
 
     The command collects, composes, sends and retries. Run it from cron if you do not run `digest serve`.
     Each date of a schedule is done once, however often the command runs, and even if it runs several
-    times at once. It exits with 1 if something failed that somebody must fix.
+    times at once. If nothing happened, it prints nothing, so that cron sends no email. It exits with 1 if
+    something failed that somebody must fix.
     """
     events: list[RunEvent] = []
     feeds: list[FeedReport] = []
@@ -50,15 +51,12 @@ def run(session: Session, now: datetime | None, as_json: bool) -> None:
             progress=lambda _, counts: bar.to(counts.total - counts.open, counts.total),
         )
         run_due(app, context)
-        coming = next_times(app.database, app.config, context.clock())
+        coming = next_times(app.database, app.config, context.clock()) if as_json else {}
     if as_json:
         facts = [_facts(event) for event in events]
         show.facts({"feeds": feeds, "happenings": facts, "next": dict(coming)})
     else:
-        _show_feeds(feeds)
-        for digest in [] if events else app.config.digests:
-            when = show.local(coming[digest.slug], digest.zone)
-            click.echo(f"{digest.slug}: nothing was due; the next edition is due {when}")
+        _show_feeds(feeds, quiet=not events)
     if any(event.kind is EventKind.FAILED for event in events):
         raise click.exceptions.Exit(1)
 
@@ -72,12 +70,15 @@ def _facts(event: RunEvent) -> dict[str, object]:
     return facts | {"deliveries": show.counts_facts(event.counts)} if event.counts else facts
 
 
-def _show_feeds(feeds: list[FeedReport]) -> None:
+def _show_feeds(feeds: list[FeedReport], *, quiet: bool) -> None:
+    """Print the failed feeds and a summary; with `quiet`, there is no summary unless a feed has new posts."""
     failed = [report for report in feeds if report.status in ("failed", "gone")]
     for report in failed:
         click.echo(f"{report.feed}: {report.status}: {report.detail}", err=True)
     fetched = [report for report in feeds if report.status in ("ok", "unchanged")]
     new = sum(report.new for report in feeds)
+    if quiet and not new:
+        return
     click.echo(f"feeds: {len(fetched)} fetched, {len(failed)} failed, {show.counted(new, 'new post')}")
 
 

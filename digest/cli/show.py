@@ -20,6 +20,7 @@ from rich.text import Text
 from digest.model.deliveries import Counts, DeliveryState
 
 _EMPTY = "–"
+_UNLIMITED = 100_000  # columns
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -28,13 +29,18 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def table(titles: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> None:
-    """Print a table as wide as the terminal (or 80 columns); the columns in `right` hold numbers."""
+    """Print a table as wide as the terminal; the columns in `right` hold numbers.
+
+    In a pipe or a file, each row is one line, however long, so that grep and awk can be used.
+    """
     grid = Table(box=None, pad_edge=False, header_style="bold")
     for title in titles:
         grid.add_column(title, justify="right" if title in right else "left", overflow="fold")
     for row in rows:
-        grid.add_row(*(Text(cell(value)) for value in row))
+        grid.add_row(*(Text(" ".join(cell(value).splitlines()) or " ") for value in row))
     screen = console()
+    if not screen.is_terminal:
+        screen.width = _UNLIMITED
     with screen.capture() as printed:
         screen.print(grid)
     for line in printed.get().splitlines():

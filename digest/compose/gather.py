@@ -29,7 +29,7 @@ from digest.model.editions import Composed, Due, Edition, Section, Story
 from digest.model.publication import CATCH_ALL_RULE, Digest, Lead, Site, Topic
 from digest.model.snapshot import prominence
 from digest.storage.database import Connection, Database
-from digest.storage.editions import insert_edition, load_edition, open_edition, taken_ids
+from digest.storage.editions import insert_edition, open_edition, taken_ids, usable_editions
 from digest.storage.gatherings import note_gathered, ungathered
 from subscribers.model import Frequency
 
@@ -241,7 +241,7 @@ def _read(connection: Connection, gather_input: GatherInput, since: datetime) ->
     ids = ungathered(connection, slug, frequency, since=since)
     return _Seen(
         taken=taken_ids(connection, edition_name(gather_input.digest, gather_input.due, frequency)),
-        published=tuple(load_edition(connection, each).edition for each in ids),
+        published=tuple(each.edition for each in usable_editions(connection, ids)),
     )
 
 

@@ -106,6 +106,7 @@ def _digest(digest: DigestShape) -> Digest:
         preheader=digest.preheader,
         catch_all=digest.catch_all,
         gather=tuple(_gather(digest.gather)),
+        skip=tuple(sorted(set(digest.skip))),
     )
 
 

@@ -8,21 +8,30 @@ from contextlib import suppress
 from pathlib import Path
 
 from digest.model.errors import DigestError
+from digest.storage.fingerprints import fingerprint
 
 _BYTES = 32
+_ADVICE = (
+    "with another key, no link in an email that was sent before works, so no new key was made: restore the"
+    ' file from the backup, or set DIGEST_SECRET as before. "If the key is lost" in docs/operate.md says how'
+    " to start over"
+)
 
 
 class SecretError(DigestError):
-    """The file of the secret cannot be read or made, or the secret is too short."""
+    """The secret is missing, too short or not the earlier one, or its file cannot be read or made."""
 
 
-def load_secret(path: Path) -> bytes:
+def load_secret(path: Path, *, make: bool = True) -> bytes:
     """Return the secret at `path`, and make it if there is none; two processes get the same secret.
 
-    Raises SecretError if the file cannot be read or made, or is too short to be safe.
+    With `make=False`, a missing file is an error. Raises SecretError if the file cannot be read or made, or
+    is too short to be safe.
     """
     try:
         if not path.exists():
+            if not make:
+                raise SecretError(f"{path}: the key that signs readers' links is missing; {_ADVICE}")
             _make(path)
         secret = path.read_bytes().strip()
     except OSError as error:
@@ -30,6 +39,12 @@ def load_secret(path: Path) -> bytes:
     if len(secret) < _BYTES:
         raise SecretError(f"{path}: has fewer than {_BYTES} characters, so it can be guessed")
     return secret
+
+
+def require_same(secret: bytes, known: str, where: str) -> None:
+    """Raise SecretError if `known`, from the database, is the fingerprint of another secret."""
+    if fingerprint(secret) != known:
+        raise SecretError(f"{where}: this is not the key that signed the links in earlier emails; {_ADVICE}")
 
 
 def _make(path: Path) -> None:

@@ -76,6 +76,8 @@ def _shown(value: object) -> str:
         return f'"{duration_text(value)}"'
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, list) and value and all(isinstance(each, date) for each in value):
+        return f"[{', '.join(each.isoformat() for each in value)}]"
     text = json.dumps(value, ensure_ascii=False)
     text = re.sub(r"(://[^/@\s:\"]*):[^/@\s\"]+@", r"\1:***@", text)
     return re.sub(r"([?&](?:password|token|key|secret)=)[^&\s\"]+", r"\1***", text, flags=re.IGNORECASE)

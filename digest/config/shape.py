@@ -101,6 +101,7 @@ class DigestShape(Shape):
     preheader: Line = "{{ titles[1:4] | join(' · ') }}"
     catch_all: Line = "More stories"
     gather: GatherShape = GatherShape()
+    skip: list[date] = []
 
 
 class DomainShape(Shape):

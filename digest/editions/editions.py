@@ -10,11 +10,11 @@ from digest.editions.compose import compose_cadence
 from digest.editions.parts import EditionParts, RenderEdition
 from digest.editions.preflight import require_preflight
 from digest.model.deliveries import Counts
-from digest.model.editions import Composed, EditionRecord, EditionState
+from digest.model.editions import Composed, DamagedEdition, EditionRecord, EditionState
 from digest.model.errors import NoEditionError, NotFoundError
 from digest.schedule.cadence import cadence_of
 from digest.storage.database import Database
-from digest.storage.editions import last_edition, list_editions, load_edition
+from digest.storage.editions import last_edition, list_editions, load_edition, newest_editions
 from digest.storage.ledger.cancelled import settle_cancelled
 from digest.storage.ledger.outcomes import counts
 from digest.storage.occurrences import Occurrence, finish_occurrence, note_occurrence
@@ -44,12 +44,12 @@ def find_edition(database: Database, config: Config, name: str) -> EditionRecord
 
 def recent_editions(
     database: Database, config: Config, digest: str | None, limit: int
-) -> tuple[EditionRecord, ...]:
+) -> tuple[EditionRecord | DamagedEdition, ...]:
     """Return the newest editions of one digest or of all; raises NotFoundError for an unknown digest."""
     if digest is not None:
         config.digest(digest)
     with database.read() as connection:
-        return list_editions(connection, digest, limit=limit)
+        return newest_editions(connection, digest, limit=limit)
 
 
 def delivery_counts(database: Database, edition_id: str) -> Counts:

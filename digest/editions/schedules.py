@@ -9,7 +9,9 @@ from digest.config import Config
 from digest.model.publication import Digest
 from digest.model.run_context import EventKind, RunEvent
 from digest.schedule.cadence import Cadence, cadences
+from digest.schedule.schedule import SKIP_REASON, skipped_dates
 from digest.schedule.seen import OUT, SeenSchedule, last_seen
+from digest.schedule.text import parse_schedule
 from digest.storage.database import Database
 from digest.storage.occurrences import learn_rule, note_schedule, seen_schedules, settled_dates
 
@@ -38,6 +40,19 @@ def begin_digests(database: Database, config: Config, now: datetime) -> tuple[Ru
 def next_times(database: Database, config: Config, now: datetime) -> dict[str, datetime]:
     """Return when each digest, by its slug, is next due to be sent after `now`."""
     return {digest.slug: _next(database, Cadence(digest=digest), now) for digest in config.digests}
+
+
+def coming_skips(config: Config, now: datetime) -> tuple[str, ...]:
+    """Return a line for each digest with coming dates that its `skip` leaves out."""
+    found = (
+        (digest, skipped_dates(digest, parse_schedule(digest.schedule), after=now))
+        for digest in config.digests
+    )
+    return tuple(
+        f"{digest.slug}: skipped on {', '.join(map(str, days))}: {SKIP_REASON}"
+        for digest, days in found
+        if days
+    )
 
 
 def local_text(instant: datetime, digest: Digest) -> str:

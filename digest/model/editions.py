@@ -128,6 +128,17 @@ class EditionRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DamagedEdition:
+    """An edition whose snapshot cannot be used, as far as it is known from its other columns."""
+
+    id: str
+    digest: str
+    state: EditionState
+    send_at: datetime
+    damage: str  # a phrase that says what is wrong
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Composed:
     """The result of compose: an edition, or one sentence that says why there is none."""
 

@@ -4,6 +4,7 @@
     ├── ConfigError        config.toml is wrong: all problems at once, each with file, line and key
     ├── TemplateError      a template cannot be loaded or rendered
     ├── DatabaseError      the database cannot be reached, or has another version
+    │   └── DamagedError   the stored snapshot of one edition cannot be used; the others can
     ├── NotFoundError      there is no such edition, digest or feed
     │   └── NoEditionError the digest that was named has no edition yet
     ├── StateError         an edition cannot take this step from its state
@@ -57,6 +58,15 @@ class TemplateError(DigestError):
 
 class DatabaseError(DigestError):
     """The database cannot be used."""
+
+
+class DamagedError(DatabaseError):
+    """The snapshot of an edition was changed or cut off in the database."""
+
+    def __init__(self, edition_id: str, damage: str) -> None:
+        self.edition_id = edition_id
+        self.damage = damage
+        super().__init__(f"edition {edition_id} is damaged: {damage}")
 
 
 class NotFoundError(DigestError):

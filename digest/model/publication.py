@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 
 from subscribers.model import Frequency
@@ -96,6 +96,7 @@ class Digest:
     preheader: str = "{{ titles[1:4] | join(' · ') }}"  # Jinja2
     catch_all: str = "More stories"  # the heading for stories under no topic
     gather: tuple[Gathering, ...] = ()
+    skip: tuple[date, ...] = ()  # local dates without an edition; posts wait for the next one
 
     @property
     def frequencies(self) -> frozenset[Frequency]:

@@ -37,12 +37,13 @@ class Cadence:
         """Return the noun for its editions: "edition", "weekly edition"."""
         return "edition" if self.frequency is Frequency.EACH else f"{self.frequency} edition"
 
-    def coming(self, after: datetime) -> Iterator[Due]:
+    def coming(self, after: datetime, *, with_skipped: bool = False) -> Iterator[Due]:
         """Yield the occurrences whose send time is strictly after an instant, without end.
 
-        Everything that asks when a digest is next due asks here.
+        The dates that the digest skips are left out, unless `with_skipped` is set. Everything that asks
+        when a digest is next due asks here.
         """
-        return dues(self.digest, parse_schedule(self.digest.schedule), after=after)
+        return dues(self.digest, parse_schedule(self.digest.schedule), after=after, with_skipped=with_skipped)
 
     def last_send_at(self, at: datetime) -> datetime | None:
         """Return the last send time at or before an instant; None if there was none."""

@@ -19,27 +19,38 @@ class Occasions:
     """The occurrences of one digest that have become due since the last one."""
 
     compose: tuple[Due, ...] = ()
+    skipped: tuple[Due, ...] = ()  # named in the digest's `skip`
     missed: tuple[Due, ...] = ()  # too late to be sent; their posts are carried over to the next edition
 
 
 def occasions(digest: Digest, *, after: datetime, done: Collection[date], now: datetime) -> Occasions:
-    """Return the occurrences whose cutoff has passed: those to compose, and those that are too late.
+    """Return the occurrences whose cutoff has passed: those to compose, to skip, or too late.
 
     Only occurrences that are due after `after` count, and not those whose local date is in `done`.
     """
     # If several late occurrences could still be sent after an outage, only the last is: its edition contains
     # the posts of all of them.
+    skipped: list[Due] = []
     late: list[Due] = []
     ahead: list[Due] = []
     for due in _come_due(digest, after, now):
-        if due.local_date not in done:
+        if due.local_date in done:
+            continue
+        if due.local_date in digest.skip:
+            skipped.append(due)
+        else:
             (ahead if due.send_at >= now else late).append(due)
     sendable = late[-1:] if late and late[-1].send_at + digest.late >= now else []
-    return Occasions(compose=tuple(sendable + ahead), missed=tuple(late[: len(late) - len(sendable)]))
+    return Occasions(
+        compose=tuple(sendable + ahead),
+        skipped=tuple(skipped),
+        missed=tuple(late[: len(late) - len(sendable)]),
+    )
 
 
 def _come_due(digest: Digest, after: datetime, now: datetime) -> Iterator[Due]:
-    return takewhile(lambda due: due.cutoff_at <= now, Cadence(digest=digest).coming(after))
+    coming = Cadence(digest=digest).coming(after, with_skipped=True)
+    return takewhile(lambda due: due.cutoff_at <= now, coming)
 
 
 class EditionStep(StrEnum):

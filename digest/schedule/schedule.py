@@ -18,8 +18,12 @@ from digest.model.publication import Digest
 ALL_WEEKDAYS = frozenset(range(7))  # Monday is 0
 ALL_MONTHDAYS = frozenset(range(1, 32))
 ALL_MONTHS = frozenset(range(1, 13))
+LAST_DAY = frozenset({-1})
+SKIP_REASON = "skip in config.toml"
+FIRST_WEEK = date(1970, 1, 5)  # a Monday; without a date of their own, every other week is counted from it
 
 _DAY = timedelta(days=1)
+_LENGTHS = {2: 28, 4: 30, 6: 30, 9: 30, 11: 30}  # of months with fewer than 31 days, without the leap day
 _HORIZON = timedelta(days=366 * 40)  # a 29 February that is a Monday comes once in 28 years, or in 40
 
 
@@ -33,25 +37,44 @@ class Schedule:
 
     at: time
     weekdays: frozenset[int] = ALL_WEEKDAYS
-    monthdays: frozenset[int] = ALL_MONTHDAYS
+    monthdays: frozenset[int] = ALL_MONTHDAYS  # or LAST_DAY alone
     months: frozenset[int] = ALL_MONTHS
     # Cron's rule: if both a weekday and a day of the month are given, one of the two is enough.
     either: bool = False
     weeks: frozenset[int] = frozenset()  # 1: the first such weekday of the month … -1: the last; empty: all
+    other_week_of: date | None = None  # every other week: the week of this date, and each second week from it
+
+    @property
+    def skips_months(self) -> bool:
+        """Tell whether some of its months have no occurrence, because they are too short."""
+        if self.either or min(self.monthdays) < 1:
+            return False
+        return any(min(self.monthdays) > _LENGTHS.get(month, 31) for month in self.months)
 
     def falls_on(self, day: date) -> bool:
         """Return whether the schedule has an occurrence on this local date."""
         if day.month not in self.months:
             return False
         by_weekday = day.weekday() in self.weekdays and self._in_week(day)
-        by_monthday = day.day in self.monthdays
+        by_monthday = day.day in self.monthdays or (self.monthdays == LAST_DAY and _ends_month(day))
         return (by_weekday or by_monthday) if self.either else (by_weekday and by_monthday)
 
     def _in_week(self, day: date) -> bool:
+        if self.other_week_of is not None and (_week(day) - _week(self.other_week_of)) % 2:
+            return False
         if not self.weeks:
             return True
         last = (day + 7 * _DAY).month != day.month
         return (day.day - 1) // 7 + 1 in self.weeks or (last and -1 in self.weeks)
+
+
+def _ends_month(day: date) -> bool:
+    return (day + _DAY).month != day.month
+
+
+def _week(day: date) -> int:
+    """Return the number of a week from Monday to Sunday; it grows by one each week, in all years."""
+    return (day - FIRST_WEEK).days // 7
 
 
 def next_due(schedule: Schedule, zone: str, after: datetime) -> tuple[date, datetime]:
@@ -77,11 +100,21 @@ def previous_due(schedule: Schedule, zone: str, at: datetime) -> tuple[date, dat
     raise ScheduleError("this day never came")
 
 
-def dues(digest: Digest, schedule: Schedule, *, after: datetime) -> Iterator[Due]:
-    """Yield all occurrences of a digest whose send time is strictly after an instant; there is no end."""
+def dues(digest: Digest, schedule: Schedule, *, after: datetime, with_skipped: bool = False) -> Iterator[Due]:
+    """Yield all occurrences of a digest whose send time is strictly after an instant; there is no end.
+
+    The dates that the digest skips are left out, unless `with_skipped` is set.
+    """
     while True:
         day, after = next_due(schedule, digest.zone, after)
-        yield due_at(digest, day, after)
+        if with_skipped or day not in digest.skip:
+            yield due_at(digest, day, after)
+
+
+def skipped_dates(digest: Digest, schedule: Schedule, *, after: datetime) -> tuple[date, ...]:
+    """Return the dates of a schedule that the digest skips and that are due after an instant."""
+    found = ((day, _occurrence(schedule, digest.zone, day)) for day in digest.skip)
+    return tuple(day for day, instant in found if instant is not None and instant > after)
 
 
 def due_at(digest: Digest, local_date: date, send_at: datetime) -> Due:

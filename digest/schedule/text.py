@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 
 from digest.model.nearest import hint
-from digest.schedule.schedule import ALL_WEEKDAYS, Schedule, ScheduleError, next_due
+from digest.schedule.schedule import ALL_WEEKDAYS, FIRST_WEEK, LAST_DAY, Schedule, ScheduleError, next_due
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 EXAMPLES = '"weekdays at 07:00", "saturdays at 9am", "first monday of the month at 08:00", "0 7 * * mon-fri"'
 
+_EVERY_OTHER = '"every other monday from 2026-11-30 at 07:00"'
 _WORK, _FREE = frozenset(range(5)), frozenset({5, 6})
 _WEEKS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "last": -1}
 _TIMES = {"noon": time(12), "midday": time(12), "midnight": time(0)}
 _TIME = re.compile(r"(?P<hour>\d{1,2})(?:[:.](?P<minute>\d{2}))?\s*(?P<half>am|pm|a\.m\.|p\.m\.)?")
 _OF_MONTH = re.compile(r"(?:the |every )?(?P<which>.+?) of (?:the|every|each) month")
+_OTHER = re.compile(
+    r"every (?:(?:other|second)(?: week on)?|(?:two|2) weeks on) (?P<days>.+?)"
+    r"(?: from (?P<first>\d{4}-\d\d-\d\d))?"
+)
 _MONTHLY = re.compile(r"(?:monthly on )?the (?P<day>\d{1,2})(?:st|nd|rd|th)?")
 
 
@@ -49,6 +54,8 @@ def _sentence(words: str) -> Schedule:
         return _monthly(match["which"], at)
     if match := _MONTHLY.fullmatch(days):
         return Schedule(at=at, monthdays=frozenset({_monthday(match["day"])}))
+    if match := _OTHER.fullmatch(days):
+        return _other_week(match["days"], match["first"], at)
     return Schedule(at=at, weekdays=_days(days))
 
 
@@ -74,9 +81,27 @@ def _monthly(which: str, at: time) -> Schedule:
         return Schedule(at=at, monthdays=frozenset({_monthday(match[1])}))
     if (ordinal, day) == ("first", "day"):
         return Schedule(at=at, monthdays=frozenset({1}))
+    if (ordinal, day) == ("last", "day"):
+        return Schedule(at=at, monthdays=LAST_DAY)
     if ordinal not in _WEEKS:
         raise ScheduleError(f"{ordinal!r} is not one of {', '.join(_WEEKS)}")
     return Schedule(at=at, weekdays=frozenset({_weekday(day)}), weeks=frozenset({_WEEKS[ordinal]}))
+
+
+def _other_week(days: str, first: str | None, at: time) -> Schedule:
+    weekdays = _days(days)
+    if weekdays >= _WORK:
+        raise ScheduleError(f"every other {days!r}: name one or more weekdays, as in {_EVERY_OTHER}")
+    if first is None:
+        return Schedule(at=at, weekdays=weekdays, other_week_of=FIRST_WEEK)
+    try:
+        start = date.fromisoformat(first)
+    except ValueError:
+        raise ScheduleError(f"{first!r} is not a date. Example: {_EVERY_OTHER}") from None
+    if start.weekday() not in weekdays:
+        day = WEEKDAYS[start.weekday()].capitalize()
+        raise ScheduleError(f"{first} is a {day}: after 'from', write a date on which the digest is due")
+    return Schedule(at=at, weekdays=weekdays, other_week_of=start)
 
 
 def _monthday(text: str) -> int:

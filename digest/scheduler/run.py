@@ -17,8 +17,9 @@ from digest.model.publication import Digest
 from digest.model.run_context import EventKind, RunContext, RunEvent
 from digest.schedule.cadence import Cadence, cadences
 from digest.schedule.policy import EditionStep, Occasions, occasions, ruling
+from digest.schedule.schedule import SKIP_REASON
 from digest.schedule.seen import last_seen
-from digest.storage.editions import due_editions, load_edition
+from digest.storage.editions import due_editions, load_edition, usable_editions
 from digest.storage.gatherings import stopped_since
 from digest.storage.ledger.cancelled import settle_all_cancelled
 from digest.storage.occurrences import (
@@ -100,7 +101,7 @@ def _is_late(app: App, digest: Digest, now: datetime) -> bool:
     own = _occasions(app, Cadence(digest=digest), now)
     with app.database.read() as connection:
         ids = [edition_id for edition_id, slug in due_editions(connection, now) if slug == digest.slug]
-        due = [load_edition(connection, edition_id) for edition_id in ids]
+        due = usable_editions(connection, ids)
     begins = [
         each for each in due if each.frequency is Frequency.EACH and each.state is not EditionState.SENDING
     ]
@@ -122,10 +123,21 @@ def _occasions(app: App, cadence: Cadence, now: datetime) -> Occasions:
 
 
 def _compose(app: App, cadence: Cadence, found: Occasions, context: RunContext) -> None:
+    for due in found.skipped:
+        _skip(app, cadence, due, context)
     for due in found.missed:
         _miss(app, cadence, due, context)
     for due in found.compose:
         _compose_one(app, cadence, due, context)
+
+
+def _skip(app: App, cadence: Cadence, due: Due, context: RunContext) -> None:
+    if not _claim(app, cadence, due, context.clock()):
+        return
+    _finish(app, cadence, due.local_date, SKIP_REASON, context.clock())
+    at = local_text(due.send_at, cadence.digest)
+    detail = f"the {cadence.noun} due {at}: {SKIP_REASON}; its posts wait for the next edition"
+    context.report(RunEvent(kind=EventKind.SKIPPED, subject=cadence.digest.slug, detail=detail))
 
 
 def _miss(app: App, cadence: Cadence, due: Due, context: RunContext) -> None:

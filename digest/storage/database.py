@@ -76,13 +76,22 @@ def open_database(url: str) -> Database:
     if parsed.get_backend_name() == "sqlite":
         return Database(_open_sqlite(parsed))
     if parsed.get_backend_name() == "postgresql":
-        return Database(create_engine(parsed, pool_pre_ping=True))
+        return Database(_open_postgresql(parsed))
     raise DatabaseError(f"{shown(parsed)}: only sqlite and postgresql are supported")
 
 
 def shown(url: URL) -> str:
     """Return `url` without its password, to be printed."""
     return url.render_as_string(hide_password=True)
+
+
+def _open_postgresql(url: URL) -> Engine:
+    try:
+        return create_engine(url, pool_pre_ping=True)
+    except ImportError as error:
+        raise DatabaseError(
+            "postgresql needs psycopg: pip install 'newsletter-digest[postgresql]'"
+        ) from error
 
 
 def _open_sqlite(url: URL) -> Engine:

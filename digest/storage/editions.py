@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from contextlib import suppress
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -20,14 +21,15 @@ from sqlalchemy import (
     tuple_,
 )
 
-from digest.model.editions import Edition, EditionRecord, EditionState
-from digest.model.errors import DatabaseError, NotFoundError
+from digest.model.editions import DamagedEdition, Edition, EditionRecord, EditionState
+from digest.model.errors import DamagedError, NotFoundError
 from digest.model.posts import Post, PostState, PublishedPost, WaitingPost
 from digest.model.snapshot import from_json, text_hash, to_json
 from digest.storage.tables import digest_posts, editions, feeds, posts
 from subscribers.model import Frequency
 
 _LINKS_PER_QUERY = 500
+_AT_ONCE = 20  # editions in memory; a snapshot may have some 100 kB
 PUBLIC = (EditionState.SENDING, EditionState.SENT)  # anybody may read these editions on the web
 OPEN = (EditionState.DRAFT, EditionState.APPROVED, EditionState.SENDING)
 
@@ -67,7 +69,7 @@ def insert_edition(
 
 
 def load_edition(connection: Connection, edition_id: str) -> EditionRecord:
-    """Return an edition. Raises NotFoundError, and DatabaseError if its snapshot is damaged."""
+    """Return an edition. Raises NotFoundError, and DamagedError if its snapshot is damaged."""
     row = connection.execute(select(editions).where(editions.c.id == edition_id)).one_or_none()
     if row is None:
         raise NotFoundError("edition", edition_id)
@@ -83,12 +85,38 @@ def lock_edition(connection: Connection, edition_id: str) -> EditionRecord:
     return load_edition(connection, edition_id)
 
 
+def usable_editions(connection: Connection, ids: Iterable[str]) -> tuple[EditionRecord, ...]:
+    """Return the editions with these ids, in this order, without damaged ones."""
+    found = []
+    for edition_id in ids:
+        with suppress(DamagedError):
+            found.append(load_edition(connection, edition_id))
+    return tuple(found)
+
+
 def list_editions(
     connection: Connection, digest: str | None = None, limit: int = 50
 ) -> tuple[EditionRecord, ...]:
-    """Return the newest editions, of one digest or of all, newest first."""
+    """Return those of the newest editions that are not damaged, newest first."""
+    found = newest_editions(connection, digest, limit)
+    return tuple(each for each in found if isinstance(each, EditionRecord))
+
+
+def newest_editions(
+    connection: Connection, digest: str | None = None, limit: int = 50
+) -> tuple[EditionRecord | DamagedEdition, ...]:
+    """Return the newest editions, of one digest or of all, newest first; a damaged one hides no other."""
     newest = select(editions).order_by(editions.c.send_at.desc(), editions.c.id.desc()).limit(limit)
-    return _records(connection, newest if digest is None else newest.where(editions.c.digest == digest))
+    found = newest if digest is None else newest.where(editions.c.digest == digest)
+    return tuple(_record_or_damage(row) for row in connection.execute(found))
+
+
+def damaged_editions(connection: Connection) -> tuple[DamagedEdition, ...]:
+    """Read every edition and return those whose snapshots cannot be used, oldest first."""
+    every = select(editions).order_by(editions.c.send_at, editions.c.id)
+    rows = connection.execution_options(yield_per=_AT_ONCE).execute(every)
+    checked = (_record_or_damage(row) for row in rows)
+    return tuple(each for each in checked if isinstance(each, DamagedEdition))
 
 
 def last_edition(connection: Connection, digest: str) -> EditionRecord | None:
@@ -101,16 +129,27 @@ def last_edition(connection: Connection, digest: str) -> EditionRecord | None:
 def public_editions(
     connection: Connection, digest: str, *, before: tuple[datetime, str] | None = None, limit: int = 50
 ) -> tuple[EditionRecord, ...]:
-    """Return a page of the editions that readers have been sent, newest first.
+    """Return a page of the editions that readers have been sent, newest first, without damaged ones.
 
     `before` is the send time and the id of the last edition on the page before.
     """
     newest = select(editions).where(editions.c.digest == digest, editions.c.state.in_(PUBLIC))
-    if before is not None:
-        send_at, edition_id = literal(before[0], editions.c.send_at.type), literal(before[1])
-        newest = newest.where(tuple_(editions.c.send_at, editions.c.id) < tuple_(send_at, edition_id))
     newest = newest.order_by(editions.c.send_at.desc(), editions.c.id.desc())
-    return _records(connection, newest.limit(limit))
+    found: list[EditionRecord] = []
+    while (missing := limit - len(found)) > 0:
+        rows = connection.execute(_older(newest, before).limit(missing)).all()
+        found += (each for each in map(_record_or_damage, rows) if isinstance(each, EditionRecord))
+        if len(rows) < missing:
+            break
+        before = (rows[-1].send_at, rows[-1].id)
+    return tuple(found)
+
+
+def _older(newest: Select[Any], before: tuple[datetime, str] | None) -> Select[Any]:
+    if before is None:
+        return newest
+    send_at, edition_id = literal(before[0], editions.c.send_at.type), literal(before[1])
+    return newest.where(tuple_(editions.c.send_at, editions.c.id) < tuple_(send_at, edition_id))
 
 
 def newest_public_id(connection: Connection, digest: str) -> str | None:
@@ -181,6 +220,19 @@ def _records(connection: Connection, query: Select[Any]) -> tuple[EditionRecord,
     return tuple(_record(row) for row in connection.execute(query))
 
 
+def _record_or_damage(row: Row[Any]) -> EditionRecord | DamagedEdition:
+    try:
+        return _record(row)
+    except DamagedError as error:
+        return DamagedEdition(
+            id=row.id,
+            digest=row.digest,
+            state=EditionState(row.state),
+            send_at=row.send_at,
+            damage=error.damage,
+        )
+
+
 def _record(row: Row[Any]) -> EditionRecord:
     return EditionRecord(
         edition=_snapshot(row.id, row.hash, row.snapshot),
@@ -200,11 +252,11 @@ def _record(row: Row[Any]) -> EditionRecord:
 def _snapshot(edition_id: str, content_hash: str, snapshot: str) -> Edition:
     """Return the frozen edition, after a check that its snapshot still has its hash."""
     if text_hash(snapshot) != content_hash:
-        raise DatabaseError(f"edition {edition_id} is damaged: its snapshot no longer matches its hash")
+        raise DamagedError(edition_id, "its snapshot no longer matches its hash")
     try:
         return from_json(snapshot)
     except ValueError as error:
-        raise DatabaseError(f"edition {edition_id} cannot be read: {error}") from error
+        raise DamagedError(edition_id, f"its snapshot cannot be read: {error}") from error
 
 
 # ── posts published before ──────────────────────────────────────────────────────────────────

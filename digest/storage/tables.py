@@ -184,3 +184,10 @@ meters = Table(
     Column("reason", String, nullable=False, server_default=""),  # the reply that slowed it
     Column("changed_at", Moment, nullable=False),
 )
+
+fingerprints = Table(
+    "fingerprints",
+    metadata,
+    Column("key", String, primary_key=True),  # "links": the key that signs readers' links
+    Column("fingerprint", String, nullable=False),  # see digest.storage.fingerprints
+)

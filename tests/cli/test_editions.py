@@ -5,7 +5,7 @@ from email.policy import default
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from digest.storage.tables import metadata
 from tests.cli.conftest import Terminal
@@ -286,3 +286,52 @@ def test_a_digest_without_editions_is_distinguished_from_an_unknown_digest(
     said = terminal.says(*words, "daily", fails=1)
     assert "daily has no edition yet; to compose one: digest compose daily" in said
     assert "no edition is called 'dayly'" in terminal.says(*words, "dayly", fails=1)
+
+
+def damage(place: Place, edition_id: str) -> None:
+    with place.app() as app, app.database.write() as connection:
+        broken = text("UPDATE editions SET snapshot = substr(snapshot, 1, 100) WHERE id = :id")
+        connection.execute(broken, {"id": edition_id})
+
+
+def test_a_damaged_edition_hides_no_other_in_the_list(terminal: Terminal) -> None:
+    for day in ("23", "24", "25"):
+        terminal.place.publish(f"Ferry {day}")
+        terminal.place.run(f"{day} 06:30")
+    damage(terminal.place, "daily-2026-11-24")
+    result = terminal.call("editions")
+    assert [line.split()[0] for line in result.stdout.splitlines() if line.startswith("daily-")] == [
+        "daily-2026-11-25", "daily-2026-11-24", "daily-2026-11-23",
+    ]  # fmt: skip
+    said = "edition daily-2026-11-24 is damaged: its snapshot no longer matches its hash"
+    assert said in result.stderr
+    assert [each.get("damage", "")[:12] for each in terminal.facts("editions")] == ["", "its snapshot", ""]
+    found = {each["subject"]: each["detail"] for each in terminal.facts("check", fails=1)}
+    assert said in found["database"]
+    assert "did you mean" in terminal.says("editions", "daily-2026-11-26", fails=1)
+
+
+def test_a_damaged_edition_does_not_stop_the_others_from_being_sent(terminal: Terminal) -> None:
+    place = terminal.place
+    weekly = 'gather = { weekly = "mondays at 12:00" }\n'
+    place.change('slug = "daily"\n', f'slug = "daily"\n{weekly}')
+    place.subscribe("ada")
+    place.publish("Ferry")
+    place.run("22 12:00")
+    place.run("23 06:30")
+    damage(place, EDITION)
+    place.publish("Tram")
+    said = place.run("24 06:30")
+    assert any(f"{EDITION}: failed: edition {EDITION} is damaged" in each for each in said)
+    assert "daily-2026-11-24: sent: 1 accepted" in place.run("24 07:00")
+    said = place.run("30 12:00")
+    assert "daily-weekly-2026-11-30: composed: 1 story, to be sent Mon 30 Nov 2026 12:00 (UTC)" in said
+
+
+def test_a_list_in_a_pipe_has_one_line_for_each_row(composed: Terminal) -> None:
+    headline = "The ferry to Port Ellery returns in spring, " * 4
+    composed.place.publish(headline.strip(" ,"))
+    composed.call("collect", *NOW)
+    lines = composed.says("posts").splitlines()
+    assert len(lines) == 5
+    assert max(map(len, lines)) > 180

@@ -18,9 +18,15 @@ def test_run_does_what_is_due_and_reports_it(terminal: Terminal) -> None:
     assert "daily-2026-11-23: composed: 1 story" in said
     assert "daily-2026-11-23: sent: 1 accepted" in said
     assert "feeds: 2 fetched, 0 failed, 1 new post" in said
-    assert "daily: nothing was due; the next edition is due Tue 24 Nov 2026 07:00 (UTC)" in terminal.says(
-        "run", *MONDAY
-    )
+
+
+def test_run_says_nothing_if_nothing_happened(terminal: Terminal) -> None:
+    terminal.place.publish("Ferry")
+    terminal.place.subscribe("ada")
+    terminal.says("run", *MONDAY)
+    assert terminal.says("run", *MONDAY) == ""
+    assert terminal.says("run", "--now", "2026-11-23T09:00") == ""
+    assert terminal.facts("run", *MONDAY)["next"] == {"daily": "2026-11-24T07:00:00+00:00"}
 
 
 def test_run_reports_to_programs_too(terminal: Terminal) -> None:

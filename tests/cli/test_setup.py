@@ -136,3 +136,18 @@ def test_config_shows_only_the_source_of_a_secret(terminal: Terminal) -> None:
     facts = json.loads(CliRunner().invoke(program, words, env={"DIGEST_SECRET": "s" * 32}).stdout)
     hidden = [(each["value"], each["source"]) for each in facts if "secret" in each["key"]]
     assert ("(hidden)", "variable DIGEST_SECRET") in hidden
+
+
+def test_check_says_that_the_31st_does_not_come_every_month(terminal: Terminal) -> None:
+    terminal.place.change("every day at 07:00", "the 31st of the month at 07:00")
+    found = {each["subject"]: each["detail"] for each in terminal.facts("check")}
+    assert "shorter months have no edition" in found["digest daily"]
+
+
+def test_check_and_editions_show_the_dates_to_skip(terminal: Terminal) -> None:
+    terminal.place.change("schedule =", "skip = [2020-12-25, 2999-12-25]\nschedule =")
+    found = {each["subject"]: each["detail"] for each in terminal.facts("check")}
+    assert found["digest daily"].endswith("; not on 2999-12-25 (skip in config.toml)")
+    assert "daily: skipped on 2999-12-25: skip in config.toml" in terminal.says("editions")
+    terminal.place.change("2999-12-25", '"christmas"')
+    assert "digest[1].skip" in terminal.says("check", fails=1)

@@ -42,6 +42,14 @@ YEAR = [date(2026, 1, 1) + timedelta(days=offset) for offset in range(365)]
         ("0 7 * * friday-mon", "Mondays, Fridays, Saturdays, and Sundays at 07:00"),
         ("0 7 * * *", "every day at 07:00"),
         ("0 7 1 jan,jul *", "on day 1 of the month in January and July at 07:00"),
+        ("the 31st of the month at 8", "on day 31 of the month, if the month has it, at 08:00"),
+        ("0 8 30 * *", "on day 30 of the month, if the month has it, at 08:00"),
+        ("0 8 31 jan,jul *", "on day 31 of the month in January and July at 08:00"),
+        ("last day of the month at 8", "on the last day of the month at 08:00"),
+        ("every other monday at 7", "every other Monday at 07:00"),
+        ("every second tue and fri from 2026-12-01 at 7", "every other Tuesday and Friday at 07:00"),
+        ("every two weeks on mondays at 7", "every other Monday at 07:00"),
+        ("every other week on monday at 7", "every other Monday at 07:00"),
     ],
 )
 def test_a_schedule_reads_like_a_person_writes_it(text: str, said: str) -> None:
@@ -63,6 +71,10 @@ def test_a_schedule_reads_like_a_person_writes_it(text: str, said: str) -> None:
         ("m at 7", "'m' is not a day"),
         ("fifth monday of the month at 7", "'fifth' is not one of first, second"),
         ("the 32nd of the month at 7", "no month has a day 32"),
+        ("every other day at 7", "name one or more weekdays"),
+        ("every other weekday at 7", "name one or more weekdays"),
+        ("every other monday from 2026-12-01 at 7", "2026-12-01 is a Tuesday: after 'from'"),
+        ("every other monday from 2026-13-01 at 7", "'2026-13-01' is not a date"),
         ("0 7,19 * * *", "at most once a day"),
         ("*/5 * * * *", "at most once a day"),
         ("0 24 * * *", "from 0 to 23"),
@@ -110,6 +122,27 @@ def test_a_weekday_of_the_month_is_counted_within_its_month(word: str, week: int
     for month in range(1, 13):
         tuesdays = [day for day in YEAR if day.month == month and day.weekday() == 1]
         assert [day for day in tuesdays if schedule.falls_on(day)] == [tuesdays[week]]
+
+
+def test_the_last_day_of_the_month_comes_every_month() -> None:
+    schedule = parse_schedule("the last day of the month at 07:00")
+    days = [day for day in YEAR if schedule.falls_on(day)]
+    assert [day.month for day in days] == list(range(1, 13))
+    assert all((day + timedelta(days=1)).day == 1 for day in days)
+
+
+def test_every_other_monday_is_counted_across_years_from_the_first_monday_of_1970() -> None:
+    schedule = parse_schedule("every other monday at 07:00")
+    days = [date(1970, 1, 5) + timedelta(weeks=week) for week in range(4000)]
+    assert [day for day in days if schedule.falls_on(day)] == days[::2]
+    assert not schedule.falls_on(date(1970, 1, 6))
+
+
+def test_a_date_sets_the_weeks_of_every_other_monday() -> None:
+    for first in (date(2026, 11, 30), date(2026, 12, 7)):
+        schedule = parse_schedule(f"every other monday from {first} at 07:00")
+        days = [first + timedelta(weeks=week) for week in range(-60, 60)]
+        assert [day for day in days if schedule.falls_on(day)] == days[::2]
 
 
 @settings(deadline=None)

@@ -286,3 +286,15 @@ def test_a_frozen_edition_is_sent_before_feeds_are_fetched(place: Place) -> None
         "Harbour Gazette",
         "Orchard Notes",
     ]  # fetched at the same time
+
+
+def test_a_date_to_skip_has_no_edition_and_its_posts_wait(place: Place) -> None:
+    place.change("schedule =", "skip = [2026-11-23]\nschedule =")
+    place.publish("Ferry")
+    place.subscribe("ada")
+    said = "the edition due Mon 23 Nov 2026 07:00 (UTC): skip in config.toml"
+    events = place.run("23 07:00")
+    assert events[-1] == f"daily: skipped: {said}; its posts wait for the next edition"
+    assert place.run("23 08:00") == []
+    assert place.run("24 07:00")[-1] == "daily-2026-11-24: sent: 1 accepted"
+    assert titles(place.emails()["ada"]) == {"Ferry"}

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import feedparser
 import pytest
+from sqlalchemy import text
 
 from digest.model.editions import Edition, EditionState
 from digest.render.languages.languages import words_for
@@ -225,3 +226,15 @@ def test_the_archive_marks_the_language_of_its_subjects(place: Site) -> None:
     html = place.client.get("/d/daily?language=de").text
     assert f'href="/d/daily/{edition.id}?language=de" dir="auto" lang="en-GB"' in html
     assert "Sonntag, 22. November 2026" in html
+
+
+def test_a_damaged_edition_hides_no_other_in_the_archive(place: Site) -> None:
+    editions = [publish(place, number) for number in range(33)]
+    with place.app.database.write() as connection:
+        connection.execute(text("UPDATE editions SET snapshot = '{' WHERE id = :id"), {"id": editions[2].id})
+    page = place.client.get("/d/daily").text
+    shown = re.findall(r'href="/d/daily/([^"/]+)"', page) or re.findall(r"/d/daily/(daily-[0-9-]+)", page)
+    assert editions[2].id not in shown
+    assert set(shown) >= {editions[0].id, editions[1].id, editions[3].id, editions[30].id}
+    assert f"before={editions[30].id}" in page
+    assert place.client.get("/d/daily/feed.atom").status_code == 200

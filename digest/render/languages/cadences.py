@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from digest.render.languages.dates import listed, month_name, weekday_name
 from digest.render.languages.languages import Words, words_for
-from digest.schedule.schedule import ALL_MONTHDAYS, ALL_MONTHS, ALL_WEEKDAYS, Schedule
+from digest.schedule.schedule import ALL_MONTHDAYS, ALL_MONTHS, ALL_WEEKDAYS, LAST_DAY, Schedule
 
 ENGLISH = words_for("en")
 
@@ -12,7 +12,10 @@ _WEEKDAYS, _WEEKEND = frozenset(range(5)), frozenset({5, 6})
 
 
 def describe(schedule: Schedule, say: Words = ENGLISH) -> str:
-    """Return a schedule in words. The English text can be parsed as a schedule again."""
+    """Return a schedule in words; of every other week, it does not say which.
+
+    If a schedule has only weekdays, the English text can be parsed as a schedule again.
+    """
     days = _days(schedule, say)
     if schedule.months != ALL_MONTHS:
         months = [month_name(month, say.language) for month in sorted(schedule.months)]
@@ -27,10 +30,14 @@ def as_sentence(text: str) -> str:
 
 def _days(schedule: Schedule, say: Words) -> str:
     by_weekday = _weekdays(schedule, say) if schedule.weekdays != ALL_WEEKDAYS else ""
+    if schedule.monthdays == LAST_DAY:
+        return say("on the last day of the month")
     if schedule.monthdays == ALL_MONTHDAYS:
         return by_weekday or say("every day")
     numbers = [str(day) for day in sorted(schedule.monthdays)]
     by_monthday = say("on day {days} of the month", days=listed(numbers, say.language))
+    if schedule.skips_months:
+        by_monthday = say("{days}, if the month has it,", days=by_monthday)
     if not by_weekday:
         return by_monthday
     if schedule.either:
@@ -44,6 +51,9 @@ def _weekdays(schedule: Schedule, say: Words) -> str:
         which = listed([_ordinals(say)[week] for week in weeks], say.language)
         day = weekday_name(min(schedule.weekdays), say.language)
         return say("{which} {day} of the month", which=which, day=day)
+    if schedule.other_week_of:
+        days = [weekday_name(day, say.language) for day in sorted(schedule.weekdays)]
+        return say("every other {day}", day=listed(days, say.language))
     if schedule.weekdays == _WEEKDAYS:
         return say("weekdays")
     if schedule.weekdays == _WEEKEND:
