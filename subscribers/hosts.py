@@ -1,9 +1,10 @@
-"""Write the name of a host in ASCII, exactly as browsers do."""
+"""Write the name of a host in ASCII, exactly as browsers do, and shorten addresses of clients."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 import idna
 
@@ -31,6 +32,20 @@ def ascii_host(host: str) -> str | None:
     except ValueError:  # the root of all errors of idna and of the codec
         return None
     return name if _NAME.fullmatch(name) else None
+
+
+def network_of(client: str) -> str:
+    """Return the network of a client's address, /24 or /48, as evidence of consent; empty for any other text.
+
+    The network is enough to tell a country and a provider, and does not tell a person.
+    """
+    try:
+        address: IPv4Address | IPv6Address = ip_address(client)
+    except ValueError:
+        return ""
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address
+    return str(ip_network(f"{address}/{48 if address.version == 6 else 24}", strict=False))
 
 
 def _encoded(host: str) -> str:

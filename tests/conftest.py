@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -68,7 +69,7 @@ def sqlite(tmp_path: Path) -> Iterator[Database]:
 
 
 def _with_tables(url: str) -> Iterator[Database]:
-    database = open_database(url)
+    database = replace(open_database(url), leases_by_caller=True)
     with database.write() as connection:
         metadata.create_all(connection)
     yield database

@@ -21,7 +21,7 @@ from digest.model.deliveries import Counts
 from digest.model.editions import Composed, EditionRecord
 from digest.model.posts import FeedReport
 from digest.model.run_context import RunContext
-from digest.readers.imports import import_readers
+from digest.readers.imports import ImportRequest, open_import
 
 
 class Show(Protocol):
@@ -79,8 +79,9 @@ def run(folder: Path, show: Show, clock: Callable[[], datetime]) -> Summary:
 
 def _import(app: App, show: Show, now: datetime) -> None:
     show.step("Import readers with different topics from a CSV file")
-    with readers_file().open("rb") as file:
-        imported = import_readers(app, file, (), source="the demo", now=now, progress=lambda _: None)
+    request = ImportRequest(source="the demo")
+    with readers_file().open("rb") as file, open_import(app, file, request) as listed:
+        imported = listed.write(now, lambda _: None)
     show.line(", ".join(f"{count} {outcome}" for outcome, count in imported.outcomes.items()))
 
 

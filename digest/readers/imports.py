@@ -1,82 +1,191 @@
-"""Import readers from CSV and export the list as CSV; `subscribers` has the rules."""
+"""Import readers from CSV, after a dry run, and export the list as CSV; `subscribers` has the rules."""
 
 from __future__ import annotations
 
 import gc
+import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from tempfile import TemporaryFile
+from typing import IO
 
 from digest.config import Config
 from digest.editions.schedules import begin_digests
+from digest.model.errors import DigestError
 from digest.readers.parts import ReaderParts
 from digest.readers.subscribers import offered, terms_of
 from digest.storage.database import Database
-from subscribers.files.csv_lines import ByteFile, Fault, Remark
-from subscribers.files.imports import Reading, read_entries, write_readers
-from subscribers.model import (
-    ConsentAction,
-    Frequency,
-)
-from subscribers.rules.imports import ImportedReader, ImportOutcome
-from subscribers.store.imports import import_entries
+from subscribers.files.columns import Reading, Stop
+from subscribers.files.csv_lines import Fault, Remark
+from subscribers.files.imports import parse_tags, read_entries
+from subscribers.files.standings import Standings, open_standings
+from subscribers.files.states import plain_name
+from subscribers.files.writing import write_readers
+from subscribers.model import Choice, ConsentAction, Frequency, Preferences
+from subscribers.rules.decisions import SubscriptionRequest
+from subscribers.rules.imports import ImportedReader, ImportOutcome, ImportTerms
+from subscribers.rules.signup import check_requests
+from subscribers.store.imports import import_entries, plan_entries
 from subscribers.store.readers import export_readers
+
+Progress = Callable[[int], None]  # is called with the number of lines read so far
+
+
+class UnclearListError(DigestError):
+    """A file may say who must not be mailed, and is not understood; the text has a line for each column."""
+
+    def __init__(self, stops: list[Stop]) -> None:
+        super().__init__("\n".join([*map(str, stops), "nothing was imported"]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportRequest:
+    """The request of an operator to import one file."""
+
+    source: str  # where these readers agreed
+    digests: tuple[str, ...] = ()  # for lines that name none
+    ignored: tuple[str, ...] = ()  # columns that are not read
+    tags: tuple[str, ...] = ()  # "Sport=daily:sport": the topics that tags of the file stand for
+    file_name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
-    """The result of an import: the number of entries for each outcome, faulty lines and remarks."""
+    """The result of an import or of its dry run: entries for each outcome, faulty lines and remarks."""
 
     outcomes: Counter[ImportOutcome]
     faults: tuple[Fault, ...] = field(repr=False)
     remarks: tuple[Remark, ...] = field(repr=False)
 
 
-def import_readers(
-    parts: ReaderParts,
-    file: ByteFile,
-    digests: Sequence[str],
-    *,
-    source: str,
-    now: datetime,
-    progress: Callable[[int], None],
-) -> Imported:
-    """Import a CSV file. A line that cannot be used becomes a fault with its number; the others are imported.
+@contextmanager
+def open_import(parts: ReaderParts, file: IO[bytes], request: ImportRequest) -> Iterator[ImportedList]:
+    """Give a file for a dry run and an import; nothing is written yet. Raises ConfigError, ChoiceError.
 
-    `digests` are for lines that name none. `progress` is called with the number of lines read so far.
+    A pipe is copied to a temporary file, because the file is read several times: only its end tells whether
+    an address is restricted.
     """
-    for slug in digests:
-        parts.config.digest(slug)
-    begin_digests(parts.database, parts.config, now)
-    faults: list[Fault] = []
-    remarks: list[Remark] = []
-    remarked: set[tuple[str, Frequency]] = set()
+    reading = _reading(parts.config, request)
+    with _rereadable(file) as source, open_standings() as standings:
+        terms = terms_of(parts.config, ConsentAction.IMPORTED, request.source)
+        yield ImportedList(parts, source, reading, terms, standings)
 
-    def usable() -> Iterator[ImportedReader]:
-        reading = Reading(digests=tuple(digests), offered=offered(parts.config))
-        for found in read_entries(file, reading):
+
+class ImportedList:
+    """A file that is read once before anything else, for the most restrictive state of each address."""
+
+    def __init__(
+        self,
+        parts: ReaderParts,
+        file: IO[bytes],
+        reading: Reading,
+        terms: ImportTerms,
+        standings: Standings,
+    ) -> None:
+        self._parts, self._file, self._reading, self._terms = parts, file, reading, terms
+        self._standings = standings
+        self._start = file.tell()
+        self._is_surveyed = False
+        self._faults: list[Fault] = []
+        self._remarks: list[Remark] = []
+
+    def plan(self, now: datetime, progress: Progress) -> Imported:
+        """Return what an import would do now, and write nothing. Raises UnclearListError."""
+        self._survey(progress)
+        repeated: Counter[ImportOutcome] = Counter()
+
+        def once() -> Iterator[ImportedReader]:
+            for entry in self._entries(progress):
+                outcome = self._standings.repeated(entry)
+                if outcome is None:
+                    yield entry
+                else:
+                    repeated[outcome] += 1
+
+        parts = self._parts
+        outcomes = plan_entries(parts.database.read, once(), secret=parts.secret, terms=self._terms, now=now)
+        return self._imported(outcomes + repeated)
+
+    def write(self, now: datetime, progress: Progress) -> Imported:
+        """Import the file. A line that cannot be used is a fault with its number; the others are imported.
+
+        Raises UnclearListError.
+        """
+        self._survey(progress)
+        parts = self._parts
+        begin_digests(parts.database, parts.config, now)
+        with _heap_at_rest():
+            outcomes = import_entries(
+                parts.database.write, self._entries(progress), secret=parts.secret, terms=self._terms, now=now
+            )
+        return self._imported(outcomes)
+
+    def _survey(self, progress: Progress) -> None:
+        if self._is_surveyed:
+            return
+        stops = []
+        remarked: set[tuple[str, Frequency]] = set()
+        for found in read_entries(self._file, self._reading):
             progress(found.line)
             if isinstance(found, ImportedReader):
-                remarks.extend(_not_gathered(parts.config, found, remarked))
-                yield found
+                self._standings.note(found)
+                self._remarks.extend(_not_gathered(self._parts.config, found, remarked))
             elif isinstance(found, Fault):
-                faults.append(found)
+                self._faults.append(found)
+            elif isinstance(found, Remark):
+                self._remarks.append(found)
             else:
-                remarks.append(found)
+                stops.append(found)
+        if stops:
+            raise UnclearListError(stops)
+        self._is_surveyed = True
 
-    terms = terms_of(parts.config, ConsentAction.IMPORTED, source)
-    with _heap_at_rest():
-        outcomes = import_entries(parts.database.write, usable(), secret=parts.secret, terms=terms, now=now)
-    return Imported(outcomes=outcomes, faults=tuple(faults), remarks=tuple(remarks))
+    def _entries(self, progress: Progress) -> Iterator[ImportedReader]:
+        self._file.seek(self._start)
+        for found in read_entries(self._file, self._reading):
+            progress(found.line)
+            if isinstance(found, ImportedReader):
+                yield self._standings.resolved(found)
+
+    def _imported(self, outcomes: Counter[ImportOutcome]) -> Imported:
+        return Imported(outcomes=outcomes, faults=tuple(self._faults), remarks=tuple(self._remarks))
+
+
+def _reading(config: Config, request: ImportRequest) -> Reading:
+    for slug in request.digests:
+        config.digest(slug)
+    tags = parse_tags(request.tags)
+    for digest, topic in {choice for choices in tags.values() for choice in choices}:
+        preferences = Preferences(topics=Choice(include=frozenset({topic})))
+        check_requests((SubscriptionRequest(digest=digest, preferences=preferences),), offered(config))
+    return Reading(
+        digests=request.digests,
+        offered=offered(config),
+        ignored=frozenset(map(plain_name, request.ignored)),
+        tags=tags,
+        file_name=request.file_name,
+    )
+
+
+@contextmanager
+def _rereadable(file: IO[bytes]) -> Iterator[IO[bytes]]:
+    if file.seekable():
+        yield file
+        return
+    with TemporaryFile() as copy:
+        shutil.copyfileobj(file, copy)
+        copy.seek(0)
+        yield copy
 
 
 def _not_gathered(
     config: Config, entry: ImportedReader, remarked: set[tuple[str, Frequency]]
 ) -> Iterator[Remark]:
     """Yield a remark for each frequency that its digest does not offer, once per file."""
-    for each in () if entry.unsubscribed else entry.requests:
+    for each in () if entry.state else entry.requests:
         frequency = each.preferences.frequency
         key = (each.digest, frequency)
         if frequency is Frequency.EACH or key in remarked:

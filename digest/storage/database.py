@@ -25,6 +25,9 @@ class Database:
     """An open database. Use connections briefly, and never hold one during network I/O."""
 
     engine: Engine
+    # Leases go by the clock of PostgreSQL, because the clocks of the nodes may differ. SQLite serves one
+    # machine, so its leases go by the caller's `now`. Tests set this on PostgreSQL too, to move the time.
+    leases_by_caller: bool = False
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -45,8 +48,9 @@ class Database:
         driver: Any = self.engine.dialect.loaded_dbapi
         try:
             with self.engine.connect() as connection:
+                connection.execution_options(digest_leases_by_caller=self.leases_by_caller)
                 if write:
-                    connection = connection.execution_options(digest_write=True)
+                    connection.execution_options(digest_write=True)
                 # SQLAlchemy would begin with its first statement, but `Prepared` statements bypass it.
                 connection.begin()
                 yield connection
@@ -74,7 +78,7 @@ def open_database(url: str) -> Database:
     except ArgumentError as error:
         raise DatabaseError("the database url must be sqlite:///path or postgresql://…") from error
     if parsed.get_backend_name() == "sqlite":
-        return Database(_open_sqlite(parsed))
+        return Database(_open_sqlite(parsed), leases_by_caller=True)
     if parsed.get_backend_name() == "postgresql":
         return Database(_open_postgresql(parsed))
     raise DatabaseError(f"{shown(parsed)}: only sqlite and postgresql are supported")

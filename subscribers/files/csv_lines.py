@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
+import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +14,9 @@ MAX_LINE = 65_536  # bytes
 MAX_RECORD_LINES = 20  # so that a quote that is never closed does not swallow the rest of the file
 _DELIMITERS = (",", ";", "\t")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+_NAMED_DELIMITER = re.compile(r"\s*\"?sep=([,;|\t])\"?\s*\Z", re.IGNORECASE)  # Excel's own first line
+# White space, and characters without any width that a copied cell may begin or end with.
+_AROUND = " \t\r\n\f\v\u00a0\u00ad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _UTF_8_BOM = b"\xef\xbb\xbf"
 
 
@@ -52,17 +57,20 @@ _Line = tuple[int, str]
 
 
 def read_records(file: ByteFile) -> Iterator[Record | Fault | Remark]:
-    """Yield the records of a file in UTF-8 (with or without a BOM) or in Windows-1252, with a remark.
+    """Yield the records of a file in UTF-8, UTF-16 with a BOM, or Windows-1252, the latter with a remark.
 
-    The delimiter is the comma, semicolon or tab: the one that is most frequent in the first line. Empty lines
-    are skipped.
+    The delimiter is the comma, semicolon or tab: the one that is most frequent in the first line, or the one
+    that a first line such as "sep=;" names. Empty lines are skipped.
     """
     lines = _Lines(file)
     delimiter = None
     for line in lines:
         if not isinstance(line, tuple):
             yield line
-        elif line[1].strip():
+        elif line[1].strip(_AROUND):
+            if delimiter is None and (named := _NAMED_DELIMITER.match(line[1])):
+                delimiter = named[1]
+                continue
             delimiter = delimiter or max(_DELIMITERS, key=line[1].count)
             yield from _record(line, lines, delimiter)
 
@@ -70,7 +78,7 @@ def read_records(file: ByteFile) -> Iterator[Record | Fault | Remark]:
 def _record(first: _Line, lines: _Lines, delimiter: str) -> Iterator[Record | Fault]:
     number, text = first
     if '"' not in text:
-        yield Record(number, tuple(cell.strip() for cell in text.rstrip("\r\n").split(delimiter)))
+        yield Record(number, tuple(cell.strip(_AROUND) for cell in text.rstrip("\r\n").split(delimiter)))
         return
     following = _Following(text, lines)
     try:
@@ -79,7 +87,7 @@ def _record(first: _Line, lines: _Lines, delimiter: str) -> Iterator[Record | Fa
         lines.give_back(following.taken)
         yield Fault(number, "", "a quote is not closed or is in the wrong place")
     else:
-        yield Record(number, tuple(cell.strip() for cell in cells))
+        yield Record(number, tuple(cell.strip(_AROUND) for cell in cells))
 
 
 class _TooLongError(Exception):
@@ -108,6 +116,29 @@ class _Following:
         return line[1]
 
 
+class _Utf16:
+    """A file in UTF-16, as lines of UTF-8; `first` are the bytes that were read already, with the BOM."""
+
+    def __init__(self, first: bytes, file: ByteFile) -> None:
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder("utf-16")(errors="replace")
+        self._ready = self._encoded(first)
+
+    def readline(self, size: int, /) -> bytes:
+        while b"\n" not in self._ready and len(self._ready) < size:
+            raw = self._file.readline(size)
+            self._ready += self._encoded(raw)
+            if not raw:
+                break
+        newline = self._ready.find(b"\n")
+        end = size if newline < 0 else min(newline + 1, size)
+        line, self._ready = self._ready[:end], self._ready[end:]
+        return line
+
+    def _encoded(self, raw: bytes) -> bytes:
+        return self._decoder.decode(raw, final=not raw).encode()
+
+
 class _Lines:
     """The numbered lines of a file as text; lines can be given back, and are then read again."""
 
@@ -129,7 +160,8 @@ class _Lines:
         self._number += 1
         if self._number == 1:
             if raw.startswith(_UTF_16):
-                return self._end(Fault(1, "", "the file is UTF-16; save it as UTF-8"))
+                self._file = _Utf16(raw, self._file)
+                raw = self._file.readline(MAX_LINE)
             if b"\n" not in raw and b"\r" in raw.rstrip(b"\r"):
                 reason = "the lines end as on old Macs; save the file with Unix or Windows line ends"
                 return self._end(Fault(1, "", reason))

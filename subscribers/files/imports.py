@@ -1,4 +1,4 @@
-"""Read a list from CSV and write the list as CSV; a written file can be imported again.
+"""Read a list from CSV: the program's own, or the export of another program.
 
 A line that cannot be used becomes a Fault with its number, and reading goes on. A Fault never contains an
 address.
@@ -6,217 +6,185 @@ address.
 
 from __future__ import annotations
 
-import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from io import StringIO
+from typing import TypeVar
 
-from subscribers.address import parse_address
+from subscribers.address import Address, parse_address
 from subscribers.errors import AddressError, ChoiceError
+from subscribers.files.columns import Columns, Doubts, Reading, Stop, read_header
 from subscribers.files.csv_lines import ByteFile, Fault, Record, Remark, read_records
-from subscribers.model import (
-    Preferences,
-    Reader,
-    Subscription,
-    SubscriptionState,
-    check_slug,
-    parse_format,
-    parse_language,
-)
+from subscribers.files.formats import GENERIC
+from subscribers.files.states import FALSE, FLAGS, TRUE, plain_name, plain_value
+from subscribers.files.writing import unguard
+from subscribers.hosts import network_of
+from subscribers.model import Choice, Preferences, check_slug, parse_format, parse_language
 from subscribers.rules.decisions import SubscriptionRequest
-from subscribers.rules.imports import ImportedReader
+from subscribers.rules.imports import EntryState, ImportedReader
 from subscribers.rules.signup import check_requests
 
-COLUMNS = (
-    "address",
-    "digest",
-    "state",
-    "topics",
-    "hour",
-    "zone",
-    "frequency",
-    "format",
-    "language",
-    "confirmed_at",
-    "paused_until",
-)
-
-# The names of the columns in other programs, in lower case and with a space for everything but letters and
-# digits.
-_ALIASES = {
-    "address": ("email", "e mail", "mail", "email address", "e mail address", "subscriber email"),
-    "digest": ("digests", "list", "lists", "newsletter", "newsletters"),
-    "state": ("status", "subscriber status"),
-    "topics": ("topic", "interests"),
-    "hour": ("time",),
-    "zone": ("timezone", "time zone", "tz"),
-    "language": ("lang", "locale"),
-    "confirmed_at": ("confirmed", "confirm time", "optin time", "opt in time", "subscribed at"),
-}
-_COLUMN_OF = {name: name for name in COLUMNS} | {
-    alias: name for name, aliases in _ALIASES.items() for alias in aliases
-}
-_ACTIVE = frozenset({"", "active", "subscribed", "confirmed", "enabled"})
-_PENDING = frozenset({"pending", "unconfirmed", "unverified"})
-# Whatever the reason elsewhere, an address that must not be mailed there is not mailed here.
-_UNSUBSCRIBED = frozenset(
-    {"unsubscribed", "removed", "left", "opted-out", "suppressed", "bounced", "cleaned", "complained"}
-    | {"blocked", "blocklisted", "disabled"}
-)
 _BETWEEN = re.compile(r"[\s,;|]+")
+_LISTS = re.compile(r"[,;|\n]+")  # names of lists may contain spaces
+_TAG = re.compile(r'"([^"]*)"|([^",;|\n]+)')
+_NAMED = re.compile(r"[^<>]*<([^<>]+)>")  # "Anna Berg <anna@example.org>"
+_Value = TypeVar("_Value")
+_Requests = tuple[SubscriptionRequest, ...]
 
-# A spreadsheet would run such a cell as a formula. An apostrophe is written before it, and removed when it is
-# read.
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_GUARDED = re.compile(r"'+[=+\-@\t\r]")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """The settings for reading one file."""
-
-    digests: tuple[str, ...] = ()  # for lines that name no digest
-    offered: Mapping[str, frozenset[str] | None] | None = None  # as in `check_requests`; None: not checked
-    smtputf8: bool = False
+Found = ImportedReader | Fault | Remark | Stop
 
 
-def read_entries(file: ByteFile, reading: Reading) -> Iterator[ImportedReader | Fault | Remark]:
+def read_entries(file: ByteFile, reading: Reading) -> Iterator[Found]:
     """Yield the entries of a CSV file, and a Fault for each line that cannot be used.
 
     The first line names the columns, in any order. If the first line contains an address instead, the file
-    has no names, and only addresses are read. Unknown columns are ignored with a Remark. Memory does not grow
-    with the file, so repeated addresses are not noticed here; the import treats the second as known.
+    has no names, and only addresses are read. Unknown columns are ignored with a Remark. If one of them may
+    say who must not be mailed, the file gives no entry, only a Stop for each such column. Memory does not
+    grow with the file, so repeated addresses are not noticed here; the import treats the second as known.
     """
-    columns: _Columns | None = None
-    empty = True
+    columns: Columns | None = None
+    doubts: Doubts | None = None
+    remarked, empty = False, True
     for record in read_records(file):
         empty = False
         if not isinstance(record, Record):
             yield record
-        elif columns is not None:
-            yield _entry(record, columns, reading)
-        else:
-            columns = _header(record)
+        elif doubts is not None:
+            doubts.see(record)
+        elif columns is None:
+            columns = read_header(record, reading)
             if columns is None:
                 yield Fault(record.line, "address", "no column is called address or email")
                 return
             yield from columns.remarks
+            doubts = Doubts(columns, record.line) if columns.doubtful else None
             if columns.unnamed:
                 yield _entry(record, columns, reading)
+        else:
+            found = _entry(record, columns, reading)
+            if not remarked and isinstance(found, ImportedReader) and _lost_time(found, record, columns):
+                remarked = True
+                text = "the time of the agreement cannot be read here; such times are left out"
+                yield Remark(record.line, text)
+            yield found
+    if doubts is not None:
+        yield from doubts.stops()
     if empty:
         yield Fault(1, "", "the file is empty")
 
 
-def write_readers(readers: Iterable[Reader]) -> Iterator[str]:
-    """Yield CSV text, piece by piece: a header, then a line for each digest of each reader.
+def parse_tags(texts: tuple[str, ...]) -> dict[str, tuple[tuple[str, str], ...]]:
+    """Return the topics that tags stand for: "Sport=daily:sport" gives {"sport": (("daily", "sport"),)}.
 
-    The state says if a reader must not be mailed, so that another program does not mail that reader either.
+    Raises ChoiceError if a text is not written like this.
     """
-    yield _csv_line(COLUMNS)
-    for reader in readers:
-        # Active digests come first. Otherwise an import of this file could take an ended digest for a reader
-        # who unsubscribed altogether, and not add the active digest.
-        for cells in sorted(_reader_rows(reader), key=lambda cells: cells["state"] != "active"):
-            yield _csv_line(_guard(cells[name]) for name in COLUMNS)
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    for text in texts:
+        tag, _, choice = text.rpartition("=")
+        digest, _, topic = choice.strip().partition(":")
+        if not (tag.strip() and digest and topic):
+            raise ChoiceError("tag", "write it as Sport=daily:sport, which is TAG=DIGEST:TOPIC")
+        key = tag.strip().casefold()
+        found[key] = (*found.get(key, ()), (check_slug(digest, "digest"), check_slug(topic, "topics")))
+    return found
 
 
-# ── reading ─────────────────────────────────────────────────────────────────────────────────
+# ── one line ────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Columns:
-    """The columns of a file: the position of each in a record."""
-
-    places: Mapping[str, int]
-    width: int
-    remarks: tuple[Remark, ...] = ()
-    unnamed: bool = False  # the first line does not name the columns; it is an entry
-
-
-def _header(record: Record) -> _Columns | None:
-    places: dict[str, int] = {}
-    unused = []
-    for index, cell in enumerate(record.cells):
-        name = _COLUMN_OF.get(cell.casefold()) or _COLUMN_OF.get(_plain(cell))
-        if name is None or name in places:
-            unused.append(f"column {index + 1}" if "@" in cell or not cell else cell[:40])
-        else:
-            places[name] = index
-    if "address" in places:
-        text = f"these columns are not used: {', '.join(unused)}"
-        remarks = (Remark(record.line, text),) if unused else ()
-        return _Columns(places=places, width=len(record.cells), remarks=remarks)
-    return None if places else _unnamed(record)
-
-
-def _unnamed(record: Record) -> _Columns | None:
-    index = next((index for index, cell in enumerate(record.cells) if "@" in cell), None)
-    if index is None:
-        return None
-    text = f"the first line does not name the columns; column {index + 1} is used as the address"
-    remark = Remark(record.line, text)
-    return _Columns(places={"address": index}, width=len(record.cells), remarks=(remark,), unnamed=True)
-
-
-def _plain(cell: str) -> str:
-    return " ".join(re.findall(r"[a-z0-9]+", cell.casefold()))
-
-
-def _entry(record: Record, columns: _Columns, reading: Reading) -> ImportedReader | Fault:
-    if any(record.cells[columns.width :]):
+def _entry(record: Record, columns: Columns, reading: Reading) -> ImportedReader | Fault:
+    if any(record.cells[len(columns.names) :]):
         reason = "the line has more cells than there are columns; quote a cell that contains the delimiter"
         return Fault(record.line, "", reason)
-    cells = dict.fromkeys(COLUMNS, "")
-    for name, index in columns.places.items():
-        cells[name] = _unguard(record.cells[index]) if index < len(record.cells) else ""
     try:
-        return _parse(cells, record.line, reading)
+        address = parse_address(_bare(unguard(columns.text(record, "address"))), smtputf8=reading.smtputf8)
+        state, everywhere = columns.state_of(record)
+        if state is EntryState.ACTIVE:
+            return _active(address, record, columns, reading)
+        entry = _restricted(address, record, columns, state)
+        return entry if everywhere else replace(entry, requests=_ended(record, columns, reading))
     except AddressError as error:
         return Fault(record.line, "address", error.reason)
     except ChoiceError as error:
         return Fault(record.line, error.field, error.advice)
 
 
-def _parse(cells: dict[str, str], line: int, reading: Reading) -> ImportedReader:
-    address = parse_address(cells["address"], smtputf8=reading.smtputf8)
-    state = cells["state"].casefold()
-    if state in _PENDING:
-        raise ChoiceError(
-            "state", "readers who have not confirmed cannot be imported; they can sign up again"
-        )
-    if state not in _ACTIVE | _UNSUBSCRIBED:
-        raise ChoiceError("state", "the state is not known; write active or unsubscribed")
-    unsubscribed = state in _UNSUBSCRIBED
-    requests = _requests(cells, reading)
-    if not unsubscribed and not requests:
+def _active(address: Address, record: Record, columns: Columns, reading: Reading) -> ImportedReader:
+    requests = _tagged(_requests(record, columns, reading), columns.text(record, "tags"), reading)
+    if not requests:
         raise ChoiceError("digest", "the line names no digest, and none is given for the whole file")
-    if not unsubscribed:
-        check_requests(requests, reading.offered)
+    check_requests(requests, reading.offered)
     return ImportedReader(
         address=address,
         requests=requests,
-        language=parse_language(cells["language"]),
-        format=parse_format(cells["format"]),
-        unsubscribed=unsubscribed,
-        confirmed_at=_moment(cells["confirmed_at"], "confirmed_at"),
-        paused_until=_moment(cells["paused_until"], "paused_until"),
-        line=line,
+        language=parse_language(columns.text(record, "language")),
+        format=parse_format(columns.text(record, "format")),
+        client=network_of(columns.text(record, "client")),
+        confirmed_at=_agreed_at(record, columns),
+        paused_until=_moment(columns.text(record, "paused_until"), "paused_until"),
+        line=record.line,
     )
 
 
-def _requests(cells: dict[str, str], reading: Reading) -> tuple[SubscriptionRequest, ...]:
-    named = tuple(name for name in _BETWEEN.split(cells["digest"].casefold()) if name)
-    choice = cells["topics"], cells["hour"], cells["zone"], cells["frequency"]
-    return _choices(named or reading.digests, *choice)
+def _restricted(address: Address, record: Record, columns: Columns, state: EntryState) -> ImportedReader:
+    """Return an entry whose restriction is for all digests.
+
+    Nothing that is wrong with the rest of the line may lose the restriction.
+    """
+    return ImportedReader(
+        address=address,
+        language=_or_none(parse_language, columns.text(record, "language")),
+        format=_or_none(parse_format, columns.text(record, "format")),
+        state=state,
+        client=network_of(columns.text(record, "client")),
+        confirmed_at=_or_none(_moment, columns.text(record, "confirmed_at")),
+        line=record.line,
+    )
+
+
+def _or_none(parse: Callable[[str], _Value | None], text: str) -> _Value | None:
+    try:
+        return parse(text)
+    except ChoiceError:
+        return None
+
+
+def _ended(record: Record, columns: Columns, reading: Reading) -> _Requests:
+    """Return the digests that a restriction is for; none of them means all."""
+    named = _named(record, columns)
+    try:
+        if not named:
+            matched, all_known = _matched(record, columns, reading)
+            named = matched if all_known else tuple(dict.fromkeys((*matched, *reading.digests)))
+        return _choices(named, "", "", "", "")
+    except ChoiceError:
+        return ()
+
+
+def _requests(record: Record, columns: Columns, reading: Reading) -> _Requests:
+    named = _named(record, columns) or _matched(record, columns, reading)[0] or reading.digests
+    topics, hour, zone, frequency = (
+        unguard(columns.text(record, name)) for name in ("topics", "hour", "zone", "frequency")
+    )
+    return _choices(named, topics, hour, zone, frequency)
+
+
+def _named(record: Record, columns: Columns) -> tuple[str, ...]:
+    cell = unguard(columns.text(record, "digest"))
+    return tuple(name for name in _BETWEEN.split(cell.casefold()) if name)
+
+
+def _matched(record: Record, columns: Columns, reading: Reading) -> tuple[tuple[str, ...], bool]:
+    """Return the digests that are called like the lists of another program, and whether all lists are."""
+    names = [plain_name(name).replace(" ", "-") for name in _LISTS.split(columns.text(record, "lists"))]
+    offered = frozenset(reading.offered or ())
+    return tuple(name for name in names if name in offered), bool(names) and offered.issuperset(names)
 
 
 @lru_cache(maxsize=4_096)  # a long list has few different choices
-def _choices(
-    digests: tuple[str, ...], topics: str, hour: str, zone: str, frequency: str
-) -> tuple[SubscriptionRequest, ...]:
+def _choices(digests: tuple[str, ...], topics: str, hour: str, zone: str, frequency: str) -> _Requests:
     names = _BETWEEN.sub(",", topics).strip(",")
     preferences = Preferences.parse(topics=names, hour=hour, zone=zone, frequency=frequency)
     return tuple(
@@ -225,7 +193,54 @@ def _choices(
     )
 
 
-def _moment(text: str, field_name: str) -> datetime | None:
+def _tagged(requests: _Requests, cell: str, reading: Reading) -> _Requests:
+    """Return the requests with the topics that the tags of a line stand for."""
+    topics: dict[str, frozenset[str]] = {}
+    for quoted, bare in _TAG.findall(cell.strip("[]")) if reading.tags else ():
+        for digest, topic in reading.tags.get((quoted or bare).strip(" '").casefold(), ()):
+            topics[digest] = topics.get(digest, frozenset()) | {topic}
+    if not topics:
+        return requests
+    by_digest = {each.digest: each for each in requests}
+    for digest, chosen in topics.items():
+        before = by_digest.get(digest, SubscriptionRequest(digest=digest)).preferences
+        choice = Choice(include=before.topics.include | chosen)
+        by_digest[digest] = SubscriptionRequest(digest=digest, preferences=replace(before, topics=choice))
+    return tuple(by_digest.values())
+
+
+def _bare(text: str) -> str:
+    """Return the address in "Anna Berg <anna@example.org>" and in "mailto:anna@example.org?subject=x"."""
+    named = _NAMED.fullmatch(text)
+    bare = (named[1] if named else text).strip()
+    return bare[len("mailto:") :].partition("?")[0] if bare[:7].casefold() == "mailto:" else bare
+
+
+# ── times ───────────────────────────────────────────────────────────────────────────────────
+
+
+def _agreed_at(record: Record, columns: Columns) -> datetime | None:
+    text = columns.text(record, "confirmed_at")
+    try:
+        return _moment(text)
+    except ChoiceError:
+        if _is_our_own(columns):
+            raise
+        return None
+
+
+def _is_our_own(columns: Columns) -> bool:
+    index = columns.places["confirmed_at"][0]
+    return columns.format is GENERIC and plain_name(columns.names[index]) not in FLAGS
+
+
+def _lost_time(entry: ImportedReader, record: Record, columns: Columns) -> bool:
+    text = plain_value(columns.text(record, "confirmed_at"))
+    is_active = entry.state is EntryState.ACTIVE
+    return is_active and entry.confirmed_at is None and bool(text) and text not in TRUE | FALSE
+
+
+def _moment(text: str, field_name: str = "confirmed_at") -> datetime | None:
     if not text:
         return None
     try:
@@ -234,54 +249,3 @@ def _moment(text: str, field_name: str) -> datetime | None:
     except (ValueError, OverflowError):
         pass
     raise ChoiceError(field_name, "write the time as 2026-11-22 or 2026-11-22T07:30+01:00")
-
-
-def _unguard(cell: str) -> str:
-    return cell[1:] if _GUARDED.match(cell) else cell
-
-
-# ── writing ─────────────────────────────────────────────────────────────────────────────────
-
-
-def _reader_rows(reader: Reader) -> Iterator[dict[str, str]]:
-    subscriber = reader.subscriber
-    if subscriber is None:
-        return
-    person = dict.fromkeys(COLUMNS, "") | {
-        "address": subscriber.address,
-        "state": "suppressed" if reader.suppression else subscriber.state.value,
-        "format": subscriber.format.value,
-        "language": subscriber.language,
-        "confirmed_at": _iso(subscriber.confirmed_at),
-    }
-    if not reader.subscriptions:
-        yield person
-    for each in reader.subscriptions:
-        ended = person["state"] == "active" and each.state is not SubscriptionState.ACTIVE
-        yield person | _choice_cells(each) | ({"state": each.state.value} if ended else {})
-
-
-def _choice_cells(subscription: Subscription) -> dict[str, str]:
-    preferences = subscription.preferences
-    return {
-        "digest": subscription.digest,
-        "topics": str(preferences.topics),
-        "hour": preferences.hour or "",
-        "zone": preferences.zone or "",
-        "frequency": preferences.frequency.value,
-        "paused_until": _iso(subscription.paused_until),
-    }
-
-
-def _iso(moment: datetime | None) -> str:
-    return moment.isoformat() if moment else ""
-
-
-def _guard(cell: str) -> str:
-    return f"'{cell}" if _FORMULA.match(cell) else cell
-
-
-def _csv_line(cells: Iterable[str]) -> str:
-    text = StringIO()
-    csv.writer(text).writerow(cells)  # RFC 4180: comma, CRLF, quotes where needed
-    return text.getvalue()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from subscribers.address import Address
 from subscribers.model import (
@@ -17,21 +17,39 @@ from subscribers.model import (
     SubscriberState,
     Subscription,
     SubscriptionState,
+    SuppressionReason,
 )
 from subscribers.rules.decisions import Change, SubscriptionRequest
 from subscribers.rules.signup import requests_to_json, started
 from subscribers.rules.unsubscribe import ended
 
 
+class EntryState(IntEnum):
+    """What a list from elsewhere says about an address, from the least to the most restrictive."""
+
+    ACTIVE = 0
+    UNCONFIRMED = 1
+    UNSUBSCRIBED = 2
+    BOUNCED = 3
+    COMPLAINED = 4
+
+
+_SUPPRESSED = {
+    EntryState.BOUNCED: SuppressionReason.BOUNCE,
+    EntryState.COMPLAINED: SuppressionReason.COMPLAINT,
+}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportedReader:
-    """One line of a list from elsewhere: a reader who agreed there, or one who unsubscribed there."""
+    """One line of a list from elsewhere: a reader who agreed there, or an address that must not be mailed."""
 
     address: Address
-    requests: tuple[SubscriptionRequest, ...] = ()  # if `unsubscribed`, those that ended; empty: all
+    requests: tuple[SubscriptionRequest, ...] = ()  # if unsubscribed, those that ended; empty: all
     language: str | None = None
     format: Format | None = None
-    unsubscribed: bool = False
+    state: EntryState = EntryState.ACTIVE
+    client: str = ""  # the network from which the reader agreed there, as in `Origin`
     confirmed_at: datetime | None = None
     paused_until: datetime | None = None
     line: int = 0  # of the file that the entry came from
@@ -54,15 +72,19 @@ class ImportOutcome(StrEnum):
     KNOWN = "known"  # nothing changed: what the reader has chosen here is kept
     LEFT = "left"  # nothing changed: the reader unsubscribed here earlier
     GONE = "gone"  # the reader unsubscribed elsewhere: recorded here too, and not mailed
-    SUPPRESSED = "suppressed"
+    BOUNCED = "bounced"  # messages to the address came back elsewhere: it is suppressed here too
+    COMPLAINED = "complained"  # the reader complained elsewhere: the address is suppressed here too
+    UNCONFIRMED = "unconfirmed"  # nothing changed: the reader never confirmed elsewhere
+    SUPPRESSED = "suppressed"  # nothing changed: the address was suppressed before
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Admission:
-    """The outcome of an entry, and the change that it makes."""
+    """The outcome of an entry, and what it changes: a reader, or the suppression of the address."""
 
     outcome: ImportOutcome
     change: Change | None = None
+    suppress: SuppressionReason | None = None
 
 
 def admit(
@@ -77,20 +99,28 @@ def admit(
     """Decide what an operator's entry does. It adds new readers and never undoes a reader's decision.
 
     Readers who unsubscribed, from one digest or from all, are not added again, and neither are suppressed or
-    erased addresses. A reader's own choices are kept. An unsubscribe request made elsewhere counts here too.
+    erased addresses. A reader's own choices are kept. An unsubscribe request, a complaint or a bounce
+    elsewhere counts here too.
     """
+    reason = _SUPPRESSED.get(entry.state)
+    if reason is not None:
+        outcome = ImportOutcome.SUPPRESSED if reader.suppression else ImportOutcome[entry.state.name]
+        return Admission(outcome=outcome, suppress=reason)
     if reader.suppression is not None:
         return Admission(outcome=ImportOutcome.SUPPRESSED)
+    if entry.state is EntryState.UNCONFIRMED:
+        return Admission(outcome=ImportOutcome.UNCONFIRMED)
+    is_unsubscribed = entry.state is EntryState.UNSUBSCRIBED
     if reader.subscriber is None:
         newcomer = _newcomer(entry, address_hash, new_id, terms, now)
         return (
             _unsubscribed(entry, reader, newcomer, terms, now)
-            if entry.unsubscribed
+            if is_unsubscribed
             else _new(entry, newcomer, terms, now)
         )
     if reader.subscriber.state is SubscriberState.UNSUBSCRIBED:
         return Admission(outcome=ImportOutcome.LEFT)
-    if entry.unsubscribed:
+    if is_unsubscribed:
         return _unsubscribed(entry, reader, reader.subscriber, terms, now)
     return _added(entry, reader, reader.subscriber, terms, now)
 
@@ -99,7 +129,7 @@ def _new(entry: ImportedReader, newcomer: Subscriber, terms: ImportTerms, now: d
     change = Change(
         subscriber=newcomer,
         subscriptions=_begun(entry.requests, entry, now),
-        consent=_stated(terms, now, wishes=requests_to_json(entry.requests)),
+        consent=_stated(entry, terms, now, wishes=requests_to_json(entry.requests)),
     )
     return Admission(outcome=ImportOutcome.NEW, change=change)
 
@@ -120,7 +150,7 @@ def _added(
             confirmed_at=subscriber.confirmed_at or entry.confirmed_at or now,
         ),
         subscriptions=_begun(requests, entry, now),
-        consent=_stated(terms, now, wishes=requests_to_json(requests)),
+        consent=_stated(entry, terms, now, wishes=requests_to_json(requests)),
     )
     return Admission(outcome=ImportOutcome.ADDED, change=change)
 
@@ -142,7 +172,7 @@ def _unsubscribed(
     change = Change(
         subscriber=subscriber,
         subscriptions=subscriptions,
-        consent=_stated(terms, now, left=sorted(digests)),
+        consent=_stated(entry, terms, now, left=sorted(digests)),
         void_links=True,
     )
     return Admission(outcome=ImportOutcome.GONE, change=change)
@@ -169,9 +199,14 @@ def _newcomer(
         language=entry.language or terms.language,
         format=entry.format or Format.HTML,
         created_at=now,
-        confirmed_at=entry.confirmed_at or (None if entry.unsubscribed else now),
+        confirmed_at=entry.confirmed_at or (None if entry.state is EntryState.UNSUBSCRIBED else now),
     )
 
 
-def _stated(terms: ImportTerms, now: datetime, **detail: object) -> Consent:
-    return Consent(act=terms.act, at=now, origin=terms.origin, detail=detail)
+def _stated(entry: ImportedReader, terms: ImportTerms, now: datetime, **detail: object) -> Consent:
+    # The row is dated with the import, because rows are only ever added in order. The time of the agreement
+    # elsewhere stands inside.
+    if entry.confirmed_at is not None:
+        detail["confirmed_at"] = entry.confirmed_at.isoformat()
+    origin = replace(terms.origin, client=entry.client) if entry.client else terms.origin
+    return Consent(act=terms.act, at=now, origin=origin, detail=detail)

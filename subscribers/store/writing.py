@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, insert, select, update
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -115,23 +115,39 @@ def suppress(
 
     Open confirmation links become void. Otherwise they would work again when the suppression is lifted.
     """
-    weaker = _FIRMNESS[: _FIRMNESS.index(reason)]
-    statement = upsert(connection, suppressions).values(
-        address_hash=address_hash, reason=reason, at=now, note=note
-    )
+    suppress_all(connection, {address_hash: reason}, now, note)
+
+
+def suppress_all(
+    connection: Connection, reasons: Mapping[str, SuppressionReason], now: datetime, note: str = ""
+) -> None:
+    """Suppress many addresses, as `suppress` does; as the hashes are sorted, calls cannot deadlock."""
+    if not reasons:
+        return
+    statement = upsert(connection, suppressions)
+    new = statement.excluded
     connection.execute(
         statement.on_conflict_do_update(
             index_elements=["address_hash"],
-            set_={"reason": reason, "at": now, "note": note},
-            where=suppressions.c.reason.in_(weaker),
-        )
+            set_={"reason": new.reason, "at": new.at, "note": new.note},
+            where=_firmness(new.reason) > _firmness(suppressions.c.reason),
+        ),
+        [
+            {"address_hash": address_hash, "reason": reasons[address_hash], "at": now, "note": note}
+            for address_hash in sorted(reasons)
+        ],
     )
-    known = select(subscribers.c.id).where(subscribers.c.address_hash == address_hash)
+    known = select(subscribers.c.id).where(subscribers.c.address_hash.in_(list(reasons)))
     connection.execute(
         update(confirmations)
         .where(confirmations.c.subscriber_id.in_(known), confirmations.c.used_at.is_(None))
         .values(used_at=now)
     )
+
+
+def _firmness(reason: ColumnElement[str]) -> ColumnElement[int]:
+    ranks = {str(each): rank for rank, each in enumerate(_FIRMNESS)}
+    return case(ranks, value=reason)
 
 
 def unsuppress(connection: Connection, address_hash: str) -> bool:

@@ -243,6 +243,8 @@ def subscribe(publication: Publication, chosen: dict[str, str], now: str) -> Non
     """Import readers from a file with bad lines, which are reported and stop nothing."""
     path = publication.folder / "readers.csv"
     path.write_text(csv_of(chosen), encoding="utf-8")
-    imported = publication.facts("subscribers", "import", str(path), "--source", "May fair", "--now", now)
+    imported = publication.facts(
+        "subscribers", "import", str(path), "--source", "May fair", "--yes", "--now", now
+    )
     assert len(imported["faults"]) == (len(chosen) + 19) // 20
     assert imported["outcomes"] == {"new": len(chosen), "added": 2 * len(chosen)}

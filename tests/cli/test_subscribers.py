@@ -51,7 +51,9 @@ def test_an_import_takes_good_lines_and_reports_bad_ones_by_number(
     terminal: Terminal, tmp_path: Path
 ) -> None:
     (tmp_path / "list.csv").write_text(CSV)
-    result = terminal.call("subscribers", "import", str(tmp_path / "list.csv"), "--source", "May fair")
+    result = terminal.call(
+        "subscribers", "import", str(tmp_path / "list.csv"), "--source", "May fair", "--yes"
+    )
     assert [line.split(":")[0] for line in result.stderr.splitlines()] == [
         "line 4",
         "line 5",
@@ -65,32 +67,36 @@ def test_an_import_takes_good_lines_and_reports_bad_ones_by_number(
         "bob@example.org",
         "gus@example.org",
     ]
-    again = terminal.facts("subscribers", "import", str(tmp_path / "list.csv"), "--source", "May fair")
+    again = terminal.facts(
+        "subscribers", "import", str(tmp_path / "list.csv"), "--source", "May fair", "--yes"
+    )
     assert again["outcomes"] == {"known": 3}
     assert [fault["line"] for fault in again["faults"]] == [4, 5, 6, 7]
 
 
 def test_lines_with_the_same_fault_are_reported_together(terminal: Terminal) -> None:
     stdin = "email\nada@example.org\n" + "nobody\n" * 3
-    said = terminal.call("subscribers", "import", "-", "--source", "x", stdin=stdin).stderr
+    said = terminal.call("subscribers", "import", "-", "--source", "x", "--yes", stdin=stdin).stderr
     assert said.startswith("lines 3, 4, 5: address: ")
     stdin += "nobody\n" * 1_200
-    said = terminal.call("subscribers", "import", "-", "--source", "x", stdin=stdin).stderr
+    said = terminal.call("subscribers", "import", "-", "--source", "x", "--yes", stdin=stdin).stderr
     assert "20, 21, 22 and 1,183 more: address: " in said
 
 
 def test_an_import_counts_its_outcomes_in_words(terminal: Terminal) -> None:
     terminal.call("subscribers", "add", "ada@example.org")
     lines = "email,state\nada@example.org,\nbob@example.org,\neve@example.org,unsubscribed\n"
-    said = terminal.says("subscribers", "import", "-", "--source", "x", stdin=lines)
+    said = terminal.says("subscribers", "import", "-", "--source", "x", "--yes", stdin=lines)
     assert said.strip() == "1 already known, 1 new, 1 recorded as unsubscribed"
-    said = terminal.says("subscribers", "import", "-", "--source", "x", stdin="email\ngus@example.org\nx\n")
+    said = terminal.says(
+        "subscribers", "import", "-", "--source", "x", "--yes", stdin="email\ngus@example.org\nx\n"
+    )
     assert "1 new, 1 line left out" in said
 
 
 def test_an_import_reports_a_frequency_that_is_not_offered_once(terminal: Terminal) -> None:
     lines = "email,frequency\nada@example.org,weekly\nbob@example.org,each\neve@example.org,weekly\n"
-    said = terminal.facts("subscribers", "import", "-", "--source", "x", stdin=lines)
+    said = terminal.facts("subscribers", "import", "-", "--source", "x", "--yes", stdin=lines)
     (notice,) = said["notices"]
     assert notice["line"] == 2
     assert "daily is not gathered weekly; until it is, who chose that gets each edition" in notice["text"]
@@ -99,7 +105,7 @@ def test_an_import_reports_a_frequency_that_is_not_offered_once(terminal: Termin
 
 def test_the_list_shows_all_choices_of_a_reader(terminal: Terminal) -> None:
     lines = "email,topics,hour,language,format\nada@example.org,green,09:30,de,text\n"
-    terminal.call("subscribers", "import", "-", "--source", "x", stdin=lines)
+    terminal.call("subscribers", "import", "-", "--source", "x", "--yes", stdin=lines)
     assert "daily (green at 09:30)" in terminal.says("subscribers", "list")
     (reader,) = terminal.facts("subscribers", "list")
     assert (reader["language"], reader["format"]) == ("de", "text")
@@ -107,18 +113,18 @@ def test_the_list_shows_all_choices_of_a_reader(terminal: Terminal) -> None:
 
 def test_an_import_without_a_good_line_fails(terminal: Terminal) -> None:
     assert "line 2" in terminal.says(
-        "subscribers", "import", "-", "--source", "x", fails=1, stdin="email\nx\n"
+        "subscribers", "import", "-", "--source", "x", "--yes", fails=1, stdin="email\nx\n"
     )
     terminal.call("subscribers", "import", "-", fails=2, stdin="email\n")
     terminal.call("subscribers", "import", "nowhere.csv", "--source", "x", fails=2)
 
 
 def test_an_exported_list_can_be_imported(terminal: Terminal, tmp_path: Path) -> None:
-    terminal.call("subscribers", "import", "-", "--source", "May fair", stdin=CSV)
+    terminal.call("subscribers", "import", "-", "--source", "May fair", "--yes", stdin=CSV)
     out = tmp_path / "out.csv"
     terminal.call("subscribers", "export", "--out", str(out))
     assert out.read_text() == terminal.call("subscribers", "export").stdout
-    again = terminal.facts("subscribers", "import", str(out), "--source", "again")
+    again = terminal.facts("subscribers", "import", str(out), "--source", "again", "--yes")
     assert (again["outcomes"], again["faults"]) == ({"known": 3}, [])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -86,7 +87,7 @@ def ids(page: Sequence[Recipient]) -> list[int]:
 
 
 def with_tables(url: str) -> Database:
-    database = open_database(url)
+    database = replace(open_database(url), leases_by_caller=True)
     with database.write() as connection:
         metadata.create_all(connection)
     return database

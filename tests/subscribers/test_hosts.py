@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscribers.hosts import ascii_host
+from subscribers.hosts import ascii_host, network_of
 from tests.subscribers.hosts import IN_A_BROWSER
 
 LETTERS = "ab1-_.ßςΣİ。\u200c\u200d\u00adאم١❤☃ａ\u0301"
@@ -56,3 +56,18 @@ def test_any_text_gives_a_lower_case_ascii_host_or_none(text: str) -> None:
 def test_the_dots_and_the_widths_of_letters_do_not_matter(text: str) -> None:
     wide = {ord(char): ord(char) + 0xFEE0 for char in "ab1-_"} | {ord("."): "｡"}
     assert ascii_host(f"ü.{text}".translate(wide)) == ascii_host(f"ü.{text}")
+
+
+@pytest.mark.parametrize(
+    ("client", "network"),
+    [
+        ("192.0.2.7", "192.0.2.0/24"),
+        ("2001:db8:1:2::3", "2001:db8:1::/48"),
+        ("::ffff:192.0.2.7", "192.0.2.0/24"),
+        ("", ""),
+        ("here", ""),
+        ("192.0.2.7, 192.0.2.8", ""),
+    ],
+)
+def test_only_the_network_of_a_client_is_kept(client: str, network: str) -> None:
+    assert network_of(client) == network

@@ -17,7 +17,9 @@ from sqlalchemy import func, select, text
 from digest.storage.database import Database, open_database
 from digest.storage.tables import metadata
 from subscribers.address import parse_address
-from subscribers.files.imports import Reading, read_entries, write_readers
+from subscribers.files.columns import Reading
+from subscribers.files.imports import read_entries
+from subscribers.files.writing import write_readers
 from subscribers.model import (
     ConsentAction,
     Origin,
@@ -27,7 +29,7 @@ from subscribers.model import (
     SuppressionReason,
 )
 from subscribers.rules.decisions import SubscriptionRequest
-from subscribers.rules.imports import ImportedReader, ImportOutcome, ImportTerms
+from subscribers.rules.imports import EntryState, ImportedReader, ImportOutcome, ImportTerms
 from subscribers.rules.unsubscribe import unsubscribe
 from subscribers.store import writing
 from subscribers.store.imports import BATCH, admit_batch, import_entries
@@ -235,9 +237,8 @@ def _entry(
     name: str, digest: str = "daily", *, topics: str = "", unsubscribed: bool = False
 ) -> ImportedReader:
     requested = SubscriptionRequest(digest=digest, preferences=Preferences.parse(topics=topics))
-    return ImportedReader(
-        address=parse_address(f"{name}@example.org"), requests=(requested,), unsubscribed=unsubscribed
-    )
+    state = EntryState.UNSUBSCRIBED if unsubscribed else EntryState.ACTIVE
+    return ImportedReader(address=parse_address(f"{name}@example.org"), requests=(requested,), state=state)
 
 
 def _import(

@@ -24,13 +24,13 @@ from subscribers.model import (
 )
 from subscribers.rules.bounces import Bounce, BounceKind
 from subscribers.rules.decisions import Change, SignupLimits, SubscriptionRequest
-from subscribers.rules.imports import ImportedReader, ImportTerms
+from subscribers.rules.imports import EntryState, ImportedReader, ImportTerms
 from subscribers.rules.preferences import choose, pause, resume
 from subscribers.rules.signup import Confirmed, SignupRequest
 from subscribers.rules.unsubscribe import undo_unsubscribe, unsubscribe
 from subscribers.store import confirmations, operations, readers, writing
 from subscribers.store.bounces import take_bounce
-from subscribers.store.imports import import_entries
+from subscribers.store.imports import import_entries, plan_entries
 from subscribers.store.mailable import mailable
 from subscribers.tokens import address_hash
 
@@ -175,15 +175,21 @@ class TheList(RuleBasedStateMachine):
     def offer(self, digest: str, frequencies: frozenset[Frequency]) -> None:
         self.offers[digest] = frequencies
 
-    @rule(person=people, chosen=some_digests, unsubscribed=st.booleans(), frequency=frequencies)
-    def import_a_line(self, person: str, chosen: set[str], unsubscribed: bool, frequency: Frequency) -> None:
-        entry = ImportedReader(
-            address=ADDRESSES[person], requests=_requests(chosen, frequency), unsubscribed=unsubscribed
-        )
+    @rule(person=people, chosen=some_digests, state=st.sampled_from(EntryState), frequency=frequencies)
+    def import_a_line(self, person: str, chosen: set[str], state: EntryState, frequency: Frequency) -> None:
+        entry = ImportedReader(address=ADDRESSES[person], requests=_requests(chosen, frequency), state=state)
         terms = ImportTerms(act=ConsentAction.IMPORTED, origin=ORIGIN, language="en")
-        import_entries(self.database.write, [entry], secret=SECRET, terms=terms, now=self.now)
-        if person in self.suppressed or person in self.gone:
+        planned = plan_entries(self.database.read, [entry], secret=SECRET, terms=terms, now=self.now)
+        outcomes = import_entries(self.database.write, [entry], secret=SECRET, terms=terms, now=self.now)
+        assert outcomes == planned
+        if state in (EntryState.BOUNCED, EntryState.COMPLAINED):
+            with self.database.read() as connection:
+                kept = readers.read_suppressions(connection, [_hash(person)])
+            self.suppressed[person] = kept[_hash(person)].reason
+            self.open[person].clear()
+        if person in self.suppressed or person in self.gone or state is EntryState.UNCONFIRMED:
             return
+        unsubscribed = state is EntryState.UNSUBSCRIBED
         if unsubscribed:
             self.open[person].clear()
         for digest in chosen:

@@ -23,7 +23,7 @@ from subscribers.model import (
     SuppressionReason,
 )
 from subscribers.rules.decisions import Change, Confirmation, SignupLimits, SubscriptionRequest, applied
-from subscribers.rules.imports import Admission, ImportedReader, ImportOutcome, ImportTerms, admit
+from subscribers.rules.imports import Admission, EntryState, ImportedReader, ImportOutcome, ImportTerms, admit
 from subscribers.rules.signup import (
     Confirmed,
     Signup,
@@ -308,7 +308,7 @@ def _admit(
     entry = ImportedReader(
         address=ANNA,
         requests=requests,
-        unsubscribed=unsubscribed,
+        state=EntryState.UNSUBSCRIBED if unsubscribed else EntryState.ACTIVE,
         confirmed_at=confirmed_at,
         paused_until=paused_until,
     )

@@ -19,6 +19,7 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
+    Interval,
     Row,
     Select,
     and_,
@@ -27,6 +28,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal,
     or_,
     select,
     update,
@@ -75,15 +77,19 @@ NOTHING = Held()
 _OWN = and_(senders.c.edition_id == bindparam("edition"), senders.c.owner == bindparam("sender"))
 # The lock makes a cancellation wait until the sender's step is committed, and `expire` skips the row.
 _HELD_BY = Prepared(select(senders.c.claimed, senders.c.wire).where(_OWN).with_for_update())
-_HOLD = Prepared(
-    update(senders)
-    .where(_OWN)
-    .values(
-        claimed=bindparam("claims"),
-        wire=bindparam("wires"),
-        lease_until=bindparam("until", type_=senders.c.lease_until.type),
-    )
-)
+_KEPT = update(senders).where(_OWN).values(claimed=bindparam("claims"), wire=bindparam("wires"))
+_HOLD = Prepared(_KEPT.values(lease_until=bindparam("until", type_=senders.c.lease_until.type)))
+# The time of a node may be wrong; see `Database.leases_by_caller`.
+_CLOCK = func.clock_timestamp(type_=senders.c.lease_until.type)
+_HOLD_BY_DATABASE = Prepared(_KEPT.values(lease_until=_CLOCK + bindparam("lease", type_=Interval)))
+
+
+def _by_caller(connection: Connection) -> bool:
+    return bool(connection.get_execution_options()["digest_leases_by_caller"])
+
+
+def _lease_end(connection: Connection, sender: Sender, now: datetime) -> Any:
+    return now + sender.lease if _by_caller(connection) else _CLOCK + literal(sender.lease, Interval)
 
 
 def held_by(connection: Connection, sender: Sender) -> Held | None:
@@ -95,15 +101,19 @@ def held_by(connection: Connection, sender: Sender) -> Held | None:
 def hold(connection: Connection, sender: Sender, held: Held, *, now: datetime) -> None:
     """Record what a sender holds from now on, and renew its lease; it must have one."""
     own = {"edition": sender.edition_id, "sender": sender.owner}
-    kept = {"claims": _packed(held.claimed), "wires": _packed(held.wire), "until": now + sender.lease}
-    _HOLD.run(connection, own | kept)
+    kept = {"claims": _packed(held.claimed), "wires": _packed(held.wire)}
+    if _by_caller(connection):
+        _HOLD.run(connection, {**own, **kept, "until": now + sender.lease})
+    else:
+        _HOLD_BY_DATABASE.run(connection, {**own, **kept, "lease": sender.lease})
 
 
 def begin_to_hold(connection: Connection, sender: Sender, held: Held, *, now: datetime) -> None:
     """Give a sender its first lease, and record what it holds."""
     own = {"edition_id": sender.edition_id, "owner": sender.owner}
-    kept = {"claimed": _packed(held.claimed), "wire": _packed(held.wire), "lease_until": now + sender.lease}
-    connection.execute(insert(senders), own | kept)
+    kept = {"claimed": _packed(held.claimed), "wire": _packed(held.wire)}
+    until = _lease_end(connection, sender, now)
+    connection.execute(insert(senders).values({**own, **kept, "lease_until": until}))
 
 
 def let_go(connection: Connection, sender: Sender, ids: Collection[int], *, now: datetime) -> None:
@@ -116,7 +126,9 @@ def let_go(connection: Connection, sender: Sender, ids: Collection[int], *, now:
 def renew(connection: Connection, sender: Sender, *, now: datetime) -> None:
     """Renew the lease of a sender that is still at work."""
     own = {"edition": sender.edition_id, "sender": sender.owner}
-    connection.execute(update(senders).where(_OWN).values(lease_until=now + sender.lease), own)
+    connection.execute(
+        update(senders).where(_OWN).values(lease_until=_lease_end(connection, sender, now)), own
+    )
 
 
 # ── all of an edition's senders ─────────────────────────────────────────────────────────────
@@ -165,7 +177,8 @@ def expire(
     If it returns True and the edition is still being sent, the delivery goes back to the queue too, and keeps
     its Message-ID. Otherwise it becomes uncertain.
     """
-    over = or_(senders.c.lease_until <= now, senders.c.owner.in_(ended))
+    time = now if _by_caller(connection) else _CLOCK
+    over = or_(senders.c.lease_until <= time, senders.c.owner.in_(ended))
     # A sender whose row is locked is at work, so its lease is about to be renewed.
     lost = _senders_of(edition_id).where(over).with_for_update(skip_locked=True)
     return _take_back(connection, edition_id, lost, now=now, again=again)

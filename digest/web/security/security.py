@@ -14,6 +14,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from subscribers.hosts import network_of
+
 MAX_BODY = 65_536  # bytes; the longest genuine form has a few thousand
 MAX_REQUESTS = 200  # in progress at once
 
@@ -164,20 +166,16 @@ class Client:
 
 
 def client_of(host: str | None, secret: bytes) -> Client:
-    """Return the client at a network address. IPv6 is counted by /64, because a client has a whole /64.
-
-    The evidence is only the network, /24 or /48: enough to tell a country and a provider, not a person.
-    """
+    """Return the client at a network address. IPv6 is counted by /64, because a client has a whole /64."""
     try:
         address = ip_address(host or "")
     except ValueError:
         return Client(_hashed(secret, host or "nowhere"), "")
     if isinstance(address, IPv6Address) and address.ipv4_mapped:
         address = address.ipv4_mapped
-    counted, kept = (64, 48) if address.version == 6 else (32, 24)
+    counted = 64 if address.version == 6 else 32
     return Client(
-        _hashed(secret, str(ip_network(f"{address}/{counted}", strict=False))),
-        str(ip_network(f"{address}/{kept}", strict=False)),
+        _hashed(secret, str(ip_network(f"{address}/{counted}", strict=False))), network_of(str(address))
     )
 
 
