@@ -26,7 +26,13 @@ from digest.smtp.transport import check_server
 from digest.storage.database import Database, open_database
 from digest.storage.editions import damaged_editions
 from digest.storage.migrate import migrate
+from digest.storage.slugs import left_behind
 from subscribers.model import Frequency
+
+_ADVICE = (
+    "if you changed its slug, move everything with `digest rename {slug} NEW`, or put the slug back; if the"
+    " digest has ended, cancel its editions and remove its readers"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +58,7 @@ def check_all(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator
     yield Finding(
         subject="unsubscribe by mail", ok=True, detail=_unsubscribe(config.mail.unsubscribe_address)
     )
+    yield from _left_behind(config)
     for subject, look in (
         ("templates", _templates),
         ("secret", _secret),
@@ -78,6 +85,20 @@ def _digests(config: Config, now: datetime) -> Iterator[Finding]:
             )
         subject = f"digest {digest.slug}{f', {cadence.frequency}' if gathered else ''}"
         yield Finding(subject=subject, ok=True, detail=detail)
+
+
+def _left_behind(config: Config) -> Iterator[Finding]:
+    try:
+        with _opened(config) as database, database.read() as connection:
+            found = left_behind(connection, [digest.slug for digest in config.digests])
+    except DatabaseError:  # reported by the check of the database
+        return
+    for each in found:
+        advice = _ADVICE.format(slug=each.slug)
+        detail = f"it is not in config.toml, but the database has {each.text()}: {advice}"
+        # Posts alone harm nobody: they are what is left of a digest that has ended.
+        ok = not each.subscriptions and not each.editions
+        yield Finding(subject=f"digest {each.slug}", ok=ok, detail=detail)
 
 
 def _feeds(config: Config) -> Iterator[Finding]:

@@ -48,6 +48,7 @@ COMMANDS = {
     "operate": {
         "run": "Do everything that is due now, and exit.",
         "limits": "Show how much of each sending limit is used.",
+        "rename": "Move the readers of a digest to its new slug.",
     },
     "serve": {"serve": "Do everything when it is due, and serve the pages."},
     "subscribers": {"subscribers": "Manage the list of readers."},

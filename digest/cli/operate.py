@@ -1,4 +1,4 @@
-"""The commands run and limits: do what is due now, and show how much of each sending limit is used."""
+"""The commands run, limits and rename: do what is due now, show the limits, rename a digest."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from digest.cli.session import (
     pass_session,
     stop_on_signals,
 )
+from digest.editions.editions import rename as do_rename
 from digest.editions.limits import LimitStatus, limit_statuses
 from digest.editions.schedules import next_times
 from digest.model.posts import FeedReport
@@ -115,3 +116,19 @@ def _show(found: tuple[LimitStatus, ...]) -> None:
             click.echo(
                 f"{status.whom}: slowed down since {since} UTC, now at {status.share} %: {status.reason}"
             )
+
+
+@click.command(epilog="Example: digest rename daily everyday")
+@click.argument("old")
+@click.argument("new")
+@pass_session
+def rename(session: Session, old: str, new: str) -> None:
+    """Move the readers of a digest to its new slug.
+
+    Change the slug in config.toml first, and stop `digest serve`. The subscriptions, the waiting posts, the
+    dates that are done and the open editions of OLD become those of NEW. Unsubscribe links in earlier
+    emails keep working. Sent editions stay in the archive of OLD.
+    """
+    with session.app() as app:
+        moved = do_rename(app.database, app.config, old, new)
+    click.echo(f"{old} is now {new}: {moved.text()} moved")

@@ -11,13 +11,14 @@ from digest.editions.parts import EditionParts, RenderEdition
 from digest.editions.preflight import require_preflight
 from digest.model.deliveries import Counts
 from digest.model.editions import Composed, DamagedEdition, EditionRecord, EditionState
-from digest.model.errors import NoEditionError, NotFoundError
+from digest.model.errors import NoEditionError, NotFoundError, RenameError
 from digest.schedule.cadence import cadence_of
 from digest.storage.database import Database
 from digest.storage.editions import last_edition, list_editions, load_edition, newest_editions
 from digest.storage.ledger.cancelled import settle_cancelled
 from digest.storage.ledger.outcomes import counts
 from digest.storage.occurrences import Occurrence, finish_occurrence, note_occurrence
+from digest.storage.slugs import LeftBehind, rename_digest
 from digest.storage.steps import advance, pause, resume
 from subscribers.model import Frequency
 
@@ -114,3 +115,15 @@ def cancel(database: Database, edition_id: str, *, reason: str, now: datetime) -
         record = advance(connection, edition_id, EditionState.CANCELLED, now, reason=reason)
     settle_cancelled(database, edition_id, now)
     return record
+
+
+def rename(database: Database, config: Config, old: str, new: str) -> LeftBehind:
+    """Move what the digest `old` has to `new`, after its slug was changed in the configuration.
+
+    Raises NotFoundError if `new` is not configured, and RenameError, for example if `old` still is.
+    """
+    config.digest(new)
+    if any(digest.slug == old for digest in config.digests):
+        raise RenameError(f"{old!r} is still in config.toml; change its slug there first")
+    with database.write() as connection:
+        return rename_digest(connection, old, new)

@@ -30,6 +30,10 @@ _RETURNED = re.compile(
 _DELAYED = re.compile(
     r"delay|not yet been delivered|be retried|\bwarning\b|still (?:trying|being)", re.IGNORECASE
 )
+# As Postfix and Exim write it for people; the fields of a report do not say which command was answered.
+_AFTER_TEXT = re.compile(
+    r"in reply to\s+(?:end\s+of\s+)?DATA\s+command|after\s+(?:pipelined\s+)?end\s+of\s+data"
+)
 _RECIPIENTS = ("To", "Delivered-To", "X-Original-To", "Envelope-To", "Cc")
 _SERVERS = ("mailer-daemon", "postmaster", "mailer_daemon")
 _STATUSES = ("message/delivery-status", "message/global-delivery-status")  # RFC 3464, RFC 6533
@@ -101,7 +105,10 @@ def _delivered(parts: list[Message]) -> _Found | None:
             status, said = _field(block, "Status"), _field(block, "Diagnostic-Code")
             if action in _FAILED:
                 said = _TYPE.sub("", said, count=1) if _TYPE.match(said) else said
-                return _judged(status, said.strip() or _unrouteable(status, parts))
+                kind, reason = _judged(status, said.strip() or _unrouteable(status, parts))
+                # A filter that has read the text may say "user unknown" too; our messages have one recipient.
+                refused_text = kind is BounceKind.HARD and _AFTER_TEXT.search(_text_of(parts))
+                return BounceKind.OTHER if refused_text else kind, reason
             found = found or (None, f"{action} {status}")
     return found
 

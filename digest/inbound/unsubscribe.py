@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 
-from digest.config import Config
 from digest.inbound.unsubscribe_messages import Meaning, read_unsubscribe
 from digest.readers.parts import ReaderParts
-from digest.readers.unsubscribe import check_unsubscribe_link, unsubscribe_by_link
+from digest.readers.unsubscribe import check_unsubscribe_link, earlier_slugs, unsubscribe_by_link
 from subscribers.errors import TokenError
 from subscribers.model import Origin
 
@@ -51,12 +50,14 @@ def _unsubscribe(parts: ReaderParts, meant: list[_Meant], now: datetime) -> str:
 
 
 def _meant(parts: ReaderParts, tokens: tuple[str, ...]) -> list[_Meant]:
-    """Return the valid tokens, each after its digest."""
-    return [(slug, token) for token in tokens for slug in _digests_of(parts.config, parts.secret, token)]
+    """Return the valid tokens, each after its digest. The earlier slugs of renamed digests count too."""
+    configured = (digest.slug for digest in parts.config.digests)
+    slugs = tuple(dict.fromkeys([*configured, *earlier_slugs(parts.database)])) if tokens else ()
+    return [(slug, token) for token in tokens for slug in _digests_of(slugs, parts.secret, token)]
 
 
-def _digests_of(config: Config, secret: bytes, token: str) -> Iterator[str]:
-    for digest in config.digests:
+def _digests_of(slugs: Iterable[str], secret: bytes, token: str) -> Iterator[str]:
+    for slug in slugs:
         with suppress(TokenError):
-            check_unsubscribe_link(secret, digest.slug, token)
-            yield digest.slug
+            check_unsubscribe_link(secret, slug, token)
+            yield slug

@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from digest.model.messages import Answered
+
 
 class DeliveryState(StrEnum):
     """The state of one edition on its way to one subscriber."""
@@ -35,6 +37,11 @@ class Delivery:
     code: int | None
     reply: str
     changed_at: datetime
+
+    @property
+    def answered(self) -> Answered | None:
+        """Return the part that the server refused; None if it was the recipient, or is not known."""
+        return next((part for part in Answered if self.reply.startswith(f"{part}: ")), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

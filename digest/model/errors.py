@@ -8,6 +8,7 @@
     ├── NotFoundError      there is no such edition, digest or feed
     │   └── NoEditionError the digest that was named has no edition yet
     ├── StateError         an edition cannot take this step from its state
+    ├── RenameError        a digest cannot be renamed as things are
     └── TransportError     the mail server cannot be used at all (log-in refused, no TLS)
 
 A refusal (a 550, a 304, a dead feed, a bad line of a CSV file) is a value, not an error.
@@ -95,6 +96,10 @@ class StateError(DigestError):
         self.wanted = wanted
         what_to_do = f"; {advice}" if advice else ""
         super().__init__(f"edition {edition_id} is {state} and cannot be {wanted}{what_to_do}")
+
+
+class RenameError(DigestError):
+    """A digest cannot be renamed; the text says why."""
 
 
 class TransportError(DigestError):

@@ -120,6 +120,14 @@ class Outcome(StrEnum):
     UNSENT = "unsent"  # no server accepted any of it, so it is safe to hand it over again
 
 
+class Answered(StrEnum):
+    """The part of a message that a server refused. Only a refusal of the recipient is about the mailbox."""
+
+    SENDER = "in answer to the sender"
+    RECIPIENT = "in answer to the recipient"
+    TEXT = "in answer to the text"  # or to the question whether the text may come
+
+
 class Receipt(NamedTuple):
     """The mail server's answer for one message. `reply` is one line, without control characters."""
 
@@ -128,6 +136,7 @@ class Receipt(NamedTuple):
     code: int | None = None  # RFC 5321 reply code
     enhanced: str | None = None  # RFC 3463: "5.1.1"
     reply: str = ""
+    answered: Answered | None = None  # None: nothing was refused, or the transport does not know
 
 
 class Transport(Protocol):

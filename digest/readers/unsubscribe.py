@@ -8,6 +8,7 @@ from datetime import datetime
 
 from digest.message.reader_links import for_unsubscribing
 from digest.storage.database import Database
+from digest.storage.slugs import renamed_slugs
 from subscribers.model import Origin, Reader, SubscriptionState
 from subscribers.rules.decisions import Change, SignupLimits
 from subscribers.rules.unsubscribe import undo_unsubscribe, unsubscribe
@@ -50,15 +51,25 @@ def unsubscribe_by_link(
 ) -> Unsubscribed:
     """End one digest for the reader of the link; repeating it changes nothing. Raises TokenError.
 
-    Emails are forwarded, so a link ends only its own digest.
+    Emails are forwarded, so a link ends only its own digest. If that digest was renamed since, the link ends
+    it under its present slug.
     """
     subscriber_id = check_unsubscribe_link(secret, slug, token)
+    later = earlier_slugs(database).get(slug, slug)
     return _end(
         database,
         subscriber_id,
-        lambda reader: unsubscribe(reader, slug, origin=origin, now=now, reason=reason),
+        lambda reader: unsubscribe(
+            reader, slug if reader.reads(slug) else later, origin=origin, now=now, reason=reason
+        ),
         now,
     )
+
+
+def earlier_slugs(database: Database) -> dict[str, str]:
+    """Return the present slug of each digest that was renamed, by each of its earlier slugs."""
+    with database.read() as connection:
+        return renamed_slugs(connection)
 
 
 def unsubscribe_from_all(
@@ -90,11 +101,18 @@ def restore_subscriptions(
     database: Database, subscriber_id: int, slug: str | None, *, origin: Origin, now: datetime
 ) -> bool:
     """Restore one digest or, with None, all that ended together; return False when it is too late."""
+    later = earlier_slugs(database).get(slug or "", slug)
     with database.write() as connection:
         change = change_reader(
             connection,
             subscriber_id,
-            lambda reader: undo_unsubscribe(reader, slug, limits=LIMITS, origin=origin, now=now),
+            lambda reader: undo_unsubscribe(
+                reader,
+                slug if slug and reader.subscription(slug) else later,
+                limits=LIMITS,
+                origin=origin,
+                now=now,
+            ),
             now,
         )
     return change is not None

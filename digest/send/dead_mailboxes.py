@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from digest.model.deliveries import Counts, Delivery, DeliveryState
+from digest.model.messages import Answered
 from digest.storage.database import Database
 from digest.storage.ledger.outcomes import list_deliveries
 from subscribers.rules.bounces import (
@@ -74,5 +75,8 @@ def _take_all(
 
 
 def _is_dead(delivery: Delivery) -> bool:
+    # After the text, a filter for unwanted mail may say "user unknown" too.
+    if delivery.answered not in (None, Answered.RECIPIENT):
+        return False
     said = plain_reason(delivery.reply)
     return kind_of(delivery.code, status_in(said), said) is BounceKind.HARD

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from digest.model.deliveries import DeliveryState, Result
-from digest.model.messages import Outcome, Receipt
+from digest.model.messages import Answered, Outcome, Receipt
 from subscribers.text import without_addresses
 
 _PAUSES = (5, 15, 30, 60, 120, 240)  # minutes; the last pause is used for every later try
@@ -16,6 +16,7 @@ _FIRST_PAUSED_TRY = 3  # if no server took the message, the delivery waits from 
 _SPREAD = 4  # a pause grows by up to a quarter; see `pause_of`
 _TOGETHER = 8  # consecutive keys come back at the same time, so that a group is settled in few statements
 _GOLDEN = 0x9E37_79B9_7F4A_7C15  # 2 to the power of 64, divided by the golden ratio
+_NOT_THE_RECIPIENT = (Answered.SENDER, Answered.TEXT)
 _MAX_RESENDS = 3  # because a message can break the connection each time it is sent
 
 
@@ -58,9 +59,10 @@ def result_of(receipt: Receipt, *, tries: int, now: datetime, rules: RetryRules)
 def _kept(receipt: Receipt) -> str:
     """Return the reply as the ledger keeps it: without addresses, because the ledger outlives an erasure."""
     reply = without_addresses(receipt.reply)
-    if not receipt.enhanced or reply.startswith(receipt.enhanced):
-        return reply
-    return f"{receipt.enhanced} {reply}".strip()
+    if receipt.enhanced and not reply.startswith(receipt.enhanced):
+        reply = f"{receipt.enhanced} {reply}".strip()
+    # The same words say something else about the mailbox when they answer the sender or the text.
+    return f"{receipt.answered}: {reply}" if receipt.answered in _NOT_THE_RECIPIENT else reply
 
 
 def _later(receipt: Receipt, reply: str, *, tries: int, now: datetime, rules: RetryRules) -> Result:

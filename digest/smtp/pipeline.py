@@ -34,7 +34,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 
-from digest.model.messages import Message, Outcome, Receipt
+from digest.model.messages import Answered, Message, Outcome, Receipt
 from digest.smtp.extensions import Extensions
 from digest.smtp.replies import BadReplyError, Reply
 
@@ -82,13 +82,14 @@ class Verdict:
 class _Transaction:
     """One message in flight. `end` is the position after its last byte in all we write; 0: not written."""
 
-    __slots__ = ("end", "message", "refusal", "returns", "step", "unsaid")
+    __slots__ = ("answered", "end", "message", "refusal", "returns", "step", "unsaid")
 
     def __init__(self, message: Message, step: Step) -> None:
         self.message = message
         self.step = step
         self.unsaid: list[bytes] = []  # commands held back until the command before them is answered
         self.refusal: Reply | None = None  # the first refusal; later refusals only follow from it
+        self.answered: Answered | None = None  # the part that was refused first
         self.returns = False  # the refusal is about us or the connection, not about the message
         self.end = 0
 
@@ -238,7 +239,7 @@ class Pipeline:
 
     def _refuse(self, transaction: _Transaction, reply: Reply) -> Receipt | Returned | None:
         if transaction.refusal is None:
-            transaction.refusal = reply
+            transaction.refusal, transaction.answered = reply, _ANSWERED.get(transaction.step)
             self._judge(transaction, reply)
         if transaction.unsaid or transaction.step in _LAST_STEPS:
             return self._finish(transaction, reply)
@@ -253,7 +254,8 @@ class Pipeline:
         if transaction.returns:
             return Returned(message, str(refusal), refusal.code)
         outcome = Outcome.DEFERRED if refusal.code < 500 else Outcome.REJECTED
-        return Receipt(message.key, outcome, refusal.code, refusal.enhanced, refusal.text)
+        answered = transaction.answered
+        return Receipt(message.key, outcome, refusal.code, refusal.enhanced, refusal.text, answered)
 
     def _judge(self, transaction: _Transaction, reply: Reply) -> None:
         """Set the verdict if a refusal is about more than this message; the message is then returned."""
@@ -330,6 +332,13 @@ _ABOUT_US = frozenset({530, 534, 535, 538})  # our login is missing, too weak, o
 _NOT_KNOWN = frozenset({500, 502, 504})  # the server does not know the command
 
 _NEXT = {Step.RSET: Step.MAIL, Step.MAIL: Step.RCPT}  # then DATA or BDAT
+_ANSWERED = {
+    Step.MAIL: Answered.SENDER,
+    Step.RCPT: Answered.RECIPIENT,
+    Step.DATA: Answered.TEXT,
+    Step.BODY: Answered.TEXT,
+    Step.BDAT: Answered.TEXT,
+}
 _TEXT_STEPS = frozenset({Step.BODY, Step.BDAT})
 _LAST_STEPS = _TEXT_STEPS | {Step.DATA}  # the last reply to a message, unless DATA is granted
 

@@ -191,3 +191,10 @@ fingerprints = Table(
     Column("key", String, primary_key=True),  # "links": the key that signs readers' links
     Column("fingerprint", String, nullable=False),  # see digest.storage.fingerprints
 )
+
+renamed = Table(
+    "renamed",
+    metadata,
+    Column("old", String, primary_key=True),  # a slug in links that were mailed before
+    Column("new", String, nullable=False),  # the present slug of that digest
+)

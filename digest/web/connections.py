@@ -26,7 +26,7 @@ _AHEAD = 65_536  # bytes of further requests that are kept while one is answered
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebLimits:
-    """What clients may take. Times are in seconds."""
+    """The limits on clients. Times are in seconds."""
 
     head: float = 10.0  # from the opening of the connection, or from the answer before
     body: float = 30.0  # from the end of the head

@@ -69,14 +69,20 @@ class Columns:
         """
         found = [(self.format.always, False)]
         for index, rule in self.states:
-            # Programs write all cells. If one is missing, the line was cut, and its state may be lost.
-            if self.format is not GENERIC and index >= len(record.cells):
-                raise ChoiceError(self.names[index], "the line ends before this column")
             state = rule.state_of(record.cells[index] if index < len(record.cells) else "")
             if state is None:
                 raise ChoiceError(self.names[index], "the state is not known; write active or unsubscribed")
             found.append((state, rule.everywhere))
-        return max(found)
+        worst = max(found)
+        # Programs write all cells. If one is missing or there is one more, the cell with the state may be
+        # another one.
+        if (
+            worst[0] is EntryState.ACTIVE
+            and self.format is not GENERIC
+            and len(record.cells) != len(self.names)
+        ):
+            raise ChoiceError("", "the line does not have as many cells as there are columns")
+        return worst
 
 
 def read_header(record: Record, reading: Reading) -> Columns | None:

@@ -2,7 +2,9 @@
 
     the first rule that matches                                                 the kind
     the text says that the mailbox is full; 552 or x.2.2, unless it is about us soft
-    status x.7.x; the text is about us: spam, lists, policy, sender, relay      other
+    status x.7.x, x.1.7, x.1.8; the text names another cause than the mailbox:
+      spam, policy, access, the sender, the rate, the reader's own choice, a
+      fault of a machine or of DNS                                              other
     status x.3.4, 5.2.3; any other code of 4xx or status of 4.x.x               other
     status 5.1.1, .2, .3, .6, .10; 5.2.1; 5.4.1, .4; the text says unknown      hard
     anything else                                                               other
@@ -31,7 +33,7 @@ _LONGEST = 300  # characters of a reason that are kept
 
 
 class BounceKind(StrEnum):
-    """What a bounce says about the mailbox."""
+    """The meaning of a bounce for the mailbox."""
 
     HARD = "hard"  # the mailbox does not exist, or does not accept messages any more
     SOFT = "soft"  # the mailbox is full
@@ -86,13 +88,20 @@ def kind_of(code: int | None, status: str, text: str) -> BounceKind:
 
     An unknown code is None, and an unknown status or text is empty. The table at the top shows the rules.
     """
-    is_about_us = bool(status[1:4] == ".7." or _ABOUT_US.search(text))
-    if _FULL.search(text) or ((code == 552 or status[1:] == ".2.2") and not is_about_us):
+    is_about_us = bool(_OUR_STATUS.match(status) or _ABOUT_US.search(text) or _OUR_QUOTA.search(text))
+    is_full = _FULL.search(text) and not _OUR_QUOTA.search(text)
+    if is_full or ((code == 552 or status[1:] == ".2.2") and not is_about_us):
         return BounceKind.OTHER if _TOO_LARGE.search(status) else BounceKind.SOFT
     is_permanent = not (status.startswith("4.") or (code is not None and code < 500))
-    if is_about_us or not is_permanent or _TOO_LARGE.search(status):
+    if is_about_us or not is_permanent or _TOO_LARGE.search(status) or _names_another_cause(status, text):
         return BounceKind.OTHER
     return BounceKind.HARD if status in _DEAD or _UNKNOWN.search(text) else BounceKind.OTHER
+
+
+def _names_another_cause(status: str, text: str) -> bool:
+    # Microsoft says "access denied" with 5.4.1 if there is no such recipient; elsewhere it is about us.
+    said = _NO_RECIPIENT.sub("", text) if status == "5.4.1" else text
+    return _ANOTHER_CAUSE.search(said) is not None
 
 
 def status_in(text: str) -> str:
@@ -140,4 +149,43 @@ _ABOUT_US = re.compile(
     r"|authenticat|banned|virus|malware|sender|\bhelo\b|\behlo\b|\bfrom address|originator|\brelay|verif"
     r"|your (?:account|domain|ip|server|host)|\brate\b|too (?:many|much|fast|quickly)|temporar",
     re.IGNORECASE,
+)
+_OUR_STATUS = re.compile(r"[45]\.(?:7\.\d+|1\.[78])$")  # policy; the sender's address
+_OUR_QUOTA = re.compile(
+    r"\b(?:sending|hourly|daily|rate|sender(?:'s)?|messages?|connections?)\W+(?:\w+\W+)?quota", re.IGNORECASE
+)
+_NO_RECIPIENT = re.compile(r"recipient address rejected: access denied", re.IGNORECASE)
+# Words for other causes than the mailbox. They count more than 5.1.1 or "user", which servers add to many
+# refusals: "550 5.1.1 the user's server is busy".
+_THE_TEXT = r"phish|suspicious|\bcontent|attachment|filter|\bheaders?\b"
+_ACCESS = (
+    r"\bdenied|forbidden|prohibit|permission|not (?:allowed|permitted|authori[sz]ed)|unauthori[sz]ed"
+    r"|\baccess\b|restrict|(?<!not )\blisted (?:in|by|at|on)\b"
+)
+_THE_SENDER = (
+    r"client host|\bptr\b|\brdns\b|reverse (?:dns|lookup)|\bfrom:? (?:header|field|domain)|\bmail from\b"
+    r"|\b(?:return|reverse|envelope)[ -](?:address|path)|your (?:e-?mail )?address|your network"
+)
+_THE_RATE = (
+    r"too often|throttl|excessive|flood|gr[ea]ylist|frequen|\blimits?\b|\blater\b|at this time"
+    r"|currently (?:un|not )|not found,? try again"
+)
+_OWN_CHOICE = (
+    r"accept\w*\b[^.;]{0,40}\bfrom\b|(?:not|n't|no longer) (?:want|wish)|unwanted|unwelcome|declin|opted"
+    r"|refuses (?:your|this|any|mail|messages?|e-?mails?)|unsubscrib|preference|\bsettings\b|moderat|vacation"
+    r"|out of office|(?:allow|white|safe)[ -]?list|contact list|contacts\b|members only"
+    r"|only (?:accept|known|approved|members)"
+)
+_A_FAULT = (
+    r"(?:server|(?<!name )service|system|database|store|backend|directory|ldap|network|connection|disk"
+    r"|internal|lookup|configuration|resolver|dns)"
+    r"(?: (?:is|was|are|has|had|an?|currently|too|internal|lookup|query|service)){0,4}"
+    r" (?:unavailable|not available|not respond|unreachable|error\b(?!.*nxdomain)|fail|fault|down\b|offline"
+    r"|busy|problem|trouble|full\b)"
+    r"|servfail|overload|maintenance|\bloop|\bhops?\b|misconfigur|malfunction|time[d -]*out|out of memory"
+    r"|insufficient (?:system|disk|memory|resource)"
+    r"|(?:unable|failed) to (?:look|resolve|connect|contact|reach)"
+)
+_ANOTHER_CAUSE = re.compile(
+    "|".join((_THE_TEXT, _ACCESS, _THE_SENDER, _THE_RATE, _OWN_CHOICE, _A_FAULT)), re.IGNORECASE
 )

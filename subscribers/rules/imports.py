@@ -25,7 +25,7 @@ from subscribers.rules.unsubscribe import ended
 
 
 class EntryState(IntEnum):
-    """What a list from elsewhere says about an address, from the least to the most restrictive."""
+    """The states that another list can give an address, from the least to the most restrictive."""
 
     ACTIVE = 0
     UNCONFIRMED = 1

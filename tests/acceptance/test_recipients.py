@@ -21,6 +21,7 @@ from digest.storage.ledger.outcomes import list_deliveries
 from digest.storage.steps import advance
 from subscribers.model import Frequency, Preferences
 from subscribers.rules.decisions import SubscriptionRequest
+from subscribers.rules.imports import EntryState
 from subscribers.rules.preferences import choose
 from subscribers.store import readers
 from tests.send.world import Recorder, edition, outbox
@@ -72,7 +73,7 @@ class ThePublication(TheList):
         self.going: dict[str, Sent | None] = {}
         self.sending = ""
         for person in ADDRESSES:
-            self.import_a_line(person, set(DIGESTS), unsubscribed=False, frequency=Frequency.EACH)
+            self.import_a_line(person, set(DIGESTS), EntryState.ACTIVE, Frequency.EACH)
         for person, (hour, zone) in zip(ADDRESSES, chosen, strict=True):
             self._choose(person, "daily", hour, zone)
 

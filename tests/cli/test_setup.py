@@ -150,4 +150,22 @@ def test_check_and_editions_show_the_dates_to_skip(terminal: Terminal) -> None:
     assert found["digest daily"].endswith("; not on 2999-12-25 (skip in config.toml)")
     assert "daily: skipped on 2999-12-25: skip in config.toml" in terminal.says("editions")
     terminal.place.change("2999-12-25", '"christmas"')
-    assert "digest[1].skip" in terminal.says("check", fails=1)
+    assert "digest.skip: must be a date without quotes" in terminal.says("check", fails=1)
+
+
+def test_check_reports_a_digest_that_was_renamed_in_the_configuration_only(terminal: Terminal) -> None:
+    place = terminal.place
+    place.publish("Ferry", "Tram")
+    place.subscribe("ada", "bob")
+    place.run("22 12:00")
+    place.run("23 06:30")
+    place.change('slug = "daily"', 'slug = "everyday"')
+    found = {each["subject"]: each for each in terminal.facts("check", fails=1)}
+    assert found["digest daily"]["ok"] is False
+    held = "2 subscriptions, 2 waiting posts and 1 open edition"
+    assert found["digest daily"]["detail"].startswith(
+        f"it is not in config.toml, but the database has {held}: if you changed its slug, move everything"
+        " with `digest rename daily NEW`"
+    )
+    place.change('slug = "everyday"', 'slug = "daily"')
+    assert all(each["ok"] for each in terminal.facts("check"))

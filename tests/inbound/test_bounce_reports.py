@@ -150,6 +150,23 @@ def test_if_the_status_says_nothing_the_text_for_people_counts() -> None:
     assert with_text.reason == "5.0.0 Unrouteable address"
 
 
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        (b"said: 550 5.1.1 no such user (in reply to RCPT TO command)", HARD),
+        (b"SMTP error from remote mail server after RCPT TO:<ada@example.org>", HARD),
+        (b"said: 550 5.1.1 no such user (in reply to end of DATA\n    command)", OTHER),
+        (b"said: 550 5.1.1 no such user (in reply to DATA command)", OTHER),
+        (b"SMTP error from remote mail server after end of data", OTHER),
+        (b"SMTP error from remote mail server after pipelined end of data", OTHER),
+    ],
+)
+def test_a_report_that_the_text_was_refused_is_not_about_the_mailbox(words: bytes, kind: BounceKind) -> None:
+    said = read_bounce(report().replace(b"I'm sorry to have to inform you", words))
+    assert said is not None
+    assert said.kind is kind
+
+
 BY_QMAIL = f"""\
 Return-Path: <>
 From: MAILER-DAEMON@mail.example.org

@@ -10,7 +10,7 @@ from digest.model.deliveries import Counts, DeliveryState
 from digest.readers.subscribers import find_readers
 from digest.send.dead_mailboxes import note_dead_mailboxes
 from tests.scheduler.installation import Place, at
-from tests.smtp.reply_server import ReplyServer
+from tests.smtp.reply_server import OFFERS, ReplyServer
 
 UNKNOWN = "550 5.1.1 <someone@example.org>: no such user"
 MAIL = (
@@ -35,9 +35,15 @@ def suppressed(place: Place) -> dict[str, str | None]:
     return {name: each.reason if each else None for name, each in named.items()}
 
 
-def send(place: Place, *answers: str | None, now: str = "23 07:00") -> tuple[list[str], list[str]]:
-    """Send what is due to a server with these answers to RCPT; return the output, and the recipients."""
-    with ReplyServer({"RCPT": answers}) as server:
+def send(
+    place: Place, *answers: str | None, now: str = "23 07:00", to: str = "RCPT"
+) -> tuple[list[str], list[str]]:
+    """Send what is due to a server with these answers to RCPT; return the output, and the recipients.
+
+    The answers are for another command if `to` names it: MAIL, DATA, BODY (the end of the text) or BDAT.
+    """
+    offers = tuple(each for each in OFFERS if to == "BDAT" or each != "CHUNKING") if to != "RCPT" else OFFERS
+    with ReplyServer({to: answers}, offers=offers) as server:
         before = place.config_path.read_text(encoding="utf-8")
         place.change("[site]", MAIL.format(server.port))
         said = place.run(now)
@@ -82,6 +88,16 @@ def test_if_most_have_no_mailbox_the_server_is_wrong(place: Place) -> None:
 def test_a_refusal_for_another_reason_does_not_count_against_the_reader(place: Place, answer: str) -> None:
     said, _ = send(place, answer, None, None)
     assert said == ["daily-2026-11-23: sent: 2 accepted, 1 rejected"]
+    assert set(suppressed(place).values()) == {None}
+
+
+@pytest.mark.parametrize("command", ["MAIL", "DATA", "BODY", "BDAT"])
+def test_only_an_answer_to_the_recipient_is_about_the_mailbox(place: Place, command: str) -> None:
+    """Filters that have read the text answer "no such user" too, and so do servers that refuse the sender."""
+    for day in ("23", "24", "25"):
+        said, _ = send(place, UNKNOWN, None, None, now=f"{day} 07:00", to=command)
+        assert said == [f"daily-2026-11-{day}: sent: 2 accepted, 1 rejected"]
+        compose(place, f"{int(day) + 1}")
     assert set(suppressed(place).values()) == {None}
 
 

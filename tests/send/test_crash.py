@@ -162,7 +162,9 @@ def test_a_sender_on_another_machine_waits_for_the_lease_and_reports_it(
     add_readers(database, 40)
     killed(database_url, tmp_path / "wire", Clock(), 3, "before writing")
     with database.write() as connection:
-        connection.execute(update(senders).values(owner="elsewhere" + senders.c.owner))
+        # The killed process had its lease by the database's clock; this test has a clock of its own.
+        lease = {"lease_until": NOW + timedelta(minutes=2)}
+        connection.execute(update(senders).values(owner="elsewhere" + senders.c.owner, **lease))
     outbox = Outbox(transport=Appender(tmp_path / "wire"), message_settings=SETTINGS, group=GROUP, page=20)
     sent = send(database, EDITION, outbox=outbox, clock=Clock())
     assert (sent.record.state, sent.next_at) == (EditionState.SENDING, NOW + timedelta(minutes=2))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.model.deliveries import DeliveryState, Result
-from digest.model.messages import Outcome, Receipt
+from digest.model.messages import Answered, Outcome, Receipt
 from digest.send.retries import Doubt, RetryRules, goes_again, pause_after, pause_of, rest_through, result_of
 from subscribers.model import make_id
 from tests.send.world import NOW
@@ -50,6 +50,20 @@ def test_each_outcome_has_its_state(outcome: Outcome, state: DeliveryState) -> N
 )
 def test_an_answer_is_kept_with_its_code_once_and_without_addresses(answer: str, kept: str) -> None:
     receipt = Receipt(7, Outcome.REJECTED, code=550, enhanced="5.1.1", reply=answer)
+    assert result_of(receipt, tries=1, now=NOW, rules=RetryRules()).reply == kept
+
+
+@pytest.mark.parametrize(
+    ("answered", "kept"),
+    [
+        (None, "5.1.1 no such user"),
+        (Answered.RECIPIENT, "5.1.1 no such user"),
+        (Answered.SENDER, "in answer to the sender: 5.1.1 no such user"),
+        (Answered.TEXT, "in answer to the text: 5.1.1 no such user"),
+    ],
+)
+def test_an_answer_is_kept_with_the_part_that_it_refuses(answered: Answered | None, kept: str) -> None:
+    receipt = Receipt(7, Outcome.REJECTED, 550, "5.1.1", "no such user", answered)
     assert result_of(receipt, tries=1, now=NOW, rules=RetryRules()).reply == kept
 
 

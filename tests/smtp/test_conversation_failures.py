@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from digest.model.messages import Outcome, Receipt
+from digest.model.messages import Answered, Outcome, Receipt
 from digest.smtp.conversation import Closed
 from digest.smtp.pipeline import Pace, Returned, Verdict
 from tests.smtp.talk import PIPELINING, TERMS, TEXT, hear, message, proven, ready, said, verbs
@@ -29,9 +29,21 @@ def test_a_refusal_of_any_command_belongs_to_its_message(
     (receipt,) = hear(conversation, *replies)
     assert isinstance(receipt, Receipt)
     assert (receipt.key, receipt.outcome, receipt.code) == (1, outcome, int(code))
+    assert receipt.answered is list(Answered)[position]
     said(conversation)
     conversation.send(message(2))
     assert verbs(conversation)[0] == "RSET"
+
+
+def test_a_refusal_after_the_text_is_not_about_the_recipient() -> None:
+    conversation = ready(PIPELINING)
+    conversation.send(message(1))
+    said(conversation)
+    hear(conversation, "250 ok", "250 ok", "354 go")
+    said(conversation)
+    assert hear(conversation, "550 5.1.1 nobody") == [
+        Receipt(1, Outcome.REJECTED, 550, "5.1.1", "5.1.1 nobody", Answered.TEXT)
+    ]
 
 
 def test_after_a_refused_recipient_a_server_that_still_wants_the_text_gets_a_lone_dot() -> None:
@@ -42,7 +54,7 @@ def test_after_a_refused_recipient_a_server_that_still_wants_the_text_gets_a_lon
     assert conversation.data_to_send() == b".\r\n"
     assert conversation.room == 0
     assert hear(conversation, "554 no valid recipients") == [
-        Receipt(1, Outcome.REJECTED, 550, "5.1.1", "5.1.1 nobody")
+        Receipt(1, Outcome.REJECTED, 550, "5.1.1", "5.1.1 nobody", Answered.RECIPIENT)
     ]
 
 
@@ -223,7 +235,7 @@ def test_a_message_already_refused_is_not_uncertain() -> None:
     said(conversation)
     hear(conversation, "250 ok", "550 5.1.1 nobody")
     refused, _ = conversation.receive_eof()
-    assert refused == Receipt(1, Outcome.REJECTED, 550, "5.1.1", "5.1.1 nobody")
+    assert refused == Receipt(1, Outcome.REJECTED, 550, "5.1.1", "5.1.1 nobody", Answered.RECIPIENT)
 
 
 def test_a_verdict_contains_no_address() -> None:

@@ -81,6 +81,147 @@ REFUSALS = [
 ]
 
 
+# Invented answers that name another cause than the mailbox, whatever number stands before it.
+WORKING = [
+    # policy, filters and access
+    "550 5.1.1 rejected by policy",
+    "550 5.1.1 Recipient rejected by our policy: user unknown to the gateway",
+    "554 5.1.1 message content refused for this mailbox",
+    "550 5.1.1 an attachment is not welcome in this account",
+    "550 5.1.1 the user's filter has refused this",
+    "550 5.1.1 access denied",
+    "550 5.1.1 Recipient address rejected: Access denied",
+    "550 5.1.2 you have no permission to write to this address",
+    "550 5.1.1 not authorized to send to this recipient",
+    "550 5.2.1 delivery to this group is restricted",
+    "550 5.1.1 mail to this user is not permitted",
+    "550 5.1.3 your network is listed by a block list",
+    "554 5.1.1 suspicious links in the message to this user",
+    "550 5.1.1 missing To header: invalid address",
+    # the sender
+    "550 5.1.1 sender address rejected",
+    "550 5.1.1 sender address rejected: user unknown",
+    "550 5.1.7 invalid address",
+    "550 5.1.7 user unknown",
+    "550 5.1.8 domain does not exist",
+    "553 5.1.7 The address is unknown",
+    "550 5.1.1 the return address does not exist",
+    "550 5.1.1 return path: no such user",
+    "550 5.1.1 MAIL FROM domain not found",
+    "550 5.1.2 reverse lookup of the host not found",
+    "550 5.1.1 your address is unknown here",
+    "550 5.1.1 client host has no PTR: unknown user",
+    # the rate
+    "550 5.1.1 too many messages, try later",
+    "550 5.1.1 too many messages to unknown users, slow down",
+    "550 5.2.1 the account is over its hourly limit",
+    "550 5.1.1 limit exceeded",
+    "550 5.1.1 you write to this mailbox too often",
+    "550 5.1.1 greylisted: unknown address pair",
+    "550 5.1.1 mailbox unavailable at this time",
+    "550 mailbox currently unavailable",
+    "550 5.1.1 come back later",
+    "550 5.2.2 daily message quota used up",
+    "550 5.7.1 sending quota of this hour is used up",
+    "552 5.2.2 sender quota reached",
+    # the recipient's own choice
+    "554 5.1.1 user has blocked you",
+    "550 5.1.1 user does not want mail from lists",
+    "550 5.1.1 the recipient no longer wishes to hear from you",
+    "550 5.1.1 this user accepts mail only from friends",
+    "550 5.2.1 the user isn't accepting mail from you",
+    "550 5.1.1 recipient declined this message",
+    "550 5.1.1 not on the recipient's allow list",
+    "550 5.1.1 you are not among the user's contacts",
+    "550 5.1.1 this address only accepts known people",
+    "550 5.2.1 the account is on vacation",
+    "550 5.1.1 recipient refuses your message",
+    "550 5.2.1 held back by the user's settings",
+    # a fault of a machine or of DNS
+    "550 5.1.1 user database unavailable",
+    "550 5.1.1 user lookup failed",
+    "550 5.1.1 the recipient's server is not available",
+    "550 5.1.1 mailbox store is offline",
+    "550 5.1.1 internal error, recipient unknown",
+    "550 5.1.1 LDAP server is down: no such user",
+    "550 5.1.2 domain: DNS lookup failed",
+    "550 5.4.4 DNS error: SERVFAIL for the domain",
+    "550 5.1.2 Host not found, try again",
+    "550 5.1.1 unable to contact the user database",
+    "550 5.4.1 connection to the recipient timed out",
+    "550 5.1.1 mail loop: account unavailable",
+    "550 5.1.1 mailbox disabled for maintenance",
+    "550 5.2.1 system is too busy for this mailbox",
+    "550 5.1.1 insufficient system resources for this user",
+    "550 5.1.1 configuration error: invalid mailbox",
+]
+# Invented answers that say that there is no mailbox.
+DEAD = [
+    "550 5.1.1 no such user",
+    "550 5.1.1 sorry",
+    "550 5.1.1",
+    "550 5.1.0 user unknown",
+    "550 user unknown",
+    "550 Unknown user",
+    "550 5.1.1 User unknown in local recipient table",
+    "550 5.1.1 Recipient address rejected: user unknown in recipient table",
+    "550 5.1.1 no mailbox here by that name",
+    "550 5.1.1 mailbox not found",
+    "550 5.1.1 address does not exist",
+    "550 5.1.1 The account you want to reach does not exist. Check the address and try again.",
+    "550 5.1.1 User is not listed in the directory of this host",
+    "550 5.1.1 we do not know this person; write to postmaster for help",
+    "550 5.1.1 no such user on this server",
+    "550 5.1.1 the user has left and no longer has an account in this system",
+    "550 5.1.1 Invalid recipient",
+    "550 invalid mailbox",
+    "550 5.1.6 the mailbox has moved",
+    "550 5.2.1 mailbox disabled, not accepting messages",
+    "550 5.2.1 this account has been closed",
+    "550 account has been deactivated",
+    "550 account is inactive",
+    "550 5.1.2 domain does not exist",
+    "550 5.1.2 Host unknown (Name server: gone.test: host not found)",
+    "550 5.4.310 the DNS domain does not exist",
+    "550 5.4.4 Host or domain name not found. Name service error for name=gone.test: Host not found",
+    "550 5.1.2 DNS Error: DNS type 'mx' lookup responded with code NXDOMAIN Domain name not found",
+    "550 5.4.1 Recipient address rejected: Access denied.",
+    "550 5.1.10 Recipient not found by address lookup",
+    "553 5.3.0 user unknown",
+    "550 5.5.0 Requested action not taken: mailbox unavailable",
+    "554 delivery error: this user doesn't have an account here",
+    "550 5.1.1 Your message could not be delivered: no such mailbox",
+]
+
+
+@pytest.mark.parametrize("said", WORKING)
+def test_no_working_address_is_given_up(said: str) -> None:
+    code, words = int(said[:3]), said[4:]
+    assert kind_of(code, status_in(words), words) is OTHER
+
+
+@pytest.mark.parametrize("said", DEAD)
+def test_a_mailbox_that_does_not_exist_is_recognised(said: str) -> None:
+    code, words = int(said[:3]), said[4:]
+    assert kind_of(code, status_in(words), words) is HARD
+
+
+@given(
+    st.sampled_from(WORKING),
+    st.sampled_from(["5.0.0", "5.1.1", "5.1.2", "5.1.6", "5.1.10", "5.2.1", "5.5.0"]),
+)
+def test_no_number_turns_another_cause_into_a_missing_mailbox(said: str, number: str) -> None:
+    before = status_in(said)
+    words = said[4:].replace(before, number) if before else said[4:]
+    assert kind_of(550, number, words) is OTHER or before in ("5.1.7", "5.1.8")  # these are the cause itself
+
+
+@given(st.sampled_from(WORKING), st.sampled_from(DEAD))
+def test_another_cause_counts_also_beside_the_words_for_a_missing_mailbox(cause: str, dead: str) -> None:
+    words = f"{cause[4:]} ({dead[4:].replace('NXDOMAIN', '')})"
+    assert kind_of(int(cause[:3]), status_in(words), words) is OTHER
+
+
 @pytest.mark.parametrize(("kind", "code", "words"), REFUSALS)
 def test_the_kind_of_a_refusal_depends_on_its_code_status_and_text(
     kind: BounceKind, code: int | None, words: str

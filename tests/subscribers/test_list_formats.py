@@ -45,8 +45,11 @@ def test_the_name_of_a_file_of_mailchimp_counts_if_it_lost_its_columns(prefix: s
 
 
 def test_a_line_of_an_export_that_was_cut_is_left_out() -> None:
-    found = _read("email,subscribed_to_emails,deleted_at\na@example.org,true\n", DAILY)
-    assert found[-1] == Fault(2, "deleted_at", "the line ends before this column")
+    lines = "a@example.org,true\nb@example.org,true,,\nc@example.org,false\n"
+    *_, first, second, third = _read(f"email,subscribed_to_emails,deleted_at\n{lines}", DAILY)
+    reason = "the line does not have as many cells as there are columns"
+    assert (first, second) == (Fault(2, "", reason), Fault(3, "", reason))
+    assert _state(third) == "unsubscribed"
 
 
 def test_a_time_that_cannot_be_read_costs_no_reader() -> None:

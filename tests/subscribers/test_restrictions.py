@@ -197,26 +197,27 @@ def test_digests_that_another_line_ends_are_taken_out_of_an_active_line() -> Non
         assert standings.resolved(_entry("a@example.org", BOUNCED)).state is BOUNCED
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(
     number=st.integers(0, len(SAMPLES) - 1),
-    damage=st.lists(st.tuples(st.floats(0, 0.999), st.sampled_from(b'\0",;\n\r\t\xff\x81')), max_size=4),
+    place=st.floats(0, 0.999),
+    byte=st.sampled_from(b'\0",;\n\r\t\xff\x81'),
 )
-def test_damaged_exports_give_no_reader_who_must_not_be_mailed(
-    number: int, damage: list[tuple[float, int]]
+def test_one_damaged_byte_makes_nobody_a_reader_who_must_not_be_mailed(
+    number: int, place: float, byte: int
 ) -> None:
     sample = SAMPLES[number]
-    data = bytearray("\n".join([sample.header, *sample.lines, ""]).encode())
-    for place, byte in damage:
-        data[len(sample.header) + 1 + int(place * (len(data) - len(sample.header) - 1))] = byte
-    agreed = {line for line, state in sample.lines.items() if state == "active"}
+    header = f"{sample.header}\n".encode()
+    data = bytearray("\n".join([*sample.lines, ""]).encode())
+    data[int(place * len(data))] = byte
+    restricted = " ".join(line for line, state in sample.lines.items() if state != "active")
     reading = Reading(digests=("daily",), file_name=sample.file_name)
     with open_standings() as standings:
-        for found in read_entries(BytesIO(bytes(data)), reading):
+        for found in read_entries(BytesIO(header + bytes(data)), reading):
             if not isinstance(found, ImportedReader):
                 assert "example.org" not in str(found)
-            elif standings.resolved(found).state is ACTIVE:
-                assert any(found.address.address in line for line in agreed)
+            elif found.address.address in restricted:
+                assert standings.resolved(found).state is not ACTIVE
 
 
 def _import(
