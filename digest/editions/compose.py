@@ -1,4 +1,4 @@
-"""Compose an edition of a digest: from posts, or, for a gathered edition, from editions that were sent."""
+"""Compose an edition of a digest from posts, or a gathered edition from editions that were sent."""
 
 from __future__ import annotations
 

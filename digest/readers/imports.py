@@ -75,7 +75,7 @@ def open_import(parts: ReaderParts, file: IO[bytes], request: ImportRequest) -> 
 
 
 class ImportedList:
-    """A file that is read once before anything else, for the most restrictive state of each address."""
+    """A file that is read once first, to find the most restrictive state of each address."""
 
     def __init__(
         self,

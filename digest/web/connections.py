@@ -85,7 +85,7 @@ class LimitedProtocol(H11Protocol):
         self._deadline: asyncio.TimerHandle | None = None
         self._taken: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # asyncio gives a server a Transport
         """Begin to wait for a head, or refuse the connection."""
         super().connection_made(transport)
         transport.set_write_buffer_limits(0)  # pause_writing is then called for any byte that is not taken

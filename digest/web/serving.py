@@ -58,7 +58,7 @@ def serving(
             timeout_graceful_shutdown=_GRACE,
             ws="none",
         )
-        config.http = partial(LimitedProtocol, _connections(config, limits, app.secret))  # type: ignore[assignment]
+        config.http = partial(LimitedProtocol, _connections(config, limits, app.secret))  # type: ignore[assignment]  # any factory will do
         server = uvicorn.Server(config)
         thread = Thread(target=server.run, args=([listener],), name="web", daemon=True)
         thread.start()
@@ -73,7 +73,7 @@ def serving(
 
 def _connections(config: uvicorn.Config, limits: WebLimits, secret: bytes) -> Connections:
     # uvicorn believes X-Forwarded-For from these addresses: loopback, or those in FORWARDED_ALLOW_IPS.
-    proxies = ProxyHeadersMiddleware(config.app, config.forwarded_allow_ips).trusted_hosts  # type: ignore[arg-type]
+    proxies = ProxyHeadersMiddleware(config.app, config.forwarded_allow_ips).trusted_hosts  # type: ignore[arg-type]  # the app is not called
     return Connections(
         limits=limits, client=lambda host: None if host in proxies else client_of(host, secret).key
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +19,12 @@ class Terminal:
     """Calls commands on one publication."""
 
     place: Place
+    environ: dict[str, str] = field(default_factory=dict)  # set while a command runs
 
     def call(self, *words: str, fails: int = 0, stdin: str | None = None) -> Result:
         """Call a command and expect this exit code."""
-        result = CliRunner().invoke(program, ["--config", str(self.place.config_path), *words], input=stdin)
+        words_of_call = ["--config", str(self.place.config_path), *words]
+        result = CliRunner().invoke(program, words_of_call, input=stdin, env=self.environ)
         assert result.exit_code == fails, f"{words}: {result.output}\n{result.exception!r}"
         return result
 

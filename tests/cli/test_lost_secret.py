@@ -5,8 +5,6 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-import pytest
-
 from tests.cli.conftest import Terminal
 
 OTHER = "0123456789abcdef" * 4
@@ -52,11 +50,9 @@ def test_another_key_is_an_error(terminal: Terminal) -> None:
     assert "keep it as long as the list" in finding(terminal, fails=0)
 
 
-def test_another_key_in_the_environment_is_an_error(
-    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_another_key_in_the_environment_is_an_error(terminal: Terminal) -> None:
     terminal.place.subscribe("ada")
-    monkeypatch.setenv("DIGEST_SECRET", OTHER)
+    terminal.environ["DIGEST_SECRET"] = OTHER
     assert "DIGEST_SECRET: this is not the key" in terminal.says("run", fails=1)
     assert "DIGEST_SECRET: this is not the key" in finding(terminal)
 
