@@ -5,36 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from digest.config import Config
+from digest.config.parts import Parts
 from digest.message.build import MessageSettings
 from digest.model.editions import Edition
 from digest.model.messages import Email, ReaderLinks, Transport
-from digest.render.templates import Templates
 from digest.send.outbox import Outbox
-from digest.storage.database import Database
 from subscribers.model import Frequency
 
 RenderEdition = Callable[[Edition, ReaderLinks, str], Email]  # the last argument is the reader's language
 
 
-class EditionParts(Protocol):
+class EditionParts(Parts, Protocol):
     """The parts that are needed to compose, preview and send editions."""
-
-    @property
-    def config(self) -> Config:
-        """The configuration."""
-
-    @property
-    def database(self) -> Database:
-        """The database, with the tables of this version."""
-
-    @property
-    def templates(self) -> Templates:
-        """The operator's templates, and the default set for all others."""
-
-    @property
-    def secret(self) -> bytes:
-        """The key that signs readers' links."""
 
     def render(self, edition: Edition, links: ReaderLinks, language: str = "") -> Email:
         """Return the email of an edition for a reader of `language`."""

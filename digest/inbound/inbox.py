@@ -8,11 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from digest.config.parts import Parts
 from digest.inbound.bounce_reports import read_bounce
 from digest.inbound.bounces import note_bounce
 from digest.inbound.unsubscribe import answer_unsubscribe
 from digest.model.errors import DigestError
-from digest.readers.parts import ReaderParts
 
 LARGEST = 1_000_000  # bytes
 
@@ -21,7 +21,7 @@ class MailboxError(DigestError):
     """A file or Maildir with messages cannot be read."""
 
 
-def take_in(parts: ReaderParts, message: bytes, *, now: datetime) -> str:
+def take_in(parts: Parts, message: bytes, *, now: datetime) -> str:
     """Process one message, and return a phrase that says what was done, without any address.
 
     A report counts as a bounce of the reader it is about. Any other message may be an unsubscribe request. A

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 
+from digest.config.parts import Parts
 from digest.inbound.unsubscribe_messages import Meaning, read_unsubscribe
-from digest.readers.parts import ReaderParts
 from digest.readers.unsubscribe import check_unsubscribe_link, earlier_slugs, unsubscribe_by_link
 from subscribers.errors import TokenError
 from subscribers.model import Origin
@@ -22,7 +22,7 @@ _NO_REQUEST = {
 }
 
 
-def answer_unsubscribe(parts: ReaderParts, message: bytes, *, now: datetime) -> str:
+def answer_unsubscribe(parts: Parts, message: bytes, *, now: datetime) -> str:
     """Unsubscribe the reader whose token is in a message from the token's digest; a second call does nothing.
 
     Returns a phrase that says what was done, without any address. A message without a valid token, a reply or
@@ -38,7 +38,7 @@ def answer_unsubscribe(parts: ReaderParts, message: bytes, *, now: datetime) -> 
     return _unsubscribe(parts, meant, now)
 
 
-def _unsubscribe(parts: ReaderParts, meant: list[_Meant], now: datetime) -> str:
+def _unsubscribe(parts: Parts, meant: list[_Meant], now: datetime) -> str:
     """Carry a request out, and return what was done."""
     requests = [
         unsubscribe_by_link(parts.database, parts.secret, slug, token, origin=_ORIGIN, now=now)
@@ -49,7 +49,7 @@ def _unsubscribe(parts: ReaderParts, meant: list[_Meant], now: datetime) -> str:
     return "nothing to do: already unsubscribed"
 
 
-def _meant(parts: ReaderParts, tokens: tuple[str, ...]) -> list[_Meant]:
+def _meant(parts: Parts, tokens: tuple[str, ...]) -> list[_Meant]:
     """Return the valid tokens, each after its digest. The earlier slugs of renamed digests count too."""
     configured = (digest.slug for digest in parts.config.digests)
     slugs = tuple(dict.fromkeys([*configured, *earlier_slugs(parts.database)])) if tokens else ()

@@ -13,9 +13,9 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from digest.config import Config
+from digest.config.parts import Parts
 from digest.editions.schedules import begin_digests
 from digest.model.errors import DigestError
-from digest.readers.parts import ReaderParts
 from digest.readers.subscribers import offered, terms_of
 from digest.storage.database import Database
 from subscribers.files.columns import Reading, Stop
@@ -62,7 +62,7 @@ class Imported:
 
 
 @contextmanager
-def open_import(parts: ReaderParts, file: IO[bytes], request: ImportRequest) -> Iterator[ImportedList]:
+def open_import(parts: Parts, file: IO[bytes], request: ImportRequest) -> Iterator[ImportedList]:
     """Give a file for a dry run and an import; nothing is written yet. Raises ConfigError, ChoiceError.
 
     A pipe is copied to a temporary file, because the file is read several times: only its end tells whether
@@ -79,7 +79,7 @@ class ImportedList:
 
     def __init__(
         self,
-        parts: ReaderParts,
+        parts: Parts,
         file: IO[bytes],
         reading: Reading,
         terms: ImportTerms,

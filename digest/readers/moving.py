@@ -6,10 +6,10 @@ import secrets
 from datetime import datetime
 
 from digest.config import Config
+from digest.config.parts import Parts
 from digest.message.reader_links import confirmation_url
 from digest.model.messages import Message
 from digest.readers.notices import sender_for, subscriber_of, write_message
-from digest.readers.parts import ReaderParts
 from digest.readers.signup import LIMITS
 from digest.render.languages.languages import words_for
 from digest.render.notices import Notice
@@ -25,7 +25,7 @@ from subscribers.tokens import address_hash, confirmation_token, token_hash
 
 
 def ask_move(
-    parts: ReaderParts, reader: Reader, address: str, *, origin: Origin, now: datetime
+    parts: Parts, reader: Reader, address: str, *, origin: Origin, now: datetime
 ) -> tuple[Message, ...]:
     """Record the request for another address; return the messages to both addresses. Raises AddressError.
 

@@ -8,13 +8,13 @@ from datetime import datetime
 from email.utils import parseaddr
 
 from digest.config import Config
+from digest.config.parts import Parts
 from digest.message.compile import Envelope, plain_message
 from digest.message.headers import wire_address
 from digest.message.reader_links import archive_url, for_unsubscribing, unsubscribe_url
 from digest.model.errors import NotFoundError
 from digest.model.messages import Message
 from digest.model.publication import Digest
-from digest.readers.parts import ReaderParts
 from digest.render.languages.cadences import as_sentence, describe
 from digest.render.languages.dates import appointment, place
 from digest.render.languages.languages import Words
@@ -65,7 +65,7 @@ def digest_of(config: Config, requests: Sequence[SubscriptionRequest]) -> Digest
 
 
 def described(
-    parts: ReaderParts,
+    parts: Parts,
     requests: Sequence[SubscriptionRequest],
     say: Words,
     now: datetime,

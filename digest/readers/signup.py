@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from digest.config import Config
+from digest.config.parts import Parts
 from digest.message import reader_links
 from digest.message.reader_links import FOR_PREFERENCES, confirmation_url
 from digest.model.messages import Message
 from digest.readers.notices import described, digest_of, write_message
-from digest.readers.parts import ReaderParts
 from digest.readers.subscribers import check_frequencies, offered
 from digest.render.languages.languages import Words, words_for
 from digest.render.notices import Notice
@@ -53,7 +53,7 @@ def request_for(
     )
 
 
-def sign_up(parts: ReaderParts, request: SignupRequest, now: datetime) -> tuple[Message, ...]:
+def sign_up(parts: Parts, request: SignupRequest, now: datetime) -> tuple[Message, ...]:
     """Record a sign-up, and return the confirmation message to send, if any.
 
     Call it after the answer has been sent, because its duration reveals which addresses are on the list.
@@ -70,7 +70,7 @@ def sign_up(parts: ReaderParts, request: SignupRequest, now: datetime) -> tuple[
     )
 
 
-def fresh_link(parts: ReaderParts, old_token: str, now: datetime) -> tuple[Message, ...]:
+def fresh_link(parts: Parts, old_token: str, now: datetime) -> tuple[Message, ...]:
     """Return the message with a new link that replaces an old one, to the address of the sign-up."""
     token = _fresh_token()
     with parts.database.write() as connection:
@@ -125,7 +125,7 @@ class Joined:
     messages: tuple[Message, ...]
 
 
-def confirm(parts: ReaderParts, token: str, *, origin: Origin, now: datetime) -> Joined | Refused:
+def confirm(parts: Parts, token: str, *, origin: Origin, now: datetime) -> Joined | Refused:
     """Confirm a sign-up; from now on, the reader is on the list. Returns Refused for an unusable link."""
     hashed = token_hash(token)
     with parts.database.write() as connection:
@@ -156,7 +156,7 @@ def _fresh_token() -> str:
 
 
 def _confirmation_message(
-    parts: ReaderParts,
+    parts: Parts,
     address: str,
     requests: Sequence[SubscriptionRequest],
     token: str,
@@ -182,7 +182,7 @@ def _confirmation_message(
 
 
 def _welcome_message(
-    parts: ReaderParts, reader: Reader, requests: Sequence[SubscriptionRequest], now: datetime
+    parts: Parts, reader: Reader, requests: Sequence[SubscriptionRequest], now: datetime
 ) -> Message:
     assert reader.subscriber is not None, "the reader has just confirmed"
     say: Words = words_for(reader.subscriber.language)

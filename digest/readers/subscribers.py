@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from digest.config import Config
+from digest.config.parts import Parts
 from digest.editions.schedules import begin_digests
 from digest.model.errors import DigestError
 from digest.model.publication import CATCH_ALL
-from digest.readers.parts import ReaderParts
 from digest.storage.database import Database
 from subscribers.address import parse_address
 from subscribers.errors import ChoiceError
@@ -61,7 +61,7 @@ def check_frequencies(config: Config, requests: Sequence[SubscriptionRequest]) -
 
 
 def add_reader(
-    parts: ReaderParts, address: str, requests: Sequence[SubscriptionRequest], *, source: str, now: datetime
+    parts: Parts, address: str, requests: Sequence[SubscriptionRequest], *, source: str, now: datetime
 ) -> ImportOutcome:
     """Add one reader who agreed elsewhere. Raises AddressError, ChoiceError.
 
@@ -100,9 +100,7 @@ def find_readers(
         )
 
 
-def remove_reader(
-    parts: ReaderParts, address: str, digest: str | None, *, forget: bool, now: datetime
-) -> None:
+def remove_reader(parts: Parts, address: str, digest: str | None, *, forget: bool, now: datetime) -> None:
     """End one digest for a reader, or all. Raises NoReaderError.
 
     With `forget`, erase the reader; only a keyed hash stays, so that no import adds them again.

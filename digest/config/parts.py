@@ -1,16 +1,16 @@
-"""The parts of the program that operations on readers need; App provides them all."""
+"""The parts of the program that most operations use; the App has them all."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from digest.config import Config
+from digest.config.values import Config
 from digest.render.templates import Templates
 from digest.storage.database import Database
 
 
-class ReaderParts(Protocol):
-    """The parts that sign-ups, imports and notices need. An operation that needs fewer takes fewer."""
+class Parts(Protocol):
+    """What sign-ups, imports and notices need. An operation that needs less takes less."""
 
     @property
     def config(self) -> Config:
@@ -22,7 +22,7 @@ class ReaderParts(Protocol):
 
     @property
     def templates(self) -> Templates:
-        """The operator's templates, with the default ones behind them."""
+        """The operator's templates and ours."""
 
     @property
     def secret(self) -> bytes:
