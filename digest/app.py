@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 
 from digest.config import Config
 from digest.config.secret import load_secret, require_same
-from digest.message.build import MessageSettings, Render
+from digest.message.build import MessageSettings
 from digest.message.folder import FolderTransport
 from digest.message.reader_links import edition_url
 from digest.model.editions import Edition
 from digest.model.messages import Email, ReaderLinks, Transport
 from digest.render.edition_renderer import EditionRenderer
-from digest.render.mail import render_email  # takes half a second to import; only rendering needs it
+from digest.render.mail import render_email
 from digest.render.templates import Templates, load_templates
 from digest.send.outbox import Outbox
 from digest.send.retries import Doubt, RetryRules
@@ -39,7 +38,7 @@ class App:
         """Return the settings for building messages: templates, key for links, return addresses."""
         mail = self.config.mail
         return MessageSettings(
-            render=self._edition_renderer(),
+            render=EditionRenderer(self.templates, _web_url),
             secret=self.secret,
             bounce_address=mail.bounce_address,
             unsubscribe_address=mail.unsubscribe_address,
@@ -49,15 +48,6 @@ class App:
         """Return the email of an edition for a reader of `language`; it links to the web archive."""
         web_url = _web_url(edition)
         return render_email(self.templates, edition, links, web_url=web_url, language=language)
-
-    def _edition_renderer(self) -> Render:
-        """Return a function that renders the emails of an edition; the first call loads the renderer."""
-
-        @cache
-        def renderer() -> Render:
-            return EditionRenderer(self.templates, _web_url)
-
-        return lambda edition, links, language: renderer()(edition, links, language)
 
     def transport(self) -> Transport:
         """Return a new transport: the mail servers, or the folder if there are none."""

@@ -126,8 +126,8 @@ def rename(session: Session, old: str, new: str) -> None:
     """Move the readers of a digest to its new slug.
 
     Change the slug in config.toml first, and stop `digest serve`. The subscriptions, the waiting posts, the
-    dates that are done and the open editions of OLD become those of NEW. Unsubscribe links in earlier
-    emails keep working. Sent editions stay in the archive of OLD.
+    dates that are done and the open editions of OLD become those of NEW; an approved edition is a draft
+    again. Unsubscribe links in earlier emails keep working. Sent editions stay in the archive of OLD.
     """
     with session.app() as app:
         moved = do_rename(app.database, app.config, old, new)

@@ -10,14 +10,9 @@ from html import escape, unescape
 from threading import Lock
 from typing import NamedTuple
 
-import cssutils
 from lxml import etree
-from premailer import Premailer
 
 from digest.model.errors import TemplateError
-
-# cssutils warns about every property for Outlook ("mso-…"), and operators cannot do anything about it.
-cssutils.log.setLevel(logging.CRITICAL + 1)
 
 _IMPORT = re.compile(r"<style[^>]*>[^<]*@import", re.IGNORECASE)
 _ONE_AT_A_TIME = Lock()  # cssutils keeps its parser's state in its module
@@ -198,7 +193,13 @@ def _by_premailer(html: str) -> str:
 
 
 def _premailer(html: str | etree._Element) -> object:
+    # Imported late, because premailer loads requests: 0.1 s and 17 MB that most commands can spare.
+    import cssutils
+    from premailer import Premailer
+
     with _ONE_AT_A_TIME:
+        # It warns about every property for Outlook ("mso-…"), and operators cannot do anything about it.
+        cssutils.log.setLevel(logging.CRITICAL + 1)
         return Premailer(
             html,
             # The default would remove "!important" from media queries too, and break the dark mode.

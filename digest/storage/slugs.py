@@ -108,10 +108,14 @@ def _open_ids(connection: Connection, slug: str) -> tuple[str, ...]:
 
 
 def _rename_edition(connection: Connection, edition_id: str, new: str) -> None:
-    """Change the digest in the row and in the snapshot, because links and recipients follow the snapshot."""
+    """Change the digest in the row and in the snapshot, because links and recipients follow the snapshot.
+
+    The hash changes with the snapshot, so an approval of the edition is void: it is a draft again.
+    """
     snapshot = to_json(replace(load_edition(connection, edition_id).edition, digest=new))
     changed = {"digest": new, "snapshot": snapshot, "hash": text_hash(snapshot)}
-    connection.execute(update(editions).where(editions.c.id == edition_id).values(changed))
+    draft = {"state": EditionState.DRAFT, "approved_by": None, "approved_at": None}
+    connection.execute(update(editions).where(editions.c.id == edition_id).values(changed | draft))
 
 
 def _keys(slug: str) -> tuple[str, ...]:

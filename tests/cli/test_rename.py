@@ -36,6 +36,18 @@ def test_a_renamed_digest_keeps_its_readers_and_its_draft(terminal: Terminal) ->
     assert place.run("24 07:00")[-1] == "everyday-2026-11-24: sent: 2 accepted"
 
 
+def test_a_rename_voids_an_approval_because_the_edition_changes(terminal: Terminal) -> None:
+    place = terminal.place
+    place.subscribe("ada", "bob")
+    place.publish("Ferry")
+    place.run("23 06:30")
+    terminal.says("approve", "daily")
+    place.change('slug = "daily"', 'slug = "everyday"')
+    terminal.says("rename", "daily", "everyday")
+    (edition,) = terminal.facts("editions")
+    assert (edition["state"], edition["digest"]) == ("draft", "everyday")
+
+
 def test_unsubscribe_links_with_the_old_slug_still_work(terminal: Terminal) -> None:
     change_slug(terminal)
     terminal.says("rename", "daily", "everyday")
