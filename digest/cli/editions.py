@@ -18,13 +18,14 @@ from digest.editions.editions import (
     delivery_counts,
     find_edition,
     pause_edition,
+    reader_count,
     recent_editions,
     resume_edition,
 )
 from digest.editions.preview import write_preview
 from digest.editions.schedules import coming_skips
 from digest.model.deliveries import Counts
-from digest.model.editions import DamagedEdition, Edition, EditionRecord
+from digest.model.editions import DamagedEdition, Edition, EditionRecord, status_text
 from digest.render.languages.languages import catalogues
 from subscribers.model import Frequency
 
@@ -92,14 +93,15 @@ def editions(session: Session, edition: str | None, digest: str | None, limit: i
         else:
             record = find_edition(app.database, app.config, edition)
             counts = delivery_counts(app.database, record.edition.id)
+            readers = reader_count(app, record, clock_of(None)())
     if edition is None:
         _show_list(records, as_json)
         for line in () if as_json else skips:
             click.echo(line)
     elif as_json:
-        show.facts(_details(record, counts))
+        show.facts(_details(record, counts) | ({"readers": readers} if record.is_ahead else {}))
     else:
-        _show_one(record, counts)
+        _show_one(record, _goes_to(readers) if record.is_ahead else show.counts_text(counts))
 
 
 def _show_list(records: tuple[EditionRecord | DamagedEdition, ...], as_json: bool) -> None:
@@ -136,7 +138,11 @@ def _damage(each: DamagedEdition) -> dict[str, object]:
     }
 
 
-def _show_one(record: EditionRecord, counts: Counts) -> None:
+def _goes_to(readers: int) -> str:
+    return f"goes to {show.counted(readers, 'reader')}"
+
+
+def _show_one(record: EditionRecord, deliveries: str) -> None:
     edition = record.edition
     click.echo(
         f"{edition.id}  {edition.title}  {_state(record)}{f': {record.reason}' if record.reason else ''}"
@@ -144,7 +150,7 @@ def _show_one(record: EditionRecord, counts: Counts) -> None:
     click.echo(f"send time   {show.local(edition.send_at, edition.zone)}")
     if record.approved_by:
         click.echo(f"approved by {record.approved_by}")
-    click.echo(f"deliveries  {show.counts_text(counts)}")
+    click.echo(f"deliveries  {deliveries}")
     click.echo(f"hash        {record.hash}\n")
     rows = [(story.topic, story.title, story.source, story.rule) for story in edition.stories()]
     show.table(("topic", "story", "source", "placed by"), rows)
@@ -221,8 +227,11 @@ def preview(
     with session.app() as app:
         record = find_edition(app.database, app.config, edition)
         written = write_preview(app, record, out, address=subscriber, language=language)
+        readers = reader_count(app, record, clock_of(None)())
     for path in written.paths:
         click.echo(path)
+    if record.is_ahead:
+        click.echo(f"{record.edition.id} is {status_text(record)}; it {_goes_to(readers)}")
     for finding in written.findings:
         click.echo(f"{finding.level}: {finding.message}", err=True)
     if open_it:

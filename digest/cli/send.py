@@ -177,7 +177,7 @@ def deliveries(
 
 def _headline(record: EditionRecord, counts: Counts) -> str:
     edition_id = record.edition.id
-    if record.state in (EditionState.DRAFT, EditionState.APPROVED):
+    if record.is_ahead:
         return f"{edition_id} is not being sent yet; to see its readers: digest send {edition_id} --dry-run"
     return f"{edition_id} is {status_text(record)}: {show.counts_text(counts)}"
 

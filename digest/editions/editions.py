@@ -16,11 +16,12 @@ from digest.schedule.cadence import cadence_of
 from digest.storage.database import Database
 from digest.storage.editions import last_edition, list_editions, load_edition, newest_editions
 from digest.storage.ledger.cancelled import settle_cancelled
-from digest.storage.ledger.outcomes import counts
+from digest.storage.ledger.outcomes import count_readers, counts
 from digest.storage.occurrences import Occurrence, finish_occurrence, note_occurrence
 from digest.storage.slugs import LeftBehind, rename_digest
 from digest.storage.steps import advance, pause, resume
 from subscribers.model import Frequency
+from subscribers.store.mailable import mailable
 
 _NAMED = 5
 
@@ -57,6 +58,14 @@ def delivery_counts(database: Database, edition_id: str) -> Counts:
     """Count the deliveries of an edition."""
     with database.read() as connection:
         return counts(connection, edition_id)
+
+
+def reader_count(parts: EditionParts, record: EditionRecord, now: datetime) -> int:
+    """Count the readers that an edition would go to now: they may be mailed, and chose its frequency."""
+    offered = parts.offers().get(record.edition.digest, frozenset())
+    readers = mailable(record.edition.digest, now, record.frequency, offered)
+    with parts.database.read() as connection:
+        return count_readers(connection, readers)
 
 
 def compose_now(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from secrets import token_hex
 
 from digest.editions.parts import EditionParts
 from digest.editions.preflight import require_preflight
@@ -88,12 +90,13 @@ def dry_run_edition(parts: EditionParts, edition_id: str, now: datetime) -> DryR
 
 
 def send_test(parts: EditionParts, record: EditionRecord, address: str) -> Receipt:
-    """Send one copy with all topics to any address; it is not in the ledger, and its links change nothing.
+    """Send one copy with all topics to any address, marked as a test in subject, body and header.
 
-    Raises AddressError, TransportError.
+    It is not in the ledger, and its links change nothing. Raises AddressError, TransportError.
     """
     reader = Recipient(0, parse_address(address).address)
-    message = MessageBuilder(record, parts.message_settings()).message(reader)
+    message_settings = replace(parts.message_settings(), test=token_hex(8))
+    message = MessageBuilder(record, message_settings).message(reader)
     assert message is not None, "an edition has at least one topic"
     return send_one(parts.transport(), message)
 

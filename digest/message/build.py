@@ -27,6 +27,7 @@ from digest.model.editions import Edition, EditionRecord
 from digest.model.messages import Email, Message, ReaderLinks
 from digest.model.snapshot import choose
 from digest.render.languages.languages import spoken
+from digest.render.mail import mark_as_test
 from digest.schedule.local_hours import copy_due_at
 from digest.schedule.schedule import instant_of
 from subscribers.model import Choice, Format
@@ -47,6 +48,7 @@ class MessageSettings:
     secret: bytes
     bounce_address: str | None = None  # "bounces+{token}@news.example.org"; None: the digest's sender
     unsubscribe_address: str | None = None  # takes unsubscribe requests by email; None: no such offer
+    test: str | None = None  # the id of a test message, which is marked as one; None: it is for readers
     cache_bytes: int = 64_000_000  # of compiled emails; the least recently used are evicted first
 
 
@@ -70,7 +72,9 @@ class MessageBuilder:
         )
         self._topics = _topics(record.edition)
         sender = wire_address(parseaddr(record.edition.sender)[1])
-        self._id_begin = f"{_ascii(record.edition.id)}.".encode("ascii")
+        # Mail programs show only one of two messages with the same Message-ID, so each test has its own.
+        begin = f"test-{message_settings.test}" if message_settings.test else _ascii(record.edition.id)
+        self._id_begin = f"{begin}.".encode("ascii")
         self._id_end = f"@{sender.rpartition('@')[2]}".encode("ascii")
         self._return_path = message_settings.bounce_address or sender
         self._unsubscribe_seal = sealer(message_settings.secret, for_unsubscribing(record.edition.digest))
@@ -173,6 +177,8 @@ class MessageBuilder:
         if chosen is None:
             raise AssertionError(f"the topics {variant!r} leave nothing of {self._edition.id}")
         email = self._message_settings.render(chosen, self._links, self._spoken(language))
+        if self._message_settings.test:
+            email = mark_as_test(email, self._spoken(language))
         return self._compiler.compile(replace(email, html_pieces=()) if form == Format.TEXT else email)
 
 
@@ -206,7 +212,10 @@ def _envelope(record: EditionRecord, message_settings: MessageSettings, words: F
         message_id=words.message_id,
         date=words.date,
         reply_to=edition.reply_to,
-        more=_list_fields(edition, words, message_settings.unsubscribe_address, replies=replies),
+        more=(
+            *_list_fields(edition, words, message_settings.unsubscribe_address, replies=replies),
+            *(["X-Test-Message: yes"] if message_settings.test else []),
+        ),
     )
 
 

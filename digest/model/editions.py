@@ -122,6 +122,11 @@ class EditionRecord:
     paused_at: datetime | None = None  # if set, no message is sent until the edition is resumed
 
     @property
+    def is_ahead(self) -> bool:
+        """Tell whether the edition may still begin to be sent."""
+        return self.state in (EditionState.DRAFT, EditionState.APPROVED)
+
+    @property
     def dated_at(self) -> datetime:
         """Return the time shown for the edition: its send time, or its start if it was sent before that."""
         return min(self.edition.send_at, self.started_at or self.edition.send_at)

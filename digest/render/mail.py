@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 from digest.model.editions import Edition
 from digest.model.messages import Email, ReaderLinks
 from digest.render.fragments.pieces import close_gaps
 from digest.render.inline import inline
+from digest.render.languages.languages import words_for
 from digest.render.sample import sample_edition
 from digest.render.templates import (
     MAIL_HTML,
@@ -17,10 +19,17 @@ from digest.render.templates import (
     Templates,
     render_line,
 )
-from digest.render.text import shorten
+from digest.render.text import shorten, wrap
 from digest.render.view import EditionView, email_values, line_values
 
-__all__ = ["lines", "render_email", "sample_edition"]
+__all__ = ["lines", "mark_as_test", "render_email", "sample_edition"]
+
+_BODY = re.compile(r"<body\b[^>]*>|\Z", re.IGNORECASE)
+_TEST_LINE = (
+    '\n<p lang="{language}" dir="{direction}" style="margin:0;padding:12px 16px;background-color:#f7d774;'
+    "color:#1d1b18;font-family:Helvetica,Arial,sans-serif;font-size:16px;line-height:24px;"
+    'font-weight:bold;text-align:center">{text}</p>\n'
+)
 
 
 def render_email(
@@ -76,3 +85,16 @@ def _written(edition: Edition, view: EditionView) -> tuple[str, str]:
 @lru_cache(maxsize=256)  # most choices of an edition have the same lines
 def _shortened(text: str, limit: int) -> str:
     return shorten(text, limit)
+
+
+def mark_as_test(email: Email, language: str) -> Email:
+    """Return `email` with "[Test]" before its subject, and with a first line that says what it is."""
+    say = words_for(language)
+    text = say("This is a test message. Its links change nothing, and it does not count.")
+    line = _TEST_LINE.format(language=say.language, direction=say.direction, text=text)
+    return Email.whole(
+        subject=say("[Test] {subject}", subject=email.subject),
+        preheader=email.preheader,
+        html=_BODY.sub(lambda begun: begun[0] + line, email.html, count=1) if email.html else "",
+        text=f"{wrap(text, direction=say.direction)}\n\n{email.text}",
+    )

@@ -74,6 +74,18 @@ def test_editions_are_listed_and_one_is_shown_with_the_rule_of_each_story(compos
     assert "no edition" in composed.says("editions", "nonsense", fails=1)
 
 
+def test_a_draft_says_to_how_many_readers_it_goes(composed: Terminal, tmp_path: Path) -> None:
+    composed.place.subscribe("eve")
+    composed.call("subscribers", "remove", "eve@example.org")
+    assert "deliveries  goes to 2 readers\n" in composed.says("editions", EDITION)
+    assert composed.facts("editions", EDITION)["readers"] == 2
+    said = composed.says("preview", EDITION, "--out", str(tmp_path))
+    assert f"{EDITION} is a draft; it goes to 2 readers\n" in said
+    composed.place.run("23 07:00")
+    assert "deliveries  2 accepted\n" in composed.says("editions", EDITION)
+    assert "goes to" not in composed.says("preview", EDITION, "--out", str(tmp_path))
+
+
 def test_tables_fit_eighty_columns(composed: Terminal) -> None:
     for words in (["editions"], ["editions", EDITION], ["posts"], ["feeds"], ["collect"]):
         assert max(map(len, composed.says(*words).splitlines())) <= 80

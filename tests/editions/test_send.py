@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 from pathlib import Path
 
 import pytest
 
 from digest.editions.editions import cancel, compose_now, find_edition, pause_edition
-from digest.editions.send import send_by_hand
+from digest.editions.send import send_by_hand, send_test
 from digest.model.deliveries import Counts
 from digest.model.editions import EditionState
 from digest.model.errors import StateError
@@ -62,3 +65,48 @@ def test_an_edition_cancelled_during_sending_is_reported_as_cancelled(place: Pla
         )
         send_by_hand(app, draft, context)
     assert said == [f"{draft.edition.id}: cancelled: 2 accepted"]
+
+
+@pytest.mark.parametrize(
+    ("language", "mark", "line"),
+    [
+        ("en", "[Test] ", "This is a test message."),
+        ("de-AT", "[Test] ", "Dies ist eine Testnachricht."),
+        ("es", "[Prueba] ", "Este es un mensaje de prueba."),
+        ("ar", "[اختبار] ", "هذه رسالة تجريبية."),
+    ],
+)
+def test_a_test_message_is_marked_in_its_subject_its_first_line_and_a_header(
+    tmp_path: Path, language: str, mark: str, line: str
+) -> None:
+    place = Place(tmp_path)
+    place.change("[site]", f'[site]\nlanguage = "{language}"')
+    place.publish("Ferry returns")
+    place.subscribe("ada")
+    place.run("23 06:30")
+    for _ in range(2):
+        with place.app() as app:
+            send_test(app, find_edition(app.database, app.config, "daily"), "ada@example.org")
+    first, second = _messages(place)
+    assert str(first["Subject"]) == f"{mark}Ferry returns"
+    assert first["X-Test-Message"] == "yes"
+    for kind in ("plain", "html"):
+        body = first.get_body((kind,))
+        assert body is not None
+        text = str(body.get_content())
+        above, _, _ = text[max(0, text.find("<body")) :].partition("Ferry returns")
+        assert above.count(line) == 1
+    assert first["Message-ID"] != second["Message-ID"], "a mail program would hide the second"
+    assert place.run("23 07:00")[-1] == "daily-2026-11-23: sent: 1 accepted", "a test does not count"
+
+
+def test_a_message_to_a_reader_has_no_mark(place: Place) -> None:
+    with place.app() as app:
+        send_by_hand(app, find_edition(app.database, app.config, "daily"), RunContext(clock=lambda: NOON))
+    assert {each["X-Test-Message"] for each in _messages(place)} == {None}
+    assert {str(each["Subject"]) for each in _messages(place)} == {"Ferry returns"}
+
+
+def _messages(place: Place) -> list[EmailMessage]:
+    files = sorted((place.folder / "data/mail").glob("*.eml"))
+    return [message_from_bytes(path.read_bytes(), policy=default) for path in files]

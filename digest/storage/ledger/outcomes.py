@@ -47,6 +47,11 @@ def choices(
     return tuple((topics, form, count) for topics, form, count in rows)
 
 
+def count_readers(connection: Connection, mailable: Mailable) -> int:
+    """Count the readers that an edition would be addressed to."""
+    return connection.execute(select(func.count()).select_from(mailable.subquery())).scalar_one()
+
+
 def by_code(
     connection: Connection, edition_id: str
 ) -> tuple[tuple[DeliveryState, int | None, int, str], ...]:
