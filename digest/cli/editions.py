@@ -152,7 +152,7 @@ def _show_one(record: EditionRecord, deliveries: str) -> None:
         click.echo(f"approved by {record.approved_by}")
     click.echo(f"deliveries  {deliveries}")
     click.echo(f"hash        {record.hash}\n")
-    rows = [(story.topic, story.title, story.source, story.rule) for story in edition.stories()]
+    rows = [(", ".join(story.topics), story.title, story.source, story.rule) for story in edition.stories()]
     show.table(("topic", "story", "source", "placed by"), rows)
 
 

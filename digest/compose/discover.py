@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from digest.compose.stories import Group
 from digest.compose.topics import Placed, TopicGroup, free_slug, unplaced
 from digest.compose.words import phrase
+from digest.model.editions import Claim
 from digest.model.publication import CATCH_ALL
 from digest.model.tags import fold, slug
 
@@ -213,17 +214,36 @@ def _largest_first(headings: Iterable[_Heading]) -> list[_Heading]:
 def _topic_groups(
     groups: Sequence[Group], headings: Iterable[_Heading], catch_all: str
 ) -> tuple[TopicGroup, ...]:
-    topic_groups: list[TopicGroup] = []
+    named: list[tuple[str, _Heading]] = []
     slugs = {CATCH_ALL}
     held: set[int] = set()
     for one in headings:
         name = free_slug(slug(one.name)[:_LONGEST_SLUG].strip("-") or "topic", slugs)
         slugs.add(name)
         held.update(one.rules)
-        placed = (Placed(group=groups[number], rule=one.rules[number]) for number in sorted(one.rules))
-        topic_groups.append(TopicGroup(slug=name, title=one.name, placed=tuple(placed)))
+        named.append((name, one))
+    topic_groups = [
+        TopicGroup(
+            slug=name,
+            title=one.name,
+            placed=tuple(
+                Placed(group=groups[number], rule=one.rules[number], claims=_claims(number, one, named))
+                for number in sorted(one.rules)
+            ),
+        )
+        for name, one in named
+    ]
     rest = [group for number, group in enumerate(groups) if number not in held]
     return (*topic_groups, *unplaced(rest, title=catch_all, taken=slugs - {CATCH_ALL}))
+
+
+def _claims(number: int, holder: _Heading, named: Iterable[tuple[str, _Heading]]) -> tuple[Claim, ...]:
+    """Return the claims of the other headings whose tag the story has."""
+    return tuple(
+        Claim(topic=name, rule=f"tag: {one.name}")
+        for name, one in named
+        if one is not holder and number in one.carriers
+    )
 
 
 # ── headings ────────────────────────────────────────────────────────────────────────────────

@@ -5,9 +5,8 @@ cancelled comes back.
 
 - Each story appears once. Composing has used each post only once and dropped repetitions, so two stories are
   the same if they have a post in common. Their latest version is used.
-- A story stays under its topic. Configured topics keep their order, topics found in tags have the order of
-the
-  latest edition, and stories under no topic come last.
+- A story stays under its topic and keeps the claims of the others. Configured topics keep their order, topics
+  found in tags have the order of the latest edition, and stories under no topic come last.
 - The story at the top is the most prominent of the editions' leads.
 - A topic's quota and the digest's maximum limit the stories that are shown in full, and topics take turns.
   Extra stories become headlines under their topics. A story that was a headline stays one as long as there
@@ -25,9 +24,9 @@ from datetime import datetime
 from digest.compose.optimistic import Steps, plan_and_keep
 from digest.compose.plan import edition_name, empty_edition
 from digest.compose.topics import free_slug
-from digest.model.editions import Composed, Due, Edition, Section, Story
+from digest.model.editions import Composed, Due, Edition, Heading, Section, Story
 from digest.model.publication import CATCH_ALL_RULE, Digest, Lead, Site, Topic
-from digest.model.snapshot import prominence
+from digest.model.snapshot import age, headings_of, prominence, sections_of
 from digest.storage.database import Connection, Database
 from digest.storage.editions import insert_edition, open_edition, taken_ids, usable_editions
 from digest.storage.gatherings import note_gathered, ungathered
@@ -63,8 +62,13 @@ def gather(
         return None
     lead = _lead(stories, newest, gather_input.digest.lead)
     room = (gather_input.digest.maximum if full is None else full) - (lead is not None)
-    rest = [story for story in stories if story is not lead]
-    return _edition(lead, _sections(rest, newest, gather_input, max(room, 0)), gather_input)
+    headings = _headings(stories, newest, gather_input)
+    queues = {
+        heading: [story for story in stories if story.topic == heading.slug and story is not lead]
+        for heading in headings
+    }
+    edition = _edition(lead, sections_of(queues, max(room, 0)), gather_input)
+    return replace(edition, headings=headings)
 
 
 # ── which stories ───────────────────────────────────────────────────────────────────────────
@@ -91,68 +95,53 @@ def _lead(stories: Sequence[Story], newest: Iterable[Edition], rule: Lead) -> St
         case Lead.NONE:
             return None
         case Lead.NEWEST:
-            return min(stories, key=_age)
+            return min(stories, key=age)
         case Lead.AUTO:
             return min([story for story in stories if story.id in led] or stories, key=prominence)
 
 
-def _age(story: Story) -> tuple[float, str]:
-    return -story.published_at.timestamp() if story.published_at else 0.0, story.id
+# ── headings ────────────────────────────────────────────────────────────────────────────────
 
 
-# ── sections ────────────────────────────────────────────────────────────────────────────────
-
-
-def _sections(
-    stories: Sequence[Story], newest: Sequence[Edition], gather_input: GatherInput, room: int
-) -> Iterator[Section]:
+def _headings(
+    stories: Sequence[Story], newest: Sequence[Edition], gather_input: GatherInput
+) -> tuple[Heading, ...]:
+    """Return all topics that may claim one of the `stories`."""
     topics = [topic for topic in gather_input.topics if topic.slug in gather_input.digest.topics]
     quotas = {topic.slug: topic.quota for topic in topics}
     titles = _titles(newest, topics, gather_input.digest)
-    topic_groups: dict[str, list[Story]] = {slug: [] for slug in _slugs(stories, newest, topics)}
-    for story in stories:
-        topic_groups[story.topic].append(story)
-    kept = _in_full([topic_group[: quotas.get(slug)] for slug, topic_group in topic_groups.items()], room)
-    for slug, topic_group in topic_groups.items():
-        number = sum(story.id in kept for story in topic_group)
-        if topic_group:
-            yield Section(
-                slug=slug,
-                title=titles.get(slug, slug),
-                stories=tuple(topic_group[:number]),
-                more=tuple(topic_group[number:]),
-            )
+    return tuple(
+        Heading(slug=slug, title=titles.get(slug, slug), quota=quotas.get(slug))
+        for slug in _slugs(stories, newest, topics)
+    )
 
 
 def _slugs(stories: Iterable[Story], newest: Iterable[Edition], topics: Iterable[Topic]) -> tuple[str, ...]:
     """Return the topics in order: configured topics, then those of the latest edition, then the catch-all."""
     configured = [topic.slug for topic in sorted(topics, key=lambda topic: topic.order)]
-    found = [section.slug for edition in newest for section in edition.sections]
-    slugs = dict.fromkeys([*configured, *found, *(story.topic for story in stories)])
+    found = [heading.slug for edition in newest for heading in headings_of(edition)]
+    claiming = [slug for story in stories for slug in story.topics]
+    slugs = dict.fromkeys([*configured, *found, *claiming])
     unclaimed = {story.topic for story in stories if story.rule == CATCH_ALL_RULE}
     return tuple(sorted(slugs, key=lambda slug: slug in unclaimed))
 
 
 def _titles(newest: Sequence[Edition], topics: Iterable[Topic], digest: Digest) -> Mapping[str, str]:
     """Return the latest title of each topic."""
-    # A topic whose only story was the lead had no section, so its title comes from the configuration.
+    # In editions of earlier versions, a topic with only the lead has no title; the configuration has it.
     unclaimed = {
         story.topic: digest.catch_all
         for edition in newest
         for story in edition.stories()
         if story.rule == CATCH_ALL_RULE
     }
-    frozen = {section.slug: section.title for edition in newest[::-1] for section in edition.sections}
+    frozen = {
+        heading.slug: heading.title
+        for edition in newest[::-1]
+        for heading in headings_of(edition)
+        if heading.title
+    }
     return unclaimed | {topic.slug: topic.title for topic in topics} | frozen
-
-
-def _in_full(queues: Sequence[Sequence[Story]], room: int) -> frozenset[str]:
-    """Return the ids of the stories that are shown in full."""
-    # Topics take turns, so that a busy topic does not take all the room.
-    turns = sorted(
-        (turn, number, story.id) for number, queue in enumerate(queues) for turn, story in enumerate(queue)
-    )
-    return frozenset(story_id for _, _, story_id in turns[:room])
 
 
 def _edition(lead: Story | None, sections: Iterable[Section], gather_input: GatherInput) -> Edition:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from digest.compose.discover import discover
 from digest.compose.stories import Group, dated_at, gather, newest_first, to_story
 from digest.compose.topics import Placed, TopicGroup, free_slug, place
-from digest.model.editions import Due, Edition, Section, Story
+from digest.model.editions import Due, Edition, Heading, Section, Story
 from digest.model.posts import PublishedPost, WaitingPost
 from digest.model.publication import CATCH_ALL_RULE, Digest, Feed, Lead, Site, Topic
 from subscribers.model import Frequency
@@ -60,6 +60,7 @@ def plan(waiting: Iterable[WaitingPost], published: Sequence[PublishedPost], pla
     lead = _lead(topic_groups, plan_input.digest.lead)
     kept = _keep(topic_groups, lead, plan_input.digest.maximum)
     edition = _edition(_lead_story(topic_groups, lead), _sections(topic_groups, kept), plan_input)
+    edition = replace(edition, headings=_headings(topic_groups, plan_input))
     used = {post_id for story in edition.stories() for post_id in story.post_ids}
     carried = _ids(each for each in eligible if each.post.id not in used)
     return Plan(edition=edition, used=tuple(sorted(used)), carried=carried, dropped=dropped)
@@ -142,10 +143,16 @@ def _ids(waiting: Iterable[WaitingPost]) -> tuple[str, ...]:
 
 
 def _by_topic(groups: Sequence[Group], plan_input: PlanInput) -> tuple[TopicGroup, ...]:
-    topics = [topic for topic in plan_input.topics if topic.slug in plan_input.digest.topics]
+    topics = _topics(plan_input)
     if not topics:
         return discover(groups, catch_all=plan_input.digest.catch_all, room=plan_input.digest.maximum)
     return place(groups, topics, plan_input.feeds, catch_all=plan_input.digest.catch_all)
+
+
+def _topics(plan_input: PlanInput) -> list[Topic]:
+    """Return the topics that the digest lists, in the order in which they are shown."""
+    listed = [topic for topic in plan_input.topics if topic.slug in plan_input.digest.topics]
+    return sorted(listed, key=lambda topic: topic.order)
 
 
 def _lead(topic_groups: Iterable[TopicGroup], rule: Lead) -> Group | None:
@@ -187,7 +194,7 @@ def _sections(topic_groups: Iterable[TopicGroup], kept: Collection[str]) -> Iter
     """Yield a section for each topic group of which a story is kept."""
     for topic_group in topic_groups:
         stories = tuple(
-            to_story(placed.group, topic=topic_group.slug, rule=placed.rule)
+            to_story(placed.group, topic=topic_group.slug, rule=placed.rule, claims=placed.claims)
             for placed in topic_group.placed
             if placed.group.id in kept
         )
@@ -198,11 +205,18 @@ def _sections(topic_groups: Iterable[TopicGroup], kept: Collection[str]) -> Iter
             )
 
 
+def _headings(topic_groups: Iterable[TopicGroup], plan_input: PlanInput) -> tuple[Heading, ...]:
+    """Return all topics that may claim a story, also those under which no story stands."""
+    every: Sequence[Topic | TopicGroup] = (*_topics(plan_input), *topic_groups)
+    headings = (Heading(slug=each.slug, title=each.title, quota=each.quota) for each in every)
+    return tuple({heading.slug: heading for heading in headings}.values())
+
+
 def _lead_story(topic_groups: Iterable[TopicGroup], lead: Group | None) -> Story | None:
     """Return the lead as a story of its topic group."""
     return next(
         (
-            to_story(placed.group, topic=topic_group.slug, rule=placed.rule)
+            to_story(placed.group, topic=topic_group.slug, rule=placed.rule, claims=placed.claims)
             for topic_group in topic_groups
             for placed in topic_group.placed
             if placed.group == lead

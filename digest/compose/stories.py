@@ -24,7 +24,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from digest.compose.words import words
-from digest.model.editions import Source, Story
+from digest.model.editions import Claim, Source, Story
 from digest.model.links import canonical_url
 from digest.model.posts import WaitingPost
 from digest.model.tags import fold
@@ -98,8 +98,8 @@ def gather(waiting: Iterable[WaitingPost]) -> tuple[Group, ...]:
     return tuple(sorted(groups, key=newest_first))
 
 
-def to_story(group: Group, *, topic: str, rule: str) -> Story:
-    """Return `group` as a story under `topic`, placed there by `rule`."""
+def to_story(group: Group, *, topic: str, rule: str, claims: tuple[Claim, ...] = ()) -> Story:
+    """Return `group` as a story under `topic`, placed there by `rule`; `claims` are those of other topics."""
     shown = group.posts[0]
     links = {each.feed_name: each.post.url for each in reversed(group.posts[1:])}
     return Story(
@@ -116,6 +116,7 @@ def to_story(group: Group, *, topic: str, rule: str) -> Story:
         rule=rule,
         also=tuple(Source(name=name, url=links[name]) for name in group.feeds[1:]),
         post_ids=tuple(each.post.id for each in group.posts),
+        claims=claims,
     )
 
 

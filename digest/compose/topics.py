@@ -1,7 +1,8 @@
 """Place stories under the configured topics, and give each story the rule that placed it, in words.
 
-A story goes under the first topic that claims it by one of its tags, one of its keywords, or its feed.
-Stories that no topic claims go under the catch-all.
+A story goes under the first topic that claims it by one of its tags, one of its keywords, or its feed. It
+keeps the claims of the other topics, for readers who did not choose the first. Stories that no topic claims
+go under the catch-all.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 from digest.compose.stories import Group
 from digest.compose.words import phrase
+from digest.model.editions import Claim
 from digest.model.publication import CATCH_ALL, CATCH_ALL_RULE, Feed, Topic
 from digest.model.tags import fold
 
@@ -21,6 +23,7 @@ class Placed:
 
     group: Group
     rule: str  # "tag: climate", "keyword: night train", "feed: Harbour News", "catch-all"
+    claims: tuple[Claim, ...] = ()  # of other topics, in their order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,12 +50,14 @@ def place(
     unclaimed: list[Group] = []
     for group in groups:
         facts = _Facts(group, canonical)
-        claims = ((rule.topic.slug, why) for rule in rules if (why := rule.claim(facts)))
-        slug, why = next(claims, (None, ""))
-        if slug is None:
-            unclaimed.append(group)
+        claims = [
+            Claim(topic=rule.topic.slug, rule=why) for rule in rules if (why := rule.claim(facts)) is not None
+        ]
+        if claims:
+            first, *others = claims
+            claimed[first.topic].append(Placed(group=group, rule=first.rule, claims=tuple(others)))
         else:
-            claimed[slug].append(Placed(group=group, rule=why))
+            unclaimed.append(group)
     topic_groups = [
         TopicGroup(slug=topic.slug, title=topic.title, placed=tuple(claimed[topic.slug]), quota=topic.quota)
         for topic in ordered

@@ -25,7 +25,7 @@ from digest.message.reader_links import (
 from digest.model.deliveries import Recipient
 from digest.model.editions import Edition, EditionRecord
 from digest.model.messages import Email, Message, ReaderLinks
-from digest.model.snapshot import choose
+from digest.model.snapshot import choose, headings_of
 from digest.render.languages.languages import spoken
 from digest.render.mail import mark_as_test
 from digest.schedule.local_hours import copy_due_at
@@ -70,7 +70,7 @@ class MessageBuilder:
             ),
             preferences=preferences_url(record.edition.site.base_url, self._words.preferences),
         )
-        self._topics = _topics(record.edition)
+        self._topics = tuple(heading.slug for heading in headings_of(record.edition))
         sender = wire_address(parseaddr(record.edition.sender)[1])
         # Mail programs show only one of two messages with the same Message-ID, so each test has its own.
         begin = f"test-{message_settings.test}" if message_settings.test else _ascii(record.edition.id)
@@ -193,13 +193,6 @@ def dated_at(record: EditionRecord) -> datetime:
     send_at = record.edition.send_at
     began_at = record.started_at or send_at
     return send_at if send_at <= began_at <= send_at + _LATE else began_at
-
-
-def _topics(edition: Edition) -> tuple[str, ...]:
-    slugs = [section.slug for section in edition.sections]
-    if edition.lead and edition.lead.topic not in slugs:
-        slugs.append(edition.lead.topic)
-    return tuple(slugs)
 
 
 def _envelope(record: EditionRecord, message_settings: MessageSettings, words: Fields) -> Envelope:

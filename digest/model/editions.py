@@ -34,6 +34,14 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A topic that claims a story, and the rule by which it does."""
+
+    topic: str  # its slug
+    rule: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Story:
     """The item that a reader sees: one post, or several posts that cover the same thing."""
 
@@ -50,6 +58,12 @@ class Story:
     rule: str  # the rule that placed it: "tag: climate", "keyword: rail", "feed: Harbour News", "catch-all"
     also: tuple[Source, ...] = ()  # "also in …"
     post_ids: tuple[str, ...] = ()
+    claims: tuple[Claim, ...] = ()  # of the other topics, in the digest's order; see `choose`
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Return the slugs of all topics that claim the story, its own section first."""
+        return self.topic, *(claim.topic for claim in self.claims)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +77,22 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Heading:
+    """The title of a topic, and how many of its stories are shown in full (None: all)."""
+
+    slug: str
+    title: str
+    quota: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Edition:
     """One dated digest as it was frozen: its emails, web archive and previews are made only from this.
 
-    The lead is only in `lead`, not also in its section. `subject_template` and `preheader_template` are
-    frozen too, because they are filled in for each choice of topics.
+    The lead is only in `lead`, not also in its section. A story is in one section. `headings` has all topics
+    that may claim a story, because a reader who did not choose the section gets the story under another of
+    its topics. `subject_template` and `preheader_template` are frozen too, because they are filled in for
+    each choice of topics.
     """
 
     id: str  # "daily-2026-11-22", "daily-2026-11-22-2"
@@ -85,6 +110,7 @@ class Edition:
     preheader_template: str
     lead: Story | None
     sections: tuple[Section, ...]
+    headings: tuple[Heading, ...] = ()  # in the digest's order; see `headings_of`
 
     def stories(self) -> Iterator[Story]:
         """Yield every story once, in reading order."""

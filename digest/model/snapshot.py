@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
+from functools import lru_cache
+from heapq import merge
 from typing import Any
 
-from digest.model.editions import Edition, Section, Source, Story
+from digest.model.editions import Claim, Edition, Heading, Section, Source, Story
 from digest.model.posts import Image
 from digest.model.publication import CATCH_ALL_RULE, Site
 from subscribers.model import Choice
@@ -59,6 +63,8 @@ def _edition(data: dict[str, Any]) -> Edition:
             "site": Site(**data["site"]),
             "lead": _story(data["lead"]) if data["lead"] else None,
             "sections": tuple(_section(section) for section in data["sections"]),
+            # Snapshots of earlier versions have no headings, and no claims below.
+            "headings": tuple(Heading(**heading) for heading in data.get("headings", ())),
         }
     )
 
@@ -78,6 +84,7 @@ def _story(data: dict[str, Any]) -> Story:
             "tags": tuple(data["tags"]),
             "also": tuple(Source(**source) for source in data["also"]),
             "post_ids": tuple(data["post_ids"]),
+            "claims": tuple(Claim(**claim) for claim in data.get("claims", ())),
         }
     )
 
@@ -86,31 +93,109 @@ def _story(data: dict[str, Any]) -> Story:
 
 
 def choose(edition: Edition, choice: Choice) -> Edition | None:
-    """Return `edition` with only the topics of `choice`, or None if no story is left.
+    """Return `edition` with only the stories of the chosen topics, or None if no story is left.
 
-    A reader who did not choose the lead's topic gets another lead, the most prominent of the remaining
-    stories. An edition without a lead gets none.
+    A story stands under the first of its topics that the reader chose. A reader who chose no topic of the
+    lead gets another lead, the most prominent of the remaining stories. An edition without a lead gets none.
     """
-    sections = tuple(section for section in edition.sections if choice.wants(section.slug))
-    if edition.lead is None or choice.wants(edition.lead.topic):
-        chosen = replace(edition, sections=sections)
-    elif sections:
-        lead = min((story for one in sections for story in (*one.stories, *one.more)), key=prominence)
-        left = (_without(section, lead) for section in sections)
-        chosen = replace(edition, lead=lead, sections=tuple(section for section in left if section))
-    else:
-        return None
-    return chosen if chosen.lead or chosen.sections else None
+    headings = headings_of(edition)
+    chosen = [heading for heading in headings if choice.wants(heading.slug)]
+    if len(chosen) == len(headings):
+        return edition
+    wanted = frozenset(heading.slug for heading in chosen)
+    lead = edition.lead
+    if lead and lead.topic not in wanted:
+        lead = _moved(lead, wanted)
+    full = _by_topic([(section.slug, section.stories) for section in edition.sections], wanted)
+    more = _by_topic([(section.slug, section.more) for section in edition.sections], wanted)
+    queues = {heading: (*full[heading.slug], *more[heading.slug]) for heading in chosen}
+    if edition.lead and not lead and any(queues.values()):
+        lead = min((story for queue in queues.values() for story in queue), key=prominence)
+        queues = {heading: _without(queue, lead) for heading, queue in queues.items()}
+    # The edition fits into an email, so no choice of its topics shows more stories in full than the edition.
+    room = sum(len(section.stories) for section in edition.sections)
+    sections = tuple(_shared(section, edition) for section in sections_of(queues, room))
+    return replace(edition, lead=lead, sections=sections) if lead or sections else None
+
+
+def headings_of(edition: Edition) -> tuple[Heading, ...]:
+    """Return all topics that claim a story of `edition`, in the digest's order.
+
+    Editions of earlier versions have no headings, so the title of a topic that has only the lead is unknown.
+    """
+    found = {heading.slug: heading for heading in edition.headings}
+    claiming = {claim.topic for story in edition.stories() for claim in story.claims}
+    for section in edition.sections:
+        quota = len(section.stories) if section.more else None
+        found.setdefault(section.slug, Heading(slug=section.slug, title=section.title, quota=quota))
+        claiming.add(section.slug)
+    if edition.lead:
+        claiming.add(edition.lead.topic)
+        found.setdefault(edition.lead.topic, Heading(slug=edition.lead.topic, title=""))
+    return tuple(heading for slug, heading in found.items() if slug in claiming)
 
 
 def prominence(story: Story) -> tuple[int, bool, bool, float, str]:
     """Return the sort key of `Lead.AUTO`: covered by most feeds, under a topic, with an image, the newest."""
-    newest = -story.published_at.timestamp() if story.published_at else 0.0
-    return -len(story.also), story.rule == CATCH_ALL_RULE, story.image is None, newest, story.id
+    return -len(story.also), story.rule == CATCH_ALL_RULE, story.image is None, *age(story)
 
 
-def _without(section: Section, story: Story) -> Section | None:
-    """Return `section` without `story`; a headline takes its place in full, if there is one."""
-    rest = tuple(each for each in (*section.stories, *section.more) if each.id != story.id)
-    full = len(section.stories)
-    return replace(section, stories=rest[:full], more=rest[full:]) if rest else None
+def age(story: Story) -> tuple[float, str]:
+    """Return a key that sorts stories, the newest first."""
+    return -story.published_at.timestamp() if story.published_at else 0.0, story.id
+
+
+def sections_of(queues: Mapping[Heading, Sequence[Story]], room: int) -> Iterator[Section]:
+    """Yield a section for each topic with stories.
+
+    The topics' quotas and the `room` limit how many stories are shown in full; the others become headlines.
+    """
+    # Topics take turns, so that a busy topic does not take all the room.
+    turns = sorted(
+        (turn, number, story.id)
+        for number, (heading, queue) in enumerate(queues.items())
+        for turn, story in enumerate(queue[: heading.quota])
+    )
+    kept = frozenset(story_id for _, _, story_id in turns[:room])
+    for heading, queue in queues.items():
+        full = sum(story.id in kept for story in queue)
+        if queue:
+            stories, more = tuple(queue[:full]), tuple(queue[full:])
+            yield Section(slug=heading.slug, title=heading.title, stories=stories, more=more)
+
+
+def _moved(story: Story, wanted: frozenset[str]) -> Story | None:
+    """Return a story whose own topic is not wanted under the first other topic that claims it and is."""
+    topic = next((claim.topic for claim in story.claims if claim.topic in wanted), None)
+    return _under(story, topic) if topic is not None else None
+
+
+@lru_cache(maxsize=4_096)  # choices share the result, because each object is rendered once
+def _under(story: Story, topic: str) -> Story:
+    """Return `story` under the topic of one of its claims, with the claims that come after it."""
+    at = story.topics.index(topic)
+    return replace(story, topic=topic, rule=story.claims[at - 1].rule, claims=story.claims[at:])
+
+
+def _by_topic(
+    placed: Iterable[tuple[str, Iterable[Story]]], wanted: frozenset[str]
+) -> Mapping[str, Iterable[Story]]:
+    """Return the wanted stories by topic: those of a section in its order, and the others by their age."""
+    own: dict[str, list[Story]] = defaultdict(list)
+    moved: dict[str, list[Story]] = defaultdict(list)
+    for section, stories in placed:
+        for story in stories:
+            if section in wanted:
+                own[section].append(story)
+            elif other := _moved(story, wanted):
+                moved[other.topic].append(other)
+    return {slug: merge(own[slug], sorted(moved[slug], key=age), key=age) for slug in wanted}
+
+
+def _shared(section: Section, edition: Edition) -> Section:
+    """Return the equal section of `edition`, if there is one, because each object is rendered once."""
+    return next((each for each in edition.sections if each == section), section)
+
+
+def _without(stories: Iterable[Story], story: Story) -> tuple[Story, ...]:
+    return tuple(each for each in stories if each.id != story.id)

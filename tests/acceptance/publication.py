@@ -186,12 +186,12 @@ class Publication:
         return found
 
     def stories(self, edition: str) -> list[tuple[str, str]]:
-        """Return topic and link of each story, in reading order."""
+        """Return the topics, as in "move,table", and the link of each story, in reading order."""
         content = self.facts("editions", edition)["edition"]
         stories = [content["lead"]] if content["lead"] else []
         for section in content["sections"]:
             stories += section["stories"] + section["more"]
-        return [(story["topic"], story["url"]) for story in stories if story["url"]]
+        return [(_topics(story), story["url"]) for story in stories if story["url"]]
 
     def rows(self) -> dict[str, Counter[str]]:
         """Return every row of every table."""
@@ -203,6 +203,10 @@ class Publication:
             }
         database.close()
         return found
+
+
+def _topics(story: Mapping[str, Any]) -> str:
+    return ",".join([story["topic"], *(claim["topic"] for claim in story["claims"])])
 
 
 def readers(count: int) -> dict[str, str]:
@@ -221,9 +225,9 @@ def csv_of(chosen: dict[str, str]) -> str:
 
 
 def wanted(stories: Sequence[tuple[str, str]], topics: str) -> set[str]:
-    """Return the links of the stories in the chosen topics."""
+    """Return the links of the stories with at least one of the chosen topics."""
     choice = Choice.parse(topics)
-    return {link for topic, link in stories if choice.wants(topic)}
+    return {link for claiming, link in stories if any(map(choice.wants, claiming.split(",")))}
 
 
 @contextmanager

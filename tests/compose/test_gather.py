@@ -126,7 +126,9 @@ def test_a_topic_that_had_its_lead_alone_has_its_name() -> None:
     made = gathered(first, second, by=gather_input(trams, sea, lead=Lead.NONE))
     assert [section.title for section in made.sections] == ["Trams", "Sea"]
     found = gathered(first, by=gather_input(lead=Lead.NONE))  # the topic is configured no more
-    assert [section.title for section in found.sections] == ["trams"]
+    assert [section.title for section in found.sections] == ["Trams"]
+    earlier = gathered(replace(first, headings=()), by=gather_input(lead=Lead.NONE))  # of an earlier version
+    assert [section.title for section in earlier.sections] == ["trams"]
     unclaimed = gathered(edition(0, "Tram"), by=gather_input(lead=Lead.NONE))
     assert [section.title for section in unclaimed.sections] == ["More stories"]
 

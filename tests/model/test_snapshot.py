@@ -8,13 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.compose.plan import plan
-from digest.model.editions import Edition, Section, Source, Story
-from digest.model.posts import Image
-from digest.model.publication import Lead, Site
-from digest.model.snapshot import choose, content_hash, from_json, text_hash, to_json
-from subscribers.model import Choice
-from tests.compose.samples import IMAGE, plan_input, published, topic
+from digest.compose.gather import GatherInput, gather
+from digest.compose.plan import PlanInput, plan
+from digest.compose.topics import place
+from digest.model.editions import Claim, Edition, Heading, Section, Source, Story
+from digest.model.posts import Image, WaitingPost
+from digest.model.publication import Lead, Site, Topic
+from digest.model.snapshot import choose, content_hash, from_json, headings_of, text_hash, to_json
+from subscribers.model import Choice, Frequency
+from tests.compose.samples import IMAGE, groups, plan_input, published, topic, topics, waiting
 
 text = st.text(max_size=30)
 moments = st.datetimes(datetime(1990, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - hypothesis wants naive bounds
@@ -36,6 +38,7 @@ stories = st.builds(
     rule=text,
     also=st.lists(st.builds(Source, name=text, url=st.none() | text), max_size=2).map(tuple),
     post_ids=st.lists(text, max_size=2).map(tuple),
+    claims=st.lists(st.builds(Claim, topic=text, rule=text), max_size=2).map(tuple),
 )
 some = st.lists(stories, max_size=2).map(tuple)
 sections = st.builds(Section, slug=text, title=text, stories=some, more=some)
@@ -56,6 +59,9 @@ editions = st.builds(
     preheader_template=text,
     lead=st.none() | stories,
     sections=st.lists(sections, max_size=2).map(tuple),
+    headings=st.lists(
+        st.builds(Heading, slug=text, title=text, quota=st.none() | st.integers()), max_size=2
+    ).map(tuple),
 )
 
 SEA, TRAMS, OWLS = (topic(name, tags=(name,), quota=2) for name in ("sea", "trams", "owls"))
@@ -120,6 +126,21 @@ def test_a_snapshot_with_a_field_of_another_version_is_refused() -> None:
     data = json.loads(to_json(example())) | {"mood": "calm"}
     with pytest.raises(ValueError, match="mood"):
         from_json(json.dumps(data))
+
+
+def test_a_snapshot_of_an_earlier_version_is_read_and_each_story_has_one_topic() -> None:
+    data = json.loads(to_json(example()))
+    del data["headings"]
+    for story in [
+        data["lead"],
+        *(each for one in data["sections"] for each in (*one["stories"], *one["more"])),
+    ]:
+        del story["claims"]
+    edition = from_json(json.dumps(data))
+    assert edition == replace(example(), headings=())
+    for text in ("sea", "trams,owls", "-sea", "books"):
+        chosen = choose(example(), Choice.parse(text))
+        assert choose(edition, Choice.parse(text)) == (replace(chosen, headings=()) if chosen else None)
 
 
 # ── one reader's edition ────────────────────────────────────────────────────────────────────
@@ -187,3 +208,127 @@ def test_a_reader_gets_every_story_of_the_chosen_topics_once_and_no_other(
     wanted = sorted(story.id for story in edition.stories() if choice.wants(story.topic))
     assert sorted(story.id for story in chosen.stories()) == wanted if chosen else not wanted
     assert chosen is None or (chosen.lead is None) == (lead is Lead.NONE)
+
+
+# ── stories of several topics ───────────────────────────────────────────────────────────────
+
+
+def test_a_story_of_two_topics_stands_under_the_first_that_the_reader_chose() -> None:
+    ferry = published("Tram to the ferry", tags=("trams", "sea"), hours=2)
+    edition = plan(
+        [ferry, published("Owl", tags=("owls",), hours=1)], (), plan_input(SEA, TRAMS, OWLS)
+    ).edition
+    assert edition is not None
+    assert outline(choose(edition, Choice())) == ("Owl", {"sea": (["Tram to the ferry"], [])})
+    chosen = choose(edition, Choice.parse("owls,trams"))
+    assert chosen is not None
+    assert outline(chosen) == ("Owl", {"trams": (["Tram to the ferry"], [])})
+    assert [(story.topic, story.rule) for story in chosen.sections[0].stories] == [("trams", "tag: trams")]
+    assert chosen.sections[0].title == "Trams"
+    assert outline(choose(edition, Choice.parse("trams"))) == ("Tram to the ferry", {})
+    assert outline(choose(edition, Choice.parse("-sea,-owls"))) == ("Tram to the ferry", {})
+    assert choose(edition, Choice.parse("books")) is None
+
+
+def test_the_lead_stays_at_the_top_for_a_reader_of_its_second_topic() -> None:
+    lead = published("Owls ride the tram", tags=("owls", "trams"), image=IMAGE, hours=9)
+    edition = plan([lead, published("Line four", tags=("trams",))], (), plan_input(OWLS, TRAMS)).edition
+    assert edition is not None
+    assert edition.lead is not None
+    assert edition.lead.topic == "owls"
+    chosen = choose(edition, Choice.parse("trams"))
+    assert outline(chosen) == ("Owls ride the tram", {"trams": (["Line four"], [])})
+    assert chosen is not None
+    assert chosen.lead is not None
+    assert chosen.lead.topic == "trams"
+
+
+def test_a_moved_story_keeps_the_order_and_the_quota_of_the_section() -> None:
+    posts = [
+        published("Tram one", tags=("trams",), hours=1),
+        published("Tram by the sea", tags=("trams", "sea"), hours=2),
+        published("Tram three", tags=("trams",), hours=3),
+        published("Tram four", tags=("trams",), hours=4),
+    ]
+    edition = plan(posts, (), plan_input(SEA, TRAMS, lead=Lead.NONE)).edition
+    assert outline(choose(edition, Choice.parse("trams"))) == (  # type: ignore[arg-type]
+        None,
+        {"trams": (["Tram one", "Tram by the sea"], ["Tram three", "Tram four"])},
+    )
+
+
+_SLUGS = st.frozensets(st.sampled_from(["trams", "sea", "climate", "island", "more", "elsewhere"]))
+
+
+@given(
+    waiting,
+    topics,
+    st.sampled_from(Lead),
+    st.builds(Choice, include=_SLUGS) | st.builds(Choice, exclude=_SLUGS),
+)
+def test_every_reader_gets_all_stories_of_the_chosen_topics_once_under_the_first(
+    posts: list[WaitingPost], configured: list[Topic], lead: Lead, choice: Choice
+) -> None:
+    rules = plan_input(*configured or [SEA], lead=lead, maximum=100, minimum=1)
+    edition = plan(posts, (), rules).edition
+    if edition is None:
+        return
+    expected = _expected(posts, rules, choice)
+    for each in (edition, from_json(to_json(edition)), _gathered(edition, rules)):
+        chosen = choose(each, choice)
+        assert (_placed(chosen) if chosen else []) == sorted(expected.items())
+        if chosen:
+            assert len(_full(chosen)) <= len(_full(each))
+            quotas = {heading.slug: heading.quota for heading in headings_of(each)}
+            for section in chosen.sections:
+                quota = quotas[section.slug]
+                assert quota is None or len(section.stories) <= quota
+                assert all(story.topic == section.slug for story in (*section.stories, *section.more))
+            assert choose(chosen, choice) == chosen
+
+
+def _expected(posts: list[WaitingPost], rules: PlanInput, choice: Choice) -> dict[str, str]:
+    """Return where each story of a reader stands: each topic is asked alone which stories it claims."""
+    in_order = sorted(rules.topics, key=lambda each: each.order)
+    claimed = {
+        each.slug: {
+            placed.group.id
+            for one in place(groups(*posts), [each], catch_all="")
+            for placed in one.placed
+            if one.slug == each.slug
+        }
+        for each in in_order
+    }
+    expected = {}
+    for group in groups(*posts):
+        claiming = [slug for slug, ids in claimed.items() if group.id in ids] or ["more"]
+        if wanted := [slug for slug in claiming if choice.wants(slug)]:
+            expected[group.id] = wanted[0]
+    return expected
+
+
+def _placed(chosen: Edition) -> list[tuple[str, str]]:
+    lead = [(chosen.lead.id, chosen.lead.topic)] if chosen.lead else []
+    stories = [(story.id, one.slug) for one in chosen.sections for story in (*one.stories, *one.more)]
+    return sorted([*lead, *stories])
+
+
+def _full(edition: Edition) -> list[Story]:
+    lead = [edition.lead] if edition.lead else []
+    return [*lead, *(story for section in edition.sections for story in section.stories)]
+
+
+def _gathered(edition: Edition, rules: PlanInput) -> Edition:
+    gathered = gather(
+        [edition],
+        GatherInput(
+            digest=rules.digest,
+            site=rules.site,
+            due=rules.due,
+            frequency=Frequency.WEEKLY,
+            title="The week",
+            topics=rules.topics,
+        ),
+    )
+    assert gathered is not None
+    return gathered

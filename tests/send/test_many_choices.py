@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from digest.message.build import MessageBuilder, MessageSettings, Render
 from digest.model.deliveries import Recipient
-from digest.model.editions import Edition, EditionRecord, EditionState, Section
+from digest.model.editions import Claim, Edition, EditionRecord, EditionState, Heading, Section
 from digest.model.messages import Email, Message, ReaderLinks
 from digest.model.snapshot import choose
 from digest.render.edition_renderer import EditionRenderer
@@ -35,12 +35,25 @@ def rich_editions(draw: st.DrawFn) -> Edition:
     lead = draw(st.none() | st.sampled_from([*slugs, "elsewhere"]).flatmap(stories))
     chosen = tuple(_apart(draw(sections(slug)), draw) for slug in slugs)
     lines = draw(st.sampled_from(["{{ lead.title }}", "{{ topics | join(', ') }}", "{{ count }} today", ""]))
-    return replace(edition, lead=lead, sections=chosen, subject_template=lines, preheader_template=lines)
+    headings = tuple(Heading(slug=slug, title=slug.upper()) for slug in SLUGS)
+    return replace(
+        edition,
+        lead=lead,
+        sections=chosen,
+        headings=headings,
+        subject_template=lines,
+        preheader_template=lines,
+    )
 
 
 def _apart(section: Section, draw: st.DrawFn) -> Section:
-    """Give one story of a section another topic, as it happens when an editor moves a story."""
-    moved = replace(section.stories[0], topic=draw(st.sampled_from(SLUGS)))
+    """Give one story of a section another topic, as it happens when an editor moves a story, and claims."""
+    claims = [Claim(topic=slug, rule=f"tag: {slug}") for slug in draw(st.permutations(SLUGS))]
+    moved = replace(
+        section.stories[0],
+        topic=draw(st.sampled_from(SLUGS)),
+        claims=tuple(claims[: draw(st.integers(0, 2))]),
+    )
     return replace(section, stories=(moved, *section.stories[1:]))
 
 
