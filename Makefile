@@ -7,8 +7,9 @@ LOCK = pip compile --quiet --upgrade --universal --generate-hashes --no-header -
 	--no-annotate --python-version 3.11
 
 PAGES = tests/render tests/web
-FAST_LIST = tests/subscribers tests/storage tests/test_layers.py tests/test_docs.py
-FAST_REST = tests/model tests/schedule tests/limits tests/message tests/compose tests/config
+FAST_LIST = tests/subscribers
+FAST_REST = tests/test_layers.py tests/test_docs.py tests/storage tests/model tests/schedule tests/limits \
+	tests/message tests/compose tests/config
 
 .PHONY: help setup demo test test-fast test-fast-list test-fast-rest test-subscribers-and-pages test-the-rest check format lock clean
 
