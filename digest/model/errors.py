@@ -3,7 +3,8 @@
     DigestError
     ├── ConfigError        config.toml is wrong: all problems at once, each with file, line and key
     ├── TemplateError      a template cannot be loaded or rendered
-    ├── DatabaseError      the database cannot be reached, or has another version
+    ├── DatabaseError      the database cannot be used, or has another version
+    │   ├── OutageError    the database does not answer at the moment; the same step may succeed later
     │   └── DamagedError   the stored snapshot of one edition cannot be used; the others can
     ├── NotFoundError      there is no such edition, digest or feed
     │   └── NoEditionError the digest that was named has no edition yet
@@ -59,6 +60,10 @@ class TemplateError(DigestError):
 
 class DatabaseError(DigestError):
     """The database cannot be used."""
+
+
+class OutageError(DatabaseError):
+    """The database does not answer at the moment: it is stopped, cannot be reached, is locked or is full."""
 
 
 class DamagedError(DatabaseError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import date, datetime
 from functools import partial
 
@@ -12,7 +13,7 @@ from digest.editions.feeds import collect_due
 from digest.editions.schedules import INSTANT, begin_digests, local_text
 from digest.editions.send import send_edition
 from digest.model.editions import Composed, Due, EditionRecord, EditionState
-from digest.model.errors import DigestError, StateError
+from digest.model.errors import DigestError, OutageError, StateError
 from digest.model.publication import Digest
 from digest.model.run_context import EventKind, RunContext, RunEvent
 from digest.schedule.cadence import Cadence, cadences
@@ -168,7 +169,8 @@ def _compose_or_release(app: App, cadence: Cadence, due: Due, now: datetime) -> 
     try:
         return compose_cadence(app, cadence, due, now)
     except DigestError:
-        with app.database.write() as connection:
+        # If the database is away, the lease of the claim has to run out.
+        with suppress(OutageError), app.database.write() as connection:
             release_occurrence(connection, cadence.key, local_date=due.local_date)
         raise
 
@@ -255,8 +257,11 @@ def _advanced(
 
 
 def _guarded(subject: str, context: RunContext, action: Callable[[], None]) -> bool:
+    """Return False if a digest or an edition fails; an outage of the database is not its fault."""
     try:
         action()
+    except OutageError:
+        raise
     except DigestError as error:
         context.report(RunEvent(kind=EventKind.FAILED, subject=subject, detail=str(error)))
         return False

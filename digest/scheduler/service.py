@@ -15,6 +15,7 @@ from digest.app import App
 from digest.editions.feeds import collect_due
 from digest.editions.limits import forget_old_counts
 from digest.editions.schedules import begin_digests
+from digest.model.errors import DigestError, OutageError
 from digest.model.posts import FeedReport
 from digest.model.run_context import EventKind, RunContext, RunEvent, utc_now
 from digest.readers.signup import expire_signups
@@ -70,7 +71,7 @@ def serve(
         )
     scheduler = BackgroundScheduler(timezone="UTC", executors={"default": _pool(len(jobs))})
     for name, (work, seconds) in jobs.items():
-        _add(scheduler, name, _Guarded(name, work, stop), seconds)
+        _add(scheduler, name, _Guarded(name, work, stop, app.database.note_outage), seconds)
     scheduler.start()
     log.info("serving %s; stop with SIGTERM or Ctrl-C", ", ".join(each.slug for each in app.config.digests))
     while not stop.wait(_WAIT):  # without a time limit, a signal that comes just before would be missed
@@ -105,17 +106,27 @@ def _others(app: App) -> Callable[[str], bool]:
 
 @dataclass(slots=True)
 class _Guarded:
-    """One kind of work: after a failure it pauses for a while, and the scheduler goes on."""
+    """One kind of work: after a failure it pauses for a while, and the scheduler goes on.
+
+    After an outage of the database there is no pause, so that work goes on at once.
+    """
 
     name: str
     work: Callable[[], object]
     stop: Event
+    note_outage: Callable[[OutageError], None]
 
     def __call__(self) -> None:
         if self.stop.is_set():
             return
         try:
             fine = self.work() is not False
+        except OutageError as error:
+            self.note_outage(error)
+            return
+        except DigestError as error:
+            log.error("%s failed and will be tried again: %s", self.name, error)
+            fine = False
         except Exception:
             log.exception("%s failed and will be tried again", self.name)
             fine = False

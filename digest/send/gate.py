@@ -26,7 +26,7 @@ class Gate:
     """The readers that wait in one run, and what the run knows about the limits. `now` is the run's clock."""
 
     def __init__(self, limits: Limits) -> None:
-        self._server = limits.server
+        self._limits, self._server = limits, limits.server
         self._window = SlidingWindow()
         self._scopes = [rules.scope for rules in limits.scopes]
         self._queues = DomainQueues(limits)
@@ -37,6 +37,11 @@ class Gate:
     def look(self, connection: Connection) -> None:
         """Read from the database what has been used of the limits, and which scopes are slowed."""
         self._queues.see(read_meters(connection, self._scopes))
+
+    def begin_again(self, connection: Connection) -> None:
+        """Forget the readers that wait, because they are claimed anew; complaints are kept."""
+        self._queues, self._found_none_at = DomainQueues(self._limits), None
+        self.look(connection)
 
     @property
     def is_open(self) -> bool:

@@ -10,6 +10,7 @@ from digest.limits.limits import Limits
 from digest.message.build import MessageSettings
 from digest.model.messages import Transport
 from digest.send.retries import RetryRules
+from digest.storage.ledger.senders import LEASE
 from subscribers.model import Frequency
 
 
@@ -28,8 +29,9 @@ class Outbox:
     limits: Limits = field(default_factory=Limits)
     # by digest: the frequencies it offers besides each edition
     offers: Mapping[str, frozenset[Frequency]] = field(default_factory=dict)
-    lease: timedelta = timedelta(minutes=2)  # renewed while the sender is at work
+    lease: timedelta = LEASE  # renewed while the sender is at work
     drain: timedelta = timedelta(seconds=30)  # time after a stop for answers to what is on the wire
+    retry_database: float = 0.5  # seconds before a database that is away is tried again
     page: int = 1000  # readers claimed in one transaction, with limits
     group: int = 50
     room: Callable[[], int] | None = None

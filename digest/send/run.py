@@ -9,11 +9,13 @@ from contextlib import closing, suppress
 from datetime import datetime
 from functools import partial
 from operator import attrgetter
+from time import monotonic, sleep
+from typing import TypeVar
 
 from digest.message.build import NOTHING_CHOSEN, MessageBuilder
 from digest.model.deliveries import Counts, DeliveryState, Recipient, Result
 from digest.model.editions import EditionRecord
-from digest.model.errors import StateError
+from digest.model.errors import OutageError, StateError
 from digest.model.messages import Message, Outcome, Receipt
 from digest.send.gate import Gate
 from digest.send.outbox import Outbox
@@ -23,6 +25,7 @@ from digest.storage.database import Database
 from digest.storage.ledger import deliveries as ledger
 from digest.storage.ledger import senders
 from digest.storage.ledger.outcomes import counts
+from digest.storage.ledger.owner import end as end_of_run
 from digest.storage.ledger.owner import has_ended, own_name
 from digest.storage.ledger.queue import START
 from digest.storage.steps import pause
@@ -35,11 +38,15 @@ _ENDED = frozenset(
     {DeliveryState.ACCEPTED, DeliveryState.REJECTED, DeliveryState.UNCERTAIN, DeliveryState.SKIPPED}
 )
 _STATE = attrgetter("state")
+_AWAY = object()
+Value = TypeVar("Value")
+Other = TypeVar("Other")
 
 
 class Run:
     """One run of a sender: its messages on the wire, and its results that are not in the ledger yet.
 
+    While the database is away, nothing is handed out, and answers are kept until they can be recorded.
     Call `end` after `carry`, even if `carry` raised.
     """
 
@@ -59,7 +66,6 @@ class Run:
         self._clock, self._stop, self._progress = clock, stop, progress
         self._edition = record.edition
         self._builder = MessageBuilder(record, outbox.message_settings)
-        self._sender = senders.Sender(edition_id=record.edition.id, owner=own_name(), lease=outbox.lease)
         self._again = partial(goes_again, rules=outbox.rules)
         self._renewed_at = clock()
         self._gate = Gate(outbox.limits)
@@ -71,10 +77,13 @@ class Run:
         self._place = START  # in the queue
         self._handed = 0  # messages handed to the transport
         self._streak = Streak()
+        self._alarm = ""  # the reason for a pause that is not in the database yet
         self._stopped_at: datetime | None = None
+        self._try_at: float | None = None  # when to try the database again; None: it is not away
         with database.read() as connection:
             tally = tally or counts(connection, record.edition.id)
             self._gate.look(connection)
+        self._sender = senders.Sender(edition_id=record.edition.id, owner=own_name(), lease=outbox.lease)
         self._total = tally.total
         self._ended = Counter({state: count for state, count in tally.by_state if state in _ENDED})
 
@@ -84,7 +93,7 @@ class Run:
         # We look again after the last answers: a delivery may have come back, or a dead sender's lease may
         # have ended. A pass that hands over nothing ends the run.
         while handed != self._handed and not self._stop():
-            self._expire()
+            self._surely(self._expire)
             handed = self._handed
             with closing(self._outbox.transport.carry(self._groups())) as answers:
                 for receipts in answers:
@@ -92,22 +101,66 @@ class Run:
                     if self._has_drained_enough():
                         log.warning("%s: stopped while messages had no answer yet", self._edition.id)
                         break
-            self._settle()
+            self._surely(self._settle)
 
     def end(self) -> datetime | None:
         """Record all results and give up the lease; unanswered messages on the wire become uncertain.
 
-        Return when the limits next let a message go; None if that is now.
+        Return when the limits next let a message go; None if that is now. Raises OutageError after a stop, if
+        the database does not come back in time.
         """
-        self._settle()
-        now = self._clock()
-        closed_until = self._gate.closed_until(now)
+        try:
+            self._surely(self._settle)
+            closed_until = self._gate.closed_until(self._clock())
+            self._surely(self._give_back)
+            self._surely(self._release)
+        finally:
+            end_of_run(self._sender.owner)
+        return closed_until
+
+    def _give_back(self) -> None:
         with self._database.write() as connection:
-            self._gate.give_back(connection, self._sender, now)
+            self._gate.give_back(connection, self._sender, self._clock())
+
+    def _release(self) -> None:
         # This is a transaction of its own, because it locks the edition before the sender's row.
         with self._database.write() as connection:
-            senders.release(connection, self._sender, now=now, again=self._again)
-        return closed_until
+            senders.release(connection, self._sender, now=self._clock(), again=self._again)
+
+    # ── while the database is away ──────────────────────────────────────────────────────────
+
+    def _unless_away(self, step: Callable[[], Value], otherwise: Other) -> Value | Other:
+        """Take a step, and return `otherwise` if the database is away; it is tried again after a pause."""
+        if self._try_at is not None and monotonic() < self._try_at:
+            return otherwise
+        try:
+            if self._try_at is not None:
+                self._come_back()
+            return step()
+        except OutageError as error:
+            self._database.note_outage(error)
+            self._try_at = monotonic() + self._outbox.retry_database
+            return otherwise
+
+    def _surely(self, step: Callable[[], object]) -> None:
+        """Take a step when no message is in flight; wait for the database as long as it takes.
+
+        After a stop, this waits no longer than for answers, and raises OutageError.
+        """
+        while self._unless_away(step, otherwise=_AWAY) is _AWAY:
+            if self._has_drained_enough():
+                raise OutageError(f"{self._edition.id}: stopped while the database was away")
+            sleep(self._outbox.retry_database)
+
+    def _come_back(self) -> None:
+        """Record the answers that were kept, and hold only what is in flight: the last step may be lost."""
+        now, results = self._clock(), self._results
+        with self._database.write() as connection:
+            ledger.exchange(connection, self._sender, self._readers, results=results, now=now)
+            senders.keep_wire(connection, self._sender, self._on_wire.keys(), now=now)
+            self._gate.begin_again(connection)
+        self._try_at, self._place = None, START
+        self._after_commit(results, now)
 
     def _has_drained_enough(self) -> bool:
         """Tell, after a stop, whether the time for answers to what is on the wire is over."""
@@ -117,21 +170,24 @@ class Run:
 
     def _groups(self) -> Iterator[Sequence[Message]]:
         while not self._stop():
-            now = self._clock()
-            messages = self._take(now) if self._gate.is_open else self._pick(now)
+            messages = self._unless_away(self._next_group, otherwise=())
             if messages:
                 self._handed += len(messages)
                 yield messages
-            elif self._gate.rests(now):
+            elif self._try_at is not None or self._gate.rests(self._clock()):
                 yield ()  # the transport asks again soon, and handles answers in the meantime
             elif messages is None:
                 return
+
+    def _next_group(self) -> Sequence[Message] | None:
+        now = self._clock()
+        return self._take(now) if self._gate.is_open else self._pick(now)
 
     def _take(self, now: datetime) -> list[Message] | None:
         """Claim and mark a group in one transaction, without limits; None when nobody is due."""
         results, most = self._results, self._outbox.next_group()
         with self._database.write() as connection:
-            group, self._place = ledger.take(
+            group, place = ledger.take(
                 connection,
                 self._sender,
                 self._readers,
@@ -140,6 +196,7 @@ class Run:
                 limit=most,
                 now=now,
             )
+        self._place = place
         self._after_commit(results, now)
         return None if group is None else self._hand_over(group)
 
@@ -206,18 +263,20 @@ class Run:
                 self._results.append(result)
                 if receipt.outcome is not Outcome.ACCEPTED:
                     self._gate.hear(receipt, reader.address)
-        self._pause_if_all_are_refused(receipts, now)
-        if len(self._results) >= self._outbox.page or self._lease_is_old(now):
-            self._settle()
-
-    def _pause_if_all_are_refused(self, receipts: Sequence[Receipt], now: datetime) -> None:
         before, self._streak = self._streak, self._streak.after(receipts)
-        reason = self._streak.alarm
-        if reason and not before.alarm:
+        if self._streak.alarm and not before.alarm:
+            self._alarm = self._streak.alarm
+        self._unless_away(self._pause_if_all_are_refused, otherwise=None)
+        if len(self._results) >= self._outbox.page or self._lease_is_old(now):
+            self._unless_away(self._settle, otherwise=None)
+
+    def _pause_if_all_are_refused(self) -> None:
+        if self._alarm:
             # Another process may have paused or cancelled the edition already, which is just as good.
             with self._database.write() as connection, suppress(StateError):
-                pause(connection, self._edition.id, now, reason=reason)
-            log.error("%s is paused: %s", self._edition.id, reason)
+                pause(connection, self._edition.id, self._clock(), reason=self._alarm)
+            log.error("%s is paused: %s", self._edition.id, self._alarm)
+            self._alarm = ""
 
     def _settle(self, mark: Sequence[Recipient] = ()) -> frozenset[int]:
         """Record all results so far and mark deliveries, in one transaction; return the marked ones.
@@ -257,7 +316,14 @@ class Run:
         now = self._clock()
         with self._database.write() as connection:
             ended = [owner for owner in senders.holders(connection, self._edition.id) if has_ended(owner)]
-            taken = senders.expire(connection, self._edition.id, now=now, ended=ended, again=self._again)
+            taken = senders.expire(
+                connection,
+                self._edition.id,
+                now=now,
+                lease=self._sender.lease,
+                ended=ended,
+                again=self._again,
+            )
         if taken:
             log.warning("%s: took back %d deliveries from a sender that ended", self._edition.id, taken)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from time import monotonic, sleep
 from typing import Any
 
@@ -15,9 +17,61 @@ from sqlalchemy import Connection as Connection  # re-exported, because only sto
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import StaticPool
 
-from digest.model.errors import DatabaseError
+from digest.model.errors import DatabaseError, OutageError
+
+log = logging.getLogger(__name__)
 
 _PATIENCE = 30.0  # seconds that a connection to SQLite waits while another connection writes
+# SQLite uses one class of errors for these and for mistakes in our statements.
+_OUTAGES = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+# Without these, a statement waits a quarter of an hour for a server whose machine has lost its power. Times
+# are in seconds, but in milliseconds for `tcp_user_timeout`.
+_LIVENESS = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+
+
+@dataclass(slots=True)
+class _Outage:
+    """Whether the database is away, as all threads of a process have found, and whether that was logged."""
+
+    _away: bool = False
+    _for_writing: bool = False  # a full disk can be read: only a change proves that the outage is over
+    _logged: bool = False
+    _lock: Lock = field(default_factory=Lock)
+
+    def begin(self, *, write: bool) -> None:
+        with self._lock:
+            self._away, self._for_writing = True, self._for_writing or write
+
+    def end(self, *, write: bool) -> None:
+        if not self._away or (self._for_writing and not write):
+            return
+        with self._lock:
+            was_logged, self._logged = self._logged, False
+            self._away = self._for_writing = False
+        if was_logged:
+            log.info("the database answers again")
+
+    def note(self, error: OutageError) -> None:
+        with self._lock:
+            first, self._logged = not self._logged, True
+        if first:
+            log.error("%s; it is tried again until it answers", error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +82,7 @@ class Database:
     # Leases go by the clock of PostgreSQL, because the clocks of the nodes may differ. SQLite serves one
     # machine, so its leases go by the caller's `now`. Tests set this on PostgreSQL too, to move the time.
     leases_by_caller: bool = False
+    _outage: _Outage = field(default_factory=_Outage, compare=False, repr=False)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -60,7 +115,16 @@ class Database:
             if not isinstance(raised, driver.OperationalError) and type(raised) is not driver.DatabaseError:
                 raise
             reason = str(raised).partition("\n")[0]
-            raise DatabaseError(f"{shown(self.engine.url)}: {reason}") from error
+            text = f"{shown(self.engine.url)}: {reason}"
+            if not _is_outage(raised, driver):
+                raise DatabaseError(text) from error
+            self._outage.begin(write=write)
+            raise OutageError(text) from error
+        self._outage.end(write=write)
+
+    def note_outage(self, error: OutageError) -> None:
+        """Log that the database is away, for a caller that will try again; once until it answers again."""
+        self._outage.note(error)
 
     def close(self) -> None:
         """Close every connection; SQLite then merges its write-ahead log into the file."""
@@ -84,6 +148,13 @@ def open_database(url: str) -> Database:
     raise DatabaseError(f"{shown(parsed)}: only sqlite and postgresql are supported")
 
 
+def _is_outage(raised: object, driver: Any) -> bool:
+    """Tell whether the same statement may succeed later."""
+    if isinstance(raised, sqlite3.Error):
+        return getattr(raised, "sqlite_errorcode", 0) & 0xFF in _OUTAGES
+    return isinstance(raised, driver.OperationalError)
+
+
 def shown(url: URL) -> str:
     """Return `url` without its password, to be printed."""
     return url.render_as_string(hide_password=True)
@@ -91,7 +162,8 @@ def shown(url: URL) -> str:
 
 def _open_postgresql(url: URL) -> Engine:
     try:
-        return create_engine(url, pool_pre_ping=True)
+        options = {name: value for name, value in _LIVENESS.items() if name not in url.query}
+        return create_engine(url, pool_pre_ping=True, connect_args=options)
     except ImportError as error:
         raise DatabaseError(
             "postgresql needs psycopg: pip install 'newsletter-digest[postgresql]'"

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from digest.app import App
-from digest.model.errors import NotFoundError
+from digest.model.errors import NotFoundError, OutageError
 from digest.model.run_context import utc_now
 from digest.readers.signup import count_request
 from digest.render.languages.languages import Words
@@ -73,6 +73,7 @@ def create_web(
     web.add_exception_handler(NotFoundError, _not_found)
     web.add_exception_handler(HTTPException, _http_error)
     web.add_exception_handler(RequestValidationError, _http_error)
+    web.add_exception_handler(OutageError, _away)
     web.add_exception_handler(Exception, _failed)
     # The middleware that is added last is the first to see a request.
     web.add_middleware(RequestsMiddleware, most=requests, busy=_busy)
@@ -148,6 +149,14 @@ def _busy(request: Request) -> Response:
             {"detail": refusal.detail}, status_code=503, headers={**(refusal.headers or {}), **_CROSS_ORIGIN}
         )
     return _http_error(request, refusal)
+
+
+def _away(request: Request, error: Exception) -> Response:
+    """Return the page for a request that needs the database while it is away."""
+    context, _ = _say(request)
+    assert isinstance(error, OutageError)
+    context.app.database.note_outage(error)
+    return _busy(request)
 
 
 def _failed(request: Request, error: Exception) -> Response:

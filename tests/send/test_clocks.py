@@ -48,7 +48,7 @@ def test_a_lease_runs_out_by_the_databases_clock_alone(postgresql_url: str, node
     claimed(database, replace(ANA, lease=timedelta()), limit=1)
     claimed(database, replace(ANA, owner="ben"), limit=3)
     with database.write() as connection:
-        assert expire(connection, EDITION, now=node) == 1
+        assert expire(connection, EDITION, now=node, lease=timedelta()) == 1
     assert states(database) == {1: STATE.QUEUED, 2: STATE.CLAIMED, 3: STATE.CLAIMED}
     database.close()
 

@@ -2,6 +2,7 @@
 
 A name is `host:boot:namespace:pid:started:run`. The process id and its start time mean something only on
 the same host, in the same boot and in the same process namespace. Elsewhere, the lease has to run out.
+A run that ended without giving up its lease, because the database was away, is known to its own process.
 """
 
 from __future__ import annotations
@@ -14,16 +15,27 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _GONE = frozenset("ZX")  # zombie and dead: the process no longer runs, but is still listed
+_running: set[str] = set()  # the names of the runs of this process that have not ended
 
 
 def own_name() -> str:
-    """Return a name for this run of this process; no other run, on any machine, has the same name."""
+    """Return a name for a new run of this process; no other run, on any machine, has the same name.
+
+    Call `end` with the name when the run is over.
+    """
     pid = os.getpid()
-    return ":".join((*_place(), str(pid), _started(pid) or "", secrets.token_hex(4)))
+    name = ":".join((*_place(), str(pid), _started(pid) or "", secrets.token_hex(4)))
+    _running.add(name)
+    return name
+
+
+def end(name: str) -> None:
+    """Record that a run of this process is over, whether or not it could give up its lease."""
+    _running.discard(name)
 
 
 def has_ended(owner: str) -> bool:
-    """Tell whether the process with this name has certainly ended; False if that cannot be known."""
+    """Tell whether the run with this name has certainly ended; False if that cannot be known."""
     host, *rest = owner.rsplit(":", 5)
     if len(rest) != 5 or (host, rest[0], rest[1]) != _place() or not all(rest):
         return False
@@ -35,6 +47,8 @@ def has_ended(owner: str) -> bool:
     except (PermissionError, ValueError, OverflowError):
         return False
     now_there = _started(int(pid))
+    if now_there == started and int(pid) == os.getpid():
+        return owner not in _running
     return now_there is not None and now_there != started
 
 

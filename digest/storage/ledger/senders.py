@@ -41,6 +41,7 @@ from digest.storage.tables import SENDABLE, deliveries, editions, senders
 
 _Row = Row[*tuple[Any, ...]]
 Again = Callable[[int], bool]  # by the number of tries: whether a message without an answer is sent again
+LEASE = timedelta(minutes=2)
 _NO_ANSWER = "the sender ended before the server answered"
 
 
@@ -123,6 +124,17 @@ def let_go(connection: Connection, sender: Sender, ids: Collection[int], *, now:
         hold(connection, sender, Held(claimed=held.claimed, wire=held.wire.difference(ids)), now=now)
 
 
+def keep_wire(connection: Connection, sender: Sender, ids: Collection[int], *, now: datetime) -> None:
+    """Give back all that a sender holds, except the deliveries on the wire with these ids; renew its lease.
+
+    After an outage of the database, a sender does not know whether its last step was committed. What it has
+    not handed to the transport is due as before.
+    """
+    held = held_by(connection, sender)
+    if held:
+        hold(connection, sender, Held(wire=held.wire.intersection(ids)), now=now)
+
+
 def renew(connection: Connection, sender: Sender, *, now: datetime) -> None:
     """Renew the lease of a sender that is still at work."""
     own = {"edition": sender.edition_id, "sender": sender.owner}
@@ -168,20 +180,29 @@ def expire(
     edition_id: str,
     *,
     now: datetime,
+    lease: timedelta = LEASE,
     ended: Sequence[str] = (),
     again: Again = _never,
 ) -> int:
     """Take deliveries back from senders that have `ended` or whose lease has run out; return how many.
 
+    No sender can renew its lease while PostgreSQL is stopped. So no lease ends within one `lease` after the
+    start of PostgreSQL, and every living sender can record its answers first.
+
     Claimed deliveries go back to the queue. For each delivery on the wire, `again` gets the number of tries.
     If it returns True and the edition is still being sent, the delivery goes back to the queue too, and keeps
     its Message-ID. Otherwise it becomes uncertain.
     """
-    time = now if _by_caller(connection) else _CLOCK
-    over = or_(senders.c.lease_until <= time, senders.c.owner.in_(ended))
+    ran_out = senders.c.lease_until <= now if _by_caller(connection) else _ran_out_by_database(lease)
+    over = or_(ran_out, senders.c.owner.in_(ended))
     # A sender whose row is locked is at work, so its lease is about to be renewed.
     lost = _senders_of(edition_id).where(over).with_for_update(skip_locked=True)
     return _take_back(connection, edition_id, lost, now=now, again=again)
+
+
+def _ran_out_by_database(lease: timedelta) -> ColumnElement[bool]:
+    first_end = func.pg_postmaster_start_time(type_=senders.c.lease_until.type) + literal(lease, Interval)
+    return func.greatest(senders.c.lease_until, first_end) <= _CLOCK
 
 
 def _senders_of(edition_id: str) -> Select[tuple[Any, ...]]:

@@ -19,7 +19,7 @@ from starlette.middleware.cors import CORSMiddleware
 from digest.editions.archive import read_archive, read_edition_by_id
 from digest.message.reader_links import archive_url, edition_url
 from digest.model.editions import EditionRecord
-from digest.model.errors import DigestError, NotFoundError
+from digest.model.errors import DigestError, NotFoundError, OutageError
 from digest.model.snapshot import to_json
 from digest.readers.history import consents_of
 from digest.readers.notices import cadence_text, settled_ahead
@@ -68,6 +68,7 @@ def create_api(context: WebContext) -> FastAPI:
     api.include_router(staff)
     for kind in (DigestError, SubscribersError, RequestValidationError):
         api.add_exception_handler(kind, _problem)
+    api.add_exception_handler(OutageError, _away)
     # Any site may show the form. There is no cookie, and CORS does not allow the staff's header.
     api.add_middleware(CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"])
     return api
@@ -85,6 +86,14 @@ def _problem(_request: Request, error: Exception) -> Response:
         where = ".".join(str(part) for part in first["loc"])
         return JSONResponse({"detail": f"{where}: {first['msg']}"}, status_code=status)
     return JSONResponse({"detail": str(error)}, status_code=status)
+
+
+def _away(request: Request, error: Exception) -> Response:
+    context: WebContext = request.app.state.context
+    assert isinstance(error, OutageError)
+    context.app.database.note_outage(error)
+    detail = "the server is busy; try again in a minute"
+    return JSONResponse({"detail": detail}, status_code=503, headers={"retry-after": "60"})
 
 
 # ── public ──────────────────────────────────────────────────────────────────────────────────
