@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 from digest.app import signing_key
 from digest.check.samples import notice_samples, page_samples
 from digest.config import Config, load
+from digest.editions.clocks import ahead_text
+from digest.editions.schedules import next_time
 from digest.message.folder import check_folder
 from digest.message.reader_links import with_token
 from digest.model.errors import ConfigError, DatabaseError, DigestError
@@ -54,6 +56,7 @@ def check_all(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator
         return
     yield Finding(subject="configuration", ok=True, detail=f"{path} has no errors")
     yield from _digests(config, now)
+    yield from _clock(config, now)
     yield from _feeds(config)
     yield Finding(
         subject="unsubscribe by mail", ok=True, detail=_unsubscribe(config.mail.unsubscribe_address)
@@ -71,11 +74,33 @@ def check_all(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator
             yield Finding(subject=subject, ok=False, detail=str(error))
 
 
+def _clock(config: Config, now: datetime) -> Iterator[Finding]:
+    try:
+        with _opened(config) as database:
+            ahead = ahead_text(database, now)
+    except DatabaseError:  # reported by the check of the database
+        return
+    if ahead:
+        advice = "if the clock is right, `digest run` releases what these rows hold up"
+        yield Finding(subject="clock", ok=False, detail=f"{ahead}; {advice}")
+
+
+def _next_times(config: Config, now: datetime) -> Mapping[str, datetime]:
+    """Return when each cadence is next due; without a database, no date has an edition yet."""
+    every = [cadence for digest in config.digests for cadence in cadences(digest)]
+    try:
+        with _opened(config) as database:
+            return {cadence.key: next_time(database, cadence, now) for cadence in every}
+    except DatabaseError:  # reported by the check of the database
+        return {cadence.key: next(cadence.coming(now)).send_at for cadence in every}
+
+
 def _digests(config: Config, now: datetime) -> Iterator[Finding]:
+    next_times = _next_times(config, now)
     for cadence in (cadence for digest in config.digests for cadence in cadences(digest)):
         digest, gathered = cadence.digest, cadence.frequency is not Frequency.EACH
         schedule = parse_schedule(digest.schedule)
-        due = next(cadence.coming(now)).send_at.astimezone(ZoneInfo(digest.zone))
+        due = next_times[cadence.key].astimezone(ZoneInfo(digest.zone))
         detail = f"{describe(schedule)} ({digest.zone}); next on {due:%a %d %b %Y at %H:%M}"
         if skipped := skipped_dates(digest, schedule, after=now):
             detail += f"; not on {', '.join(map(str, skipped))} ({SKIP_REASON})"

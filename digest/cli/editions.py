@@ -9,7 +9,15 @@ from pathlib import Path
 import click
 
 from digest.cli import show
-from digest.cli.session import Session, clock_of, json_option, now_option, pass_session
+from digest.cli.session import (
+    Session,
+    chosen_clock,
+    clock_of,
+    json_option,
+    now_option,
+    pass_session,
+    yes_option,
+)
 from digest.editions.compose import stories_text
 from digest.editions.editions import approve as do_approve
 from digest.editions.editions import cancel as do_cancel
@@ -38,9 +46,12 @@ from subscribers.model import Frequency
     help="Compose the gathered edition of this frequency instead.",
 )
 @now_option
+@yes_option
 @json_option
 @pass_session
-def compose(session: Session, digest: str, gather: str | None, now: datetime | None, as_json: bool) -> None:
+def compose(
+    session: Session, digest: str, *, gather: str | None, now: datetime | None, yes: bool, as_json: bool
+) -> None:
     """Compose the next edition of DIGEST now.
 
     The edition is a draft for the next date of the schedule, composed before its cutoff. The scheduler
@@ -48,7 +59,8 @@ def compose(session: Session, digest: str, gather: str | None, now: datetime | N
     command says why.
     """
     with session.app() as app:
-        composed = compose_now(app, digest, clock_of(now)(), frequency=Frequency(gather or "each"))
+        clock = chosen_clock(app, now, yes=yes)
+        composed = compose_now(app, digest, clock(), frequency=Frequency(gather or "each"))
     if as_json:
         summary = _summary(composed.record) if composed.record else None
         counted = {"used": composed.used, "carried": composed.carried, "dropped": composed.dropped}

@@ -7,7 +7,8 @@ from datetime import datetime
 import click
 
 from digest.cli import show
-from digest.cli.session import Session, clock_of, json_option, now_option, pass_session
+from digest.cli.session import Session, chosen_clock, json_option, now_option, pass_session, yes_option
+from digest.editions.clocks import release_ahead
 from digest.editions.feeds import collect_due, list_feeds, list_posts
 from digest.editions.schedules import begin_digests
 from digest.model.posts import FeedReport, FeedRow
@@ -19,9 +20,10 @@ _STATES = ("waiting", "reserved", "used", "dropped", "deferred")
 @click.command(epilog="Example: digest collect")
 @click.option("--due", is_flag=True, help="Skip feeds that are not due yet.")
 @now_option
+@yes_option
 @json_option
 @pass_session
-def collect(session: Session, due: bool, now: datetime | None, as_json: bool) -> None:
+def collect(session: Session, due: bool, now: datetime | None, yes: bool, as_json: bool) -> None:
     """Fetch the feeds and save new posts.
 
     If a feed fails, the command shows the reason and continues with the others. It exits with 1 if every
@@ -35,7 +37,9 @@ def collect(session: Session, due: bool, now: datetime | None, as_json: bool) ->
             done += 1
             bar.to(done, total)
 
-        context = RunContext(clock=clock_of(now), feed=move)
+        context = RunContext(clock=chosen_clock(app, now, yes=yes), feed=move)
+        for event in release_ahead(app.database, context.clock()):
+            click.echo(str(event), err=True)
         begin_digests(app.database, app.config, context.clock())
         reports = collect_due(app.database, app.config, context, force=not due).feeds
     if as_json:

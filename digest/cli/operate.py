@@ -9,11 +9,13 @@ import click
 from digest.cli import show
 from digest.cli.session import (
     Session,
+    chosen_clock,
     clock_of,
     json_option,
     now_option,
     pass_session,
     stop_on_signals,
+    yes_option,
 )
 from digest.editions.editions import rename as do_rename
 from digest.editions.limits import LimitStatus, limit_statuses
@@ -25,9 +27,10 @@ from digest.scheduler.run import run_due
 
 @click.command(epilog="Example: digest run --now 2026-11-23T07:00+01:00")
 @now_option
+@yes_option
 @json_option
 @pass_session
-def run(session: Session, now: datetime | None, as_json: bool) -> None:
+def run(session: Session, now: datetime | None, yes: bool, as_json: bool) -> None:
     """Do everything that is due now, and exit.
 
     The command collects, composes, sends and retries. Run it from cron if you do not run `digest serve`.
@@ -41,11 +44,11 @@ def run(session: Session, now: datetime | None, as_json: bool) -> None:
     def report(event: RunEvent) -> None:
         events.append(event)
         if not as_json:
-            click.echo(str(event), err=event.kind is EventKind.FAILED)
+            click.echo(str(event), err=event.kind in (EventKind.FAILED, EventKind.CLOCK))
 
     with session.app() as app, show.bar("sending") as bar, stop_on_signals() as stop:
         context = RunContext(
-            clock=clock_of(now),
+            clock=chosen_clock(app, now, yes=yes),
             stop=stop.is_set,
             report=report,
             feed=feeds.append,

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 import click
 
 from digest.app import App
 from digest.cli import show
-from digest.cli.session import Session, clock_of, json_option, now_option, pass_session, stop_on_signals
+from digest.cli.session import (
+    Session,
+    chosen_clock,
+    clock_of,
+    json_option,
+    now_option,
+    pass_session,
+    stop_on_signals,
+    yes_option,
+)
 from digest.editions.editions import delivery_counts, find_edition
 from digest.editions.send import (
     deliveries_of,
@@ -44,10 +54,18 @@ _DOMAIN = click.option("--domain", help="Only deliveries to addresses at this do
     "--dry-run", is_flag=True, help="Show how many readers would get which topics, and send nothing."
 )
 @now_option
+@yes_option
 @json_option
 @pass_session
 def send(
-    session: Session, edition: str, test_to: str | None, dry_run: bool, now: datetime | None, as_json: bool
+    session: Session,
+    edition: str,
+    *,
+    test_to: str | None,
+    dry_run: bool,
+    now: datetime | None,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Send an edition now, whatever its send time.
 
@@ -64,7 +82,7 @@ def send(
         elif test_to:
             _send_test(app, record, test_to)
         else:
-            _send_all(app, record, now, as_json)
+            _send_all(app, record, chosen_clock(app, now, yes=yes), as_json)
 
 
 def _show_dry_run(found: DryRun, as_json: bool) -> None:
@@ -87,7 +105,7 @@ def _send_test(app: App, record: EditionRecord, address: str) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _send_all(app: App, record: EditionRecord, now: datetime | None, as_json: bool) -> None:
+def _send_all(app: App, record: EditionRecord, clock: Callable[[], datetime], as_json: bool) -> None:
     edition_id = record.edition.id
     if record.state is EditionState.SENT:
         counts, state = (
@@ -97,7 +115,7 @@ def _send_all(app: App, record: EditionRecord, now: datetime | None, as_json: bo
     else:
         with show.bar(edition_id) as bar, stop_on_signals() as stop:
             context = RunContext(
-                clock=clock_of(now),
+                clock=clock,
                 stop=stop.is_set,
                 progress=lambda _, counts: bar.to(counts.total - counts.open, counts.total),
             )
@@ -224,6 +242,7 @@ def _delivery_facts(delivery: Delivery, addresses: bool) -> dict[str, object]:
 @_CODE
 @_DOMAIN
 @now_option
+@yes_option
 @json_option
 @pass_session
 def retry(
@@ -233,6 +252,7 @@ def retry(
     code: int | None,
     domain: str | None,
     now: datetime | None,
+    yes: bool,
     as_json: bool,
 ) -> None:
     """Retry failed deliveries now.
@@ -240,10 +260,11 @@ def retry(
     Uncertain deliveries may have arrived, so they are retried only if you name them with --state.
     """
     with session.app() as app:
+        clock = chosen_clock(app, now, yes=yes)
         edition_id = find_edition(app.database, app.config, edition).edition.id
         chosen = [DeliveryState(state) for state in states or ("rejected", "deferred")]
-        count = try_again(app.database, edition_id, chosen, now=clock_of(now)(), code=code, domain=domain)
+        count = try_again(app.database, edition_id, chosen, now=clock(), code=code, domain=domain)
         if not count:
             click.echo("there is nothing to retry", err=as_json)
         if count or as_json:
-            _send_all(app, find_edition(app.database, app.config, edition_id), now, as_json)
+            _send_all(app, find_edition(app.database, app.config, edition_id), clock, as_json)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import update_wrapper
 from pathlib import Path
 from queue import SimpleQueue
@@ -19,6 +20,7 @@ import click
 
 from digest.app import App, open_app
 from digest.config import Config, load
+from digest.editions.clocks import known_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +83,43 @@ def clock_of(now: datetime | None) -> Callable[[], datetime]:
     if now is None:
         return lambda: datetime.now(UTC)
     return lambda: now
+
+
+def yes_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option `--yes`, which answers the question about a `--now` that is far from the clock."""
+    help_text = "Do not ask whether a --now that is far from the clock is meant, as scripts need."
+    return click.option("--yes", is_flag=True, help=help_text)(command)
+
+
+_FAR = timedelta(hours=25)  # from the clock: a day, also where it has 25 hours
+
+
+def chosen_clock(app: App, now: datetime | None, *, yes: bool) -> Callable[[], datetime]:
+    """Return the clock for a command that changes what is due; ask if `now` can only be a mistake.
+
+    Mail would really go out, and rows of a far future hold up everything until that time. A database in which
+    the last run was near `now`, as in a replay of past days, needs no question. A script gets a sentence
+    instead of the question, and the exit code 2.
+    """
+    if now is None or yes or not app.config.mail.servers:
+        return clock_of(now)
+    clock = datetime.now(UTC)
+    if all(abs(now - known) > _FAR for known in (clock, known_time(app.database)) if known):
+        _ask(now, clock)
+    return clock_of(now)
+
+
+def _ask(now: datetime, clock: datetime) -> None:
+    days = abs(now - clock).days
+    side = "ahead of" if now > clock else "behind"
+    what = f"--now {now:%Y-%m-%dT%H:%MZ} is {days:,} {'day' if days == 1 else 'days'} {side} the clock"
+    if not sys.stdin.isatty():
+        advice = "correct the time, or add --yes if this time is meant"
+        click.echo(f"digest: {what}, and this configuration mails by SMTP: {advice}", err=True)
+        raise click.exceptions.Exit(2)
+    if not click.confirm(f"{what}, and mail is sent by SMTP. Run as if it were that time?"):
+        click.echo("nothing was done", err=True)
+        raise click.exceptions.Exit(1)
 
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)

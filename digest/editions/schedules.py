@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from digest.config import Config
+from digest.editions.clocks import AHEAD
 from digest.model.publication import Digest
 from digest.model.run_context import EventKind, RunEvent
 from digest.schedule.cadence import Cadence, cadences
@@ -39,7 +40,7 @@ def begin_digests(database: Database, config: Config, now: datetime) -> tuple[Ru
 
 def next_times(database: Database, config: Config, now: datetime) -> dict[str, datetime]:
     """Return when each digest, by its slug, is next due to be sent after `now`."""
-    return {digest.slug: _next(database, Cadence(digest=digest), now) for digest in config.digests}
+    return {digest.slug: next_time(database, Cadence(digest=digest), now) for digest in config.digests}
 
 
 def coming_skips(config: Config, now: datetime) -> tuple[str, ...]:
@@ -75,7 +76,7 @@ def _note(database: Database, key: str, rule: str, seen: tuple[SeenSchedule, ...
 
 def _event(database: Database, cadence: Cadence, seen: tuple[SeenSchedule, ...], now: datetime) -> RunEvent:
     last = last_seen(seen, now)
-    due = local_text(_next(database, cadence, now - INSTANT), cadence.digest)
+    due = local_text(next_time(database, cadence, now - INSTANT), cadence.digest)
     new = last is None or last.rule == OUT
     what = "starts now; its first" if new else "has a changed schedule; its next"
     return RunEvent(
@@ -85,9 +86,10 @@ def _event(database: Database, cadence: Cadence, seen: tuple[SeenSchedule, ...],
     )
 
 
-def _next(database: Database, cadence: Cadence, after: datetime) -> datetime:
+def next_time(database: Database, cadence: Cadence, after: datetime) -> datetime:
     """Return the next send time strictly after an instant; a date with an edition has the edition's time."""
     with database.read() as connection:
-        known = settled_dates(connection, cadence.key, first=after.date() - _DAY)
+        first, until = after.date() - _DAY, after + AHEAD
+        known = settled_dates(connection, cadence.key, first=first, until=until)
     times = (known.get(due.local_date, due.send_at) for due in cadence.coming(after - _DAY))
     return next(send_at for send_at in times if send_at and send_at > after)

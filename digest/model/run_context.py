@@ -24,12 +24,13 @@ class EventKind(StrEnum):
     SENDING = "sending"  # some deliveries are still open
     SENT = "sent"
     CANCELLED = "cancelled"  # during sending
+    CLOCK = "clock"  # rows of the database are later than the clock
     FAILED = "failed"  # an error that somebody must fix
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunEvent:
-    """One event of a run, in one sentence; `subject` is a digest's slug or an edition's id."""
+    """One event of a run, in one sentence; `subject` is a digest's slug, an edition's id, or "clock"."""
 
     kind: EventKind
     subject: str
@@ -37,7 +38,7 @@ class RunEvent:
     counts: Counts | None = None
 
     def __str__(self) -> str:
-        if self.kind in (EventKind.BEGAN, EventKind.CHANGED, EventKind.MISSED):
+        if self.kind in (EventKind.BEGAN, EventKind.CHANGED, EventKind.MISSED, EventKind.CLOCK):
             return f"{self.subject}: {self.detail}"
         return f"{self.subject}: {self.kind}: {self.detail}"
 

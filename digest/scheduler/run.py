@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from functools import partial
 
 from digest.app import App
+from digest.editions.clocks import release_ahead
 from digest.editions.compose import compose_cadence, stories_text
 from digest.editions.feeds import collect_due
 from digest.editions.schedules import INSTANT, begin_digests, local_text
@@ -34,10 +35,13 @@ from digest.storage.occurrences import (
 from digest.storage.steps import advance
 from subscribers.model import Frequency
 
+_A_FEW = 7  # missed dates, of which each gets a line of its own
+
 
 def run_due(app: App, context: RunContext) -> None:
     """Do everything that is due at the clock's time and return.
 
+    release   what rows later than the clock hold up, because a clock was ahead once
     begin     record each new digest and changed schedule: only dates from now on count
     send      the editions that are already frozen, so that no slow feed delays them
     collect   the feeds that are due
@@ -47,6 +51,7 @@ def run_due(app: App, context: RunContext) -> None:
     gather    the editions that were sent, for readers who chose one email a day or a week
     send      the gathered editions
     """
+    release_and_report(app, context)
     for event in begin_digests(app.database, app.config, context.clock()):
         context.report(event)
     tried = _send_others(app, context, frozenset())
@@ -55,6 +60,12 @@ def run_due(app: App, context: RunContext) -> None:
     tried = _send_others(app, context, tried)
     gather_due(app, context)
     _send_others(app, context, tried)
+
+
+def release_and_report(app: App, context: RunContext) -> None:
+    """Release what rows later than the clock hold up; see `digest.editions.clocks`."""
+    for event in release_ahead(app.database, context.clock()):
+        context.report(event)
 
 
 # ── compose ─────────────────────────────────────────────────────────────────────────────────
@@ -126,8 +137,11 @@ def _occasions(app: App, cadence: Cadence, now: datetime) -> Occasions:
 def _compose(app: App, cadence: Cadence, found: Occasions, context: RunContext) -> None:
     for due in found.skipped:
         _skip(app, cadence, due, context)
-    for due in found.missed:
-        _miss(app, cadence, due, context)
+    if len(found.missed) > _A_FEW:
+        _miss_many(app, cadence, found.missed, context)
+    else:
+        for due in found.missed:
+            _miss(app, cadence, due, context)
     for due in found.compose:
         _compose_one(app, cadence, due, context)
 
@@ -148,6 +162,21 @@ def _miss(app: App, cadence: Cadence, due: Due, context: RunContext) -> None:
     what = "posts are" if cadence.frequency is Frequency.EACH else "content is"
     at = local_text(due.send_at, cadence.digest)
     detail = f"the {cadence.noun} due {at} was missed; its {what} carried over to the next edition"
+    context.report(RunEvent(kind=EventKind.MISSED, subject=cadence.digest.slug, detail=detail))
+
+
+def _miss_many(app: App, cadence: Cadence, missed: Sequence[Due], context: RunContext) -> None:
+    """Record the last of many missed dates, because earlier ones do not count then, and report them once."""
+    first, last = missed[0], missed[-1]
+    if not _claim(app, cadence, last, context.clock()):
+        return
+    _finish(app, cadence, last.local_date, "missed", context.clock())
+    between = f"{local_text(first.send_at, cadence.digest)} and {local_text(last.send_at, cadence.digest)}"
+    what = "posts are" if cadence.frequency is Frequency.EACH else "content is"
+    detail = (
+        f"{len(missed):,} {cadence.noun}s due between {between} were missed; their {what} carried over to the"
+        " next edition. Either nothing ran in that time, or a clock was wrong when the first run began"
+    )
     context.report(RunEvent(kind=EventKind.MISSED, subject=cadence.digest.slug, detail=detail))
 
 

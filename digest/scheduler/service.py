@@ -19,13 +19,14 @@ from digest.model.errors import DigestError, OutageError
 from digest.model.posts import FeedReport
 from digest.model.run_context import EventKind, RunContext, RunEvent, utc_now
 from digest.readers.signup import expire_signups
-from digest.scheduler.run import compose_due, gather_due, send_due
+from digest.scheduler.run import compose_due, gather_due, release_and_report, send_due
 
 log = logging.getLogger(__name__)
 
 _PAUSE = 60.0  # seconds after a failure, before the same work is tried again
 _WAIT = 1.0  # seconds
 _FAILS = ("failed", "gone")
+_LEVELS = {EventKind.FAILED: logging.ERROR, EventKind.CLOCK: logging.WARNING}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +56,11 @@ def serve(
     intervals = intervals or Intervals()
     reporter = _Reporter(report)
     context = RunContext(clock=clock, stop=stop.is_set, report=reporter.event, feed=reporter.feed)
+    release_and_report(app, context)
     for event in begin_digests(app.database, app.config, context.clock()):
         context.report(event)
     jobs: dict[str, tuple[Callable[[], object], float]] = {
-        "collect": (partial(collect_due, app.database, app.config, context), intervals.collect),
+        "collect": (lambda: _collect(app, context), intervals.collect),
         "compose": (partial(compose_due, app, context), intervals.compose),
         "gather": (partial(gather_due, app, context), intervals.compose),
         "send the others": (partial(send_due, app, context, only=_others(app)), intervals.send),
@@ -79,6 +81,11 @@ def serve(
     log.info("stopping; messages in flight are finished first")
     scheduler.shutdown(wait=True)
     log.info("stopped")
+
+
+def _collect(app: App, context: RunContext) -> None:
+    release_and_report(app, context)
+    collect_due(app.database, app.config, context)
 
 
 def _pool(size: int) -> dict[str, object]:
@@ -149,7 +156,7 @@ class _Reporter:
                 return
             self._last[event.subject] = event
         self.report(event)
-        level = logging.ERROR if event.kind is EventKind.FAILED else logging.INFO
+        level = _LEVELS.get(event.kind, logging.INFO)
         log.log(level, "%s", event)
 
     def feed(self, report: FeedReport) -> None:

@@ -184,6 +184,12 @@ def settled_after(connection: Connection, now: datetime) -> frozenset[tuple[str,
     return frozenset((slug, Frequency(frequency), at) for slug, frequency, at in connection.execute(ahead))
 
 
+def sending_editions(connection: Connection) -> tuple[tuple[str, datetime], ...]:
+    """Return the editions that are being sent, each with the time when this began."""
+    found = select(editions.c.id, editions.c.started_at).where(editions.c.state == EditionState.SENDING)
+    return tuple((edition_id, at) for edition_id, at in connection.execute(found.order_by(editions.c.id)))
+
+
 def open_edition(
     connection: Connection, digest: str, local_date: date, frequency: Frequency = Frequency.EACH
 ) -> EditionRecord | None:

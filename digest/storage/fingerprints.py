@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hmac
+from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from digest.storage.tables import fingerprints
 from subscribers.store.tables import subscribers, upsert
@@ -33,3 +34,9 @@ def note_fingerprint(connection: Connection, fingerprint: str) -> str:
 def has_readers(connection: Connection) -> bool:
     """Tell whether anybody has ever been on the list and was not erased."""
     return connection.execute(select(subscribers.c.id).limit(1)).first() is not None
+
+
+def latest_reader(connection: Connection) -> datetime | None:
+    """Return when a reader was last added to the list; None if there is none."""
+    latest: datetime | None = connection.scalar(select(func.max(subscribers.c.created_at)))
+    return latest

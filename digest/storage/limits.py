@@ -59,6 +59,12 @@ def forget_meters(connection: Connection, now: datetime) -> int:
     return connection.execute(delete(meters).where(meters.c.changed_at < now - _OVER)).rowcount
 
 
+def date_back_slowdowns(connection: Connection, limit: datetime, now: datetime) -> None:
+    """Date slowdowns that began later than `limit` as begun `now`; the counts do it by themselves."""
+    ahead = update(meters).where(meters.c.slowed_at > limit)
+    connection.execute(ahead.values(slowed_at=now, slowed_since=now))
+
+
 def _columns(meter: Meter) -> dict[str, Any]:
     slowdown = meter.slowdown
     kept: dict[str, object] = {key: kept_of(bucket) for key, bucket in meter.buckets.items()}

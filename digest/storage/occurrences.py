@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sqlalchemy import Connection, and_, delete, select, update
+from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
 from digest.schedule.seen import SeenSchedule
 from digest.storage.editions import OPEN
@@ -46,8 +46,13 @@ def occurrences_of(connection: Connection, schedule: str, *, until: datetime) ->
     return tuple(Occurrence(**row) for row in rows.mappings())
 
 
-def settled_dates(connection: Connection, schedule: str, *, first: date) -> dict[date, datetime | None]:
-    """Return the local dates from `first` on that are done, each with the send time of its open edition."""
+def settled_dates(
+    connection: Connection, schedule: str, *, first: date, until: datetime
+) -> dict[date, datetime | None]:
+    """Return the local dates from `first` on that are done, each with the send time of its open edition.
+
+    Dates that were done later than `until` do not count.
+    """
     goes_out = (editions.c.id == occurrences.c.outcome) & editions.c.state.in_(OPEN)
     rows = connection.execute(
         select(occurrences.c.local_date, editions.c.send_at)
@@ -55,6 +60,7 @@ def settled_dates(connection: Connection, schedule: str, *, first: date) -> dict
         .where(
             occurrences.c.schedule == schedule,
             occurrences.c.local_date >= first,
+            occurrences.c.done_at <= until,
             occurrences.c.outcome != STARTED,
         )
     )
@@ -110,6 +116,32 @@ def release_occurrence(connection: Connection, schedule: str, *, local_date: dat
             occurrences.c.outcome == STARTED,
         )
     )
+
+
+_DAY = timedelta(days=1)
+
+
+def release_dates(connection: Connection, limit: datetime, now: datetime) -> tuple[str, ...]:
+    """Give back the dates that were done later than `limit`, and return their outcomes.
+
+    A date of the next 24 hours whose edition has gone out stays done. A schedule that was first seen later
+    than `limit` counts as first seen `now`.
+    """
+    ahead = occurrences.c.done_at > limit
+    gone_out = select(editions.c.id).where(editions.c.started_at.is_not(None))
+    free = or_(occurrences.c.due_at > now + _DAY, occurrences.c.outcome.not_in(gone_out))
+    released = delete(occurrences).where(ahead, free).returning(occurrences.c.outcome)
+    outcomes = tuple(connection.scalars(released))
+    connection.execute(update(occurrences).where(ahead).values(done_at=now))
+    connection.execute(update(schedules).where(schedules.c.seen_at > limit).values(seen_at=now))
+    return outcomes
+
+
+def latest_date(connection: Connection) -> datetime | None:
+    """Return when a date was last done, or a schedule last seen to change; None if there is neither."""
+    done, seen = select(func.max(occurrences.c.done_at)), select(func.max(schedules.c.seen_at))
+    times = connection.scalar(done), connection.scalar(seen)
+    return max((time for time in times if time), default=None)
 
 
 def undo_occurrence(connection: Connection, outcome: str) -> None:

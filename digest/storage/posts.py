@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, literal, or_, select, update
 
 from digest.model.links import canonical_url
 from digest.model.posts import Image, Post, PostState, WaitingPost
@@ -112,6 +112,26 @@ def waiting_posts(connection: Connection, digest_slug: str) -> tuple[WaitingPost
         .order_by(posts.c.first_seen_at, posts.c.id)
     )
     return tuple(WaitingPost(post=_post(row), feed_name=row.feed_name) for row in connection.execute(query))
+
+
+def latest_post(connection: Connection) -> datetime | None:
+    """Return when a post was last seen for the first time; None if there is no post."""
+    latest: datetime | None = connection.scalar(select(func.max(posts.c.first_seen_at)))
+    return latest
+
+
+def seen_after(connection: Connection, limit: datetime) -> tuple[int, int]:
+    """Count the dated posts that were first seen later than `limit`: published before it, and after it."""
+    later = func.count().filter(posts.c.published_at > limit, posts.c.published_at <= posts.c.first_seen_at)
+    dated = posts.c.first_seen_at > limit, posts.c.published_at.is_not(None)
+    all_of_them, after = connection.execute(select(func.count(), later).where(*dated)).one()
+    return all_of_them - after, after
+
+
+def date_back_posts(connection: Connection, limit: datetime, now: datetime) -> int:
+    """Date posts that were first seen later than `limit` as first seen `now`; return how many."""
+    ahead = update(posts).where(posts.c.first_seen_at > limit)
+    return connection.execute(ahead.values(first_seen_at=now)).rowcount
 
 
 def recent_posts(

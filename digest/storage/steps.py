@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, case, delete, func, literal, select, update
 
 from digest.model.editions import EditionRecord, EditionState, refusal
+from digest.model.errors import DigestError
 from digest.model.posts import PostState
 from digest.storage.editions import OPEN, load_edition
 from digest.storage.tables import digest_posts, editions, gatherings
@@ -23,6 +24,16 @@ _BEFORE: Mapping[EditionState, tuple[EditionState, ...]] = {
     EditionState.SKIPPED: (EditionState.DRAFT, EditionState.APPROVED),
     EditionState.CANCELLED: OPEN,
 }
+
+
+# Unsent editions with the posts that they reserve.
+_RESERVED = (
+    (digest_posts.c.digest == editions.c.digest)
+    & (digest_posts.c.state == PostState.RESERVED)
+    & (digest_posts.c.edition_id == editions.c.id)
+)
+_UNSENT = editions.join(digest_posts, _RESERVED)
+_IS_UNSENT = editions.c.state.in_((EditionState.DRAFT, EditionState.APPROVED))
 
 
 def advance(
@@ -88,6 +99,38 @@ def reopen(connection: Connection, edition_id: str) -> None:
     """Take a sent edition back to `sending`, so that deliveries can be tried again; its times stay."""
     sent = editions.c.id == edition_id, editions.c.state == EditionState.SENT
     connection.execute(update(editions).where(*sent).values(state=EditionState.SENDING, finished_at=None))
+
+
+def latest_step(connection: Connection) -> datetime | None:
+    """Return when an edition last began to be sent, or an unsent edition was last made."""
+    started = connection.scalar(select(func.max(editions.c.started_at)))
+    reserved = select(func.max(digest_posts.c.changed_at)).select_from(_UNSENT)
+    made = connection.scalar(reserved.where(_IS_UNSENT))
+    return max((time for time in (started, made) if time), default=None)
+
+
+def made_after(connection: Connection, limit: datetime) -> tuple[str, ...]:
+    """Return the drafts and approved editions whose posts were reserved later than `limit`."""
+    found = select(editions.c.id).select_from(_UNSENT)
+    found = found.where(_IS_UNSENT, digest_posts.c.changed_at > limit)
+    return tuple(connection.scalars(found.distinct().order_by(editions.c.id)))
+
+
+def take_back_edition(connection: Connection, edition_id: str, now: datetime, *, reason: str) -> bool:
+    """Skip an unsent edition and sort it by `now`, so that it is not the newest; False if it is too late."""
+    try:
+        advance(connection, edition_id, EditionState.SKIPPED, now, reason=reason)
+    except DigestError:
+        return False
+    connection.execute(update(editions).where(editions.c.id == edition_id).values(send_at=now))
+    return True
+
+
+def date_back_editions(connection: Connection, limit: datetime, now: datetime) -> None:
+    """Date editions that were started later than `limit` as started `now`."""
+    at = literal(now, editions.c.finished_at.type)
+    changes = {"started_at": now, "finished_at": case((editions.c.finished_at.is_not(None), at))}
+    connection.execute(update(editions).where(editions.c.started_at > limit).values(changes))
 
 
 def _changes(to: EditionState, now: datetime, *, reason: str, by: str | None) -> dict[str, Any]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.cli.conftest import Terminal
@@ -63,3 +64,24 @@ def test_two_processes_that_run_at_once_mail_each_reader_once(terminal: Terminal
     assert set(place.emails()) == set(names)
     facts = terminal.facts("deliveries", "daily", "--limit", "0")
     assert {each["tries"] for each in facts["deliveries"]} == {1}
+
+
+def test_a_time_far_from_the_clock_is_confirmed_if_mail_really_goes_out(terminal: Terminal) -> None:
+    terminal.place.publish("Ferry")
+    now = datetime.now(UTC)
+    far, further = (f"{now + timedelta(days=days):%Y-%m-%dT07:00}" for days in (180, 181))
+    terminal.place.subscribe("ada", now=now.replace(tzinfo=None).isoformat())
+    terminal.says("run")
+    assert terminal.says("collect", "--now", far)  # a folder takes the mail, so nothing is asked
+    terminal.says("run")
+    with terminal.place.config_path.open("a") as config:
+        config.write('\n[mail]\ntransport = "smtp"\nhost = "127.0.0.1"\nport = 9\nsecurity = "none"\n')
+    before = terminal.says("feeds")
+    for words in (["run"], ["collect"], ["compose", "daily"]):
+        said = terminal.says(*words, "--now", far, fails=2)
+        assert "ahead of the clock, and this configuration mails by SMTP" in said
+        assert "add --yes if this time is meant" in said
+    assert terminal.says("feeds") == before
+    assert terminal.says("collect", "--now", f"{now + timedelta(hours=20):%Y-%m-%dT%H:%M}")
+    assert terminal.says("collect", "--now", far, "--yes")
+    assert terminal.says("collect", "--now", further[:-5] + "06:00")  # the last run was near this time

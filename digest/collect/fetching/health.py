@@ -21,6 +21,18 @@ def is_due(row: FeedRow, now: datetime) -> bool:
     return row.next_fetch_at <= now
 
 
+def is_ahead(row: FeedRow, limit: datetime) -> bool:
+    """Return whether a feed was fetched later than `limit`, or waits longer after it than any pause."""
+    waits_too_long = row.next_fetch_at > limit + (GONE_PAUSE if row.last_fetch_at else timedelta(0))
+    return waits_too_long or (row.last_fetch_at is not None and row.last_fetch_at > limit)
+
+
+def released(row: FeedRow, limit: datetime, now: datetime) -> FeedRow:
+    """Return the row of a feed that is ahead of the clock: it is due now, and its times are forgotten."""
+    last_ok = row.last_ok_at if row.last_ok_at is None or row.last_ok_at <= limit else None
+    return replace(row, last_fetch_at=None, last_ok_at=last_ok, next_fetch_at=now)
+
+
 def after_success(
     row: FeedRow,
     now: datetime,

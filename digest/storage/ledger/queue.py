@@ -235,3 +235,9 @@ def end_queue(connection: Connection, edition_id: str) -> None:
 
 def _of(edition_id: str) -> Update:
     return update(editions).where(editions.c.id == edition_id)
+
+
+def hasten(connection: Connection, edition_id: str, limit: datetime, now: datetime) -> int:
+    """Make the open deliveries that are due later than `limit` due `now`; return how many."""
+    ahead = deliveries.c.edition_id == edition_id, SENDABLE, deliveries.c.due_at > limit
+    return connection.execute(update(deliveries).where(*ahead).values(due_at=now)).rowcount

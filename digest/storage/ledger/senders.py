@@ -205,6 +205,16 @@ def _ran_out_by_database(lease: timedelta) -> ColumnElement[bool]:
     return func.greatest(senders.c.lease_until, first_end) <= _CLOCK
 
 
+def end_leases(connection: Connection, limit: datetime, now: datetime) -> None:
+    """End the leases that last longer than `limit`, so that others may take the deliveries; see `expire`.
+
+    On PostgreSQL, leases go by the clock of the database, and `limit` is not used.
+    """
+    if _by_caller(connection):
+        ahead = update(senders).where(senders.c.lease_until > limit)
+        connection.execute(ahead.values(lease_until=now))
+
+
 def _senders_of(edition_id: str) -> Select[tuple[Any, ...]]:
     return select(senders).where(senders.c.edition_id == edition_id)
 
