@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 from digest.config import Config
 from digest.config.secret import load_secret, require_same
-from digest.message.build import MessageSettings
+from digest.message.build import MessageSettings, Render
 from digest.message.folder import FolderTransport
-from digest.message.reader_links import edition_url
+from digest.message.look import look_from, renderer_of, web_copy_url
 from digest.model.editions import Edition
 from digest.model.messages import Email, ReaderLinks, Transport
 from digest.render.edition_renderer import EditionRenderer
@@ -21,6 +21,7 @@ from digest.send.retries import Doubt, RetryRules
 from digest.smtp.transport import SmtpTransport
 from digest.storage.database import Database, open_database
 from digest.storage.fingerprints import fingerprint, has_readers, known_fingerprint, note_fingerprint
+from digest.storage.ledger.looks import KeptLook
 from digest.storage.migrate import migrate
 from subscribers.model import Frequency
 
@@ -38,7 +39,7 @@ class App:
         """Return the settings for building messages: templates, key for links, return addresses."""
         mail = self.config.mail
         return MessageSettings(
-            render=EditionRenderer(self.templates, _web_url),
+            render=EditionRenderer(self.templates, web_copy_url),
             secret=self.secret,
             bounce_address=mail.bounce_address,
             unsubscribe_address=mail.unsubscribe_address,
@@ -46,8 +47,12 @@ class App:
 
     def render(self, edition: Edition, links: ReaderLinks, language: str = "") -> Email:
         """Return the email of an edition for a reader of `language`; it links to the web archive."""
-        web_url = _web_url(edition)
+        web_url = web_copy_url(edition)
         return render_email(self.templates, edition, links, web_url=web_url, language=language)
+
+    def renderer(self, kept: KeptLook) -> Render:
+        """Return a function that renders an edition with the templates and words of its look."""
+        return renderer_of(self.templates, look_from(kept))
 
     def transport(self) -> Transport:
         """Return a new transport: the mail servers, or the folder if there are none."""
@@ -63,6 +68,7 @@ class App:
             return Outbox(
                 transport=transport,
                 message_settings=self.message_settings(),
+                renderer=self.renderer,
                 rules=rules,
                 limits=mail.limits,
                 offers=self.offers(),
@@ -71,6 +77,7 @@ class App:
         return Outbox(
             transport=smtp,
             message_settings=self.message_settings(),
+            renderer=self.renderer,
             rules=rules,
             limits=mail.limits,
             offers=self.offers(),
@@ -85,10 +92,6 @@ class App:
     def _smtp(self) -> SmtpTransport:
         mail = self.config.mail
         return SmtpTransport(mail.servers, ehlo_name=mail.ehlo_name)
-
-
-def _web_url(edition: Edition) -> str:
-    return edition_url(edition.site.base_url, edition.digest, edition.id)
 
 
 @contextmanager

@@ -51,7 +51,7 @@ ONE_PLACE = {
     "lxml": "digest.collect.reading.clean digest.render.inline",
     "premailer": "digest.render.inline",
     "cssutils": "digest.render.inline",
-    "jinja2": "digest.render.templates",
+    "jinja2": "digest.render.templates digest.render.environment",
     "babel": "digest.render.languages",
     "apscheduler": "digest.scheduler.service",
     "alembic": "digest.storage.migrate digest.storage.migrations",

@@ -18,6 +18,7 @@ from digest.cli.session import (
     pass_session,
     yes_option,
 )
+from digest.editions.approval import Standing, in_words, standing
 from digest.editions.compose import stories_text
 from digest.editions.editions import approve as do_approve
 from digest.editions.editions import cancel as do_cancel
@@ -61,8 +62,9 @@ def compose(
     with session.app() as app:
         clock = chosen_clock(app, now, yes=yes)
         composed = compose_now(app, digest, clock(), frequency=Frequency(gather or "each"))
+        stands = standing(app, composed.record) if composed.record else Standing()
     if as_json:
-        summary = _summary(composed.record) if composed.record else None
+        summary = _summary(composed.record, stands) if composed.record else None
         counted = {"used": composed.used, "carried": composed.carried, "dropped": composed.dropped}
         show.facts({"edition": summary, "reason": composed.reason, **counted})
         return
@@ -100,36 +102,53 @@ def editions(session: Session, edition: str | None, digest: str | None, limit: i
     """
     with session.app() as app:
         if edition is None:
-            records = recent_editions(app.database, app.config, digest, limit)
+            records = [
+                (each, standing(app, each) if isinstance(each, EditionRecord) else Standing())
+                for each in recent_editions(app.database, app.config, digest, limit)
+            ]
             skips = coming_skips(app.config, clock_of(None)())
         else:
             record = find_edition(app.database, app.config, edition)
             counts = delivery_counts(app.database, record.edition.id)
-            readers = reader_count(app, record, clock_of(None)())
+            readers, stands = reader_count(app, record, clock_of(None)()), standing(app, record)
     if edition is None:
         _show_list(records, as_json)
         for line in () if as_json else skips:
             click.echo(line)
     elif as_json:
-        show.facts(_details(record, counts) | ({"readers": readers} if record.is_ahead else {}))
+        show.facts(_details(record, stands, counts) | ({"readers": readers} if record.is_ahead else {}))
     else:
-        _show_one(record, _goes_to(readers) if record.is_ahead else show.counts_text(counts))
+        _show_one(record, stands, _goes_to(readers) if record.is_ahead else show.counts_text(counts))
 
 
-def _show_list(records: tuple[EditionRecord | DamagedEdition, ...], as_json: bool) -> None:
+def _show_list(records: list[tuple[EditionRecord | DamagedEdition, Standing]], as_json: bool) -> None:
     if as_json:
         show.facts(
-            [_damage(each) if isinstance(each, DamagedEdition) else _summary(each) for each in records]
+            [
+                _damage(each) if isinstance(each, DamagedEdition) else _summary(each, stands)
+                for each, stands in records
+            ]
         )
         return
     show.table(
         ("edition", "state", "send time", "stories", "lead"),
-        [_row(each) for each in records],
+        [_row(each) for each, _ in records],
         right=("stories",),
     )
-    for each in records:
+    for each, stands in records:
         if isinstance(each, DamagedEdition):
             click.echo(f"edition {each.id} is damaged: {each.damage}", err=True)
+        elif warning := _warning(each, stands):
+            click.echo(f"{each.edition.id}: {warning}", err=True)
+
+
+def _warning(record: EditionRecord, stands: Standing) -> str:
+    """Return what stands in the way of sending an edition as it was approved; empty if nothing does."""
+    if stands.problem:
+        return f"it cannot be rendered: {stands.problem}"
+    if not stands.changes:
+        return ""
+    return f"approved by {record.approved_by}, but {in_words(stands.changes)} changed after that"
 
 
 def _row(each: EditionRecord | DamagedEdition) -> tuple[object, ...]:
@@ -154,7 +173,7 @@ def _goes_to(readers: int) -> str:
     return f"goes to {show.counted(readers, 'reader')}"
 
 
-def _show_one(record: EditionRecord, deliveries: str) -> None:
+def _show_one(record: EditionRecord, stands: Standing, deliveries: str) -> None:
     edition = record.edition
     click.echo(
         f"{edition.id}  {edition.title}  {_state(record)}{f': {record.reason}' if record.reason else ''}"
@@ -163,7 +182,10 @@ def _show_one(record: EditionRecord, deliveries: str) -> None:
     if record.approved_by:
         click.echo(f"approved by {record.approved_by}")
     click.echo(f"deliveries  {deliveries}")
-    click.echo(f"hash        {record.hash}\n")
+    click.echo(f"hash        {stands.hash or '–'}")
+    if warning := _warning(record, stands):
+        click.echo(f"warning     {warning}")
+    click.echo()
     rows = [(", ".join(story.topics), story.title, story.source, story.rule) for story in edition.stories()]
     show.table(("topic", "story", "source", "placed by"), rows)
 
@@ -172,7 +194,7 @@ def _state(record: EditionRecord) -> str:
     return f"{record.state}, paused" if record.paused_at else record.state
 
 
-def _summary(record: EditionRecord) -> dict[str, object]:
+def _summary(record: EditionRecord, stands: Standing) -> dict[str, object]:
     edition = record.edition
     return {
         "id": edition.id,
@@ -185,7 +207,8 @@ def _summary(record: EditionRecord) -> dict[str, object]:
         "send_at": edition.send_at,
         "stories": _stories(edition),
         "lead": _headline(edition),
-        "hash": record.hash,
+        "hash": stands.hash or None,
+        "changed": stands.changes,
         "approved_by": record.approved_by,
         "approved_at": record.approved_at,
         "started_at": record.started_at,
@@ -194,9 +217,9 @@ def _summary(record: EditionRecord) -> dict[str, object]:
     }
 
 
-def _details(record: EditionRecord, counts: Counts) -> dict[str, object]:
+def _details(record: EditionRecord, stands: Standing, counts: Counts) -> dict[str, object]:
     edition = record.edition
-    return _summary(record) | {
+    return _summary(record, stands) | {
         "deliveries": show.counts_facts(counts),
         "edition": {"lead": edition.lead, "sections": edition.sections},
     }
@@ -244,29 +267,43 @@ def preview(
         click.echo(path)
     if record.is_ahead:
         click.echo(f"{record.edition.id} is {status_text(record)}; it {_goes_to(readers)}")
+        click.echo(f"hash {written.hash}")
     for finding in written.findings:
         click.echo(f"{finding.level}: {finding.message}", err=True)
     if open_it:
         click.launch(written.paths[0].absolute().as_uri())
 
 
-@click.command(epilog="Example: digest approve daily")
+@click.command(epilog="Example: digest approve daily 3f2a9c1b")
 @click.argument("edition")
+@click.argument("reviewed", required=False, default="", metavar="[HASH]")
 @click.option(
     "--by", default="", help="The name of the person who approves the edition.  [default: your user name]"
 )
 @now_option
 @pass_session
-def approve(session: Session, edition: str, by: str, now: datetime | None) -> None:
+def approve(session: Session, edition: str, reviewed: str, by: str, now: datetime | None) -> None:
     """Approve a draft.
 
     The edition is sent at its send time. If that time has passed, the next `digest run` sends it, or
-    `digest serve` within a few seconds.
+    `digest serve` within a few seconds. The approval covers the stories, the templates and the fixed words.
+    If HASH is given, the edition is approved only if it still has the hash that `digest preview` and
+    `digest editions` showed; the first eight characters are enough.
     """
     with session.app() as app:
+        clock, name = clock_of(now), by or _user()
         found = find_edition(app.database, app.config, edition).edition
-        do_approve(app.database, app.render, found.id, by=by or _user(), now=clock_of(now)())
-    click.echo(f"{found.id} is approved, to be sent {show.local(found.send_at, found.zone)}")
+        record, look = do_approve(app, found.id, by=name, now=clock(), reviewed=reviewed)
+        readers, own = reader_count(app, record, clock()), app.templates.own(look.templates)
+    click.echo(
+        f"{found.id} is approved, to be sent {show.local(found.send_at, found.zone)}; it {_goes_to(readers)}"
+    )
+    click.echo(f"hash {record.look}")
+    yours = f", of which {in_words(own)} {'is' if len(own) == 1 else 'are'} yours" if own else ""
+    click.echo(
+        f"the approval covers {stories_text(found)}, {show.counted(len(look.templates), 'template')}{yours}, "
+        f"and the fixed words in {in_words(tuple(look.words))}"
+    )
 
 
 def _user() -> str:

@@ -21,7 +21,7 @@ from digest.editions.editions import rename as do_rename
 from digest.editions.limits import LimitStatus, limit_statuses
 from digest.editions.schedules import next_times
 from digest.model.posts import FeedReport
-from digest.model.run_context import EventKind, RunContext, RunEvent
+from digest.model.run_context import RunContext, RunEvent
 from digest.scheduler.run import run_due
 
 
@@ -36,7 +36,7 @@ def run(session: Session, now: datetime | None, yes: bool, as_json: bool) -> Non
     The command collects, composes, sends and retries. Run it from cron if you do not run `digest serve`.
     Each date of a schedule is done once, however often the command runs, and even if it runs several
     times at once. If nothing happened, it prints nothing, so that cron sends no email. It exits with 1 if
-    something failed that somebody must fix.
+    something failed that somebody must fix, or if it has paused an edition.
     """
     events: list[RunEvent] = []
     feeds: list[FeedReport] = []
@@ -44,7 +44,7 @@ def run(session: Session, now: datetime | None, yes: bool, as_json: bool) -> Non
     def report(event: RunEvent) -> None:
         events.append(event)
         if not as_json:
-            click.echo(str(event), err=event.kind in (EventKind.FAILED, EventKind.CLOCK))
+            click.echo(str(event), err=event.kind.is_a_warning)
 
     with session.app() as app, show.bar("sending") as bar, stop_on_signals() as stop:
         context = RunContext(
@@ -61,7 +61,7 @@ def run(session: Session, now: datetime | None, yes: bool, as_json: bool) -> Non
         show.facts({"feeds": feeds, "happenings": facts, "next": dict(coming)})
     else:
         _show_feeds(feeds, quiet=not events)
-    if any(event.kind is EventKind.FAILED for event in events):
+    if any(event.kind.needs_somebody for event in events):
         raise click.exceptions.Exit(1)
 
 

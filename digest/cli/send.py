@@ -31,7 +31,7 @@ from digest.editions.send import (
 from digest.model.deliveries import Counts, Delivery, DeliveryState
 from digest.model.editions import EditionRecord, EditionState, status_text
 from digest.model.messages import Outcome
-from digest.model.run_context import RunContext
+from digest.model.run_context import EventKind, RunContext, RunEvent
 from digest.send.dry_run import DryRun
 
 _STATES = ("queued", "claimed", "wire", "accepted", "deferred", "rejected", "uncertain", "skipped")
@@ -106,7 +106,7 @@ def _send_test(app: App, record: EditionRecord, address: str) -> None:
 
 
 def _send_all(app: App, record: EditionRecord, clock: Callable[[], datetime], as_json: bool) -> None:
-    edition_id = record.edition.id
+    edition_id, paused = record.edition.id, False
     if record.state is EditionState.SENT:
         counts, state = (
             delivery_counts(app.database, edition_id),
@@ -117,17 +117,25 @@ def _send_all(app: App, record: EditionRecord, clock: Callable[[], datetime], as
             context = RunContext(
                 clock=clock,
                 stop=stop.is_set,
+                report=_warn,
                 progress=lambda _, counts: bar.to(counts.total - counts.open, counts.total),
             )
             sent = send_by_hand(app, record, context)
-        counts = sent.counts
+        counts, paused = sent.counts, sent.record.paused_at is not None
         state = "is sent" if sent.record.state is EditionState.SENT else f"is {sent.record.state}"
         if sent.outlook:
-            state += f"; {sent.outlook}"
+            state = f"is {sent.outlook}" if paused else f"{state}; {sent.outlook}"
     if as_json:
         show.facts({"edition": edition_id, "deliveries": show.counts_facts(counts)})
     else:
         click.echo(f"{edition_id} {state}: {show.counts_text(counts)}")
+    if paused:
+        raise click.exceptions.Exit(1)
+
+
+def _warn(event: RunEvent) -> None:
+    if event.kind is EventKind.DIFFERS:
+        click.echo(str(event), err=True)
 
 
 @click.command(epilog="Example: digest deliveries daily-2026-11-23 --state rejected")

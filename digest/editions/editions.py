@@ -6,11 +6,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from digest.config import Config
+from digest.editions.approval import approve_look, is_approvable, require_reviewed
 from digest.editions.compose import compose_cadence
-from digest.editions.parts import EditionParts, RenderEdition
-from digest.editions.preflight import require_preflight
+from digest.editions.parts import EditionParts
+from digest.editions.preflight import inspect
+from digest.message.look import Look
 from digest.model.deliveries import Counts
-from digest.model.editions import Composed, DamagedEdition, EditionRecord, EditionState
+from digest.model.editions import Composed, DamagedEdition, EditionRecord, EditionState, refusal
 from digest.model.errors import NoEditionError, NotFoundError, RenameError
 from digest.schedule.cadence import cadence_of
 from digest.storage.database import Database
@@ -91,16 +93,23 @@ def compose_now(
 
 
 def approve(
-    database: Database, render: RenderEdition, edition_id: str, *, by: str, now: datetime
-) -> EditionRecord:
-    """Approve a draft: it is sent at its send time, or with the next run if that time has passed.
+    parts: EditionParts, edition_id: str, *, by: str, now: datetime, reviewed: str = ""
+) -> tuple[EditionRecord, Look]:
+    """Approve a draft with the look it has now; return both.
 
-    Raises StateError, and PreflightError if the email cannot be sent as it is.
+    It is sent at its send time, or with the next run if that time has passed. `reviewed` is the hash that
+    was looked at, or its first eight characters or more. An approved edition can be approved again if its
+    look has changed. Raises StateError, ReviewError if the hash is not `reviewed`, and PreflightError if the
+    email cannot be sent as it is.
     """
-    with database.read() as connection:
-        require_preflight(render, load_edition(connection, edition_id))
-    with database.write() as connection:
-        return advance(connection, edition_id, EditionState.APPROVED, now, by=by)
+    with parts.database.read() as connection:
+        record = load_edition(connection, edition_id)
+    inspection = inspect(parts.templates, record)
+    if not is_approvable(parts.database, record, inspection.look):
+        raise refusal(record, EditionState.APPROVED)
+    require_reviewed(inspection, reviewed)
+    inspection.require()
+    return approve_look(parts.database, record, inspection.look, by=by, now=now), inspection.look
 
 
 def pause_edition(database: Database, edition_id: str, *, reason: str, now: datetime) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-from digest.editions.parts import RenderEdition
+from digest.editions.parts import EditionParts, RenderEdition
+from digest.message.build import MessageSettings
+from digest.message.look import LINKS, Look, approved_look, languages_of, look_at, renderer_of
 from digest.model.editions import Edition, EditionRecord
 from digest.model.errors import DigestError
-from digest.model.messages import Email, ReaderLinks
-from digest.render.languages.languages import catalogues, spoken
-from digest.render.preflight import BLOCK_SIZE, Level, encoded_size, preflight
-
-_LINKS = ReaderLinks(unsubscribe="reader_leaves_here", preferences="reader_chooses_here")
+from digest.render.preflight import BLOCK_SIZE, Finding, Level, encoded_size, preflight
+from digest.render.templates import Templates
 
 
 class PreflightError(DigestError):
@@ -22,28 +21,53 @@ class PreflightError(DigestError):
         self.reasons = reasons
         super().__init__(
             f"{edition_id} cannot be sent as it is: {' '.join(reasons)} "
-            f"Fix the cause, run `digest cancel {edition_id}`, and compose the edition again; "
-            "its posts are used again."
+            "If a template is the cause, correct it. Otherwise fix the cause, run "
+            f"`digest cancel {edition_id}`, and compose the edition again; its posts are used again."
         )
 
 
-def fits_in_an_email(render: RenderEdition, edition: Edition) -> bool:
-    """Tell whether mail programs show the whole edition in every language; raises TemplateError."""
-    return all(encoded_size(email.html) <= BLOCK_SIZE for email in _emails(render, edition))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """The look of an edition as it is now, and what is wrong with its emails, in any language."""
 
+    edition_id: str
+    look: Look
+    findings: tuple[Finding, ...]
 
-def require_preflight(render: RenderEdition, record: EditionRecord) -> None:
-    """Check the emails with all topics; raises PreflightError if a finding blocks them."""
-    for email in _emails(render, record.edition):
-        reasons = tuple(finding.message for finding in preflight(email) if finding.level is Level.BLOCK)
+    @property
+    def hash(self) -> str:
+        """Return the hash of all that an approval would cover."""
+        return self.look.kept().hash
+
+    def require(self) -> None:
+        """Raise PreflightError if a finding blocks the emails."""
+        reasons = tuple(finding.message for finding in self.findings if finding.level is Level.BLOCK)
         if reasons:
-            raise PreflightError(record.edition.id, reasons)
+            raise PreflightError(self.edition_id, reasons)
 
 
-def _emails(render: RenderEdition, edition: Edition) -> Iterator[Email]:
-    """Yield the email with all topics in each language that a reader can choose.
+def inspect(templates: Templates, record: EditionRecord) -> Inspection:
+    """Render an edition in every language and check its emails; raises TemplateError."""
+    look, emails = look_at(templates, record)
+    findings = dict.fromkeys(finding for email in emails.values() for finding in preflight(email))
+    return Inspection(edition_id=record.edition.id, look=look, findings=tuple(findings))
+
+
+def fits_in_an_email(render: RenderEdition, edition: Edition) -> bool:
+    """Tell whether mail programs show the whole edition in every language; raises TemplateError.
 
     An Arabic letter takes six bytes in the message, so an edition may fit in one language only.
     """
-    for language in sorted({spoken(wanted, edition.language) for wanted in ("", *catalogues())}):
-        yield render(edition, _LINKS, language)
+    emails = (render(edition, LINKS, language) for language in languages_of(edition))
+    return all(encoded_size(email.html) <= BLOCK_SIZE for email in emails)
+
+
+def settings_for(parts: EditionParts, record: EditionRecord) -> MessageSettings:
+    """Return the settings for one copy of an edition, with the look that it is sent with, or would be now.
+
+    Raises TemplateError.
+    """
+    look = approved_look(parts.database, record) if record.started_at else None
+    if look is None:
+        look, _ = look_at(parts.templates, record)
+    return replace(parts.message_settings(), render=renderer_of(parts.templates, look))

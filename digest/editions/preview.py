@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
 
 from digest.editions.parts import EditionParts
-from digest.message.build import MessageBuilder
+from digest.editions.preflight import inspect
+from digest.message.build import MessageBuilder, MessageSettings
+from digest.message.look import Look, approved_look, renderer_of
 from digest.model.deliveries import Recipient
 from digest.model.editions import EditionRecord
 from digest.model.errors import DigestError
@@ -33,10 +35,14 @@ class PreviewError(DigestError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """The files of a preview, the HTML file first, and the findings about the email."""
+    """The files of a preview, the HTML file first, and the findings about the email.
+
+    `hash` is that of all that an approval covers.
+    """
 
     paths: tuple[Path, ...]
     findings: tuple[Finding, ...]
+    hash: str
 
 
 def write_preview(
@@ -53,14 +59,26 @@ def write_preview(
     Nothing in the database changes. Raises PreviewError, AddressError, TemplateError.
     """
     reader = _reader(parts.database, parts.secret, record, address, language)
-    data = _message(parts, record, reader)
+    look, known = _look(parts, record)
+    settings = replace(parts.message_settings(), render=renderer_of(parts.templates, look))
+    data = _message(record, reader, settings)
     message = message_from_bytes(data, policy=default)
     html, text = _part(message, "html"), _part(message, "plain")
     page = render_web(parts.templates, record.edition, language=reader.language)
     files = {".html": html.encode(), ".txt": text.encode(), ".eml": data, ".web.html": page.encode()}
     written = _write(folder, record.edition.id, {name: body for name, body in files.items() if body})
     email = Email.whole(subject=str(message["Subject"]), html=html, text=text)
-    return Written(paths=written, findings=preflight(email) if html else ())
+    findings = tuple(dict.fromkeys([*known, *(preflight(email) if html else ())]))
+    return Written(paths=written, findings=findings, hash=look.kept().hash)
+
+
+def _look(parts: EditionParts, record: EditionRecord) -> tuple[Look, tuple[Finding, ...]]:
+    """Return the look that an edition is sent with, or would be now, and what is wrong in any language."""
+    begun = approved_look(parts.database, record) if record.started_at else None
+    if begun is not None:
+        return begun, ()
+    inspection = inspect(parts.templates, record)
+    return inspection.look, inspection.findings
 
 
 def _reader(
@@ -70,8 +88,8 @@ def _reader(
     return reader if language is None else reader._replace(language=language)
 
 
-def _message(parts: EditionParts, record: EditionRecord, reader: Recipient) -> bytes:
-    message = MessageBuilder(record, parts.message_settings()).message(reader)
+def _message(record: EditionRecord, reader: Recipient, settings: MessageSettings) -> bytes:
+    message = MessageBuilder(record, settings).message(reader)
     if message is None:
         raise PreviewError(f"{record.edition.id} has no story in the topics that this reader chose")
     return message.data

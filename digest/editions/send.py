@@ -8,12 +8,12 @@ from datetime import datetime
 from functools import partial
 from secrets import token_hex
 
+from digest.editions.approval import POLICY, ready_to_send
 from digest.editions.parts import EditionParts
-from digest.editions.preflight import require_preflight
+from digest.editions.preflight import settings_for
 from digest.message.build import MessageBuilder
 from digest.model.deliveries import Delivery, DeliveryState, Recipient
 from digest.model.editions import EditionRecord, EditionState, refusal
-from digest.model.errors import StateError
 from digest.model.messages import Receipt
 from digest.model.publication import Review
 from digest.model.run_context import EventKind, RunContext, RunEvent
@@ -23,21 +23,22 @@ from digest.send.send import Sent, send, send_one
 from digest.storage.database import Database
 from digest.storage.editions import load_edition, lock_edition
 from digest.storage.ledger.outcomes import by_code, list_deliveries, retry
-from digest.storage.steps import advance, reopen
+from digest.storage.steps import reopen
 from subscribers.address import parse_address
 
 _ENDED = {EditionState.SENT: EventKind.SENT, EditionState.CANCELLED: EventKind.CANCELLED}
 
 
-def send_edition(parts: EditionParts, edition_id: str, context: RunContext) -> Sent:
-    """Send the due deliveries of an approved edition, and report the result.
+def send_edition(parts: EditionParts, edition_id: str, context: RunContext, by: str = POLICY) -> Sent:
+    """Send the due deliveries of an edition, and report the result; `by` approves it if it is a draft.
 
-    Raises PreflightError before the first message if the email cannot be sent as it is.
+    Raises PreflightError before the first message if the email cannot be sent as it is, and VoidError if
+    its approval does not cover it any more.
     """
     with parts.database.read() as connection:
         record = load_edition(connection, edition_id)
-    if record.state is EditionState.APPROVED:
-        require_preflight(parts.render, record)
+    if record.is_ahead and not record.paused_at:
+        record = ready_to_send(parts, record, context, by)
     sent = send(
         parts.database,
         edition_id,
@@ -45,8 +46,9 @@ def send_edition(parts: EditionParts, edition_id: str, context: RunContext) -> S
         clock=context.clock,
         stop=context.stop,
         progress=partial(context.progress, edition_id),
+        seen=record,
     )
-    kind = _ENDED.get(sent.record.state, EventKind.SENDING)
+    kind = EventKind.PAUSED if sent.record.paused_at else _ENDED.get(sent.record.state, EventKind.SENDING)
     detail = "; ".join(part for part in (_detail(sent), sent.dead) if part)
     context.report(RunEvent(kind=kind, subject=edition_id, detail=detail, counts=sent.counts))
     return sent
@@ -60,26 +62,15 @@ def _detail(sent: Sent) -> str:
 def send_by_hand(parts: EditionParts, record: EditionRecord, context: RunContext) -> Sent:
     """Send an edition now, whatever its send time; a draft is sent only if its digest needs no approval.
 
-    Raises StateError, TransportError.
+    Raises StateError, VoidError, PreflightError, TransportError.
     """
     edition_id = record.edition.id
     if record.paused_at or record.state in (EditionState.SKIPPED, EditionState.CANCELLED):
         raise refusal(record, "sent")
-    if record.state is EditionState.DRAFT:
-        if review_of(record, parts.config.digest(record.edition.digest)) is not Review.SEND:
-            raise refusal(record, "sent")
-        _approve(parts.database, edition_id, context.clock())
-    return send_edition(parts, edition_id, context)
-
-
-def _approve(database: Database, edition_id: str, now: datetime) -> None:
-    """Approve a draft, unless another sender has done so already."""
-    try:
-        with database.write() as connection:
-            advance(connection, edition_id, EditionState.APPROVED, now, by="sent by hand")
-    except StateError as error:
-        if error.state not in (EditionState.APPROVED, EditionState.SENDING, EditionState.SENT):
-            raise
+    draft = record.state is EditionState.DRAFT
+    if draft and review_of(record, parts.config.digest(record.edition.digest)) is not Review.SEND:
+        raise refusal(record, "sent")
+    return send_edition(parts, edition_id, context, by="sent by hand")
 
 
 def dry_run_edition(parts: EditionParts, edition_id: str, now: datetime) -> DryRun:
@@ -95,7 +86,7 @@ def send_test(parts: EditionParts, record: EditionRecord, address: str) -> Recei
     It is not in the ledger, and its links change nothing. Raises AddressError, TransportError.
     """
     reader = Recipient(0, parse_address(address).address)
-    message_settings = replace(parts.message_settings(), test=token_hex(8))
+    message_settings = replace(settings_for(parts, record), test=token_hex(8))
     message = MessageBuilder(record, message_settings).message(reader)
     assert message is not None, "an edition has at least one topic"
     return send_one(parts.transport(), message)

@@ -52,6 +52,18 @@ class MessageSettings:
     cache_bytes: int = 64_000_000  # of compiled emails; the least recently used are evicted first
 
 
+def rendered_by(message_settings: MessageSettings, render: Callable[[], Render]) -> MessageSettings:
+    """Return settings whose emails are rendered by the result of `render`, which is called when needed."""
+    made: list[Render] = []
+
+    def later(edition: Edition, links: ReaderLinks, language: str) -> Email:
+        if not made:
+            made.append(render())
+        return made[0](edition, links, language)
+
+    return replace(message_settings, render=later)
+
+
 _Preferences = tuple[str, str, str]  # a reader's choice of topics, format and language
 
 

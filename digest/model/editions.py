@@ -122,7 +122,10 @@ class Edition:
 
 
 class EditionState(StrEnum):
-    """draft → approved → sending → sent; or skipped, cancelled, from any state before sent."""
+    """draft → approved → sending → sent; or skipped, cancelled, from any state before sent.
+
+    An approved edition whose approval becomes void is a draft again.
+    """
 
     DRAFT = "draft"
     APPROVED = "approved"
@@ -143,6 +146,8 @@ class EditionRecord:
     reason: str = ""  # one sentence: why skipped, cancelled or paused
     approved_by: str | None = None
     approved_at: datetime | None = None
+    look: str | None = None  # the hash of all that the approval covers; None: not approved, or long ago
+    voided_at: datetime | None = None  # when its last approval became void, if it was not approved again
     started_at: datetime | None = None
     finished_at: datetime | None = None
     paused_at: datetime | None = None  # if set, no message is sent until the edition is resumed
@@ -206,6 +211,10 @@ def _advice(record: EditionRecord, wanted: str) -> str:
         return _OVER[record.state] if record.started_at else _CARRIED
     if record.paused_at:
         return f"resume it with: digest resume {edition_id}"
+    if record.state is EditionState.APPROVED and wanted == "sent":
+        return "it was changed meanwhile; run the command again"
+    if record.state is EditionState.DRAFT and wanted == "approved":
+        return f"it was changed meanwhile; look at it again: digest preview {edition_id}"
     if record.state is EditionState.DRAFT and wanted == "sent":
         return f"approve it first: digest approve {edition_id}"
     return {

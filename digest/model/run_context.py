@@ -21,11 +21,23 @@ class EventKind(StrEnum):
     MISSED = "missed"  # it was too late after an outage; its posts are carried over
     WAITING = "waiting"  # it waits for approval, or for its digest
     SKIPPED = "skipped"
+    DIFFERS = "differs"  # it is not what was approved, but it is sent all the same
+    PAUSED = "paused"  # the program has paused it, because something is wrong
     SENDING = "sending"  # some deliveries are still open
     SENT = "sent"
     CANCELLED = "cancelled"  # during sending
     CLOCK = "clock"  # rows of the database are later than the clock
     FAILED = "failed"  # an error that somebody must fix
+
+    @property
+    def needs_somebody(self) -> bool:
+        """Tell whether an operator must do something."""
+        return self in (EventKind.FAILED, EventKind.PAUSED)
+
+    @property
+    def is_a_warning(self) -> bool:
+        """Tell whether the event belongs on stderr."""
+        return self.needs_somebody or self in (EventKind.CLOCK, EventKind.DIFFERS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from digest.model.messages import Email, ReaderLinks
 from digest.render.fragments.parts import PARTS, Parts
 from digest.render.fragments.pieces import Cutter, GapCloser
 from digest.render.inline import Inliner, ends_outside
+from digest.render.languages.edition_words import EditionWords
 from digest.render.languages.languages import spoken
 from digest.render.mail import lines
 from digest.render.templates import MAIL_HTML, MAIL_TEXT, Templates
@@ -31,12 +32,19 @@ _frame = attrgetter(*(field.name for field in fields(Edition) if field.name not 
 class EditionRenderer:
     """Renders the same emails as `render_email`, and keeps the pieces of the last edition's emails.
 
-    `web_url` returns the address of an edition's web copy. Two threads must not use one renderer at once.
+    `web_url` returns the address of an edition's web copy. If `words` are given, by language, only these
+    languages are used. Two threads must not use one renderer at once.
     """
 
-    def __init__(self, templates: Templates, web_url: Callable[[Edition], str | None]) -> None:
+    def __init__(
+        self,
+        templates: Templates,
+        web_url: Callable[[Edition], str | None],
+        words: Mapping[str, EditionWords] | None = None,
+    ) -> None:
         self._templates = templates
         self._web_url = web_url
+        self._words = words
         self._frame: object = None
         self._in_languages: dict[str, _InLanguage] = {}
 
@@ -49,6 +57,8 @@ class EditionRenderer:
         if self._frame != frame:
             self._frame, self._in_languages = frame, {}
         language = spoken(language, edition.language)
+        if self._words is not None and language not in self._words:
+            language = edition.language
         renderer = self._in_languages.get(language)
         if renderer is None:
             renderer = self._in_languages[language] = self._in_language(edition, links, language)
@@ -56,7 +66,7 @@ class EditionRenderer:
 
     def _in_language(self, edition: Edition, links: ReaderLinks, language: str) -> _InLanguage:
         bare = replace(edition, lead=None, sections=())
-        view = EditionView(bare, language)
+        view = EditionView(bare, language, self._words[language] if self._words else None)
         web = self._web_url(edition)
         values = email_values(bare, view, links, subject="", preheader="", web=web)
         return _InLanguage(self._templates, view, values)

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from traceback import walk_tb
-from typing import Any
 
 import jinja2
 from jinja2 import meta, nodes
-from jinja2.compiler import CodeGenerator, Frame
-from jinja2.sandbox import SandboxedEnvironment
-from jinja2.utils import missing
 
 from digest.model.errors import TemplateError
 from digest.model.messages import ReaderLinks
 from digest.model.nearest import hint
 from digest.model.shipped import shipped
+from digest.render.environment import environment_of, from_folders, from_sources, line_environment
 from digest.render.fragments.parts import PARTS, Parts
 from digest.render.sample import sample_edition, short_edition
-from digest.render.text import shorten, underline, wrap
+from digest.render.text import shorten
 from digest.render.values import OF_A_CHOICE, LineValues, PageLinks, as_mapping
 from digest.render.view import EditionView, email_values, line_values, page_values
 
@@ -35,10 +32,9 @@ SUBJECT_LENGTH = 150
 PREHEADER_LENGTH = 200
 
 _KINDS = frozenset({".html", ".txt", ".css"})
-# When styles are inlined, cssutils would fetch the target of @import over the network.
-_IMPORT = re.compile(r"@import", re.IGNORECASE)
 # Expressions in a template can raise these errors, besides jinja2's own.
 _FAULTS = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+_LINES = line_environment()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +69,56 @@ class Templates:
             checked = {**values, PARTS: Parts(self._checked, values, of_a_choice=OF_A_CHOICE)}
             self._checked(name, checked)
         self._refuse_strays()
+
+    def sources(self, *names: str) -> dict[str, str]:
+        """Return the sources of these templates and of all that they may use, as they are on the disk now.
+
+        If a template computes the name of another one, all templates of emails count as used. Raises
+        TemplateError.
+        """
+        found: dict[str, str] = {}
+        wanted = [*names]
+        while wanted:
+            name = wanted.pop()
+            source = None if name in found else self._source(name)
+            if source is not None:
+                found[name] = source
+                wanted += self._used_by(name, source)
+        return dict(sorted(found.items()))
+
+    def own(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Return those of the templates that the operator has replaced or added."""
+        return tuple(name for name in names if self.override and (self.override / name).is_file())
+
+    def frozen(self, sources: Mapping[str, str]) -> Templates:
+        """Return templates that are made from `sources` only, whatever is on the disk."""
+        return replace(self, environment=environment_of(from_sources(sources, self._path)))
+
+    def _source(self, name: str) -> str | None:
+        """Return the source of a template; None if there is no such file, which may not matter."""
+        assert self.environment.loader is not None
+        try:
+            return self.environment.loader.get_source(self.environment, name)[0]
+        except jinja2.TemplateNotFound:
+            return None
+        except (jinja2.TemplateError, OSError, ValueError) as error:
+            raise self._explain(error, name, {}) from error
+
+    def _used_by(self, name: str, source: str) -> Iterator[str]:
+        """Yield the names of the templates that a template includes, imports, extends or has as a part."""
+        try:
+            tree = self.environment.parse(source, name)
+        except jinja2.TemplateSyntaxError as error:
+            raise self._explain(error, name, {}) from error
+        parts = (node.node for node in tree.find_all(nodes.Filter) if node.name == "part")
+        named = [node.value if isinstance(node, nodes.Const) else None for node in parts]
+        for used in (*meta.find_referenced_templates(tree), *named):
+            yield from [str(used)] if used is not None else self._mail_names()
+
+    def _mail_names(self) -> list[str]:
+        folders = [folder for folder in (self.override, self.defaults) if folder is not None]
+        found = {name for folder in folders for name in self._names(folder)}
+        return sorted(name for name in found if name.startswith("mail/"))
 
     def _checked(self, name: str, values: Mapping[str, object]) -> str:
         for each in self._with_layouts(name):
@@ -160,25 +206,7 @@ def load_templates(override: Path | None = None) -> Templates:
         raise TemplateError(str(override), "the folder of templates does not exist")
     defaults = _defaults()
     folders = [folder for folder in (override, defaults) if folder is not None]
-    environment = _Environment(
-        loader=_Loader(folders),
-        undefined=_Undefined,
-        autoescape=jinja2.select_autoescape(("html",), default=False),
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        auto_reload=False,
-    )
-    environment.filters |= {"shorten": shorten, "underline": underline, "wrap": wrap, "part": _part}
-    return Templates(defaults=defaults, override=override, environment=environment)
-
-
-@jinja2.pass_context
-def _part(context: jinja2.runtime.Context, name: str, **own: object) -> str:
-    parts: Parts | None = context.parent.get(PARTS)
-    if parts is None:
-        raise jinja2.TemplateRuntimeError('"part" does not work here; add "with context" to the import')
-    return parts(name, own)
+    return Templates(defaults=defaults, override=override, environment=environment_of(from_folders(folders)))
 
 
 def render_line(text: str, values: LineValues, *, limit: int = SUBJECT_LENGTH) -> str:
@@ -208,73 +236,6 @@ def check_line(text: str) -> str | None:
     except TemplateError as error:
         return str(error)
     return None
-
-
-class _Undefined(jinja2.StrictUndefined):
-    """An unknown name; the error's message suggests the nearest known name."""
-
-    __slots__ = ()
-
-    @property
-    def _undefined_message(self) -> str:
-        owner, name = self._undefined_obj, str(self._undefined_name)
-        if owner is missing:
-            return self._undefined_hint or f"there is no {name!r}"
-        return f"there is no {name!r} here{hint(name, _fields(owner))}"
-
-
-class _Loader(jinja2.FileSystemLoader):
-    """Reads a template from the first folder that has it; refuses @import, which would use the network."""
-
-    def get_source(
-        self, environment: jinja2.Environment, template: str
-    ) -> tuple[str, str, Callable[[], bool]]:
-        source, path, uptodate = super().get_source(environment, template)
-        found = _IMPORT.search(source)
-        if found:
-            line = source.count("\n", 0, found.start()) + 1
-            raise jinja2.TemplateSyntaxError(
-                "@import is not allowed; write the styles into the template", line, template, path
-            )
-        return source, path, uptodate
-
-
-class _Generator(CodeGenerator):
-    """Generates code that writes HTML parts without escaping them.
-
-    Parts are already HTML, so escaping would only copy them, which takes time. If a later jinja2 does not
-    call this method any more, parts are copied again, and nothing else changes.
-    """
-
-    def _output_child_pre(
-        self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo
-    ) -> None:
-        if frame.eval_ctx.autoescape and not frame.eval_ctx.volatile and _is_html_part(node):
-            self.write("(")
-        else:
-            super()._output_child_pre(node, frame, finalize)
-
-
-def _is_html_part(node: nodes.Expr) -> bool:
-    """Return whether an expression looks like `"mail/_section.html" | part(…)`."""
-    name = node.node if isinstance(node, nodes.Filter) and node.name == "part" else None
-    return isinstance(name, nodes.Const) and str(name.value).endswith(".html")
-
-
-class _Environment(jinja2.Environment):
-    """Gives templates Jinja2's functions in a plain dict, because its ChainMap is slow to read."""
-
-    code_generator_class = _Generator
-
-    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
-        return {**self.globals, **(d or {})}
-
-
-class _Sandbox(_Environment, SandboxedEnvironment):
-    """Renders lines of config.toml without access to the internals of Python objects."""
-
-
-_LINES = _Sandbox(undefined=_Undefined, autoescape=False)
 
 
 def _samples() -> Iterator[tuple[str, dict[str, object]]]:
@@ -308,10 +269,6 @@ def _plainly(error: Exception, values: Mapping[str, object]) -> str:
 
 def _no_name(name: str, values: Mapping[str, object]) -> str:
     return f"there is no {name!r} here{hint(name, [each for each in values if each != PARTS])}"
-
-
-def _fields(owner: object) -> list[str]:
-    return [field.name for field in fields(owner)] if is_dataclass(owner) else []
 
 
 def _defaults() -> Path:

@@ -9,8 +9,9 @@ from digest.model.editions import Edition, Section, Story
 from digest.model.links import web_url
 from digest.model.messages import ReaderLinks
 from digest.model.posts import Image
-from digest.render.languages.dates import direction, long_date, moment, tag
-from digest.render.languages.languages import phrases_for, spoken
+from digest.render.languages.dates import direction, tag
+from digest.render.languages.edition_words import EditionWords, words_of
+from digest.render.languages.languages import spoken
 from digest.render.values import (
     ChoiceValues,
     EditionValues,
@@ -91,12 +92,12 @@ def edition_values(
         title=view.name,
         date=view.date,
         iso_date=edition.local_date.isoformat(),
-        language=tag(view.language),
-        direction=direction(view.language),
+        language=view.words.tag,
+        direction=view.words.direction,
         content_language=tag(edition.language),
         content_direction=direction(edition.language),
         site=view.site,
-        phrases=phrases_for(view.language),
+        phrases=view.words.phrases,
         web_url=web_url(web),
         **choice_values(edition, view, subject=subject, preheader=preheader),
     )
@@ -117,13 +118,13 @@ def choice_values(chosen: Edition, view: EditionView, *, subject: str, preheader
 
 def reader_values(edition: Edition, view: EditionView, links: ReaderLinks) -> ReaderValues:
     """Return the values that differ between readers. The links stay as they are: they may be placeholders."""
-    start, end = _sides(view.language)
+    start, end = _sides(view.words.direction)
     return ReaderValues(
         unsubscribe=links.unsubscribe,
         preferences=links.preferences,
         start=start,
         end=end,
-        content_start=_sides(edition.language)[0],
+        content_start=_sides(direction(edition.language))[0],
     )
 
 
@@ -131,14 +132,15 @@ class EditionView:
     """The stories and sections of one edition as values for templates, each made only once.
 
     It serves all choices of topics of the edition; for equal stories and sections it returns the same object.
-    Dates are written in the reader's `language`; see `spoken`.
+    Dates are written in the reader's `language`; see `spoken`. If `words` are given, they are used instead.
     """
 
-    def __init__(self, edition: Edition, language: str = "") -> None:
+    def __init__(self, edition: Edition, language: str = "", words: EditionWords | None = None) -> None:
         self._edition = edition
-        self.language = spoken(language, edition.language)
+        self.words = words or words_of(edition, spoken(language, edition.language))
+        self.language = self.words.language
         self.name = one_line(edition.title)
-        self.date = long_date(edition.local_date, self.language)
+        self.date = self.words.date
         self.site = site_values(edition.site)
         self._lines: dict[str, str] = {}
         # The keys are ids of objects. The objects are kept too, because otherwise new objects could get their
@@ -199,17 +201,11 @@ class EditionView:
             url=web_url(story.url),
             source=one_line(story.source),
             author=one_line(story.author or ""),
-            time=self._time(story),
+            time=self.words.time(story, self._edition),
             topic=topic,
             image=_image(story.image, box),
             also=tuple(SourceValues(name=one_line(also.name), url=web_url(also.url)) for also in story.also),
         )
-
-    def _time(self, story: Story) -> str:
-        if story.published_at is None:
-            return ""
-        edition = self._edition
-        return moment(story.published_at, day=edition.local_date, zone=edition.zone, language=self.language)
 
 
 class _Known:
@@ -237,9 +233,9 @@ def _headlines(sections: Sequence[Section]) -> tuple[Story, ...]:
     return tuple(story for story in stories if story.id in chosen)
 
 
-def _sides(language: str) -> tuple[str, str]:
-    """Return the sides where lines in a language start and end."""
-    return ("right", "left") if direction(language) == "rtl" else ("left", "right")
+def _sides(direction: str) -> tuple[str, str]:
+    """Return the sides where lines of this direction start and end."""
+    return ("right", "left") if direction == "rtl" else ("left", "right")
 
 
 def _image(image: Image | None, box: tuple[int, int]) -> ImageValues | None:

@@ -103,12 +103,24 @@ def ruling(
         # An edition that was approved after its send time may go out late: its time counts from the approval.
         since = max(send_at, record.approved_at or send_at)
         return _in_time(since, digest, now)
-    review = review_of(record, digest)
+    return _unapproved(record, digest, now)
+
+
+def _unapproved(record: EditionRecord, digest: Digest, now: datetime) -> Ruling:
+    """Decide what happens at its send time to an edition that nobody has approved."""
+    review, send_at = review_of(record, digest), record.edition.send_at
+    if review is Review.SEND:
+        return _in_time(send_at, digest, now)
     if review is Review.HOLD:
-        return Ruling(EditionStep.WAIT, "waits for approval")
-    if review is Review.SKIP:
-        return Ruling(EditionStep.SKIP, "nobody approved it before its send time")
-    return _in_time(send_at, digest, now)
+        return Ruling(EditionStep.WAIT, f"waits for approval{_why_void(record)}")
+    if record.voided_at and now - send_at <= digest.late:
+        # Somebody had approved it, and could not know that the approval would be void.
+        return Ruling(EditionStep.WAIT, f"waits for a new approval{_why_void(record)}")
+    return Ruling(EditionStep.SKIP, "nobody approved it before its send time")
+
+
+def _why_void(record: EditionRecord) -> str:
+    return f", because {record.reason}" if record.voided_at and record.reason else ""
 
 
 def _in_time(since: datetime, digest: Digest, now: datetime) -> Ruling:

@@ -257,27 +257,24 @@ def _follow(app: App, edition_id: str, context: RunContext) -> None:
     ruled = ruling(record, digest, context.clock(), stopped=stopped)
     if ruled.step is EditionStep.WAIT and ruled.reason:
         context.report(RunEvent(kind=EventKind.WAITING, subject=edition_id, detail=ruled.reason))
-    elif ruled.step is EditionStep.SKIP and _advanced(
-        app, record, EditionState.SKIPPED, ruled.reason, context, anew=stopped is not None
+    elif ruled.step is EditionStep.SKIP and _skipped(
+        app, record, ruled.reason, context, anew=stopped is not None
     ):
         context.report(RunEvent(kind=EventKind.SKIPPED, subject=edition_id, detail=ruled.reason))
-    elif ruled.step is EditionStep.SEND and (
-        record.state is not EditionState.DRAFT
-        or _advanced(app, record, EditionState.APPROVED, "review policy", context)
-    ):
+    elif ruled.step is EditionStep.SEND:
         send_edition(app, edition_id, context)
 
 
-def _advanced(
-    app: App, record: EditionRecord, to: EditionState, why: str, context: RunContext, *, anew: bool = False
-) -> bool:
-    """Take a step; False if another process has changed the edition since the record was read.
+def _skipped(app: App, record: EditionRecord, why: str, context: RunContext, *, anew: bool) -> bool:
+    """Skip an edition; False if another process has changed the edition since the record was read.
 
     With `anew`, the edition's date is open again, and the next run composes another edition.
     """
     with app.database.write() as connection:
         try:
-            advance(connection, record.edition.id, to, context.clock(), reason=why, by=why)
+            advance(
+                connection, record.edition.id, EditionState.SKIPPED, context.clock(), reason=why, seen=record
+            )
         except StateError:
             return False
         if anew:

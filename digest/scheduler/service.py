@@ -26,7 +26,12 @@ log = logging.getLogger(__name__)
 _PAUSE = 60.0  # seconds after a failure, before the same work is tried again
 _WAIT = 1.0  # seconds
 _FAILS = ("failed", "gone")
-_LEVELS = {EventKind.FAILED: logging.ERROR, EventKind.CLOCK: logging.WARNING}
+_LEVELS = {
+    EventKind.FAILED: logging.ERROR,
+    EventKind.PAUSED: logging.ERROR,
+    EventKind.CLOCK: logging.WARNING,
+    EventKind.DIFFERS: logging.WARNING,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,8 +161,7 @@ class _Reporter:
                 return
             self._last[event.subject] = event
         self.report(event)
-        level = _LEVELS.get(event.kind, logging.INFO)
-        log.log(level, "%s", event)
+        log.log(_LEVELS.get(event.kind, logging.INFO), "%s", event)
 
     def feed(self, report: FeedReport) -> None:
         if report.status == "waiting":

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from digest.limits.limits import Limits
-from digest.message.build import MessageSettings
+from digest.message.build import MessageSettings, Render
 from digest.model.messages import Transport
 from digest.send.retries import RetryRules
+from digest.storage.ledger.looks import KeptLook
 from digest.storage.ledger.senders import LEASE
 from subscribers.model import Frequency
 
@@ -25,6 +26,8 @@ class Outbox:
 
     transport: Transport
     message_settings: MessageSettings
+    # makes the emails of an edition from the look that was approved; None: they are made as the settings say
+    renderer: Callable[[KeptLook], Render] | None = None
     rules: RetryRules = field(default_factory=RetryRules)
     limits: Limits = field(default_factory=Limits)
     # by digest: the frequencies it offers besides each edition

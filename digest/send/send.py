@@ -6,10 +6,10 @@ import gc
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from digest.message.build import NOTHING_CHOSEN, MessageBuilder
+from digest.message.build import NOTHING_CHOSEN, MessageBuilder, Render, rendered_by
 from digest.model.deliveries import Counts, DeliveryState
 from digest.model.editions import EditionRecord, EditionState
 from digest.model.errors import StateError
@@ -22,6 +22,7 @@ from digest.storage.editions import load_edition, lock_edition
 from digest.storage.ledger import addressing
 from digest.storage.ledger.addressing import set_hours
 from digest.storage.ledger.cancelled import settle_cancelled
+from digest.storage.ledger.looks import kept_look
 from digest.storage.ledger.outcomes import counts, next_due
 from digest.storage.ledger.queue import end_queue
 from digest.storage.steps import advance
@@ -63,15 +64,18 @@ def send(
     clock: Callable[[], datetime],
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[Counts], None] = lambda _counts: None,
+    seen: EditionRecord | None = None,
 ) -> Sent:
     """Send the due deliveries of an edition that is approved or being sent; several processes may do so.
 
-    begin: approved → sending, with a delivery for each mailable reader, in one transaction
+    begin: approved → sending, with a delivery for each mailable reader, in one transaction; one statement
+        asks for the state, for the snapshot and the look in `seen`, and that the edition is not paused
     take back the claims of dead senders: at once on this machine, otherwise when their lease ends
     while something is due, and `stop` does not say so:
         record the receipts so far; claim and mark a group of due deliveries; commit
             with limits: claim a page, mark the readers who may go now; the others wait, and delay nobody
-        make the group's messages, one rendering for each choice of topics, and hand them over
+        make the group's messages, one rendering for each choice of topics, and hand them over; every sender
+            uses the look that was approved, whatever the templates are by now
     record the last receipts; give back claims that were not sent; skip them if the edition was cancelled
     if nothing is open: sending → sent
 
@@ -82,9 +86,10 @@ def send(
     state, NotFoundError, TemplateError, and TransportError; unsent deliveries then wait for the next run.
     """
     with _frozen():
-        record, tally = _begin(database, edition_id, outbox, clock())
+        record, tally = _begin(database, edition_id, outbox, clock(), seen)
         if record.state is EditionState.SENT:
             return _finish(database, edition_id, clock())
+        outbox = _as_approved(database, record, outbox)
         run = Run(database, record, tally, outbox, clock=clock, stop=stop, progress=progress)
         try:
             run.carry()
@@ -113,13 +118,13 @@ def _frozen() -> Iterator[None]:
 
 
 def _begin(
-    database: Database, edition_id: str, outbox: Outbox, now: datetime
+    database: Database, edition_id: str, outbox: Outbox, now: datetime, seen: EditionRecord | None
 ) -> tuple[EditionRecord, Counts | None]:
     """Return the edition, which is sending or sent, and its counts if it was addressed just now."""
     # One transaction: after a crash, the edition is either still approved, or addressed to all readers.
     with database.write() as connection:
         try:
-            record = advance(connection, edition_id, EditionState.SENDING, now)
+            record = advance(connection, edition_id, EditionState.SENDING, now, seen=seen)
         except StateError as error:
             record = load_edition(connection, edition_id)
             if record.paused_at or record.state not in (EditionState.SENDING, EditionState.SENT):
@@ -137,6 +142,19 @@ def _begin(
         addressing.analyse(connection, addressed)
     queued = (DeliveryState.QUEUED, addressed - skipped), (DeliveryState.SKIPPED, skipped)
     return record, Counts(by_state=queued)
+
+
+def _as_approved(database: Database, record: EditionRecord, outbox: Outbox) -> Outbox:
+    """Return the outbox with the look that was approved; it is read when the first email is made."""
+    look, renderer = record.look, outbox.renderer
+    if look is None or renderer is None:
+        return outbox
+
+    def kept() -> Render:
+        with database.read() as connection:
+            return renderer(kept_look(connection, record.edition.id, look))
+
+    return replace(outbox, message_settings=rendered_by(outbox.message_settings, kept))
 
 
 def _finish(database: Database, edition_id: str, now: datetime, closed_until: datetime | None = None) -> Sent:

@@ -248,6 +248,8 @@ def _record(row: Row[Any]) -> EditionRecord:
         reason=row.reason,
         approved_by=row.approved_by,
         approved_at=row.approved_at,
+        look=row.look,
+        voided_at=row.voided_at,
         started_at=row.started_at,
         finished_at=row.finished_at,
         paused_at=row.paused_at,

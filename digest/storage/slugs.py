@@ -114,7 +114,7 @@ def _rename_edition(connection: Connection, edition_id: str, new: str) -> None:
     """
     snapshot = to_json(replace(load_edition(connection, edition_id).edition, digest=new))
     changed = {"digest": new, "snapshot": snapshot, "hash": text_hash(snapshot)}
-    draft = {"state": EditionState.DRAFT, "approved_by": None, "approved_at": None}
+    draft = {"state": EditionState.DRAFT, "approved_by": None, "approved_at": None, "look": None}
     connection.execute(update(editions).where(editions.c.id == edition_id).values(changed | draft))
 
 

@@ -15,9 +15,9 @@ from digest.storage.editions import OPEN, load_edition
 from digest.storage.tables import digest_posts, editions, gatherings
 
 # The states from which each state can be reached. Nothing leads out of sent, skipped and cancelled. A draft
-# must be approved before it is sent.
+# must be approved before it is sent. An edition whose approval becomes void is a draft again.
 _BEFORE: Mapping[EditionState, tuple[EditionState, ...]] = {
-    EditionState.DRAFT: (),
+    EditionState.DRAFT: (EditionState.APPROVED,),
     EditionState.APPROVED: (EditionState.DRAFT,),
     EditionState.SENDING: (EditionState.APPROVED,),
     EditionState.SENT: (EditionState.SENDING,),
@@ -44,18 +44,23 @@ def advance(
     *,
     reason: str = "",
     by: str | None = None,
+    look: str | None = None,
+    seen: EditionRecord | None = None,
 ) -> EditionRecord:
     """Move an edition to the state `to`, and its posts with it; of two steps at once, one wins.
 
-    The posts of a sent edition are used. An edition that is skipped, or cancelled before it began to be sent,
-    releases its posts and the editions it has gathered. `by` names the person who approves. Raises
-    StateError if the edition's state does not allow the step, or if a paused edition would begin to be sent,
-    and NotFoundError.
+    One statement decides: the state must allow the step, a paused edition does not begin to be sent, and
+    with `seen`, the snapshot and the approved look must be those that the caller has seen. The posts of a
+    sent edition are used. An edition that is skipped, or cancelled before it began to be sent, releases its
+    posts and the editions it has gathered. `by` names the person who approves, and `look` is the hash of all
+    that the approval covers. Raises StateError if the step is not allowed, and NotFoundError.
     """
     allowed = [editions.c.id == edition_id, editions.c.state.in_(_BEFORE[to])]
     if to is EditionState.SENDING:
         allowed.append(editions.c.paused_at.is_(None))
-    step = update(editions).where(*allowed).values(_changes(to, now, reason=reason, by=by))
+    if seen is not None:
+        allowed += [editions.c.hash == seen.hash, editions.c.look.is_not_distinct_from(seen.look)]
+    step = update(editions).where(*allowed).values(_changes(to, now, reason=reason, by=by, look=look))
     if connection.execute(step).rowcount != 1:
         raise refusal(load_edition(connection, edition_id), to)
     record = load_edition(connection, edition_id)
@@ -133,10 +138,18 @@ def date_back_editions(connection: Connection, limit: datetime, now: datetime) -
     connection.execute(update(editions).where(editions.c.started_at > limit).values(changes))
 
 
-def _changes(to: EditionState, now: datetime, *, reason: str, by: str | None) -> dict[str, Any]:
+def _changes(
+    to: EditionState, now: datetime, *, reason: str, by: str | None, look: str | None
+) -> dict[str, Any]:
     match to:
+        case EditionState.DRAFT:
+            nobody = {"approved_by": None, "approved_at": None, "look": None}
+            return {"state": to, **nobody, "voided_at": now, "reason": reason}
         case EditionState.APPROVED:
-            return {"state": to, "approved_at": now, "approved_by": by}
+            # The reason of a void approval is over, but not the reason of a pause.
+            reasons = case((editions.c.paused_at.is_(None), ""), else_=editions.c.reason)
+            approved = {"approved_at": now, "approved_by": by, "look": look}
+            return {"state": to, **approved, "voided_at": None, "reason": reasons}
         case EditionState.SENDING:
             return {"state": to, "started_at": now}
         case _:

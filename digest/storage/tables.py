@@ -79,6 +79,8 @@ editions = Table(
     Column("reason", String, nullable=False, server_default=""),
     Column("approved_by", String),
     Column("approved_at", Moment),
+    Column("look", String),  # the hash of what its approval covers; it is sent with this look and no other
+    Column("voided_at", Moment),  # when its last approval became void, if it was not approved again
     Column("started_at", Moment),
     Column("finished_at", Moment),
     Column("paused_at", Moment),  # if set, nothing of the edition is sent, whatever its state
@@ -86,6 +88,20 @@ editions = Table(
     Column("at_once", Boolean, nullable=False, server_default=false()),
     Index("ix_editions_digest", "digest", "local_date"),
     Index("ix_editions_state", "state", "send_at"),
+)
+
+looks = Table(
+    "looks",
+    metadata,
+    Column("hash", String, primary_key=True),  # SHA-256 of the content
+    Column("content", Text, nullable=False),  # canonical JSON; see digest.message.look
+)
+
+template_sources = Table(
+    "template_sources",
+    metadata,
+    Column("hash", String, primary_key=True),  # SHA-256 of the source, which many looks share
+    Column("source", Text, nullable=False),
 )
 
 gatherings = Table(

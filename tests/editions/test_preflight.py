@@ -52,8 +52,7 @@ def test_an_edition_that_cannot_be_made_to_fit_cannot_be_approved(bloated: Place
     bloated.run("23 06:30")
     with bloated.app() as app, pytest.raises(PreflightError, match="Gmail would clip it"):
         approve(
-            app.database,
-            app.render,
+            app,
             find_edition(app.database, app.config, "daily").edition.id,
             by="an editor",
             now=at("23 06:45"),
@@ -66,8 +65,7 @@ def test_an_edition_that_is_too_long_in_one_language_cannot_be_approved(bloated:
     bloated.run("23 06:30")
     with bloated.app() as app, pytest.raises(PreflightError, match="Gmail would clip it"):
         approve(
-            app.database,
-            app.render,
+            app,
             find_edition(app.database, app.config, "daily").edition.id,
             by="an editor",
             now=at("23 06:45"),

@@ -44,7 +44,7 @@ def test_a_draft_that_was_paused_or_cancelled_meanwhile_is_not_sent(place: Place
     with place.app() as app:
         draft = find_edition(app.database, app.config, "daily")
         pause_edition(app.database, draft.edition.id, reason="wrong lead", now=NOON)
-        with pytest.raises(StateError, match="is approved and paused"):
+        with pytest.raises(StateError, match="is a draft and paused"):
             send_by_hand(app, draft, RunContext(clock=lambda: NOON))
         cancel(app.database, draft.edition.id, reason="wrong lead", now=NOON)
         with pytest.raises(StateError, match="is cancelled"):

@@ -200,11 +200,11 @@ def test_on_hold_a_weekly_edition_waits_for_approval_too(weekly: Place) -> None:
     weekly.publish("Story-a")
     weekly.run("16 07:00")
     with weekly.app() as app:
-        approve(app.database, app.render, "daily-2026-11-16", by="Ines", now=at("16 07:05"))
+        approve(app, "daily-2026-11-16", by="Ines", now=at("16 07:05"))
     weekly.run("16 07:10")
     assert weekly.run("16 08:00")[-1] == "daily-weekly-2026-11-16: waiting: waits for approval"
     with weekly.app() as app:
-        approve(app.database, app.render, "daily-weekly-2026-11-16", by="Ines", now=at("16 09:00"))
+        approve(app, "daily-weekly-2026-11-16", by="Ines", now=at("16 09:00"))
     assert weekly.run("16 09:01")[-1] == "daily-weekly-2026-11-16: sent: 1 accepted"
 
 
@@ -214,7 +214,7 @@ def test_with_skip_a_weekly_edition_is_sent_because_its_editions_were_approved(w
     weekly.publish("Story-a")
     weekly.run("16 06:30")
     with weekly.app() as app:
-        approve(app.database, app.render, "daily-2026-11-16", by="Ines", now=at("16 06:40"))
+        approve(app, "daily-2026-11-16", by="Ines", now=at("16 06:40"))
     weekly.run("16 07:00")
     assert weekly.run("16 08:00")[-1] == "daily-weekly-2026-11-16: sent: 1 accepted"
 

@@ -129,7 +129,7 @@ def test_on_hold_an_edition_waits_for_approval_however_late_it_is(place: Place) 
     assert place.run("23 19:00") == ["daily-2026-11-23: waiting: waits for approval"]
     assert place.emails() == {}
     with place.app() as app:
-        approve(app.database, app.render, "daily-2026-11-23", by="Ines", now=at("23 19:30"))
+        approve(app, "daily-2026-11-23", by="Ines", now=at("23 19:30"))
     assert place.run("23 19:31") == ["daily-2026-11-23: sent: 1 accepted"]
     assert set(place.emails()) == {"ada"}
 
@@ -142,7 +142,7 @@ def test_posts_of_an_edition_skipped_without_approval_are_carried_over(place: Pl
     place.publish("Tram")
     place.run("24 06:30")
     with place.app() as app:
-        approve(app.database, app.render, "daily-2026-11-24", by="Ines", now=at("24 06:40"))
+        approve(app, "daily-2026-11-24", by="Ines", now=at("24 06:40"))
     assert place.run("24 07:00") == ["daily-2026-11-24: sent: 1 accepted"]
     assert titles(place.emails()["ada"]) == {"Ferry", "Tram"}
 

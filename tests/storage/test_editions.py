@@ -6,7 +6,7 @@ from datetime import timedelta
 from threading import Barrier
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from digest.compose.plan import plan
 from digest.model.editions import Edition, EditionRecord, EditionState
@@ -51,6 +51,62 @@ def step(database: Database, *states: EditionState, of: Edition) -> EditionRecor
         return [advance(connection, of.id, each, NOW, reason=f"{each} it is", by="Ada") for each in states][
             -1
         ]
+
+
+# ── one statement decides ───────────────────────────────────────────────────────────────────
+
+
+def approved(database: Database) -> EditionRecord:
+    keep(database, edition())
+    with database.write() as connection:
+        return advance(connection, edition().id, state.APPROVED, NOW, by="Ada", look="a" * 64)
+
+
+@pytest.mark.parametrize("change", ["hash", "look", "paused_at", "state"])
+def test_an_edition_begins_only_as_it_was_seen(database: Database, change: str) -> None:
+    seen = approved(database)
+    values = {"hash": "b" * 64, "look": "b" * 64, "paused_at": NOW, "state": state.CANCELLED}
+    with database.write() as connection:
+        statement = update(editions).values({change: values[change]})
+        connection.execute(statement.where(editions.c.id == edition().id))
+    with database.write() as connection, pytest.raises((StateError, DatabaseError)):
+        advance(connection, edition().id, state.SENDING, NOW, seen=seen)
+    with database.read() as connection:
+        assert connection.scalar(select(editions.c.started_at)) is None
+
+
+def test_of_two_connections_one_begins_an_edition_and_none_begins_one_that_is_changed_first(
+    database: Database,
+) -> None:
+    seen = approved(database)
+    barrier = Barrier(3)
+
+    def begin() -> bool:
+        barrier.wait()
+        with database.write() as connection:
+            try:
+                advance(connection, edition().id, state.SENDING, NOW, seen=seen)
+            except StateError:
+                return False
+        return True
+
+    def approve_anew() -> bool:
+        barrier.wait()
+        with database.write() as connection:
+            try:
+                draft = advance(connection, edition().id, state.DRAFT, NOW, seen=seen)
+                advance(connection, edition().id, state.APPROVED, NOW, by="Jo", look="c" * 64, seen=draft)
+            except StateError:
+                return False
+        return True
+
+    with ThreadPoolExecutor(3) as pool:
+        done = [each.result() for each in [pool.submit(begin), pool.submit(begin), pool.submit(approve_anew)]]
+    assert done.count(True) == 1
+    with database.read() as connection:
+        record = load_edition(connection, edition().id)
+    expected = (state.APPROVED, "c" * 64) if done[2] else (state.SENDING, seen.look)
+    assert (record.state, record.look) == expected
 
 
 # ── keeping ─────────────────────────────────────────────────────────────────────────────────
@@ -134,6 +190,7 @@ ARROWS = {
     (state.DRAFT, state.APPROVED),
     (state.DRAFT, state.SKIPPED),
     (state.DRAFT, state.CANCELLED),
+    (state.APPROVED, state.DRAFT),
     (state.APPROVED, state.SENDING),
     (state.APPROVED, state.SKIPPED),
     (state.APPROVED, state.CANCELLED),

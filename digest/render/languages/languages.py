@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -70,6 +70,10 @@ class Phrases:
     mail: str  # the name a screen reader gives to the whole email
     _more_in: str = field(repr=False)
     _because: str = field(repr=False)
+
+    def replaced(self, texts: Mapping[str, str]) -> Phrases:
+        """Return these phrases with other texts; names that are not phrases are ignored."""
+        return replace(self, **{name: text for name, text in texts.items() if hasattr(self, name)})
 
     def more_in(self, topic: str) -> str:
         """Return the heading of the headlines at the end of a topic; markup stays markup."""

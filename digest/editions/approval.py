@@ -1,0 +1,168 @@
+"""Approve editions with their look, and void an approval when the look is not the approved one any more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from digest.config import Config
+from digest.editions.parts import EditionParts
+from digest.editions.preflight import Inspection, inspect
+from digest.message.look import Look, approved_look, differences, look_at
+from digest.model.editions import EditionRecord, EditionState, refusal
+from digest.model.errors import DigestError, StateError
+from digest.model.publication import Review
+from digest.model.run_context import EventKind, RunContext, RunEvent
+from digest.schedule.policy import review_of
+from digest.storage.database import Database
+from digest.storage.editions import load_edition
+from digest.storage.ledger.looks import keep_look
+from digest.storage.steps import advance
+
+POLICY = "review policy"  # approves editions that need no person's approval
+_SHORTEST = 8  # characters of a hash that identify it
+_NAMED = 5
+
+
+class ReviewError(DigestError):
+    """The edition is not the one that was reviewed."""
+
+    def __init__(self, edition_id: str, reviewed: str, now: str) -> None:
+        self.edition_id = edition_id
+        super().__init__(
+            f"{edition_id} is not approved: its hash is {now} and not {reviewed}, so its stories, its "
+            "templates or its fixed words have changed since it was reviewed; look at it again: "
+            f"digest preview {edition_id}"
+        )
+
+
+class VoidError(DigestError):
+    """An approval does not cover what would be sent now, so the edition is a draft again."""
+
+    def __init__(self, edition_id: str, reason: str) -> None:
+        self.edition_id = edition_id
+        super().__init__(
+            f"{edition_id} is not sent and is a draft again, because its approval is void: {reason}. To look "
+            f"at it: digest preview {edition_id}. To approve it: digest approve {edition_id}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """The hash of all that an edition's approval covers, or would cover now.
+
+    `changes` are phrases for what has changed since it was approved. If it cannot be rendered, there is no
+    hash, and `problem` says why.
+    """
+
+    hash: str = ""
+    changes: tuple[str, ...] = ()
+    problem: str = ""
+
+
+def standing(parts: EditionParts, record: EditionRecord) -> Standing:
+    """Return the standing of an edition; one that has begun to be sent keeps what was approved."""
+    if not record.is_ahead:
+        return Standing(hash=record.look or record.hash)
+    try:
+        look, _ = look_at(parts.templates, record)
+        approved = record.state is EditionState.APPROVED
+        changes = changes_since_approval(parts.database, record, look) if approved else ()
+    except DigestError as error:
+        return Standing(problem=str(error))
+    return Standing(hash=look.kept().hash, changes=changes)
+
+
+def require_reviewed(inspection: Inspection, reviewed: str) -> None:
+    """Raise ReviewError if `reviewed` is given and is not the hash, or its first eight characters or more."""
+    given = reviewed.strip().casefold()
+    if given and not (len(given) >= _SHORTEST and inspection.hash.startswith(given)):
+        raise ReviewError(inspection.edition_id, reviewed, inspection.hash)
+
+
+def changes_since_approval(database: Database, record: EditionRecord, look: Look) -> tuple[str, ...]:
+    """Return what has changed since an edition was approved, as phrases; empty if its approval covers it."""
+    return differences(approved_look(database, record), look)
+
+
+def is_approvable(database: Database, record: EditionRecord, look: Look) -> bool:
+    """Tell whether an edition needs approval: as a draft, or because its look has changed since."""
+    if record.state is EditionState.APPROVED:
+        return bool(changes_since_approval(database, record, look))
+    return record.state is EditionState.DRAFT
+
+
+def approve_look(
+    database: Database, record: EditionRecord, look: Look, *, by: str, now: datetime
+) -> EditionRecord:
+    """Approve an edition with a look, and keep the look. Raises StateError if it has changed meanwhile."""
+    kept = look.kept()
+    edition_id = record.edition.id
+    with database.write() as connection:
+        keep_look(connection, kept)
+        if record.state is EditionState.APPROVED:
+            record = advance(connection, edition_id, EditionState.DRAFT, now, seen=record)
+        return advance(connection, edition_id, EditionState.APPROVED, now, by=by, look=kept.hash, seen=record)
+
+
+def ready_to_send(
+    parts: EditionParts, record: EditionRecord, context: RunContext, by: str = POLICY
+) -> EditionRecord:
+    """Return an edition approved with the look that it has now; `by` approves it if nobody has.
+
+    If the look is not the approved one, the digest's review policy decides: with "send", the difference is
+    reported, and the edition is approved with its new look; otherwise its approval is void. Another process
+    may be faster; its edition is returned. Raises VoidError, PreflightError, StateError.
+    """
+    inspection = inspect(parts.templates, record)
+    if record.state is EditionState.APPROVED:
+        changes = changes_since_approval(parts.database, record, inspection.look)
+        if not changes:
+            inspection.require()
+            return record
+        _report_or_void(parts, record, changes, context)
+        by = POLICY
+    inspection.require()
+    try:
+        return approve_look(parts.database, record, inspection.look, by=by, now=context.clock())
+    except StateError:
+        return _by_another(parts.database, record.edition.id)
+
+
+def _report_or_void(
+    parts: EditionParts, record: EditionRecord, changes: tuple[str, ...], context: RunContext
+) -> None:
+    edition_id, why = record.edition.id, _reason(record, changes)
+    if _policy(parts.config, record) is Review.SEND:
+        detail = f'{why}; it is sent all the same, because its digest has review = "send"'
+        context.report(RunEvent(kind=EventKind.DIFFERS, subject=edition_id, detail=detail))
+        return
+    with parts.database.write() as connection:
+        advance(connection, edition_id, EditionState.DRAFT, context.clock(), reason=why, seen=record)
+    raise VoidError(edition_id, why)
+
+
+def _policy(config: Config, record: EditionRecord) -> Review:
+    """Return the review policy of an edition; an edition whose digest is gone needs its approval."""
+    digest = next((each for each in config.digests if each.slug == record.edition.digest), None)
+    return review_of(record, digest) if digest else Review.HOLD
+
+
+def in_words(phrases: Sequence[str]) -> str:
+    """Return phrases as a list in a sentence."""
+    return " and ".join(", ".join(phrases).rsplit(", ", 1))
+
+
+def _reason(record: EditionRecord, changes: tuple[str, ...]) -> str:
+    named = [*changes[:_NAMED], *([f"{len(changes) - _NAMED} more"] if len(changes) > _NAMED else [])]
+    return f"{in_words(named)} changed after {record.approved_by} had approved it"
+
+
+def _by_another(database: Database, edition_id: str) -> EditionRecord:
+    """Return an edition that another process has approved or begun meanwhile; otherwise raise StateError."""
+    with database.read() as connection:
+        record = load_edition(connection, edition_id)
+    if record.state in (EditionState.APPROVED, EditionState.SENDING, EditionState.SENT):
+        return record
+    raise refusal(record, EditionState.SENDING)

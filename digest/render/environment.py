@@ -1,0 +1,130 @@
+"""Set up Jinja2: where templates are read from, what they may use, and how unknown names are explained."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from jinja2 import nodes
+from jinja2.compiler import CodeGenerator, Frame
+from jinja2.sandbox import SandboxedEnvironment
+from jinja2.utils import missing
+
+from digest.model.nearest import hint
+from digest.render.fragments.parts import PARTS, Parts
+from digest.render.text import shorten, underline, wrap
+
+# When styles are inlined, cssutils would fetch the target of @import over the network.
+_IMPORT = re.compile(r"@import", re.IGNORECASE)
+
+
+def environment_of(loader: jinja2.BaseLoader) -> jinja2.Environment:
+    """Return the environment of all templates of emails and pages."""
+    environment = _Environment(
+        loader=loader,
+        undefined=_Undefined,
+        autoescape=jinja2.select_autoescape(("html",), default=False),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
+    )
+    environment.filters |= {"shorten": shorten, "underline": underline, "wrap": wrap, "part": _part}
+    return environment
+
+
+def line_environment() -> jinja2.Environment:
+    """Return the environment of the lines in config.toml, which are not trusted like files."""
+    return _Sandbox(undefined=_Undefined, autoescape=False)
+
+
+def from_folders(folders: Sequence[Path]) -> jinja2.BaseLoader:
+    """Return a loader that reads each template from the first of the folders that has it."""
+    return _Loader(folders)
+
+
+def from_sources(sources: Mapping[str, str], path_of: Callable[[str], str]) -> jinja2.BaseLoader:
+    """Return a loader of templates whose sources are known; `path_of` names their files in errors."""
+    return jinja2.FunctionLoader(
+        lambda name: (sources[name], path_of(name), lambda: True) if name in sources else None
+    )
+
+
+@jinja2.pass_context
+def _part(context: jinja2.runtime.Context, name: str, **own: object) -> str:
+    parts: Parts | None = context.parent.get(PARTS)
+    if parts is None:
+        raise jinja2.TemplateRuntimeError('"part" does not work here; add "with context" to the import')
+    return parts(name, own)
+
+
+class _Undefined(jinja2.StrictUndefined):
+    """An unknown name; the error's message suggests the nearest known name."""
+
+    __slots__ = ()
+
+    @property
+    def _undefined_message(self) -> str:
+        owner, name = self._undefined_obj, str(self._undefined_name)
+        if owner is missing:
+            return self._undefined_hint or f"there is no {name!r}"
+        return f"there is no {name!r} here{hint(name, _fields(owner))}"
+
+
+class _Loader(jinja2.FileSystemLoader):
+    """Reads a template from the first folder that has it; refuses @import, which would use the network."""
+
+    def get_source(
+        self, environment: jinja2.Environment, template: str
+    ) -> tuple[str, str, Callable[[], bool]]:
+        source, path, uptodate = super().get_source(environment, template)
+        found = _IMPORT.search(source)
+        if found:
+            line = source.count("\n", 0, found.start()) + 1
+            raise jinja2.TemplateSyntaxError(
+                "@import is not allowed; write the styles into the template", line, template, path
+            )
+        return source, path, uptodate
+
+
+class _Generator(CodeGenerator):
+    """Generates code that writes HTML parts without escaping them.
+
+    Parts are already HTML, so escaping would only copy them, which takes time. If a later jinja2 does not
+    call this method any more, parts are copied again, and nothing else changes.
+    """
+
+    def _output_child_pre(
+        self, node: nodes.Expr, frame: Frame, finalize: CodeGenerator._FinalizeInfo
+    ) -> None:
+        if frame.eval_ctx.autoescape and not frame.eval_ctx.volatile and _is_html_part(node):
+            self.write("(")
+        else:
+            super()._output_child_pre(node, frame, finalize)
+
+
+def _is_html_part(node: nodes.Expr) -> bool:
+    """Return whether an expression looks like `"mail/_section.html" | part(…)`."""
+    name = node.node if isinstance(node, nodes.Filter) and node.name == "part" else None
+    return isinstance(name, nodes.Const) and str(name.value).endswith(".html")
+
+
+class _Environment(jinja2.Environment):
+    """Gives templates Jinja2's functions in a plain dict, because its ChainMap is slow to read."""
+
+    code_generator_class = _Generator
+
+    def make_globals(self, d: MutableMapping[str, Any] | None) -> MutableMapping[str, Any]:
+        return {**self.globals, **(d or {})}
+
+
+class _Sandbox(_Environment, SandboxedEnvironment):
+    """Renders lines of config.toml without access to the internals of Python objects."""
+
+
+def _fields(owner: object) -> list[str]:
+    return [field.name for field in fields(owner)] if is_dataclass(owner) else []
