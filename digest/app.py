@@ -55,13 +55,21 @@ class App:
         return renderer_of(self.templates, look_from(kept))
 
     def transport(self) -> Transport:
-        """Return a new transport: the mail servers, or the folder if there are none."""
+        """Return a new transport: the mail servers, or the folder if there are none.
+
+        Raises ConfigError if the password of a server is missing.
+        """
         mail = self.config.mail
+        mail.require_passwords()
         return self._smtp() if mail.servers else FolderTransport(mail.folder)
 
     def outbox(self) -> Outbox:
-        """Return everything that sending needs; a group is as large as the connections can take at once."""
+        """Return everything that sending needs; a group is as large as the connections can take at once.
+
+        Raises ConfigError if the password of a server is missing.
+        """
         mail = self.config.mail
+        mail.require_passwords()
         rules = RetryRules(lifetime=mail.retry_for, doubt=Doubt(mail.doubt))
         if not mail.servers:
             transport: Transport = FolderTransport(mail.folder)

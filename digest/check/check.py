@@ -184,6 +184,7 @@ def _opened(config: Config) -> Iterator[Database]:
 
 def _mail(config: Config) -> str:
     mail = config.mail
+    mail.require_passwords()
     if mail.servers:
         return "; ".join(fact for server in mail.servers for fact in check_server(server, mail.ehlo_name))
     return check_folder(mail.folder)

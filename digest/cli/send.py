@@ -113,6 +113,7 @@ def _send_all(app: App, record: EditionRecord, clock: Callable[[], datetime], as
             "has already been sent, and nobody is mailed twice",
         )
     else:
+        app.config.mail.require_passwords()  # before a draft is approved
         with show.bar(edition_id) as bar, stop_on_signals() as stop:
             context = RunContext(
                 clock=clock,
@@ -270,6 +271,7 @@ def retry(
     with session.app() as app:
         clock = chosen_clock(app, now, yes=yes)
         edition_id = find_edition(app.database, app.config, edition).edition.id
+        app.config.mail.require_passwords()  # before anything is queued again
         chosen = [DeliveryState(state) for state in states or ("rejected", "deferred")]
         count = try_again(app.database, edition_id, chosen, now=clock(), code=code, domain=domain)
         if not count:

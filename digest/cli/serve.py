@@ -27,5 +27,6 @@ def serve(session: Session, no_web: bool) -> None:
     a schedule is done once, and each reader is mailed once.
     """
     log_everything()
+    session.config().mail.require_passwords()
     with session.app() as app, stop_on_signals() as stop, nullcontext() if no_web else serving(app):
         keep_serving(app, stop)

@@ -19,6 +19,7 @@ from digest.config.shape import (
 )
 from digest.config.values import Config, MailSettings, Setting, WebSettings
 from digest.limits.limits import Limit, Limits, Rules, WarmUp, domain_rules, parse_limit
+from digest.model.errors import Problem
 from digest.model.messages import Security, SmtpServer
 from digest.model.posts import FetchLimits
 from digest.model.publication import Digest, Feed, Gathering, Lead, Review, Site, Topic
@@ -31,6 +32,7 @@ class Outside:
 
     database_url: str | None
     passwords: tuple[str | None, ...]  # of the mail servers, in the order of the file
+    missing_passwords: tuple[Problem, ...]
     secret: bytes | None
     api_token: bytes | None = None
 
@@ -53,7 +55,7 @@ def build(shape: RootShape, path: Path, outside: Outside, settings: tuple[Settin
         feeds=tuple(_feed(feed, folder) for feed in shape.feed),
         topics=tuple(_topic(topic) for topic in shape.topic),
         digests=tuple(_digest(digest) for digest in shape.digest),
-        mail=_mail(shape.mail, folder, outside.passwords),
+        mail=_mail(shape.mail, folder, outside),
         database_url=outside.database_url or _beside(shape.database.url, folder),
         web=WebSettings(host=shape.web.host, port=shape.web.port),
         limits=_limits(shape),
@@ -135,12 +137,13 @@ def _server(server: ServerShape | MailShape, folder: Path, password: str | None)
     )
 
 
-def _mail(mail: MailShape, folder: Path, passwords: tuple[str | None, ...]) -> MailSettings:
-    both = zip(_servers(mail), passwords, strict=True)
+def _mail(mail: MailShape, folder: Path, outside: Outside) -> MailSettings:
+    both = zip(_servers(mail), outside.passwords, strict=True)
     servers = tuple(_server(table, folder, password) for table, password in both)
     return MailSettings(
         folder=_path(mail.folder, folder),
         servers=servers if mail.transport == "smtp" else (),
+        missing_passwords=outside.missing_passwords,
         bounce_address=mail.bounce_address,
         unsubscribe_address=mail.unsubscribe_address,
         ehlo_name=mail.ehlo_name,

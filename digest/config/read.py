@@ -27,15 +27,16 @@ _SECRET_LENGTH = 32  # characters; a shorter secret can be guessed
 def load(path: Path, environ: Mapping[str, str]) -> Config:
     """Read the configuration at `path`; secrets and the database's URL may come from `environ`.
 
-    Paths written in it are relative to its folder. Raises ConfigError with every problem found.
+    Paths written in it are relative to its folder. Raises ConfigError with every problem found. A missing
+    password of a mail server is kept in `mail.missing_passwords`, because only sending needs it.
     """
     text = _text(path)
     raw = _parse(text, path)
     found = places(text)
     wrong = faults(raw)
     mail = raw.get("mail")
-    passwords, more = _passwords(mail if isinstance(mail, dict) else {}, path.absolute().parent, environ)
-    problems = [_problem(path, line_of(found, where), where, message) for where, message in wrong + more]
+    passwords, missing = _passwords(mail if isinstance(mail, dict) else {}, path.absolute().parent, environ)
+    problems = [_problem(path, line_of(found, where), where, message) for where, message in wrong]
     problems += _variables(environ)
     if problems:
         raise ConfigError(tuple(sorted(problems, key=lambda problem: (problem.line or 0, problem.key))))
@@ -43,6 +44,9 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     outside = Outside(
         database_url=environ.get(DATABASE_URL) or None,
         passwords=passwords,
+        missing_passwords=tuple(
+            _problem(path, line_of(found, where), where, message) for where, message in missing
+        ),
         secret=environ[SECRET].encode() if environ.get(SECRET) else None,
         api_token=environ[API_TOKEN].encode() if environ.get(API_TOKEN) else None,
     )
@@ -90,30 +94,34 @@ def _passwords(
     if isinstance(servers, list) and servers:
         rows = enumerate(each if isinstance(each, dict) else {} for each in servers)
         tables = [(("mail", "server", index), row) for index, row in rows]
-    smtp = mail.get("transport") == "smtp"
-    found = [_password(place, table, folder, environ, smtp=smtp) for place, table in tables]
+    if mail.get("transport") != "smtp":
+        return (None,) * len(tables), []
+    found = [_password(place, table, folder, environ) for place, table in tables]
     return tuple(password for password, _ in found), [fault for _, faults in found for fault in faults]
 
 
 def _password(
-    place: Path_, server: Raw, folder: Path, environ: Mapping[str, str], *, smtp: bool
+    place: Path_, server: Raw, folder: Path, environ: Mapping[str, str]
 ) -> tuple[str | None, list[Fault]]:
     name = server.get("password_file")
     if environ.get(SMTP_PASSWORD) and (len(place) == 1 or name is None):
         return environ[SMTP_PASSWORD], []
     if not isinstance(name, str):
-        return None, _no_password(place, server, smtp=smtp)
+        return None, _no_password(place, server)
     where = (*place, "password_file")
     try:
         password = (folder / name).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
-        return None, [(where, f"{name!r} cannot be read: {reason}")]
-    return password, [] if password else [(where, f"{name!r} is empty")]
+        return None, [(where, f"{name!r} cannot be read: {reason}; {_INSTEAD}")]
+    return password or None, [] if password else [(where, f"{name!r} is empty; {_INSTEAD}")]
 
 
-def _no_password(place: Path_, server: Raw, *, smtp: bool) -> list[Fault]:
-    if smtp and isinstance(server.get("user"), str):
+_INSTEAD = f"correct 'password_file', or remove it and set the variable {SMTP_PASSWORD}"
+
+
+def _no_password(place: Path_, server: Raw) -> list[Fault]:
+    if isinstance(server.get("user"), str):
         return [
             ((*place, "user"), f"there is no password: set 'password_file', or the variable {SMTP_PASSWORD}")
         ]

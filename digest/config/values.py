@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from digest.limits.limits import Limits
-from digest.model.errors import NotFoundError
+from digest.model.errors import ConfigError, NotFoundError, Problem
 from digest.model.messages import SmtpServer
 from digest.model.posts import FetchLimits
 from digest.model.publication import Digest, Feed, Site, Topic
@@ -19,12 +19,18 @@ class MailSettings:
 
     folder: Path
     servers: tuple[SmtpServer, ...] = ()
+    missing_passwords: tuple[Problem, ...] = ()  # of servers; whatever sends calls `require_passwords`
     bounce_address: str | None = None  # the envelope sender; default: the digest's sender
     unsubscribe_address: str | None = None  # for unsubscribe requests by mail; default: they are not offered
     ehlo_name: str | None = None  # our name in EHLO; default: this machine's name
     retry_for: timedelta = timedelta(hours=24)  # how long deferred messages are tried again
     doubt: str = "hold"  # or "resend": for messages in flight when the connection broke
     limits: Limits = field(default_factory=Limits)
+
+    def require_passwords(self) -> None:
+        """Raise ConfigError if the password of a mail server is missing; call it before something is sent."""
+        if self.missing_passwords:
+            raise ConfigError(self.missing_passwords)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,7 +117,6 @@ def test_several_mail_servers_have_their_own_weights_and_passwords(tmp_path: Pat
         ('host = "h"\n[[mail.server]]\nhost = "a"', "move 'host' into each of them"),
         ('[[mail.server]]\nhost = "a"\nweight = 1\n[[mail.server]]\nhost = "b"', "set 'weight' in every"),
         ("[[mail.server]]\nport = 25", "'host' is missing"),
-        ('[[mail.server]]\nhost = "a"\nuser = "u"', "there is no password"),
         ('[[mail.server]]\nhost = "a"\nhots = "b"', "did you mean 'host'?"),
         ('host = "h"\nsecurity = "none"\nrequire_tls = true', "requires security"),
     ],
@@ -223,18 +222,11 @@ WRONG = [
         "mail.unsubscribe_address",
         "65 characters stand before the @",
     ),
-    ('transport = "folder"', 'user = "u"\npassword_file = "none"', "mail.password_file", "cannot be read"),
     (
         'transport = "folder"',
         'password_file = "none"',
         "mail.password_file",
         "there is a password, but no 'user'",
-    ),
-    (
-        'transport = "folder"',
-        'user = "u"\nhost = "h"\ntransport = "smtp"',
-        "mail.user",
-        "there is no password: set 'password_file', or the variable DIGEST_SMTP_PASSWORD",
     ),
     ("[mail]", "[male]", "male", "unknown key 'male'; did you mean 'mail'?"),
     ("[mail]", "[[mail]]", "mail", "write [mail] once, with single brackets"),
@@ -311,10 +303,34 @@ def test_wrong_variables_are_reported_without_their_values(tmp_path: Path) -> No
     assert "hush" not in "".join(map(str, found))
 
 
-def test_an_empty_password_file_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("server", "line", "key", "said"),
+    [
+        ('host = "a"\nuser = "u"', 4, "mail.user", "there is no password"),
+        (
+            'host = "a"\nuser = "u"\npassword_file = "b"',
+            5,
+            "mail.password_file",
+            "'b' cannot be read: No",
+        ),
+        ('host = "a"\nuser = "u"\npassword_file = "empty"', 5, "mail.password_file", "'empty' is empty"),
+        ('[[mail.server]]\nhost = "a"\nuser = "u"', 5, "mail.server.user", "there is no password"),
+    ],
+)
+def test_a_missing_password_is_kept_for_whatever_sends(
+    tmp_path: Path, server: str, line: int, key: str, said: str
+) -> None:
     (tmp_path / "empty").write_text("\n")
-    found = problems(tmp_path, GOOD + 'user = "u"\npassword_file = "empty"\n')
-    assert [problem.message for problem in found] == ["'empty' is empty"]
+    mail = f'[mail]\ntransport = "smtp"\n{server}\n'
+    rest = GOOD.replace('[mail]\ntransport = "folder"\n', "")
+    config = load(written(tmp_path, f"{mail}{rest}"), {})
+    with pytest.raises(ConfigError) as caught:
+        config.mail.require_passwords()
+    [problem] = caught.value.problems
+    assert (problem.line, problem.key) == (line, key)
+    assert said in problem.message
+    assert "'password_file'" in problem.message
+    assert "DIGEST_SMTP_PASSWORD" in problem.message
 
 
 def test_the_sample_of_the_repository_is_correct_and_reaches_nobody() -> None:
