@@ -276,6 +276,7 @@ class ConsentAction(StrEnum):
     CAME_BACK = "came back"
     ASKED_MOVE = "asked to change address"
     MOVED = "changed address"
+    LIFTED = "suppression lifted"  # by an operator; the detail says what it was
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,6 @@ SEAL_DIGITS = 2 * (_ID_BYTES + _MAC_BYTES)  # characters of a seal in hexadecima
 _READER_TOKEN = re.compile(r"[A-Za-z0-9_-]{28}")
 _HASH_BYTES = 24
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
-_MIN_RANDOM_BYTES = 16
 
 
 def reader_token(secret: bytes, subscriber_id: int, purpose: str) -> str:
@@ -86,17 +85,22 @@ def address_hash(secret: bytes, folded: str) -> str:
     return urlsafe_b64encode(mac[:_HASH_BYTES]).decode("ascii")
 
 
-def confirmation_token(random: bytes) -> str:
-    """Return the token of a confirmation link, made from at least 16 `random` bytes."""
-    if len(random) < _MIN_RANDOM_BYTES:
-        raise ValueError("a confirmation token needs at least 16 random bytes")
-    return urlsafe_b64encode(random).decode("ascii").rstrip("=")
+def mailbox_hash(secret: bytes, mailbox: str) -> str:
+    """Return the keyed hash of a mailbox, by which notices are counted; it equals no address's hash."""
+    mac = hmac.digest(secret, b"mailbox\0" + mailbox.encode(), "sha256")
+    return urlsafe_b64encode(mac[:_HASH_BYTES]).decode("ascii")
+
+
+def notice_token(secret: bytes, notice_id: int) -> str:
+    """Return the token of the link in a notice; it is made anew for each try, so nobody has to keep it."""
+    mac = hmac.digest(secret, b"notice\0" + notice_id.to_bytes(_ID_BYTES, "big"), "sha256")
+    return urlsafe_b64encode(mac[:_HASH_BYTES]).decode("ascii")
 
 
 def token_hash(token: str) -> str:
-    """Return the hash that is stored for a confirmation link; a stolen database cannot confirm anybody.
+    """Return the hash that is stored for a notice's link; a stolen database cannot confirm anybody.
 
-    A plain SHA-256 is enough, because a token is random and too long to be found by trying.
+    A plain SHA-256 is enough, because a token is too long to be found by trying.
     """
     return hashlib.sha256(token.encode(errors="replace")).hexdigest()
 

@@ -65,7 +65,9 @@ def _notices() -> Iterator[Notice]:
     link, days = f"{_URL}/x", LIMITS.link_life.days
     shared = {"digests": _DESCRIBED, "link": link}
     values: tuple[tuple[str, Mapping[str, object]], ...] = (
-        ("confirm", {**shared, "days": days}),
+        ("confirm", {**shared, "already": (), "changes": False, "days": days}),
+        ("confirm", {**shared, "already": _DESCRIBED, "changes": True, "days": days}),
+        ("confirm", {**shared, "already": _DESCRIBED, "digests": (), "changes": False, "days": days}),
         ("welcome", shared),
         ("data", {"link": link}),
         ("move", {"link": link, "new": True, "days": days}),

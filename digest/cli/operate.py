@@ -1,4 +1,4 @@
-"""The commands run, limits and rename: do what is due now, show the limits, rename a digest."""
+"""The commands run, limits, rename and notices: what an operator does besides editions and the list."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ from digest.cli.session import (
 from digest.editions.editions import rename as do_rename
 from digest.editions.limits import LimitStatus, limit_statuses
 from digest.editions.schedules import next_times
+from digest.model.deliveries import DeliveryState, NoticeRecord
 from digest.model.posts import FeedReport
-from digest.model.run_context import RunContext, RunEvent
+from digest.model.run_context import EventKind, RunContext, RunEvent
+from digest.readers.notices import latest_notices, repeat_confirmation
 from digest.scheduler.run import run_due
 
 
@@ -135,3 +137,90 @@ def rename(session: Session, old: str, new: str) -> None:
     with session.app() as app:
         moved = do_rename(app.database, app.config, old, new)
     click.echo(f"{old} is now {new}: {moved.text()} moved")
+
+
+_STATES = ("queued", "wire", "accepted", "deferred", "rejected", "uncertain", "skipped")
+
+
+@click.group()
+def notices() -> None:
+    """Show the messages about accounts, and send a confirmation again.
+
+    These messages are confirmations, welcomes, changes of address and links to a reader's data.
+    """
+
+
+@notices.command("list", epilog="Example: digest notices list --state rejected")
+@click.option("--state", "states", type=click.Choice(_STATES), multiple=True, help="List only these states.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=100,
+    show_default=True,
+    help="List at most this many messages.",
+)
+@json_option
+@pass_session
+def list_(session: Session, states: tuple[str, ...], limit: int, as_json: bool) -> None:
+    """List the latest messages about accounts, the newest first.
+
+    Each message is shown with its kind, its state, its tries and the server's answer. A message without an
+    address was withheld, because the address must not be mailed.
+    """
+    with session.app() as app:
+        found = latest_notices(app.database, [DeliveryState(state) for state in states], limit)
+    if as_json:
+        show.facts([_notice_facts(each) for each in found])
+        return
+    rows = [
+        (
+            each.changed_at,
+            each.kind,
+            each.address or "(withheld)",
+            each.state,
+            each.tries,
+            f"{each.code or ''} {each.reply}".strip(),
+            each.due_at,
+        )
+        for each in found
+    ]
+    titles = ("when (UTC)", "kind", "address", "state", "tries", "answer", "due (UTC)")
+    show.table(titles, rows, right=("tries",))
+
+
+def _notice_facts(notice: NoticeRecord) -> dict[str, object]:
+    return {
+        "id": str(notice.id),  # too large for a number in JavaScript
+        "kind": notice.kind,
+        "address": notice.address,
+        "state": notice.state,
+        "tries": notice.tries,
+        "code": notice.code,
+        "reply": notice.reply,
+        "made_at": notice.made_at,
+        "changed_at": notice.changed_at,
+        "due_at": notice.due_at,
+        "expires_at": notice.expires_at,
+    }
+
+
+@notices.command(epilog="Example: digest notices resend ada@example.org")
+@click.argument("address")
+@now_option
+@pass_session
+def resend(session: Session, address: str, now: datetime | None) -> None:
+    """Send a new confirmation link to a reader who has signed up and not confirmed.
+
+    The message is sent at once, however many the reader got today. Nothing is confirmed until the reader
+    presses the button.
+    """
+
+    def report(event: RunEvent) -> None:
+        if event.kind is EventKind.FAILED:
+            click.echo(str(event), err=True)
+
+    with session.app() as app:
+        notice = repeat_confirmation(app, address, RunContext(clock=clock_of(now), report=report))
+    click.echo(f"confirmation {notice.state}: {notice.code or ''} {notice.reply}".rstrip(" :"))
+    if notice.state is not DeliveryState.ACCEPTED:
+        raise click.exceptions.Exit(1)

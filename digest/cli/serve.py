@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from functools import partial
+from threading import Event
 
 import click
 
@@ -28,5 +30,7 @@ def serve(session: Session, no_web: bool) -> None:
     """
     log_everything()
     session.config().mail.require_passwords()
-    with session.app() as app, stop_on_signals() as stop, nullcontext() if no_web else serving(app):
-        keep_serving(app, stop)
+    bell = Event()  # the pages ring it when they have queued a notice
+    pages = nullcontext if no_web else partial(serving, wake=bell.set)
+    with session.app() as app, stop_on_signals() as stop, pages(app):
+        keep_serving(app, stop, bell=bell)

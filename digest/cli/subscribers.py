@@ -216,7 +216,7 @@ def suppress(session: Session, address: str, note: str, lift: bool, now: datetim
             suppress_address(app.database, app.secret, address, note=note, now=clock_of(now)())
             click.echo("suppressed")
             return
-        was_suppressed = lift_suppression(app.database, app.secret, address)
+        was_suppressed = lift_suppression(app.database, app.secret, address, clock_of(now)())
     click.echo("no longer suppressed" if was_suppressed else "was not suppressed")
 
 

@@ -17,6 +17,7 @@ from digest.storage.database import Connection, Database
 from digest.storage.editions import sending_editions
 from digest.storage.feeds import feed_rows, record_feeds
 from digest.storage.fingerprints import latest_reader
+from digest.storage.ledger.notices import hasten_notices
 from digest.storage.ledger.queue import hasten
 from digest.storage.ledger.senders import end_leases
 from digest.storage.limits import date_back_slowdowns
@@ -85,6 +86,7 @@ def _release(connection: Connection, now: datetime) -> str:
     skipped = [each for each in made if take_back_edition(connection, each, now, reason=_MADE_AHEAD)]
     for edition_id, began_at in sending_editions(connection):
         hasten(connection, edition_id, limit if began_at > limit else now + _LONGEST_WAIT, now)
+    hasten_notices(connection, now + _LONGEST_WAIT, now)
     date_back_editions(connection, limit, now)
     end_leases(connection, limit, now)
     date_back_posts(connection, limit, now)

@@ -19,7 +19,8 @@ PRIVATE = (UNSUBSCRIBE, PREFERENCES, CONFIRM, DATA)  # search engines are asked 
 
 # The purposes that tokens are signed for, so that a token for one purpose is useless for another.
 FOR_PREFERENCES = "p"
-FOR_BOUNCES = "b"  # in the return path
+FOR_BOUNCES = "b"  # in the return path of editions
+FOR_NOTICES = "n"  # in the return path of notices, with the id of the notice
 
 
 def for_unsubscribing(digest: str) -> str:

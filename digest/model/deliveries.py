@@ -1,13 +1,15 @@
-"""Describe deliveries as frozen values: states, recipients, results and counts."""
+"""Describe deliveries and notices as frozen values: states, recipients, results and counts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from digest.model.messages import Answered
+from digest.model.messages import Answered, answered_in
+from subscribers.rules.decisions import SubscriptionRequest
+from subscribers.rules.notices import NoticeKind
 
 
 class DeliveryState(StrEnum):
@@ -41,7 +43,7 @@ class Delivery:
     @property
     def answered(self) -> Answered | None:
         """Return the part that the server refused; None if it was the recipient, or is not known."""
-        return next((part for part in Answered if self.reply.startswith(f"{part}: ")), None)
+        return answered_in(self.reply)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,32 @@ class Counts:
         """Return how many deliveries may still change without an operator."""
         state = DeliveryState
         return self.of(state.QUEUED, state.CLAIMED, state.WIRE, state.DEFERRED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeRecord:
+    """A notice with its state. Its `address` is None if the address must not be mailed."""
+
+    id: int
+    kind: NoticeKind
+    subscriber_id: int | None  # the reader who caused it; None if nobody is on the list
+    address: str | None = field(repr=False)
+    address_hash: str
+    language: str
+    requests: tuple[SubscriptionRequest, ...] = ()  # of a sign-up
+    made_at: datetime
+    expires_at: datetime
+    state: DeliveryState
+    due_at: datetime | None  # None: settled
+    tries: int
+    code: int | None
+    reply: str
+    changed_at: datetime
+
+    @property
+    def name(self) -> str:
+        """Return the name by which bounces refer to it: "welcome-7412"."""
+        return f"{self.kind.replace(' ', '-')}-{self.id}"
 
 
 class Recipient(NamedTuple):

@@ -128,6 +128,11 @@ class Answered(StrEnum):
     TEXT = "in answer to the text"  # or to the question whether the text may come
 
 
+def answered_in(reply: str) -> Answered | None:
+    """Return the part that a kept reply names; None if the recipient was refused, or it is not known."""
+    return next((part for part in Answered if reply.startswith(f"{part}: ")), None)
+
+
 class Receipt(NamedTuple):
     """The mail server's answer for one message. `reply` is one line, without control characters."""
 

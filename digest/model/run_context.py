@@ -27,6 +27,7 @@ class EventKind(StrEnum):
     SENT = "sent"
     CANCELLED = "cancelled"  # during sending
     CLOCK = "clock"  # rows of the database are later than the clock
+    NOTICES = "notices"  # messages about accounts were sent
     FAILED = "failed"  # an error that somebody must fix
 
     @property
@@ -50,7 +51,8 @@ class RunEvent:
     counts: Counts | None = None
 
     def __str__(self) -> str:
-        if self.kind in (EventKind.BEGAN, EventKind.CHANGED, EventKind.MISSED, EventKind.CLOCK):
+        named = (EventKind.BEGAN, EventKind.CHANGED, EventKind.MISSED, EventKind.CLOCK, EventKind.NOTICES)
+        if self.kind in named:
             return f"{self.subject}: {self.detail}"
         return f"{self.subject}: {self.kind}: {self.detail}"
 

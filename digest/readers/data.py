@@ -2,51 +2,74 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from digest.config import Config
-from digest.model.deliveries import Delivery
-from digest.model.messages import Message
-from digest.readers.notices import sender_for, subscriber_of, write_message
-from digest.render.languages.languages import words_for
-from digest.render.notices import Notice
-from digest.render.templates import Templates
+from digest.config.parts import Parts
+from digest.model.deliveries import Delivery, NoticeRecord
+from digest.readers.preferences import subscriber_of
+from digest.readers.signup import LIMITS
 from digest.storage.database import Database
+from digest.storage.ledger.notices import notices_of
 from digest.storage.ledger.outcomes import deliveries_to
+from subscribers.errors import TokenError
 from subscribers.model import Consent, Reader
 from subscribers.rules.bounces import Bounce
+from subscribers.rules.decisions import Purpose
+from subscribers.store import operations
 from subscribers.store.bounces import bounces_of
+from subscribers.store.confirmations import read_confirmation
 from subscribers.store.readers import history, reader_of
 from subscribers.store.writing import erase
+from subscribers.tokens import token_hash
 
 
-def data_message(config: Config, templates: Templates, reader: Reader, link: str, now: datetime) -> Message:
-    """Return the message with a short-lived link to a reader's data."""
-    subscriber = subscriber_of(reader)
-    say = words_for(subscriber.language)
-    notice = Notice(name="data", subject=say("Link to your data"), values={"link": link})
-    return write_message(
-        config, templates, notice, to=subscriber.address, digest=sender_for(config, reader), say=say, now=now
-    )
+def ask_data(parts: Parts, reader: Reader, now: datetime) -> None:
+    """Queue a message with a short-lived link to a reader's data."""
+    with parts.database.write() as connection:
+        operations.ask_data(connection, subscriber_of(reader).id, secret=parts.secret, limits=LIMITS, now=now)
 
 
-def record_of(
-    database: Database, reader: Reader
-) -> tuple[tuple[Consent, ...], tuple[Delivery, ...], tuple[Bounce, ...]]:
-    """Return a reader's consents, deliveries and bounces, each oldest first."""
+def reader_of_data(database: Database, token: str, now: datetime) -> Reader:
+    """Return the reader of a link to their data. Raises TokenError."""
+    with database.read() as connection:
+        found = read_confirmation(connection, token_hash(token))
+        if found is None or found.purpose is not Purpose.DATA or found.used_at is not None:
+            raise TokenError("used")
+        if now >= found.expires_at:
+            raise TokenError("expired")
+        reader = reader_of(connection, found.subscriber_id)
+    if reader.subscriber is None:
+        raise TokenError("used")
+    return reader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptRecord:
+    """What is kept of a reader besides the choices; each kind is in order, the oldest first."""
+
+    consents: tuple[Consent, ...]
+    deliveries: tuple[Delivery, ...]
+    notices: tuple[NoticeRecord, ...]
+    bounces: tuple[Bounce, ...]
+
+
+def record_of(database: Database, reader: Reader) -> KeptRecord:
+    """Return a reader's consents, deliveries, notices and bounces."""
     subscriber = subscriber_of(reader)
     with database.read() as connection:
-        return (
-            history(connection, subscriber.id),
-            deliveries_to(connection, subscriber.id),
-            bounces_of(connection, subscriber.address_hash),
+        return KeptRecord(
+            consents=history(connection, subscriber.id),
+            deliveries=deliveries_to(connection, subscriber.id),
+            notices=notices_of(connection, subscriber.id),
+            bounces=bounces_of(connection, subscriber.address_hash),
         )
 
 
 def export_data(database: Database, reader: Reader) -> dict[str, object]:
     """Return all data of a reader, ready for JSON."""
     subscriber = subscriber_of(reader)
-    consents, deliveries, returned = record_of(database, reader)
+    kept = record_of(database, reader)
     return {
         "address": subscriber.address,
         "state": subscriber.state,
@@ -78,14 +101,16 @@ def export_data(database: Database, reader: Reader) -> dict[str, object]:
                 "client": each.origin.client,
                 "detail": each.detail,
             }
-            for each in consents
+            for each in kept.consents
         ],
         "mails": [
-            {"edition": each.edition_id, "state": each.state, "at": each.changed_at} for each in deliveries
+            {"edition": each.edition_id, "state": each.state, "at": each.changed_at}
+            for each in kept.deliveries
         ],
+        "notices": [{"kind": each.kind, "state": each.state, "at": each.changed_at} for each in kept.notices],
         "bounces": [
             {"at": each.at, "kind": each.kind, "edition": each.edition, "reason": each.reason}
-            for each in returned
+            for each in kept.bounces
         ],
     }
 

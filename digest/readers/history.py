@@ -1,4 +1,4 @@
-"""One reader's whole history for the operator: consents, deliveries and bounces."""
+"""One reader's whole history for the operator: consents, messages, bounces and suppression."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from digest.model.deliveries import Delivery
+from digest.model.deliveries import Delivery, NoticeRecord
 from digest.readers.subscribers import NoReaderError
 from digest.storage.database import Database
+from digest.storage.ledger.notices import notices_of
 from digest.storage.ledger.outcomes import deliveries_to
 from subscribers.address import parse_address
-from subscribers.model import Consent, Reader
+from subscribers.model import Consent, Reader, Suppression
 from subscribers.rules.bounces import Bounce
 from subscribers.store.bounces import bounces_of
 from subscribers.store.readers import history, reader_at
@@ -38,8 +39,15 @@ def history_of(database: Database, secret: bytes, address: str) -> tuple[Reader,
             raise NoReaderError
         consents = history(connection, reader.subscriber.id)
         sent = deliveries_to(connection, reader.subscriber.id)
+        told = notices_of(connection, reader.subscriber.id)
         returned = bounces_of(connection, reader.subscriber.address_hash)
-    events = (*map(_consent_event, consents), *map(_delivery_event, sent), *map(_bounce_event, returned))
+    events = (
+        *map(_consent_event, consents),
+        *map(_delivery_event, sent),
+        *map(_notice_event, told),
+        *map(_bounce_event, returned),
+        *([_suppression_event(reader.suppression)] if reader.suppression else []),
+    )
     return reader, tuple(sorted(events, key=lambda event: event.at))
 
 
@@ -61,6 +69,19 @@ def _evidence(consent: Consent) -> Iterator[str]:
 def _delivery_event(delivery: Delivery) -> HistoryEvent:
     return HistoryEvent(
         at=delivery.changed_at, what=f"mail {delivery.state}", source=delivery.edition_id, detail=""
+    )
+
+
+def _notice_event(notice: NoticeRecord) -> HistoryEvent:
+    detail = f"{notice.code or ''} {notice.reply}".strip()
+    return HistoryEvent(
+        at=notice.changed_at, what=f"notice {notice.state}", source=notice.kind, detail=detail
+    )
+
+
+def _suppression_event(suppression: Suppression) -> HistoryEvent:
+    return HistoryEvent(
+        at=suppression.at, what="suppressed", source=suppression.reason, detail=suppression.note
     )
 
 

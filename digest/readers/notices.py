@@ -1,140 +1,210 @@
-"""Write single messages to readers: addressed, rendered in their language and ready to send."""
+"""Write, send, list and repeat notices: messages to readers about their own account."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
 from email.utils import parseaddr
+from functools import partial
+from typing import Protocol
 
 from digest.config import Config
 from digest.config.parts import Parts
 from digest.message.compile import Envelope, plain_message
 from digest.message.headers import wire_address
-from digest.message.reader_links import archive_url, for_unsubscribing, unsubscribe_url
-from digest.model.errors import NotFoundError
+from digest.message.reader_links import (
+    FOR_NOTICES,
+    FOR_PREFERENCES,
+    confirmation_url,
+    data_url,
+    preferences_url,
+)
+from digest.model.deliveries import DeliveryState, NoticeRecord
+from digest.model.errors import DigestError, NotFoundError, OutageError
 from digest.model.messages import Message
 from digest.model.publication import Digest
-from digest.render.languages.cadences import as_sentence, describe
-from digest.render.languages.dates import appointment, place
-from digest.render.languages.languages import Words
+from digest.model.run_context import EventKind, RunContext, RunEvent
+from digest.readers.descriptions import described
+from digest.readers.subscribers import NoReaderError, keys_of
+from digest.render.languages.languages import Words, words_for
 from digest.render.notices import Notice, render_notice
-from digest.render.templates import Templates
-from digest.schedule.next_copy import Settled, next_copy
-from digest.schedule.text import parse_schedule
+from digest.send import notices as sending
+from digest.send.outbox import Outbox
 from digest.storage.database import Database
-from digest.storage.editions import settled_after
-from subscribers.model import Preferences, Reader, Subscriber
-from subscribers.rules.decisions import SubscriptionRequest
-from subscribers.tokens import reader_token
+from digest.storage.ledger.notices import has_open_notices, list_notices, notices_of
+from subscribers.model import Reader
+from subscribers.rules.decisions import SignupLimits, SubscriptionRequest
+from subscribers.rules.notices import NoticeKind
+from subscribers.rules.signup import changed_by
+from subscribers.store import operations
+from subscribers.store.readers import reader_at, reader_of
+from subscribers.tokens import notice_token, reader_seal, reader_token
+
+LIMITS = SignupLimits()
 
 
-def write_message(
-    config: Config,
-    templates: Templates,
-    notice: Notice,
-    *,
-    to: str,
-    digest: Digest,
-    say: Words,
-    now: datetime,
-) -> Message:
-    """Return the message of a notice, from the sender of `digest`.
+class SendingParts(Parts, Protocol):
+    """What is needed to send notices."""
 
-    Raises ValueError, without the address in its text, when the message cannot be written.
+    def outbox(self) -> Outbox:
+        """Return everything that sending needs besides the database."""
+
+
+class NothingToConfirmError(DigestError):
+    """An operator repeats a confirmation that nobody waits for; the text omits the address."""
+
+
+def send_notices(parts: SendingParts, context: RunContext) -> bool:
+    """Send the notices that are due, and report what became of them; False if no server could be used.
+
+    Raises OutageError.
     """
-    sender = wire_address(parseaddr(digest.sender)[1])
-    envelope = Envelope(
-        sender=digest.sender,
-        recipient=to,
-        message_id=f"{notice.name}.{secrets.token_hex(12)}@{sender.rpartition('@')[2]}",
-        date=now,
-        reply_to=digest.reply_to,
+    with parts.database.read() as connection:
+        if not has_open_notices(connection, now=context.clock()):
+            return True
+    write = partial(write_notice, parts)
+    try:
+        found = sending.send_notices(
+            parts.database, write, outbox=parts.outbox(), clock=context.clock, stop=context.stop
+        )
+    except OutageError:
+        raise
+    except DigestError as error:
+        context.report(RunEvent(kind=EventKind.FAILED, subject="notices", detail=str(error)))
+        return False
+    if found:
+        detail = ", ".join(f"{count:,} {state}" for state, count in sorted(found.items()))
+        context.report(RunEvent(kind=EventKind.NOTICES, subject="notices", detail=detail))
+    return True
+
+
+def latest_notices(
+    database: Database, states: Collection[DeliveryState], limit: int
+) -> tuple[NoticeRecord, ...]:
+    """Return the latest notices, the newest first."""
+    with database.read() as connection:
+        return list_notices(connection, states=states, limit=limit)
+
+
+def repeat_confirmation(parts: SendingParts, address: str, context: RunContext) -> NoticeRecord:
+    """Send a new link to a reader who has not confirmed yet, at once and whatever the limits say.
+
+    Returns the notice as it is afterwards. Raises AddressError, NoReaderError, NothingToConfirmError.
+    """
+    folded, key = keys_of(parts.secret, address)
+    parts.outbox()  # an error in its configuration is raised before anything changes
+    with parts.database.write() as connection:
+        decision = operations.confirm_again(
+            connection, folded, key, secret=parts.secret, limits=LIMITS, now=context.clock()
+        )
+        reader = reader_at(connection, folded, key)
+    if decision.withheld:
+        raise NothingToConfirmError("that address is suppressed and must not be mailed")
+    if reader.subscriber is None:
+        raise NoReaderError
+    if not decision.confirm:
+        raise NothingToConfirmError("nothing waits for a confirmation by that address")
+    send_notices(parts, context)
+    with parts.database.read() as connection:
+        return notices_of(connection, reader.subscriber.id)[-1]
+
+
+def write_notice(parts: Parts, notice: NoticeRecord) -> Message:
+    """Write the message of a notice, in its reader's language; each try gives the same Message-ID.
+
+    Its link is made here, and is kept nowhere. Raises NotFoundError, TemplateError, and ValueError, without
+    the address in its text, if the address cannot be written.
+    """
+    with parts.database.read() as connection:
+        reader = reader_of(connection, notice.subscriber_id or 0)
+    if reader.subscriber is None or notice.address is None:
+        raise NotFoundError("reader of a notice", notice.name)
+    say = words_for(notice.language)
+    sender = _sender_of(parts.config, notice, reader)
+    email = render_notice(
+        parts.templates, _WRITERS[notice.kind](parts, notice, reader, say), parts.config.site, say
     )
-    email = render_notice(templates, notice, config.site, say)
-    return Message.whole(0, sender, wire_address(to), plain_message(email, envelope))
+    seal = reader_seal(parts.secret, notice.id, FOR_NOTICES).hex()
+    address = wire_address(parseaddr(sender.sender)[1])
+    envelope = Envelope(
+        sender=sender.sender,
+        recipient=notice.address,
+        message_id=f"{notice.name}.{seal}@{address.rpartition('@')[2]}",
+        date=notice.made_at,
+        reply_to=sender.reply_to,
+    )
+    return_path = (parts.config.mail.bounce_address or address).replace("{token}", seal)
+    return Message.whole(notice.id, return_path, wire_address(notice.address), plain_message(email, envelope))
 
 
-def digest_of(config: Config, requests: Sequence[SubscriptionRequest]) -> Digest:
-    """Return the digest whose sender is used for these requests: the first that is still configured."""
+def _sender_of(config: Config, notice: NoticeRecord, reader: Reader) -> Digest:
+    """Return the digest whose sender is used: one that the notice is about, one of the reader's, or any."""
+    slugs = [requested.digest for requested in notice.requests]
+    if not slugs:
+        slugs = [each.digest for each in reader.subscriptions] + [each.slug for each in config.digests]
     known = {digest.slug: digest for digest in config.digests}
-    found = next((known[requested.digest] for requested in requests if requested.digest in known), None)
+    found = next((known[slug] for slug in slugs if slug in known), None)
     if found is None:
-        raise NotFoundError("digest", ", ".join(requested.digest for requested in requests))
+        raise NotFoundError("digest", ", ".join(slugs))
     return found
 
 
-def described(
+def _confirmation(parts: Parts, notice: NoticeRecord, reader: Reader, say: Words) -> Notice:
+    asked = {each.digest: each for each in notice.requests}
+    read = [each for each in reader.subscriptions if each.digest in asked and reader.reads(each.digest)]
+    already = [SubscriptionRequest(digest=each.digest, preferences=each.preferences) for each in read]
+    known = tuple(asked.pop(each.digest) for each in read)
+    values = {
+        "already": _described(parts, already, say, notice),
+        "digests": _described(parts, tuple(asked.values()), say, notice),
+        "changes": bool(changed_by(reader, known, notice.made_at)),
+        "link": confirmation_url(parts.config.site.base_url, notice_token(parts.secret, notice.id)),
+        "days": LIMITS.link_life.days,
+    }
+    subject = say("Please confirm your subscription") if asked else say("You are already subscribed")
+    return Notice(name="confirm", subject=subject, values=values)
+
+
+def _welcome(parts: Parts, notice: NoticeRecord, reader: Reader, say: Words) -> Notice:
+    assert reader.subscriber is not None, "write_notice has checked it"
+    number = reader.subscriber.id
+    values = {
+        "digests": _described(parts, notice.requests, say, notice, subscriber_id=number),
+        "link": preferences_url(
+            parts.config.site.base_url, reader_token(parts.secret, number, FOR_PREFERENCES)
+        ),
+    }
+    return Notice(name="welcome", subject=say("Welcome"), values=values)
+
+
+def _move(parts: Parts, notice: NoticeRecord, _reader: Reader, say: Words) -> Notice:
+    values = {
+        "link": confirmation_url(parts.config.site.base_url, notice_token(parts.secret, notice.id)),
+        "new": notice.kind is NoticeKind.NEW_ADDRESS,
+        "days": LIMITS.link_life.days,
+    }
+    return Notice(name="move", subject=say("Please confirm your change of address"), values=values)
+
+
+def _data(parts: Parts, notice: NoticeRecord, _reader: Reader, say: Words) -> Notice:
+    link = data_url(parts.config.site.base_url, notice_token(parts.secret, notice.id))
+    return Notice(name="data", subject=say("Link to your data"), values={"link": link})
+
+
+_WRITERS = {
+    NoticeKind.CONFIRMATION: _confirmation,
+    NoticeKind.WELCOME: _welcome,
+    NoticeKind.OLD_ADDRESS: _move,
+    NoticeKind.NEW_ADDRESS: _move,
+    NoticeKind.DATA: _data,
+}
+
+
+def _described(
     parts: Parts,
     requests: Sequence[SubscriptionRequest],
     say: Words,
-    now: datetime,
+    notice: NoticeRecord,
     *,
     subscriber_id: int = 0,
-) -> tuple[dict[str, str], ...]:
-    """Return each digest for a page or email: title, cadence, next edition, archive and unsubscribe link."""
-    known = {digest.slug: digest for digest in parts.config.digests}
-    settled = settled_ahead(parts.database, now)
-    return tuple(
-        {
-            "slug": requested.digest,
-            "title": known[requested.digest].title,
-            "rhythm": cadence_text(known[requested.digest], requested.preferences, say),
-            "next": next_text(known[requested.digest], requested.preferences, say, now, settled=settled),
-            "archive": archive_url(parts.config.site.base_url, requested.digest),
-            "leave": unsubscribe_url(
-                parts.config.site.base_url,
-                requested.digest,
-                reader_token(parts.secret, subscriber_id, for_unsubscribing(requested.digest)),
-            ),
-        }
-        for requested in requests
-        if requested.digest in known
-    )
-
-
-def cadence_text(digest: Digest, preferences: Preferences, say: Words) -> str:
-    """Return the cadence: "Weekdays at 07:00"; with the place, if the reader has another hour or zone."""
-    cadence = as_sentence(describe(parse_schedule(digest.schedule_of(preferences.frequency)), say))
-    if preferences.hour is None and preferences.zone in (None, digest.zone):
-        return cadence
-    return say("{rhythm}, {place}", rhythm=cadence, place=place(digest.zone, say.language))
-
-
-def next_text(
-    digest: Digest,
-    preferences: Preferences,
-    say: Words,
-    now: datetime,
-    *,
-    after: datetime | None = None,
-    since: datetime | None = None,
-    settled: Settled,
-) -> str:
-    """Return the time of the next copy, from now or `after` a pause: "Tuesday 07:00, Berlin"; or "".
-
-    `since` is when the reader chose these preferences; `settled` comes from `settled_ahead`.
-    """
-    at = next_copy(digest, preferences, max(now, after or now), since=since, settled=settled)
-    if at is None:
-        return ""
-    zone = preferences.zone or digest.zone
-    return appointment(at, now=now, zone=zone, language=say.language)
-
-
-def settled_ahead(database: Database, now: datetime) -> Settled:
-    """Return the future send times whose edition was already sent, skipped or cancelled."""
-    with database.read() as connection:
-        return settled_after(connection, now)
-
-
-def sender_for(config: Config, reader: Reader) -> Digest:
-    """Return the digest whose sender is used for a reader: one of theirs, otherwise any."""
-    slugs = [each.digest for each in reader.subscriptions] + [each.slug for each in config.digests]
-    return digest_of(config, [SubscriptionRequest(digest=slug) for slug in slugs])
-
-
-def subscriber_of(reader: Reader) -> Subscriber:
-    """Return the subscriber of a reader who is on the list."""
-    assert reader.subscriber is not None, "readers come from reader_by_link"
-    return reader.subscriber
+) -> tuple[Mapping[str, str], ...]:
+    return described(parts, requests, say, notice.made_at, subscriber_id=subscriber_id)

@@ -7,13 +7,12 @@ from datetime import date, datetime, time
 
 from digest.config import Config
 from digest.message.reader_links import FOR_PREFERENCES
-from digest.readers.notices import subscriber_of
 from digest.readers.signup import LIMITS
 from digest.readers.subscribers import offered
 from digest.schedule.schedule import instant_of
 from digest.storage.database import Database
 from subscribers.errors import TokenError
-from subscribers.model import Format, Origin, Reader
+from subscribers.model import Format, Origin, Reader, Subscriber
 from subscribers.rules import preferences as changes
 from subscribers.rules.decisions import Change, SubscriptionRequest
 from subscribers.rules.signup import check_requests
@@ -35,6 +34,12 @@ def reader_by_id(database: Database, subscriber_id: int) -> Reader:
     if reader.subscriber is None:
         raise TokenError("used")
     return reader
+
+
+def subscriber_of(reader: Reader) -> Subscriber:
+    """Return the subscriber of a reader who is on the list."""
+    assert reader.subscriber is not None, "readers come from reader_by_link"
+    return reader.subscriber
 
 
 def save_choices(

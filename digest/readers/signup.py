@@ -1,8 +1,7 @@
-"""Sign readers up: take requests, send confirmations, confirm links and send welcomes."""
+"""Sign readers up: take requests and confirm links."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,21 +9,17 @@ from datetime import datetime, timedelta
 from digest.config import Config
 from digest.config.parts import Parts
 from digest.message import reader_links
-from digest.message.reader_links import FOR_PREFERENCES, confirmation_url
-from digest.model.messages import Message
-from digest.readers.notices import described, digest_of, write_message
+from digest.message.reader_links import FOR_PREFERENCES
 from digest.readers.subscribers import check_frequencies, offered
-from digest.render.languages.languages import Words, words_for
-from digest.render.notices import Notice
 from digest.storage.database import Database
 from subscribers.address import parse_address
-from subscribers.model import Format, Origin, Reader
+from subscribers.model import Format, Origin
 from subscribers.rules.decisions import Confirmation, Purpose, Refused, SignupLimits, SubscriptionRequest
 from subscribers.rules.signup import Confirmed, SignupRequest, check_requests, requests_from_json
 from subscribers.store import operations
 from subscribers.store.confirmations import BATCH, count_attempt, expire, read_confirmation
 from subscribers.store.readers import reader_of
-from subscribers.tokens import address_hash, confirmation_token, reader_token, token_hash
+from subscribers.tokens import address_hash, reader_token, token_hash
 
 LIMITS = SignupLimits()
 
@@ -53,40 +48,16 @@ def request_for(
     )
 
 
-def sign_up(parts: Parts, request: SignupRequest, now: datetime) -> tuple[Message, ...]:
-    """Record a sign-up, and return the confirmation message to send, if any.
-
-    Call it after the answer has been sent, because its duration reveals which addresses are on the list.
-    """
-    token = _fresh_token()
+def sign_up(parts: Parts, request: SignupRequest, now: datetime) -> None:
+    """Record a sign-up, and queue its confirmation if there is one."""
     with parts.database.write() as connection:
-        decision = operations.sign_up(
-            connection, request, token_hash=token_hash(token), limits=LIMITS, now=now
-        )
-    if not decision.confirm:
-        return ()
-    return (
-        _confirmation_message(parts, request.address.address, request.requests, token, request.language, now),
-    )
+        operations.sign_up(connection, request, secret=parts.secret, limits=LIMITS, now=now)
 
 
-def fresh_link(parts: Parts, old_token: str, now: datetime) -> tuple[Message, ...]:
-    """Return the message with a new link that replaces an old one, to the address of the sign-up."""
-    token = _fresh_token()
+def fresh_link(parts: Parts, old_token: str, now: datetime) -> None:
+    """Queue a message with a new link that replaces an old one, to the address of the sign-up."""
     with parts.database.write() as connection:
-        decision = operations.fresh_link(
-            connection, token_hash(old_token), token_hash=token_hash(token), limits=LIMITS, now=now
-        )
-        if decision.confirmation is None:
-            return ()
-        reader = reader_of(connection, decision.confirmation.subscriber_id)
-    if reader.subscriber is None:
-        return ()
-    payload = decision.confirmation.payload
-    requests = requests_from_json(payload["wishes"])
-    return (
-        _confirmation_message(parts, reader.subscriber.address, requests, token, payload["language"], now),
-    )
+        operations.fresh_link(connection, token_hash(old_token), secret=parts.secret, limits=LIMITS, now=now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +74,7 @@ def look_at_link(database: Database, token: str, now: datetime) -> LinkState:
     """Return what a confirmation link would do, without changing anything."""
     with database.read() as connection:
         found = read_confirmation(connection, token_hash(token))
-        if found is None:
+        if found is None or found.purpose is Purpose.DATA:
             return LinkState(state="unknown")
         reader = reader_of(connection, found.subscriber_id)
     requests = requests_from_json(found.payload["wishes"]) if found.purpose is Purpose.SIGN_UP else ()
@@ -118,11 +89,10 @@ def look_at_link(database: Database, token: str, now: datetime) -> LinkState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Joined:
-    """A confirmed reader, and their welcome message: none when they had confirmed before."""
+    """A confirmed reader, and the digests that the sign-up was about."""
 
     subscriber_id: int
     requests: tuple[SubscriptionRequest, ...]
-    messages: tuple[Message, ...]
 
 
 def confirm(parts: Parts, token: str, *, origin: Origin, now: datetime) -> Joined | Refused:
@@ -130,12 +100,12 @@ def confirm(parts: Parts, token: str, *, origin: Origin, now: datetime) -> Joine
     hashed = token_hash(token)
     with parts.database.write() as connection:
         found = read_confirmation(connection, hashed)
-        decision = operations.confirm(connection, hashed, origin=origin, now=now)
-        if found is None or not isinstance(decision, Confirmed):
-            return decision if isinstance(decision, Refused) else Refused(reason="expired")
-        reader = reader_of(connection, found.subscriber_id)
-    messages = (_welcome_message(parts, reader, decision.requests, now),) if decision.change else ()
-    return Joined(subscriber_id=found.subscriber_id, requests=decision.requests, messages=messages)
+        decision = operations.confirm(
+            connection, hashed, origin=origin, secret=parts.secret, limits=LIMITS, now=now
+        )
+    if found is None or not isinstance(decision, Confirmed):
+        return decision if isinstance(decision, Refused) else Refused(reason="expired")
+    return Joined(subscriber_id=found.subscriber_id, requests=decision.requests)
 
 
 def preferences_url(config: Config, secret: bytes, subscriber_id: int) -> str:
@@ -149,57 +119,6 @@ def _state(found: Confirmation, now: datetime) -> str:
     if found.used_at is not None:
         return "used"
     return "expired" if now >= found.expires_at else "open"
-
-
-def _fresh_token() -> str:
-    return confirmation_token(secrets.token_bytes(24))
-
-
-def _confirmation_message(
-    parts: Parts,
-    address: str,
-    requests: Sequence[SubscriptionRequest],
-    token: str,
-    language: str,
-    now: datetime,
-) -> Message:
-    say = words_for(language)
-    values = {
-        "digests": described(parts, requests, say, now),
-        "link": confirmation_url(parts.config.site.base_url, token),
-        "days": LIMITS.link_life.days,
-    }
-    notice = Notice(name="confirm", subject=say("Please confirm your subscription"), values=values)
-    return write_message(
-        parts.config,
-        parts.templates,
-        notice,
-        to=address,
-        digest=digest_of(parts.config, requests),
-        say=say,
-        now=now,
-    )
-
-
-def _welcome_message(
-    parts: Parts, reader: Reader, requests: Sequence[SubscriptionRequest], now: datetime
-) -> Message:
-    assert reader.subscriber is not None, "the reader has just confirmed"
-    say: Words = words_for(reader.subscriber.language)
-    values = {
-        "digests": described(parts, requests, say, now, subscriber_id=reader.subscriber.id),
-        "link": preferences_url(parts.config, parts.secret, reader.subscriber.id),
-    }
-    notice = Notice(name="welcome", subject=say("Welcome"), values=values)
-    return write_message(
-        parts.config,
-        parts.templates,
-        notice,
-        to=reader.subscriber.address,
-        digest=digest_of(parts.config, requests),
-        say=say,
-        now=now,
-    )
 
 
 def expire_signups(database: Database, now: datetime) -> int:

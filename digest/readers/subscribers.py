@@ -14,6 +14,7 @@ from digest.storage.database import Database
 from subscribers.address import parse_address
 from subscribers.errors import ChoiceError
 from subscribers.model import (
+    Consent,
     ConsentAction,
     Frequency,
     Origin,
@@ -22,7 +23,7 @@ from subscribers.model import (
     SubscriberState,
     SuppressionReason,
 )
-from subscribers.rules.decisions import SubscriptionRequest
+from subscribers.rules.decisions import Change, SubscriptionRequest
 from subscribers.rules.imports import ImportedReader, ImportOutcome, ImportTerms
 from subscribers.rules.signup import check_requests
 from subscribers.rules.unsubscribe import unsubscribe
@@ -107,7 +108,7 @@ def remove_reader(parts: Parts, address: str, digest: str | None, *, forget: boo
     """
     if digest is not None:
         parts.config.digest(digest)
-    folded, key = _keys(parts.secret, address)
+    folded, key = keys_of(parts.secret, address)
     with parts.database.write() as connection:
         reader = reader_at(connection, folded, key, hold=True)
         if reader.subscriber is None:
@@ -137,13 +138,27 @@ def remove_reader_by_id(database: Database, subscriber_id: int, *, forget: bool,
 def suppress_address(database: Database, secret: bytes, address: str, *, note: str, now: datetime) -> None:
     """Suppress an address, on the list or not, so that it is never mailed."""
     with database.write() as connection:
-        suppress(connection, _keys(secret, address)[1], SuppressionReason.OPERATOR, now, note)
+        suppress(connection, keys_of(secret, address)[1], SuppressionReason.OPERATOR, now, note)
 
 
-def lift_suppression(database: Database, secret: bytes, address: str) -> bool:
-    """Lift the suppression of an address; return whether it was suppressed."""
+def lift_suppression(database: Database, secret: bytes, address: str, now: datetime) -> bool:
+    """Lift the suppression of an address; return whether it was suppressed.
+
+    The history of a reader keeps what was lifted.
+    """
+    folded, key = keys_of(secret, address)
     with database.write() as connection:
-        return unsuppress(connection, _keys(secret, address)[1])
+        reader = reader_at(connection, folded, key, hold=True)
+        was = reader.suppression
+        if unsuppress(connection, key) and was is not None and reader.subscriber is not None:
+            consent = Consent(
+                act=ConsentAction.LIFTED,
+                at=now,
+                origin=Origin(source=COMMAND_LINE),
+                detail={"reason": was.reason, "since": was.at.isoformat(), "note": was.note},
+            )
+            write_change(connection, Change(subscriber=reader.subscriber, consent=consent), now)
+    return was is not None
 
 
 def requested(digest: str, *, topics: str, hour: str, zone: str, frequency: str = "") -> SubscriptionRequest:
@@ -157,6 +172,7 @@ def terms_of(config: Config, act: ConsentAction, source: str) -> ImportTerms:
     return ImportTerms(act=act, origin=Origin(source=source), language=config.site.language)
 
 
-def _keys(secret: bytes, address: str) -> tuple[str, str]:
+def keys_of(secret: bytes, address: str) -> tuple[str, str]:
+    """Return the folded address and its keyed hash. Raises AddressError."""
     folded = parse_address(address).folded
     return folded, address_hash(secret, folded)

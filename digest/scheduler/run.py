@@ -11,12 +11,15 @@ from digest.app import App
 from digest.editions.clocks import release_ahead
 from digest.editions.compose import compose_cadence, stories_text
 from digest.editions.feeds import collect_due
+from digest.editions.limits import forget_old_counts
 from digest.editions.schedules import INSTANT, begin_digests, local_text
 from digest.editions.send import send_edition
 from digest.model.editions import Composed, Due, EditionRecord, EditionState
 from digest.model.errors import DigestError, OutageError, StateError
 from digest.model.publication import Digest
 from digest.model.run_context import EventKind, RunContext, RunEvent
+from digest.readers.notices import send_notices
+from digest.readers.signup import expire_signups
 from digest.schedule.cadence import Cadence, cadences
 from digest.schedule.policy import EditionStep, Occasions, occasions, ruling
 from digest.schedule.schedule import SKIP_REASON
@@ -43,6 +46,8 @@ def run_due(app: App, context: RunContext) -> None:
 
     release   what rows later than the clock hold up, because a clock was ahead once
     begin     record each new digest and changed schedule: only dates from now on count
+    clean up  erase sign-ups that nobody has confirmed
+    notices   send messages about accounts
     send      the editions that are already frozen, so that no slow feed delays them
     collect   the feeds that are due
     compose   each digest whose cutoff has come, claimed by one row for its local date;
@@ -54,6 +59,8 @@ def run_due(app: App, context: RunContext) -> None:
     release_and_report(app, context)
     for event in begin_digests(app.database, app.config, context.clock()):
         context.report(event)
+    clean_up(app, context.clock())
+    send_notices(app, context)
     tried = _send_others(app, context, frozenset())
     collect_due(app.database, app.config, context)
     compose_due(app, context, collect_first=False)
@@ -66,6 +73,12 @@ def release_and_report(app: App, context: RunContext) -> None:
     """Release what rows later than the clock hold up; see `digest.editions.clocks`."""
     for event in release_ahead(app.database, context.clock()):
         context.report(event)
+
+
+def clean_up(app: App, now: datetime) -> int:
+    """Erase expired sign-ups and old counts of the limits; return the number of erased sign-ups."""
+    forget_old_counts(app.database, now)
+    return expire_signups(app.database, now)
 
 
 # ── compose ─────────────────────────────────────────────────────────────────────────────────

@@ -7,19 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from threading import Event, Lock
+from threading import Event, Lock, Thread
 
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from digest.app import App
 from digest.editions.feeds import collect_due
-from digest.editions.limits import forget_old_counts
 from digest.editions.schedules import begin_digests
 from digest.model.errors import DigestError, OutageError
 from digest.model.posts import FeedReport
 from digest.model.run_context import EventKind, RunContext, RunEvent, utc_now
-from digest.readers.signup import expire_signups
-from digest.scheduler.run import compose_due, gather_due, release_and_report, send_due
+from digest.readers.notices import send_notices
+from digest.scheduler.run import clean_up, compose_due, gather_due, release_and_report, send_due
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +40,7 @@ class Intervals:
     collect: float = 60
     compose: float = 5
     send: float = 5
+    notices: float = 5  # besides those that the bell announces
     clean_up: float = 600  # to erase sign-ups that nobody has confirmed
 
 
@@ -51,9 +51,11 @@ def serve(
     intervals: Intervals | None = None,
     clock: Callable[[], datetime] = utc_now,
     report: Callable[[RunEvent], None] = lambda _: None,
+    bell: Event | None = None,
 ) -> None:
     """Do what is due until `stop` is set; then finish the messages in flight, and return.
 
+    Notices are also sent when `bell` rings.
     Each event is logged and given to `report`, which several threads may call. Collecting, composing and
     the sending of each digest are triggered separately, so that a slow feed or a large edition delays
     nothing else. A trigger is dropped while the same work is still running.
@@ -79,11 +81,16 @@ def serve(
     scheduler = BackgroundScheduler(timezone="UTC", executors={"default": _pool(len(jobs))})
     for name, (work, seconds) in jobs.items():
         _add(scheduler, name, _Guarded(name, work, stop, app.database.note_outage), seconds)
+    bell = bell or Event()
+    ringing = Thread(target=_send_at_the_bell, args=(app, context, stop, bell, intervals.notices))
     scheduler.start()
+    ringing.start()
     log.info("serving %s; stop with SIGTERM or Ctrl-C", ", ".join(each.slug for each in app.config.digests))
     while not stop.wait(_WAIT):  # without a time limit, a signal that comes just before would be missed
         pass
     log.info("stopping; messages in flight are finished first")
+    bell.set()
+    ringing.join()
     scheduler.shutdown(wait=True)
     log.info("stopped")
 
@@ -91,6 +98,14 @@ def serve(
 def _collect(app: App, context: RunContext) -> None:
     release_and_report(app, context)
     collect_due(app.database, app.config, context)
+
+
+def _send_at_the_bell(app: App, context: RunContext, stop: Event, bell: Event, seconds: float) -> None:
+    work = _Guarded("send notices", partial(send_notices, app, context), stop, app.database.note_outage)
+    while not stop.is_set():
+        bell.clear()
+        work()
+        bell.wait(seconds)
 
 
 def _pool(size: int) -> dict[str, object]:
@@ -173,9 +188,3 @@ class _Reporter:
             log.info("feed %s: %s", report.feed, f"{report.new} new. {report.detail}".rstrip())
         elif failure and failure != known:
             log.warning("feed %s: %s", report.feed, failure)
-
-
-def clean_up(app: App, now: datetime) -> int:
-    """Erase expired sign-ups and old counts of the limits; return the number of erased sign-ups."""
-    forget_old_counts(app.database, now)
-    return expire_signups(app.database, now)

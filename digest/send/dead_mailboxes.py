@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from digest.model.deliveries import Counts, Delivery, DeliveryState
-from digest.model.messages import Answered
+from digest.model.messages import Answered, answered_in
 from digest.storage.database import Database
 from digest.storage.ledger.outcomes import list_deliveries
 from subscribers.rules.bounces import (
@@ -30,7 +30,11 @@ def note_dead_mailboxes(database: Database, edition_id: str, counts: Counts, *, 
     bounce does not suppress an address; `subscribers.rules.bounces` decides when it does.
     """
     rejected, accepted = counts.of(DeliveryState.REJECTED), counts.of(DeliveryState.ACCEPTED)
-    dead = [each for each in _rejected(database, edition_id) if _is_dead(each)] if rejected else []
+    dead = (
+        [each for each in _rejected(database, edition_id) if is_dead(each.code, each.reply)]
+        if rejected
+        else []
+    )
     # A server that is set up wrongly refuses every recipient, which says nothing about the mailboxes.
     if 2 * len(dead) > rejected + accepted:
         return f"no such mailbox: {len(dead):,}, too many to be true; is [mail] set to the right server?"
@@ -74,9 +78,10 @@ def _take_all(
     return found
 
 
-def _is_dead(delivery: Delivery) -> bool:
+def is_dead(code: int | None, reply: str) -> bool:
+    """Tell whether a kept reply says that the mailbox does not exist."""
     # After the text, a filter for unwanted mail may say "user unknown" too.
-    if delivery.answered not in (None, Answered.RECIPIENT):
+    if answered_in(reply) not in (None, Answered.RECIPIENT):
         return False
-    said = plain_reason(delivery.reply)
-    return kind_of(delivery.code, status_in(said), said) is BounceKind.HARD
+    said = plain_reason(reply)
+    return kind_of(code, status_in(said), said) is BounceKind.HARD

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 from hashlib import sha256
@@ -13,7 +12,6 @@ from traceback import extract_tb
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -25,7 +23,6 @@ from digest.render.languages.languages import Words
 from digest.web.api.api import PATH, create_api
 from digest.web.pages import archive, data, preferences, signup, unsubscribe
 from digest.web.pages.context import Context, PageWords, WebContext
-from digest.web.pages.tasks import BackgroundTasks
 from digest.web.security.abuse import AbuseGuard
 from digest.web.security.proof import PROOF_COST, Proofs
 from digest.web.security.security import MAX_REQUESTS, RequestsMiddleware, SecurityMiddleware
@@ -56,13 +53,15 @@ def create_web(
     clock: Callable[[], datetime] = utc_now,
     proof_cost: int = PROOF_COST,
     requests: int = MAX_REQUESTS,
+    wake: Callable[[], None] = lambda: None,
 ) -> FastAPI:
-    """Return the application that serves all pages and the API, to `requests` requests at once."""
+    """Return the application that serves all pages and the API, to `requests` requests at once.
+
+    `wake` is called when a notice has been queued.
+    """
     proofs = Proofs(secret=app.secret, clock=clock, cost=proof_cost)
-    context = _context(app, clock, proofs)
-    web = FastAPI(
-        title=app.config.site.name, docs_url=None, redoc_url=None, openapi_url=None, lifespan=_lifespan
-    )
+    context = _context(app, clock, proofs, wake)
+    web = FastAPI(title=app.config.site.name, docs_url=None, redoc_url=None, openapi_url=None)
     web.state.base_url = app.config.site.base_url
     web.state.context = context
     for part in (signup, unsubscribe, preferences, data, archive):
@@ -81,21 +80,12 @@ def create_web(
     return web
 
 
-def _context(app: App, clock: Callable[[], datetime], proofs: Proofs) -> WebContext:
+def _context(app: App, clock: Callable[[], datetime], proofs: Proofs, wake: Callable[[], None]) -> WebContext:
     tickets = Tickets(secret=app.secret, clock=clock)
     guard = AbuseGuard(
         count=partial(count_request, app.database), tickets=tickets, proofs=proofs, clock=clock
     )
-    return WebContext(
-        app=app, clock=clock, tickets=tickets, guard=guard, tasks=BackgroundTasks(app.transport)
-    )
-
-
-@asynccontextmanager
-async def _lifespan(web: FastAPI) -> AsyncIterator[None]:
-    yield
-    tasks: BackgroundTasks = web.state.context.tasks
-    await run_in_threadpool(tasks.close)
+    return WebContext(app=app, clock=clock, tickets=tickets, guard=guard, wake=wake)
 
 
 def _bad_link(request: Request, error: Exception) -> Response:

@@ -41,15 +41,17 @@ def serving(
     clock: Callable[[], datetime] = utc_now,
     proof_cost: int = PROOF_COST,
     limits: WebLimits = _LIMITS,
+    wake: Callable[[], None] = lambda: None,
 ) -> Iterator[int]:
     """Serve the pages at [web] `host` and `port` until the block ends, and yield the port.
 
+    `wake` is called when a notice has been queued.
     There is no access log, because paths contain tokens. Raises WebError when the port cannot be used.
     """
     web = app.config.web
     with _listening(web.host, web.port) as listener:
         config = uvicorn.Config(
-            create_web(app, clock=clock, proof_cost=proof_cost, requests=limits.requests),
+            create_web(app, clock=clock, proof_cost=proof_cost, requests=limits.requests, wake=wake),
             access_log=False,
             log_config=None,
             log_level="critical",  # otherwise it logs whole errors, and their texts may contain addresses

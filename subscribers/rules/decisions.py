@@ -9,15 +9,16 @@ from enum import StrEnum
 from typing import Any
 
 from subscribers.model import Consent, Preferences, Reader, Subscriber, Subscription
+from subscribers.rules.notices import NoticeLimits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignupLimits:
     """The limits on sign-ups and on what readers can do by link."""
 
-    emails: int = 3  # confirmation emails to one address within `window`
-    window: timedelta = timedelta(days=1)
+    notices: NoticeLimits = field(default_factory=NoticeLimits)
     link_life: timedelta = timedelta(days=3)
+    data_life: timedelta = timedelta(hours=1)  # long enough to open the email, too short to be forwarded
     # After its link has expired, a pending sign-up stays this long, so that a new link can be requested.
     grace: timedelta = timedelta(days=4)
     undo: timedelta = timedelta(days=1)  # how long a reader can undo an unsubscribe request
@@ -26,7 +27,8 @@ class SignupLimits:
     # address.
     requests: int = 120
     unproved: int = 20  # of these sign-ups, the number that need no proof of work
-    request_window: timedelta = timedelta(hours=1)  # at most `window`, because counts are kept no longer
+    request_window: timedelta = timedelta(hours=1)
+    window: timedelta = timedelta(days=1)  # counts of requests are kept this long
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,10 @@ class Purpose(StrEnum):
     SIGN_UP = "sign up"
     OLD_ADDRESS = "old address"  # the reader agrees to the change of address
     NEW_ADDRESS = "new address"  # the reader owns the new mailbox
+    DATA = "data"  # the reader sees, downloads or erases their data; works until it expires
+
+
+TO_CONFIRM = frozenset(Purpose) - {Purpose.DATA}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +73,7 @@ class Change:
     subscriber: Subscriber
     subscriptions: tuple[Subscription, ...] = ()  # only those that change
     consent: Consent | None = None
-    void_links: bool = False  # all earlier confirmation links stop working
+    void_links: frozenset[Purpose] = frozenset()  # earlier links for these purposes stop working
     lift_suppression: bool = False
 
 

@@ -19,7 +19,7 @@ from subscribers.model import (
     SubscriptionState,
     SuppressionReason,
 )
-from subscribers.rules.decisions import Change, SubscriptionRequest
+from subscribers.rules.decisions import TO_CONFIRM, Change, SubscriptionRequest
 from subscribers.rules.signup import requests_to_json, started
 from subscribers.rules.unsubscribe import ended
 
@@ -173,7 +173,7 @@ def _unsubscribed(
         subscriber=subscriber,
         subscriptions=subscriptions,
         consent=_stated(entry, terms, now, left=sorted(digests)),
-        void_links=True,
+        void_links=TO_CONFIRM,
     )
     return Admission(outcome=ImportOutcome.GONE, change=change)
 

@@ -3,14 +3,14 @@
     sign_up ──> Signup(confirm=…) ──mail──> confirm ──> Change: active
                                      expired └──> fresh_link ──> Signup(confirm=…)
 
-The response to a sign-up never depends on the decision made here, in words, status or time: the caller
-responds first and does the work afterwards. So nobody learns who is on the list.
+The response to a sign-up never depends on the decision made here, in words or status. Each decision queues
+one notice in the same transaction, so nobody learns who is on the list.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,7 +29,6 @@ from subscribers.model import (
     SubscriberState,
     Subscription,
     SubscriptionState,
-    SuppressionReason,
 )
 from subscribers.rules.decisions import (
     Change,
@@ -39,6 +38,7 @@ from subscribers.rules.decisions import (
     SignupLimits,
     SubscriptionRequest,
 )
+from subscribers.rules.notices import stays_suppressed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,13 +58,12 @@ class Signup:
     """The decision about a sign-up. The page's answer is the same for all decisions."""
 
     change: Change | None = None
-    confirmation: Confirmation | None = (
-        None  # the caller stores it under the hash of a token and mails the token
-    )
+    confirmation: Confirmation | None = None  # the caller queues a notice with its link
+    withheld: bool = False  # the address must not be mailed; the notice is only counted
 
     @property
     def confirm(self) -> bool:
-        """Return whether the caller must mail a confirmation to the address."""
+        """Return whether a confirmation is mailed to the address."""
         return self.confirmation is not None
 
 
@@ -98,17 +97,17 @@ def check_requests(
 
 
 def sign_up(
-    request: SignupRequest, reader: Reader, *, attempts: int, new_id: int, limits: SignupLimits, now: datetime
+    request: SignupRequest, reader: Reader, *, new_id: int, limits: SignupLimits, now: datetime
 ) -> Signup:
     """Decide what a sign-up leads to: a confirmation that is mailed, or nothing.
 
-    `attempts` counts this sign-up too. There is no confirmation for a suppressed address, or after more than
-    `limits.emails` attempts. The digests of an active reader change only when the link is used.
+    The caller has asked `notices.is_within` first. There is no confirmation for a suppressed address. The
+    digests of an active reader change only when the link is used.
     """
-    # New, pending, active and unsubscribed readers get the same message, because only the owner of the
+    # New, pending, active and unsubscribed readers get one message alike, because only the owner of the
     # mailbox may know which of these they are.
-    if attempts > limits.emails or _stays_suppressed(reader):
-        return Signup()
+    if stays_suppressed(reader.suppression):
+        return Signup(withheld=True)
     subscriber = reader.subscriber or _newcomer(request, new_id, now)
     consent = Consent(
         act=ConsentAction.SIGNED_UP,
@@ -132,12 +131,15 @@ def sign_up(
     )
 
 
-def fresh_link(
-    confirmation: Confirmation, reader: Reader, *, attempts: int, limits: SignupLimits, now: datetime
-) -> Signup:
-    """Decide whether a new link is made in place of an expired one; it is mailed to the same address."""
-    if confirmation.used_at is not None or attempts > limits.emails or _stays_suppressed(reader):
+def fresh_link(confirmation: Confirmation, reader: Reader, *, limits: SignupLimits, now: datetime) -> Signup:
+    """Decide whether a new link is made in place of an expired one; it is mailed to the same address.
+
+    The caller has asked `notices.is_within` first.
+    """
+    if confirmation.used_at is not None:
         return Signup()
+    if stays_suppressed(reader.suppression):
+        return Signup(withheld=True)
     return Signup(confirmation=replace(confirmation, made_at=now, expires_at=now + limits.link_life))
 
 
@@ -147,12 +149,13 @@ def confirm(
     """Decide what the button on the page of a confirmation link does.
 
     A second press changes nothing and returns Confirmed without a change. A void link (its reader has
-    unsubscribed, or was removed or suppressed in the meantime) is refused like a used one, so an old link
-    never brings anybody back.
+    confirmed another sign-up, has unsubscribed, or was removed or suppressed in the meantime) is refused like
+    a used one, so an old link never brings anybody back. An active reader keeps everything that the form did
+    not state.
     """
     requests = requests_from_json(confirmation.payload["wishes"])
     subscriber = reader.subscriber
-    if subscriber is None or _stays_suppressed(reader):
+    if subscriber is None or stays_suppressed(reader.suppression):
         return Refused(reason="used")
     if confirmation.used_at is not None:
         still = all(reader.reads(requested.digest) for requested in requests)
@@ -162,24 +165,63 @@ def confirm(
     return Confirmed(
         requests=requests,
         change=Change(
-            subscriber=replace(
-                subscriber,
-                state=SubscriberState.ACTIVE,
-                confirmed_at=now,
-                left_at=None,
-                language=confirmation.payload["language"],
-                format=Format(confirmation.payload["format"]),
-            ),
-            subscriptions=tuple(started(requested, now) for requested in requests),
+            subscriber=_activated(subscriber, confirmation, now),
+            subscriptions=changed_by(reader, requests, now),
             consent=Consent(
                 act=ConsentAction.CONFIRMED,
                 at=now,
                 origin=origin,
                 detail={"wishes": requests_to_json(requests)},
             ),
+            void_links=frozenset({Purpose.SIGN_UP}),
             lift_suppression=reader.suppression is not None,
         ),
     )
+
+
+def _activated(subscriber: Subscriber, confirmation: Confirmation, now: datetime) -> Subscriber:
+    # The language of a form is that of the page, which an active reader has not chosen for the emails.
+    if subscriber.state is SubscriberState.ACTIVE:
+        return subscriber
+    return replace(
+        subscriber,
+        state=SubscriberState.ACTIVE,
+        confirmed_at=now,
+        left_at=None,
+        language=confirmation.payload["language"],
+        format=Format(confirmation.payload["format"]),
+    )
+
+
+def changed_by(
+    reader: Reader, requests: tuple[SubscriptionRequest, ...], now: datetime
+) -> tuple[Subscription, ...]:
+    """Return the subscriptions that a confirmed sign-up begins or changes; empty if it changes nothing."""
+    wanted = {requested.digest: _confirmed(reader, requested, now) for requested in requests}
+    return tuple(each for digest, each in wanted.items() if each != reader.subscription(digest))
+
+
+def _confirmed(reader: Reader, requested: SubscriptionRequest, now: datetime) -> Subscription:
+    subscription = reader.subscription(requested.digest)
+    if subscription is None or not reader.reads(requested.digest):
+        return started(requested, now)
+    preferences = _with_stated(subscription.preferences, requested.preferences)
+    if preferences == subscription.preferences:
+        return subscription
+    return replace(subscription, preferences=preferences, changed_at=now)
+
+
+def _with_stated(before: Preferences, form: Preferences) -> Preferences:
+    """Return preferences with what a form states. A default states nothing: forms send it unasked."""
+    stated = {
+        field.name: value
+        for field in fields(Preferences)
+        if (value := getattr(form, field.name)) != getattr(_UNSTATED, field.name)
+    }
+    return replace(before, **stated)
+
+
+_UNSTATED = Preferences()
 
 
 # ── as JSON, in confirmations and in the record of consent ──────────────────────────────────
@@ -236,12 +278,3 @@ def _newcomer(request: SignupRequest, new_id: int, now: datetime) -> Subscriber:
         format=request.format,
         created_at=now,
     )
-
-
-def _stays_suppressed(reader: Reader) -> bool:
-    # Readers who had their data erased may change their minds, and a mailbox may work again. A confirmation
-    # that arrives and is answered proves this, and nothing else does.
-    return reader.suppression is not None and reader.suppression.reason not in _LIFTED_BY_CONFIRMING
-
-
-_LIFTED_BY_CONFIRMING = (SuppressionReason.ERASED, SuppressionReason.BOUNCE)

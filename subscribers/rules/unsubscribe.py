@@ -16,7 +16,7 @@ from subscribers.model import (
     Subscription,
     SubscriptionState,
 )
-from subscribers.rules.decisions import Change, SignupLimits
+from subscribers.rules.decisions import TO_CONFIRM, Change, SignupLimits
 
 
 def unsubscribe(
@@ -46,7 +46,7 @@ def unsubscribe(
         each.digest for each in reader.subscriptions if each.state in ends and digest in (None, each.digest)
     ]
     if not ending and (digest is not None or reader.subscriber.state is SubscriberState.UNSUBSCRIBED):
-        return Change(subscriber=reader.subscriber, void_links=True)
+        return Change(subscriber=reader.subscriber, void_links=TO_CONFIRM)
     state = SubscriptionState.REMOVED if by_operator else SubscriptionState.UNSUBSCRIBED
     subscriber, subscriptions = ended(reader, reader.subscriber, ending, state=state, now=now)
     consent = Consent(
@@ -55,7 +55,7 @@ def unsubscribe(
         origin=origin,
         detail={"digests": ending, "reason": reason},
     )
-    return Change(subscriber=subscriber, subscriptions=subscriptions, consent=consent, void_links=True)
+    return Change(subscriber=subscriber, subscriptions=subscriptions, consent=consent, void_links=TO_CONFIRM)
 
 
 def undo_unsubscribe(

@@ -10,6 +10,7 @@ from sqlalchemy import insert as plain_insert
 
 from subscribers.model import SubscriberState
 from subscribers.rules.decisions import Confirmation, Purpose, SignupLimits
+from subscribers.store.notices import forget_strangers
 from subscribers.store.tables import attempts, confirmations, subscribers, upsert
 
 BATCH = 5_000
@@ -58,6 +59,22 @@ def read_confirmation(connection: Connection, token_hash: str) -> Confirmation |
     return _confirmation(row) if row else None
 
 
+def waiting_confirmation(connection: Connection, subscriber_id: int) -> Confirmation | None:
+    """Return the latest sign-up of a reader that waits to be confirmed, even if its link has expired."""
+    query = (
+        select(confirmations)
+        .where(
+            confirmations.c.subscriber_id == subscriber_id,
+            confirmations.c.purpose == Purpose.SIGN_UP,
+            confirmations.c.used_at.is_(None),
+        )
+        .order_by(confirmations.c.made_at.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).one_or_none()
+    return _confirmation(row) if row else None
+
+
 def use_confirmation(connection: Connection, token_hash: str, now: datetime) -> None:
     """Mark a link as used; a second call does not change the time of the first use."""
     connection.execute(
@@ -68,7 +85,7 @@ def use_confirmation(connection: Connection, token_hash: str, now: datetime) -> 
 
 
 def expire(connection: Connection, limits: SignupLimits, now: datetime) -> int:
-    """Erase sign-ups that were not confirmed in time, old links and old counts.
+    """Erase sign-ups that were not confirmed in time, old links, old counts and notices to strangers.
 
     Returns the number of erased sign-ups. One call erases at most 5,000 of each: call again while it returns
     5,000.
@@ -81,6 +98,7 @@ def expire(connection: Connection, limits: SignupLimits, now: datetime) -> int:
     erased = connection.execute(delete(subscribers).where(subscribers.c.id.in_(held), is_abandoned))
     old_links = select(confirmations.c.token_hash).where(is_old)
     connection.execute(delete(confirmations).where(confirmations.c.token_hash.in_(_free(old_links))))
+    forget_strangers(connection, now - limits.grace)
     old_counts = select(attempts.c.key).where(attempts.c.since <= now - limits.window)
     connection.execute(delete(attempts).where(attempts.c.key.in_(_free(old_counts))))
     return erased.rowcount

@@ -1,7 +1,7 @@
 """One function for each request of a reader or operator: hold the reader, decide, write the change.
 
-Every function works in the caller's transaction, which must be a write transaction. The caller also makes the
-tokens and sends the messages; the returned value says whether there is a message to send.
+Every function works in the caller's transaction, which must be a write transaction. It queues the notices
+that its change causes in the same transaction: each is sent if the change is kept, and only then.
 """
 
 from __future__ import annotations
@@ -16,57 +16,154 @@ from subscribers.rules import moving, signup
 from subscribers.rules.bounces import Bounce, BounceKind
 from subscribers.rules.decisions import Change, Confirmation, Purpose, Refused, SignupLimits
 from subscribers.rules.moving import Move, Moved
+from subscribers.rules.notices import NoticeKind, is_mailed, stays_suppressed
 from subscribers.rules.signup import Confirmed, Signup, SignupRequest
-from subscribers.store import confirmations, readers, writing
+from subscribers.store import confirmations, notices, readers, writing
 from subscribers.store.bounces import CountedBounce, take_bounce
+from subscribers.store.notices import NewNotice
 from subscribers.store.tables import Connection
 
 _SINCE_MOVED = timedelta(days=7)  # for so long a report about the old address can still arrive
 
 
 def sign_up(
-    connection: Connection, request: SignupRequest, *, token_hash: str, limits: SignupLimits, now: datetime
+    connection: Connection, request: SignupRequest, *, secret: bytes, limits: SignupLimits, now: datetime
 ) -> Signup:
-    """Take a sign-up; if the decision says `confirm`, the caller mails the link with this `token_hash`.
+    """Take a sign-up, and queue its notice; nothing is kept of a sign-up beyond the limits.
 
-    count the attempt: the next sign-up of this address waits for us
+    wait for other notices to this mailbox
     hold the reader of this address, if there is one
-    decide: a confirmation, or nothing
+    count the notices of the last day: too many ──> nothing
+    decide: a confirmation, or one that is withheld
     a new reader ──> insert as pending; somebody was faster ──> start again with that reader
-    add to the record of consent, keep what the link confirms
+    add to the record of consent, keep what the link confirms, queue the notice
     """
-    count = _count(connection, request.address_hash, limits, now)
+    folded = request.address.folded
+    notices.lock_mailboxes(connection, secret, [folded])
     while True:
-        reader = readers.reader_at(connection, request.address.folded, request.address_hash, hold=True)
+        reader = readers.reader_at(connection, folded, request.address_hash, hold=True)
+        if not _may_confirm(connection, folded, reader, secret=secret, limits=limits, now=now):
+            return Signup()
         new_id = writing.fresh_ids()[0]
-        decision = signup.sign_up(request, reader, attempts=count, new_id=new_id, limits=limits, now=now)
-        if decision.change is None or decision.confirmation is None:
-            return decision
-        if reader.subscriber or writing.insert_subscriber(connection, decision.change.subscriber):
-            writing.write_change(connection, decision.change, now)
-            confirmations.keep_confirmation(connection, token_hash, decision.confirmation)
-            return decision
-
-
-def fresh_link(
-    connection: Connection, old_hash: str, *, token_hash: str, limits: SignupLimits, now: datetime
-) -> Signup:
-    """Take the request for a new link in place of an old one.
-
-    If the decision says `confirm`, the caller mails the link with this `token_hash`.
-    """
-    held = _held(connection, old_hash)
-    if held is None or held.confirmation.purpose is not Purpose.SIGN_UP:
-        return Signup()
-    count = _count(connection, held.subscriber.address_hash, limits, now)
-    decision = signup.fresh_link(held.confirmation, held.reader, attempts=count, limits=limits, now=now)
-    if decision.confirmation is not None:
-        confirmations.keep_confirmation(connection, token_hash, decision.confirmation)
+        decision = signup.sign_up(request, reader, new_id=new_id, limits=limits, now=now)
+        change = decision.change
+        if change is None or reader.subscriber or writing.insert_subscriber(connection, change.subscriber):
+            break
+    if change is not None:
+        writing.write_change(connection, change, now)
+    notice = NewNotice(
+        kind=NoticeKind.CONFIRMATION,
+        folded=folded,
+        address=None if decision.withheld else request.address.address,
+        subscriber_id=change.subscriber.id if change else None,
+        language=request.language,
+        requests=request.requests,
+        made_at=now,
+        expires_at=now + limits.link_life,
+    )
+    _queue(connection, notice, decision.confirmation, secret)
     return decision
 
 
-def confirm(connection: Connection, token_hash: str, *, origin: Origin, now: datetime) -> Confirmed | Refused:
-    """Confirm a sign-up, after its reader has pressed the button; showing the page must not call this."""
+def fresh_link(
+    connection: Connection, old_hash: str, *, secret: bytes, limits: SignupLimits, now: datetime
+) -> Signup:
+    """Take the request for a new link in place of an old one, and queue its notice."""
+    found = confirmations.read_confirmation(connection, old_hash)
+    if found is None or found.purpose is not Purpose.SIGN_UP:
+        return Signup()
+    subscriber = readers.reader_of(connection, found.subscriber_id).subscriber
+    if subscriber is None:
+        return Signup()
+    notices.lock_mailboxes(connection, secret, [subscriber.folded])
+    held = _held(connection, old_hash)
+    if held is None or not _may_confirm(
+        connection, held.subscriber.folded, held.reader, secret=secret, limits=limits, now=now
+    ):
+        return Signup()
+    return _renew(connection, held, secret=secret, limits=limits, now=now)
+
+
+def confirm_again(
+    connection: Connection,
+    folded: str,
+    address_hash: str,
+    *,
+    secret: bytes,
+    limits: SignupLimits,
+    now: datetime,
+) -> Signup:
+    """Queue a new link for an operator, in place of the last one that was not used; the limits do not apply.
+
+    The answer has neither a confirmation nor is it withheld if nothing waits for a confirmation.
+    """
+    notices.lock_mailboxes(connection, secret, [folded])
+    reader = readers.reader_at(connection, folded, address_hash, hold=True)
+    waiting = reader.subscriber and confirmations.waiting_confirmation(connection, reader.subscriber.id)
+    if not reader.subscriber or not waiting:
+        return Signup(withheld=stays_suppressed(reader.suppression))
+    held = _Held(confirmation=waiting, reader=reader, subscriber=reader.subscriber)
+    return _renew(connection, held, secret=secret, limits=limits, now=now)
+
+
+def _renew(
+    connection: Connection, held: _Held, *, secret: bytes, limits: SignupLimits, now: datetime
+) -> Signup:
+    decision = signup.fresh_link(held.confirmation, held.reader, limits=limits, now=now)
+    if decision.confirmation is None and not decision.withheld:
+        return decision
+    payload = held.confirmation.payload
+    notice = NewNotice(
+        kind=NoticeKind.CONFIRMATION,
+        folded=held.subscriber.folded,
+        address=None if decision.withheld else held.subscriber.address,
+        subscriber_id=held.subscriber.id,
+        language=payload["language"],
+        requests=signup.requests_from_json(payload["wishes"]),
+        made_at=now,
+        expires_at=now + limits.link_life,
+    )
+    _queue(connection, notice, decision.confirmation, secret)
+    return decision
+
+
+def _may_confirm(
+    connection: Connection, folded: str, reader: Reader, *, secret: bytes, limits: SignupLimits, now: datetime
+) -> bool:
+    return notices.may_queue(
+        connection,
+        NoticeKind.CONFIRMATION,
+        folded,
+        reader.subscriber.id if reader.subscriber else None,
+        secret=secret,
+        limits=limits.notices,
+        now=now,
+    )
+
+
+def _queue(
+    connection: Connection, notice: NewNotice, confirmation: Confirmation | None, secret: bytes
+) -> None:
+    """Queue a notice, and keep what its link will do."""
+    notice_id, token_hash = notices.fresh_notice(secret)
+    if confirmation is not None:
+        confirmations.keep_confirmation(connection, token_hash, confirmation)
+    notices.queue(connection, notice_id, notice, secret=secret)
+
+
+def confirm(
+    connection: Connection,
+    token_hash: str,
+    *,
+    origin: Origin,
+    secret: bytes,
+    limits: SignupLimits,
+    now: datetime,
+) -> Confirmed | Refused:
+    """Confirm a sign-up, after its reader has pressed the button; showing the page must not call this.
+
+    A welcome is queued if a digest begins or changes.
+    """
     held = _held(connection, token_hash)
     if held is None or held.confirmation.purpose is not Purpose.SIGN_UP:
         return Refused(reason="expired")
@@ -74,7 +171,48 @@ def confirm(connection: Connection, token_hash: str, *, origin: Origin, now: dat
     if isinstance(decision, Confirmed) and decision.change is not None:
         writing.write_change(connection, decision.change, now)
         confirmations.use_confirmation(connection, token_hash, now)
+        begun = frozenset(each.digest for each in decision.change.subscriptions)
+        requests = tuple(each for each in decision.requests if each.digest in begun)
+        if requests:
+            welcome = _notice_to(decision.change.subscriber, NoticeKind.WELCOME, limits.link_life, now)
+            _queue(connection, replace(welcome, requests=requests), None, secret)
     return decision
+
+
+def _notice_to(subscriber: Subscriber, kind: NoticeKind, life: timedelta, now: datetime) -> NewNotice:
+    """Return a notice to the reader who causes it."""
+    return NewNotice(
+        kind=kind,
+        folded=subscriber.folded,
+        address=subscriber.address,
+        subscriber_id=subscriber.id,
+        language=subscriber.language,
+        made_at=now,
+        expires_at=now + life,
+    )
+
+
+def ask_data(
+    connection: Connection, subscriber_id: int, *, secret: bytes, limits: SignupLimits, now: datetime
+) -> None:
+    """Queue a notice with a link to a reader's data, within the limits."""
+    found = readers.reader_of(connection, subscriber_id).subscriber
+    if found is None:
+        return
+    notices.lock_mailboxes(connection, secret, [found.folded])
+    reader = readers.reader_of(connection, found.id, hold=True)
+    subscriber, kind = reader.subscriber, NoticeKind.DATA
+    if subscriber is None or not notices.may_queue(
+        connection, kind, subscriber.folded, subscriber.id, secret=secret, limits=limits.notices, now=now
+    ):
+        return
+    notice = _notice_to(subscriber, kind, limits.data_life, now)
+    if not is_mailed(kind, reader.suppression.reason if reader.suppression else None):
+        notice = replace(notice, address=None)
+    link = Confirmation(
+        subscriber_id=subscriber.id, purpose=Purpose.DATA, made_at=now, expires_at=notice.expires_at
+    )
+    _queue(connection, notice, link, secret)
 
 
 def change_reader(
@@ -92,38 +230,67 @@ def change_reader(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MoveRequest:
-    """A reader's request to change the address, with the hashes of the tokens for both addresses."""
+    """A reader's request to change the address."""
 
     address: Address
     address_hash: str
-    old_token_hash: str
-    new_token_hash: str
     origin: Origin
 
 
 def ask_move(
-    connection: Connection, subscriber_id: int, request: MoveRequest, *, limits: SignupLimits, now: datetime
+    connection: Connection,
+    subscriber_id: int,
+    request: MoveRequest,
+    *,
+    secret: bytes,
+    limits: SignupLimits,
+    now: datetime,
 ) -> Move:
-    """Take a request to change the address; the caller mails the confirmations that the decision contains."""
-    count = _count(connection, request.address_hash, limits, now)
-    reader = readers.reader_of(connection, subscriber_id, hold=True)
+    """Take a request to change the address, and queue a notice to each address that is within the limits.
+
+    The notice to the old address never depends on the new one.
+    """
+    found = readers.reader_of(connection, subscriber_id).subscriber
+    if found is None:
+        return Move()
+    notices.lock_mailboxes(connection, secret, [found.folded, request.address.folded])
+    reader = readers.reader_of(connection, found.id, hold=True)
+    there = readers.reader_at(connection, request.address.folded, request.address_hash)
     decision = moving.ask_move(
         reader,
         request.address,
-        readers.reader_at(connection, request.address.folded, request.address_hash),
+        there,
         new_hash=request.address_hash,
-        attempts=count,
         limits=limits,
         origin=request.origin,
         now=now,
     )
-    if decision.change is not None:
-        writing.write_change(connection, decision.change, now)
-    old, new = request.old_token_hash, request.new_token_hash
-    for confirmation, token_hash, other in ((decision.to_old, old, new), (decision.to_new, new, old)):
+    if reader.subscriber is None or decision.change is None:
+        return decision
+    old = _notice_to(reader.subscriber, NoticeKind.OLD_ADDRESS, limits.link_life, now)
+    address = None if decision.withheld else request.address.address
+    new = replace(old, kind=NoticeKind.NEW_ADDRESS, folded=request.address.folded, address=address)
+    allowed = [
+        notices.may_queue(
+            connection, each.kind, each.folded, found.id, secret=secret, limits=limits.notices, now=now
+        )
+        for each in (old, new)
+    ]
+    if not allowed[0]:
+        return Move()
+    writing.write_change(connection, decision.change, now)
+    old_id, old_hash = notices.fresh_notice(secret)
+    new_id, new_hash = notices.fresh_notice(secret)
+    for confirmation, own, other in (
+        (decision.to_old, old_hash, new_hash),
+        (decision.to_new, new_hash, old_hash),
+    ):
         if confirmation is not None:
             payload = {**confirmation.payload, "other_end": other}
-            confirmations.keep_confirmation(connection, token_hash, replace(confirmation, payload=payload))
+            confirmations.keep_confirmation(connection, own, replace(confirmation, payload=payload))
+    notices.queue(connection, old_id, old, secret=secret)
+    if allowed[1]:
+        notices.queue(connection, new_id, new, secret=secret)
     return decision
 
 
@@ -132,24 +299,30 @@ def confirm_move(
 ) -> Moved | Refused:
     """Take the confirmation of one address; after the second confirmation the address is changed.
 
-    hold the reader whose address changes
-    read the reader at the new address, if there is one
+    hold the reader whose address changes, and the reader at the new address, if there is one
     decide: refused, or one of two confirmed, or a change
-    a change ──> write it; somebody has just taken the new address ──> read that reader and decide again
+    a change ──> write it; somebody has just taken the new address ──> start again with that reader
     mark the link as used
     """
-    held = _held(connection, token_hash)
-    if held is None or held.confirmation.purpose is Purpose.SIGN_UP:
-        return Refused(reason="expired")
-    payload = held.confirmation.payload
-    other = confirmations.read_confirmation(connection, payload["other_end"])
     while True:
-        # This reader is not held: two readers who swap their addresses would wait for each other.
+        found = confirmations.read_confirmation(connection, token_hash)
+        if found is None or found.purpose not in (Purpose.OLD_ADDRESS, Purpose.NEW_ADDRESS):
+            return Refused(reason="expired")
+        payload = found.payload
+        # Both are held by one statement, in the order of their ids. Otherwise two readers who swap their
+        # addresses would wait for each other.
+        readers.hold_readers(connection, found.subscriber_id, payload["folded"])
+        held = _held(connection, token_hash)
+        if held is None:
+            return Refused(reason="expired")
+        other = confirmations.read_confirmation(connection, payload["other_end"])
         there = readers.reader_at(connection, payload["folded"], payload["address_hash"])
         decision = moving.confirm_move(held.confirmation, other, held.reader, there, origin=origin, now=now)
         if isinstance(decision, Refused):
             return decision
-        if decision.change is None or writing.move(connection, decision.change, now):
+        holder = there.subscriber.id if there.subscriber else None
+        taken = holder if holder != held.subscriber.id else None
+        if decision.change is None or writing.move(connection, decision.change, taken, now):
             confirmations.use_confirmation(connection, token_hash, now)
             return decision
 
@@ -184,10 +357,6 @@ def _held(connection: Connection, token_hash: str) -> _Held | None:
     return _Held(confirmation=confirmation, reader=reader, subscriber=reader.subscriber)
 
 
-def _count(connection: Connection, address_hash: str, limits: SignupLimits, now: datetime) -> int:
-    return confirmations.count_attempt(connection, f"address:{address_hash}", window=limits.window, now=now)
-
-
 def receive_bounce(
     connection: Connection, subscriber_id: int, bounce: Bounce, *, report: str
 ) -> CountedBounce | str:
@@ -195,7 +364,7 @@ def receive_bounce(
     subscriber = readers.reader_of(connection, subscriber_id, hold=True).subscriber
     if subscriber is None:
         return "the reader's data has been erased"
-    if bounce.kind is not BounceKind.COMPLAINT and _has_moved(connection, subscriber_id, bounce.at):
+    if bounce.kind is not BounceKind.COMPLAINT and _has_moved(connection, subscriber.id, bounce.at):
         return "the reader has changed the address since"
     return take_bounce(connection, subscriber.address_hash, bounce, report=report) or "already known"
 

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, exists, select
+from sqlalchemy import ColumnElement, Row, exists, or_, select
 
 from subscribers.model import (
     Choice,
@@ -28,7 +28,14 @@ from subscribers.model import (
     Suppression,
     SuppressionReason,
 )
-from subscribers.store.tables import Connection, consents, subscribers, subscriptions, suppressions
+from subscribers.store.tables import (
+    Connection,
+    consents,
+    earlier_ids,
+    subscribers,
+    subscriptions,
+    suppressions,
+)
 
 
 def reader_at(connection: Connection, folded: str, address_hash: str, *, hold: bool = False) -> Reader:
@@ -42,9 +49,22 @@ def reader_at(connection: Connection, folded: str, address_hash: str, *, hold: b
 
 
 def reader_of(connection: Connection, subscriber_id: int, *, hold: bool = False) -> Reader:
-    """Return the reader with this id; its `subscriber` is None if there is none, or it was erased."""
+    """Return the reader with this id; its `subscriber` is None if there is none, or it was erased.
+
+    The id may be that of a reader whose address another reader has taken over since.
+    """
     found = read_readers(connection, subscribers.c.id == subscriber_id, hold=hold)
+    if not found:
+        later = select(earlier_ids.c.subscriber_id).where(earlier_ids.c.id == subscriber_id)
+        found = read_readers(connection, subscribers.c.id == later.scalar_subquery(), hold=hold)
     return found[0] if found else Reader()
+
+
+def hold_readers(connection: Connection, subscriber_id: int, folded: str) -> None:
+    """Hold a reader, and the reader at an address, until the transaction ends."""
+    read_readers(
+        connection, or_(subscribers.c.id == subscriber_id, subscribers.c.folded == folded), hold=True
+    )
 
 
 def read_readers(

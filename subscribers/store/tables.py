@@ -127,15 +127,61 @@ bounces = Table(
 confirmations = Table(
     "confirmations",
     metadata,
-    Column("token_hash", String, primary_key=True),  # the token itself is only in the message
+    Column("token_hash", String, primary_key=True),  # see subscribers.tokens.notice_token
     Column("subscriber_id", Key, ForeignKey("subscribers.id", ondelete="CASCADE"), nullable=False),
-    Column("purpose", String, nullable=False),  # sign up, old address, new address
+    Column("purpose", String, nullable=False),  # see subscribers.rules.decisions.Purpose
     Column("made_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),
     Column("used_at", Moment),
     Column("payload", JSON, nullable=False),  # what the confirmation will change
     Index("ix_confirmations_subscriber_id", "subscriber_id", "purpose"),
     Index("ix_confirmations_expires_at", "expires_at"),
+)
+
+# Messages about an account. They are queued by whoever writes the change that causes them, and sent by
+# `digest.send.notices`.
+notices = Table(
+    "notices",
+    metadata,
+    Column("id", Key, primary_key=True, autoincrement=False),
+    Column("kind", String, nullable=False),  # see subscribers.rules.notices.NoticeKind
+    # The reader who caused it, who may have another address: null if nobody is on the list.
+    Column("subscriber_id", Key, ForeignKey("subscribers.id", ondelete="CASCADE")),
+    Column("address", String),  # null: it must not be mailed, so it is not kept
+    Column("address_hash", String, nullable=False),  # keyed, as in suppressions
+    Column("mailbox_hash", String, nullable=False),  # keyed; the same for all addresses of one mailbox
+    Column("token_hash", String, nullable=False),  # of its link, as in confirmations
+    Column("language", String, nullable=False),
+    Column("requests", JSON, nullable=False),  # of a sign-up: digests and preferences
+    Column("made_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),  # with its link
+    Column("state", String, nullable=False),  # digest.model.deliveries.DeliveryState
+    Column("due_at", Moment),  # null: settled
+    Column("owner", String),  # the sender that has it on the wire, or had it there when it ended
+    Column("lease_until", Moment),  # only on the wire
+    Column("tries", Integer, nullable=False, server_default="0"),
+    Column("code", Integer),
+    Column("reply", String, nullable=False, server_default=""),
+    Column("changed_at", Moment, nullable=False),
+    Index("ix_notices_due_at", "due_at"),
+    Index("ix_notices_subscriber_id", "subscriber_id", "made_at"),
+    Index("ix_notices_mailbox_hash", "mailbox_hash", "made_at"),
+    Index("ix_notices_address_hash", "address_hash"),
+)
+
+# Links in earlier messages name a reader by id. A reader who has moved to the address of another reader has
+# both ids from then on.
+earlier_ids = Table(
+    "earlier_ids",
+    metadata,
+    Column("id", Key, primary_key=True, autoincrement=False),
+    Column(
+        "subscriber_id",
+        Key,
+        ForeignKey("subscribers.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
 )
 
 attempts = Table(

@@ -15,12 +15,14 @@ from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, inser
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError
 
-from subscribers.model import Subscriber, SubscriberState, Subscription, SuppressionReason, make_id
-from subscribers.rules.decisions import Change
+from subscribers.model import Subscriber, Subscription, SuppressionReason, make_id
+from subscribers.rules.decisions import TO_CONFIRM, Change
 from subscribers.store.tables import (
     bounces,
     confirmations,
     consents,
+    earlier_ids,
+    notices,
     subscribers,
     subscriptions,
     suppressions,
@@ -60,14 +62,16 @@ def insert_subscribers(connection: Connection, new: Sequence[Subscriber]) -> Non
         connection.execute(_insert_new(connection), [_subscriber_row(subscriber) for subscriber in new])
 
 
-def move(connection: Connection, change: Change, now: datetime) -> bool:
-    """Write a change of address unless the new address is taken; return whether it was written.
+def move(connection: Connection, change: Change, held: int | None, now: datetime) -> bool:
+    """Write a change of address, and return whether it was written; otherwise nothing is changed.
 
-    An unconfirmed sign-up at the new address is deleted. If the change is not written, nothing is changed.
+    The caller has held the reader at the new address, if there was one. The mover takes over that reader's
+    history and links. The change is not written if somebody else has just signed up at the new address.
     """
     try:
         with connection.begin_nested():
-            _delete_unconfirmed(connection, change.subscriber)
+            if held is not None:
+                _take_over(connection, held, change.subscriber.id)
             write_change(connection, change, now)
     except IntegrityError:
         return False
@@ -95,13 +99,7 @@ def write_changes(
     )
     _write_subscriptions(connection, changes)
     _write_consents(connection, changes)
-    void = [change.subscriber.id for change in changes if change.void_links]
-    if void:
-        connection.execute(
-            update(confirmations)
-            .where(confirmations.c.subscriber_id.in_(void), confirmations.c.used_at.is_(None))
-            .values(used_at=now)
-        )
+    _void_links(connection, changes, now)
     lifted = [change.subscriber.address_hash for change in changes if change.lift_suppression]
     if lifted:
         connection.execute(delete(suppressions).where(suppressions.c.address_hash.in_(lifted)))
@@ -140,7 +138,11 @@ def suppress_all(
     known = select(subscribers.c.id).where(subscribers.c.address_hash.in_(list(reasons)))
     connection.execute(
         update(confirmations)
-        .where(confirmations.c.subscriber_id.in_(known), confirmations.c.used_at.is_(None))
+        .where(
+            confirmations.c.subscriber_id.in_(known),
+            confirmations.c.purpose.in_(sorted(TO_CONFIRM)),
+            confirmations.c.used_at.is_(None),
+        )
         .values(used_at=now)
     )
 
@@ -164,6 +166,7 @@ def erase(connection: Connection, subscriber: Subscriber, now: datetime) -> None
     """
     suppress(connection, subscriber.address_hash, SuppressionReason.ERASED, now)
     _forget_bounces(connection, [subscriber.address_hash])
+    connection.execute(delete(notices).where(notices.c.address_hash == subscriber.address_hash))
     connection.execute(delete(subscribers).where(subscribers.c.id == subscriber.id))
 
 
@@ -171,11 +174,13 @@ def _forget_bounces(connection: Connection, hashes: Sequence[str]) -> None:
     connection.execute(delete(bounces).where(bounces.c.address_hash.in_(hashes)))
 
 
-def _delete_unconfirmed(connection: Connection, new: Subscriber) -> None:
-    is_pending = subscribers.c.state == SubscriberState.PENDING
-    connection.execute(
-        delete(subscribers).where(subscribers.c.folded == new.folded, subscribers.c.id != new.id, is_pending)
-    )
+def _take_over(connection: Connection, held: int, mover: int) -> None:
+    """Give the record of one reader to another, and delete the first; its links lead to the second."""
+    for table in (consents, notices, earlier_ids):
+        of_held = table.c.subscriber_id == held
+        connection.execute(update(table).where(of_held).values(subscriber_id=mover))
+    connection.execute(insert(earlier_ids).values(id=held, subscriber_id=mover))
+    connection.execute(delete(subscribers).where(subscribers.c.id == held))
 
 
 def _insert_new(connection: Connection) -> sqlite.Insert:
@@ -207,6 +212,17 @@ def _write_subscriptions(connection: Connection, changes: Sequence[Change]) -> N
         keys = ["subscriber_id", "digest"]
         new = {column.name: column for column in statement.excluded if column.name not in keys}
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=new), rows)
+
+
+def _void_links(connection: Connection, changes: Sequence[Change], now: datetime) -> None:
+    for purposes in {change.void_links for change in changes if change.void_links}:
+        ids = [change.subscriber.id for change in changes if change.void_links == purposes]
+        open_links = (
+            confirmations.c.subscriber_id.in_(ids),
+            confirmations.c.purpose.in_(sorted(purposes)),
+            confirmations.c.used_at.is_(None),
+        )
+        connection.execute(update(confirmations).where(*open_links).values(used_at=now))
 
 
 def _write_consents(connection: Connection, changes: Sequence[Change]) -> None:

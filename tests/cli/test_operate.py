@@ -6,7 +6,11 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from digest.readers.signup import request_for, sign_up
+from digest.readers.subscribers import requested
+from subscribers.model import Format, Origin
 from tests.cli.conftest import Terminal
+from tests.scheduler.installation import Place, at
 
 DIGEST = Path(sys.executable).parent / "digest"
 MONDAY = ("--now", "2026-11-23T07:00")
@@ -85,3 +89,55 @@ def test_a_time_far_from_the_clock_is_confirmed_if_mail_really_goes_out(terminal
     assert terminal.says("collect", "--now", f"{now + timedelta(hours=20):%Y-%m-%dT%H:%M}")
     assert terminal.says("collect", "--now", far, "--yes")
     assert terminal.says("collect", "--now", further[:-5] + "06:00")  # the last run was near this time
+
+
+def test_notices_are_listed_and_a_confirmation_is_sent_again(terminal: Terminal) -> None:
+    place = terminal.place
+    assert "nobody on the list" in terminal.says("notices", "resend", "ada@example.org", fails=1)
+    _sign_up(place, "ada@example.org")
+    [waiting] = terminal.facts("notices", "list")
+    assert (waiting["kind"], waiting["state"], waiting["address"]) == (
+        "confirmation",
+        "queued",
+        "ada@example.org",
+    )
+    assert "notices: 1 accepted\n" in terminal.says("run", *MONDAY)
+    assert "notices" not in terminal.says("run", *MONDAY)
+    assert list(place.emails()) == ["ada"]
+    said = terminal.says("notices", "resend", "ada@example.org", *MONDAY)
+    assert said.startswith("confirmation accepted: 250 written to confirmation-")
+    assert list(place.emails()) == ["ada"]
+    said = terminal.says("notices", "list", "--state", "accepted")
+    assert said.count("ada@example.org") == 2
+    assert terminal.facts("notices", "list", "--state", "rejected") == []
+    terminal.call("subscribers", "suppress", "ada@example.org", "--note", "asked by phone")
+    assert "suppressed" in terminal.says("notices", "resend", "ada@example.org", *MONDAY, fails=1)
+    place.subscribe("bob")
+    assert "nothing waits" in terminal.says("notices", "resend", "bob@example.org", *MONDAY, fails=1)
+    events = terminal.facts("subscribers", "history", "ada@example.org")["events"]
+    found = [(event["what"], event["source"], event["detail"]) for event in events]
+    assert [what for what, source, _ in found if source == "confirmation"] == ["notice accepted"] * 2
+    assert ("suppressed", "operator", "asked by phone") in found
+    terminal.call("subscribers", "suppress", "ada@example.org", "--lift")
+    events = terminal.facts("subscribers", "history", "ada@example.org")["events"]
+    assert events[-1]["what"] == "suppression lifted"
+    assert "asked by phone" in events[-1]["detail"]
+
+
+def test_run_erases_sign_ups_that_nobody_has_confirmed(terminal: Terminal) -> None:
+    _sign_up(terminal.place, "ada@example.org")
+    terminal.call("run", "--now", "2026-11-29T06:00")
+    assert len(terminal.facts("subscribers", "list")) == 1
+    terminal.call("run", "--now", "2026-11-30T06:01")
+    assert terminal.facts("subscribers", "list") == []
+    assert terminal.facts("notices", "list") == []
+
+
+def _sign_up(place: Place, address: str) -> None:
+    with place.app() as app:
+        asked = [requested("daily", topics="", hour="", zone="")]
+        origin = Origin(source="form:daily")
+        request = request_for(
+            app.config, app.secret, address, asked, language="en", form=Format.HTML, origin=origin
+        )
+        sign_up(app, request, at("23 06:00"))

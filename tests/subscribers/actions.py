@@ -23,9 +23,11 @@ from subscribers.model import (
 )
 from subscribers.rules.decisions import Refused, SignupLimits, SubscriptionRequest
 from subscribers.rules.moving import Move, Moved
+from subscribers.rules.notices import NoticeKind
 from subscribers.rules.signup import Confirmed, Signup, SignupRequest
 from subscribers.store import confirmations, operations, readers
 from subscribers.store.mailable import mailable
+from subscribers.store.tables import notices
 from subscribers.tokens import address_hash
 
 SECRET = b"a secret of the tests, long enough"
@@ -38,8 +40,11 @@ DAILY = SubscriptionRequest(
 )
 
 
+LINKS: dict[str, str] = {}  # the hash of each link's token, by the name that a test gives to the link
+
+
 def sign_up(
-    database: Database, token: str, *, address: str = "Anna@example.org", now: datetime = NOW
+    database: Database, name: str, *, address: str = "Anna@example.org", now: datetime = NOW
 ) -> Signup:
     request = SignupRequest(
         address=parse_address(address),
@@ -50,17 +55,30 @@ def sign_up(
         origin=FORM,
     )
     with database.write() as connection:
-        return operations.sign_up(connection, request, token_hash=token, limits=LIMITS, now=now)
+        decision = operations.sign_up(connection, request, secret=SECRET, limits=LIMITS, now=now)
+        _name_link(connection, name, NoticeKind.CONFIRMATION)
+    return decision
 
 
-def confirm_link(database: Database, token: str, now: datetime = NOW) -> Confirmed | Refused:
+def _name_link(connection: Connection, name: str, kind: NoticeKind) -> None:
+    """Let a name stand for the link of the latest notice of a kind."""
+    latest = select(notices.c.token_hash).where(notices.c.kind == kind).order_by(notices.c.id.desc()).limit(1)
+    LINKS[name] = connection.scalar(latest) or ""
+
+
+def confirm_link(database: Database, name: str, now: datetime = NOW) -> Confirmed | Refused:
     with database.write() as connection:
-        return operations.confirm(connection, token, origin=FORM, now=now)
+        return operations.confirm(
+            connection, LINKS.get(name, name), origin=FORM, secret=SECRET, limits=LIMITS, now=now
+        )
 
 
-def fresh_link(database: Database, token: str, now: datetime = NOW) -> Signup:
+def fresh_link(database: Database, name: str, now: datetime = NOW) -> Signup:
     with database.write() as connection:
-        return operations.fresh_link(connection, token, token_hash="fresh", limits=LIMITS, now=now)
+        old = LINKS.get(name, name)
+        decision = operations.fresh_link(connection, old, secret=SECRET, limits=LIMITS, now=now)
+        _name_link(connection, "fresh", NoticeKind.CONFIRMATION)
+    return decision
 
 
 def on_the_list(database: Database) -> Subscriber:
@@ -71,28 +89,30 @@ def on_the_list(database: Database) -> Subscriber:
     return subscriber
 
 
-def move_request(address: str, names: tuple[str, str]) -> operations.MoveRequest:
-    return operations.MoveRequest(
-        address=parse_address(address),
-        address_hash=hash_of(address),
-        old_token_hash=names[0],
-        new_token_hash=names[1],
-        origin=FORM,
-    )
+def move_request(address: str) -> operations.MoveRequest:
+    return operations.MoveRequest(address=parse_address(address), address_hash=hash_of(address), origin=FORM)
 
 
-def ask_move(database: Database, address: str, names: tuple[str, str] = ("old", "new")) -> Move:
-    subscriber = reader_of_address(database).subscriber
+def ask_move(
+    database: Database,
+    address: str,
+    names: tuple[str, str] = ("old", "new"),
+    of: str = "Anna@example.org",
+) -> Move:
+    subscriber = reader_of_address(database, of).subscriber
     assert subscriber is not None
     with database.write() as connection:
-        return operations.ask_move(
-            connection, subscriber.id, move_request(address, names), limits=LIMITS, now=NOW
+        decision = operations.ask_move(
+            connection, subscriber.id, move_request(address), secret=SECRET, limits=LIMITS, now=NOW
         )
+        for name, kind in zip(names, (NoticeKind.OLD_ADDRESS, NoticeKind.NEW_ADDRESS), strict=True):
+            _name_link(connection, name, kind)
+    return decision
 
 
-def confirm_move(database: Database, token: str) -> Moved | Refused:
+def confirm_move(database: Database, name: str) -> Moved | Refused:
     with database.write() as connection:
-        return operations.confirm_move(connection, token, origin=FORM, now=NOW)
+        return operations.confirm_move(connection, LINKS.get(name, name), origin=FORM, now=NOW)
 
 
 def expire_by(database: Database, now: datetime) -> int:

@@ -9,6 +9,7 @@ from functools import partial
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+from sqlalchemy import select
 
 from digest.storage.database import open_database
 from digest.storage.tables import metadata
@@ -25,6 +26,7 @@ from subscribers.model import (
 from subscribers.rules.bounces import Bounce, BounceKind
 from subscribers.rules.decisions import Change, SignupLimits, SubscriptionRequest
 from subscribers.rules.imports import EntryState, ImportedReader, ImportTerms
+from subscribers.rules.notices import NoticeLimits
 from subscribers.rules.preferences import choose, pause, resume
 from subscribers.rules.signup import Confirmed, SignupRequest
 from subscribers.rules.unsubscribe import undo_unsubscribe, unsubscribe
@@ -32,10 +34,11 @@ from subscribers.store import confirmations, operations, readers, writing
 from subscribers.store.bounces import take_bounce
 from subscribers.store.imports import import_entries, plan_entries
 from subscribers.store.mailable import mailable
+from subscribers.store.tables import notices
 from subscribers.tokens import address_hash
 
 SECRET = b"a secret of the tests, long enough"
-LIMITS = SignupLimits(emails=1_000)
+LIMITS = SignupLimits(notices=NoticeLimits(each=1_000, all=1_000))
 ORIGIN = Origin(source="test")
 ADDRESSES = {name: parse_address(f"{name}@example.org") for name in ("anna", "ben", "cem")}
 DIGESTS = ("daily", "weekend")
@@ -83,7 +86,6 @@ class TheList(RuleBasedStateMachine):
     def sign_up(
         self, person: str, chosen: set[str], frequency: Frequency
     ) -> tuple[str, str, tuple[str, ...], Frequency]:
-        token = f"{next(self.serial)}"
         request = SignupRequest(
             address=ADDRESSES[person],
             address_hash=_hash(person),
@@ -92,7 +94,9 @@ class TheList(RuleBasedStateMachine):
             origin=ORIGIN,
         )
         with self.database.write() as connection:
-            answer = operations.sign_up(connection, request, token_hash=token, limits=LIMITS, now=self.now)
+            answer = operations.sign_up(connection, request, secret=SECRET, limits=LIMITS, now=self.now)
+            token = connection.scalars(select(notices.c.token_hash).order_by(notices.c.id.desc())).first()
+        assert token is not None
         silent = self.suppressed.get(person) in (SuppressionReason.COMPLAINT, SuppressionReason.OPERATOR)
         assert answer.confirm is not silent
         if answer.confirm:
@@ -103,15 +107,20 @@ class TheList(RuleBasedStateMachine):
     def confirm(self, link: tuple[str, str, tuple[str, ...], Frequency]) -> None:
         person, token, chosen, frequency = link
         with self.database.write() as connection:
-            answer = operations.confirm(connection, token, origin=ORIGIN, now=self.now)
+            answer = operations.confirm(
+                connection, token, origin=ORIGIN, secret=SECRET, limits=LIMITS, now=self.now
+            )
         if isinstance(answer, Confirmed) and answer.change is not None:
             assert token in self.open[person]
-            self.open[person].discard(token)
+            self.open[person].clear()
             self.gone.discard(person)
             if self.suppressed.pop(person, None):
                 self.soft[person] = []
             for digest in chosen:
-                self._begin(person, digest, frequency)
+                if (person, digest) not in self.wanted:
+                    self._begin(person, digest, frequency)
+                elif frequency is not Frequency.EACH:  # the default states nothing, and a pause stays
+                    self.frequency[person, digest] = frequency
 
     @rule(person=people, digest=st.none() | digests, by_operator=st.booleans())
     def unsubscribe(self, person: str, digest: str | None, by_operator: bool) -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
+import pytest
 from sqlalchemy import select
 
 from digest.storage.database import Database
 from subscribers.model import (
     ConsentAction,
     Format,
+    Frequency,
     Reader,
     SubscriberState,
     SuppressionReason,
 )
-from subscribers.rules.decisions import Refused
+from subscribers.rules.decisions import Change, Refused
 from subscribers.rules.moving import Move, Moved
 from subscribers.rules.signup import Confirmed, Signup
 from subscribers.rules.unsubscribe import unsubscribe
@@ -25,6 +28,7 @@ from subscribers.store.tables import (
     attempts,
     confirmations,
     consents,
+    notices,
     subscribers,
     subscriptions,
     suppressions,
@@ -34,6 +38,7 @@ from tests.subscribers.actions import (
     FORM,
     LIMITS,
     NOW,
+    SECRET,
     ask_move,
     confirm_link,
     confirm_move,
@@ -89,12 +94,12 @@ def test_an_unknown_link_or_one_for_something_else_confirms_nothing(database: Da
 
 def test_sign_ups_beyond_the_limit_write_nothing_but_a_count(database: Database) -> None:
     answers = [sign_up(database, f"token {number}").confirm for number in range(10)]
-    assert answers == [True] * LIMITS.emails + [False] * (10 - LIMITS.emails)
+    assert answers == [True] * LIMITS.notices.each + [False] * (10 - LIMITS.notices.each)
     with database.read() as connection:
-        assert count_of(connection, confirmations) == LIMITS.emails
-        assert count_of(connection, consents) == LIMITS.emails
-        assert count_of(connection, attempts) == 1
-    assert sign_up(database, "the day after", now=NOW + LIMITS.window).confirm
+        assert count_of(connection, confirmations) == LIMITS.notices.each
+        assert count_of(connection, consents) == LIMITS.notices.each
+        assert count_of(connection, notices) == LIMITS.notices.each
+    assert sign_up(database, "the day after", now=NOW + LIMITS.notices.window).confirm
 
 
 def test_a_count_starts_again_when_its_window_is_over(database: Database) -> None:
@@ -227,19 +232,77 @@ def test_a_second_change_of_address_makes_the_first_void(database: Database) -> 
     assert confirm_move(database, "old 2") == Moved(change=None)
 
 
-def test_nobody_learns_that_an_address_is_taken(database: Database) -> None:
-    on_the_list(database)
+def test_an_address_that_is_taken_is_asked_like_any_other_and_its_owner_keeps_all_choices(
+    database: Database,
+) -> None:
+    mover = on_the_list(database)
     sign_up(database, "ben", address="ben@example.org")
     confirm_link(database, "ben")
+    holder = reader_of_address(database, "ben@example.org")
+    assert holder.subscriber is not None
+    weekly = replace(holder.subscriptions[0].preferences, frequency=Frequency.WEEKLY)
+    kept = replace(holder.subscriptions[0], preferences=weekly)
+    with database.write() as connection:
+        writing.write_change(connection, Change(subscriber=holder.subscriber, subscriptions=(kept,)), NOW)
     move = ask_move(database, "ben@example.org")
-    assert (move.to_old is not None, move.to_new) == (True, None)
-    assert confirm_move(database, "old") == Refused(reason="used")
+    assert move.to_old
+    assert move.to_new
+    assert confirm_move(database, "old") == Moved(change=None)
+    assert mailable_now(database) == ["Anna@example.org", "ben@example.org"]
+    assert isinstance(confirm_move(database, "new"), Moved)
+    assert mailable_now(database) == ["ben@example.org"]
+    joined = reader_of_address(database, "ben@example.org")
+    assert joined.subscriber is not None
+    assert joined.subscriber.id == mover.id
+    assert joined.subscriptions == (kept,)
+    with database.read() as connection:
+        assert readers.reader_of(connection, holder.subscriber.id) == joined, "earlier links still work"
+        acts = [each.act for each in readers.history(connection, mover.id)]
+    assert acts.count(ConsentAction.CONFIRMED) == 2
+
+
+def test_the_old_address_learns_nothing_about_an_address_that_must_not_be_mailed(database: Database) -> None:
+    on_the_list(database)
+    with database.write() as connection:
+        writing.suppress(connection, hash_of("ben@example.org"), SuppressionReason.COMPLAINT, NOW)
+    assert ask_move(database, "ben@example.org").withheld
+    assert confirm_move(database, "old") == Moved(change=None)
+    assert confirm_move(database, "new") == Refused(reason="used")
+    assert mailable_now(database) == ["Anna@example.org"]
+
+
+def test_an_address_that_unsubscribed_is_used_again_when_its_owner_confirms(database: Database) -> None:
+    sign_up(database, "ben", address="ben@example.org")
+    confirm_link(database, "ben")
+    holder = reader_of_address(database, "ben@example.org").subscriber
+    assert holder is not None
+    on_the_list(database)
+    with database.write() as connection:
+        operations.change_reader(
+            connection, holder.id, lambda reader: unsubscribe(reader, origin=FORM, now=NOW), NOW
+        )
+    ask_move(database, "ben@example.org")
+    confirm_move(database, "new")
+    confirm_move(database, "old")
+    assert mailable_now(database) == ["ben@example.org"]
+
+
+@pytest.mark.parametrize("count", [30])
+def test_a_reader_causes_few_notices_however_many_addresses_are_asked_for(
+    database: Database, count: int
+) -> None:
+    on_the_list(database)
+    for number in range(count):
+        ask_move(database, f"new{number}@example.org")
+    with database.read() as connection:
+        assert count_of(connection, notices) <= LIMITS.notices.all + 1  # the welcome is not refused
 
 
 def test_an_unknown_reader_cannot_change_the_address(database: Database) -> None:
     with database.write() as connection:
-        request = move_request("new@example.org", ("old", "new"))
-        assert operations.ask_move(connection, 404, request, limits=LIMITS, now=NOW) == Move()
+        request = move_request("new@example.org")
+        moved = operations.ask_move(connection, 404, request, secret=SECRET, limits=LIMITS, now=NOW)
+    assert moved == Move()
 
 
 # ── time ────────────────────────────────────────────────────────────────────────────────────

@@ -22,7 +22,15 @@ from subscribers.model import (
     Suppression,
     SuppressionReason,
 )
-from subscribers.rules.decisions import Change, Confirmation, SignupLimits, SubscriptionRequest, applied
+from subscribers.rules.decisions import (
+    TO_CONFIRM,
+    Change,
+    Confirmation,
+    Purpose,
+    SignupLimits,
+    SubscriptionRequest,
+    applied,
+)
 from subscribers.rules.imports import Admission, EntryState, ImportedReader, ImportOutcome, ImportTerms, admit
 from subscribers.rules.signup import (
     Confirmed,
@@ -80,7 +88,7 @@ def test_an_existing_reader_gets_the_same_message_and_nothing_changes_yet() -> N
 
 @pytest.mark.parametrize("reason", [SuppressionReason.COMPLAINT, SuppressionReason.OPERATOR])
 def test_a_suppressed_address_gets_no_mail(reason: SuppressionReason) -> None:
-    assert _sign_up(_suppressed(reason)) == Signup()
+    assert _sign_up(_suppressed(reason)) == Signup(withheld=True)
 
 
 @pytest.mark.parametrize("reason", [SuppressionReason.ERASED, SuppressionReason.BOUNCE])
@@ -98,11 +106,6 @@ def test_an_erased_or_bounced_reader_may_sign_up_again_and_only_confirming_lifts
     assert confirmed.change.lift_suppression
 
 
-def test_an_address_gets_a_limited_number_of_emails() -> None:
-    assert _sign_up(Reader(), attempts=LIMITS.emails).confirm
-    assert _sign_up(Reader(), attempts=LIMITS.emails + 1) == Signup()
-
-
 def test_confirming_makes_active_with_everything_that_was_asked_for() -> None:
     answer = _sign_up(Reader(), requests=(DAILY, WEEKEND), language="de", format=Format.TEXT)
     reader = applied(Reader(), _change(answer))
@@ -114,6 +117,32 @@ def test_confirming_makes_active_with_everything_that_was_asked_for() -> None:
     assert (reader.subscriber.language, reader.subscriber.format) == ("de", Format.TEXT)
     assert [each.preferences for each in reader.subscriptions] == [DAILY.preferences, Preferences()]
     assert reader.reads("daily")
+
+
+def test_a_form_that_an_active_reader_fills_in_again_changes_only_what_it_states() -> None:
+    reader = _confirmed_reader()
+    assert reader.subscriber is not None
+    paused = replace(reader.subscriptions[0], paused_until=LATER)
+    reader = replace(
+        reader,
+        subscriber=replace(reader.subscriber, language="de", format=Format.TEXT),
+        subscriptions=(paused,),
+    )
+    nothing = SubscriptionRequest(digest="daily")
+    hour = SubscriptionRequest(digest="daily", preferences=Preferences(hour="18:30"))
+    for request, begun in (((nothing,), ()), ((hour,), ("daily",)), ((nothing, WEEKEND), ("weekend",))):
+        confirmed = confirm(_link(_sign_up(reader, requests=request)), reader, origin=FORM, now=LATER)
+        assert isinstance(confirmed, Confirmed)
+        assert confirmed.change is not None
+        assert confirmed.change.void_links == {Purpose.SIGN_UP}
+        assert tuple(each.digest for each in confirmed.change.subscriptions) == begun
+        after = _apply(reader, confirmed.change)
+        assert after.subscriber == reader.subscriber
+        daily = after.subscription("daily")
+        assert daily is not None
+        assert daily.paused_until == LATER
+        expected = replace(DAILY.preferences, hour=request[0].preferences.hour or "07:30")
+        assert daily.preferences == expected
 
 
 def test_confirming_twice_says_so_and_changes_nothing() -> None:
@@ -144,20 +173,17 @@ def test_a_used_or_void_link_brings_nobody_back() -> None:
 def test_a_fresh_link_confirms_the_same_and_lives_as_long_as_the_first() -> None:
     link = _link(_sign_up(Reader()))
     later = NOW + timedelta(days=5)
-    answer = fresh_link(link, _confirmed_reader(), attempts=1, limits=LIMITS, now=later)
+    answer = fresh_link(link, _confirmed_reader(), limits=LIMITS, now=later)
     assert answer.change is None
     assert _link(answer) == replace(link, made_at=later, expires_at=later + LIMITS.link_life)
 
 
-def test_there_is_no_fresh_link_for_a_used_one_or_too_often_or_when_suppressed() -> None:
+def test_there_is_no_fresh_link_for_a_used_one_or_when_suppressed() -> None:
     link, reader = _link(_sign_up(Reader())), _confirmed_reader()
-    cases = (
-        (replace(link, used_at=NOW), reader, 1),
-        (link, reader, LIMITS.emails + 1),
-        (link, _suppressed(SuppressionReason.COMPLAINT), 1),
-    )
-    for held, known, attempts in cases:
-        assert fresh_link(held, known, attempts=attempts, limits=LIMITS, now=NOW) == Signup()
+    used = replace(link, used_at=NOW)
+    assert fresh_link(used, reader, limits=LIMITS, now=NOW) == Signup()
+    silenced = _suppressed(SuppressionReason.COMPLAINT)
+    assert fresh_link(link, silenced, limits=LIMITS, now=NOW) == Signup(withheld=True)
 
 
 def test_requests_can_be_stored_and_read_again() -> None:
@@ -238,7 +264,7 @@ def test_an_unsubscribe_request_made_elsewhere_counts_here() -> None:
     admission = _admit(reader, unsubscribed=True)
     assert admission.outcome is ImportOutcome.GONE
     assert admission.change is not None
-    assert admission.change.void_links
+    assert admission.change.void_links == TO_CONFIRM
     after = _apply(reader, admission.change)
     assert not after.reads("daily")
     assert after.subscriber is not None
@@ -284,7 +310,6 @@ def _sign_up(
     requests: tuple[SubscriptionRequest, ...] = (DAILY,),
     language: str = "en",
     format: Format = Format.HTML,  # noqa: A002 - the word of the table
-    attempts: int = 1,
 ) -> Signup:
     request = SignupRequest(
         address=ANNA,
@@ -294,7 +319,7 @@ def _sign_up(
         format=format,
         origin=FORM,
     )
-    return sign_up(request, reader, attempts=attempts, new_id=7, limits=LIMITS, now=NOW)
+    return sign_up(request, reader, new_id=7, limits=LIMITS, now=NOW)
 
 
 def _admit(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from subscribers.errors import TokenError
 from subscribers.tokens import (
     address_hash,
-    confirmation_token,
+    notice_token,
     read_token,
     reader_seal,
     reader_token,
@@ -85,16 +85,15 @@ def test_an_address_hash_needs_the_secret_and_tells_addresses_apart() -> None:
     assert {len(each) for each in hashes} == {32}
 
 
-def test_a_confirmation_token_depends_on_its_random_bytes() -> None:
-    token = confirmation_token(bytes(range(16)))
-    assert len(token) == 22
-    assert token != confirmation_token(bytes(range(1, 17)))
-    with pytest.raises(ValueError, match="16 random bytes"):
-        confirmation_token(b"short")
+def test_a_notices_token_depends_on_the_notice_and_on_the_secret() -> None:
+    tokens = {notice_token(SECRET, 1), notice_token(SECRET, 2), notice_token(b"another secret", 1)}
+    assert len(tokens) == 3
+    assert all(set(token) <= {*string.ascii_letters, *string.digits, "-", "_"} for token in tokens)
+    assert notice_token(SECRET, 1) == notice_token(SECRET, 1), "each try has the same link"
 
 
 def test_the_stored_hash_does_not_contain_the_token() -> None:
-    token = confirmation_token(bytes(16))
+    token = notice_token(SECRET, 1)
     assert token not in token_hash(token)
     assert token_hash(token) == token_hash(token)
 

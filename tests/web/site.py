@@ -14,17 +14,17 @@ from html import unescape
 from pathlib import Path
 
 from altcha import Challenge, Payload, solve_challenge
-from fastapi import FastAPI
 from httpx2 import Response
 from starlette.testclient import TestClient
 
 from digest.app import App
 from digest.config import load
+from digest.model.run_context import RunContext
+from digest.readers.notices import send_notices
 from digest.readers.subscribers import add_reader, requested
 from digest.render.templates import load_templates
 from digest.storage.database import Database
 from digest.web.app import create_web
-from digest.web.pages.tasks import BackgroundTasks
 from subscribers.model import Consent, Reader
 from subscribers.store.mailable import mailable
 from subscribers.store.readers import history, reader_at
@@ -131,16 +131,9 @@ class Site:
     def preferences_link(self, address: str = "ada@example.org") -> str:
         return f"/p/{reader_token(self.app.secret, self.id_of(address), 'p')}"
 
-    def settle(self, client: TestClient | None = None) -> None:
-        """Wait until the background tasks are done."""
-        self.tasks(client).settle()
-
-    def tasks(self, client: TestClient | None = None) -> BackgroundTasks:
-        """Return the background tasks of one server."""
-        web = (client or self.client).app
-        assert isinstance(web, FastAPI)
-        tasks: BackgroundTasks = web.state.context.tasks
-        return tasks
+    def settle(self) -> None:
+        """Send the notices that are queued."""
+        assert send_notices(self.app, RunContext(clock=self.clock))
 
     def fill_in(
         self,
@@ -158,9 +151,9 @@ class Site:
     def sign_up(
         self, client: TestClient | None = None, *, page: str = "/signup", **fields: object
     ) -> Response:
-        """Fill in the form, and wait for the background tasks."""
+        """Fill in the form, and send the notices."""
         answer = self.fill_in(fields, client, page)
-        self.settle(client)
+        self.settle()
         return answer
 
     def emails(self) -> list[EmailMessage]:

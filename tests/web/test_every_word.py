@@ -127,11 +127,14 @@ def visit(place: Site, language: str) -> Iterator[tuple[str, Response]]:
     for fault in _FAULTS:
         yield f"sign-up {fault}", place.fill_in(fault)
     yield "second page", client.post("/signup", data={"address": "eve@example.org", "digest": "daily"})
-    yield "mailbox", place.sign_up(digest=["daily", "weekend"], hour="08:30", zone="Europe/Lisbon")
+    yield "mailbox", place.sign_up(digest=["daily"], hour="08:30", zone="Europe/Lisbon")
     link = link_in(place.emails()[-1], "c")
     yield "confirm", client.get(link)
     yield "elsewhere", client.post(link, headers={"sec-fetch-site": "cross-site"})
     yield "joined", client.post(link)
+    place.settle()
+    yield "known", place.sign_up(digest=["daily", "weekend"], hour="09:30")
+    yield "joined more", client.post(link_in(place.emails()[-1], "c"))
     place.settle()
     preferences, leave = place.preferences_link("eve@example.org"), place.leave_link("eve@example.org")
     yield "preferences", client.get(preferences)
@@ -149,6 +152,7 @@ def visit(place: Site, language: str) -> Iterator[tuple[str, Response]]:
         yield "move", client.get(link_in(email, "c"))
         yield "half moved", client.post(link_in(email, "c"))
     preferences, leave = place.preferences_link(), place.leave_link()
+    place.clock.forward(days=1)  # more notices are allowed
     yield "data", client.post(f"{preferences}/data")
     place.settle()
     data = link_in(place.emails()[-1], "m")

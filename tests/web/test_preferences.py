@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from httpx2 import Response
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from digest.inbound.inbox import take_in
 from subscribers.model import Choice, Consent, ConsentAction, Format, Origin, SuppressionReason
 from subscribers.rules.decisions import Change
 from subscribers.store.writing import suppress, write_change
@@ -166,7 +168,7 @@ def test_an_impossible_pause_is_explained_beside_its_field(quick: Site, day: str
 
 def ask_to_move(place: Site, to: str = NEW) -> None:
     answer = place.client.post(f"{place.preferences_link()}/address", data={"address": to})
-    assert "sent a link to both addresses" in answer.text
+    assert "both addresses get a message with a link" in answer.text
     place.settle()
 
 
@@ -190,9 +192,12 @@ def test_moving_to_another_readers_address_does_not_reveal_that_reader(place: Si
     place.add()
     place.add("bo@example.org")
     ask_to_move(place, "bo@example.org")
-    assert [email["To"] for email in place.emails()] == [ADA]
-    assert place.client.post(link_in(place.emails()[0], "c")).status_code in (200, 404)
+    old, new = place.emails()
+    assert (old["To"], new["To"]) == (ADA, "bo@example.org")
+    assert "Almost done" in place.client.post(link_in(old, "c")).text
     assert place.mailed() == {ADA, "bo@example.org"}
+    assert "Your address has been changed" in place.client.post(link_in(new, "c")).text
+    assert place.mailed() == {"bo@example.org"}
 
 
 def test_a_reader_downloads_their_data(place: Site) -> None:
@@ -255,6 +260,49 @@ def test_a_reader_is_erased_for_good(place: Site) -> None:
     place.sign_up(address=ADA)
     place.client.post(link_in(place.emails()[-1], "c"))
     assert place.mailed() == {ADA}
+
+
+def test_notices_are_counted_in_a_readers_data_and_their_bounces_count_for_their_address(
+    quick: Site,
+) -> None:
+    mail = replace(quick.app.config.mail, bounce_address="bounces+{token}@digest.example.org")
+    quick.app = replace(quick.app, config=replace(quick.app.config, mail=mail))
+    quick.client = quick.visitor()
+    quick.add()
+    quick.client.post(f"{quick.preferences_link()}/address", data={"address": NEW})
+    quick.settle()
+    quick.client.post(f"{quick.preferences_link()}/data")
+    quick.settle()
+    link = link_in(quick.emails()[-1], "m")
+    assert "<dd>3</dd>" in quick.client.get(link).text
+    told = quick.client.get(f"{link}/data.json").json()["notices"]
+    kinds = {"old address", "new address", "data link"}
+    assert {(each["kind"], each["state"]) for each in told} == {(kind, "accepted") for kind in kinds}
+    [to_new] = [email for email in quick.emails() if email["To"] == NEW]
+    seal = str(to_new["Message-ID"]).partition(".")[2].partition("@")[0]
+    report = REPORT.format(seal=seal).encode()
+    assert take_in(quick.app, report, now=quick.clock()) == "hard bounce, not mailed any more: 550 5.1.1"
+    assert quick.reader(NEW).suppression is not None
+    assert quick.mailed() == {ADA}, "the bounce says nothing about the old address"
+
+
+REPORT = """\
+To: bounces+{seal}@digest.example.org
+From: MAILER-DAEMON@mail.example.org
+Content-Type: multipart/report; report-type=delivery-status; boundary=b
+
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mail.example.org
+
+Final-Recipient: rfc822; nobody@example.org
+Action: failed
+Status: 5.1.1
+Diagnostic-Code: smtp; 550 5.1.1 no such user
+
+--b--
+"""
 
 
 def test_the_link_to_the_data_expires_after_an_hour(quick: Site) -> None:
@@ -365,7 +413,7 @@ class Walk:
 
     def __init__(self, place: Site, address: str) -> None:
         self.place, self.address = place, address
-        self.wants = self.paused = False
+        self.wants = self.paused = self.left_paused = False
         self.link = self.old_link = self.ticket = ""
 
     def do(self, action: str) -> None:
@@ -390,7 +438,8 @@ class Walk:
             and "Your subscription is confirmed" in self.post(self.link).text
             and self.link != self.old_link
         ):
-            self.old_link, self.wants, self.paused = self.link, True, False
+            self.old_link = self.link
+            self.wants = not self.paused
 
     def _stale(self) -> None:
         if self.old_link and not self.place.reads(self.address):
@@ -405,9 +454,11 @@ class Walk:
     def _left(self, page: Response) -> None:
         self.ticket = page.text.partition('name="ticket" value="')[2].partition('"')[0]
         self.link, self.wants = "", False
+        self.left_paused, self.paused = self.paused, False
 
     def _back(self) -> None:
         if self.ticket and self.post("/undo", ticket=self.ticket).is_success:
+            self.paused = self.left_paused
             self.wants = not self.paused
 
     def _save(self) -> None:

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from functools import partial
 from html import unescape
-from threading import Event
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from digest.model.messages import Message
 from digest.readers.signup import LIMITS
-from digest.scheduler.service import clean_up
-from digest.web.pages.tasks import BackgroundTasks
+from digest.scheduler.run import clean_up
 from digest.web.security.security import client_of
 from subscribers.model import ConsentAction, SubscriberState, SuppressionReason
 from subscribers.store.writing import suppress
 from subscribers.tokens import address_hash
-from tests.web.site import SECRET, Site, hidden, link_in, solved, text_of
+from tests.web.site import SECRET, Site, hidden, link_in, open_site, solved, text_of
 
 EVE = "eve@example.org"
 
@@ -140,44 +136,57 @@ def test_the_answer_is_the_same_for_every_address(place: Site) -> None:
     assert {"active@example.org", "left@example.org", "new@example.org"} <= set(asked)
 
 
-def test_the_answer_comes_before_anything_is_looked_up(quick: Site) -> None:
-    held = Event()
-    assert quick.tasks().take(partial(_wait_for, held))
+def test_what_the_page_promises_is_queued_before_the_answer(quick: Site) -> None:
     assert "Check your inbox" in quick.fill_in({}).text
-    assert quick.reader(EVE).subscriber is None
-    held.set()
+    again = open_site(quick.app.database, quick.folder.parent.parent)  # after a restart
+    again.clock.now = quick.clock()
+    assert again.emails() == []
+    again.settle()
+    assert [email["To"] for email in again.emails()] == [EVE]
+    again.settle()
+    assert len(again.emails()) == 1
+
+
+def test_a_reader_who_signs_up_again_is_told_what_they_get_and_keeps_every_choice(quick: Site) -> None:
+    quick.fill_in({"topics.daily": ["green"], "hour": "18:30"})
     quick.settle()
-    assert len(quick.emails()) == 1
-
-
-def test_when_too_many_tasks_wait_further_forms_are_answered_with_503(quick: Site) -> None:
-    begun, held = Event(), Event()
-    assert quick.tasks().take(partial(_wait_for, held, begun))
-    begun.wait()
-    while quick.tasks().take(partial(_wait_for, held)):
-        pass
-    refused = quick.fill_in({})
-    assert refused.status_code == 503
-    assert refused.headers["retry-after"] == "60"
-    held.set()
+    first = link_in(quick.emails()[-1], "c")
+    quick.client.post(first)
+    before = quick.reader(EVE)
     quick.settle()
-    assert quick.sign_up().status_code == 200
+    quick.sign_up(digest=["daily"])
+    email = quick.emails()[-1]
+    assert email["Subject"] == "You are already subscribed"
+    assert "You already get" in text_of(email)
+    assert "There is nothing to do" in text_of(email)
+    for link in (link_in(email, "c"), first):
+        assert quick.client.post(link).status_code == 200
+        assert quick.reader(EVE) == before
+    quick.settle()
+    count = len(quick.emails())
+    quick.sign_up(digest=["daily", "weekend"])
+    email = quick.emails()[count]
+    assert "Press the button to add:" in text_of(email)
+    quick.client.post(link_in(email, "c"))
+    assert quick.reads(EVE) == {"daily", "weekend"}
+    assert quick.reader(EVE).subscription("daily") == before.subscription("daily")
+    quick.settle()
+    assert "Daily" not in text_of(quick.emails()[-1]).replace("Harbour Digest", "")
 
 
-def _wait_for(held: Event, begun: Event | None = None) -> tuple[()]:
-    if begun:
-        begun.set()
-    held.wait()
-    return ()
+def test_a_mailbox_gets_few_emails_whatever_tags_and_dots_its_address_has(quick: Site) -> None:
+    for number, name in enumerate(("eve+1", "eve+2", "e.v.e+3", "ev.e", "eve", "e.ve+x")):
+        quick.sign_up(quick.visitor(f"192.0.2.{number}"), address=f"{name}@gmail.com")
+    assert len(quick.emails()) == LIMITS.notices.each
 
 
 def test_an_address_gets_a_limited_number_of_emails_a_day(place: Site) -> None:
     for number in range(6):
         place.sign_up(place.visitor(f"192.0.2.{number}"))
-    assert len(place.emails()) == LIMITS.emails
+    assert len(place.emails()) == LIMITS.notices.each
     place.clock.forward(days=1, seconds=1)
     place.sign_up()
-    assert len(place.emails()) == LIMITS.emails + 1
+    assert len(place.emails()) == LIMITS.notices.each + 1
 
 
 def test_a_client_may_send_a_limited_number_of_requests_across_processes(quick: Site) -> None:
@@ -370,21 +379,3 @@ def test_emails_and_pages_are_in_the_language_of_the_form(quick: Site) -> None:
     assert "Ihr Abonnement ist bestätigt" in quick.client.post(link_in(email, "c")).text
     assert "Ihre Einstellungen" in quick.client.get(quick.preferences_link(EVE)).text
     assert quick.history(EVE)[0].origin.wording == "sign-up 2 (de)"
-
-
-def test_background_tasks_begin_after_the_answer(quick: Site) -> None:
-    tasks, done = BackgroundTasks(quick.app.transport, rest=3_600), list[int]()
-
-    def work(number: int) -> tuple[Message, ...]:
-        done.append(number)
-        return ()
-
-    assert tasks.take(partial(work, 1))
-    assert tasks.take(partial(work, 2))
-    assert done == []
-    tasks.settle()
-    assert done == [1, 2]
-    assert tasks.take(partial(work, 3))
-    tasks.close()
-    assert done == [1, 2, 3]
-    assert not tasks.take(partial(work, 4))

@@ -42,7 +42,7 @@ from digest.storage.tables import SENDABLE, deliveries, editions, senders
 _Row = Row[*tuple[Any, ...]]
 Again = Callable[[int], bool]  # by the number of tries: whether a message without an answer is sent again
 LEASE = timedelta(minutes=2)
-_NO_ANSWER = "the sender ended before the server answered"
+NO_ANSWER = "the sender ended before the server answered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +89,9 @@ def _by_caller(connection: Connection) -> bool:
     return bool(connection.get_execution_options()["digest_leases_by_caller"])
 
 
-def _lease_end(connection: Connection, sender: Sender, now: datetime) -> Any:
-    return now + sender.lease if _by_caller(connection) else _CLOCK + literal(sender.lease, Interval)
+def lease_end(connection: Connection, lease: timedelta, now: datetime) -> Any:
+    """Return when a lease that begins now will end, by the clock that leases go by."""
+    return now + lease if _by_caller(connection) else _CLOCK + literal(lease, Interval)
 
 
 def held_by(connection: Connection, sender: Sender) -> Held | None:
@@ -113,7 +114,7 @@ def begin_to_hold(connection: Connection, sender: Sender, held: Held, *, now: da
     """Give a sender its first lease, and record what it holds."""
     own = {"edition_id": sender.edition_id, "owner": sender.owner}
     kept = {"claimed": _packed(held.claimed), "wire": _packed(held.wire)}
-    until = _lease_end(connection, sender, now)
+    until = lease_end(connection, sender.lease, now)
     connection.execute(insert(senders).values({**own, **kept, "lease_until": until}))
 
 
@@ -139,7 +140,7 @@ def renew(connection: Connection, sender: Sender, *, now: datetime) -> None:
     """Renew the lease of a sender that is still at work."""
     own = {"edition": sender.edition_id, "sender": sender.owner}
     connection.execute(
-        update(senders).where(_OWN).values(lease_until=_lease_end(connection, sender, now)), own
+        update(senders).where(_OWN).values(lease_until=lease_end(connection, sender.lease, now)), own
     )
 
 
@@ -193,16 +194,20 @@ def expire(
     If it returns True and the edition is still being sent, the delivery goes back to the queue too, and keeps
     its Message-ID. Otherwise it becomes uncertain.
     """
-    ran_out = senders.c.lease_until <= now if _by_caller(connection) else _ran_out_by_database(lease)
-    over = or_(ran_out, senders.c.owner.in_(ended))
+    over = or_(ran_out(connection, senders.c.lease_until, lease, now), senders.c.owner.in_(ended))
     # A sender whose row is locked is at work, so its lease is about to be renewed.
     lost = _senders_of(edition_id).where(over).with_for_update(skip_locked=True)
     return _take_back(connection, edition_id, lost, now=now, again=again)
 
 
-def _ran_out_by_database(lease: timedelta) -> ColumnElement[bool]:
+def ran_out(
+    connection: Connection, lease_until: ColumnElement[Any], lease: timedelta, now: datetime
+) -> ColumnElement[bool]:
+    """Return the condition that a lease has run out, by the clock that leases go by."""
+    if _by_caller(connection):
+        return lease_until <= now
     first_end = func.pg_postmaster_start_time(type_=senders.c.lease_until.type) + literal(lease, Interval)
-    return func.greatest(senders.c.lease_until, first_end) <= _CLOCK
+    return func.greatest(lease_until, first_end) <= _CLOCK
 
 
 def end_leases(connection: Connection, limit: datetime, now: datetime) -> None:
@@ -250,7 +255,7 @@ def _try_again_or_doubt(
     goes = _open(connection, sender.edition_id, resent)
     connection.execute(update(deliveries).where(goes).values(tried))
     # The owner is kept. If that sender is alive after all, its receipts will still decide the outcome.
-    uncertain = {"state": DeliveryState.UNCERTAIN, "due_at": None, "owner": sender.owner, "reply": _NO_ANSWER}
+    uncertain = {"state": DeliveryState.UNCERTAIN, "due_at": None, "owner": sender.owner, "reply": NO_ANSWER}
     stays = _open(connection, sender.edition_id, set(wire) - resent)
     connection.execute(update(deliveries).where(stays).values({**tried, **uncertain}))
 

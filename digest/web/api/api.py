@@ -5,7 +5,6 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Sequence
-from functools import partial
 from hashlib import sha256
 from typing import Annotated, Any
 
@@ -21,8 +20,8 @@ from digest.message.reader_links import archive_url, edition_url
 from digest.model.editions import EditionRecord
 from digest.model.errors import DigestError, NotFoundError, OutageError
 from digest.model.snapshot import to_json
+from digest.readers.descriptions import cadence_text, settled_ahead
 from digest.readers.history import consents_of
-from digest.readers.notices import cadence_text, settled_ahead
 from digest.readers.preferences import reader_by_id
 from digest.readers.signup import request_for, sign_up
 from digest.readers.subscribers import NoReaderError, add_reader, find_readers, remove_reader_by_id
@@ -146,7 +145,8 @@ def signups(
     context.guard.admit(client)
     if not context.guard.is_proved(asked.ticket, asked.proof):
         raise HTTPException(400, "the ticket or the proof of work is missing, expired or already used")
-    context.later(partial(sign_up, context.app, wanted, context.clock()))
+    sign_up(context.app, wanted, context.clock())
+    context.wake()
     return shapes.SignupAccepted(message=say("Check your inbox: an email with a link is on its way."))
 
 

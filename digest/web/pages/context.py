@@ -1,4 +1,4 @@
-"""Give every page what it needs: the app, the clock, background tasks, languages and rendering."""
+"""Give every page what it needs: the app, the clock, the wake-up, languages and rendering."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import Depends, HTTPException, Request
+from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 
 from digest.app import App
 from digest.render.languages.languages import Words, languages, words_for
 from digest.render.values import SiteValues, site_values
-from digest.web.pages.tasks import BackgroundTask, BackgroundTasks
 from digest.web.security.abuse import AbuseGuard
 from digest.web.security.security import Client, client_of
 from digest.web.security.tickets import Tickets
@@ -38,7 +37,7 @@ class WebContext:
     clock: Callable[[], datetime]
     tickets: Tickets
     guard: AbuseGuard
-    tasks: BackgroundTasks
+    wake: Callable[[], None]  # sends queued notices at once, if this process sends any
 
     @property
     def root(self) -> str:
@@ -66,13 +65,6 @@ class WebContext:
     def client(self, request: Request) -> Client:
         """Return the client that sent a request."""
         return client_of(request.client.host if request.client else None, self.app.secret)
-
-    def later(self, task: BackgroundTask) -> None:
-        """Run a task after the answer has been sent. Raises HTTPException 503 when too many tasks wait."""
-        if not self.tasks.take(task):
-            raise HTTPException(
-                503, "the server is busy; try again in a minute", headers={"retry-after": "60"}
-            )
 
     def title(self, slug: str) -> str:
         """Return the title of a digest, or its slug when the configuration no longer has it."""

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse
 
 from digest.message.reader_links import DATA, PREFERENCES, data_url
 from digest.model.deliveries import DeliveryState
-from digest.readers.data import data_message, export_data, forget, record_of
-from digest.readers.preferences import reader_by_id, reader_by_link
+from digest.readers.data import ask_data, export_data, forget, reader_of_data, record_of
+from digest.readers.preferences import reader_by_link
 from digest.render.languages.dates import long_date
 from digest.render.languages.languages import Words
 from digest.web.pages.context import Context, WebContext
 from digest.web.security.forms import Sent
 from digest.web.security.security import own_page
-from subscribers.errors import TokenError
 from subscribers.model import ConsentAction, Reader, SubscriptionState
 
 router = APIRouter(include_in_schema=False)
-
-_KIND = "my data"
-_LIFE = timedelta(hours=1)  # long enough to open the email, too short for one that is forwarded later
 
 
 @router.post(f"/{PREFERENCES}/{{token}}/data", dependencies=[Depends(own_page)])
@@ -32,51 +26,51 @@ def ask(request: Request, context: Context, token: str) -> Response:
     reader = reader_by_link(context.app.database, context.app.secret, token)
     assert reader.subscriber is not None, "reader_by_link returns readers with a subscriber"
     context.guard.admit(context.client(request))
-    context.guard.admit_mail(reader.subscriber.address_hash)
-    link = data_url(context.app.config.site.base_url, context.tickets.make(_KIND, str(reader.subscriber.id)))
-    now = context.clock()
-    context.later(lambda: (data_message(context.app.config, context.app.templates, reader, link, now),))
+    ask_data(context.app, reader, context.clock())
+    context.wake()
     say = context.words(request, reader.subscriber.language)
     return context.message(
         say,
         say("Check your inbox"),
-        say("A link to your data is on its way to your address. It expires in one hour."),
+        say("If we can send email to you, a link to your data is on its way. It expires in one hour."),
+        say("No email? Check your spam folder, or try again tomorrow."),
     )
 
 
-@router.api_route(f"/{DATA}/{{ticket}}", methods=["GET", "HEAD"])
-def show(request: Request, context: Context, ticket: str) -> Response:
+@router.api_route(f"/{DATA}/{{token}}", methods=["GET", "HEAD"])
+def show(request: Request, context: Context, token: str) -> Response:
     """Show a summary of a reader's data, and offer to download all of it or to erase it."""
-    reader = _reader(context, ticket)
+    reader = _reader(context, token)
     assert reader.subscriber is not None, "reader_by_id returns readers with a subscriber"
     say = context.words(request, reader.subscriber.language)
-    consents, deliveries, _ = record_of(context.app.database, reader)
+    kept = record_of(context.app.database, reader)
+    sent = [each.state for each in kept.deliveries] + [each.state for each in kept.notices]
     actions, states = _actions(say), _states(say)
     values = {
-        "action": data_url(context.root, ticket),
+        "action": data_url(context.root, token),
         "address": reader.subscriber.address,
         "digests": [(context.title(each.digest), states[each.state]) for each in reader.subscriptions],
-        "mails": sum(each.state is DeliveryState.ACCEPTED for each in deliveries),
+        "mails": sent.count(DeliveryState.ACCEPTED),
         "events": [
             (each.at.date().isoformat(), long_date(each.at.date(), say.language), actions[each.act])
-            for each in consents
+            for each in kept.consents
         ],
     }
     return context.page("data", say, values)
 
 
-@router.api_route(f"/{DATA}/{{ticket}}/data.json", methods=["GET", "HEAD"])
-def download(context: Context, ticket: str) -> Response:
+@router.api_route(f"/{DATA}/{{token}}/data.json", methods=["GET", "HEAD"])
+def download(context: Context, token: str) -> Response:
     """Return all data of a reader as JSON."""
-    data = export_data(context.app.database, _reader(context, ticket))
+    data = export_data(context.app.database, _reader(context, token))
     headers = {"content-disposition": 'attachment; filename="my-data.json"'}
     return JSONResponse(jsonable_encoder(data), headers=headers)
 
 
-@router.post(f"/{DATA}/{{ticket}}/erase", dependencies=[Depends(own_page)])
-def erase(request: Request, context: Context, form: Sent, ticket: str) -> Response:
+@router.post(f"/{DATA}/{{token}}/erase", dependencies=[Depends(own_page)])
+def erase(request: Request, context: Context, form: Sent, token: str) -> Response:
     """Erase a reader for good, if the box on the page is ticked."""
-    reader = _reader(context, ticket)
+    reader = _reader(context, token)
     assert reader.subscriber is not None, "reader_by_id returns readers with a subscriber"
     say = context.words(request, reader.subscriber.language)
     if form.one("sure") != "yes":
@@ -116,11 +110,9 @@ def _actions(say: Words) -> dict[ConsentAction, str]:
         ConsentAction.CAME_BACK: say("you restored your subscription"),
         ConsentAction.ASKED_MOVE: say("you asked to change your address"),
         ConsentAction.MOVED: say("your address was changed"),
+        ConsentAction.LIFTED: say("the publisher allowed emails to your address again"),
     }
 
 
-def _reader(context: WebContext, ticket: str) -> Reader:
-    (subscriber_id,) = context.tickets.read(_KIND, ticket, life=_LIFE).values
-    if not subscriber_id.isdecimal():
-        raise TokenError("damaged")
-    return reader_by_id(context.app.database, int(subscriber_id))
+def _reader(context: WebContext, token: str) -> Reader:
+    return reader_of_data(context.app.database, token, context.clock())

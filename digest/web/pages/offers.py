@@ -11,7 +11,7 @@ from digest.app import App
 from digest.editions.archive import newest_edition_path
 from digest.message.reader_links import archive_url
 from digest.model.publication import CATCH_ALL, Digest
-from digest.readers.notices import cadence_text, next_text, settled_ahead
+from digest.readers.descriptions import cadence_text, next_text, settled_ahead
 from digest.render.languages.languages import Words
 from digest.web.security.forms import Form
 from subscribers.errors import ChoiceError

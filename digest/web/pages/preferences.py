@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import partial
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from digest.message.reader_links import PREFERENCES, preferences_url
 from digest.model.publication import Digest
+from digest.readers.descriptions import next_text, settled_ahead
 from digest.readers.moving import ask_move
-from digest.readers.notices import next_text, settled_ahead
 from digest.readers.preferences import pause_until, reader_by_link, save_choices
 from digest.readers.subscribers import check_frequencies
 from digest.readers.unsubscribe import Unsubscribed
@@ -126,7 +125,8 @@ def move(request: Request, context: Context, form: Sent, token: str) -> Response
         return _page(request, context, token, faults={"address": error.reason})
     context.guard.admit(context.client(request))
     origin = _origin(context, request)
-    context.later(partial(ask_move, context.app, reader, address, origin=origin, now=context.clock()))
+    ask_move(context.app, reader, address, origin=origin, now=context.clock())
+    context.wake()
     return _page(request, context, token, done="asked")
 
 
@@ -258,7 +258,8 @@ def _done(say: Words, done: str) -> str:
         "paused": say("Your emails are paused and will resume automatically."),
         "resumed": say("Your emails are no longer paused."),
         "asked": say(
-            "We have sent a link to both addresses. The change takes effect once both have confirmed it."
+            "If we can send email to them, both addresses get a message with a link. The change takes effect "
+            "once both have confirmed it."
         ),
     }
     if done not in texts:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 
 from fastapi import APIRouter, Depends, Request, Response
 
 from digest.message.reader_links import CONFIRM, confirmation_url, signup_url
+from digest.readers.descriptions import described
 from digest.readers.moving import confirm_move
-from digest.readers.notices import described
 from digest.readers.signup import (
     Joined,
     LinkState,
@@ -57,8 +56,8 @@ def subscribe(request: Request, context: Context, form: Sent) -> Response:
 
     a mistake ──────────────────────────────────> the form again, with the mistake beside its field
     another site's form, or possibly a bot's ───> the second page
-    any other form ─────────────────────────────> the same page for every address; after the answer,
-                                                  `sign_up` decides which email to send, if any
+    any other form ─────────────────────────────> the same page for every address; `sign_up` decides
+                                                  which email is queued
     """
     say = context.words(request, form.one("language"))
     origin = Origin(
@@ -84,7 +83,8 @@ def subscribe(request: Request, context: Context, form: Sent) -> Response:
     if verdict is FormVerdict.AGAIN or not is_own_page(request):
         return _second_page(context, say, form)
     if verdict is FormVerdict.PASS:
-        context.later(partial(sign_up, context.app, wanted, context.clock()))
+        sign_up(context.app, wanted, context.clock())
+        context.wake()
     return check_inbox_page(context, say)
 
 
@@ -125,8 +125,7 @@ def confirm_by_button(request: Request, context: Context, token: str) -> Respons
         if done.reason == "expired" and seen.state == "expired":
             return _expired_page(context, say, token)
         return _used_page(context, say)
-    if done.messages:
-        context.tasks.take(lambda: done.messages)
+    context.wake()
     values = {
         "digests": described(context.app, done.requests, say, now),
         "preferences": preferences_url(context.app.config, context.app.secret, done.subscriber_id),
@@ -138,7 +137,8 @@ def confirm_by_button(request: Request, context: Context, token: str) -> Respons
 def send_fresh(request: Request, context: Context, token: str) -> Response:
     """Send a new link to the address of the old link, and nowhere else."""
     context.guard.admit(context.client(request))
-    context.later(partial(fresh_link, context.app, token, context.clock()))
+    fresh_link(context.app, token, context.clock())
+    context.wake()
     return check_inbox_page(context, context.words(request))
 
 

@@ -66,10 +66,6 @@ class AbuseGuard:
         """Count one request of a client. Raises HTTPException 429 when there were too many."""
         self._count(client.key, LIMITS.requests)
 
-    def admit_mail(self, address_hash: str) -> None:
-        """Count one email to an address. Raises HTTPException 429 when there were too many."""
-        self._count(f"data:{address_hash}", LIMITS.emails)
-
     def is_proved(self, ticket: str, solution: str) -> bool:
         """Tell whether a form was open for a while and has a valid proof of work that was not used before."""
         name = self.proofs.check(solution) if self._aged(_FORM, ticket) else None
