@@ -57,6 +57,29 @@ def test_a_packed_feed_is_unpacked(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
+    "headers", [{}, {"content-encoding": "x-gzip"}, {"content-type": "application/gzip"}], ids=str
+)
+def test_a_packed_feed_is_unpacked_whatever_the_headers_say(site: Site, headers: dict[str, str]) -> None:
+    half = len(FEED) // 2
+    members = gzip.compress(FEED[:half]) + gzip.compress(FEED[half:])
+    for body in (gzip.compress(FEED), gzip.compress(gzip.compress(FEED)), members):
+        assert fetched(site.put("/feed", Answer(body=body, headers=headers))).body == FEED
+    cut_off = gzip.compress(FEED)[:-9]
+    assert "decompressed" in failed(site.put("/feed", Answer(body=cut_off, headers=headers))).detail
+    assert "larger" in failed(site.put("/feed", Answer(body=bomb(200), headers=headers))).detail
+
+
+def test_a_packed_file_is_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "feed.xml.gz"
+    path.write_bytes(gzip.compress(FEED))
+    assert fetched(path.as_uri()).body == FEED
+
+
+def test_an_answer_that_a_proxy_has_changed_is_read(site: Site) -> None:
+    assert fetched(site.put("/feed", Answer(status=203, body=FEED))).body == FEED
+
+
+@pytest.mark.parametrize(
     ("status", "words"),
     [
         (401, "name and password"),

@@ -385,3 +385,36 @@ def posts(items: str) -> tuple[Post, ...]:
 
 def titles(items: str) -> list[str]:
     return [post.title for post in posts(items)]
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("<author>ines@quay.media (Ines Marlowe)</author>", "Ines Marlowe"),
+        ("<author>Ines Marlowe &lt;ines@quay.museum&gt;</author>", "Ines Marlowe"),
+        ("<author>ines@news.quay.photography</author>", None),
+        ("<author>ines@quay.example.org (Ines)</author>", "Ines"),
+        (
+            "<dc:creator>ines@quay.media (Ines Marlowe)</dc:creator><dc:creator>Tomas Reyes</dc:creator>",
+            "Ines Marlowe, Tomas Reyes",
+        ),
+        (
+            "<dc:creator>Ines &lt;ines@quay.media&gt;</dc:creator><dc:creator>Tomas</dc:creator>",
+            "Ines, Tomas",
+        ),
+    ],
+)
+def test_a_byline_has_the_name_beside_an_address_with_any_ending(written: str, shown: str | None) -> None:
+    body = rss(f"<item><title>Tide</title><guid>1</guid>{written}</item>").encode()
+    parsed = parse(Document(body=body, url=URL), feed_id="a", now=NOW)
+    assert isinstance(parsed, Parsed)
+    assert parsed.posts[0].author == shown
+
+
+def test_a_date_is_read_in_the_language_of_the_feed() -> None:
+    item = "<item><title>Tide</title><guid>1</guid><pubDate>03/05/2026 09:05</pubDate></item>"
+    parsed = parse(
+        Document(body=rss(f"<language>en-US</language>{item}").encode(), url=URL), feed_id="a", now=NOW
+    )
+    assert isinstance(parsed, Parsed)
+    assert parsed.posts[0].published_at == datetime(2026, 3, 5, 9, 5, tzinfo=UTC)

@@ -9,6 +9,7 @@ import re
 import ssl
 import threading
 import traceback
+import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,10 @@ _ACCEPT = (
 _LAST_PORT = 65_535
 _BAD_ADDRESS = "This is not a usable web address; correct the feed's url."
 _AGAIN = "the feed is tried again later."
+_COMPLETE = frozenset([200, 203])  # 203: a proxy on the way has changed the document
+_GZIP = b"\x1f\x8b\x08"
+_LAYERS = 2  # a file that is compressed may be compressed once more on its way
+_MEMBERS = 100
 _VALIDATOR = re.compile(r"[\x20-\x7e]{1,500}")
 
 log = logging.getLogger(__name__)
@@ -218,9 +223,10 @@ def read_file(request: FetchRequest, limits: FetchLimits) -> Result:
             body = file.read(limits.max_bytes + 1)
     except OSError as error:
         return FetchFailure(detail=f"The file {path.name} cannot be read: {error.strerror}.")
-    if len(body) > limits.max_bytes:
+    unpacked = _unpacked(body, limits) if len(body) <= limits.max_bytes else None
+    if unpacked is None:
         return _too_large(limits)
-    return Fetched(url=request.url, body=body, etag=etag)
+    return Fetched(url=request.url, body=unpacked, etag=etag)
 
 
 async def _follow(client: httpx2.AsyncClient, request: FetchRequest, limits: FetchLimits) -> Result:
@@ -263,7 +269,7 @@ def _next_hop(url: httpx2.URL, target: str) -> httpx2.URL:
 async def _outcome(response: httpx2.Response, limits: FetchLimits, moved_to: str | None) -> Result:
     if response.status_code == 304:
         return NotModified(moved_to=moved_to)
-    if response.status_code != 200:
+    if response.status_code not in _COMPLETE:
         return _refusal(response)
     body = await _body(response, limits)
     if body is None:
@@ -288,7 +294,34 @@ async def _body(response: httpx2.Response, limits: FetchLimits) -> bytes | None:
         body += part
         if len(body) > limits.max_bytes:
             return None
-    return bytes(body)
+    return _unpacked(bytes(body), limits)
+
+
+def _unpacked(body: bytes, limits: FetchLimits) -> bytes | None:
+    """Unpack a body that is compressed without a header that we know; return None if it is too large."""
+    for _ in range(_LAYERS):
+        if body.startswith(_GZIP):
+            body = _gunzipped(body, limits.max_bytes + 1)
+        if len(body) > limits.max_bytes:
+            return None
+    return body
+
+
+def _gunzipped(packed: bytes, most: int) -> bytes:
+    """Unpack at most `most` bytes; a file may have several members. Raises DecodingError."""
+    body = b""
+    for _ in range(_MEMBERS):
+        member = zlib.decompressobj(zlib.MAX_WBITS | 16)
+        try:
+            body += member.decompress(packed, most - len(body))
+        except zlib.error as error:
+            raise httpx2.DecodingError("not gzip") from error
+        packed = member.unused_data
+        if len(body) >= most or not packed.startswith(_GZIP):
+            break
+    if len(body) < most and not member.eof:
+        raise httpx2.DecodingError("cut off")
+    return body
 
 
 def _refusal(response: httpx2.Response) -> FetchFailure:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from digest.collect.reading.clean import Picture, pixels
+from digest.collect.reading.dates import parse_date
 from digest.collect.reading.entry import Entry
 from digest.model.links import web_url
 
@@ -56,7 +56,7 @@ def _entry(item: dict[str, Any], base: str, shared_authors: tuple[str, ...]) -> 
         summary=_escaped(_text(item, "summary")),
         content=_text(item, "content_html") or _escaped(_text(item, "content_text")),
         authors=tuple(_names(item)) or shared_authors,
-        published_at=_moment(_text(item, "date_published")) or _moment(_text(item, "date_modified")),
+        published_at=parse_date(_text(item, "date_published")) or parse_date(_text(item, "date_modified")),
         tags=tuple(tag for tag in _list(item, "tags") if isinstance(tag, str)),
         pictures=tuple(_pictures(item, base)),
         language=_text(item, "language"),
@@ -80,15 +80,6 @@ def _pictures(item: dict[str, Any], base: str) -> Iterator[Picture]:
         if url and kind.startswith("image/"):
             width, height = (pixels(_get(attachment, name)) for name in ("width", "height"))
             yield Picture(url=url, kind=kind, width=width, height=height)
-
-
-def _moment(text: str) -> datetime | None:
-    """Return an RFC 3339 time, or None; a time without a zone is taken as UTC."""
-    try:
-        moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _escaped(text: str) -> str:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import calendar
 import io
 import re
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from xml.sax import SAXException
 
 import feedparser
 
 from digest.collect.reading.clean import Picture, feed_link, pixels, plain
+from digest.collect.reading.dates import parse_date
+from digest.collect.reading.encoding import decode
 from digest.collect.reading.entry import Entry, FeedSource, clean_post, language, without_doubles
 from digest.collect.reading.jsonfeed import looks_like_json, read_json_feed
 from digest.model.links import web_url
@@ -23,7 +23,7 @@ from digest.model.posts import Post
 _PROLOGUE = re.compile(rb"(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
 _WEB_PAGE = re.compile(rb"<(!doctype\s+html|html)\b", re.IGNORECASE)
 _REFERENCE = re.compile(rb"&#(x[0-9a-f]{1,20}|[0-9]{1,20});?", re.IGNORECASE)
-_DATES = ("published_parsed", "created_parsed", "updated_parsed")
+_DATES = ("published", "created", "updated")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +87,7 @@ def parse(
 
 
 def _read(document: Document, limit: int) -> _Read | str:
+    document = _in_utf8(document)
     body = document.body
     if not body.strip():
         return "The answer is empty; try again later, or look for the site's feed address."
@@ -95,13 +96,21 @@ def _read(document: Document, limit: int) -> _Read | str:
         if isinstance(feed, str):
             return feed
         return _Read(title=feed.title, language=feed.language, entries=feed.entries)
-    start = _PROLOGUE.match(body.removeprefix(b"\xef\xbb\xbf"))
-    if _WEB_PAGE.match(body.removeprefix(b"\xef\xbb\xbf"), start.end() if start else 0):
+    start = _PROLOGUE.match(body)
+    if _WEB_PAGE.match(body, start.end() if start else 0):
         return _web_page(document)
     short = shortened(body, limit)
     if short is None:
         return f"The document nests more than {DEEPEST} elements, so it is not read; no real feed does this."
     return _read_xml(replace(document, body=short), limit)
+
+
+def _in_utf8(document: Document) -> Document:
+    """Return a document in UTF-8, or as it is if its encoding can only be guessed, as feedparser does."""
+    text = decode(document.body, document.content_type)
+    if text is None:
+        return document
+    return replace(document, body=text.encode(), content_type="application/xml; charset=utf-8")
 
 
 def _web_page(document: Document) -> str:
@@ -119,10 +128,11 @@ def _read_xml(document: Document, limit: int) -> _Read | str:
         return _no_feed(broken=broken)
     feed = found.feed
     home = web_url(_text(feed.get("link")), document.url) or ""
+    written_in = _text(feed.get("language"))
     return _Read(
         title=_text(feed.get("title")),
-        language=_text(feed.get("language")),
-        entries=[_entry(entry, document.url, home) for entry in found.entries[:limit]],
+        language=written_in,
+        entries=[_entry(entry, document.url, home, written_in) for entry in found.entries[:limit]],
     )
 
 
@@ -155,7 +165,7 @@ def _no_feed(*, broken: bool) -> str:
     return "This is neither RSS nor Atom nor JSON Feed; look for the site's feed address."
 
 
-def _entry(entry: Any, url: str, home: str) -> Entry:
+def _entry(entry: Any, url: str, home: str, language: str) -> Entry:
     contents = [part for part in entry.get("content") or () if _text(part.get("value"))]
     stated = next((part.get("base") for part in contents if part.get("base")), None)
     return Entry(
@@ -166,7 +176,7 @@ def _entry(entry: Any, url: str, home: str) -> Entry:
         summary=_text(entry.get("summary")),
         content="\n".join(_text(part.get("value")) for part in contents),
         authors=tuple(_authors(entry)),
-        published_at=_published(entry),
+        published_at=_published(entry, language),
         tags=tuple(_tags(entry)),
         pictures=tuple(_pictures(entry, home or url)),
         thumbnails=tuple(_media(entry, "media_thumbnail", home or url)),
@@ -188,20 +198,24 @@ def _link(entry: Any) -> str:
 
 
 def _authors(entry: Any) -> Iterator[str]:
+    """Yield the authors of an entry, with or without their addresses."""
+    whole = _text(entry.get("author"))
     named = [_text(author.get("name")) for author in entry.get("authors") or () if author]
-    yield from filter(None, named) if any(named) else [_text(entry.get("author"))]
+    # feedparser knows only addresses that end in two to four letters. It takes "ada@paper.medi" for one, and
+    # leaves the name "a (Ada Quill". The whole text is right, but feedparser keeps only the last.
+    if len(named) < 2 and "@" in whole:
+        yield whole
+    else:
+        yield from (_LEFT_OVER.sub("", name) for name in named) if any(named) else [whole]
 
 
-def _published(entry: Any) -> datetime | None:
-    """Return the first usable date; feedparser gives dates in UTC, and some of them are impossible."""
-    for name in _DATES:
-        parsed = entry.get(name) if name in entry else None
-        if isinstance(parsed, time.struct_time):
-            try:
-                return datetime.fromtimestamp(calendar.timegm(parsed), UTC)
-            except (ValueError, OverflowError, OSError):
-                continue
-    return None
+_LEFT_OVER = re.compile(r"^[a-z-]+ \((?=[^()]+$)|\s*(?:<|&lt;)[a-z-]+(?:>|&gt;)$")
+
+
+def _published(entry: Any, language: str) -> datetime | None:
+    """Return the first usable date; the texts are read here, because feedparser gets some of them wrong."""
+    texts = (_text(entry.get(name)) for name in _DATES if name in entry)
+    return next((date for text in texts if (date := parse_date(text, language))), None)
 
 
 def _tags(entry: Any) -> Iterator[str]:
