@@ -21,6 +21,8 @@ from tempfile import TemporaryDirectory
 from urllib.parse import urlencode
 
 from digest.config.values import WebSettings
+from digest.model.run_context import RunContext
+from digest.readers.notices import send_notices
 from digest.storage.database import open_database
 from digest.storage.migrate import migrate
 from digest.web.serving import serving
@@ -85,6 +87,7 @@ def _serve(folder: str, pipe: Connection) -> None:
     with serving(replace(app, config=here), proof_cost=1) as port:
         pipe.send(port)
         pipe.recv()
+    send_notices(app, RunContext())
     database.close()
 
 

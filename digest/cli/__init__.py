@@ -49,7 +49,7 @@ COMMANDS = {
         "run": "Do everything that is due now, and exit.",
         "limits": "Show how much of each sending limit is used.",
         "rename": "Move the readers of a digest to its new slug.",
-        "notices": "Show the messages about accounts, and send a confirmation again.",
+        "notices": "List the latest messages about accounts, the newest first.",
     },
     "serve": {"serve": "Do everything when it is due, and serve the pages."},
     "subscribers": {"subscribers": "Manage the list of readers."},

@@ -22,8 +22,8 @@ from digest.editions.limits import LimitStatus, limit_statuses
 from digest.editions.schedules import next_times
 from digest.model.deliveries import DeliveryState, NoticeRecord
 from digest.model.posts import FeedReport
-from digest.model.run_context import EventKind, RunContext, RunEvent
-from digest.readers.notices import latest_notices, repeat_confirmation
+from digest.model.run_context import RunContext, RunEvent
+from digest.readers.notices import latest_notices
 from digest.scheduler.run import run_due
 
 
@@ -142,15 +142,7 @@ def rename(session: Session, old: str, new: str) -> None:
 _STATES = ("queued", "wire", "accepted", "deferred", "rejected", "uncertain", "skipped")
 
 
-@click.group()
-def notices() -> None:
-    """Show the messages about accounts, and send a confirmation again.
-
-    These messages are confirmations, welcomes, changes of address and links to a reader's data.
-    """
-
-
-@notices.command("list", epilog="Example: digest notices list --state rejected")
+@click.command(epilog="Example: digest notices --state rejected")
 @click.option("--state", "states", type=click.Choice(_STATES), multiple=True, help="List only these states.")
 @click.option(
     "--limit",
@@ -161,11 +153,12 @@ def notices() -> None:
 )
 @json_option
 @pass_session
-def list_(session: Session, states: tuple[str, ...], limit: int, as_json: bool) -> None:
+def notices(session: Session, states: tuple[str, ...], limit: int, as_json: bool) -> None:
     """List the latest messages about accounts, the newest first.
 
-    Each message is shown with its kind, its state, its tries and the server's answer. A message without an
-    address was withheld, because the address must not be mailed.
+    These messages are confirmations, welcomes, changes of address and links to a reader's data. Each is
+    shown with its kind, its state, its tries and the server's answer. A message without an address was
+    withheld, because the address must not be mailed.
     """
     with session.app() as app:
         found = latest_notices(app.database, [DeliveryState(state) for state in states], limit)
@@ -202,25 +195,3 @@ def _notice_facts(notice: NoticeRecord) -> dict[str, object]:
         "due_at": notice.due_at,
         "expires_at": notice.expires_at,
     }
-
-
-@notices.command(epilog="Example: digest notices resend ada@example.org")
-@click.argument("address")
-@now_option
-@pass_session
-def resend(session: Session, address: str, now: datetime | None) -> None:
-    """Send a new confirmation link to a reader who has signed up and not confirmed.
-
-    The message is sent at once, however many the reader got today. Nothing is confirmed until the reader
-    presses the button.
-    """
-
-    def report(event: RunEvent) -> None:
-        if event.kind is EventKind.FAILED:
-            click.echo(str(event), err=True)
-
-    with session.app() as app:
-        notice = repeat_confirmation(app, address, RunContext(clock=clock_of(now), report=report))
-    click.echo(f"confirmation {notice.state}: {notice.code or ''} {notice.reply}".rstrip(" :"))
-    if notice.state is not DeliveryState.ACCEPTED:
-        raise click.exceptions.Exit(1)

@@ -1,4 +1,4 @@
-"""Commands about the list: subscribers add, list, import, export, remove, suppress, bounces."""
+"""Commands about the list: subscribers add, list, import, export, remove, suppress, bounces, resend."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from digest.cli import show
 from digest.cli.imports import export, import_
 from digest.cli.session import Session, clock_of, json_option, now_option, pass_session
 from digest.inbound.bounces import bounces_listed
+from digest.model.deliveries import DeliveryState
+from digest.model.run_context import EventKind, RunContext, RunEvent
 from digest.readers.history import history_of
+from digest.readers.notices import repeat_confirmation
 from digest.readers.subscribers import (
     add_reader,
     find_readers,
@@ -292,7 +295,30 @@ def history(session: Session, address: str, as_json: bool) -> None:
     show.table(("when (UTC)", "what", "source or edition", "evidence"), rows)
 
 
+@click.command(epilog="Example: digest subscribers resend ada@example.org")
+@click.argument("address")
+@now_option
+@pass_session
+def resend(session: Session, address: str, now: datetime | None) -> None:
+    """Send a new confirmation link to a reader who has signed up and not confirmed.
+
+    The message is sent at once, however many the reader got today. Nothing is confirmed until the reader
+    presses the button.
+    """
+
+    def report(event: RunEvent) -> None:
+        if event.kind is EventKind.FAILED:
+            click.echo(str(event), err=True)
+
+    with session.app() as app:
+        notice = repeat_confirmation(app, address, RunContext(clock=clock_of(now), report=report))
+    click.echo(f"confirmation {notice.state}: {notice.code or ''} {notice.reply}".rstrip(" :"))
+    if notice.state is not DeliveryState.ACCEPTED:
+        raise click.exceptions.Exit(1)
+
+
 subscribers.add_command(bounces)
+subscribers.add_command(resend)
 subscribers.add_command(history)
 subscribers.add_command(import_)
 subscribers.add_command(export)

@@ -82,7 +82,9 @@ def serve(
     for name, (work, seconds) in jobs.items():
         _add(scheduler, name, _Guarded(name, work, stop, app.database.note_outage), seconds)
     bell = bell or Event()
-    ringing = Thread(target=_send_at_the_bell, args=(app, context, stop, bell, intervals.notices))
+    ringing = Thread(
+        target=_send_at_the_bell, args=(app, context, stop, bell, intervals.notices), daemon=True
+    )
     scheduler.start()
     ringing.start()
     log.info("serving %s; stop with SIGTERM or Ctrl-C", ", ".join(each.slug for each in app.config.digests))

@@ -59,12 +59,12 @@ class Signup:
 
     change: Change | None = None
     confirmation: Confirmation | None = None  # the caller queues a notice with its link
-    withheld: bool = False  # the address must not be mailed; the notice is only counted
+    withheld: bool = False  # the address must not be mailed: nothing is kept, and the notice is only counted
 
     @property
     def confirm(self) -> bool:
         """Return whether a confirmation is mailed to the address."""
-        return self.confirmation is not None
+        return self.confirmation is not None and not self.withheld
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,15 +99,13 @@ def check_requests(
 def sign_up(
     request: SignupRequest, reader: Reader, *, new_id: int, limits: SignupLimits, now: datetime
 ) -> Signup:
-    """Decide what a sign-up leads to: a confirmation that is mailed, or nothing.
+    """Decide what a sign-up leads to: a confirmation, which is withheld if the address is suppressed.
 
-    The caller has asked `notices.is_within` first. There is no confirmation for a suppressed address. The
-    digests of an active reader change only when the link is used.
+    The caller has asked `notices.is_within` first. The digests of an active reader change only when the link
+    is used.
     """
     # New, pending, active and unsubscribed readers get one message alike, because only the owner of the
     # mailbox may know which of these they are.
-    if stays_suppressed(reader.suppression):
-        return Signup(withheld=True)
     subscriber = reader.subscriber or _newcomer(request, new_id, now)
     consent = Consent(
         act=ConsentAction.SIGNED_UP,
@@ -128,6 +126,7 @@ def sign_up(
                 "format": request.format.value,
             },
         ),
+        withheld=stays_suppressed(reader.suppression),
     )
 
 

@@ -36,33 +36,54 @@ def sign_up(
     count the notices of the last day: too many ──> nothing
     decide: a confirmation, or one that is withheld
     a new reader ──> insert as pending; somebody was faster ──> start again with that reader
-    add to the record of consent, keep what the link confirms, queue the notice
+    add to the record of consent, and keep what the link confirms; if it is withheld, take that back
+    queue the notice
     """
     folded = request.address.folded
     notices.lock_mailboxes(connection, secret, [folded])
-    while True:
+    notice_id, token_hash = notices.fresh_notice(secret)
+    written = False
+    while not written:
         reader = readers.reader_at(connection, folded, request.address_hash, hold=True)
         if not _may_confirm(connection, folded, reader, secret=secret, limits=limits, now=now):
             return Signup()
         new_id = writing.fresh_ids()[0]
         decision = signup.sign_up(request, reader, new_id=new_id, limits=limits, now=now)
-        change = decision.change
-        if change is None or reader.subscriber or writing.insert_subscriber(connection, change.subscriber):
-            break
-    if change is not None:
-        writing.write_change(connection, change, now)
+        written = _write_signup(connection, decision, token_hash, is_new=reader.subscriber is None, now=now)
+    there = readers.reader_at(connection, folded, request.address_hash).subscriber
     notice = NewNotice(
         kind=NoticeKind.CONFIRMATION,
         folded=folded,
         address=None if decision.withheld else request.address.address,
-        subscriber_id=change.subscriber.id if change else None,
+        subscriber_id=there.id if there else None,
         language=request.language,
         requests=request.requests,
         made_at=now,
         expires_at=now + limits.link_life,
     )
-    _queue(connection, notice, decision.confirmation, secret)
+    notices.queue(connection, notice_id, notice, secret=secret)
     return decision
+
+
+def _write_signup(
+    connection: Connection, decision: Signup, token_hash: str, *, is_new: bool, now: datetime
+) -> bool:
+    """Write what a sign-up changes; return False if somebody else has just added its reader.
+
+    A sign-up that is withheld is written too, and taken back. Otherwise its answer would come sooner, and
+    tell that the address must not be mailed.
+    """
+    change, confirmation = decision.change, decision.confirmation
+    assert change is not None
+    assert confirmation is not None
+    with connection.begin_nested() as savepoint:
+        if is_new and not writing.insert_subscriber(connection, change.subscriber):
+            return False
+        writing.write_change(connection, change, now)
+        confirmations.keep_confirmation(connection, token_hash, confirmation)
+        if decision.withheld:
+            savepoint.rollback()
+    return True
 
 
 def fresh_link(

@@ -93,9 +93,9 @@ def test_a_time_far_from_the_clock_is_confirmed_if_mail_really_goes_out(terminal
 
 def test_notices_are_listed_and_a_confirmation_is_sent_again(terminal: Terminal) -> None:
     place = terminal.place
-    assert "nobody on the list" in terminal.says("notices", "resend", "ada@example.org", fails=1)
+    assert "nobody on the list" in terminal.says("subscribers", "resend", "ada@example.org", fails=1)
     _sign_up(place, "ada@example.org")
-    [waiting] = terminal.facts("notices", "list")
+    [waiting] = terminal.facts("notices")
     assert (waiting["kind"], waiting["state"], waiting["address"]) == (
         "confirmation",
         "queued",
@@ -104,16 +104,16 @@ def test_notices_are_listed_and_a_confirmation_is_sent_again(terminal: Terminal)
     assert "notices: 1 accepted\n" in terminal.says("run", *MONDAY)
     assert "notices" not in terminal.says("run", *MONDAY)
     assert list(place.emails()) == ["ada"]
-    said = terminal.says("notices", "resend", "ada@example.org", *MONDAY)
+    said = terminal.says("subscribers", "resend", "ada@example.org", *MONDAY)
     assert said.startswith("confirmation accepted: 250 written to confirmation-")
     assert list(place.emails()) == ["ada"]
-    said = terminal.says("notices", "list", "--state", "accepted")
+    said = terminal.says("notices", "--state", "accepted")
     assert said.count("ada@example.org") == 2
-    assert terminal.facts("notices", "list", "--state", "rejected") == []
+    assert terminal.facts("notices", "--state", "rejected") == []
     terminal.call("subscribers", "suppress", "ada@example.org", "--note", "asked by phone")
-    assert "suppressed" in terminal.says("notices", "resend", "ada@example.org", *MONDAY, fails=1)
+    assert "suppressed" in terminal.says("subscribers", "resend", "ada@example.org", *MONDAY, fails=1)
     place.subscribe("bob")
-    assert "nothing waits" in terminal.says("notices", "resend", "bob@example.org", *MONDAY, fails=1)
+    assert "nothing waits" in terminal.says("subscribers", "resend", "bob@example.org", *MONDAY, fails=1)
     events = terminal.facts("subscribers", "history", "ada@example.org")["events"]
     found = [(event["what"], event["source"], event["detail"]) for event in events]
     assert [what for what, source, _ in found if source == "confirmation"] == ["notice accepted"] * 2
@@ -130,7 +130,7 @@ def test_run_erases_sign_ups_that_nobody_has_confirmed(terminal: Terminal) -> No
     assert len(terminal.facts("subscribers", "list")) == 1
     terminal.call("run", "--now", "2026-11-30T06:01")
     assert terminal.facts("subscribers", "list") == []
-    assert terminal.facts("notices", "list") == []
+    assert terminal.facts("notices") == []
 
 
 def _sign_up(place: Place, address: str) -> None:
