@@ -12,6 +12,7 @@ from digest.message.build import MessageSettings, Render
 from digest.message.folder import FolderTransport
 from digest.message.look import look_from, renderer_of, web_copy_url
 from digest.model.editions import Edition
+from digest.model.errors import ConfigError
 from digest.model.messages import Email, ReaderLinks, Transport
 from digest.render.edition_renderer import EditionRenderer
 from digest.render.mail import render_email
@@ -116,6 +117,20 @@ def open_app(config: Config) -> Iterator[App]:
         yield App(config=config, database=database, templates=templates, secret=secret)
     finally:
         database.close()
+
+
+def reopen_app(config: Config, app: App) -> App:
+    """Return the parts that a changed `config` describes; they share the database with `app`.
+
+    Raises ConfigError, TemplateError, SecretError, DatabaseError; `app` can then be used as before.
+    """
+    if config.database_url != app.config.database_url:
+        message = "the database cannot be changed while the program runs; restart it"
+        raise ConfigError((config.problem("database.url", message),))
+    config.mail.require_passwords()
+    templates = load_templates(config.templates)
+    secret = signing_key(config, app.database)
+    return App(config=config, database=app.database, templates=templates, secret=secret)
 
 
 def signing_key(config: Config, database: Database) -> bytes:

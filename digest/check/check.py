@@ -63,7 +63,7 @@ def check_all(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator
     )
     yield from _left_behind(config)
     for subject, look in (
-        ("templates", _templates),
+        ("templates", check_templates),
         ("secret", _secret),
         ("database", _database),
         ("mail", _mail),
@@ -145,7 +145,8 @@ def _unsubscribe(address: str | None) -> str:
     return f"requests go {where}; digest receive must read this mail"
 
 
-def _templates(config: Config) -> str:
+def check_templates(config: Config) -> str:
+    """Render every template with samples, and return a sentence. Raises TemplateError."""
     load_templates(config.templates).check_all((*notice_samples(config.site), *page_samples()))
     own = f"; those in {config.templates} replace the default ones" if config.templates else ""
     return f"all can be rendered{own}"

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from functools import partial
+import logging
+from contextlib import closing
 from threading import Event
 
 import click
 
+from digest.app import App, reopen_app
+from digest.check.check import check_templates
 from digest.cli import log_everything
-from digest.cli.session import (
-    Session,
-    pass_session,
-    stop_on_signals,
-)
+from digest.cli.session import Session, hangups, pass_session, stop_on_signals
+from digest.model.errors import DigestError
 from digest.scheduler.service import serve as keep_serving
-from digest.web.serving import serving
+from digest.web.serving import Pages
+
+log = logging.getLogger(__name__)
 
 
 @click.command(epilog="Example: digest serve")
@@ -27,10 +28,37 @@ def serve(session: Session, no_web: bool) -> None:
     The command runs until it is stopped with SIGTERM or Ctrl-C. It then finishes the messages that are in
     flight; all others are sent after the next start. Several processes may use one database: each date of
     a schedule is done once, and each reader is mailed once.
+
+    On SIGHUP, the command reads config.toml and the templates again and goes on with them. If they have a
+    mistake, it logs the mistake and goes on with the earlier ones.
     """
     log_everything()
     session.config().mail.require_passwords()
     bell = Event()  # the pages ring it when they have queued a notice
-    pages = nullcontext if no_web else partial(serving, wake=bell.set)
-    with session.app() as app, stop_on_signals() as stop, pages(app):
-        keep_serving(app, stop, bell=bell)
+    pages = Pages(bell.set)
+    with hangups() as hung_up, session.app() as app, stop_on_signals() as stop, closing(pages):
+        if not no_web:
+            pages.show(app)
+
+        def reloaded(app: App) -> App | None:
+            return _reload(session, app, None if no_web else pages) if hung_up() else None
+
+        keep_serving(app, stop, bell=bell, reloaded=reloaded)
+
+
+def _reload(session: Session, app: App, pages: Pages | None) -> App | None:
+    """Return the app of the changed configuration, or log why it cannot be used."""
+    try:
+        config = session.config()
+        changed = reopen_app(config, app)
+        check_templates(config)
+        if pages is not None:
+            pages.show(changed)
+    except DigestError as error:
+        for line in str(error).splitlines():
+            log.error("not reloaded, the earlier configuration stays in use: %s", line)
+        return None
+    except Exception:  # a bug must not end a process that is sending
+        log.exception("not reloaded, the earlier configuration stays in use")
+        return None
+    return changed

@@ -122,6 +122,24 @@ def _ask(now: datetime, clock: datetime) -> None:
         raise click.exceptions.Exit(1)
 
 
+@contextmanager
+def hangups() -> Iterator[Callable[[], bool]]:
+    """Give a function that tells whether SIGHUP has arrived since its last call; SIGHUP ends nothing."""
+    arrived: SimpleQueue[bool] = SimpleQueue()  # as in `stop_on_signals`
+    before = signal.signal(signal.SIGHUP, lambda _number, _frame: arrived.put(True))
+
+    def hung_up() -> bool:
+        found = not arrived.empty()
+        while not arrived.empty():
+            arrived.get()
+        return found
+
+    try:
+        yield hung_up
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 

@@ -69,6 +69,13 @@ class Config:
     settings: tuple[Setting, ...] = field(repr=False)
     api_token: bytes | None = field(default=None, repr=False)  # gives access to the staff's part of the API
 
+    def problem(self, key: str, message: str) -> Problem:
+        """Return a problem with a key, at its line in the file if it has one."""
+        sources = (setting.source for setting in self.settings if setting.key == key)
+        line = next(sources, "").rpartition(":")[2]
+        number = int(line) if line.isdecimal() else None
+        return Problem(file=str(self.path), line=number, key=key, message=message)
+
     def digest(self, slug: str) -> Digest:
         """Return a digest by its slug; raises NotFoundError, which lists the digests that exist."""
         for digest in self.digests:

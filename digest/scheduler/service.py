@@ -52,10 +52,13 @@ def serve(
     clock: Callable[[], datetime] = utc_now,
     report: Callable[[RunEvent], None] = lambda _: None,
     bell: Event | None = None,
+    reloaded: Callable[[App], App | None] = lambda _: None,
 ) -> None:
     """Do what is due until `stop` is set; then finish the messages in flight, and return.
 
-    Notices are also sent when `bell` rings.
+    Notices are also sent when `bell` rings. About once a second, `reloaded` is given the app in use, and
+    returns the next one if there is one. Work that is under way goes on with the app that it began with.
+
     Each event is logged and given to `report`, which several threads may call. Collecting, composing and
     the sending of each digest are triggered separately, so that a slow feed or a large edition delays
     nothing else. A trigger is dropped while the same work is still running.
@@ -63,33 +66,23 @@ def serve(
     intervals = intervals or Intervals()
     reporter = _Reporter(report)
     context = RunContext(clock=clock, stop=stop.is_set, report=reporter.event, feed=reporter.feed)
-    release_and_report(app, context)
-    for event in begin_digests(app.database, app.config, context.clock()):
-        context.report(event)
-    jobs: dict[str, tuple[Callable[[], object], float]] = {
-        "collect": (lambda: _collect(app, context), intervals.collect),
-        "compose": (partial(compose_due, app, context), intervals.compose),
-        "gather": (partial(gather_due, app, context), intervals.compose),
-        "send the others": (partial(send_due, app, context, only=_others(app)), intervals.send),
-        "clean up": (lambda: clean_up(app, context.clock()), intervals.clean_up),
-    }
-    for digest in app.config.digests:
-        jobs[f"send {digest.slug}"] = (
-            partial(send_due, app, context, only=digest.slug.__eq__),
-            intervals.send,
-        )
-    scheduler = BackgroundScheduler(timezone="UTC", executors={"default": _pool(len(jobs))})
-    for name, (work, seconds) in jobs.items():
-        _add(scheduler, name, _Guarded(name, work, stop, app.database.note_outage), seconds)
-    bell = bell or Event()
-    ringing = Thread(
-        target=_send_at_the_bell, args=(app, context, stop, bell, intervals.notices), daemon=True
-    )
+    scheduler = BackgroundScheduler(timezone="UTC", executors={"default": _pool()})
+    busy, bell = _Busy(), bell or Event()
+    _begin(app, context)
+    _schedule(scheduler, _jobs(app, context, intervals, busy), stop, app)
+    # The function has the app of the moment.
+    notices = _Guarded("send notices", lambda: send_notices(app, context), stop, app.database.note_outage)
+    ringing = Thread(target=_work_at_the_bell, args=(notices, stop, bell, intervals.notices), daemon=True)
     scheduler.start()
     ringing.start()
-    log.info("serving %s; stop with SIGTERM or Ctrl-C", ", ".join(each.slug for each in app.config.digests))
+    log.info("serving %s; stop with SIGTERM or Ctrl-C", _slugs(app))
+    begun = True
     while not stop.wait(_WAIT):  # without a time limit, a signal that comes just before would be missed
-        pass
+        if changed := reloaded(app):
+            app, begun = changed, False
+            _schedule(scheduler, _jobs(app, context, intervals, busy), stop, app)
+            log.info("reloaded %s: serving %s", app.config.path, _slugs(app))
+        begun = begun or _begun(app, context)
     log.info("stopping; messages in flight are finished first")
     bell.set()
     ringing.join()
@@ -97,21 +90,70 @@ def serve(
     log.info("stopped")
 
 
+def _begin(app: App, context: RunContext) -> None:
+    release_and_report(app, context)
+    for event in begin_digests(app.database, app.config, context.clock()):
+        context.report(event)
+
+
+def _begun(app: App, context: RunContext) -> bool:
+    """Begin after a reload; False if the database is away."""
+    try:
+        _begin(app, context)
+    except OutageError as error:
+        app.database.note_outage(error)
+        return False
+    return True
+
+
+def _slugs(app: App) -> str:
+    return ", ".join(each.slug for each in app.config.digests)
+
+
+_Jobs = dict[str, tuple[Callable[[], object], float]]  # by name: the work, and the interval in seconds
+
+
+def _jobs(app: App, context: RunContext, intervals: Intervals, busy: _Busy) -> _Jobs:
+    return {
+        "collect": (lambda: _collect(app, context), intervals.collect),
+        "compose": (partial(compose_due, app, context), intervals.compose),
+        "gather": (partial(gather_due, app, context), intervals.compose),
+        "send the others": (partial(send_due, app, context, only=busy.others(app)), intervals.send),
+        "clean up": (lambda: clean_up(app, context.clock()), intervals.clean_up),
+        **{
+            f"send {digest.slug}": (partial(busy.send, app, context, digest.slug), intervals.send)
+            for digest in app.config.digests
+        },
+    }
+
+
 def _collect(app: App, context: RunContext) -> None:
     release_and_report(app, context)
     collect_due(app.database, app.config, context)
 
 
-def _send_at_the_bell(app: App, context: RunContext, stop: Event, bell: Event, seconds: float) -> None:
-    work = _Guarded("send notices", partial(send_notices, app, context), stop, app.database.note_outage)
+def _schedule(scheduler: BackgroundScheduler, jobs: _Jobs, stop: Event, app: App) -> None:
+    """Add the jobs, or replace those with the same names, and remove all others.
+
+    A job that is running now is not interrupted, and its name is not triggered again before it ends.
+    """
+    for job in scheduler.get_jobs():
+        if job.id not in jobs:
+            job.remove()
+    for name, (work, seconds) in jobs.items():
+        _add(scheduler, name, _Guarded(name, work, stop, app.database.note_outage), seconds)
+
+
+def _work_at_the_bell(work: Callable[[], None], stop: Event, bell: Event, seconds: float) -> None:
     while not stop.is_set():
         bell.clear()
         work()
         bell.wait(seconds)
 
 
-def _pool(size: int) -> dict[str, object]:
-    return {"type": "threadpool", "max_workers": size}
+def _pool() -> dict[str, object]:
+    # A thread is started only when it is needed; each digest may need one.
+    return {"type": "threadpool", "max_workers": 200}
 
 
 def _add(scheduler: BackgroundScheduler, name: str, work: Callable[[], None], seconds: float) -> None:
@@ -120,6 +162,7 @@ def _add(scheduler: BackgroundScheduler, name: str, work: Callable[[], None], se
         "interval",
         seconds=seconds,
         id=name,
+        replace_existing=True,
         next_run_time=datetime.now(scheduler.timezone),  # immediately, and then at each interval
         max_instances=1,
         coalesce=True,
@@ -127,10 +170,23 @@ def _add(scheduler: BackgroundScheduler, name: str, work: Callable[[], None], se
     )
 
 
-def _others(app: App) -> Callable[[str], bool]:
-    """Return a function that accepts the digests that are no longer in the configuration."""
-    known = {digest.slug for digest in app.config.digests}
-    return lambda slug: slug not in known
+@dataclass(slots=True)
+class _Busy:
+    """The digests that are being sent: one that was removed meanwhile is not one of the others yet."""
+
+    _slugs: set[str] = field(default_factory=set)
+
+    def send(self, app: App, context: RunContext, slug: str) -> bool:
+        self._slugs.add(slug)
+        try:
+            return send_due(app, context, only=slug.__eq__)
+        finally:
+            self._slugs.discard(slug)
+
+    def others(self, app: App) -> Callable[[str], bool]:
+        """Return a function that accepts the digests that are no longer in the configuration."""
+        known = {digest.slug for digest in app.config.digests}
+        return lambda slug: slug not in known and slug not in self._slugs
 
 
 @dataclass(slots=True)

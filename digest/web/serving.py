@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import partial
 from threading import Thread
+from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from digest.app import App
+from digest.config import Config, WebSettings
 from digest.model.errors import DigestError
 from digest.model.run_context import utc_now
 from digest.web.app import create_web
@@ -30,9 +33,6 @@ _LIMITS = WebLimits()
 class WebError(DigestError):
     """The pages cannot be served at the host and port of [web]."""
 
-    def __init__(self, host: str, port: int, reason: str) -> None:
-        super().__init__(f"[web] {host}:{port}: {reason}")
-
 
 @contextmanager
 def serving(
@@ -45,13 +45,58 @@ def serving(
 ) -> Iterator[int]:
     """Serve the pages at [web] `host` and `port` until the block ends, and yield the port.
 
-    `wake` is called when a notice has been queued.
-    There is no access log, because paths contain tokens. Raises WebError when the port cannot be used.
+    `wake` is called when a notice has been queued. Raises WebError when the port cannot be used.
     """
+    pages = create_web(app, clock=clock, proof_cost=proof_cost, requests=limits.requests, wake=wake)
+    with _running(app, _Current(pages), limits) as port:
+        yield port
+
+
+class Pages:
+    """The pages of a process that may be given another configuration. Call `close` at the end."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._server = ExitStack()
+        self._current: _Current | None = None
+        self._address: WebSettings | None = None
+
+    def show(self, app: App) -> None:
+        """Serve the pages of `app` from now on. The socket stays open if its address has not changed.
+
+        Raises WebError if the new address cannot be used; the earlier pages are then served as before.
+        """
+        pages, address = create_web(app, wake=self._wake), app.config.web
+        if self._current is not None and self._address == address:
+            self._current.pages = pages
+            return
+        server, current = ExitStack(), _Current(pages)
+        server.enter_context(_running(app, current, _LIMITS))
+        self.close()
+        self._server, self._current, self._address = server, current, address
+
+    def close(self) -> None:
+        """Finish the requests under way, and stop."""
+        self._server.close()
+
+
+class _Current:
+    """An ASGI application that passes each request to the pages of the moment."""
+
+    def __init__(self, pages: FastAPI) -> None:
+        self.pages = pages
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.pages(scope, receive, send)
+
+
+@contextmanager
+def _running(app: App, current: _Current, limits: WebLimits) -> Iterator[int]:
+    """Serve pages until the block ends. There is no access log, because paths contain tokens."""
     web = app.config.web
-    with _listening(web.host, web.port) as listener:
+    with _listening(app.config) as listener:
         config = uvicorn.Config(
-            create_web(app, clock=clock, proof_cost=proof_cost, requests=limits.requests, wake=wake),
+            current,
             access_log=False,
             log_config=None,
             log_level="critical",  # otherwise it logs whole errors, and their texts may contain addresses
@@ -82,12 +127,14 @@ def _connections(config: uvicorn.Config, limits: WebLimits, secret: bytes) -> Co
 
 
 @contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
+def _listening(config: Config) -> Iterator[socket.socket]:
+    host, port = config.web.host, config.web.port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listener = socket.create_server((host, port), family=family, backlog=512)
     except OSError as error:
-        raise WebError(host, port, error.strerror or "cannot be used") from error
+        reason = f"{host}:{port}: {error.strerror or 'cannot be used'}"
+        raise WebError(str(config.problem("web.port", reason))) from error
     with listener:
         # Accepted connections inherit this option, which asyncio does not set on them. Without it, each
         # answer but the first on a connection waits 40 ms until the reader's system acknowledges its headers.

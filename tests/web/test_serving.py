@@ -41,7 +41,7 @@ def test_a_reader_unsubscribes_over_http(quick: Site, caplog: pytest.LogCaptureF
 def test_two_servers_cannot_share_a_port(quick: Site) -> None:
     with serving(on_loopback(quick).app) as port:
         twin = on_loopback(quick, port).app
-        with pytest.raises(WebError, match=r"\[web\] 127.0.0.1"), serving(twin):
+        with pytest.raises(WebError, match=r"web.port: 127.0.0.1"), serving(twin):
             raise AssertionError("both have it")
 
 
