@@ -96,7 +96,7 @@ def limits(session: Session, now: datetime | None, as_json: bool) -> None:
     """Show how much of each sending limit is used.
 
     If a limit is used up, the command shows when the next message may be sent. It also shows which
-    servers and domains are slowed down because a mail server asked for less, and the server's answer.
+    limited domains are slowed down because a mail server asked for less, and the server's answer.
     """
     with session.app() as app:
         found = limit_statuses(app.database, app.config, clock_of(now)())

@@ -106,7 +106,7 @@ def _send_test(app: App, record: EditionRecord, address: str) -> None:
 
 
 def _send_all(app: App, record: EditionRecord, clock: Callable[[], datetime], as_json: bool) -> None:
-    edition_id, paused = record.edition.id, False
+    edition_id, trouble, paused = record.edition.id, "", False
     if record.state is EditionState.SENT:
         counts, state = (
             delivery_counts(app.database, edition_id),
@@ -126,11 +126,14 @@ def _send_all(app: App, record: EditionRecord, clock: Callable[[], datetime], as
         state = "is sent" if sent.record.state is EditionState.SENT else f"is {sent.record.state}"
         if sent.outlook:
             state = f"is {sent.outlook}" if paused else f"{state}; {sent.outlook}"
+        trouble = sent.trouble
+    if trouble:
+        click.echo(f"{edition_id}: {trouble}", err=as_json)
     if as_json:
         show.facts({"edition": edition_id, "deliveries": show.counts_facts(counts)})
     else:
         click.echo(f"{edition_id} {state}: {show.counts_text(counts)}")
-    if paused:
+    if trouble or paused:
         raise click.exceptions.Exit(1)
 
 

@@ -11,7 +11,8 @@ from email.parser import HeaderParser
 from email.utils import parseaddr
 from itertools import takewhile
 
-from subscribers.rules.bounces import BounceKind, kind_of, plain_reason, status_in
+from subscribers.rules.answers import status_in
+from subscribers.rules.bounces import BounceKind, kind_of, plain_reason
 from subscribers.text import without_addresses
 
 _READ = 200_000  # bytes of a report that are read; the original's text comes last, and says nothing

@@ -4,7 +4,7 @@
     "100 per second", "… minute"  an even flow (Drip)                 its share, 1 message, and 0.25 s of flow
     "5000 per hour", "… day"      a quota, at once or spread (Quota)  the quota, in any hour or day
     warm_up = [200, 400, …]       a quota for each of the first days  the day's quota (in UTC); then no limit
-    421 and 4.7.x, if limited     half the pace, at most every 30 s,  as for an even flow
+    421 and 4.7.x, to a domain    half the pace, at most every 30 s,  as for an even flow
                                   not below 5 %; 5 % more each minute
 
 A message may go if all limits allow it. The pace is the slowest configured flow per second or minute. If only

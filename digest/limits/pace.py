@@ -2,37 +2,35 @@
 
 The measurement has two windows of ten seconds, the last and the current one. So a pace is that of the last
 ten to twenty seconds, for one sender.
+
+Only domains with limits are measured here. `digest.smtp.throttle` finds the rate of the mail server itself.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from digest.model.messages import Outcome, Receipt
+from subscribers.rules.answers import Cause
 from subscribers.text import without_addresses
 
-_GREYLISTED = re.compile(r"gr[ae]y-?\s?list", re.IGNORECASE)
+_TOO_FAST = frozenset({Cause.RATE, Cause.DOMAIN, Cause.UNSURE})
 _LONGEST = 200  # characters of a reply
 _WINDOW = timedelta(seconds=10)
 _SHORTEST = timedelta(seconds=2)  # a shorter time is too short to measure a pace
 
 
 def asks_for_less(receipt: Receipt) -> bool:
-    """Tell whether a reply says that we send too much or too fast.
-
-    Greylisting (RFC 6647) uses the same codes, but only asks for another try, so it does not count.
-    """
-    if receipt.outcome not in (Outcome.DEFERRED, Outcome.UNSENT) or _GREYLISTED.search(receipt.reply):
-        return False
-    return receipt.code == 421 or (receipt.enhanced or "").startswith("4.7.")
+    """Tell whether a message was deferred because its reader's domain gets too many, or too fast."""
+    return receipt.outcome is Outcome.DEFERRED and receipt.cause in _TOO_FAST
 
 
 def complaint(receipt: Receipt) -> str:
-    """Return a reply as it is kept and shown: in one line, without addresses."""
-    parts = (receipt.code, receipt.enhanced, receipt.reply)
+    """Return a reply as it is kept and shown: in one line, with its status once, without addresses."""
+    status = "" if receipt.reply.startswith(receipt.enhanced or "") else receipt.enhanced
+    parts = (receipt.code, status, receipt.reply)
     return without_addresses(" ".join(str(part) for part in parts if part))[:_LONGEST]
 
 

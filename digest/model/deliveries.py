@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from digest.model.messages import Answered, answered_in
+from subscribers.rules.answers import Answered, answered_in
 from subscribers.rules.decisions import SubscriptionRequest
 from subscribers.rules.notices import NoticeKind
 
@@ -108,10 +108,14 @@ class Recipient(NamedTuple):
 
 
 class Result(NamedTuple):
-    """The result of one receipt, as the ledger keeps it. `due_at` is set only if there is another try."""
+    """The result of one receipt, as the ledger keeps it. `due_at` is set only if there is another try.
+
+    A message that was refused only because it came too soon, or because of us, loses no try.
+    """
 
     key: int
     state: DeliveryState
     due_at: datetime | None
     code: int | None
     reply: str
+    tried: int = 1  # how many tries it took: 1, or 0

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from subscribers.rules.answers import Answer, Answered, Cause, cause_of, status_in
+
 # ── mail servers ────────────────────────────────────────────────────────────────────────────
 
 
@@ -120,19 +122,6 @@ class Outcome(StrEnum):
     UNSENT = "unsent"  # no server accepted any of it, so it is safe to hand it over again
 
 
-class Answered(StrEnum):
-    """The part of a message that a server refused. Only a refusal of the recipient is about the mailbox."""
-
-    SENDER = "in answer to the sender"
-    RECIPIENT = "in answer to the recipient"
-    TEXT = "in answer to the text"  # or to the question whether the text may come
-
-
-def answered_in(reply: str) -> Answered | None:
-    """Return the part that a kept reply names; None if the recipient was refused, or it is not known."""
-    return next((part for part in Answered if reply.startswith(f"{part}: ")), None)
-
-
 class Receipt(NamedTuple):
     """The mail server's answer for one message. `reply` is one line, without control characters."""
 
@@ -142,6 +131,12 @@ class Receipt(NamedTuple):
     enhanced: str | None = None  # RFC 3463: "5.1.1"
     reply: str = ""
     answered: Answered | None = None  # None: nothing was refused, or the transport does not know
+
+    @property
+    def cause(self) -> Cause:
+        """Return why the message was not accepted, by this answer alone."""
+        status = self.enhanced or status_in(self.reply)
+        return cause_of(Answer(step=self.answered, code=self.code, status=status, text=self.reply))
 
 
 class Transport(Protocol):

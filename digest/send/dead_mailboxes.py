@@ -6,16 +6,15 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from digest.model.deliveries import Counts, Delivery, DeliveryState
-from digest.model.messages import Answered, answered_in
 from digest.storage.database import Database
 from digest.storage.ledger.outcomes import list_deliveries
+from subscribers.rules.answers import answered_in, status_in
 from subscribers.rules.bounces import (
     SERVER,
     Bounce,
     BounceKind,
     kind_of,
     plain_reason,
-    status_in,
 )
 from subscribers.store.bounces import CountedBounce
 from subscribers.store.operations import receive_bounce
@@ -80,8 +79,5 @@ def _take_all(
 
 def is_dead(code: int | None, reply: str) -> bool:
     """Tell whether a kept reply says that the mailbox does not exist."""
-    # After the text, a filter for unwanted mail may say "user unknown" too.
-    if answered_in(reply) not in (None, Answered.RECIPIENT):
-        return False
     said = plain_reason(reply)
-    return kind_of(code, status_in(said), said) is BounceKind.HARD
+    return kind_of(code, status_in(said), said, answered_in(reply)) is BounceKind.HARD

@@ -12,7 +12,7 @@ from digest.limits.domain_queues import HOLD, DomainQueues
 from digest.limits.limits import Limits, slow
 from digest.limits.pace import SlidingWindow, asks_for_less, complaint
 from digest.model.deliveries import Recipient
-from digest.model.messages import Outcome, Receipt
+from digest.model.messages import Receipt
 from digest.storage.database import Connection
 from digest.storage.ledger import deliveries as ledger
 from digest.storage.ledger.senders import Sender
@@ -26,7 +26,7 @@ class Gate:
     """The readers that wait in one run, and what the run knows about the limits. `now` is the run's clock."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits, self._server = limits, limits.server
+        self._limits = limits
         self._window = SlidingWindow()
         self._scopes = [rules.scope for rules in limits.scopes]
         self._queues = DomainQueues(limits)
@@ -108,15 +108,9 @@ class Gate:
         self._window.count([scope for scope in scopes if scope], now)
 
     def hear(self, receipt: Receipt, address: str) -> None:
-        """Remember a receipt that asks for less: for the domain if it was deferred, else for the server."""
-        if not asks_for_less(receipt):
-            return
-        if receipt.outcome is Outcome.DEFERRED:
-            # A relay slows down for each domain by itself, so a domain without limits is not slowed here too.
-            if scope := self._queues.scope_of(address):
-                self._complaints[scope] = complaint(receipt)
-        elif self._server.paces:
-            self._complaints[self._server.scope] = complaint(receipt)
+        """Remember a deferred message whose reader's domain wants less. The transport paces the server."""
+        if asks_for_less(receipt) and (scope := self._queues.scope_of(address)):
+            self._complaints[scope] = complaint(receipt)
 
     @property
     def has_complaints(self) -> bool:

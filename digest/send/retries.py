@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from digest.model.deliveries import DeliveryState, Result
-from digest.model.messages import Answered, Outcome, Receipt
+from digest.model.messages import Outcome, Receipt
+from subscribers.rules.answers import OURS, PASSING, Answered, Cause
 from subscribers.text import without_addresses
 
 _PAUSES = (5, 15, 30, 60, 120, 240)  # minutes; the last pause is used for every later try
@@ -17,6 +18,8 @@ _SPREAD = 4  # a pause grows by up to a quarter; see `pause_of`
 _TOGETHER = 8  # consecutive keys come back at the same time, so that a group is settled in few statements
 _GOLDEN = 0x9E37_79B9_7F4A_7C15  # 2 to the power of 64, divided by the golden ratio
 _NOT_THE_RECIPIENT = (Answered.SENDER, Answered.TEXT)
+_QUOTA_PAUSE = timedelta(hours=1)  # until a message is tried again for which our quota had no room
+_MAX_TRIES_OF_US = 3  # if a server takes messages for others, it refuses this one for good
 _MAX_RESENDS = 3  # because a message can break the connection each time it is sent
 
 
@@ -38,9 +41,19 @@ class RetryRules:
     doubt: Doubt = Doubt.HOLD
 
 
-def result_of(receipt: Receipt, *, tries: int, now: datetime, rules: RetryRules) -> Result:
-    """Return the next state of a delivery; `tries` includes the try that this receipt is for."""
+def result_of(
+    receipt: Receipt, *, tries: int, now: datetime, rules: RetryRules, alike: bool = False
+) -> Result:
+    """Return the next state of a delivery; `tries` includes the try that this receipt is for.
+
+    `alike` tells whether the server refuses all messages at present. If it refuses them because of us, or
+    wants fewer messages at a time, this message loses no try.
+    """
     reply = _kept(receipt)
+    if receipt.outcome not in (Outcome.ACCEPTED, Outcome.UNCERTAIN):
+        waiting = _waiting(receipt, reply, tries=tries, now=now, alike=alike)
+        if waiting:
+            return waiting
     match receipt.outcome:
         case Outcome.ACCEPTED:
             return Result(receipt.key, DeliveryState.ACCEPTED, None, receipt.code, reply)
@@ -54,6 +67,19 @@ def result_of(receipt: Receipt, *, tries: int, now: datetime, rules: RetryRules)
             return Result(receipt.key, DeliveryState.QUEUED, now, receipt.code, reply)
         case _:
             return _later(receipt, reply, tries=tries, now=now, rules=rules)
+
+
+def _waiting(receipt: Receipt, reply: str, *, tries: int, now: datetime, alike: bool) -> Result | None:
+    """Return the result of a message that was refused although nothing is wrong with it; else None."""
+    cause, pause = receipt.cause, pause_of(receipt.key, 1)
+    # If a server has answered this message several times, and takes others, the message is deferred as usual.
+    is_free = cause is Cause.QUOTA or (cause in OURS and alike)
+    if receipt.outcome is Outcome.UNSENT and receipt.code:
+        is_free = is_free or cause in PASSING | OURS
+    if not is_free and not (cause is Cause.US and tries <= _MAX_TRIES_OF_US):
+        return None
+    due_at = now + (max(pause, _QUOTA_PAUSE) if cause is Cause.QUOTA else pause)
+    return Result(receipt.key, DeliveryState.DEFERRED, due_at, receipt.code, reply, int(not is_free))
 
 
 def _kept(receipt: Receipt) -> str:

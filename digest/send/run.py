@@ -19,12 +19,12 @@ from digest.model.errors import OutageError, StateError
 from digest.model.messages import Message, Outcome, Receipt
 from digest.send.gate import Gate
 from digest.send.outbox import Outbox
-from digest.send.refusals import Streak
+from digest.send.refusals import Refusals
 from digest.send.retries import goes_again, result_of
 from digest.storage.database import Database
 from digest.storage.ledger import deliveries as ledger
 from digest.storage.ledger import senders
-from digest.storage.ledger.outcomes import counts
+from digest.storage.ledger.outcomes import counts, take_back_rejected
 from digest.storage.ledger.owner import end as end_of_run
 from digest.storage.ledger.owner import has_ended, own_name
 from digest.storage.ledger.queue import START
@@ -76,8 +76,8 @@ class Run:
         self._readers = mailable(self._edition.digest, NOW)
         self._place = START  # in the queue
         self._handed = 0  # messages handed to the transport
-        self._streak = Streak()
         self._alarm = ""  # the reason for a pause that is not in the database yet
+        self._is_paused = False  # by this run
         self._stopped_at: datetime | None = None
         self._try_at: float | None = None  # when to try the database again; None: it is not away
         with database.read() as connection:
@@ -86,6 +86,7 @@ class Run:
         self._sender = senders.Sender(edition_id=record.edition.id, owner=own_name(), lease=outbox.lease)
         self._total = tally.total
         self._ended = Counter({state: count for state, count in tally.by_state if state in _ENDED})
+        self._refusals = Refusals(accepted_before=self._ended[DeliveryState.ACCEPTED] > 0)
 
     def carry(self) -> None:
         """Send until nothing is due or `stop` says so."""
@@ -111,6 +112,8 @@ class Run:
         """
         try:
             self._surely(self._settle)
+            self._alarm = self._alarm or self._refusals.alarm(self._clock(), at_the_end=True)
+            self._surely(self._pause_if_refused)
             closed_until = self._gate.closed_until(self._clock())
             self._surely(self._give_back)
             self._surely(self._release)
@@ -259,24 +262,33 @@ class Run:
             reader = self._on_wire.pop(receipt.key, None)
             if reader is not None:
                 tries = reader.tries + 1
-                result = result_of(receipt, tries=tries, now=now, rules=rules)
+                alike = self._refusals.alike
+                result = result_of(receipt, tries=tries, now=now, rules=rules, alike=alike)
                 self._results.append(result)
                 if receipt.outcome is not Outcome.ACCEPTED:
                     self._gate.hear(receipt, reader.address)
-        before, self._streak = self._streak, self._streak.after(receipts)
-        if self._streak.alarm and not before.alarm:
-            self._alarm = self._streak.alarm
-        self._unless_away(self._pause_if_all_are_refused, otherwise=None)
+        before, self._refusals = self._refusals, self._refusals.after(receipts)
+        if self._refusals is not before:
+            self._alarm = self._alarm or self._refusals.alarm(now)
+        self._unless_away(self._pause_if_refused, otherwise=None)
         if len(self._results) >= self._outbox.page or self._lease_is_old(now):
             self._unless_away(self._settle, otherwise=None)
 
-    def _pause_if_all_are_refused(self) -> None:
-        if self._alarm:
+    def _pause_if_refused(self) -> None:
+        """Pause the edition if there is an alarm; the messages that were rejected in its row wait again."""
+        if not self._alarm or self._is_paused:
+            return
+        now, refused, results = self._clock(), self._refusals.rejected, self._results
+        with self._database.write() as connection:
+            ledger.exchange(connection, self._sender, self._readers, results=results, now=now)
+            taken_back = take_back_rejected(connection, self._edition.id, refused, now=now)
             # Another process may have paused or cancelled the edition already, which is just as good.
-            with self._database.write() as connection, suppress(StateError):
-                pause(connection, self._edition.id, self._clock(), reason=self._alarm)
-            log.error("%s is paused: %s", self._edition.id, self._alarm)
-            self._alarm = ""
+            with suppress(StateError):
+                pause(connection, self._edition.id, now, reason=self._alarm)
+        self._is_paused = True
+        self._after_commit(results, self._renewed_at)
+        self._ended[DeliveryState.REJECTED] -= taken_back
+        log.error("%s is paused: %s", self._edition.id, self._alarm)
 
     def _settle(self, mark: Sequence[Recipient] = ()) -> frozenset[int]:
         """Record all results so far and mark deliveries, in one transaction; return the marked ones.

@@ -43,6 +43,15 @@ class Sent:
     dead: str = ""  # a phrase about readers whose mailbox no longer exists; empty if there are none
 
     @property
+    def trouble(self) -> str:
+        """Say that most messages were rejected; empty if they were not."""
+        rejected, accepted = self.counts.of(DeliveryState.REJECTED), self.counts.of(DeliveryState.ACCEPTED)
+        if rejected <= accepted:
+            return ""
+        shown = f"`digest deliveries {self.record.edition.id} --state rejected` shows the answers"
+        return f"most messages were rejected, {rejected:,} of {self.counts.total:,}; {shown}"
+
+    @property
     def outlook(self) -> str:
         """Say in words when sending continues, or what it waits for; empty when nothing is open."""
         if self.record.paused_at:
@@ -81,8 +90,8 @@ def send(
 
     `stop` is called before each group. After a stop, answers to messages on the wire are awaited for
     `drain`; messages without an answer become uncertain. `progress` gets the counts, with everything open
-    counted as queued. An edition that is already sent is left as it is. An edition whose messages are all
-    refused with the same code is paused. Raises StateError for an edition that is paused or in another
+    counted as queued. An edition that is already sent is left as it is. An edition whose messages are
+    refused because of us is paused. Raises StateError for an edition that is paused or in another
     state, NotFoundError, TemplateError, and TransportError; unsent deliveries then wait for the next run.
     """
     with _frozen():

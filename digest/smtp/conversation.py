@@ -18,25 +18,29 @@ module says what happens before and after the messages; `pipeline` handles the m
     HELO       HELO              continue (*)  –       give up     give up
     STARTTLS   STARTTLS          HANDSHAKE     –       give up     give up for good
     HANDSHAKE  (TLS begins)      –             –       –           –
-    AUTH       AUTH              READY         answer  give up     give up for good
+    AUTH       AUTH              READY         answer  give up     try the next login that is offered,
+                                                                   else give up for good
     READY      nothing, messages –             –       give up     give up             (**)
     NOOP       NOOP              READY         –       READY       READY
     QUIT       QUIT              CLOSED        –       CLOSED      CLOSED
 
 (*) STARTTLS if it is configured and not done yet, else AUTH if there is a login, else READY.
-(**) After a few refused messages on one connection, we send QUIT, and another connection is opened.
+(**) After a few refused messages on one connection, or as many messages as the server takes in a session, we
+send QUIT, and another connection is opened.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from digest.model.messages import Message, Receipt
 from digest.smtp.extensions import Extensions, Login, read_extensions
 from digest.smtp.pipeline import Pace, Pipeline, Returned, Step, Verdict
 from digest.smtp.replies import BadReplyError, Reply, ReplyReader
+from digest.smtp.standing import Standing
+from subscribers.rules.answers import Answer, Answered
 
 
 class State(StrEnum):
@@ -66,6 +70,9 @@ class SessionTerms:
     require_tls: bool = False  # RFC 8689: every server after this one must use TLS too
     pace: Pace = Pace.CHUNKING  # the fastest pace to use
     in_flight: int = 8  # messages in flight, when CHUNKING is offered
+    mechanism: str = ""  # the login that the server has accepted before, to be tried first
+    most: int | None = None  # messages that the server takes on one connection, if this is known
+    standing: Standing = field(default_factory=Standing, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +90,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The conversation is over; close the socket. `verdict` is None after a QUIT that was answered."""
+    """The conversation is over; close the socket. `verdict` is None if nothing but our QUIT ended it."""
 
     verdict: Verdict | None
 
@@ -100,7 +107,10 @@ class Conversation:
         self.extensions = Extensions()
         self._terms = terms
         self._protected = terms.protected
+        self.mechanism = ""  # the login in use
+        self._logins: list[tuple[str, tuple[bytes, ...]]] = []  # that are offered and not tried yet
         self._answers: list[bytes] = []  # remaining lines of an AUTH exchange
+        self._login_refusal: Reply | None = None
         self._reader = ReplyReader()
         self._out: list[bytes] = []
         self._events: list[Event] = []
@@ -112,6 +122,11 @@ class Conversation:
     def room(self) -> int:
         """Return how many messages may be sent now."""
         return self._pipeline.room if self.state is State.READY else 0
+
+    @property
+    def on_wire(self) -> int:
+        """Return how many messages have no answer yet."""
+        return len(self._pipeline.open)
 
     @property
     def waits_for(self) -> State | Step | None:
@@ -192,9 +207,9 @@ class Conversation:
     def _hand_on(self, event: Receipt | Returned) -> None:
         self._events.append(event)
         if not self._pipeline.open:
-            if self._pipeline.verdict:
+            if self._pipeline.verdict and not self._pipeline.verdict.is_over:
                 self._close(self._pipeline.verdict)
-            elif self._pipeline.refused_too_often:
+            elif self._pipeline.verdict or self._pipeline.used_up:
                 self.quit()
 
     def _greet(self, reply: Reply) -> None:
@@ -229,23 +244,41 @@ class Conversation:
                 'a password is not sent over a connection without TLS; set security to "starttls" or "tls"'
             )
             return
-        lines = login.lines(self.extensions.auth)
-        if not lines:
+        self._logins = login.exchanges(self.extensions.auth, first=self._terms.mechanism)
+        if not self._logins:
             offered = " ".join(self.extensions.auth) or "none at all"
             self._give_up_for_good(
                 f"the server does not offer a login by PLAIN, LOGIN or XOAUTH2 (it offers {offered})"
             )
             return
+        self._try_login()
+
+    def _try_login(self) -> None:
+        self.mechanism, lines = self._logins.pop(0)
         self._answers = list(lines)
         self.state = State.AUTH
         self._answer_challenge()
+
+    def _refuse_login(self, reply: Reply) -> None:
+        """Try the next login that is offered: a server may offer one that it does not support."""
+        # Of several refusals, the one of the password says most.
+        if self._login_refusal is None or reply.code == _WRONG_PASSWORD:
+            self._login_refusal = reply
+        if self._logins:
+            self._try_login()
+        else:
+            self._give_up_login(self._login_refusal)
+
+    def _give_up_login(self, reply: Reply) -> None:
+        said = f"the login was refused: AUTH was answered with {reply}"
+        self._give_up_for_good(f"{said}; are user and password right in [mail]?")
 
     def _answer_challenge(self, _: Reply | None = None) -> None:
         # If the server asks more questions than the exchange has, a star cancels it (RFC 4954 §4).
         self._out.append((self._answers.pop(0) if self._answers else b"*") + b"\r\n")
 
     def _be_ready(self, _: Reply) -> None:
-        terms = self._terms
+        terms, self._login_refusal = self._terms, None
         if terms.require_tls and not (self._protected and self.extensions.require_tls):
             self._give_up_for_good("REQUIRETLS is configured, but the server does not offer it")
             return
@@ -255,6 +288,8 @@ class Conversation:
             pace=terms.pace,
             in_flight=terms.in_flight,
             require_tls=terms.require_tls,
+            most=terms.most,
+            standing=terms.standing,
         )
         self._still_ready(None)
 
@@ -263,16 +298,25 @@ class Conversation:
         self._events.append(Ready(self.extensions, self._pipeline.pace))
 
     def _give_up(self, reply: Reply) -> None:
-        self._close(Verdict(reason=f"{self._asked} was answered with {reply}"))
+        if self._login_refusal:  # after a refused login, a server may end the connection instead of answering
+            self._give_up_login(self._login_refusal)
+            return
+        answered = Answered.LOGIN if self.state is State.AUTH else Answered.CONNECTION
+        answer = Answer(
+            step=answered,
+            code=reply.code,
+            status=reply.enhanced or "",
+            text=reply.text,
+            accepted=self._pipeline.accepted,
+        )
+        cause = self._terms.standing.judge(answer, "")
+        self._close(Verdict(reason=f"{self._asked} was answered with {reply}", cause=cause, code=reply.code))
 
     def _refuse_for_good(self, reply: Reply) -> None:
-        answer = f"{self._asked} was answered with {reply}"
-        if self.state is State.AUTH:
-            answer = f"the login was refused: {answer}; are user and password right in [mail]?"
-        self._give_up_for_good(answer)
+        self._give_up_for_good(f"{self._asked} was answered with {reply}")
 
     def _end(self, _: Reply) -> None:
-        self._close(None)
+        self._close(self._pipeline.verdict)
 
     # ── ends ────────────────────────────────────────────────────────────────────────────────
 
@@ -292,6 +336,9 @@ class Conversation:
     ) -> None:
         if self.state is State.CLOSED:
             return
+        if self.state is State.AUTH and self._login_refusal:
+            self._give_up_login(self._login_refusal)
+            return
         pipeline = self._pipeline
         # A server that breaks off before it has accepted anything at this pace may not support the pace.
         unproven = pipeline.step is not None and not pipeline.proven and pipeline.pace > Pace.LOCKSTEP
@@ -310,6 +357,8 @@ class Conversation:
         return events
 
 
+_WRONG_PASSWORD = 535  # RFC 4954 §6
+
 _Action = Callable[[Conversation, Reply], None]
 _ON_REPLY: dict[State, dict[int, _Action]] = {
     State.GREETING: {2: Conversation._greet, 4: Conversation._give_up, 5: Conversation._give_up},
@@ -321,7 +370,7 @@ _ON_REPLY: dict[State, dict[int, _Action]] = {
         2: Conversation._be_ready,
         3: Conversation._answer_challenge,
         4: Conversation._give_up,
-        5: Conversation._refuse_for_good,
+        5: Conversation._refuse_login,
     },
     # A server may end an idle connection, usually with a 421.
     State.READY: {4: Conversation._give_up, 5: Conversation._give_up},

@@ -74,19 +74,18 @@ class Login:
     def __repr__(self) -> str:
         return "Login(…)"
 
-    def lines(self, mechanisms: tuple[str, ...]) -> tuple[bytes, ...]:
-        """Return the lines to send, one for each step of the exchange, without CRLF.
+    def exchanges(self, offered: tuple[str, ...], *, first: str = "") -> list[tuple[str, tuple[bytes, ...]]]:
+        """Return the mechanisms that we have and that are offered, best first, each with the lines to send.
 
-        The mechanism is the first of PLAIN, LOGIN and XOAUTH2 that is offered. There are no lines if none of
-        them is offered.
+        Each line is a step of the exchange, without CRLF. `first` is the mechanism that comes before others.
         """
         user, password = self.user.encode(), self.password.encode()
-        if "PLAIN" in mechanisms:
-            return (b"AUTH PLAIN " + base64.b64encode(b"\0" + user + b"\0" + password),)
-        if "LOGIN" in mechanisms:
-            return (b"AUTH LOGIN", base64.b64encode(user), base64.b64encode(password))
-        if "XOAUTH2" in mechanisms:
-            token = b"user=" + user + b"\1auth=Bearer " + password + b"\1\1"
+        token = b"user=" + user + b"\1auth=Bearer " + password + b"\1\1"
+        ours = {
+            "PLAIN": (b"AUTH PLAIN " + base64.b64encode(b"\0" + user + b"\0" + password),),
+            "LOGIN": (b"AUTH LOGIN", base64.b64encode(user), base64.b64encode(password)),
             # If the login fails, the server sends the error in a 334, which we answer with an empty line.
-            return b"AUTH XOAUTH2 " + base64.b64encode(token), b""
-        return ()
+            "XOAUTH2": (b"AUTH XOAUTH2 " + base64.b64encode(token), b""),
+        }
+        chosen = [(name, lines) for name, lines in ours.items() if name in offered]
+        return sorted(chosen, key=lambda each: each[0] != first)

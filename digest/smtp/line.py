@@ -80,7 +80,7 @@ class Connection(asyncio.BufferedProtocol):
         self._waiting = waiting
         self._report = report
         self._loop = loop
-        self._turn = turn
+        self.turn = turn
         self._transport: asyncio.Transport | None = None
         self._task: asyncio.Task[None] | None = None
         self._view = memoryview(bytearray(BUFFER))
@@ -96,7 +96,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def fill(self) -> None:
         """Start as many waiting messages as the server has room for, and write all bytes there are."""
-        conversation, waiting, turn = self.conversation, self._waiting, self._turn
+        conversation, waiting, turn = self.conversation, self._waiting, self.turn
         room = 0 if self._paused else conversation.room
         while room > 0 and waiting and (turn is None or turn()):
             receipt = conversation.send(waiting.popleft())

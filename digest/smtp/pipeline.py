@@ -34,9 +34,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 
-from digest.model.messages import Answered, Message, Outcome, Receipt
+from digest.model.messages import Message, Outcome, Receipt
 from digest.smtp.extensions import Extensions
 from digest.smtp.replies import BadReplyError, Reply
+from digest.smtp.standing import Standing
+from subscribers.rules.answers import OURS, PASSING, Answer, Answered, Cause
 
 
 class Pace(IntEnum):
@@ -67,6 +69,8 @@ class Returned:
     reason: str
     code: int | None = None
     blamed: bool = True  # the connection ended at this message; False: at a message before it
+    cause: Cause | None = None  # of the answer that returned it; None: there was no such answer
+    receipt: Receipt | None = None  # of that answer, for when no server is left to hand the message to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +81,19 @@ class Verdict:
     lasting: bool = False  # trying again is useless until an operator changes something
     slower: Pace | None = None  # the server does not support what it offers: use this pace with it
     announced: bool = False  # the server announced the end, so it has not read what it did not answer
+    cause: Cause | None = None  # of the answer that ended the connection; None: there was no answer
+    code: int | None = None  # of that answer
+
+    @property
+    def is_over(self) -> bool:
+        """Tell whether the session is over although nothing is broken, so that QUIT can still be said."""
+        return self.cause in (Cause.SESSION, Cause.CONNECTIONS) and not self.announced
 
 
 class _Transaction:
     """One message in flight. `end` is the position after its last byte in all we write; 0: not written."""
 
-    __slots__ = ("answered", "end", "message", "refusal", "returns", "step", "unsaid")
+    __slots__ = ("answered", "cause", "end", "message", "refusal", "step", "unsaid")
 
     def __init__(self, message: Message, step: Step) -> None:
         self.message = message
@@ -90,7 +101,7 @@ class _Transaction:
         self.unsaid: list[bytes] = []  # commands held back until the command before them is answered
         self.refusal: Reply | None = None  # the first refusal; later refusals only follow from it
         self.answered: Answered | None = None  # the part that was refused first
-        self.returns = False  # the refusal is about us or the connection, not about the message
+        self.cause: Cause | None = None  # if the refusal is not about the message, and so returns it
         self.end = 0
 
 
@@ -105,6 +116,8 @@ class Pipeline:
         pace: Pace = Pace.CHUNKING,
         in_flight: int = 8,
         require_tls: bool = False,
+        most: int | None = None,
+        standing: Standing | None = None,
     ) -> None:
         self.pace = min(pace, _fastest(extensions))
         self.proven = False  # the server has accepted a message at this pace
@@ -117,29 +130,34 @@ class Pipeline:
         self._text_step = Step.BDAT if self.pace is Pace.CHUNKING else Step.DATA
         self._unclean = False  # the transaction of a refused message may still be open at the server
         self._refused = 0
+        self._started = 0  # messages, at most `most`
+        self.accepted = 0  # messages
+        self._most = most
+        self._standing = standing or Standing()
         self._out = out
         self._appended = 0  # bytes, since the first message
 
     @property
     def room(self) -> int:
         """Return how many messages may be started now."""
-        if self.verdict or self.refused_too_often:
+        if self.verdict or self.used_up:
             return 0
         if self.pace is Pace.CHUNKING:
             # The first message goes alone. If the server does not count the bytes of BDAT correctly, only
             # this message is affected.
-            return (self._in_flight if self.proven else 1) - len(self.open)
+            room = (self._in_flight if self.proven else 1) - len(self.open)
+            return room if self._most is None else min(room, self._most - self._started)
         if not self.open:
             return 1
         # With PIPELINING, the next commands are written with the text of the message before them.
         return int(self.pace is Pace.PIPELINING and self.open[-1].step is Step.BODY)
 
     @property
-    def refused_too_often(self) -> bool:
-        """Tell whether so many messages were refused that we should end the connection."""
+    def used_up(self) -> bool:
+        """Tell whether this connection has had its share of messages, accepted or refused."""
         # Exim ends a connection after ten RSETs that followed no message, and Postfix after twenty errors.
         # Messages in flight then become uncertain, and so do those whose replies we have not read yet.
-        return self._refused >= _MOST_REFUSED
+        return self._refused >= _MOST_REFUSED or (self._most is not None and self._started >= self._most)
 
     @property
     def step(self) -> Step | None:
@@ -152,6 +170,7 @@ class Pipeline:
         if fault:
             code, enhanced, text = fault
             return Receipt(message.key, Outcome.REJECTED, code, enhanced, f"not sent: {text}")
+        self._started += 1
         reset = self._unclean or (self.pace is Pace.CHUNKING and bool(self.open))
         commands = self._commands(message, reset=reset)
         transaction = _Transaction(message, Step.RSET if reset else Step.MAIL)
@@ -213,7 +232,8 @@ class Pipeline:
     def _ignore(self, transaction: _Transaction, reply: Reply) -> None:
         """Continue, because a refused RSET says nothing about the message; after a 421 it is the last."""
         if reply.code == 421:
-            self.verdict = self.verdict or Verdict(reason=str(reply), announced=True)
+            cause = self._standing.judge(self._answer(None, reply), transaction.message.recipient)
+            self.verdict = self.verdict or _ended_by(reply, cause)
         self._onward(transaction, reply)
 
     def _go_ahead(self, transaction: _Transaction, _: Reply) -> None:
@@ -235,6 +255,9 @@ class Pipeline:
             return self._finish(transaction, reply)
         self.open.popleft()
         self.proven = True
+        self.accepted += 1
+        if self._standing.rows:
+            self._standing.hear(transaction.message.recipient)
         return Receipt(transaction.message.key, Outcome.ACCEPTED, reply.code, reply.enhanced, reply.text)
 
     def _refuse(self, transaction: _Transaction, reply: Reply) -> Receipt | Returned | None:
@@ -251,29 +274,40 @@ class Pipeline:
         self._unclean = True
         self._refused += 1
         message, refusal = transaction.message, transaction.refusal or reply
-        if transaction.returns:
-            return Returned(message, str(refusal), refusal.code)
         outcome = Outcome.DEFERRED if refusal.code < 500 else Outcome.REJECTED
-        answered = transaction.answered
-        return Receipt(message.key, outcome, refusal.code, refusal.enhanced, refusal.text, answered)
+        receipt = Receipt(
+            message.key, outcome, refusal.code, refusal.enhanced, refusal.text, transaction.answered
+        )
+        cause = transaction.cause
+        if cause is None:
+            return receipt
+        # After the end of a session, the messages behind it are refused as well, and none is to blame.
+        blamed = cause not in PASSING or (refusal.code == 421 and cause is not Cause.SESSION)
+        return Returned(message, str(refusal), refusal.code, blamed, cause, receipt)
 
     def _judge(self, transaction: _Transaction, reply: Reply) -> None:
-        """Set the verdict if a refusal is about more than this message; the message is then returned."""
+        """Set the verdict if a refusal ends the connection; return the message if it is not to blame."""
         step, code = transaction.step, reply.code
         early = self.pace is not Pace.LOCKSTEP
-        if code == 421:
-            verdict = Verdict(reason=str(reply), announced=True)
-        elif code in _ABOUT_US or (code == 503 and step is Step.MAIL and not early):
+        cause = self._standing.judge(self._answer(transaction.answered, reply), transaction.message.recipient)
+        verdict: Verdict | None = None
+        if code == 503 and step is Step.MAIL and not early:
             # A 503 to MAIL, although we wait for each reply, means that the server wants something before it.
-            verdict = Verdict(reason=str(reply), lasting=True)
+            verdict, cause = Verdict(reason=str(reply), lasting=True), Cause.LOGIN
         elif early and (code == 503 or (code in _NOT_KNOWN and step is Step.BDAT)):
             # The server cannot follow our commands at this pace, although it offers the extension.
-            verdict = Verdict(reason=f"{step} was answered with {reply}", slower=Pace(self.pace - 1))
-        else:
-            return
+            slower = Pace(self.pace - 1)
+            verdict = Verdict(reason=f"{step} was answered with {reply}", slower=slower)
+            cause = Cause.SESSION
+        elif code == 421 or cause in (Cause.SESSION, Cause.CONNECTIONS, Cause.LOGIN):
+            verdict = _ended_by(reply, cause)
         self.verdict = self.verdict or verdict
-        # A 421 to the text is also about this message. So the message is deferred, like after any 4xx.
-        transaction.returns = not (code == 421 and step in _TEXT_STEPS)
+        if verdict or cause in PASSING | OURS:
+            transaction.cause = cause
+
+    def _answer(self, answered: Answered | None, reply: Reply) -> Answer:
+        status = reply.enhanced or ""
+        return Answer(step=answered, code=reply.code, status=status, text=reply.text, accepted=self.accepted)
 
     # ── what is written for a message ───────────────────────────────────────────────────────
 
@@ -312,6 +346,13 @@ class Pipeline:
         return None
 
 
+def _ended_by(reply: Reply, cause: Cause) -> Verdict:
+    """Return the verdict of an answer that ends its connection."""
+    announced = reply.code == 421
+    lasting = cause is Cause.LOGIN and not announced
+    return Verdict(reason=str(reply), lasting=lasting, announced=announced, cause=cause, code=reply.code)
+
+
 def _fastest(extensions: Extensions) -> Pace:
     if not extensions.pipelining:
         return Pace.LOCKSTEP
@@ -328,7 +369,6 @@ def _stuffed(data: bytes) -> bytes:
 _RESET = "RSET\r\n"
 _MOST_REFUSED = 6  # messages on one connection
 _UNSAFE = re.compile(r"[\x00-\x20\x7f<>]").search
-_ABOUT_US = frozenset({530, 534, 535, 538})  # our login is missing, too weak, or without TLS (RFC 4954 §6)
 _NOT_KNOWN = frozenset({500, 502, 504})  # the server does not know the command
 
 _NEXT = {Step.RSET: Step.MAIL, Step.MAIL: Step.RCPT}  # then DATA or BDAT
@@ -339,8 +379,9 @@ _ANSWERED = {
     Step.BODY: Answered.TEXT,
     Step.BDAT: Answered.TEXT,
 }
-_TEXT_STEPS = frozenset({Step.BODY, Step.BDAT})
-_LAST_STEPS = _TEXT_STEPS | {Step.DATA}  # the last reply to a message, unless DATA is granted
+_LAST_STEPS = frozenset(
+    {Step.BODY, Step.BDAT, Step.DATA}
+)  # the last reply to a message, unless DATA is granted
 
 _Action = Callable[[Pipeline, _Transaction, Reply], Receipt | Returned | None]
 _ON_REPLY: dict[Step, dict[int, _Action]] = {

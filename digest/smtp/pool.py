@@ -7,7 +7,7 @@ import logging
 import ssl
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -17,10 +17,14 @@ from digest.smtp.conversation import Closed, Event, Ready, State
 from digest.smtp.line import Connection, terms_for, tls_context
 from digest.smtp.pipeline import Returned, Verdict
 from digest.smtp.relay import ConnectionRecord, Relay, Timeouts
+from subscribers.rules.answers import PASSING, Cause
 
 log = logging.getLogger(__name__)
 
 _MAX_RETURNS = 5  # if so many connections ended at one message, the message goes back to the sender
+# A message that is told to wait so often, although others are accepted, is not sent again at once. The second
+# number is for answers that are clearly about the rate, the connections or the session.
+_MAX_WAITS, _MAX_CLEAR_WAITS = 12, 100
 _SHARE_CHECK = 0.005  # seconds before a server that is ahead of its share may be given messages again
 _QUIT_SECONDS = 2.0  # for the replies to QUIT
 
@@ -37,10 +41,13 @@ class Pool:
         self._relays = tuple(relays)
         self._ehlo_name = ehlo_name
         self._patience = patience
+        for relay in relays:
+            relay.standing.elsewhere = partial(self._has_another, relay)
         self._contexts = {id(relay): _context(relay.server) for relay in relays}
         self._waiting: deque[Message] = deque()
         self._receipts: list[Receipt] = []
         self._returns: Counter[int] = Counter()  # by the message's key
+        self._waits: Counter[int] = Counter()  # by the message's key: returned because of the rate
         self._connections: dict[Connection, tuple[Relay, ConnectionRecord]] = {}
         self._floor = 0
         self._again: asyncio.TimerHandle | None = None
@@ -104,7 +111,7 @@ class Pool:
 
     def _report(self, connection: Connection, events: Sequence[Event]) -> None:
         relay, record = self._connections[connection]
-        receipts = len(self._receipts)
+        receipts, accepted = len(self._receipts), 0
         for event in events:
             if isinstance(event, Receipt):
                 self._receipts.append(event)
@@ -112,33 +119,81 @@ class Pool:
                     record.uncertain += 1
                 else:
                     record.answered += 1
+                    accepted += event.outcome is Outcome.ACCEPTED
             elif isinstance(event, Returned):
                 record.returned += 1
-                self._take_back(event)
+                self._hear(relay, event)
+                self._take_back(relay, event)
             elif isinstance(event, Ready):
                 if not relay.usable:
                     relay.rejoin(self._relays)
+                relay.mechanism = connection.conversation.mechanism
                 relay.ready(record, event.pace)
             elif isinstance(event, Closed):
+                record.accepted += accepted
+                self._took(relay, accepted)
+                accepted = 0
                 self._ended(connection, event.verdict)
+        if accepted:
+            record.accepted += accepted
+            self._took(relay, accepted)
         self.unanswered -= len(self._receipts) - receipts
         if self.unanswered <= self._floor:
             self._loop.stop()
 
-    def _take_back(self, event: Returned) -> None:
+    def _took(self, relay: Relay, accepted: int) -> None:
+        relay.took(accepted)
+        if relay.throttle.rate is not None:
+            relay.settle(self._loop.time())
+
+    def _hear(self, relay: Relay, event: Returned) -> None:
+        """Note an answer that is about more than its message: the server is slowed down, or set aside."""
+        if event.cause is None:
+            return
+        mine, free, there = self._connections_of(relay), relay.throttle.rate is None, relay.aside is None
+        on_wire = sum(each.conversation.on_wire for each in mine)
+        answer = Verdict(reason=event.reason, cause=event.cause, code=event.code)
+        relay.hear(answer, self._loop.time(), on_wire=on_wire)
+        if free and relay.throttle.rate is not None:
+            self._warn(relay, f"slowed down, because it asks for less: {event.reason}")
+        if there and relay.aside:
+            self._warn(relay, f"set aside, because it refuses us: {event.reason}")
+        if relay.throttle.rate is not None or relay.aside:
+            for each in mine:
+                each.turn = partial(self._turn_of, relay)
+
+    def _warn(self, relay: Relay, what: str) -> None:
+        log.warning("%s:%d: %s", relay.server.host, relay.server.port, what)
+
+    def _connections_of(self, relay: Relay) -> list[Connection]:
+        return [each for each, (its, _) in self._connections.items() if its is relay]
+
+    def _has_another(self, relay: Relay) -> bool:
+        return any(not (each is relay or each.down or each.aside) for each in self._relays)
+
+    def _take_back(self, relay: Relay, event: Returned) -> None:
+        key, receipt = event.message.key, event.receipt
+        refused_us = event.cause in (Cause.QUOTA, Cause.US)
         # Only the message at which the connection ended is counted, because it may be the cause.
-        self._returns[event.message.key] += event.blamed
-        if self._returns[event.message.key] < _MAX_RETURNS:
-            self._waiting.appendleft(event.message)
+        self._returns[key] += event.blamed
+        # If the answer is not quite clear, it may be about this message or its domain after all.
+        unsure = receipt is not None and receipt.cause is Cause.UNSURE
+        most = _MAX_WAITS if unsure or (event.code or 0) >= 500 else _MAX_CLEAR_WAITS
+        self._waits[key] += event.cause in PASSING and relay.standing.ever
+        tried_enough = self._returns[key] >= _MAX_RETURNS or self._waits[key] >= most
+        if tried_enough or (refused_us and not self._has_another(relay)):
+            self._receipts.append(receipt or _unsent(event.message, event.reason, event.code))
+        elif unsure:
+            self._waiting.append(event.message)  # the answers to others show what it was about
         else:
-            self._receipts.append(_unsent(event.message, event.reason, event.code))
+            self._waiting.appendleft(event.message)
 
     def _ended(self, connection: Connection, verdict: Verdict | None) -> None:
         relay, record = self._connections[connection]
         known = relay.verdict.reason if relay.verdict else None
         if relay.ended(record, verdict, self._loop.time()) and verdict:
             if verdict.reason != known:  # the same reason is logged only once
-                log.warning("%s:%d: %s", relay.server.host, relay.server.port, verdict.reason)
+                self._warn(relay, verdict.reason)
             self._loop.call_at(relay.not_before, self._balance)
         self._loop.call_soon(self._balance)
 
@@ -160,7 +215,13 @@ class Pool:
             self._fail()
 
     def _open(self, relay: Relay) -> None:
-        terms = terms_for(relay.server, self._ehlo_name, pace=relay.pace, in_flight=relay.in_flight)
+        terms = replace(
+            terms_for(relay.server, self._ehlo_name, pace=relay.pace, in_flight=relay.in_flight),
+            mechanism=relay.mechanism,
+            most=relay.most,
+            standing=relay.standing,
+        )
+        paced = relay.server.weight or relay.throttle.rate is not None
         connection = Connection(
             relay.server,
             terms,
@@ -169,18 +230,31 @@ class Pool:
             waiting=self._waiting,
             report=self._report,
             loop=self._loop,
-            turn=partial(self._turn_of, relay) if relay.server.weight else None,
+            turn=partial(self._turn_of, relay) if paced else None,
         )
         self._connections[connection] = relay, relay.opened(self._loop.time())
         connection.gone.add_done_callback(lambda _: self._connections.pop(connection))
         connection.open()
 
     def _turn_of(self, relay: Relay) -> bool:
-        """Tell whether a server may take a message by its weight; if not, check again a little later."""
-        taken = relay.may_take(self._relays)
-        if not taken and self._again is None:
-            self._again = self._loop.call_later(_SHARE_CHECK, self._balance_again)
-        return taken
+        """Tell whether a server may take a message now; if not, check again when it may."""
+        now = self._loop.time()
+        wait = 0.0 if relay.aside else relay.throttle.wait(now)
+        if relay.aside or wait:
+            self._check_again(now + wait)
+            return False
+        if not relay.may_take(self._relays):
+            self._check_again(now + _SHARE_CHECK)
+            return False
+        relay.throttle = relay.throttle.sent(now)
+        return True
+
+    def _check_again(self, at: float) -> None:
+        if self._again and self._again.when() <= at:
+            return
+        if self._again:
+            self._again.cancel()
+        self._again = self._loop.call_at(at, self._balance_again)
 
     def _balance_again(self) -> None:
         self._again = None
@@ -188,17 +262,33 @@ class Pool:
 
     def _tick(self) -> None:
         """Check what no event reports: silent servers, and pauses that are over."""
+        now = self._loop.time()
         for connection in tuple(self._connections):
-            connection.check(self._loop.time())
+            connection.check(now)
+        for relay in self._relays:
+            relay.settle(now)
+            if relay.gives_up(now):
+                self._warn(relay, "left for this run, because it takes no messages at present")
+            if relay.aside:
+                self._leave(relay)
         self._balance()
         self._tick_timer = self._loop.call_later(self._period, self._tick)
 
+    def _leave(self, relay: Relay) -> None:
+        """Say QUIT to a server that is set aside, on the connections that have nothing on the wire."""
+        for connection in self._connections_of(relay):
+            if connection.conversation.state is State.READY and not connection.conversation.on_wire:
+                connection.conversation.quit()
+                connection.fill()
+
     def _fail(self) -> None:
-        relay = next(relay for relay in self._relays if relay.verdict)
-        reason = relay.verdict.reason if relay.verdict else ""
+        relay, verdict = next(
+            (relay, found) for relay in self._relays if (found := relay.aside or relay.verdict)
+        )
+        reason, code = verdict.reason, verdict.code
         self.failure = TransportError(f"{relay.server.host}:{relay.server.port}", reason)
         self.unanswered -= len(self._waiting)
-        self._receipts += [_unsent(message, reason) for message in self._waiting]
+        self._receipts += [_unsent(message, reason, code) for message in self._waiting]
         self._waiting.clear()
         self._loop.stop()
 

@@ -1,14 +1,21 @@
-"""Track the health of one mail server, and decide when another connection to it may be opened. Pure."""
+"""Track the health of one mail server, and decide when it may get a connection or a message. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from digest.model.messages import SmtpServer
 from digest.smtp.pipeline import Pace, Verdict
+from digest.smtp.standing import Standing
+from digest.smtp.throttle import Throttle
+from subscribers.rules.answers import PASSING, Cause
 
 _LONGEST_PAUSE = 30.0  # seconds
+_ONE_MORE = 300.0  # seconds after the connections became fewer, until one more is tried
+_SHORTEST = 5  # messages in a session, to learn its length
+_ASIDE = 3  # messages in a row that a server refuses because of us, before it is set aside
 _IN_TURN = 2  # messages on a connection without CHUNKING: one at the server, one on its way
 
 
@@ -16,8 +23,8 @@ _IN_TURN = 2  # messages on a connection without CHUNKING: one at the server, on
 class Timeouts:
     """How long a server may take, and how often it may fail in a row.
 
-    `ready`, `data`, `text`, `quit` and `hope` are multiples of the server's `timeout`, which is the time for
-    every other reply. With a timeout of a minute, the times from DATA on are the minima of RFC 5321
+    `ready`, `data`, `text`, `quit`, `hope` and `idle` are multiples of the server's `timeout`, which is the
+    time for every other reply. With a timeout of a minute, the times from DATA on are the minima of RFC 5321
     §4.5.3.2. The times before DATA are shorter, because a message whose text was not sent loses nothing by
     another try.
     """
@@ -27,6 +34,7 @@ class Timeouts:
     text: float = 10.0  # long, because giving up here leaves a message uncertain
     quit: float = 0.1
     hope: float = 0.75  # a server that keeps failing for so long, more than once, is down
+    idle: float = 2.0  # a server that asks for less and accepts nothing for so long is not used any more
     tries: int = 6  # a server that fails so often in a row is down too
     pause: float = 0.5  # seconds after the first failure; then doubled each time
 
@@ -39,6 +47,7 @@ class ConnectionRecord:
     opened_at: float
     ready: bool = False
     answered: int = 0  # messages
+    accepted: int = 0
     uncertain: int = 0
     returned: int = 0
 
@@ -51,6 +60,10 @@ class Relay:
     are opened one at a time, after a pause that doubles, so that we never reconnect in a burst. Connections
     that were opened together count as one failure. A server that fails `tries` times in a row, or keeps
     failing for as long as `hope` says, is down once no connection to it is left.
+
+    A server that asks for fewer connections gets one less, and after some minutes one more again. A server
+    that takes only so many messages on one connection gets no more on the next. A server that refuses
+    messages because of us is set aside while another server is there.
     """
 
     def __init__(self, server: SmtpServer, patience: Timeouts, *, pace: Pace, in_flight: int) -> None:
@@ -63,6 +76,17 @@ class Relay:
         self.verdict: Verdict | None = None  # why the last connection ended badly
         self.not_before = 0.0  # when the pause after the failure is over
         self.share = 0.0  # messages taken, divided by the weight
+        self.throttle = Throttle()
+        self.standing = Standing()
+        self.mechanism = ""  # the login that worked
+        self.most: int | None = None  # messages that the server takes on one connection
+        self.aside: Verdict | None = None  # why the server is not used any more in this run
+        self._asked: Verdict | None = None  # the last answer that asked for less
+        self._allowed = server.connections
+        self._lowered_at = 0.0
+        self._session_of = 0  # messages accepted on the last connection whose session was over
+        self._refusing_us = 0  # messages refused because of us, since the last one that was accepted
+        self._accepted = 0  # messages that the throttle does not know yet
         self._patience = patience
         self._failures = 0
         self._failing_since = 0.0  # when the first connection that failed was opened
@@ -71,21 +95,40 @@ class Relay:
     @property
     def down(self) -> bool:
         """Tell whether the server is down, and not to be tried again in this run."""
-        if self.open or self.verdict is None:
+        if self.open:
+            return False
+        if self.aside:
+            return True
+        if self.verdict is None:
             return False
         return self.verdict.lasting or self._hopeless or self._failures >= self._patience.tries
 
     def may_open(self, now: float) -> bool:
         """Tell whether another connection may be opened now."""
-        if self.down or self.open >= self.server.connections or (self.verdict and self.verdict.lasting):
+        if self.aside or self.down or self.open >= self.allowed(now):
+            return False
+        if self.verdict and self.verdict.lasting:
+            return False
+        # A wrong password is tried once, because many tries would lock the account.
+        if self.server.user and not self.mechanism and self.open:
+            return False
+        if self.throttle.rate is not None and self.usable and self.throttle.wait(now):
             return False
         return self._failures == 0 or (self.opening == 0 and now >= self.not_before)
+
+    def allowed(self, now: float) -> int:
+        """Return how many connections the server takes at once, as far as is known."""
+        more = max(0.0, now - self._lowered_at) // _ONE_MORE
+        return min(self.server.connections, self._allowed + int(more))
 
     @property
     def room(self) -> int:
         """Return how many messages all connections together can have on the wire, as far as is known."""
+        if self.aside:
+            return 0
         each = self.in_flight if self.spoken is Pace.CHUNKING else min(_IN_TURN, self.in_flight)
-        return each * self.server.connections
+        room = each * self._allowed
+        return room if self.throttle.rate is None else min(room, ceil(self.throttle.rate))
 
     @property
     def usable(self) -> bool:
@@ -106,6 +149,52 @@ class Relay:
             return False
         self.share += 1 / weight
         return True
+
+    # ── what its answers say about the server ───────────────────────────────────────────────
+
+    def took(self, count: int) -> None:
+        """Note accepted messages; this must be cheap, so the throttle is told later."""
+        self._accepted += count
+        self._refusing_us = 0
+        self.standing.ever = True
+
+    def settle(self, now: float) -> None:
+        """Tell the throttle about the messages that were accepted since the last call."""
+        if self._accepted:
+            self.throttle = self.throttle.accepted(self._accepted, now)
+            self._accepted = 0
+
+    def hear(self, answer: Verdict, now: float, *, on_wire: int) -> None:
+        """Note an answer that returned a message; `on_wire` messages have no answer yet."""
+        self.settle(now)
+        if answer.cause is Cause.RATE or (answer.cause is Cause.CONNECTIONS and self.allowed(now) == 1):
+            self.throttle = self.throttle.refused(answer.reason, now, on_wire=on_wire)
+            self._asked, self._session_of = answer, 0
+        elif answer.cause not in PASSING and self.standing.elsewhere():
+            self._refusing_us += 1
+            if self._refusing_us >= _ASIDE:
+                self.aside = self.aside or answer
+
+    def gives_up(self, now: float) -> bool:
+        """Set the server aside if it has asked for less, and accepted nothing, for too long; tell whether."""
+        since, patience = self.throttle.silent_since, self._patience
+        if self.aside or since is None or self.throttle.asked < patience.tries:
+            return False
+        if now - since <= patience.idle * self.server.timeout:
+            return False
+        self.aside = self._asked
+        return True
+
+    def _learn(self, record: ConnectionRecord, verdict: Verdict, now: float) -> None:
+        """Learn from the end of a connection how many connections and messages the server takes."""
+        if verdict.cause is Cause.SESSION and record.accepted:
+            # Twice the same number is no accident, unless it is very small.
+            if record.accepted == self._session_of >= _SHORTEST:
+                self.most = min(self.most or self._session_of, self._session_of)
+            self._session_of = record.accepted
+        too_many = verdict.cause is Cause.CONNECTIONS or not (record.ready or verdict.lasting)
+        if too_many and self.usable:
+            self._allowed, self._lowered_at = max(1, min(self.open, self.allowed(now) - 1)), now
 
     def rejoin(self, others: Sequence[Relay]) -> None:
         """Start level with the other servers again, so that this server does not catch up what it missed."""
@@ -131,6 +220,8 @@ class Relay:
         self.opening -= not record.ready
         if verdict and verdict.slower:
             self.pace = min(self.pace, verdict.slower)
+        if verdict:
+            self._learn(record, verdict, now)
         if verdict is None or not self._is_bad(record, verdict):
             self._failures = 0
             self.verdict = None
@@ -150,6 +241,9 @@ class Relay:
         return True
 
     def _is_bad(self, record: ConnectionRecord, verdict: Verdict) -> bool:
+        is_one_too_many = not record.ready or (verdict.cause is Cause.CONNECTIONS and not record.uncertain)
+        if self.usable and is_one_too_many and not verdict.lasting:
+            return False  # the other connections go on, and there is one connection less
         if not record.ready or verdict.lasting:
             return True
         if record.answered == 0:

@@ -250,6 +250,14 @@ def test_failed_deliveries_can_be_retried(composed: Terminal, wrong_addresses: N
     assert "1 accepted, 1 rejected" in composed.says("retry", EDITION)
 
 
+def test_send_fails_and_says_so_first_if_most_messages_were_rejected(composed: Terminal) -> None:
+    with composed.place.app() as app, app.database.write() as connection:
+        connection.exec_driver_sql("UPDATE subscribers SET address = 'a b' || id")
+    first, second = composed.says("send", EDITION, fails=1).splitlines()
+    assert first.startswith(f"{EDITION}: most messages were rejected, 2 of 2; `digest deliveries {EDITION}")
+    assert f"{EDITION} is sent: 2 rejected" in second
+
+
 @pytest.fixture
 def wrong_addresses(composed: Terminal) -> None:
     """Give one reader an address that was never checked, which cannot be written in a message."""

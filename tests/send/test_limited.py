@@ -261,27 +261,6 @@ def test_a_domain_without_limits_is_not_slowed_and_only_tried_again(
     assert sent.record.state is EditionState.SENT
 
 
-class Refusing(Timed):
-    """Takes no message in the first second, because there were too many."""
-
-    def _receipt(self, message: Message) -> Receipt:
-        if self._clock() < NOW + SECOND:
-            return Receipt(message.key, Outcome.UNSENT, *SLOWLY)
-        return super()._receipt(message)
-
-
-def test_a_mail_server_that_asks_for_less_is_slowed(database: Database) -> None:
-    add_readers(database, a=100)
-    clock = SharedClock(1)
-    transport = Refusing(clock)
-    run(database, transport, clock, server("20 per second"))
-    assert len([time for time in transport.times() if 1 <= time < 6]) in range(48, 53), "half of its pace"
-    with database.read() as connection:
-        (meter,) = read_meters(connection, ["server"]).values()
-    assert meter.slowdown
-    assert (meter.slowdown.reason, meter.slowdown.share) == ("421 4.7.0 try later", 50)
-
-
 def test_domains_that_got_much_are_slowed_to_half_of_it_and_not_to_a_trickle(sqlite: Database) -> None:
     add_readers(sqlite, busy=3_000, brisk=3_000)
     quota = domain_rules("busy.example.org", "brisk.example.org", limits=(parse_limit("1000000 per day"),))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import timedelta
 
 import pytest
@@ -15,7 +16,9 @@ from digest.send.refusals import ENOUGH
 from digest.send.send import send
 from digest.storage.database import Database, open_database
 from digest.storage.editions import load_edition
+from digest.storage.ledger.outcomes import list_deliveries
 from digest.storage.steps import advance, pause, resume
+from subscribers.rules.answers import Answered
 from tests.send.world import EDITION, NOW, Clock, Recorder, add_edition, add_readers, outbox, run
 
 
@@ -115,7 +118,8 @@ def test_an_edition_whose_messages_are_all_refused_with_one_code_is_paused(datab
     assert len(transport.messages) <= ENOUGH + 3
     assert sent.record.paused_at == NOW
     assert (
-        "51 messages in a row were refused with 550; the last answer was: no such user" in sent.record.reason
+        "51 messages were refused with none accepted between them; the last answer was: 550 no such user"
+        in sent.record.reason
     )
     assert sent.counts.of(DeliveryState.QUEUED) == 200 - len(transport.messages)
 
@@ -154,3 +158,59 @@ class _Silent(Recorder):
         while True:
             self.clock.forward(timedelta(seconds=1))
             yield []
+
+
+class Answering(Recorder):
+    """A transport that answers each message as a server would."""
+
+    def __init__(self, reply: Callable[[int], Receipt]) -> None:
+        super().__init__()
+        self._reply = reply
+
+    def receipt(self, message: Message) -> Receipt:
+        return self._reply(len(self.messages))._replace(key=message.key)
+
+
+TAKEN = Receipt(0, Outcome.ACCEPTED, 250, "2.0.0", "queued")
+QUOTA = Receipt(0, Outcome.REJECTED, 550, "5.1.1", "you have used up your daily limit", Answered.RECIPIENT)
+STRANGE = Receipt(0, Outcome.REJECTED, 554, None, "no")
+
+
+def test_a_quota_that_is_used_up_pauses_the_edition_and_nobody_loses_a_try(database: Database) -> None:
+    add_edition(database)
+    add_readers(database, 200)
+    transport = Answering(lambda sent: TAKEN if sent <= 60 else QUOTA)
+    sent = run(database, transport)
+    assert sent.record.paused_at == NOW
+    assert "the quota of this sending account is used up" in sent.record.reason
+    assert sent.counts.of(DeliveryState.REJECTED) == 0
+    assert len(transport.messages) <= 60 + ENOUGH + 3
+    assert tries(database) == {0: 140, 1: 60}
+
+
+def test_when_sending_is_paused_what_was_rejected_in_the_row_waits_again(database: Database) -> None:
+    add_edition(database)
+    add_readers(database, 200)
+    transport = Answering(lambda sent: TAKEN if sent <= 60 else STRANGE)
+    sent = run(database, transport)
+    assert (sent.counts.of(DeliveryState.REJECTED), sent.counts.of(DeliveryState.ACCEPTED)) == (0, 60)
+    assert tries(database) == {0: 140, 1: 60}
+    with database.write() as connection:
+        resume(connection, EDITION, NOW)
+    transport = Answering(lambda _: TAKEN)
+    assert run(database, transport).counts.of(DeliveryState.ACCEPTED) == 200
+
+
+def test_a_small_edition_that_is_refused_because_of_us_is_paused_at_its_end(database: Database) -> None:
+    add_edition(database)
+    add_readers(database, 5)
+    denied = Receipt(0, Outcome.REJECTED, 554, "5.7.1", "Relay access denied", Answered.RECIPIENT)
+    sent = run(database, Answering(lambda _: denied))
+    assert sent.record.paused_at == NOW
+    assert sent.counts.of(DeliveryState.DEFERRED) == 5
+    assert tries(database) == {0: 5}
+
+
+def tries(database: Database) -> Counter[int]:
+    with database.read() as connection:
+        return Counter(row.tries for row in list_deliveries(connection, EDITION, limit=1_000))

@@ -1,7 +1,14 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+import pytest
+
 from digest.model.messages import Outcome, Receipt
-from digest.send.refusals import ENOUGH, Streak
+from digest.send.refusals import ENOUGH, Refusals
+
+NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
+BEGUN = Refusals(accepted_before=True)
 
 
 def refused(enhanced: str | None = "5.7.1", code: int = 550, reply: str = "sender not allowed") -> Receipt:
@@ -10,49 +17,77 @@ def refused(enhanced: str | None = "5.7.1", code: int = 550, reply: str = "sende
 
 ACCEPTED = Receipt(2, Outcome.ACCEPTED, 250, "2.0.0", "ok")
 DEFERRED = Receipt(3, Outcome.DEFERRED, 450, "4.2.0", "later")
+QUOTA = refused("5.2.0", 554, "SubmissionQuotaExceeded")
+DEAD = refused("5.1.1", reply="no such user")
 
 
-def test_fifty_messages_refused_with_one_code_are_enough() -> None:
-    assert not Streak().after([refused()] * (ENOUGH - 1)).alarm
-    alarm = Streak().after([refused()] * ENOUGH).alarm
-    assert (
-        alarm == "50 messages in a row were refused with 550 5.7.1; the last answer was: sender not allowed"
+def alarm(*receipts: Receipt, before: Refusals = BEGUN) -> str:
+    return before.after(receipts).alarm(NOW)
+
+
+def test_fifty_messages_refused_because_of_us_are_enough() -> None:
+    assert not alarm(*[refused()] * (ENOUGH - 1))
+    said = alarm(*[refused()] * ENOUGH)
+    assert said.startswith(
+        "50 messages were refused because the server does not take messages from this sender;"
     )
+    assert said.endswith("the last answer was: 550 sender not allowed")
 
 
-def test_messages_refused_with_different_codes_or_deferred_are_not() -> None:
-    mixed = [refused("5.7.1"), refused("5.1.1"), refused(None, 554)] * ENOUGH
-    assert not Streak().after(mixed).alarm
-    assert not Streak().after([DEFERRED] * 500).alarm
-
-
-def test_an_accepted_message_restarts_the_count_and_a_deferred_one_does_not() -> None:
-    half = [refused()] * (ENOUGH // 2)
-    assert not Streak().after([*half, ACCEPTED, *half]).alarm
-    assert Streak().after([*half, DEFERRED, *half]).alarm
+def test_the_reasons_may_differ_and_only_an_accepted_message_ends_the_row() -> None:
+    mixed = [refused("5.7.1"), refused(None, 554, "no"), DEFERRED, QUOTA] * (ENOUGH // 2)
+    assert alarm(*mixed)
+    half = [refused(None, 554, "no")] * (ENOUGH // 2)
+    assert not alarm(*half, ACCEPTED, *half)
+    assert not alarm(*[DEFERRED] * 500)
 
 
 def test_the_count_continues_from_one_batch_to_the_next() -> None:
-    streak = Streak()
+    refusals = BEGUN
     for _ in range(ENOUGH):
-        assert not streak.alarm
-        streak = streak.after([refused()])
-    assert streak.alarm
+        assert not refusals.alarm(NOW)
+        refusals = refusals.after([refused()])
+    assert refusals.alarm(NOW)
 
 
-def test_an_account_that_is_closed_half_way_is_noticed_and_a_run_of_dead_mailboxes_is_not() -> None:
-    begun = Streak().after([ACCEPTED])
-    assert begun.after([refused("5.7.1")] * ENOUGH).alarm
-    assert begun.after([refused("5.1.8")] * ENOUGH).alarm
-    assert not begun.after([refused("5.1.1")] * 500).alarm
-    assert not begun.after([refused("5.2.1")] * 500).alarm
+def test_a_quota_is_noticed_by_its_share_and_other_faults_are_not() -> None:
+    assert alarm(*[QUOTA, ACCEPTED] * ENOUGH)
+    assert alarm(*[ACCEPTED] * 5_000, *[QUOTA, ACCEPTED] * ENOUGH)
+    assert not alarm(*[QUOTA, ACCEPTED, ACCEPTED, ACCEPTED] * 1_000)
+    assert not alarm(*[refused(None, 554, "no"), ACCEPTED] * 500)
 
 
-def test_dead_mailboxes_alone_are_noticed_when_nothing_was_accepted_before() -> None:
-    assert Streak().after([refused("5.1.1")] * ENOUGH).alarm
+@pytest.mark.parametrize(
+    ("reply", "until"),
+    [
+        ("SubmissionQuotaExceeded", "2026-11-23 07:00 UTC at the latest if it is counted by the day"),
+        ("the hourly limit is exceeded", "2026-11-22 08:00 UTC at the latest if it is counted by the hour"),
+    ],
+)
+def test_of_a_quota_it_is_said_when_sending_can_resume(reply: str, until: str) -> None:
+    assert until in alarm(*[refused("5.2.0", 554, reply)] * ENOUGH)
+
+
+def test_a_run_of_dead_mailboxes_is_no_alarm_unless_nothing_was_accepted_before() -> None:
+    assert not alarm(*[DEAD] * 500)
+    assert alarm(*[DEAD] * ENOUGH, before=Refusals())
+    assert alarm(*[refused("5.1.8", reply="sender unknown")] * ENOUGH)
+
+
+def test_what_was_rejected_in_the_row_is_known_and_what_only_waits_is_not_rejected() -> None:
+    rejected = [Receipt(key, Outcome.REJECTED, 554, None, "no") for key in (7, 8)]
+    assert BEGUN.after([*rejected, QUOTA]).rejected == (7, 8)
+    assert BEGUN.after([*rejected, ACCEPTED]).rejected == ()
+
+
+def test_at_the_end_a_few_messages_are_enough_if_the_server_refused_all_because_of_us() -> None:
+    few = Refusals().after([refused()] * 3)
+    assert not few.alarm(NOW)
+    assert few.alarm(NOW, at_the_end=True)
+    assert not BEGUN.after([refused()]).alarm(NOW, at_the_end=True)
+    assert not Refusals().after([DEAD] * 3).alarm(NOW, at_the_end=True)
 
 
 def test_the_alarm_contains_no_address() -> None:
-    reply = "<ada@example.org>: Recipient address rejected"
-    alarm = Streak().after([refused(reply=reply)] * ENOUGH).alarm
-    assert alarm.endswith("the last answer was: … Recipient address rejected")
+    said = alarm(*[refused(reply="<ada@example.org>: Sender address rejected")] * ENOUGH)
+    assert said.endswith("the last answer was: 550 … Sender address rejected")

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.model.deliveries import DeliveryState, Result
-from digest.model.messages import Answered, Outcome, Receipt
+from digest.model.messages import Outcome, Receipt
 from digest.send.retries import Doubt, RetryRules, goes_again, pause_after, pause_of, rest_through, result_of
 from subscribers.model import make_id
+from subscribers.rules.answers import Answered
 from tests.send.world import NOW
 
 RESEND = RetryRules(doubt=Doubt.RESEND)
@@ -65,6 +66,31 @@ def test_an_answer_is_kept_with_its_code_once_and_without_addresses(answer: str,
 def test_an_answer_is_kept_with_the_part_that_it_refuses(answered: Answered | None, kept: str) -> None:
     receipt = Receipt(7, Outcome.REJECTED, 550, "5.1.1", "no such user", answered)
     assert result_of(receipt, tries=1, now=NOW, rules=RetryRules()).reply == kept
+
+
+def kept_for(receipt: Receipt, *, alike: bool = False, tries: int = 1) -> tuple[DeliveryState, int, int]:
+    result = result_of(receipt, tries=tries, now=NOW, rules=RetryRules(), alike=alike)
+    minutes = (result.due_at - NOW) // timedelta(minutes=1) if result.due_at else 0
+    return result.state, minutes, result.tried
+
+
+def test_a_message_that_was_refused_because_of_us_waits_and_loses_no_try() -> None:
+    quota = Receipt(1, Outcome.REJECTED, 554, "5.2.0", "SubmissionQuotaExceeded")
+    assert kept_for(quota) == (DeliveryState.DEFERRED, 60, 0)
+    blocked = Receipt(1, Outcome.REJECTED, 550, "5.7.1", "your host is blocked", Answered.RECIPIENT)
+    assert kept_for(blocked, alike=True) == (DeliveryState.DEFERRED, 5, 0)
+
+
+def test_a_message_that_one_domain_refuses_because_of_us_is_given_up_after_a_few_tries() -> None:
+    blocked = Receipt(1, Outcome.REJECTED, 550, "5.7.1", "your host is blocked", Answered.RECIPIENT)
+    assert kept_for(blocked) == (DeliveryState.DEFERRED, 5, 1)
+    assert kept_for(blocked, tries=4) == (DeliveryState.REJECTED, 0, 1)
+
+
+@pytest.mark.parametrize("code", [421, 432, 454])
+def test_a_message_that_came_too_soon_for_its_server_loses_no_try(code: int) -> None:
+    unsent = Receipt(1, Outcome.UNSENT, code, None, "sending rate exceeded")
+    assert kept_for(unsent, tries=9) == (DeliveryState.DEFERRED, 5, 0)
 
 
 def test_the_pauses_grow_and_then_stay() -> None:

@@ -69,7 +69,7 @@ def plan_of_a_group(database: Database, edition_id: str) -> Mapping[str, Any]:
 
 def settling(database: Database, edition_id: str, keys: list[int]) -> Mapping[str, Any]:
     count = len(keys)
-    answers = keys, ["accepted"] * count, [None] * count, [250] * count, ["2.0.0 queued"] * count
+    answers = keys, ["accepted"] * count, [None] * count, [250] * count, ["2.0.0 queued"] * count, [1] * count
     with database.read() as connection:
         cursor = connection.connection.cursor()
         explain = f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {SETTLE_ON_POSTGRESQL}"

@@ -14,6 +14,7 @@ from digest.model.messages import Outcome, Receipt
 from digest.smtp.conversation import Closed, Conversation, Event, Ready, StartTls, State
 from digest.smtp.extensions import Extensions, Login
 from digest.smtp.pipeline import Pace, Returned, Verdict
+from subscribers.rules.answers import Cause
 from tests.smtp.talk import EHLO, PIPELINING, TERMS, TEXT, ehlo, hear, message, ready, said, verbs
 
 # ── before the messages ──────────────────────────────────────────────────────────────────────
@@ -36,10 +37,18 @@ def test_a_server_that_does_not_know_ehlo_is_greeted_with_helo() -> None:
     assert hear(conversation, "250 hello") == [Ready(Extensions(), Pace.LOCKSTEP)]
 
 
-@pytest.mark.parametrize("greeting", ["554 no service here", "421 too many connections"])
-def test_a_server_that_refuses_us_is_given_up(greeting: str) -> None:
+@pytest.mark.parametrize(
+    ("greeting", "cause"),
+    [
+        ("554 no service here", Cause.US),
+        ("421 too many connections", Cause.CONNECTIONS),
+        ("421 4.7.0 try again later", Cause.RATE),
+    ],
+)
+def test_a_server_that_refuses_us_is_given_up(greeting: str, cause: Cause) -> None:
+    reason = f"the greeting was answered with {greeting}"
     assert hear(Conversation(TERMS), greeting) == [
-        Closed(Verdict(reason=f"the greeting was answered with {greeting}"))
+        Closed(Verdict(reason=reason, cause=cause, code=int(greeting[:3])))
     ]
 
 
@@ -92,6 +101,35 @@ def test_the_best_login_that_is_offered_is_used(offered: str, exchange: list[tup
         assert said(conversation) == [line]
         events = hear(conversation, reply)
     assert [type(event) for event in events] == [Ready]
+
+
+@pytest.mark.parametrize("refusal", ["504 5.5.4 mechanism", "534 5.7.9 too weak", "535 5.7.8 no"])
+def test_after_a_refused_login_the_next_that_is_offered_is_tried(refusal: str) -> None:
+    conversation = Conversation(dataclasses.replace(TERMS, protected=True, login=Login("anna", "tide")))
+    hear(conversation, "220 hello", ehlo("AUTH LOGIN PLAIN"), refusal)
+    assert [line[:10] for line in said(conversation)[1:]] == ["AUTH PLAIN", "AUTH LOGIN"]
+    events = hear(conversation, "334 user", "334 password", "235 ok")
+    assert [type(event) for event in events] == [Ready]
+    assert conversation.mechanism == "LOGIN"
+
+
+def test_a_login_that_worked_before_is_tried_first() -> None:
+    terms = dataclasses.replace(TERMS, protected=True, login=Login("anna", "tide"), mechanism="LOGIN")
+    conversation = Conversation(terms)
+    hear(conversation, "220 hello", ehlo("AUTH LOGIN PLAIN"))
+    assert said(conversation)[-1] == "AUTH LOGIN"
+
+
+@pytest.mark.parametrize("last", [["535 5.7.8 wrong"], ["421 4.7.0 too many errors"], []])
+def test_a_wrong_password_is_one_clear_error_after_each_login_was_tried_once(last: list[str]) -> None:
+    conversation = Conversation(dataclasses.replace(TERMS, protected=True, login=Login("anna", "tide")))
+    events = hear(conversation, "220 hello", ehlo("AUTH LOGIN PLAIN"), "535 5.7.8 wrong", *last)
+    events += conversation.receive_eof() if not last else []
+    (closed,) = events
+    assert isinstance(closed, Closed)
+    assert closed.verdict
+    assert closed.verdict.lasting
+    assert "AUTH was answered with 535 5.7.8 wrong; are user and password right" in closed.verdict.reason
 
 
 def test_an_oauth_error_is_answered_with_an_empty_line_and_is_then_final() -> None:

@@ -6,9 +6,10 @@ import dataclasses
 
 import pytest
 
-from digest.model.messages import Answered, Outcome, Receipt
+from digest.model.messages import Outcome, Receipt
 from digest.smtp.conversation import Closed
 from digest.smtp.pipeline import Pace, Returned, Verdict
+from subscribers.rules.answers import Answered, Cause
 from tests.smtp.talk import PIPELINING, TERMS, TEXT, hear, message, proven, ready, said, verbs
 
 # ── refusals ────────────────────────────────────────────────────────────────────────────────
@@ -26,7 +27,11 @@ def test_a_refusal_of_any_command_belongs_to_its_message(
     replies[position:] = [f"{code} 4.0.0 no", "503 echo", "554 echo"][: 3 - position]
     if pace is Pace.LOCKSTEP:
         del replies[position + 1 :]
-    (receipt,) = hear(conversation, *replies)
+    receipt, *_ = hear(conversation, *replies)
+    if code == "450" and position == 0:  # before the recipient is known, the answer is about the session
+        assert isinstance(receipt, Returned)
+        assert receipt.cause is Cause.RATE
+        return
     assert isinstance(receipt, Receipt)
     assert (receipt.key, receipt.outcome, receipt.code) == (1, outcome, int(code))
     assert receipt.answered is list(Answered)[position]
@@ -69,6 +74,32 @@ def test_a_refused_recipient_does_not_affect_the_messages_behind_it() -> None:
     ]
 
 
+def test_when_a_session_is_over_quit_is_said_and_the_messages_behind_are_returned() -> None:
+    conversation = proven()
+    for key in (1, 2):
+        conversation.send(message(key))
+    over = "452 4.5.3 too many messages sent"
+    events = hear(conversation, over, "503 no sender", "503 no", "250 reset", over, "503 no", "503 no")
+    assert [event.cause for event in events if isinstance(event, Returned)] == [Cause.SESSION] * 2
+    assert said(conversation)[-1] == "QUIT"
+    (closed,) = hear(conversation, "221 bye")
+    assert isinstance(closed, Closed)
+    assert closed.verdict
+    assert closed.verdict.cause is Cause.SESSION
+
+
+def test_a_connection_ends_after_as_many_messages_as_the_server_takes() -> None:
+    conversation = ready(dataclasses.replace(TERMS, most=2))
+    conversation.send(message(1))
+    hear(conversation, "250 ok", "250 ok", "250 ok")
+    assert conversation.room == 1
+    conversation.send(message(2))
+    assert conversation.room == 0
+    hear(conversation, "250 ok", "250 ok", "250 ok")
+    assert said(conversation)[-1] == "QUIT"
+    assert hear(conversation, "221 bye") == [Closed(None)]
+
+
 def test_after_a_few_refusals_the_connection_is_closed_properly() -> None:
     conversation = ready(PIPELINING)
     for key in range(6):
@@ -98,10 +129,10 @@ def test_a_server_that_wants_a_login_first_refuses_us_and_not_the_message(code: 
     conversation.send(message(1))
     events = hear(conversation, f"{code} 5.7.0 authenticate", "503 no", "503 no")
     reason = f"{code} 5.7.0 authenticate"
-    assert events == [
-        Returned(message(1), reason, int(code)),
-        Closed(Verdict(reason=reason, lasting=True)),
-    ]
+    returned, closed = events
+    assert isinstance(returned, Returned)
+    assert (returned.message, returned.reason, returned.cause) == (message(1), reason, Cause.LOGIN)
+    assert closed == Closed(Verdict(reason=reason, lasting=True, cause=Cause.LOGIN, code=int(code)))
 
 
 # ── servers that do not keep what they offer ────────────────────────────────────────────────
@@ -181,7 +212,9 @@ def test_a_421_ends_the_conversation_and_what_it_did_not_answer_was_not_read() -
     assert conversation.room == 0
     *returned, closed = conversation.receive_eof()
     assert [event.message.key for event in returned if isinstance(event, Returned)] == [2, 3]
-    assert closed == Closed(Verdict(reason="421 4.3.2 closing", announced=True))
+    assert closed == Closed(
+        Verdict(reason="421 4.3.2 closing", announced=True, cause=Cause.SESSION, code=421)
+    )
 
 
 def test_replies_after_a_421_still_count() -> None:
@@ -191,11 +224,11 @@ def test_replies_after_a_421_still_count() -> None:
     events = hear(
         conversation, "250 ok", "250 ok", "421 too fast", "250 ok", "250 ok", "250 ok", "250 queued"
     )
-    first, second, closed = events
-    assert isinstance(first, Receipt)
+    first, second = events
+    assert isinstance(first, Returned)
     assert isinstance(second, Receipt)
-    assert (first.outcome, first.code, second.outcome) == (Outcome.DEFERRED, 421, Outcome.ACCEPTED)
-    assert isinstance(closed, Closed)
+    assert (first.cause, first.code, second.outcome) == (Cause.SESSION, 421, Outcome.ACCEPTED)
+    assert said(conversation)[-1] == "QUIT"
 
 
 def test_a_421_to_an_idle_connection_is_normal() -> None:

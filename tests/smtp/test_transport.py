@@ -24,8 +24,10 @@ QUICK = Timeouts(tries=3, pause=0.01, ready=1, text=2)
 TEXT = b"Subject: Harbour news\r\n\r\n.Ferries\r\n..run\r\non Sunday\r\n"
 
 
-def messages(count: int, text: bytes = TEXT) -> list[Message]:
-    return [Message.whole(n, "daily@example.org", f"reader{n}@example.org", text) for n in range(count)]
+def messages(
+    count: int, text: bytes = TEXT, domain: Callable[[int], str] = lambda _: "example.org"
+) -> list[Message]:
+    return [Message.whole(n, "daily@example.org", f"reader{n}@{domain(n)}", text) for n in range(count)]
 
 
 def groups(all_messages: Sequence[Message], size: int) -> Iterator[Sequence[Message]]:
@@ -47,11 +49,15 @@ def at(server: ReplyServer, **settings: object) -> SmtpServer:
 
 
 def carry(
-    *servers: SmtpServer, count: int = 1, text: bytes = TEXT, pace: Pace = Pace.CHUNKING
+    *servers: SmtpServer,
+    count: int = 1,
+    text: bytes = TEXT,
+    pace: Pace = Pace.CHUNKING,
+    domain: Callable[[int], str] = lambda _: "example.org",
 ) -> dict[int, Receipt]:
     transport = SmtpTransport(servers, pace=pace, patience=QUICK)
     receipts: dict[int, Receipt] = {}
-    for answered in transport.carry(handed(transport, messages(count, text))):
+    for answered in transport.carry(handed(transport, messages(count, text, domain))):
         for receipt in answered:
             assert receipt.key not in receipts
             receipts[receipt.key] = receipt
@@ -132,6 +138,8 @@ def test_a_refusal_reaches_the_right_reader(pace: Pace, verb: str, answer: str, 
         receipts = carry(at(server), count=20, pace=pace)
     refused = {receipt.key for receipt in receipts.values() if receipt.outcome is not Outcome.ACCEPTED}
     used = verb in ("MAIL", "RCPT") or (verb == "BDAT") == (pace is Pace.CHUNKING)
+    if verb == "MAIL" and outcome is Outcome.DEFERRED:  # the session is over, and the next connection goes on
+        used = False
     assert refused == ({2} if used else set())
     assert not used or (receipts[2].outcome, receipts[2].reply) == (outcome, answer[4:])
     assert set(server.recipients()) == {f"reader{key}@example.org" for key in range(20) if key not in refused}

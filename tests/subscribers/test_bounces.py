@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subscribers.model import SuppressionReason
+from subscribers.rules.answers import status_in
 from subscribers.rules.bounces import (
     MAIL,
     SERVER,
@@ -21,7 +22,6 @@ from subscribers.rules.bounces import (
     kind_of,
     plain_reason,
     short_reason,
-    status_in,
 )
 
 NOW = datetime(2026, 11, 23, 7, 5, tzinfo=UTC)

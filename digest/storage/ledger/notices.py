@@ -78,7 +78,7 @@ def settle_notices(connection: Connection, results: Sequence[Result], *, owner: 
             "due_at": result.due_at,
             "owner": owner if result.state is DeliveryState.UNCERTAIN else None,
             "lease_until": None,
-            "tries": notices.c.tries + 1,
+            "tries": notices.c.tries + result.tried,
             "code": result.code,
             "reply": result.reply,
             "changed_at": now,

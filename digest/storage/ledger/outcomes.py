@@ -158,6 +158,18 @@ def retry(
     return connection.execute(update(deliveries).where(*conditions).values(again)).rowcount
 
 
+def take_back_rejected(
+    connection: Connection, edition_id: str, ids: Collection[int], *, now: datetime
+) -> int:
+    """Defer rejected deliveries to these readers, as if they had not been tried; return how many."""
+    if not ids:
+        return 0
+    rejected = _of(edition_id), _held(connection, ids), deliveries.c.state == DeliveryState.REJECTED
+    waits = {"state": DeliveryState.DEFERRED, "due_at": now, "changed_at": now}
+    again = update(deliveries).where(*rejected).values(**waits, tries=deliveries.c.tries - 1)
+    return connection.execute(again).rowcount
+
+
 def _of(edition_id: str) -> ColumnElement[bool]:
     return deliveries.c.edition_id == edition_id
 

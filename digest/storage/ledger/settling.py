@@ -48,7 +48,7 @@ def skip(connection: Connection, edition_id: str, ids: Collection[int], *, now: 
 # These statements are written by hand, because SQLAlchemy's bulk update takes four times as long.
 _SETTLE_SQLITE = """
 UPDATE deliveries SET state = ?, due_at = ?, code = ?, reply = ?, changed_at = ?,
-    tries = tries + 1
+    tries = tries + ?
 WHERE edition_id = ? AND subscriber_id {} AND state IN ('queued', 'deferred')
 """
 _SETTLE_ONE = _SETTLE_SQLITE.format("= ?")
@@ -56,9 +56,9 @@ _SETTLE_ONE = _SETTLE_SQLITE.format("= ?")
 _SETTLE_ALIKE = _SETTLE_SQLITE.format("IN (SELECT value FROM json_each(?))")
 SETTLE_ON_POSTGRESQL = """
 UPDATE deliveries SET state = r.state, due_at = r.due_at, code = r.code, reply = r.reply,
-    changed_at = %s, tries = tries + 1
-FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::int[], %s::text[])
-    AS r (subscriber_id, state, due_at, code, reply)
+    changed_at = %s, tries = tries + r.tried
+FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::int[], %s::text[], %s::int[])
+    AS r (subscriber_id, state, due_at, code, reply, tried)
 WHERE edition_id = %s AND deliveries.subscriber_id = r.subscriber_id
     AND deliveries.state IN ('queued', 'deferred')
 """
@@ -73,8 +73,8 @@ def _write(connection: Connection, edition_id: str, results: Sequence[Result], *
         cursor.execute(SETTLE_ON_POSTGRESQL, (now, *columns, edition_id))
         return
     at, ones = _moment(connection, now), []
-    for (state, due_at, code, reply), keys in _alike(results).items():
-        values = state, due_at and _moment(connection, due_at), code, reply, at, edition_id
+    for (state, due_at, code, reply, tried), keys in _alike(results).items():
+        values = state, due_at and _moment(connection, due_at), code, reply, at, tried, edition_id
         if len(keys) > 1:
             cursor.execute(_SETTLE_ALIKE, (*values, id_list("sqlite", keys)))
         else:
