@@ -12,6 +12,7 @@ from urllib.request import url2pathname
 from zoneinfo import ZoneInfo
 
 from digest.app import signing_key
+from digest.check.feeds import ask, claimed
 from digest.check.samples import notice_samples, page_samples
 from digest.config import Config, load
 from digest.editions.clocks import ahead_text
@@ -39,11 +40,15 @@ _ADVICE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """The result of one check; `ok` is False if the operator has to do something."""
+    """The result of one check; `ok` is False if the operator has to do something.
+
+    A `warning` may be right, or pass by itself.
+    """
 
     subject: str
     ok: bool
     detail: str
+    warning: bool = False
 
 
 def check_all(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator[Finding]:
@@ -57,7 +62,7 @@ def check_all(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator
     yield Finding(subject="configuration", ok=True, detail=f"{path} has no errors")
     yield from _digests(config, now)
     yield from _clock(config, now)
-    yield from _feeds(config)
+    yield from _feeds(config, now)
     yield Finding(
         subject="unsubscribe by mail", ok=True, detail=_unsubscribe(config.mail.unsubscribe_address)
     )
@@ -126,15 +131,27 @@ def _left_behind(config: Config) -> Iterator[Finding]:
         yield Finding(subject=f"digest {each.slug}", ok=ok, detail=detail)
 
 
-def _feeds(config: Config) -> Iterator[Finding]:
+def _feeds(config: Config, now: datetime) -> Iterator[Finding]:
     if not config.feeds:
         detail = "no feed is configured: add a [[feed]] with a url or a path"
         yield Finding(subject="feeds", ok=False, detail=detail)
+    there = []
     for feed in config.feeds:
         parts = urlsplit(feed.url)
         if parts.scheme == "file" and not Path(url2pathname(parts.path)).is_file():
             detail = f"the file {unquote(parts.path)} does not exist"
             yield Finding(subject=f"feed {feed.name}", ok=False, detail=detail)
+        else:
+            there.append(feed)
+    answers = ask(config, there, now)
+    for each in answers:
+        yield Finding(
+            subject=f"feed {each.feed.name}", ok=True, detail=each.detail, warning=bool(each.failure)
+        )
+    total = sum(len(each.posts) for each in answers)
+    for slug, count in claimed(answers, config.topics, config.feeds).items() if total else ():
+        detail = f"{count:,} of the {total:,} posts in the feeds match its rule"
+        yield Finding(subject=f"topic {slug}", ok=True, detail=detail, warning=not count)
 
 
 def _unsubscribe(address: str | None) -> str:

@@ -63,15 +63,22 @@ def init(folder: Path) -> None:
 def check(session: Session, as_json: bool) -> None:
     """Check the installation without sending anything.
 
-    The command checks the configuration, the templates, the feed files, the secret, the database and the
-    mail server. It lists what is wrong and how to fix it, and exits with 1 if anything is wrong.
+    The command checks the configuration, the templates, the secret, the database and the mail server. It
+    asks each feed for its posts and tags, and says how many of the posts match each topic. It lists what is
+    wrong and how to fix it, and exits with 1 if anything is wrong. A feed that fails now is a warning.
     """
     findings = list(check_all(session.config_path, os.environ, datetime.now(UTC)))
     if as_json:
-        show.facts([{"subject": each.subject, "ok": each.ok, "detail": each.detail} for each in findings])
+        show.facts(
+            [
+                {"subject": each.subject, "ok": each.ok, "warning": each.warning, "detail": each.detail}
+                for each in findings
+            ]
+        )
     else:
         for each in findings:
-            click.echo(f"{'ok   ' if each.ok else 'WRONG'}  {each.subject}: {each.detail}")
+            level = "WRONG" if not each.ok else "warn " if each.warning else "ok   "
+            click.echo(f"{level}  {each.subject}: {each.detail}")
     if not all(each.ok for each in findings):
         raise click.exceptions.Exit(1)
 

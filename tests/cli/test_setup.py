@@ -8,6 +8,7 @@ from click.testing import CliRunner
 
 from digest.cli import program
 from tests.cli.conftest import Terminal
+from tests.collect.servers import Answer, serving
 
 
 def test_init_writes_a_publication_that_works_without_changes(tmp_path: Path) -> None:
@@ -47,6 +48,8 @@ def test_check_finds_nothing_wrong_with_a_correct_installation(terminal: Termina
     assert subjects == [
         "configuration",
         "digest daily",
+        "feed Harbour Gazette",
+        "feed Orchard Notes",
         "unsubscribe by mail",
         "templates",
         "secret",
@@ -75,8 +78,33 @@ def test_check_says_whether_readers_can_unsubscribe_by_mail(
     assert found["unsubscribe by mail"] == {
         "subject": "unsubscribe by mail",
         "ok": True,
+        "warning": False,
         "detail": detail.replace("{}", "digest receive must read this mail"),
     }
+
+
+def test_check_asks_each_feed_and_counts_what_each_topic_would_get(terminal: Terminal) -> None:
+    place = terminal.place
+    place.publish("Ferry", "A quiet tide")
+    place.publish("Pears are ripe", feed="orchard")
+    with serving() as site:
+        gone = site.put("/gone", Answer(status=410))
+        place.change(
+            "[[topic]]",
+            '[collect]\nallow_hosts = ["127.0.0.1"]\n'
+            f'[[feed]]\nname = "Gone"\nurl = "{gone}"\n'
+            '[[topic]]\nslug = "sea"\ntitle = "Sea"\nkeywords = ["tide"]\n'
+            '[[topic]]\nslug = "snow"\ntitle = "Snow"\ntags = ["snow"]\n[[topic]]',
+        )
+        found = {each["subject"]: each for each in terminal.facts("check")}
+        said = terminal.says("check")
+    assert found["feed Harbour Gazette"]["detail"] == "2 posts; tags: harbour (2)"
+    assert found["feed Orchard Notes"]["detail"] == "1 post; tags: harbour (1)"
+    assert found["topic sea"]["detail"] == "1 of the 3 posts in the feeds match its rule"
+    assert found["topic green"]["detail"] == "1 of the 3 posts in the feeds match its rule"
+    warned = {subject for subject, each in found.items() if each["warning"]}
+    assert warned == {"feed Gone", "topic snow"}
+    assert "warn   feed Gone: The publisher has removed this feed permanently (410)" in said
 
 
 def test_check_lists_everything_that_is_wrong(terminal: Terminal) -> None:
