@@ -99,7 +99,7 @@ def _takes(digest: Digest, feed: Feed) -> bool:
 def _request(source: _Source) -> FetchRequest:
     row = source.row
     return FetchRequest(
-        feed_id=row.id, url=row.final_url or row.url, etag=row.etag, last_modified=row.last_modified
+        feed_id=row.id, url=health.address(row), etag=row.etag, last_modified=row.last_modified
     )
 
 

@@ -5,7 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from digest.collect.fetching.health import after_failure, after_success, after_unchanged, is_due
+from digest.collect.fetching.health import (
+    address,
+    after_failure,
+    after_success,
+    after_unchanged,
+    is_due,
+)
 from digest.model.posts import FeedRow
 
 NOW = datetime(2026, 11, 22, 7, tzinfo=UTC)
@@ -37,6 +43,32 @@ def test_a_permanent_move_is_kept() -> None:
     assert moved.final_url == new
     assert after_unchanged(moved, NOW, moved_to=None).final_url == new
     assert after_failure(moved, NOW, detail="silent").final_url == new
+
+
+def test_after_a_failure_the_old_and_the_new_address_take_turns() -> None:
+    new = "https://new.example.org/feed"
+    row = replace(ROW, final_url=new)
+    asked = []
+    for _ in range(4):
+        asked.append(address(row))
+        row = after_failure(row, NOW, detail="silent")
+    assert asked == [new, ROW.url, new, ROW.url]
+    parked = after_failure(replace(ROW, final_url=new), NOW, detail="This is a web page, not a feed.")
+    assert address(parked) == ROW.url
+    # The old address works again, or still redirects.
+    assert after_success(parked, NOW, etag=None, last_modified=None, moved_to=None).final_url is None
+    assert after_success(parked, NOW, etag=None, last_modified=None, moved_to=new).final_url == new
+
+
+@pytest.mark.parametrize("minutes", [15, 60, 5 * 60])
+def test_a_server_that_always_says_not_modified_is_asked_without_validators_once_a_day(minutes: int) -> None:
+    row = replace(ROW, etag='"1"', last_modified="x")
+    whole = 0
+    for number in range(4 * 24 * 60 // minutes):
+        whole += row.etag is None
+        row = replace(row, etag=row.etag or '"1"')  # a whole answer has a validator
+        row = after_unchanged(row, NOW + number * minutes * MINUTES, moved_to=None)
+    assert 3 <= whole <= 4
 
 
 @pytest.mark.parametrize("status", [404, 410])

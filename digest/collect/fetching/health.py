@@ -21,6 +21,14 @@ def is_due(row: FeedRow, now: datetime) -> bool:
     return row.next_fetch_at <= now
 
 
+def address(row: FeedRow) -> str:
+    """Return the address to fetch next: where the feed has moved to, and after a failure also where it was.
+
+    The two take turns as long as the feed fails, because a new address may be parked while the old one works.
+    """
+    return row.final_url if row.final_url and row.failures % 2 == 0 else row.url
+
+
 def is_ahead(row: FeedRow, limit: datetime) -> bool:
     """Return whether a feed was fetched later than `limit`, or waits longer after it than any pause."""
     waits_too_long = row.next_fetch_at > limit + (GONE_PAUSE if row.last_fetch_at else timedelta(0))
@@ -49,7 +57,11 @@ def after_success(
 
 def after_unchanged(row: FeedRow, now: datetime, *, moved_to: str | None) -> FeedRow:
     """Return the row after the answer "not modified"."""
-    return _healthy(row, now, status="unchanged", moved_to=moved_to)
+    healthy = _healthy(row, now, status="unchanged", moved_to=moved_to)
+    # Some servers answer "not modified" for ever. So after the first such answer of a day, the next request
+    # has no validators.
+    is_first_today = row.last_fetch_at is not None and row.last_fetch_at.date() != now.date()
+    return replace(healthy, etag=None, last_modified=None) if is_first_today else healthy
 
 
 def after_failure(
@@ -84,7 +96,7 @@ def _healthy(row: FeedRow, now: datetime, *, status: str, moved_to: str | None) 
         status=status,
         detail="",
         failures=0,
-        final_url=moved_to or row.final_url,
+        final_url=moved_to or (row.final_url if address(row) == row.final_url else None),
         last_fetch_at=now,
         last_ok_at=now,
         next_fetch_at=now + EVERY - SLACK,
