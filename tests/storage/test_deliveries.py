@@ -13,6 +13,7 @@ from digest.storage.ledger import addressing, senders, settling
 from digest.storage.ledger import deliveries as ledger
 from digest.storage.ledger.outcomes import counts, list_deliveries, next_due, retry
 from digest.storage.steps import advance
+from digest.storage.steps import pause as pause_edition
 from subscribers.store.mailable import mailable
 from tests.send.world import EDITION, NOW, add_edition, add_reader, add_readers, leave, pause, suppress
 from tests.storage.ledger import (
@@ -107,6 +108,19 @@ def test_nothing_of_a_cancelled_edition_is_claimed_or_marked(database: Database)
     assert marked(database, page) == []
     assert claimed(database) == []
     assert states(database) == {1: STATE.CLAIMED, 2: STATE.CLAIMED, 3: STATE.QUEUED, 4: STATE.QUEUED}
+
+
+def test_a_step_that_marks_waits_for_a_pause(postgresql_url: str) -> None:
+    database = with_tables(postgresql_url)
+    begin(database, readers=2)
+    claimed(database)
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as connection:
+            pause_edition(connection, EDITION, NOW, reason="wrong lead?")
+            marking = pool.submit(marked, database, [1, 2])
+            until_it_waits(database, marking)
+        assert marking.result() == []
+    database.close()
 
 
 def test_a_sender_that_overslept_its_lease_marks_nothing(database: Database) -> None:

@@ -39,7 +39,9 @@ _GOING = select(editions.c.at_once).where(
     editions.c.state == EditionState.SENDING,
     editions.c.paused_at.is_(None),
 )
-_GOES_ON = Prepared(_GOING)
+# This lock makes a pause wait for a step that marks, and such a step for a pause. Steps of several senders
+# share it.
+_GOES_ON = Prepared(_GOING.with_for_update(read=True))
 # The lock on the edition makes senders claim one after the other, so none claims what another has claimed.
 # FOR NO KEY UPDATE, not FOR UPDATE: inserting a row that refers to the edition must not wait for the senders.
 _IN_TURN = Prepared(_GOING.with_for_update(key_share=True))
@@ -129,13 +131,11 @@ def exchange(
     `accepted` is final: it is recorded even if another sender holds the delivery by now. Any other result is
     recorded only if this sender still holds the delivery.
     """
+    # The lock on the edition comes before the lock on the sender's row, as in a claim.
+    goes_on = bool(marks) and bool(_GOES_ON.rows(connection, {"edition": sender.edition_id}))
     before = held_by(connection, sender) or NOTHING
     held = settle(connection, sender, before, results, now)
-    claimed = held.claimed.intersection(marks)
-    # This check takes no lock: the sender holds these deliveries already, and a cancellation waits for the
-    # sender's row. After a pause, one group can still go.
-    if claimed and not _GOES_ON.rows(connection, {"edition": sender.edition_id}):
-        claimed = frozenset()
+    claimed = held.claimed.intersection(marks) if goes_on else frozenset()
     marked = _still_due(connection, sender.edition_id, mailable, claimed, now)
     skip(connection, sender.edition_id, claimed - marked, now=now)
     held = Held(claimed=held.claimed - claimed, wire=held.wire | marked)
