@@ -22,7 +22,7 @@ LAYERS = (
     "digest.schedule digest.limits digest.smtp",
     "digest.storage",
     "digest.storage.ledger digest.storage.migrations",
-    "digest.collect.fetching digest.render.fragments digest.render.languages",
+    "digest.collect.fetching digest.render.fragments digest.render.languages digest.render.reading",
     "digest.collect.reading",
     "digest.render",
     "digest.message",

@@ -12,6 +12,7 @@ from urllib.request import url2pathname
 from zoneinfo import ZoneInfo
 
 from digest.app import signing_key
+from digest.check.editions import emails_of, known_topics, own_topics, samples_of
 from digest.check.feeds import ask, claimed
 from digest.check.samples import notice_samples, page_samples
 from digest.config import Config, load
@@ -19,8 +20,10 @@ from digest.editions.clocks import ahead_text
 from digest.editions.schedules import next_time
 from digest.message.folder import check_folder
 from digest.message.reader_links import with_token
+from digest.model.editions import Edition
 from digest.model.errors import ConfigError, DatabaseError, DigestError
 from digest.render.languages.cadences import describe
+from digest.render.preflight import Level
 from digest.render.templates import load_templates
 from digest.schedule.cadence import cadences
 from digest.schedule.schedule import SKIP_REASON, skipped_dates
@@ -77,6 +80,25 @@ def check_all(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator
             yield Finding(subject=subject, ok=True, detail=look(config))
         except DigestError as error:
             yield Finding(subject=subject, ok=False, detail=str(error))
+    yield from _emails(config, now)
+
+
+def _emails(config: Config, now: datetime) -> Iterator[Finding]:
+    """Check the emails of each digest with the same preflight that runs before an edition is sent."""
+    try:
+        templates = load_templates(config.templates)
+        with _opened(config) as database:
+            for digest in config.digests:
+                subject = f"emails of {digest.slug}"
+                found = emails_of(templates, database, config, digest, now)
+                for each in found:
+                    blocks = each.level is Level.BLOCK
+                    yield Finding(subject=subject, ok=not blocks, detail=each.message, warning=not blocks)
+                if not found:
+                    detail = "they are complete and can be read on a phone, in light and in dark mode"
+                    yield Finding(subject=subject, ok=True, detail=detail)
+    except DigestError:  # reported by the checks of the templates and of the database
+        return
 
 
 def _clock(config: Config, now: datetime) -> Iterator[Finding]:
@@ -164,9 +186,20 @@ def _unsubscribe(address: str | None) -> str:
 
 def check_templates(config: Config) -> str:
     """Render every template with samples, and return a sentence. Raises TemplateError."""
-    load_templates(config.templates).check_all((*notice_samples(config.site), *page_samples()))
+    samples = (*notice_samples(config.site), *page_samples())
+    load_templates(config.templates).check_all(samples, _edition_samples(config))
     own = f"; those in {config.templates} replace the default ones" if config.templates else ""
     return f"all can be rendered{own}"
+
+
+def _edition_samples(config: Config) -> tuple[Edition, ...]:
+    try:
+        with _opened(config) as database:
+            known = [known_topics(database, config, digest) for digest in config.digests]
+    except DatabaseError:  # reported by the check of the database
+        known = [own_topics(config, digest) for digest in config.digests]
+    pairs = zip(config.digests, known, strict=True)
+    return tuple(each for digest, topics in pairs for each in samples_of(config, digest, topics))
 
 
 def _secret(config: Config) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -31,11 +32,13 @@ from digest.editions.editions import (
     recent_editions,
     resume_edition,
 )
+from digest.editions.preflight import inspect
 from digest.editions.preview import write_preview
 from digest.editions.schedules import coming_skips
 from digest.model.deliveries import Counts
 from digest.model.editions import DamagedEdition, Edition, EditionRecord, status_text
 from digest.render.languages.languages import catalogues
+from digest.render.preflight import Finding, Level
 from subscribers.model import Frequency
 
 
@@ -62,8 +65,9 @@ def compose(
     with session.app() as app:
         clock = chosen_clock(app, now, yes=yes)
         composed = compose_now(app, digest, clock(), frequency=Frequency(gather or "each"))
-        stands = standing(app, composed.record) if composed.record else Standing()
+        inspection = inspect(app.templates, composed.record) if composed.record else None
     if as_json:
+        stands = Standing(hash=inspection.hash if inspection else "")
         summary = _summary(composed.record, stands) if composed.record else None
         counted = {"used": composed.used, "carried": composed.carried, "dropped": composed.dropped}
         show.facts({"edition": summary, "reason": composed.reason, **counted})
@@ -79,6 +83,14 @@ def compose(
             f"posts: {composed.used} used, {composed.carried} carried over, {composed.dropped} dropped"
         )
     click.echo(f"to look at it: digest preview {edition.id}")
+    if inspection:
+        _show_findings(each for each in inspection.findings if each.level is Level.WARN)
+        inspection.require()
+
+
+def _show_findings(findings: Iterable[Finding]) -> None:
+    for finding in findings:
+        click.echo(f"{finding.level}: {finding.message}", err=True)
 
 
 @click.command(epilog="Example: digest editions daily-2026-11-23")
@@ -268,8 +280,7 @@ def preview(
     if record.is_ahead:
         click.echo(f"{record.edition.id} is {status_text(record)}; it {_goes_to(readers)}")
         click.echo(f"hash {written.hash}")
-    for finding in written.findings:
-        click.echo(f"{finding.level}: {finding.message}", err=True)
+    _show_findings(written.findings)
     if open_it:
         click.launch(written.paths[0].absolute().as_uri())
 

@@ -64,8 +64,10 @@ def check(session: Session, as_json: bool) -> None:
     """Check the installation without sending anything.
 
     The command checks the configuration, the templates, the secret, the database and the mail server. It
-    asks each feed for its posts and tags, and says how many of the posts match each topic. It lists what is
-    wrong and how to fix it, and exits with 1 if anything is wrong. A feed that fails now is a warning.
+    asks each feed for its posts and tags, and says how many of the posts match each topic. It renders the
+    emails of each digest, with its own topics and the posts that wait, in each language, and checks them as
+    before sending. It lists what is wrong and how to fix it, and exits with 1 if anything is wrong. A feed
+    that fails now is a warning.
     """
     findings = list(check_all(session.config_path, os.environ, datetime.now(UTC)))
     if as_json:

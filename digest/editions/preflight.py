@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from digest.editions.parts import EditionParts, RenderEdition
-from digest.message.build import MessageSettings
+from digest.message.build import MessageSettings, Render
 from digest.message.look import LINKS, Look, approved_look, languages_of, look_at, renderer_of
 from digest.model.editions import Edition, EditionRecord
-from digest.model.errors import DigestError
+from digest.model.errors import PreflightError
+from digest.model.messages import Email
+from digest.model.snapshot import choose, headings_of
 from digest.render.preflight import BLOCK_SIZE, Finding, Level, encoded_size, preflight
+from digest.render.reading.footer import Footer
 from digest.render.templates import Templates
+from subscribers.model import Choice
 
-
-class PreflightError(DigestError):
-    """An edition cannot be sent as it is; the text gives every reason, and says what to do."""
-
-    def __init__(self, edition_id: str, reasons: tuple[str, ...]) -> None:
-        self.edition_id = edition_id
-        self.reasons = reasons
-        super().__init__(
-            f"{edition_id} cannot be sent as it is: {' '.join(reasons)} "
-            "If a template is the cause, correct it. Otherwise fix the cause, run "
-            f"`digest cancel {edition_id}`, and compose the edition again; its posts are used again."
-        )
+_TOPICS = 100  # more than any edition shows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +41,25 @@ class Inspection:
 
 
 def inspect(templates: Templates, record: EditionRecord) -> Inspection:
-    """Render an edition in every language and check its emails; raises TemplateError."""
+    """Render an edition in every language and check its emails; raises TemplateError.
+
+    The email with all topics is checked completely. The email of each single topic is checked for what no
+    email may lack, because a template may show its foot to some readers only.
+    """
     look, emails = look_at(templates, record)
-    findings = dict.fromkeys(finding for email in emails.values() for finding in preflight(email))
-    return Inspection(edition_id=record.edition.id, look=look, findings=tuple(findings))
+    footer = Footer(LINKS.unsubscribe, record.edition.site.postal_address)
+    found = [finding for email in emails.values() for finding in preflight(email, footer)]
+    for email in _of_each_topic(record.edition, renderer_of(templates, look), tuple(look.words)):
+        found += [Finding(Level.BLOCK, sentence) for sentence in footer.missing(email)]
+    return Inspection(edition_id=record.edition.id, look=look, findings=tuple(dict.fromkeys(found)))
+
+
+def _of_each_topic(edition: Edition, render: Render, languages: tuple[str, ...]) -> Iterator[Email]:
+    topics = [heading.slug for heading in headings_of(edition)]
+    chosen = (choose(edition, Choice(include=frozenset({slug}))) for slug in topics[:_TOPICS])
+    for each in chosen:
+        if each is not None and each is not edition:
+            yield from (render(each, LINKS, language) for language in languages)
 
 
 def fits_in_an_email(render: RenderEdition, edition: Edition) -> bool:
@@ -59,7 +68,7 @@ def fits_in_an_email(render: RenderEdition, edition: Edition) -> bool:
     An Arabic letter takes six bytes in the message, so an edition may fit in one language only.
     """
     emails = (render(edition, LINKS, language) for language in languages_of(edition))
-    return all(encoded_size(email.html) <= BLOCK_SIZE for email in emails)
+    return all(encoded_size(email.html) < BLOCK_SIZE for email in emails)
 
 
 def settings_for(parts: EditionParts, record: EditionRecord) -> MessageSettings:

@@ -60,7 +60,8 @@ def write_preview(
     """
     reader = _reader(parts.database, parts.secret, record, address, language)
     look, known = _look(parts, record)
-    settings = replace(parts.message_settings(), render=renderer_of(parts.templates, look))
+    render = renderer_of(parts.templates, look)
+    settings = replace(parts.message_settings(), render=render, only_shown=True)
     data = _message(record, reader, settings)
     message = message_from_bytes(data, policy=default)
     html, text = _part(message, "html"), _part(message, "plain")

@@ -24,10 +24,12 @@ from digest.message.reader_links import (
 )
 from digest.model.deliveries import Recipient
 from digest.model.editions import Edition, EditionRecord
+from digest.model.errors import PreflightError
 from digest.model.messages import Email, Message, ReaderLinks
 from digest.model.snapshot import choose, headings_of
 from digest.render.languages.languages import spoken
 from digest.render.mail import mark_as_test
+from digest.render.reading.footer import Footer
 from digest.schedule.local_hours import copy_due_at
 from digest.schedule.schedule import instant_of
 from subscribers.model import Choice, Format
@@ -48,6 +50,7 @@ class MessageSettings:
     secret: bytes
     bounce_address: str | None = None  # "bounces+{token}@news.example.org"; None: the digest's sender
     unsubscribe_address: str | None = None  # takes unsubscribe requests by email; None: no such offer
+    only_shown: bool = False  # a preview is not sent, so it may lack what no message may lack
     test: str | None = None  # the id of a test message, which is marked as one; None: it is for readers
     cache_bytes: int = 64_000_000  # of compiled emails; the least recently used are evicted first
 
@@ -83,6 +86,7 @@ class MessageBuilder:
             preferences=preferences_url(record.edition.site.base_url, self._words.preferences),
         )
         self._topics = tuple(heading.slug for heading in headings_of(record.edition))
+        self._footer = Footer(self._links.unsubscribe, record.edition.site.postal_address)
         sender = wire_address(parseaddr(record.edition.sender)[1])
         # Mail programs show only one of two messages with the same Message-ID, so each test has its own.
         begin = f"test-{message_settings.test}" if message_settings.test else _ascii(record.edition.id)
@@ -120,7 +124,8 @@ class MessageBuilder:
         """Return a reader's message, or None if the edition has nothing in the chosen topics.
 
         The same reader gets the same bytes each time. Raises ValueError, without the address in its text, if
-        the address cannot be written.
+        the address cannot be written, and PreflightError if the email has no link to unsubscribe or no postal
+        address.
         """
         subscriber_id, address, variant, form, _tries, language, hour, zone = reader
         preferences = variant, form, language
@@ -191,7 +196,11 @@ class MessageBuilder:
         email = self._message_settings.render(chosen, self._links, self._spoken(language))
         if self._message_settings.test:
             email = mark_as_test(email, self._spoken(language))
-        return self._compiler.compile(replace(email, html_pieces=()) if form == Format.TEXT else email)
+        if form == Format.TEXT:
+            email = replace(email, html_pieces=())
+        if not self._message_settings.only_shown and (missing := self._footer.missing(email)):
+            raise PreflightError(self._edition.id, missing)
+        return self._compiler.compile(email)
 
 
 def dated_at(record: EditionRecord) -> datetime:

@@ -8,6 +8,7 @@
     │   └── DamagedError   the stored snapshot of one edition cannot be used; the others can
     ├── NotFoundError      there is no such edition, digest or feed
     │   └── NoEditionError the digest that was named has no edition yet
+    ├── PreflightError     an edition cannot be sent as it is
     ├── StateError         an edition cannot take this step from its state
     ├── RenameError        a digest cannot be renamed as things are
     └── TransportError     the mail server cannot be used at all (log-in refused, no TLS)
@@ -90,6 +91,19 @@ class NoEditionError(NotFoundError):
     def __init__(self, digest: str) -> None:
         super().__init__("edition", digest)
         self.args = (f"{digest} has no edition yet; to compose one: digest compose {digest}",)
+
+
+class PreflightError(DigestError):
+    """An edition cannot be sent as it is; the text gives every reason, and says what to do."""
+
+    def __init__(self, edition_id: str, reasons: tuple[str, ...]) -> None:
+        self.edition_id = edition_id
+        self.reasons = reasons
+        super().__init__(
+            f"{edition_id} cannot be sent as it is: {' '.join(reasons)} "
+            "If a template is the cause, correct it. Otherwise fix the cause, run "
+            f"`digest cancel {edition_id}`, and compose the edition again; its posts are used again."
+        )
 
 
 class StateError(DigestError):

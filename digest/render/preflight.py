@@ -1,4 +1,4 @@
-"""Check a rendered email for anything that would clip it, break it, or make a server refuse it."""
+"""Check a rendered email: nothing clips or breaks it, and everybody can read it and unsubscribe."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
 from digest.model.messages import Email
+from digest.render.reading.footer import Footer
+from digest.render.reading.page import Element, Page, is_blank
+from digest.render.reading.styles import Screen, contrast, shown
 
 WARN_SIZE = 80 * 1024  # bytes of the encoded HTML part; Gmail clips emails of about 102 KB
 BLOCK_SIZE = 100 * 1024
@@ -21,6 +23,14 @@ _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _PLACEHOLDER = re.compile(r"\w+", re.ASCII)
 _DEAD_TAGS = frozenset({"script", "iframe", "object", "embed", "form", "video", "audio", "svg"})
 _UNSEEN_IMAGES = (".svg", ".webp", ".avif", ".heic")
+_URL = re.compile(r"url\(\s*[\"']?([^\"')]*)")
+_HANDLER = re.compile(r"on[a-z]+")
+
+PHONE = 360  # pixels; a narrow phone
+WIDE = 480  # pixels; no phone that is held upright is wider
+READABLE = 4.5  # contrast of text (WCAG 2.2, level AA)
+UNREADABLE = 2.0
+_SCREENS = (("light", Screen(width=PHONE)), ("dark", Screen(width=PHONE, dark=True)))
 
 
 class Level(StrEnum):
@@ -38,12 +48,23 @@ class Finding:
     message: str
 
 
-def preflight(email: Email) -> tuple[Finding, ...]:
-    """Return the problems of `email`, the worst first. Links may still be placeholders."""
-    page = _Page()
-    page.feed(email.html)
-    page.close()
-    found = [*_lines(email), *_size(email), *_controls(email), *_images(page), *_links(page), *_markup(page)]
+def preflight(email: Email, footer: Footer | None = None) -> tuple[Finding, ...]:
+    """Return the problems of `email`, the worst first. Links may still be placeholders.
+
+    With `footer`, the email must have its link to unsubscribe and its postal address.
+    """
+    page = Page(email.html)
+    found = [
+        *_lines(email),
+        *_size(email),
+        *_controls(email),
+        *_images(page),
+        *_links(page),
+        *_markup(page),
+        *_width(page),
+        *_contrast(page),
+        *(_footer(page, email, footer) if footer else ()),
+    ]
     return tuple(sorted(found, key=lambda finding: finding.level is Level.WARN))
 
 
@@ -68,10 +89,10 @@ def _lines(email: Email) -> Iterator[Finding]:
 
 def _size(email: Email) -> Iterator[Finding]:
     size = encoded_size(email.html)
-    if size > BLOCK_SIZE:
+    if size >= BLOCK_SIZE:
         message = f"The HTML has {size // 1024} KB and Gmail would clip it; lower `maximum` or topic quotas."
         yield Finding(Level.BLOCK, message)
-    elif size > WARN_SIZE:
+    elif size >= WARN_SIZE:
         yield Finding(Level.WARN, f"The HTML has {size // 1024} KB; Gmail clips emails of 102 KB.")
 
 
@@ -84,9 +105,9 @@ def _controls(email: Email) -> Iterator[Finding]:
             yield Finding(Level.BLOCK, message)
 
 
-def _images(page: _Page) -> Iterator[Finding]:
-    for image in page.images:
-        source = image.get("src") or ""
+def _images(page: Page) -> Iterator[Finding]:
+    for image in (each.attributes for each in page.elements if each.tag == "img"):
+        source = image.get("src", "")
         name = source[:80] or "without address"
         if urlsplit(source).scheme not in ("http", "https"):
             yield Finding(Level.BLOCK, f"Image {name}: its address is not an absolute http(s) address.")
@@ -94,12 +115,23 @@ def _images(page: _Page) -> Iterator[Finding]:
             yield Finding(Level.WARN, f"Image {name}: many mail programs do not show this format.")
         if "alt" not in image:
             yield Finding(Level.WARN, f"Image {name}: it has no alt text.")
-        if not (image.get("width") or "").isdigit() or not (image.get("height") or "").isdigit():
+        if not image.get("width", "").isdigit() or not image.get("height", "").isdigit():
             yield Finding(Level.WARN, f"Image {name}: it has no width and height.")
+    for source in dict.fromkeys(_backgrounds(page)):
+        if urlsplit(source).scheme not in ("http", "https"):
+            yield Finding(Level.BLOCK, f"Background {source[:80]}: it is not an absolute http(s) address.")
 
 
-def _links(page: _Page) -> Iterator[Finding]:
-    for link in dict.fromkeys(page.links):
+def _backgrounds(page: Page) -> Iterator[str]:
+    for element in page.elements:
+        yield from (element.attributes[name] for name in ("background",) if element.attributes.get(name))
+        yield from _URL.findall(element.attributes.get("style", ""))
+    yield from _URL.findall(page.style)
+
+
+def _links(page: Page) -> Iterator[Finding]:
+    links = (each.attributes.get("href", "") for each in page.elements if each.tag in ("a", "area"))
+    for link in dict.fromkeys(links):
         if link.startswith("#"):
             yield Finding(
                 Level.WARN, f"Link {link[:80]}: several mail programs ignore links inside an email."
@@ -108,42 +140,63 @@ def _links(page: _Page) -> Iterator[Finding]:
             yield Finding(Level.BLOCK, f"Link {link[:80]!r}: it is not an absolute http(s) address.")
 
 
-def _markup(page: _Page) -> Iterator[Finding]:
-    for tag in sorted(page.tags & _DEAD_TAGS):
+def _markup(page: Page) -> Iterator[Finding]:
+    tags = {each.tag for each in page.elements}
+    for tag in sorted(tags & _DEAD_TAGS):
         yield Finding(Level.BLOCK, f"The HTML contains a <{tag}>, which mail programs remove or refuse.")
+    for name in sorted({name for each in page.elements for name in each.attributes}):
+        if _HANDLER.fullmatch(name):
+            yield Finding(Level.BLOCK, f"The HTML has the script {name}, which mail programs refuse.")
     if len(page.style.encode()) > STYLE_SIZE:
         yield Finding(Level.WARN, "The styles in the head have more than 16 KB, so Gmail drops them all.")
     if "@import" in page.style.casefold():
         yield Finding(Level.BLOCK, "The styles use @import.")
-    if "lang" not in page.html:
+    if not any(each.tag == "html" and "lang" in each.attributes for each in page.elements):
         yield Finding(Level.WARN, "The HTML does not name its language (lang).")
 
 
-class _Page(HTMLParser):
-    """The elements of an email's HTML that are checked."""
+def _width(page: Page) -> Iterator[Finding]:
+    """Find what is wider than a phone: one element, or the cells of a row together."""
+    screen = Screen(width=PHONE)
+    widths = {each: page.fixed_width(each, screen) for each in page.elements}
+    for element in page.elements:
+        if element.tag == "tr":
+            widths[element] = sum(widths[cell] for cell in element.children)
+    wide = [each for each, width in widths.items() if width > PHONE and not page.is_hidden(each, screen)]
+    if wide:
+        widest = max(wide, key=lambda each: widths[each])
+        level = Level.BLOCK if widths[widest] > WIDE else Level.WARN
+        what = f"A <{widest.tag}> is {widths[widest]:.0f} pixels wide, wider than a phone"
+        yield Finding(level, f'{what}; write width="100%" and a max-width in its style.')
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.images: list[dict[str, str | None]] = []
-        self.links: list[str] = []
-        self.tags: set[str] = set()
-        self.html: dict[str, str | None] = {}
-        self.style = ""
-        self._in_style = False
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        self._in_style = tag == "style"
-        if tag == "img":
-            self.images.append(dict(attrs))
-        elif tag == "a":
-            self.links.append(dict(attrs).get("href") or "")
-        elif tag == "html":
-            self.html = dict(attrs)
+def _contrast(page: Page) -> Iterator[Finding]:
+    """Find text that can hardly be read, in light and in dark mode; each pair of colours counts once."""
+    for mode, screen in _SCREENS:
+        told = set()
+        for element in page.elements:
+            colours = None if is_blank(element.text) else page.colours(element, screen)
+            if colours is None or colours in told or page.is_hidden(element, screen):
+                continue
+            told.add(colours)
+            found = contrast(*colours)
+            if found < READABLE:
+                text, pair = element.text.strip()[:40], " on ".join(map(shown, colours))
+                yield Finding(
+                    Level.BLOCK if found < UNREADABLE else Level.WARN,
+                    f"In {mode} mode, the text {text!r} cannot be read well: {pair} has a contrast of "
+                    f"{found:.1f}, and {READABLE} is needed.",
+                )
 
-    def handle_data(self, data: str) -> None:
-        if self._in_style:
-            self.style += data
 
-    def handle_endtag(self, tag: str) -> None:
-        self._in_style = self._in_style and tag != "style"
+def _footer(page: Page, email: Email, footer: Footer) -> Iterator[Finding]:
+    missing = footer.missing(email)
+    yield from (Finding(Level.BLOCK, sentence) for sentence in missing)
+    links = [each for each in page.elements if footer.unsubscribe in each.attributes.get("href", "")]
+    if links and not any(_is_seen(page, each) for each in links):
+        yield Finding(Level.BLOCK, "The link to unsubscribe cannot be seen in the HTML.")
+
+
+def _is_seen(page: Page, link: Element) -> bool:
+    shown_in = [each for each in link.inside() if each.tag == "img" or not is_blank(each.text)]
+    return any(not page.is_hidden(each, screen) for each in shown_in for _, screen in _SCREENS[:1])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from digest.model.editions import Edition, Section, Source, Story
 from digest.model.posts import Image
-from digest.model.publication import Site
+from digest.model.publication import Digest, Lead, Site
 
 _SEND_AT = datetime(2026, 11, 22, 17, 30, tzinfo=UTC)
 _LONG_TITLE = (
@@ -69,6 +71,50 @@ def short_edition() -> Edition:
         lead=None,
         sections=(Section(slug="town", title="Town", stories=(story,)),),
     )
+
+
+def sample_of(
+    digest: Digest, site: Site, topics: Sequence[tuple[str, str]], feeds: Sequence[str] = ()
+) -> Edition:
+    """Return the sample edition as if it were one of `digest`, under its own topics (slug and title).
+
+    Its stories are invented, and come from the digest's own `feeds`, named one after the other.
+    """
+    stories = [*sample_edition().stories()]
+    sections = []
+    for place, (slug, title) in enumerate(topics):
+        own = stories[1 + place :: len(topics)] or [stories[place % len(stories)]]
+        source = feeds[place % len(feeds)] if feeds else own[0].source
+        placed = tuple(_under(story, f"{slug}-{number}", slug, source) for number, story in enumerate(own))
+        sections.append(Section(slug=slug, title=title, stories=placed[:3], more=placed[3:]))
+    first = topics[0][0]
+    source = feeds[0] if feeds else stories[0].source
+    return replace(
+        sample_edition(),
+        id=f"{digest.slug}-sample",
+        digest=digest.slug,
+        title=digest.title,
+        zone=digest.zone,
+        language=site.language,
+        site=site,
+        sender=digest.sender,
+        reply_to=digest.reply_to,
+        subject_template=digest.subject,
+        preheader_template=digest.preheader,
+        lead=None if digest.lead is Lead.NONE else _under(stories[0], "lead", first, source),
+        sections=tuple(sections),
+    )
+
+
+def shortened(edition: Edition) -> Edition:
+    """Return an edition with its first story alone, without a lead and an image."""
+    section = edition.sections[0]
+    story = replace(section.stories[0], image=None)
+    return replace(edition, lead=None, sections=(replace(section, stories=(story,), more=()),))
+
+
+def _under(story: Story, name: str, topic: str, source: str) -> Story:
+    return replace(story, id=name, topic=topic, tags=(topic,), rule=f"tag: {topic}", source=source)
 
 
 def _lead() -> Story:

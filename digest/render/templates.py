@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,6 +12,7 @@ from traceback import walk_tb
 import jinja2
 from jinja2 import meta, nodes
 
+from digest.model.editions import Edition
 from digest.model.errors import TemplateError
 from digest.model.messages import ReaderLinks
 from digest.model.nearest import hint
@@ -61,11 +62,14 @@ class Templates:
         except _FAULTS as error:
             raise self._explain(error, name, values) from error
 
-    def check_all(self, samples: Iterable[Sample] = ()) -> None:
-        """Compile all templates and render sample editions and `samples`; raises the first TemplateError."""
+    def check_all(self, samples: Iterable[Sample] = (), editions: Sequence[Edition] = ()) -> None:
+        """Compile all templates and render `editions` and `samples`; raises the first TemplateError.
+
+        Without editions, a long and a short sample are rendered.
+        """
         for name in sorted(self._names(self.defaults)):
             self._compile(name, None)
-        for name, values in (*_samples(), *samples):
+        for name, values in (*_of_editions(editions or (sample_edition(), short_edition())), *samples):
             checked = {**values, PARTS: Parts(self._checked, values, of_a_choice=OF_A_CHOICE)}
             self._checked(name, checked)
         self._refuse_strays()
@@ -238,7 +242,7 @@ def check_line(text: str) -> str | None:
     return None
 
 
-def _samples() -> Iterator[tuple[str, dict[str, object]]]:
+def _of_editions(editions: Sequence[Edition]) -> Iterator[tuple[str, dict[str, object]]]:
     links = PageLinks(
         web="https://news.example.org/d/x",
         archive="https://news.example.org/d",
@@ -246,7 +250,7 @@ def _samples() -> Iterator[tuple[str, dict[str, object]]]:
         feed="https://news.example.org/d/feed.atom",
     )
     reader = ReaderLinks(unsubscribe="https://news.example.org/u", preferences="https://news.example.org/p")
-    for edition in (sample_edition(), short_edition()):
+    for edition in editions:
         view = EditionView(edition)
         for name in (MAIL_HTML, MAIL_TEXT):
             yield name, email_values(edition, view, reader, subject="Subject", preheader="", web=links.web)

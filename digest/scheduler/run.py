@@ -12,6 +12,7 @@ from digest.editions.clocks import release_ahead
 from digest.editions.compose import compose_cadence, stories_text
 from digest.editions.feeds import collect_due
 from digest.editions.limits import forget_old_counts
+from digest.editions.preflight import inspect
 from digest.editions.schedules import INSTANT, begin_digests, local_text
 from digest.editions.send import send_edition
 from digest.model.editions import Composed, Due, EditionRecord, EditionState
@@ -204,6 +205,11 @@ def _compose_one(app: App, cadence: Cadence, due: Due, context: RunContext) -> N
         return
     detail = f"{stories_text(record.edition)}, to be sent {local_text(due.send_at, cadence.digest)}"
     context.report(RunEvent(kind=EventKind.COMPOSED, subject=record.edition.id, detail=detail))
+    try:
+        # Somebody should know now, and not only at the send time.
+        inspect(app.templates, record).require()
+    except DigestError as error:
+        context.report(RunEvent(kind=EventKind.FAILED, subject=record.edition.id, detail=str(error)))
 
 
 def _compose_or_release(app: App, cadence: Cadence, due: Due, now: datetime) -> Composed:

@@ -55,6 +55,7 @@ def test_check_finds_nothing_wrong_with_a_correct_installation(terminal: Termina
         "secret",
         "database",
         "mail",
+        "emails of daily",
     ]
 
 

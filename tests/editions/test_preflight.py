@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from digest.editions.editions import approve, cancel, find_edition
-from digest.editions.preflight import PreflightError
+from digest.model.errors import PreflightError
 from tests.scheduler.installation import Place, at
 
 # With blurb and source, a story takes about a kilobyte and a half: a hundred are too much for one email.

@@ -218,7 +218,7 @@ def test_the_topic_of_a_lead_without_a_section_can_be_chosen() -> None:
 
 def test_the_cache_is_bounded_and_evicts_the_least_recently_used() -> None:
     counting = Counting()
-    builder = MessageBuilder(record(), replace(SETTINGS, render=counting, cache_bytes=4_000))
+    builder = MessageBuilder(record(), replace(SETTINGS, render=counting, cache_bytes=4_600))
     for variant in ("climate", "space", "climate", "sport", "climate", "space"):
         builder.message(ANA._replace(variant=variant))
     assert counting.chosen.count(("climate",)) == 1

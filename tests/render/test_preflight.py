@@ -75,6 +75,68 @@ def test_letters_beyond_ascii_count_as_they_are_encoded() -> None:
     assert encoded_size("é") == 6
 
 
+DARK = "<style>:root { color-scheme: light dark; } @media (prefers-color-scheme: dark) { %s }</style>"
+
+
+@pytest.mark.parametrize(
+    ("body", "level"),
+    [
+        ('<table width="900"><tr><td>x</td></tr></table>', Level.BLOCK),
+        ('<table width="400"><tr><td>x</td></tr></table>', Level.WARN),
+        ('<div style="width:700px">x</div>', Level.BLOCK),
+        ('<div style="min-width:700px;width:100%">x</div>', Level.BLOCK),
+        ('<img src="https://x.test/a.png" alt="" width="592" height="9">', Level.BLOCK),
+        ('<table width="100%"><tr><td width="300">x</td><td width="300">y</td></tr></table>', Level.BLOCK),
+        ('<table width="640" class="wide"><tr><td>x</td></tr></table>', None),
+        ('<table width="100%" style="max-width:640px"><tr><td>x</td></tr></table>', None),
+        ('<img src="https://x.test/a.png" alt="" width="592" height="9" style="width:100%">', None),
+        ('<!--[if mso]><table width="640"><tr><td>x</td></tr></table><![endif]-->', None),
+    ],
+)
+def test_what_is_wider_than_a_phone_is_found(body: str, level: Level | None) -> None:
+    narrow = "<style>@media (max-width: 480px) { .wide { width: 100% !important; } }</style>"
+    assert [finding.level for finding in preflight(page(body, narrow))] == ([level] if level else [])
+
+
+@pytest.mark.parametrize(
+    ("rules", "body", "level"),
+    [
+        (
+            ".c { background-color: #1c1a18 !important; }",
+            '<p class="c" style="color:#222">x</p>',
+            Level.BLOCK,
+        ),
+        (".c { background-color: #1c1a18 !important; }", '<p class="c" style="color:#666">x</p>', Level.WARN),
+        (
+            ".c { background: #111 !important; color: #eee !important; }",
+            '<p class="c" style="color:#222">x</p>',
+            None,
+        ),
+        (".c { background: #111 }", '<p class="c" style="background:#fff;color:#222">x</p>', None),
+        (
+            "td .t { color: #ddd !important; }",
+            '<table><tr><td style="background:#fff"><b class="t">x',
+            Level.BLOCK,
+        ),
+        ("", '<p style="background-color:#fff">default text turns white</p>', Level.BLOCK),
+        (".c { color: #222 !important; }", '<p class="c" style="display:none">not shown</p>', None),
+        ("", '<p style="color:#eee;background:#fff">x</p>', Level.BLOCK),
+    ],
+)
+def test_text_that_cannot_be_read_in_dark_or_light_mode_is_found(
+    rules: str, body: str, level: Level | None
+) -> None:
+    levels = {finding.level for finding in preflight(page(body, DARK % rules))}
+    assert levels == ({level} if level else set())
+
+
+def test_a_picture_in_the_styles_and_a_script_in_an_attribute_are_found() -> None:
+    (found,) = preflight(page('<p style="background:url(a.png)">x</p>'))
+    assert "Background a.png: it is not an absolute" in found.message
+    (found,) = preflight(page('<p onclick="go()">x</p>'))
+    assert "the script onclick" in found.message
+
+
 def test_blocking_findings_come_first() -> None:
     findings = preflight(replace(page('<a href="#a">x</a><a href="/b">y</a>'), subject=""))
     assert [finding.level for finding in findings] == [Level.BLOCK, Level.BLOCK, Level.WARN]

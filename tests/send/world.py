@@ -69,8 +69,8 @@ def edition(*, title: str = "The Daily", topics: Sequence[str] = ("climate", "sp
 def render(chosen: Edition, links: ReaderLinks, language: str) -> Email:
     titles = [each.title for each in chosen.stories()]
     lines = [*titles, *([language] if language != chosen.language else []), "", "-- "]
-    lines += [f"Leave: {links.unsubscribe}", f"Choose: {links.preferences}"]
-    paragraphs = "".join(f"<p>{line}</p>\n" for line in titles)
+    lines += [chosen.site.postal_address, f"Leave: {links.unsubscribe}", f"Choose: {links.preferences}"]
+    paragraphs = "".join(f"<p>{line}</p>\n" for line in (*titles, chosen.site.postal_address))
     return Email.whole(
         subject=titles[0],
         html=f'<html><body>\n{paragraphs}<a href="{links.unsubscribe}">Leave</a></body></html>\n',

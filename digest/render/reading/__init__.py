@@ -1,0 +1,1 @@
+"""Read a rendered email as a mail program does: its elements, their styles, and its footer."""

@@ -1,0 +1,79 @@
+"""`digest check` finds what would stop an edition at its send time, or should."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from digest.render.templates import load_templates
+from tests.cli.conftest import Terminal
+
+OURS = load_templates().defaults
+COLOURS = """{% set colours = {"green": "#205020"} %}
+<tr><td style="border-left:4px solid {{ colours[section.slug] }}">"""
+
+
+@pytest.fixture
+def own(terminal: Terminal) -> Path:
+    """Give a folder for own templates."""
+    folder = terminal.place.folder / "own"
+    (folder / "mail").mkdir(parents=True)
+    terminal.place.change("[site]", '[site]\ntemplates = "own"')
+    return folder
+
+
+def change(own: Path, name: str, old: str, new: str) -> None:
+    source = (OURS / name).read_text(encoding="utf-8")
+    assert old in source
+    (own / name).write_text(source.replace(old, new, 1), encoding="utf-8")
+
+
+def test_a_template_that_knows_only_the_topics_of_the_operator_is_fine(terminal: Terminal, own: Path) -> None:
+    change(own, "mail/_section.html", "<tr><td", f"{COLOURS}</td></tr>\n<tr><td")
+    said = terminal.says("check")
+    assert "warn   emails of daily: An edition with a story under no topic (its section is 'more')" in said
+    terminal.place.publish("Ferry", "Tram")  # under no topic, so the next edition would be stopped
+    terminal.call("collect", "--now", "2026-11-22T12:00")
+    assert "WRONG  emails of daily: " in terminal.says("check", fails=1)
+
+
+def test_a_foot_without_unsubscribe_link_is_refused_by_check_and_reported_at_the_cutoff(
+    terminal: Terminal, own: Path
+) -> None:
+    (own / "mail/_foot.txt").write_text("Boats for hire.\n", encoding="utf-8")
+    said = terminal.says("check", fails=1)
+    assert "WRONG  emails of daily: The plain text has no link to unsubscribe." in said
+    assert (
+        "WRONG  emails of daily: The plain text does not show the whole postal address of the site." in said
+    )
+    place = terminal.place
+    place.publish("Ferry")
+    place.subscribe("ada")
+    cutoff = place.run("23 06:30")
+    assert any(
+        "failed: daily-2026-11-23 cannot be sent as it is: The plain text has no" in each for each in cutoff
+    )
+    assert "no link to unsubscribe" in terminal.says("approve", "daily", fails=1)
+    assert "no link to unsubscribe" in terminal.says("run", "--now", "2026-11-23T07:00", fails=1)
+    terminal.call("preview", "daily", "--out", str(place.folder / "look"))
+    assert place.emails() == {}
+    (own / "mail/_foot.txt").unlink()
+    assert place.run("23 07:05")[-1] == "daily-2026-11-23: sent: 1 accepted"
+
+
+def test_large_wide_and_dark_templates_are_found(terminal: Terminal, own: Path) -> None:
+    long = "<p>" + "Harbour walks, all year. " * 2_600 + "</p>"
+    change(own, "mail/_foot.html", '<p class="small-print">', f'{long}<p class="small-print">')
+    change(
+        own,
+        "mail/edition.html",
+        'width="100%" cellpadding="0" cellspacing="0" border="0" bgcolor="#fffefb"',
+        'width="900"',
+    )
+    dark = ".blurb { color: #d6cfc3 !important; }"
+    change(own, "mail/_styles.html", dark, dark.replace("#d6cfc3", "#2b2a28"))
+    said = terminal.says("check", fails=1)
+    assert "WRONG  emails of daily: A <table> is 900 pixels wide, wider than a phone" in said
+    assert "WRONG  emails of daily: In dark mode, the text" in said
+    assert "warn   emails of daily: The HTML has" in said
