@@ -13,7 +13,6 @@ tried again and do not count, unless they are deferred because of us.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -38,15 +37,12 @@ class Refusals:
     last: Receipt | None = None  # of those that count
     accepted_before: bool = False  # the server has accepted a message of this edition
 
-    def after(self, receipts: Iterable[Receipt]) -> Refusals:
-        """Return the refusals after these receipts."""
-        refusals = self
-        for receipt in receipts:
-            if receipt.outcome is Outcome.ACCEPTED:
-                refusals = refusals._accepted() if refusals.row or refusals.ours else _CONTENT
-            elif receipt.outcome in (Outcome.REJECTED, Outcome.DEFERRED):
-                refusals = refusals._refused(receipt)
-        return refusals
+    def after(self, receipt: Receipt) -> Refusals:
+        """Return the refusals after a receipt."""
+        if receipt.outcome is Outcome.ACCEPTED:
+            return self._accepted() if self.row or self.ours else CONTENT
+        refused = receipt.outcome in (Outcome.REJECTED, Outcome.DEFERRED)
+        return self._refused(receipt) if refused else self
 
     @property
     def alike(self) -> bool:
@@ -69,7 +65,7 @@ class Refusals:
         ours, others = self.ours, self.others + 1
         if ours + others > _FORGET:
             ours, others = ours // 2, others // 2
-        return replace(_CONTENT, ours=ours, others=others, last=self.last if ours else None)
+        return replace(CONTENT, ours=ours, others=others, last=self.last if ours else None)
 
     def _refused(self, receipt: Receipt) -> Refusals:
         cause = receipt.cause
@@ -80,7 +76,8 @@ class Refusals:
         return replace(self, row=self.row + 1, rejected=rejected, ours=self.ours + is_ours, last=receipt)
 
 
-_CONTENT = Refusals(accepted_before=True)
+# A run whose server accepts messages; it stays the same value while nothing is refused.
+CONTENT = Refusals(accepted_before=True)
 
 
 def _why(receipt: Receipt, now: datetime) -> str:

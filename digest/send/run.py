@@ -19,7 +19,7 @@ from digest.model.errors import OutageError, StateError
 from digest.model.messages import Message, Outcome, Receipt
 from digest.send.gate import Gate
 from digest.send.outbox import Outbox
-from digest.send.refusals import Refusals
+from digest.send.refusals import CONTENT, Refusals
 from digest.send.retries import goes_again, result_of
 from digest.storage.database import Database
 from digest.storage.ledger import deliveries as ledger
@@ -258,18 +258,20 @@ class Run:
 
     def _note(self, receipts: Sequence[Receipt]) -> None:
         now, rules = self._clock(), self._outbox.rules
+        before = refusals = self._refusals
         for receipt in receipts:
             reader = self._on_wire.pop(receipt.key, None)
             if reader is not None:
                 tries = reader.tries + 1
-                alike = self._refusals.alike
-                result = result_of(receipt, tries=tries, now=now, rules=rules, alike=alike)
+                result = result_of(receipt, tries=tries, now=now, rules=rules, alike=refusals.alike)
                 self._results.append(result)
                 if receipt.outcome is not Outcome.ACCEPTED:
                     self._gate.hear(receipt, reader.address)
-        before, self._refusals = self._refusals, self._refusals.after(receipts)
-        if self._refusals is not before:
-            self._alarm = self._alarm or self._refusals.alarm(now)
+            if refusals is not CONTENT or receipt.outcome is not Outcome.ACCEPTED:
+                refusals = refusals.after(receipt)
+        if refusals is not before:
+            self._refusals = refusals
+            self._alarm = self._alarm or refusals.alarm(now)
         self._unless_away(self._pause_if_refused, otherwise=None)
         if len(self._results) >= self._outbox.page or self._lease_is_old(now):
             self._unless_away(self._settle, otherwise=None)

@@ -225,6 +225,10 @@ class Pipeline:
     # ── what a reply does; called through the table ─────────────────────────────────────────
 
     def _onward(self, transaction: _Transaction, _: Reply) -> None:
+        if transaction.refusal and transaction.step is Step.RCPT:
+            # A server that takes the recipient has not refused the sender. It would take the text too, and
+            # the reader would get the message twice.
+            transaction.refusal = transaction.answered = transaction.cause = None
         transaction.step = _NEXT.get(transaction.step, self._text_step)
         if transaction.unsaid:
             self._write(transaction.unsaid.pop(0))
@@ -266,7 +270,7 @@ class Pipeline:
             self._judge(transaction, reply)
         if transaction.unsaid or transaction.step in _LAST_STEPS:
             return self._finish(transaction, reply)
-        self._onward(transaction, reply)
+        transaction.step = _NEXT.get(transaction.step, self._text_step)
         return None
 
     def _finish(self, transaction: _Transaction, reply: Reply) -> Receipt | Returned:

@@ -78,6 +78,7 @@ class Relay:
         self.share = 0.0  # messages taken, divided by the weight
         self.throttle = Throttle()
         self.standing = Standing()
+        self.standing.alone = server.connections == 1
         self.mechanism = ""  # the login that worked
         self.most: int | None = None  # messages that the server takes on one connection
         self.aside: Verdict | None = None  # why the server is not used any more in this run
@@ -167,7 +168,7 @@ class Relay:
     def hear(self, answer: Verdict, now: float, *, on_wire: int) -> None:
         """Note an answer that returned a message; `on_wire` messages have no answer yet."""
         self.settle(now)
-        if answer.cause is Cause.RATE or (answer.cause is Cause.CONNECTIONS and self.allowed(now) == 1):
+        if answer.cause is Cause.RATE:
             self.throttle = self.throttle.refused(answer.reason, now, on_wire=on_wire)
             self._asked, self._session_of = answer, 0
         elif answer.cause not in PASSING and self.standing.elsewhere():
@@ -195,6 +196,7 @@ class Relay:
         too_many = verdict.cause is Cause.CONNECTIONS or not (record.ready or verdict.lasting)
         if too_many and self.usable:
             self._allowed, self._lowered_at = max(1, min(self.open, self.allowed(now) - 1)), now
+            self.standing.alone = self._allowed == 1
 
     def rejoin(self, others: Sequence[Relay]) -> None:
         """Start level with the other servers again, so that this server does not catch up what it missed."""

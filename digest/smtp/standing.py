@@ -14,6 +14,7 @@ class Standing:
     def __init__(self, elsewhere: Callable[[], bool] = lambda: False) -> None:
         self.rows: dict[str, tuple[int, int]] = {}  # domain → such answers; `_accepted` at the first
         self.ever = False  # the server has accepted a message
+        self.alone = False  # the server gets one connection, so it cannot want fewer
         self.elsewhere = elsewhere  # tells whether another server is there to take our messages
         self._accepted = 0  # messages, while a domain was in `rows`
 
@@ -29,6 +30,8 @@ class Standing:
             elsewhere=self.elsewhere(),
         )
         cause = cause_of(replace(answer, others=others))
+        if cause is Cause.CONNECTIONS and self.alone:
+            return Cause.RATE
         if cause in (Cause.DOMAIN, Cause.RATE, Cause.UNSURE):
             self.rows[domain] = alike + 1, accepted
         return cause

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import reduce
 
 import pytest
 
@@ -21,8 +22,12 @@ QUOTA = refused("5.2.0", 554, "SubmissionQuotaExceeded")
 DEAD = refused("5.1.1", reply="no such user")
 
 
+def after(*receipts: Receipt, before: Refusals = BEGUN) -> Refusals:
+    return reduce(Refusals.after, receipts, before)
+
+
 def alarm(*receipts: Receipt, before: Refusals = BEGUN) -> str:
-    return before.after(receipts).alarm(NOW)
+    return after(*receipts, before=before).alarm(NOW)
 
 
 def test_fifty_messages_refused_because_of_us_are_enough() -> None:
@@ -46,7 +51,7 @@ def test_the_count_continues_from_one_batch_to_the_next() -> None:
     refusals = BEGUN
     for _ in range(ENOUGH):
         assert not refusals.alarm(NOW)
-        refusals = refusals.after([refused()])
+        refusals = refusals.after(refused())
     assert refusals.alarm(NOW)
 
 
@@ -76,16 +81,16 @@ def test_a_run_of_dead_mailboxes_is_no_alarm_unless_nothing_was_accepted_before(
 
 def test_what_was_rejected_in_the_row_is_known_and_what_only_waits_is_not_rejected() -> None:
     rejected = [Receipt(key, Outcome.REJECTED, 554, None, "no") for key in (7, 8)]
-    assert BEGUN.after([*rejected, QUOTA]).rejected == (7, 8)
-    assert BEGUN.after([*rejected, ACCEPTED]).rejected == ()
+    assert after(*rejected, QUOTA).rejected == (7, 8)
+    assert after(*rejected, ACCEPTED).rejected == ()
 
 
 def test_at_the_end_a_few_messages_are_enough_if_the_server_refused_all_because_of_us() -> None:
-    few = Refusals().after([refused()] * 3)
+    few = after(*[refused()] * 3, before=Refusals())
     assert not few.alarm(NOW)
     assert few.alarm(NOW, at_the_end=True)
-    assert not BEGUN.after([refused()]).alarm(NOW, at_the_end=True)
-    assert not Refusals().after([DEAD] * 3).alarm(NOW, at_the_end=True)
+    assert not after(refused()).alarm(NOW, at_the_end=True)
+    assert not after(*[DEAD] * 3, before=Refusals()).alarm(NOW, at_the_end=True)
 
 
 def test_the_alarm_contains_no_address() -> None:

@@ -100,6 +100,13 @@ def test_a_connection_ends_after_as_many_messages_as_the_server_takes() -> None:
     assert hear(conversation, "221 bye") == [Closed(None)]
 
 
+def test_a_server_that_takes_recipient_and_text_has_not_refused_the_sender() -> None:
+    conversation = ready()
+    conversation.send(message(1))
+    events = hear(conversation, "451 4.7.1 slowly", "250 ok", "250 2.0.0 queued")
+    assert events == [Receipt(1, Outcome.ACCEPTED, 250, "2.0.0", "2.0.0 queued")]
+
+
 def test_after_a_few_refusals_the_connection_is_closed_properly() -> None:
     conversation = ready(PIPELINING)
     for key in range(6):
