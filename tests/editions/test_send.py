@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -7,14 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from digest.app import App
 from digest.editions.editions import cancel, compose_now, find_edition, pause_edition
 from digest.editions.send import send_by_hand, send_test
 from digest.model.deliveries import Counts
 from digest.model.editions import EditionState
 from digest.model.errors import StateError
-from digest.model.run_context import RunContext
+from digest.model.messages import Outcome
+from digest.model.run_context import RunContext, RunEvent
 from digest.scheduler.run import run_due
+from digest.send.outbox import Outbox
 from tests.scheduler.installation import Place, at
+from tests.send.world import Recorder
 
 NOON = at("22 12:00")
 
@@ -105,6 +110,26 @@ def test_a_message_to_a_reader_has_no_mark(place: Place) -> None:
         send_by_hand(app, find_edition(app.database, app.config, "daily"), RunContext(clock=lambda: NOON))
     assert {each["X-Test-Message"] for each in _messages(place)} == {None}
     assert {str(each["Subject"]) for each in _messages(place)} == {"Ferry returns"}
+
+
+class Refused(App):
+    """The parts of the program, with a mail server that refuses every message."""
+
+    def outbox(self) -> Outbox:
+        return replace(App.outbox(self), transport=Recorder(lambda _message: Outcome.REJECTED))
+
+
+def test_a_run_in_which_the_program_pauses_an_edition_says_so_and_counts_as_failed(place: Place) -> None:
+    place.subscribe(*(f"reader{number}" for number in range(50)))
+    events: list[RunEvent] = []
+    with place.app() as app:
+        refused = Refused(
+            config=app.config, database=app.database, templates=app.templates, secret=app.secret
+        )
+        run_due(refused, RunContext(clock=lambda: at("23 07:00"), report=events.append))
+    (paused,) = [event for event in events if event.kind.needs_somebody]
+    assert str(paused).startswith("daily-2026-11-23: paused: ")
+    assert "digest resume daily-2026-11-23" in paused.detail
 
 
 def _messages(place: Place) -> list[EmailMessage]:
