@@ -91,10 +91,8 @@ def fresh_link(
 ) -> Signup:
     """Take the request for a new link in place of an old one, and queue its notice."""
     found = confirmations.read_confirmation(connection, old_hash)
-    if found is None or found.purpose is not Purpose.SIGN_UP:
-        return Signup()
-    subscriber = readers.reader_of(connection, found.subscriber_id).subscriber
-    if subscriber is None:
+    subscriber = readers.reader_of(connection, found.subscriber_id).subscriber if found else None
+    if found is None or subscriber is None or found.purpose is not Purpose.SIGN_UP:
         return Signup()
     notices.lock_mailboxes(connection, secret, [subscriber.folded])
     held = _held(connection, old_hash)
@@ -116,7 +114,7 @@ def confirm_again(
 ) -> Signup:
     """Queue a new link for an operator, in place of the last one that was not used; the limits do not apply.
 
-    The answer has neither a confirmation nor is it withheld if nothing waits for a confirmation.
+    Returns an empty Signup if no sign-up waits for its confirmation.
     """
     notices.lock_mailboxes(connection, secret, [folded])
     reader = readers.reader_at(connection, folded, address_hash, hold=True)
@@ -286,7 +284,8 @@ def ask_move(
         origin=request.origin,
         now=now,
     )
-    if reader.subscriber is None or decision.change is None:
+    change, to_old, to_new = decision.change, decision.to_old, decision.to_new
+    if reader.subscriber is None or change is None or to_old is None or to_new is None:
         return decision
     old = _notice_to(reader.subscriber, NoticeKind.OLD_ADDRESS, limits.link_life, now)
     address = None if decision.withheld else request.address.address
@@ -299,16 +298,12 @@ def ask_move(
     ]
     if not allowed[0]:
         return Move()
-    writing.write_change(connection, decision.change, now)
+    writing.write_change(connection, change, now)
     old_id, old_hash = notices.fresh_notice(secret)
     new_id, new_hash = notices.fresh_notice(secret)
-    for confirmation, own, other in (
-        (decision.to_old, old_hash, new_hash),
-        (decision.to_new, new_hash, old_hash),
-    ):
-        if confirmation is not None:
-            payload = {**confirmation.payload, "other_end": other}
-            confirmations.keep_confirmation(connection, own, replace(confirmation, payload=payload))
+    for confirmation, own, other in ((to_old, old_hash, new_hash), (to_new, new_hash, old_hash)):
+        payload = {**confirmation.payload, "other_end": other}
+        confirmations.keep_confirmation(connection, own, replace(confirmation, payload=payload))
     notices.queue(connection, old_id, old, secret=secret)
     if allowed[1]:
         notices.queue(connection, new_id, new, secret=secret)

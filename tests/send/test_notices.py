@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
 from sqlalchemy import update
 
 from digest.limits.limits import Limits, Rules, parse_limit
@@ -19,8 +20,9 @@ from digest.model.errors import TransportError
 from digest.model.messages import Message, Outcome
 from digest.send.notices import send_notices
 from digest.send.retries import Doubt, RetryRules
-from digest.storage.database import Database
+from digest.storage.database import Database, open_database
 from digest.storage.ledger.notices import due_notices, list_notices, mark_notices
+from digest.storage.tables import metadata
 from subscribers.model import SuppressionReason
 from subscribers.rules.notices import NoticeKind
 from subscribers.store.bounces import bounces_of
@@ -29,6 +31,7 @@ from subscribers.store.readers import read_suppressions
 from subscribers.store.tables import confirmations, notices
 from subscribers.store.writing import suppress
 from subscribers.tokens import address_hash
+from tests.send.test_outage import FAILURES, Failing
 from tests.send.world import NOW, SECRET, Appender, Clock, Recorder, add_reader, leave, outbox
 
 ACCEPTED, UNCERTAIN, SKIPPED = DeliveryState.ACCEPTED, DeliveryState.UNCERTAIN, DeliveryState.SKIPPED
@@ -278,3 +281,25 @@ def test_no_notice_is_marked_twice(database: Database) -> None:
             ids = [1] if owner == "b" else [each.id for each in due_notices(connection, now=NOW, limit=9)]
             marked.append(mark_notices(connection, ids, owner=owner, lease=timedelta(minutes=2), now=NOW))
     assert [len(each) for each in marked] == [1, 0]
+
+
+def test_an_outage_of_the_database_at_any_step_loses_no_notice_and_sends_none_twice(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    @settings(max_examples=10)
+    @given(FAILURES)
+    def walk(failures: list[str | None]) -> None:
+        database = open_database(f"sqlite:///{tmp_path_factory.mktemp('walk') / 'digest.db'}")
+        with database.write() as connection:
+            metadata.create_all(connection)
+        add_notices(database, 12)
+        steps = iter([None, *failures])  # what ended senders have left is taken back first
+        failing = Failing(engine=database.engine, leases_by_caller=True, failures=steps)
+        transport = Recorder()
+        run(failing, transport, retry_database=0)
+        run(database, transport)
+        assert transport.keys == list(range(1, 13))
+        assert in_state(database, ACCEPTED) == set(range(1, 13))
+        database.close()
+
+    walk()
