@@ -28,6 +28,16 @@ _BECAME = {
     ImportOutcome.UNCONFIRMED: "not confirmed and not added",
     ImportOutcome.SUPPRESSED: "suppressed and not added",
 }
+# A list with these outcomes alone says of nobody that they must not be mailed, so nothing can be misread.
+_PLAIN = frozenset(
+    {
+        ImportOutcome.NEW,
+        ImportOutcome.ADDED,
+        ImportOutcome.KNOWN,
+        ImportOutcome.LEFT,
+        ImportOutcome.SUPPRESSED,
+    }
+)
 _WOULD = (
     ((ImportOutcome.NEW, ImportOutcome.ADDED), "would be active"),
     ((ImportOutcome.KNOWN,), "known already: nothing would change"),
@@ -87,9 +97,10 @@ def import_(
     restrictive line counts. If a column may say who must not be mailed and is not understood, nothing is
     imported.
 
-    First a dry run shows what would happen, and the command asks whether to import. Lines that cannot be
-    used are reported by number. The command exits with 1 if no line could be used, and with 2 if there is
-    nobody to ask.
+    First a dry run shows what would happen, and the command asks whether to import. If there is nobody to
+    ask, a plain list of readers is imported. A file that says of anybody that they must not be mailed needs
+    --yes; without it, the command exits with 2. Lines that cannot be used are reported by number. The
+    command exits with 1 if no line could be used.
     """
     at = clock_of(now)()
     with session.app() as app:
@@ -107,7 +118,7 @@ def import_(
                     planned = listed.plan(at, _moving(bar))
                 _show_plan(planned, as_json)
                 _fail_if_empty(planned)
-                _ask(as_json)
+                _ask(planned, as_json)
             with show.bar("lines") as bar:
                 imported = listed.write(at, _moving(bar))
     _show_import(imported, as_json, remarks=yes)
@@ -123,9 +134,11 @@ def _fail_if_empty(imported: Imported) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _ask(as_json: bool) -> None:
-    """Ask whether to import. A script gets a sentence instead, and the exit code 2."""
+def _ask(planned: Imported, as_json: bool) -> None:
+    """Ask whether to import. Where nobody can be asked, a plain list needs no answer."""
     if as_json or not sys.stdin.isatty():
+        if not as_json and planned.outcomes.keys() <= _PLAIN:
+            return
         click.echo("digest: nothing was imported; add --yes to import without a question", err=True)
         raise click.exceptions.Exit(2)
     if not click.confirm("Import these readers?"):

@@ -47,6 +47,14 @@ def test_without_anybody_to_ask_the_dry_run_is_shown_and_nothing_is_imported(
     assert terminal.facts("subscribers", "list") == []
 
 
+def test_without_anybody_to_ask_a_plain_list_is_imported(terminal: Terminal) -> None:
+    result = terminal.call(*IMPORT, "-", *SOURCE, stdin="email\nada@example.org\nnobody\n")
+    assert result.stdout.splitlines()[-1] == "1 new, 1 line left out"
+    assert "line 3: address: the address has no @" in result.stderr
+    assert "cannot be read: would be left out" in result.stdout
+    assert len(terminal.facts("subscribers", "list")) == 1
+
+
 def test_the_dry_run_is_shown_as_json_too(terminal: Terminal, ghost: str) -> None:
     said = json.loads(terminal.call(*IMPORT, ghost, *SOURCE, "--json", fails=2).stdout)
     assert (said["dry_run"], said["outcomes"]) == (True, {"new": 1, "gone": 1})
