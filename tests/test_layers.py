@@ -21,7 +21,7 @@ LAYERS = (
     "digest.model",
     "digest.schedule digest.limits digest.smtp",
     "digest.storage",
-    "digest.storage.ledger digest.storage.migrations",
+    "digest.storage.ledger digest.storage.intake digest.storage.migrations",
     "digest.collect.fetching digest.render.fragments digest.render.languages digest.render.reading",
     "digest.collect.reading",
     "digest.render",

@@ -35,6 +35,7 @@ COMMANDS = {
         "compose": "Compose the next edition of DIGEST now.",
         "editions": "List the newest editions, or show one edition.",
         "preview": "Write an edition to files, exactly as it would be sent.",
+        "correct": "Take the corrections of publishers into an edition.",
         "approve": "Approve a draft.",
         "pause": "Pause an edition, before or during sending.",
         "resume": "Resume a paused edition.",

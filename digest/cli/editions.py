@@ -19,6 +19,7 @@ from digest.cli.session import (
     pass_session,
     yes_option,
 )
+from digest.compose.revise import StoryChange
 from digest.editions.approval import Standing, in_words, standing
 from digest.editions.compose import stories_text
 from digest.editions.editions import approve as do_approve
@@ -32,6 +33,8 @@ from digest.editions.editions import (
     recent_editions,
     resume_edition,
 )
+from digest.editions.feeds import changes_since
+from digest.editions.feeds import correct as do_correct
 from digest.editions.preflight import inspect
 from digest.editions.preview import write_preview
 from digest.editions.schedules import coming_skips
@@ -108,9 +111,9 @@ def _show_findings(findings: Iterable[Finding]) -> None:
 def editions(session: Session, edition: str | None, digest: str | None, limit: int, as_json: bool) -> None:
     """List the newest editions, or show one edition.
 
-    With EDITION, the command shows the edition's stories, the rule that placed each story, and the
-    counts of its deliveries. EDITION is an id, or the slug of a digest, which stands for its newest
-    edition.
+    With EDITION, the command shows the edition's stories, the rule that placed each story, the counts of
+    its deliveries, and the posts that have changed or gone since the cutoff. EDITION is an id, or the slug
+    of a digest, which stands for its newest edition.
     """
     with session.app() as app:
         if edition is None:
@@ -123,14 +126,24 @@ def editions(session: Session, edition: str | None, digest: str | None, limit: i
             record = find_edition(app.database, app.config, edition)
             counts = delivery_counts(app.database, record.edition.id)
             readers, stands = reader_count(app, record, clock_of(None)()), standing(app, record)
+            changes = changes_since(app.database, record)
     if edition is None:
         _show_list(records, as_json)
         for line in () if as_json else skips:
             click.echo(line)
     elif as_json:
-        show.facts(_details(record, stands, counts) | ({"readers": readers} if record.is_ahead else {}))
+        ahead = {"readers": readers, "changes": [change.text for change in changes]}
+        show.facts(_details(record, stands, counts) | (ahead if record.is_ahead else {}))
     else:
         _show_one(record, stands, _goes_to(readers) if record.is_ahead else show.counts_text(counts))
+        _show_changes(record, changes)
+
+
+def _show_changes(record: EditionRecord, changes: tuple[StoryChange, ...], err: bool = False) -> None:
+    for change in changes:
+        click.echo(change.text, err=err)
+    if changes:
+        click.echo(f"to take this into the edition: digest correct {record.edition.id}", err=err)
 
 
 def _show_list(records: list[tuple[EditionRecord | DamagedEdition, Standing]], as_json: bool) -> None:
@@ -275,14 +288,37 @@ def preview(
         record = find_edition(app.database, app.config, edition)
         written = write_preview(app, record, out, address=subscriber, language=language)
         readers = reader_count(app, record, clock_of(None)())
+        changes = changes_since(app.database, record)
     for path in written.paths:
         click.echo(path)
     if record.is_ahead:
         click.echo(f"{record.edition.id} is {status_text(record)}; it {_goes_to(readers)}")
         click.echo(f"hash {written.hash}")
     _show_findings(written.findings)
+    _show_changes(record, changes, err=True)
     if open_it:
         click.launch(written.paths[0].absolute().as_uri())
+
+
+@click.command(epilog="Example: digest correct daily")
+@click.argument("edition")
+@now_option
+@pass_session
+def correct(session: Session, edition: str, now: datetime | None) -> None:
+    """Take the corrections of publishers into an edition.
+
+    Stories whose posts have changed since the cutoff get the new words, and stories whose posts are gone
+    from their feeds are taken out. The edition is a draft again, because nobody has approved these words.
+    """
+    with session.app() as app:
+        found = find_edition(app.database, app.config, edition).edition
+        changes = do_correct(app.database, found.id, clock_of(now)())
+    for change in changes:
+        click.echo(change.text)
+    if changes:
+        click.echo(f"{found.id} is corrected; to approve it: digest approve {found.id}")
+    else:
+        click.echo(f"{found.id}: nothing has changed since the cutoff")
 
 
 @click.command(epilog="Example: digest approve daily 3f2a9c1b")

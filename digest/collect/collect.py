@@ -4,34 +4,35 @@ from __future__ import annotations
 
 import logging
 import traceback
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
 from digest.collect.fetching import health
 from digest.collect.fetching.fetch import Exchange, Fetched, FetchFailure, FetchRequest, Result, fetch_all
-from digest.collect.reading.identity import keep_known
+from digest.collect.intake import Source, enlist, judged, takers_of, takes
+from digest.collect.reading.identity import without_doubles
 from digest.collect.reading.parse import Document, Parsed, ParseFailure, parse
-from digest.model.links import host_of
-from digest.model.posts import CollectReport, FeedReport, FeedRow, FetchLimits
+from digest.model.links import host_of, page_url
+from digest.model.posts import (
+    CollectReport,
+    FeedReport,
+    FeedRow,
+    FetchLimits,
+    Intake,
+    PostState,
+)
 from digest.model.publication import Digest, Feed
 from digest.storage.database import Database
 from digest.storage.feeds import record_feeds, sync_feeds
-from digest.storage.posts import Saved, enlist, posts_like, save_posts
+from digest.storage.intake.save import release_held, save_intake
 
 Fetch = Callable[[Iterable[FetchRequest], FetchLimits], Iterator[Exchange]]
-_NEW_FEED_SPAN = timedelta(days=7)  # a digest that gets a new feed gets the posts of this time
+PAGES = 5  # of a WordPress feed, if all posts of the pages before are new
+_NO_SUCH_PAGE = 404
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Source:
-    """A configured feed, its stored row, and the digests that use it."""
-
-    feed: Feed
-    row: FeedRow
-    digests: tuple[str, ...]
 
 
 def _ignore(report: FeedReport) -> None:
@@ -56,7 +57,8 @@ def collect(
         due      ← rows whose time has come (all rows with `force`)
         for each due feed, as its answer arrives:
             outcome ← unchanged, or a failure, or clean posts
-            save      new posts as waiting in each digest, and edited posts in place
+            judge     which posts are new, changed, too old, held, protected or gone
+            save      what this means for each post in each digest
             record    the feed's health and when it is next due
             report    what happened
 
@@ -69,7 +71,7 @@ def collect(
     for waiting in reports.values():
         report(waiting)
     for request, result in fetch(map(_request, due.values()), limits):
-        done = _settle(database, due[request.feed_id], result, limits=limits, now=now)
+        done = _settle(database, due[request.feed_id], result, fetch=fetch, limits=limits, now=now)
         reports[request.feed_id] = done
         report(done)
     reported = [source.row.id for source in sources if source.row.id in reports]
@@ -78,25 +80,27 @@ def collect(
 
 def _prepare(
     database: Database, feeds: Sequence[Feed], digests: Sequence[Digest], now: datetime
-) -> list[_Source]:
+) -> list[Source]:
     """Match the feeds with their stored rows, and give digests the recent posts of their new feeds."""
     with database.write() as connection:
+        release_held(connection, now)
         rows = sync_feeds(connection, feeds, now)
         ids = {row.name: row.id for row in rows}
+        takers = takers_of(connection, digests, now)
         for digest in digests:
-            taken = [ids[feed.name] for feed in feeds if _takes(digest, feed)]
-            enlist(connection, digest.slug, taken, now - _NEW_FEED_SPAN, now)
+            taken = [ids[feed.name] for feed in feeds if takes(digest, feed)]
+            enlist(connection, takers[digest.slug], taken, now)
     return [
-        _Source(feed=feed, row=row, digests=tuple(digest.slug for digest in digests if _takes(digest, feed)))
+        Source(
+            feed=feed,
+            row=row,
+            takers=tuple(takers[digest.slug] for digest in digests if takes(digest, feed)),
+        )
         for feed, row in zip(feeds, rows, strict=True)
     ]
 
 
-def _takes(digest: Digest, feed: Feed) -> bool:
-    return not digest.feeds or feed.name in digest.feeds
-
-
-def _request(source: _Source) -> FetchRequest:
+def _request(source: Source) -> FetchRequest:
     row = source.row
     return FetchRequest(
         feed_id=row.id, url=health.address(row), etag=row.etag, last_modified=row.last_modified
@@ -104,24 +108,51 @@ def _request(source: _Source) -> FetchRequest:
 
 
 def _settle(
-    database: Database, source: _Source, result: Result, *, limits: FetchLimits, now: datetime
+    database: Database, source: Source, result: Result, *, fetch: Fetch, limits: FetchLimits, now: datetime
 ) -> FeedReport:
     """Save the result of one feed; an error in reading the feed is a failure of this feed only."""
     outcome = _read(source, result, limits, now) if isinstance(result, Fetched) else result
+    shown = len(outcome.posts) if isinstance(outcome, Parsed) else 0
+    if isinstance(outcome, Parsed) and outcome.wordpress:
+        outcome = _with_older_pages(database, source, outcome, fetch=fetch, limits=limits, now=now)
+    intake = Intake()
     with database.write() as connection:
-        saved = Saved(new=0, updated=0)
         if isinstance(outcome, Parsed):
-            known = posts_like(connection, source.row.id, outcome.posts)
-            saved = save_posts(connection, keep_known(outcome.posts, known), source.digests, now)
-        row = _row_after(source.row, result, outcome, now)
+            intake = judged(connection, source, outcome, now)
+            save_intake(connection, intake, now)
+        row = _row_after(source.row, result, outcome, intake, now)
+        if intake.gap and not (isinstance(outcome, Parsed) and outcome.whole):
+            row = health.after_gap(row, now, shown)
         record_feeds(connection, [row])
     skipped = outcome.skipped if isinstance(outcome, Parsed) else ()
     for reason in skipped:
         log.info("feed %s: %s", row.name, reason)
-    return _report(row, saved, len(skipped))
+    return _report(row, intake, len(skipped), now)
 
 
-def _read(source: _Source, found: Fetched, limits: FetchLimits, now: datetime) -> Parsed | ParseFailure:
+def _with_older_pages(
+    database: Database, source: Source, parsed: Parsed, *, fetch: Fetch, limits: FetchLimits, now: datetime
+) -> Parsed:
+    """Add the next pages of a WordPress feed as long as all entries are new, so that none is missed."""
+    for number in range(2, PAGES + 1):
+        with database.read() as connection:
+            gap = judged(connection, source, parsed, now).gap
+        if not gap:
+            break
+        request = replace(_request(source), etag=None, last_modified=None)
+        request = replace(request, url=page_url(request.url, number))
+        result = next((result for _, result in fetch([request], limits)), None)
+        page = _read(source, result, limits, now) if isinstance(result, Fetched) else None
+        if isinstance(page, Parsed) and page.posts:
+            parsed = replace(parsed, posts=without_doubles((*parsed.posts, *page.posts)))
+        elif isinstance(result, FetchFailure) and result.status == _NO_SUCH_PAGE:
+            return replace(parsed, whole=True)
+        else:
+            break
+    return parsed
+
+
+def _read(source: Source, found: Fetched, limits: FetchLimits, now: datetime) -> Parsed | ParseFailure:
     document = Document(body=found.body, url=found.url, content_type=found.content_type)
     try:
         return parse(
@@ -135,7 +166,7 @@ def _read(source: _Source, found: Fetched, limits: FetchLimits, now: datetime) -
 
 
 def _row_after(
-    row: FeedRow, result: Result, outcome: Result | Parsed | ParseFailure, now: datetime
+    row: FeedRow, result: Result, outcome: Result | Parsed | ParseFailure, intake: Intake, now: datetime
 ) -> FeedRow:
     if isinstance(result, FetchFailure):
         return health.after_failure(
@@ -143,10 +174,22 @@ def _row_after(
         )
     if isinstance(outcome, ParseFailure):
         return health.after_failure(row, now, detail=outcome.detail)
+    if isinstance(outcome, Parsed) and outcome.error:
+        return health.after_failure(row, now, detail=outcome.error)
     if isinstance(result, Fetched):
+        detail = " ".join(filter(None, (_moved(row, result.moved_to), *_left_out(intake))))
         answer = {"etag": result.etag, "last_modified": result.last_modified, "moved_to": result.moved_to}
-        return health.after_success(row, now, **answer, detail=_moved(row, result.moved_to))
+        found = health.after_success(row, now, **answer, detail=detail)
+        # A post is gone if two documents in a row do not have it, and "not modified" is no document.
+        return replace(found, etag=None, last_modified=None) if intake.missed else found
     return health.after_unchanged(row, now, moved_to=result.moved_to)
+
+
+def _left_out(intake: Intake) -> Iterator[str]:
+    """Yield a sentence for each reason why new posts are not mailed by any digest."""
+    reasons = Counter(each.fates[0].reason for each in intake.arrivals if each.state is PostState.DROPPED)
+    for reason, count in reasons.items():
+        yield f"{count} {'post is' if count == 1 else 'posts are'} not mailed: {reason}."
 
 
 def _moved(row: FeedRow, moved_to: str | None) -> str:
@@ -161,13 +204,17 @@ def _not_due(row: FeedRow) -> FeedReport:
     return FeedReport(feed=row.name, status="waiting", detail=detail, next_fetch_at=row.next_fetch_at)
 
 
-def _report(row: FeedRow, saved: Saved, skipped: int) -> FeedReport:
+def _report(row: FeedRow, intake: Intake, skipped: int, now: datetime) -> FeedReport:
+    states = Counter(each.state for each in intake.arrivals)
+    notes = (row.detail, f"{intake.held}." if intake.held else "", health.gap_text(row, now))
     return FeedReport(
         feed=row.name,
         status=row.status,
-        new=saved.new,
-        updated=saved.updated,
+        new=len(intake.arrivals) - states[PostState.DROPPED] - states[PostState.HELD],
+        updated=len(intake.edited),
+        dropped=states[PostState.DROPPED],
+        held=states[PostState.HELD],
         skipped=skipped,
-        detail=row.detail,
+        detail=" ".join(filter(None, notes)),
         next_fetch_at=row.next_fetch_at,
     )

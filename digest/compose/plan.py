@@ -6,9 +6,12 @@ here looks at the clock: ages are counted from the cutoff.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from fractions import Fraction
+from itertools import islice
 
 from digest.compose.discover import discover
 from digest.compose.stories import Group, dated_at, gather, newest_first, to_story
@@ -17,6 +20,8 @@ from digest.model.editions import Due, Edition, Heading, Section, Story
 from digest.model.posts import PublishedPost, WaitingPost
 from digest.model.publication import CATCH_ALL_RULE, Digest, Feed, Lead, Site, Topic
 from subscribers.model import Frequency
+
+SHARE = Fraction(2, 3)  # of the maximum of a digest: one feed gets no more places in an edition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,16 +183,27 @@ def _keep(topic_groups: Iterable[TopicGroup], lead: Group | None, maximum: int) 
     """Return the ids of the stories that stay beside the lead: the newest of each topic in turn.
 
     Topics take turns, so that each gets its newest story in before any topic gets a second one. A busy topic
-    is cut before a quiet topic loses anything.
+    is cut before a quiet topic loses anything, and so is a feed that has more than its share.
     """
-    queues = [
-        [one.group.id for one in topic_group.placed if one.group != lead] for topic_group in topic_groups
-    ]
+    queues = [[one.group for one in topic_group.placed if one.group != lead] for topic_group in topic_groups]
     turns = sorted(
-        (turn, number, story_id) for number, queue in enumerate(queues) for turn, story_id in enumerate(queue)
+        ((turn, number, group) for number, queue in enumerate(queues) for turn, group in enumerate(queue)),
+        key=lambda each: each[:2],
     )
     room = max(maximum, 1) - (lead is not None)
-    return frozenset(story_id for _, _, story_id in turns[:room])
+    kept = _within_share([group for _, _, group in turns], lead, maximum)
+    return frozenset(group.id for group in islice(kept, room))
+
+
+def _within_share(groups: Sequence[Group], lead: Group | None, maximum: int) -> Iterator[Group]:
+    """Yield the stories without those of feeds that have had their share, unless all come from one feed."""
+    feeds = Counter(group.feeds[0] for group in (*groups, *([lead] if lead else [])))
+    most = max(1, int(maximum * SHARE)) if len(feeds) > 1 else feeds.total()
+    taken = Counter([lead.feeds[0]] if lead else [])
+    for group in groups:
+        if taken[group.feeds[0]] < most:
+            taken[group.feeds[0]] += 1
+            yield group
 
 
 def _sections(topic_groups: Iterable[TopicGroup], kept: Collection[str]) -> Iterator[Section]:

@@ -1,18 +1,37 @@
-"""Feeds and posts for editors and operators: collect feeds that are due, list feeds and posts."""
+"""Feeds and posts: collect feeds that are due, list both, and decide about posts, also those in drafts."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from digest.collect.collect import collect
 from digest.collect.fetching.fetch import fetch_all
+from digest.collect.fetching.health import gap_text
+from digest.compose.revise import StoryChange, changes_of, revised, without_posts
 from digest.config import Config
-from digest.model.errors import NotFoundError
-from digest.model.posts import CollectReport, FeedRow, PostState
+from digest.model.editions import EditionRecord, refusal
+from digest.model.errors import NotFoundError, StateError
+from digest.model.posts import BY_EDITOR, CollectReport, FeedRow, PostState
 from digest.model.run_context import RunContext
-from digest.storage.database import Database
+from digest.storage.database import Connection, Database
+from digest.storage.editions import lock_edition
 from digest.storage.feeds import feed_rows
+from digest.storage.intake.decide import (
+    drop_posts,
+    editions_with,
+    held_by_feed,
+    held_posts,
+    keep_posts,
+    posts_beginning,
+    posts_by_id,
+)
 from digest.storage.posts import PostRow, recent_posts
+from digest.storage.steps import revise
+
+_SHORTEST = 4  # characters of an id
 
 
 def collect_due(
@@ -34,11 +53,44 @@ def collect_due(
     )
 
 
-def list_feeds(database: Database, config: Config) -> tuple[tuple[str, FeedRow | None], ...]:
-    """Return the name and the state of each configured feed; the state is None if it was never collected."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedStatus:
+    """The state of a feed; `row` is None if it was never collected."""
+
+    name: str
+    row: FeedRow | None
+    held: int = 0  # posts
+    notes: tuple[str, ...] = ()  # sentences for an editor or operator
+
+
+def list_feeds(database: Database, config: Config, now: datetime) -> tuple[FeedStatus, ...]:
+    """Return the status of each configured feed."""
     with database.read() as connection:
         rows = {row.name: row for row in feed_rows(connection)}
-    return tuple((feed.name, rows.get(feed.name)) for feed in config.feeds)
+        held = held_by_feed(connection)
+    return tuple(
+        _status(feed.name, rows.get(feed.name), held.get(feed.name, ()), now) for feed in config.feeds
+    )
+
+
+def _status(name: str, row: FeedRow | None, held: Sequence[tuple[str, int]], now: datetime) -> FeedStatus:
+    notes = [f"{reason}." for reason, _ in held]
+    if held:
+        notes.append(f'To decide: digest posts keep "{name}", or: digest posts drop "{name}".')
+    if row and (gap := gap_text(row, now)):
+        notes.append(gap)
+    return FeedStatus(name=name, row=row, held=sum(count for _, count in held), notes=tuple(notes))
+
+
+# ── posts ───────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """The result of a decision: the number of posts, and the drafts from which stories were taken out."""
+
+    posts: int
+    revised: tuple[str, ...] = ()
 
 
 def list_posts(
@@ -56,3 +108,92 @@ def list_posts(
     wanted = PostState(state) if state else None
     with database.read() as connection:
         return tuple(recent_posts(connection, limit, feed=feed, digest=digest, state=wanted))
+
+
+def keep(database: Database, config: Config, names: Sequence[str], now: datetime) -> Decided:
+    """Let posts wait that are held or were dropped. A name is a feed's, or the beginning of a post's id.
+
+    A feed stands for its held posts. Raises NotFoundError.
+    """
+    with database.write() as connection:
+        return Decided(posts=keep_posts(connection, _named(connection, config, names), now))
+
+
+def drop(database: Database, config: Config, names: Sequence[str], now: datetime) -> Decided:
+    """Drop posts, and take their stories out of editions that have not begun to be sent.
+
+    The names are those of `keep`. An edition that is changed is a draft again. Raises NotFoundError, and
+    StateError if an edition would have no story left.
+    """
+    with database.write() as connection:
+        ids = _named(connection, config, names)
+        changed: list[str] = []
+        for edition_id in editions_with(connection, ids):
+            record = lock_edition(connection, edition_id)
+            if record.is_ahead:
+                _apply(connection, record, without_posts(record.edition, ids, BY_EDITOR), now)
+                changed.append(edition_id)
+        taken_out = drop_posts(connection, ids, now)
+        return Decided(posts=taken_out, revised=tuple(changed))
+
+
+def changes_since(database: Database, record: EditionRecord) -> tuple[StoryChange, ...]:
+    """Return what has happened to the stories of an edition that has not begun to be sent."""
+    if not record.is_ahead:
+        return ()
+    with database.read() as connection:
+        return _changes(connection, record)
+
+
+def correct(database: Database, edition_id: str, now: datetime) -> tuple[StoryChange, ...]:
+    """Take the new words of changed posts into an edition, and stories that are gone out of it.
+
+    The edition has another hash then, so its approval is void. Raises StateError if it has begun to be sent,
+    or if no story would be left.
+    """
+    with database.write() as connection:
+        record = lock_edition(connection, edition_id)
+        if not record.is_ahead:
+            raise refusal(record, "corrected")
+        changes = _changes(connection, record)
+        if changes:
+            _apply(connection, record, changes, now)
+        return changes
+
+
+def _changes(connection: Connection, record: EditionRecord) -> tuple[StoryChange, ...]:
+    ids = {story.id for story in record.edition.stories()}
+    return changes_of(record.edition, posts_by_id(connection, ids))
+
+
+def _apply(
+    connection: Connection, record: EditionRecord, changes: Sequence[StoryChange], now: datetime
+) -> None:
+    edition = revised(record.edition, changes)
+    if edition is None:
+        raise StateError(
+            record.edition.id,
+            "made of nothing else",
+            "emptied",
+            advice=f"cancel it: digest cancel {record.edition.id}",
+        )
+    left = {post_id for story in edition.stories() for post_id in story.post_ids}
+    before = {post_id for story in record.edition.stories() for post_id in story.post_ids}
+    gone = {change.before.id: change.gone for change in changes if change.gone}
+    # The other posts of such a story may carry it into the next edition.
+    fates = {post_id: gone.get(post_id, "") for post_id in before - left}
+    revise(connection, record, edition, fates, now)
+
+
+def _named(connection: Connection, config: Config, names: Sequence[str]) -> tuple[str, ...]:
+    found: list[str] = []
+    feeds = tuple(feed.name for feed in config.feeds)
+    for name in names:
+        if name in feeds:
+            found += held_posts(connection, name)
+            continue
+        ids = posts_beginning(connection, name) if len(name) >= _SHORTEST else ()
+        if len(ids) != 1:
+            raise NotFoundError("feed or post", name, feeds)
+        found += ids
+    return tuple(dict.fromkeys(found))

@@ -35,6 +35,8 @@ class FeedRow:
     failures: int = 0  # in a row
     last_fetch_at: datetime | None = None
     last_ok_at: datetime | None = None
+    gap: int = 0  # the number of entries when all of them were new at once; 0 if that never happened
+    gap_at: datetime | None = None
 
 
 # ── posts ───────────────────────────────────────────────────────────────────────────────────
@@ -81,6 +83,7 @@ class PostState(StrEnum):
     USED = "used"
     DROPPED = "dropped"  # not going to be mailed; there is a reason
     DEFERRED = "deferred"  # kept by an editor for a later edition
+    HELD = "held"  # looks new, but many posts of its feed do at once; waits by itself when its time has come
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +92,81 @@ class WaitingPost:
 
     post: Post
     feed_name: str
+
+
+# ── what a document does to the posts of its feed ───────────────────────────────────────────
+
+GONE = "it is gone from its feed"
+PROTECTED = "it is protected by a password, or private"
+BELOW_FIRST_LOOK = "older than the first look"
+LONG_AGO = "it was published long before the last edition"
+BY_EDITOR = "dropped by an editor"
+GONE_AFTER = 2  # full answers in a row without the post
+KEPT = -1  # instead of their number: an editor keeps the post, gone or not
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownPost:
+    """A post that is stored, and what decides whether it is still in its feed."""
+
+    post: Post
+    place: int = 0  # in the document in which it was first seen; a larger number is older
+    missed: int = 0  # full answers in a row that should contain it and do not
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fate:
+    """What happens to a new post in one digest; `until` is the end of the time for which it is held."""
+
+    digest: str
+    state: PostState
+    reason: str = ""
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """A post that is not stored yet, its place in its document, and its fate in each digest."""
+
+    post: Post
+    place: int
+    fates: tuple[Fate, ...]
+
+    @property
+    def state(self) -> PostState:
+        """Return waiting if the post waits in any digest, else held if it is held in any, else dropped."""
+        states = {fate.state for fate in self.fates}
+        if not states or PostState.WAITING in states:
+            return PostState.WAITING
+        return PostState.HELD if PostState.HELD in states else PostState.DROPPED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPosts:
+    """What is stored of a feed, as far as it matters for one document."""
+
+    any: bool = False  # without stored posts, the document is the first look at the feed
+    oldest_at: datetime | None = None  # the first date of the stored posts
+    usual: int = 0  # posts that were published in the week before the last document
+    known: tuple[KnownPost, ...] = ()  # those that the entries may be
+    unsent: tuple[KnownPost, ...] = ()  # those that a digest has not mailed yet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """What one document does to the posts of its feed; the other posts stay as they are.
+
+    Stored posts are named by their ids.
+    """
+
+    arrivals: tuple[Arrival, ...] = ()
+    changed: tuple[Post, ...] = ()  # stored already; their key, date or content is another now
+    edited: frozenset[str] = frozenset()  # those of which a reader would see the change
+    protected: tuple[str, ...] = ()  # stored already, and not to be mailed as they are now
+    missed: tuple[str, ...] = ()  # not in the document, but older posts are
+    returned: tuple[str, ...] = ()  # missed before, and in the document
+    gap: int = 0  # the number of entries if all of them are new: posts before them may be missing
+    held: str = ""  # one sentence, if posts are held
 
 
 # ── what verbs report ───────────────────────────────────────────────────────────────────────
@@ -100,8 +178,10 @@ class FeedReport:
 
     feed: str
     status: str  # "ok", "unchanged", "failed", "gone", "waiting" (backing off)
-    new: int = 0
+    new: int = 0  # without those that no digest will mail
     updated: int = 0
+    dropped: int = 0  # seen for the first time, and too old or protected
+    held: int = 0
     skipped: int = 0  # entries that could not be used, each with a reason in the log
     detail: str = ""  # one sentence for people: what happened and what to do
     next_fetch_at: datetime | None = None

@@ -39,6 +39,8 @@ feeds = Table(
     Column("last_fetch_at", Moment),
     Column("last_ok_at", Moment),
     Column("next_fetch_at", Moment, nullable=False),
+    Column("gap", Integer, nullable=False, server_default="0"),  # entries when all of them were new at once
+    Column("gap_at", Moment),
 )
 
 posts = Table(
@@ -59,6 +61,8 @@ posts = Table(
     Column("first_seen_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),
     Column("fingerprint", String, nullable=False),
+    Column("place", Integer, nullable=False, server_default="0"),  # in the document that brought it
+    Column("missed", Integer, nullable=False, server_default="0"),  # see digest.model.posts.KnownPost
     UniqueConstraint("feed_id", "key"),
     Index("ix_posts_first_seen_at", "first_seen_at"),
     Index("ix_posts_canonical_url", "canonical_url"),
@@ -122,6 +126,7 @@ digest_posts = Table(
     Column("edition_id", String, ForeignKey("editions.id")),
     Column("reason", String, nullable=False, server_default=""),
     Column("changed_at", Moment, nullable=False),
+    Column("held_until", Moment),  # only if held: it waits from then on
     Index("ix_digest_posts_state", "digest", "state"),
 )
 

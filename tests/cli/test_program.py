@@ -23,10 +23,10 @@ def commands(
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         assert command is not None
+        if not isinstance(command, click.Group) or command.invoke_without_command:
+            yield (*words, name), command
         if isinstance(command, click.Group):
             yield from commands(command, (*words, name))
-        else:
-            yield (*words, name), command
 
 
 COMMANDS = dict(commands(program))

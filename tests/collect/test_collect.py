@@ -62,7 +62,7 @@ def test_an_unchanged_feed_is_not_sent_again(database: Database, site: Site) -> 
 def test_a_changed_feed_adds_new_posts_and_updates_edited_ones(database: Database, site: Site) -> None:
     tide = [Feed(name="Tide", url=site.put("/feed", Answer()))]
     run(database, tide)
-    fresh = b"<item><guid>2</guid><title>Fog</title><pubDate>Mon, 02 Jan 2006 10:00:00 GMT</pubDate></item>"
+    fresh = b"<item><guid>2</guid><title>Fog</title><pubDate>Sun, 22 Nov 2026 07:30:00 GMT</pubDate></item>"
     body = FEED.replace(b"turns", b"turns late").replace(b"<item>", fresh + b"<item>")
     site.put("/feed", Answer(body=body))
     (report,) = run(database, tide, now=NOW + HOUR).feeds
@@ -298,3 +298,82 @@ def run(
 def waiting(database: Database, digest: str = "daily") -> tuple[WaitingPost, ...]:
     with database.read() as connection:
         return waiting_posts(connection, digest)
+
+
+def test_after_a_post_is_missed_once_the_feed_is_fetched_without_validators(
+    database: Database, site: Site
+) -> None:
+    tide = [Feed(name="Tide", url=site.put("/feed", Answer(body=notes(3, 2, 1), headers={"etag": '"1"'})))]
+    run(database, tide)
+    site.put("/feed", Answer(body=notes(3, 1), headers={"etag": '"2"'}))
+    for hours in (1, 2, 3):
+        run(database, tide, now=NOW + hours * HOUR)
+    assert ["if-none-match" in headers for _, headers in site.asked] == [False, True, False, False]
+    assert sorted(post.post.title for post in waiting(database)) == ["Note 1", "Note 3"]
+    site.put("/feed", Answer(body=notes(3, 2, 1), headers={"etag": '"3"'}))
+    run(database, tide, now=NOW + 4 * HOUR)
+    assert len(waiting(database)) == 3
+
+
+def test_older_posts_are_reported_at_the_first_look(database: Database, site: Site) -> None:
+    body = notes(2, 1).replace(b"Sun, 22 Nov 2026 06:31:", b"Sun, 01 Nov 2026 06:31:", 1)
+    tide = [Feed(name="Tide", url=site.put("/feed", Answer(body=body)))]
+    (report,) = run(database, tide).feeds
+    assert (report.new, report.dropped) == (1, 1)
+    assert report.detail == "1 post is not mailed: older than the first look."
+
+
+def test_if_all_posts_are_new_this_is_reported_and_the_feed_is_fetched_more_often(
+    database: Database, site: Site
+) -> None:
+    tide = [Feed(name="Tide", url=site.put("/feed", Answer(body=notes(2, 1))))]
+    run(database, tide)
+    site.put("/feed", Answer(body=notes(6, 5)))
+    (report,) = run(database, tide, now=NOW + HOUR).feeds
+    assert report.new == 2
+    assert report.detail.startswith("Posts may be missing: this feed shows only 2")
+    assert report.next_fetch_at == NOW + HOUR + timedelta(minutes=4)
+    (report,) = run(database, tide, now=NOW + 2 * HOUR).feeds
+    assert report.detail.startswith("Posts may be missing")
+
+
+@pytest.mark.parametrize("pages", [2, 3])
+def test_of_a_wordpress_feed_older_pages_are_fetched_until_a_known_post(
+    database: Database, site: Site, pages: int
+) -> None:
+    tide = [Feed(name="Tide", url=site.put("/feed?a=1", Answer(body=notes(2, 1))))]
+    run(database, tide)
+    generator = b"<channel><generator>https://wordpress.org/?v=6.7</generator>"
+    for page, numbers in ((1, (8, 7)), (2, (6, 5)), (3, (4, 3, 2))):
+        path = "/feed?a=1" if page == 1 else f"/feed?a=1&paged={page}"
+        if page <= pages:
+            site.put(path, Answer(body=notes(*numbers).replace(b"<channel>", generator)))
+    (report,) = run(database, tide, now=NOW + HOUR).feeds
+    assert (report.new, report.detail) == (2 * pages, "")
+    assert [path for path, _ in site.asked[1:]] == [
+        "/feed?a=1",
+        *(f"/feed?a=1&paged={page}" for page in (2, 3)),
+    ]
+
+
+def test_an_error_item_of_a_bridge_is_a_failure_and_the_other_items_are_saved(
+    database: Database, site: Site
+) -> None:
+    error = b"<item><guid>e</guid><title>Bridge returned error 503! (20417)</title></item>"
+    for body, new in ((notes(), 0), (notes(1), 1)):
+        body = body.replace(b"<channel>", b"<channel>" + error)
+        tide = [Feed(name="Tide", url=site.put("/feed", Answer(body=body)))]
+        (report,) = run(database, tide, force=True).feeds
+        assert (report.status, report.new) == ("failed", new)
+        assert "(503)" in report.detail
+    assert [post.post.title for post in waiting(database)] == ["Note 1"]
+
+
+def notes(*numbers: int) -> bytes:
+    """Return a feed with these notes; a note is a second older than the note with the next number."""
+    items = "".join(
+        f"<item><guid isPermaLink='false'>{n}</guid><title>Note {n}</title>"
+        f"<pubDate>Sun, 22 Nov 2026 06:31:{n:02} GMT</pubDate></item>"
+        for n in numbers
+    )
+    return f"<rss version='2.0'><channel>{items}</channel></rss>".encode()

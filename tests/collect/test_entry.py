@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from digest.collect.reading.clean import Picture
-from digest.collect.reading.entry import TAG, TAGS, TITLE, Entry, FeedSource, clean_post, without_doubles
+from digest.collect.reading.entry import TAG, TAGS, TITLE, Entry, FeedSource, clean_post
 from digest.model.posts import Post
 
 NOW = datetime(2026, 11, 22, 7, tzinfo=UTC)
@@ -165,18 +165,6 @@ def test_a_named_picture_goes_before_those_of_the_text() -> None:
 @pytest.mark.parametrize(("written", "kept"), [("de_DE", "de-DE"), ("pt", "pt"), ("<b>", "en"), ("", "en")])
 def test_a_language_is_a_tag_or_that_of_the_feed(written: str, kept: str) -> None:
     assert cleaned(replace(PIER, language=written)).language == kept
-
-
-def test_one_id_with_one_link_is_one_post() -> None:
-    assert without_doubles([cleaned(PIER), cleaned(replace(PIER, title="Again"))]) == (cleaned(PIER),)
-
-
-def test_one_id_with_different_links_is_several_posts() -> None:
-    posts = [cleaned(replace(PIER, link=f"https://harbour.example.org/{number}")) for number in (1, 2, 3)]
-    kept = without_doubles(posts)
-    assert len({post.id for post in kept}) == len({post.key for post in kept}) == 3
-    assert without_doubles(reversed(posts)) == tuple(reversed(kept))
-    assert without_doubles(posts[1:]) == kept[1:]
 
 
 def cleaned(entry: Entry) -> Post:

@@ -3,82 +3,52 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from digest.collect.reading.identity import keep_known
+import pytest
+
+from digest.collect.reading.entry import Entry, FeedSource, clean_post
+from digest.collect.reading.identity import own_key, without_doubles
 from digest.model.posts import Post
 
 NOW = datetime(2026, 11, 22, 7, tzinfo=UTC)
+DAY = timedelta(days=1)
+PIER = Entry(
+    id="tag:harbour,1",
+    link="https://harbour.example.org/2026/pier/",
+    title="The old pier opens",
+    summary="<p>Boats may land again from Monday on.</p>",
+    published_at=NOW,
+)
+PAGE = replace(PIER, id="")  # its link is its only identifier
 
 
-def test_known_posts_are_known() -> None:
-    posts = [a_post(number) for number in (1, 2)]
-    assert keep_known(posts, posts) == tuple(posts)
+def test_an_entry_that_stands_in_a_document_twice_is_one_post() -> None:
+    again = cleaned(replace(PIER, title="The pier opens"))
+    assert without_doubles([cleaned(PIER), cleaned(PIER), again]) == (cleaned(PIER),)
 
 
-def test_new_posts_are_new() -> None:
-    posts = [a_post(number) for number in (1, 2)]
-    assert keep_known(posts, []) == tuple(posts)
-    assert keep_known(posts, [a_post(3)]) == tuple(posts)
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(PIER, link="https://harbour.example.org/2026/quay/"),
+        replace(PIER, title="The new quay closes", summary="<p>For the whole winter.</p>"),
+        replace(PIER, summary="<p>For the whole winter.</p>", published_at=NOW - DAY),
+        replace(PIER, title="The new quay closes", published_at=NOW - DAY),
+    ],
+)
+def test_different_entries_with_one_id_are_different_posts(other: Entry) -> None:
+    assert len(without_doubles([cleaned(PIER), cleaned(other)])) == 2
+    assert own_key(cleaned(PIER)) != own_key(cleaned(other))
 
 
-def test_when_all_ids_change_the_posts_keep_theirs() -> None:
-    known = [a_post(number) for number in range(5)]
-    changed = [other_id(replace(post, title=f"Edited {post.title}")) for post in known]
-    kept = keep_known([a_post(9), *changed], known)
-    assert [post.id for post in kept] == ["9", *(post.id for post in known)]
-    assert [post.key for post in kept[1:]] == [post.key for post in changed]
+@pytest.mark.parametrize(
+    "other", [replace(PAGE, title="The new quay closes"), replace(PAGE, published_at=NOW - DAY)]
+)
+def test_different_entries_with_one_link_and_no_id_are_different_posts(other: Entry) -> None:
+    assert len(without_doubles([cleaned(PAGE), cleaned(other)])) == 2
+    assert own_key(cleaned(PAGE)) != own_key(cleaned(other))
 
 
-def test_one_post_with_another_id_but_the_same_title_and_date_is_known() -> None:
-    known = [a_post(number) for number in range(5)]
-    kept = keep_known([other_id(known[0]), *known[1:]], known)
-    assert kept[0].id == known[0].id
-
-
-def test_one_post_with_a_known_link_and_another_title_is_new() -> None:
-    known = [a_post(number) for number in range(5)]
-    fresh = replace(other_id(known[0]), title="Another thing")
-    assert keep_known([fresh, *known[1:]], known)[0] == fresh
-
-
-def test_a_column_that_appears_again_at_another_date_is_new() -> None:
-    fresh = replace(other_id(a_post(1)), published_at=NOW + timedelta(days=7))
-    assert keep_known([fresh], [a_post(1)]) == (fresh,)
-
-
-def test_a_link_that_every_post_has_proves_nothing() -> None:
-    home = "https://harbour.example.org/"
-    known = [replace(a_post(number), url=home) for number in range(5)]
-    fresh = [replace(a_post(number), url=home, title="New") for number in range(5, 9)]
-    assert keep_known(fresh, known) == tuple(fresh)
-    assert keep_known(fresh[:1], known) == tuple(fresh[:1])
-
-
-def test_a_post_whose_old_id_is_still_there_is_another_post() -> None:
-    fresh = other_id(a_post(1))
-    assert keep_known([a_post(1), fresh], [a_post(1)])[1] == fresh
-
-
-def test_posts_without_links_are_known_by_their_ids_alone() -> None:
-    known = [replace(a_post(number), url=None) for number in range(5)]
-    fresh = [other_id(post) for post in known]
-    assert keep_known(fresh, known) == tuple(fresh)
-
-
-def a_post(number: int) -> Post:
-    return Post(
-        id=str(number),
-        feed_id="harbour",
-        key=f"key {number}",
-        url=f"https://harbour.example.org/{number}?utm_source=rss",
-        title=f"Tide {number}",
-        blurb="",
-        published_at=NOW,
-        first_seen_at=NOW,
-        fingerprint="",
-    )
-
-
-def other_id(post: Post) -> Post:
-    return replace(
-        post, id=f"other {post.id}", key=f"other {post.key}", url=post.url and post.url.split("?")[0]
-    )
+def cleaned(entry: Entry) -> Post:
+    post = clean_post(entry, FeedSource(feed_id="harbour", now=NOW))
+    assert post is not None
+    return post

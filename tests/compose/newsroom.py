@@ -13,11 +13,11 @@ from sqlalchemy import select
 from digest.compose.compose import compose
 from digest.compose.plan import PlanInput
 from digest.model.editions import Composed, Due, Edition
-from digest.model.posts import PostState, WaitingPost
+from digest.model.posts import Arrival, Fate, Intake, PostState, WaitingPost
 from digest.model.publication import Digest, Feed, Topic
 from digest.storage.database import Database
 from digest.storage.feeds import sync_feeds
-from digest.storage.posts import save_posts
+from digest.storage.intake.save import save_intake
 from digest.storage.tables import digest_posts
 from tests.compose.samples import DAILY, DUE, FEEDS, NOW, SITE
 
@@ -34,7 +34,16 @@ class Newsroom:
         with self.database.write() as connection:
             ids = {row.name: row.id for row in sync_feeds(connection, FEED_LIST, now)}
             posts = [replace(each.post, feed_id=ids[each.feed_name]) for each in waiting]
-            save_posts(connection, posts, [DAILY.slug], now)
+            waits = (Fate(digest=DAILY.slug, state=PostState.WAITING),)
+            arrivals = tuple(Arrival(post=post, place=0, fates=waits) for post in posts)
+            save_intake(connection, Intake(arrivals=arrivals), now)
+
+    def edit(self, waiting: WaitingPost) -> None:
+        """Publish a post again, edited."""
+        with self.database.write() as connection:
+            ids = {row.name: row.id for row in sync_feeds(connection, FEED_LIST, NOW)}
+            post = replace(waiting.post, feed_id=ids[waiting.feed_name])
+            save_intake(connection, Intake(changed=(post,), edited=frozenset([post.id])), NOW)
 
     def compose(
         self,

@@ -81,7 +81,7 @@ def test_the_edition_is_the_same_as_if_nothing_had_happened_meanwhile(newsroom: 
 def test_a_post_that_is_edited_meanwhile_is_shown_as_edited(newsroom: Newsroom) -> None:
     newsroom.publish(published("Tarm", id="tram"), published("Owl"))
     edited = published("Tram", id="tram", fingerprint="edited")
-    composed = newsroom.compose(fits=meanwhile(lambda: newsroom.publish(edited)))
+    composed = newsroom.compose(fits=meanwhile(lambda: newsroom.edit(edited)))
     assert stories(composed) == ["Owl", "Tram"]
 
 

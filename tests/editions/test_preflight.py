@@ -16,7 +16,7 @@ MANY = tuple(f"The {number}th walk along the harbour, told by those who took it"
 def place(tmp_path: Path) -> Place:
     place = Place(tmp_path)
     place.change('title = "Daily"', 'title = "Daily"\nmaximum = 200')
-    place.publish(*MANY)
+    place.publish(*MANY, published="22 12:00")
     place.subscribe("ada")
     return place
 

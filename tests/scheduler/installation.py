@@ -78,8 +78,8 @@ class Place:
         assert old in text
         self.configure(text.replace(old, new))
 
-    def publish(self, *titles: str, feed: str = "gazette") -> None:
-        """Add posts to a feed."""
+    def publish(self, *titles: str, feed: str = "gazette", published: str = "") -> None:
+        """Add posts to a feed, with the date `published` if there is one."""
         for title in titles:
             number = len(self._items[feed]) + 1
             item: dict[str, object] = {
@@ -89,6 +89,8 @@ class Place:
                 "content_text": f"All there is to know about number {number} of {feed}.",
                 "tags": ["harbour"],
             }
+            if published:
+                item["date_published"] = at(published).isoformat()
             self._items[feed].insert(0, item)
         self._write(feed)
 

@@ -8,19 +8,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import event, select
 
-from digest.model.posts import Image, Post, PostState, WaitingPost
+from digest.model.posts import GONE, PROTECTED, Arrival, Fate, Image, Intake, Post, PostState, WaitingPost
 from digest.model.publication import Feed
 from digest.storage.database import Database
 from digest.storage.feeds import sync_feeds
-from digest.storage.posts import (
-    Saved,
-    enlist,
-    posts_like,
-    recent_posts,
-    save_posts,
-    set_posts,
-    waiting_posts,
-)
+from digest.storage.intake.save import release_held, save_intake
+from digest.storage.intake.stored import Traits, posts_like, posts_unknown_to, stored_posts, unsent_posts
+from digest.storage.posts import recent_posts, set_posts, waiting_posts
 from digest.storage.tables import posts as posts_table
 
 NOW = datetime(2026, 11, 22, 7, tzinfo=UTC)
@@ -34,7 +28,7 @@ def feed(database: Database) -> str:
 
 def test_a_new_post_waits_in_every_digest_that_takes_its_feed(database: Database, feed: str) -> None:
     post = a_post(feed, 1)
-    assert save(database, [post], ["daily", "weekend"]) == Saved(new=1, updated=0)
+    save(database, [post], ["daily", "weekend"])
     for digest in ("daily", "weekend"):
         assert [one.post for one in waiting(database, digest)] == [post]
     assert waiting(database, "other") == ()
@@ -55,40 +49,72 @@ def test_a_post_comes_back_as_it_was_saved(database: Database, feed: str) -> Non
     assert waiting(database)[0].feed_name == "Harbour News"
 
 
-def test_a_post_is_new_only_once(database: Database, feed: str) -> None:
-    post = a_post(feed, 1)
-    save(database, [post])
-    assert save(database, [replace(post, first_seen_at=LATER)], now=LATER) == Saved(new=0, updated=0)
-    assert waiting(database)[0].post.first_seen_at == NOW
-
-
-def test_an_edited_post_is_updated_and_not_new(database: Database, feed: str) -> None:
-    post = a_post(feed, 1)
-    save(database, [post])
-    edited = replace(post, title="The tide turns later", fingerprint="edited", first_seen_at=LATER)
-    assert save(database, [edited], now=LATER) == Saved(new=0, updated=1)
-    assert waiting(database)[0].post == replace(edited, first_seen_at=NOW)
-
-
-def test_an_edited_post_that_was_used_does_not_wait_again(database: Database, feed: str) -> None:
+def test_a_post_is_saved_only_once(database: Database, feed: str) -> None:
     post = a_post(feed, 1)
     save(database, [post])
     put(database, {post.id: (PostState.USED, "")})
-    save(database, [replace(post, fingerprint="edited")])
+    save(database, [replace(post, first_seen_at=LATER)])
     assert waiting(database) == ()
 
 
-def test_a_post_whose_key_has_changed_keeps_its_id(database: Database, feed: str) -> None:
+def test_an_edited_post_is_updated_and_keeps_its_state(database: Database, feed: str) -> None:
+    first, second = a_post(feed, 1), a_post(feed, 2)
+    save(database, [first, second])
+    put(database, {first.id: (PostState.USED, "")})
+    edited = [replace(post, title="The tide turns later", key=f"new {post.key}") for post in (first, second)]
+    keep(database, Intake(changed=tuple(edited)))
+    assert [one.post for one in waiting(database)] == [edited[1]]
+
+
+def test_a_post_is_gone_when_it_was_missed_twice_in_a_row(database: Database, feed: str) -> None:
+    post = a_post(feed, 1)
+    save(database, [post], ["daily", "weekend"])
+    with database.write() as connection:
+        set_posts(connection, "weekend", {post.id: (PostState.RESERVED, "")}, None, LATER)
+    missed = Intake(missed=(post.id,))
+    for intake in (missed, Intake(returned=(post.id,)), missed):
+        keep(database, intake)
+    assert states(database, post) == {"daily": (PostState.WAITING, ""), "weekend": (PostState.RESERVED, "")}
+    keep(database, missed)
+    assert states(database, post) == {"daily": (PostState.DROPPED, GONE), "weekend": (PostState.RESERVED, "")}
+    keep(database, Intake(returned=(post.id,)))
+    assert states(database, post)["daily"] == (PostState.WAITING, "")
+
+
+def test_a_gone_post_that_an_edition_gives_back_is_not_taken_by_the_next(
+    database: Database, feed: str
+) -> None:
     post = a_post(feed, 1)
     save(database, [post])
-    assert save(database, [replace(post, key="new key")]) == Saved(new=0, updated=0)
-    assert save(database, [replace(post, id="elsewhere", key="new key")]) == Saved(new=0, updated=0)
-    assert [one.post.id for one in waiting(database)] == [post.id]
+    put(database, {post.id: (PostState.RESERVED, "")})
+    for _ in range(2):
+        keep(database, Intake(missed=(post.id,)))
+    put(database, {post.id: (PostState.WAITING, "")})
+    assert waiting(database) == ()
+
+
+def test_a_post_is_dropped_while_it_is_protected(database: Database, feed: str) -> None:
+    post = a_post(feed, 1)
+    save(database, [post])
+    keep(database, Intake(changed=(post,), edited=frozenset([post.id]), protected=(post.id,)))
+    assert states(database, post) == {"daily": (PostState.DROPPED, PROTECTED)}
+    keep(database, Intake(changed=(post,), edited=frozenset([post.id])))
+    assert states(database, post) == {"daily": (PostState.WAITING, "")}
+
+
+def test_a_held_post_waits_when_its_time_has_come(database: Database, feed: str) -> None:
+    post = a_post(feed, 1)
+    held = Fate(digest="daily", state=PostState.HELD, reason="many at once", until=LATER)
+    keep(database, Intake(arrivals=(Arrival(post=post, place=0, fates=(held,)),)))
+    for now, state in ((NOW, (PostState.HELD, "many at once")), (LATER, (PostState.WAITING, ""))):
+        with database.write() as connection:
+            release_held(connection, now)
+        assert states(database, post) == {"daily": state}
 
 
 def test_the_same_key_in_two_feeds_is_two_posts(database: Database) -> None:
-    first, second = (a_post(feed, 1) for feed in feed_ids(database))
-    assert save(database, [first, second]) == Saved(new=2, updated=0)
+    save(database, [a_post(feed, 1) for feed in feed_ids(database)])
+    assert len(waiting(database)) == 2
 
 
 def test_posts_wait_in_the_order_they_were_first_seen(database: Database, feed: str) -> None:
@@ -99,17 +125,13 @@ def test_posts_wait_in_the_order_they_were_first_seen(database: Database, feed: 
     assert found == [early.id, *sorted(post.id for post in late)]
 
 
-def test_a_digest_that_begins_to_take_a_feed_gets_its_recent_posts(database: Database, feed: str) -> None:
+def test_recent_posts_that_a_digest_does_not_know_are_found(database: Database, feed: str) -> None:
     old, recent, used = (a_post(feed, number) for number in (1, 2, 3))
-    save(database, [replace(old, first_seen_at=NOW - timedelta(days=8)), recent, used], [])
+    save(database, [replace(old, first_seen_at=NOW - timedelta(days=8)), recent], [])
     save(database, [used], ["daily"])
-    for _ in range(2):
-        with database.write() as connection:
-            enlist(connection, "daily", [feed], NOW - timedelta(days=7), NOW)
-            enlist(connection, "weekend", [], NOW - timedelta(days=7), NOW)
-        put(database, {used.id: (PostState.USED, "")})
-    assert [one.post.id for one in waiting(database)] == [recent.id]
-    assert waiting(database, "weekend") == ()
+    with database.read() as connection:
+        found = posts_unknown_to(connection, "daily", feed, since=NOW - timedelta(days=7))
+    assert found == (recent,)
 
 
 def test_states_have_a_reason(database: Database, feed: str) -> None:
@@ -140,13 +162,21 @@ def test_recent_posts_can_be_narrowed(database: Database) -> None:
         assert [row.post.key for row in dropped] == ["key 1"]
 
 
-def test_posts_with_a_key_or_a_link_in_common_are_found(database: Database) -> None:
+def test_what_is_stored_of_a_feed_is_found(database: Database) -> None:
     harbour, quay = feed_ids(database)
-    kept = [a_post(harbour, number) for number in (1, 2, 3)]
+    kept = [replace(a_post(harbour, number), published_at=NOW - timedelta(days=number)) for number in (1, 9)]
     save(database, [*kept, a_post(quay, 1)])
-    seen = [a_post(harbour, 1), replace(a_post(harbour, 2), id="x", key="changed")]
+    put(database, {kept[1].id: (PostState.USED, "")})
+    traits = Traits(keys=["key 1"], ids=[], links=["https://harbour.example.org/9"], dates=[NOW])
     with database.read() as connection:
-        assert {post.key for post in posts_like(connection, harbour, seen)} == {"key 1", "key 2"}
+        known = posts_like(connection, harbour, traits)
+        stored = stored_posts(connection, harbour, known, NOW)
+        nothing = stored_posts(connection, "another feed", (), NOW)
+        unsent = unsent_posts(connection, harbour, ["daily"])
+    assert {each.post for each in known} == set(kept)
+    assert (stored.any, stored.oldest_at, stored.usual) == (True, NOW - timedelta(days=9), 1)
+    assert not nothing.any
+    assert [each.post for each in unsent] == [kept[0]]
 
 
 def test_ten_thousand_posts_are_saved_in_few_statements(database: Database, feed: str) -> None:
@@ -156,12 +186,11 @@ def test_ten_thousand_posts_are_saved_in_few_statements(database: Database, feed
             save(database, many[start : start + 5_000], ["daily", "weekend"])
     assert len(statements) < 200
     assert len(waiting(database)) == 10_000
-    assert save(database, many) == Saved(new=0, updated=0)
 
 
 def test_posts_that_cannot_be_saved_leave_nothing_behind(database: Database, feed: str) -> None:
     with pytest.raises(TypeError), database.write() as connection:
-        save_posts(connection, [a_post(feed, 1)], ["daily"], NOW)
+        save_intake(connection, arriving([a_post(feed, 1)], ["daily"]), NOW)
         raise TypeError
     with database.read() as connection:
         assert connection.execute(select(posts_table)).all() == []
@@ -193,11 +222,25 @@ def feed_ids(database: Database) -> list[str]:
         return [row.id for row in sync_feeds(connection, feeds, NOW)]
 
 
-def save(
-    database: Database, posts: Sequence[Post], digests: Sequence[str] = ("daily",), now: datetime = NOW
-) -> Saved:
+def save(database: Database, posts: Sequence[Post], digests: Sequence[str] = ("daily",)) -> None:
+    keep(database, arriving(posts, digests))
+
+
+def arriving(posts: Sequence[Post], digests: Sequence[str]) -> Intake:
+    fates = tuple(Fate(digest=digest, state=PostState.WAITING) for digest in digests)
+    return Intake(arrivals=tuple(Arrival(post=post, place=0, fates=fates) for post in posts))
+
+
+def keep(database: Database, intake: Intake) -> None:
     with database.write() as connection:
-        return save_posts(connection, posts, digests, now)
+        save_intake(connection, intake, NOW)
+
+
+def states(database: Database, post: Post) -> dict[str, tuple[PostState, str]]:
+    with database.read() as connection:
+        rows = recent_posts(connection, 10)
+    (row,) = (row for row in rows if row.post.id == post.id)
+    return {digest: (state, reason) for digest, state, reason in row.states}
 
 
 def put(database: Database, states: dict[str, tuple[PostState, str]]) -> None:

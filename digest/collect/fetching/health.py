@@ -9,6 +9,8 @@ from email.utils import parsedate_to_datetime
 from digest.model.posts import FeedRow
 
 EVERY = timedelta(minutes=15)
+EVERY_IF_BUSY = timedelta(minutes=5)
+BUSY_FOR = timedelta(days=7)  # after all entries of a document were new
 SLACK = timedelta(minutes=1)  # so that the feed is due even if the scheduler runs a little early
 FIRST_PAUSE = timedelta(minutes=15)
 LONGEST_PAUSE = timedelta(hours=24)
@@ -55,6 +57,27 @@ def after_success(
     return replace(healthy, etag=etag, last_modified=last_modified, detail=detail)
 
 
+def after_gap(row: FeedRow, now: datetime, entries: int) -> FeedRow:
+    """Return the row after a document in which all `entries` were new: the feed is fetched more often."""
+    return _due_again(replace(row, gap=entries, gap_at=now), now)
+
+
+def gap_text(row: FeedRow, now: datetime) -> str:
+    """Return one sentence if posts of the feed may have been missed lately, and "" otherwise."""
+    if not _has_gap(row, now):
+        return ""
+    return f"Posts may be missing: this feed shows only {row.gap}, and all of them were new at once."
+
+
+def _has_gap(row: FeedRow, now: datetime) -> bool:
+    return row.gap_at is not None and now - row.gap_at < BUSY_FOR
+
+
+def _due_again(row: FeedRow, now: datetime) -> FeedRow:
+    every = EVERY_IF_BUSY if _has_gap(row, now) else EVERY
+    return replace(row, next_fetch_at=now + every - SLACK)
+
+
 def after_unchanged(row: FeedRow, now: datetime, *, moved_to: str | None) -> FeedRow:
     """Return the row after the answer "not modified"."""
     healthy = _healthy(row, now, status="unchanged", moved_to=moved_to)
@@ -91,7 +114,7 @@ def after_failure(
 
 
 def _healthy(row: FeedRow, now: datetime, *, status: str, moved_to: str | None) -> FeedRow:
-    return replace(
+    healthy = replace(
         row,
         status=status,
         detail="",
@@ -99,8 +122,8 @@ def _healthy(row: FeedRow, now: datetime, *, status: str, moved_to: str | None) 
         final_url=moved_to or (row.final_url if address(row) == row.final_url else None),
         last_fetch_at=now,
         last_ok_at=now,
-        next_fetch_at=now + EVERY - SLACK,
     )
+    return _due_again(healthy, now)
 
 
 def _pause(failures: int, wanted: timedelta) -> timedelta:

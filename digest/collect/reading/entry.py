@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote, urlsplit
 
 from digest.collect.reading.clean import Body, Picture, plain, read_html
-from digest.collect.reading.identity import fingerprint, hash_of, post_id
+from digest.collect.reading.identity import bounded, fingerprint, hash_of, post_id
 from digest.collect.reading.images import choose
 from digest.collect.reading.prose import blurb, cut, feed_line, is_whole, sentences
 from digest.model.links import canonical_url, web_url
@@ -22,7 +21,6 @@ MADE_TITLE = 120  # characters of a title that is made from the text
 TAGS = 30  # of one post
 TAG = 60  # characters
 AUTHOR = 100  # characters
-KEY = 500  # characters; a longer key is replaced by its hash
 
 _OLDEST = datetime(1990, 1, 1, tzinfo=UTC)
 _EARLY = timedelta(days=1)  # dates may be so far in the future: publishers' clocks can be wrong by hours
@@ -93,24 +91,6 @@ def clean_post(entry: Entry, source: FeedSource) -> Post | None:
     return replace(post, fingerprint=fingerprint(post))
 
 
-def without_doubles(posts: Iterable[Post]) -> tuple[Post, ...]:
-    """Return the posts of one document, each only once.
-
-    Two entries with the same id are one post, unless their links differ. In that case the publisher gives the
-    same id to several entries, and the link becomes part of their keys.
-    """
-    found = tuple(posts)
-    links: defaultdict[str, set[str]] = defaultdict(set)
-    for post in found:
-        if post.url:
-            links[post.key].add(canonical_url(post.url))
-    kept: dict[str, Post] = {}
-    for post in found:
-        keyed = _with_link(post) if len(links[post.key]) > 1 else post
-        kept.setdefault(keyed.key, keyed)
-    return tuple(kept.values())
-
-
 def language(text: str) -> str | None:
     """Return a feed's language as a BCP 47 tag, or None if it is not a tag."""
     tag = text.strip().replace("_", "-")
@@ -164,11 +144,6 @@ def _has_content(text: str) -> bool:
     return any(char.isalnum() or char > "\u2190" for char in text)  # an emoji counts, punctuation does not
 
 
-def _with_link(post: Post) -> Post:
-    key = _bounded(f"{post.key} {canonical_url(post.url)}") if post.url else post.key
-    return replace(post, id=post_id(post.feed_id, key), key=key)
-
-
 def _believable(moment: datetime | None, now: datetime) -> datetime | None:
     if moment is None or not _OLDEST <= moment <= now + _EARLY:
         return None
@@ -178,14 +153,10 @@ def _believable(moment: datetime | None, now: datetime) -> datetime | None:
 def _key(entry_id: str, url: str | None, title: str, published_at: datetime | None) -> str:
     """Return the feed's own identifier of an entry: its id, or its link, or its title and date."""
     if stated := feed_line(entry_id):
-        return _bounded(stated)
+        return bounded(stated)
     if url:
-        return _bounded(canonical_url(url))
+        return bounded(canonical_url(url))
     return hash_of(f"{title}\n{published_at}")
-
-
-def _bounded(key: str) -> str:
-    return key if len(key) <= KEY else hash_of(key)
 
 
 def _author(names: Sequence[str]) -> str | None:

@@ -1,56 +1,61 @@
-"""Make the ids and fingerprints of posts, and recognise posts whose ids a publisher has changed."""
+"""Make the keys, ids and fingerprints of posts."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable
 
 from digest.model.links import canonical_url
 from digest.model.posts import Post
 from digest.model.tags import fold
 
-_SEVERAL = 3  # posts that must be found by their links before links alone prove a change of ids
+KEY = 500  # characters; a longer key is replaced by its hash
 
 
-def keep_known(posts: Sequence[Post], known: Sequence[Post]) -> tuple[Post, ...]:
-    """Return `posts`; a post that is stored under another id gets that id, so that it is not mailed again.
+def bounded(key: str) -> str:
+    """Return a key, or its hash if it is too long."""
+    return key if len(key) <= KEY else hash_of(key)
 
-    A link counts if only one post has it, in the document and in the database, and if the title and date are
-    the same too, or at least three posts, and half the document, are found by their links.
+
+def own_key(post: Post) -> str:
+    """Return a key for a post whose id or link another post of its feed has too."""
+    link = canonical_url(post.url) if post.url else ""
+    return hash_of("\n".join([post.key, link, fold(post.title), str(post.published_at)]))
+
+
+def has_link_as_key(post: Post) -> bool:
+    """Return whether the feed gives no other identifier of a post than its link."""
+    return post.url is not None and post.key == bounded(canonical_url(post.url))
+
+
+def same_link(one: Post, other: Post) -> bool:
+    """Return whether both posts have a link, and it leads to the same page."""
+    return bool(one.url and other.url) and canonical_url(one.url or "") == canonical_url(other.url or "")
+
+
+def without_doubles(posts: Iterable[Post]) -> tuple[Post, ...]:
+    """Return the entries of one document, each only once; different entries may still have one key.
+
+    Ids are optional and links repeat, so entries with one key are one post only if nothing tells them apart.
     """
-    # A link alone proves little, because some feeds give every post the same link.
-    found = _by_link(posts, known)
-    moved = len(found) >= _SEVERAL and 2 * len(found) >= len(posts)
-    return tuple(
-        replace(post, id=found[post.key].id)
-        if post.key in found and (moved or _alike(post, found[post.key]))
-        else post
-        for post in posts
-    )
-
-
-def _by_link(posts: Sequence[Post], known: Sequence[Post]) -> dict[str, Post]:
-    """Return the stored post for the key of each unknown post: the one with its link, if only one has it."""
-    present = {post.key for post in posts}
-    keys = {one.key for one in known}
-    here = Counter(canonical_url(post.url) for post in posts if post.url)
-    linked = [(canonical_url(one.url), one) for one in known if one.url]
-    there = Counter(link for link, _ in linked)
-    missing = {link: one for link, one in linked if one.key not in present}
-    found = {}
+    seen: set[tuple[object, ...]] = set()
+    kept: list[Post] = []
     for post in posts:
-        link = canonical_url(post.url) if post.url else ""
-        if link in missing and post.key not in keys and here[link] == there[link] == 1:
-            found[post.key] = missing[link]
-    return found
+        signs = _signs(post)
+        if seen.isdisjoint(signs):
+            kept.append(post)
+        seen.update(signs)
+    return tuple(kept)
 
 
-def _alike(post: Post, known: Post) -> bool:
-    dates = {post.published_at, known.published_at} - {None}
-    return fold(post.title) == fold(known.title) and len(dates) <= 1
+def _signs(post: Post) -> tuple[tuple[object, ...], ...]:
+    """Return what a double of a post has too, besides its key and link: two of title, date and text."""
+    page = post.key, canonical_url(post.url) if post.url else None
+    title, date = ("title", fold(post.title)), ("date", post.published_at)
+    if has_link_as_key(post):
+        return ((*page, title, date),)
+    return (*page, title, date), (*page, title, post.blurb), (*page, date, post.blurb)
 
 
 def post_id(feed_id: str, key: str) -> str:

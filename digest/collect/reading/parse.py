@@ -15,8 +15,10 @@ import feedparser
 from digest.collect.reading.clean import Picture, feed_link, pixels, plain
 from digest.collect.reading.dates import parse_date
 from digest.collect.reading.encoding import decode
-from digest.collect.reading.entry import Entry, FeedSource, clean_post, language, without_doubles
+from digest.collect.reading.entry import Entry, FeedSource, clean_post, language
+from digest.collect.reading.identity import without_doubles
 from digest.collect.reading.jsonfeed import looks_like_json, read_json_feed
+from digest.collect.reading.placeholders import bridge_error
 from digest.model.links import web_url
 from digest.model.posts import Post
 
@@ -43,6 +45,10 @@ class Parsed:
     language: str | None
     posts: tuple[Post, ...]
     skipped: tuple[str, ...] = ()
+    complete: bool = True  # the document is well-formed, and every entry could be read
+    wordpress: bool = False  # older posts are on its pages 2, 3, …
+    whole: bool = False  # there is no page after these posts
+    error: str = ""  # a failure that the feed itself reports between its entries, as one sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,8 @@ class _Read:
     title: str
     language: str
     entries: Sequence[Entry]
+    broken: bool = False
+    generator: str = ""
 
 
 def parse(
@@ -78,11 +86,19 @@ def parse(
     )
     if skipped and len(skipped) == len(posts):
         return ParseFailure("No entry has a title, text or link; the publisher must fix the feed.")
+    usable = [post for post in posts if post]
+    errors = [code for post in usable if (code := bridge_error(post))]
+    error = f"RSS-Bridge reports an error ({errors[0]}); look at the bridge." if errors else ""
+    if error and len(errors) == len(usable):
+        return ParseFailure(error)
     return Parsed(
         title=plain(read.title, 200),
         language=source.language,
-        posts=without_doubles(post for post in posts if post),
+        posts=without_doubles(post for post in usable if bridge_error(post) is None),
         skipped=skipped,
+        complete=not (skipped or read.broken or error),
+        error=error,
+        wordpress="wordpress" in read.generator.casefold(),
     )
 
 
@@ -133,6 +149,8 @@ def _read_xml(document: Document, limit: int) -> _Read | str:
         title=_text(feed.get("title")),
         language=written_in,
         entries=[_entry(entry, document.url, home, written_in) for entry in found.entries[:limit]],
+        broken=broken,
+        generator=_text(feed.get("generator")),
     )
 
 
