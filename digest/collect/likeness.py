@@ -72,9 +72,10 @@ def nearly_same_title(one: Post, other: Post) -> bool:
 
 
 def shares_text(one: Post, other: Post) -> bool:
-    """Return whether both posts have a text, and most words of the texts are the same."""
+    """Return whether both posts have a text, with the same numbers and mostly the same words."""
     mine, yours = _words(one.blurb), _words(other.blurb)
-    return min(mine.total(), yours.total()) >= _TEXT and _share(mine, yours) >= _SAME_TEXT
+    enough = min(mine.total(), yours.total()) >= _TEXT and _share(mine, yours) >= _SAME_TEXT
+    return enough and _exact(mine) == _exact(yours)
 
 
 def other_text(one: Post, other: Post) -> bool:

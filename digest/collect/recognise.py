@@ -126,12 +126,12 @@ def _keeps_its_key(entry: Post, post: Post) -> bool:
 
     Some feeds give one link, or even one id, to post after post. A link alone proves less than an id.
     """
-    if shares_text(entry, post):
-        return True
     one_page = not (entry.url and post.url) or same_link(entry, post)
     an_id = not has_link_as_key(entry)
+    if shares_text(entry, post) and (an_id or shares_title(entry, post) or not other_date(entry, post)):
+        return True
     if same_date(entry, post):
-        return shares_title(entry, post) or not other_text(entry, post) or (an_id and one_page)
+        return shares_title(entry, post) or (an_id and (one_page or not other_text(entry, post)))
     if same_title(entry, post) or nearly_same_title(entry, post):
         return an_id or within_days(entry, post) or not other_text(entry, post)
     if not (an_id and one_page):

@@ -142,3 +142,13 @@ def other_id(post: Post) -> Post:
 
 def elsewhere(post: Post) -> Post:
     return replace(other_id(post), url=f"https://new.example.org/{post.title.replace(' ', '-')}")
+
+
+def test_posts_with_one_link_and_much_the_same_text_are_different_posts() -> None:
+    link = "https://harbour.example.org/news"
+    known = replace(a_post(0), key=link, url=link, blurb="Note 1 says what has happened on the quay.")
+    for fresh in (
+        replace(known, title=TOPICS[1], blurb="Note 2 says what has happened on the quay."),
+        replace(known, title=TOPICS[1], published_at=NOW + timedelta(days=5)),
+    ):
+        assert recognise([fresh], [known]) == (None,)
