@@ -37,6 +37,7 @@ COMMANDS = {
         "preview": "Write an edition to files, exactly as it would be sent.",
         "correct": "Take the corrections of publishers into an edition.",
         "approve": "Approve a draft.",
+        "merge": "Merge the editions of DIGEST that wait past their send time.",
         "pause": "Pause an edition, before or during sending.",
         "resume": "Resume a paused edition.",
         "cancel": "Cancel an edition for good, before or during sending.",

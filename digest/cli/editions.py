@@ -1,14 +1,15 @@
-"""Commands about editions: compose, editions, preview, approve, pause, resume, cancel."""
+"""Commands about editions: compose, editions, preview, correct, approve, merge, pause, resume, cancel."""
 
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 import click
 
+from digest.app import App
 from digest.cli import show
 from digest.cli.session import (
     Session,
@@ -21,7 +22,7 @@ from digest.cli.session import (
 )
 from digest.compose.revise import StoryChange
 from digest.editions.approval import Standing, in_words, standing
-from digest.editions.compose import stories_text
+from digest.editions.compose import merge_offer, merge_waiting, stories_text, waiting_together
 from digest.editions.editions import approve as do_approve
 from digest.editions.editions import cancel as do_cancel
 from digest.editions.editions import (
@@ -43,6 +44,8 @@ from digest.model.editions import DamagedEdition, Edition, EditionRecord, status
 from digest.render.languages.languages import catalogues
 from digest.render.preflight import Finding, Level
 from subscribers.model import Frequency
+
+_NAMED = 5  # editions; of more, only the number is shown
 
 
 @click.command(epilog="Example: digest compose daily")
@@ -121,7 +124,7 @@ def editions(session: Session, edition: str | None, digest: str | None, limit: i
                 (each, standing(app, each) if isinstance(each, EditionRecord) else Standing())
                 for each in recent_editions(app.database, app.config, digest, limit)
             ]
-            skips = coming_skips(app.config, clock_of(None)())
+            coming = (*_offers(app, digest, clock_of(None)()), *coming_skips(app.config, clock_of(None)()))
         else:
             record = find_edition(app.database, app.config, edition)
             counts = delivery_counts(app.database, record.edition.id)
@@ -129,7 +132,7 @@ def editions(session: Session, edition: str | None, digest: str | None, limit: i
             changes = changes_since(app.database, record)
     if edition is None:
         _show_list(records, as_json)
-        for line in () if as_json else skips:
+        for line in () if as_json else coming:
             click.echo(line)
     elif as_json:
         ahead = {"readers": readers, "changes": [change.text for change in changes]}
@@ -137,6 +140,13 @@ def editions(session: Session, edition: str | None, digest: str | None, limit: i
     else:
         _show_one(record, stands, _goes_to(readers) if record.is_ahead else show.counts_text(counts))
         _show_changes(record, changes)
+
+
+def _offers(app: App, digest: str | None, now: datetime) -> Iterator[str]:
+    """Yield a line for each digest of which several editions wait past their send time."""
+    for slug in [each.slug for each in app.config.digests if digest in (None, each.slug)]:
+        if count := len(waiting_together(app.database, slug, now)):
+            yield f"{count} editions of {slug} wait, {merge_offer(slug, count)}"
 
 
 def _show_changes(record: EditionRecord, changes: tuple[StoryChange, ...], err: bool = False) -> None:
@@ -335,13 +345,15 @@ def approve(session: Session, edition: str, reviewed: str, by: str, now: datetim
     The edition is sent at its send time. If that time has passed, the next `digest run` sends it, or
     `digest serve` within a few seconds. The approval covers the stories, the templates and the fixed words.
     If HASH is given, the edition is approved only if it still has the hash that `digest preview` and
-    `digest editions` showed; the first eight characters are enough.
+    `digest editions` showed; the first eight characters are enough. If other editions of the digest wait
+    past their send time too, the command offers to merge them.
     """
     with session.app() as app:
         clock, name = clock_of(now), by or _user()
         found = find_edition(app.database, app.config, edition).edition
         record, look = do_approve(app, found.id, by=name, now=clock(), reviewed=reviewed)
         readers, own = reader_count(app, record, clock()), app.templates.own(look.templates)
+        together = waiting_together(app.database, found.digest, clock())
     click.echo(
         f"{found.id} is approved, to be sent {show.local(found.send_at, found.zone)}; it {_goes_to(readers)}"
     )
@@ -351,6 +363,36 @@ def approve(session: Session, edition: str, reviewed: str, by: str, now: datetim
         f"the approval covers {stories_text(found)}, {show.counted(len(look.templates), 'template')}{yours}, "
         f"and the fixed words in {in_words(tuple(look.words))}"
     )
+    waiting = tuple(each.edition.id for each in together)
+    if found.id in waiting:
+        others = tuple(each for each in waiting if each != found.id)
+        named = in_words(others) if len(others) <= _NAMED else f"{len(others)} other editions"
+        verb = "waits" if len(others) == 1 else "wait"
+        click.echo(f"{named} {verb} too, {merge_offer(found.digest, len(waiting))}")
+
+
+@click.command(epilog="Example: digest merge daily")
+@click.argument("digest")
+@now_option
+@pass_session
+def merge(session: Session, digest: str, now: datetime | None) -> None:
+    """Merge the editions of DIGEST that wait past their send time.
+
+    They become one draft, so that each reader gets one message. Each story appears once; stories over the
+    maximum become headlines. The draft needs an approval, and earlier approvals are void. Paused editions
+    stay as they are. If one of the editions has begun to be sent, nothing is merged.
+    """
+    with session.app() as app:
+        merged = merge_waiting(app, digest, clock_of(now)())
+        inspection = inspect(app.templates, merged.record)
+    edition = merged.record.edition
+    click.echo(f"{edition.id}: {stories_text(edition)}, merged from {in_words(merged.replaced)}")
+    if merged.left:
+        click.echo(f"not merged, because the email would be too long: {', '.join(merged.left)}")
+    click.echo(f"to look at it: digest preview {edition.id}")
+    click.echo(f"to approve it: digest approve {edition.id}")
+    _show_findings(each for each in inspection.findings if each.level is Level.WARN)
+    inspection.require()
 
 
 def _user() -> str:

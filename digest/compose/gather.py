@@ -150,15 +150,20 @@ def _edition(lead: Story | None, sections: Iterable[Section], gather_input: Gath
         empty_edition(digest, gather_input.site, due),
         id=free_slug(edition_name(digest, due, gather_input.frequency), gather_input.taken),
         title=gather_input.title,
-        subject_template=_subject(digest.subject),
+        subject_template=_subject(gather_input),
         lead=lead,
         sections=tuple(sections),
     )
 
 
-def _subject(line: str) -> str:
-    """Return a digest's subject template with the title before it, unless it contains the title already."""
-    return line if _NAMED.search(line) else f"{{{{ title }}}}: {line}"
+def _subject(gather_input: GatherInput) -> str:
+    """Return the digest's subject template, with the title of a gathered edition before it if it has none.
+
+    A merged edition (see `digest.compose.merge`) has the subject of any other edition of its digest.
+    """
+    line = gather_input.digest.subject
+    plain = gather_input.frequency is Frequency.EACH or _NAMED.search(line)
+    return line if plain else f"{{{{ title }}}}: {line}"
 
 
 # ── composing ───────────────────────────────────────────────────────────────────────────────
@@ -237,7 +242,7 @@ def _read(connection: Connection, gather_input: GatherInput, since: datetime) ->
 def _plan(seen: _Seen, gather_input: GatherInput, fits: Callable[[Edition], bool]) -> _Plan:
     if seen.there:
         return _Plan(reason=seen.there)
-    edition, gathered = _fitting(seen.published, replace(gather_input, taken=seen.taken), fits)
+    edition, gathered = fitting(seen.published, replace(gather_input, taken=seen.taken), fits)
     if edition is None:
         return _Plan(reason=f"nothing has been sent since the last {gather_input.frequency} edition")
     return _Plan(edition=edition, gathered=gathered, carried=len(seen.published) - len(gathered))
@@ -252,7 +257,7 @@ def _keep(connection: Connection, planned: _Plan, frequency: Frequency) -> Compo
     return Composed(record=record, reason="", used=len(planned.gathered), carried=planned.carried)
 
 
-def _fitting(
+def fitting(
     published: Sequence[Edition], gather_input: GatherInput, fits: Callable[[Edition], bool]
 ) -> tuple[Edition | None, Sequence[Edition]]:
     """Return the fullest edition that fits into one email, and the editions it is made from."""

@@ -1,4 +1,4 @@
-"""Compose an edition of a digest from posts, or a gathered edition from editions that were sent."""
+"""Compose an edition of a digest from posts, or from editions: gathered ones, or ones that wait together."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from functools import partial
 
 from digest.compose.compose import compose
 from digest.compose.gather import GatherInput, compose_gathered
+from digest.compose.merge import Merged, MergeInput, merge, waiting_editions
 from digest.compose.plan import PlanInput
 from digest.editions.parts import EditionParts
 from digest.editions.preflight import fits_in_an_email
 from digest.editions.schedules import INSTANT
-from digest.model.editions import Composed, Due, Edition
+from digest.model.editions import Composed, Due, Edition, EditionRecord
 from digest.render.languages.languages import Words, words_for
 from digest.schedule.cadence import Cadence
 from digest.schedule.seen import offered_since
@@ -65,6 +66,31 @@ def _since(database: Database, cadence: Cadence, due: Due, now: datetime) -> dat
 def _last_due(cadence: Cadence, at: datetime) -> datetime:
     """Return the last send time at or before an instant; if there was none, the time a day before it."""
     return cadence.last_send_at(at) or at - timedelta(days=1)
+
+
+def waiting_together(database: Database, slug: str, now: datetime) -> tuple[EditionRecord, ...]:
+    """Return the editions that `merge_waiting` merges, oldest first; none if there are fewer than two."""
+    with database.read() as connection:
+        found = waiting_editions(connection, slug, now)
+    return found if len(found) > 1 else ()
+
+
+def merge_waiting(parts: EditionParts, slug: str, now: datetime) -> Merged:
+    """Merge the editions of a digest that wait past their send time into one draft.
+
+    Raises NotFoundError for an unknown digest, and MergeError if there are fewer than two such editions, or
+    if one of them has changed or has begun to be sent meanwhile. Nothing has changed then.
+    """
+    digest, config = parts.config.digest(slug), parts.config
+    with parts.database.read() as connection:
+        waiting = waiting_editions(connection, slug, now)
+    merge_input = MergeInput(waiting=waiting, digest=digest, site=config.site, topics=config.topics)
+    return merge(parts.database, merge_input, now=now, fits=partial(fits_in_an_email, parts.render))
+
+
+def merge_offer(slug: str, count: int) -> str:
+    """Return the sentences that offer to merge the editions that wait."""
+    return f"so each reader would get {count} messages at once. To send them as one: digest merge {slug}"
 
 
 def stories_text(edition: Edition) -> str:

@@ -185,6 +185,7 @@ class Composed:
     dropped: int = 0  # posts too old, or already published
 
 
+MERGED = "merged into "  # the reason of a skipped edition begins so if another has its posts
 _CARRIED = "its posts are carried over to the next edition"
 _OVER = {
     EditionState.SENT: "it has been sent to its readers",
@@ -207,6 +208,8 @@ def refusal(record: EditionRecord, wanted: str) -> StateError:
 
 def _advice(record: EditionRecord, wanted: str) -> str:
     edition_id = record.edition.id
+    if record.state is EditionState.SKIPPED and record.reason.startswith(MERGED):
+        return f"it was {record.reason}"
     if record.state in _OVER:
         return _OVER[record.state] if record.started_at else _CARRIED
     if record.paused_at:

@@ -11,6 +11,7 @@
     ├── PreflightError     an edition cannot be sent as it is
     ├── StateError         an edition cannot take this step from its state
     ├── RenameError        a digest cannot be renamed as things are
+    ├── MergeError         editions cannot be merged as things are
     └── TransportError     the mail server cannot be used at all (log-in refused, no TLS)
 
 A refusal (a 550, a 304, a dead feed, a bad line of a CSV file) is a value, not an error.
@@ -115,6 +116,10 @@ class StateError(DigestError):
         self.wanted = wanted
         what_to_do = f"; {advice}" if advice else ""
         super().__init__(f"edition {edition_id} is {state} and cannot be {wanted}{what_to_do}")
+
+
+class MergeError(DigestError):
+    """Editions cannot be merged into one; nothing has changed."""
 
 
 class RenameError(DigestError):

@@ -109,11 +109,13 @@ def ruling(
 def _unapproved(record: EditionRecord, digest: Digest, now: datetime) -> Ruling:
     """Decide what happens at its send time to an edition that nobody has approved."""
     review, send_at = review_of(record, digest), record.edition.send_at
+    # If an approval became void after the send time, the edition is no later than that.
+    since = max(send_at, record.voided_at or send_at)
     if review is Review.SEND:
-        return _in_time(send_at, digest, now)
+        return _in_time(since, digest, now)
     if review is Review.HOLD:
         return Ruling(EditionStep.WAIT, f"waits for approval{_why_void(record)}")
-    if record.voided_at and now - send_at <= digest.late:
+    if record.voided_at and now - since <= digest.late:
         # Somebody had approved it, and could not know that the approval would be void.
         return Ruling(EditionStep.WAIT, f"waits for a new approval{_why_void(record)}")
     return Ruling(EditionStep.SKIP, "nobody approved it before its send time")

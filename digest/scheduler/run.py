@@ -9,7 +9,7 @@ from functools import partial
 
 from digest.app import App
 from digest.editions.clocks import release_ahead
-from digest.editions.compose import compose_cadence, stories_text
+from digest.editions.compose import compose_cadence, merge_offer, stories_text, waiting_together
 from digest.editions.feeds import collect_due
 from digest.editions.limits import forget_old_counts
 from digest.editions.preflight import inspect
@@ -56,6 +56,7 @@ def run_due(app: App, context: RunContext) -> None:
     send      the other editions whose send time has come, as their review policies say
     gather    the editions that were sent, for readers who chose one email a day or a week
     send      the gathered editions
+    offer     to merge the editions of a digest, if several wait for approval
     """
     release_and_report(app, context)
     for event in begin_digests(app.database, app.config, context.clock()):
@@ -68,6 +69,14 @@ def run_due(app: App, context: RunContext) -> None:
     tried = _send_others(app, context, tried)
     gather_due(app, context)
     _send_others(app, context, tried)
+    _offer_merges(app, context)
+
+
+def _offer_merges(app: App, context: RunContext) -> None:
+    for slug in (digest.slug for digest in app.config.digests):
+        if count := len(waiting_together(app.database, slug, context.clock())):
+            detail = f"{count} editions wait, {merge_offer(slug, count)}"
+            context.report(RunEvent(kind=EventKind.WAITING, subject=slug, detail=detail))
 
 
 def release_and_report(app: App, context: RunContext) -> None:

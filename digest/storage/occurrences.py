@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -147,6 +147,12 @@ def latest_date(connection: Connection) -> datetime | None:
 def undo_occurrence(connection: Connection, outcome: str) -> None:
     """Delete the occurrence whose outcome is this edition, so that the next tick makes another edition."""
     connection.execute(delete(occurrences).where(occurrences.c.outcome == outcome))
+
+
+def hand_dates_over(connection: Connection, edition_ids: Collection[str], to: str) -> None:
+    """Make one edition the outcome of the dates for which other editions were composed; they stay done."""
+    made = occurrences.c.outcome.in_(edition_ids)
+    connection.execute(update(occurrences).where(made).values(outcome=to))
 
 
 def seen_schedules(connection: Connection) -> Mapping[str, tuple[SeenSchedule, ...]]:

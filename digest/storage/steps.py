@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, case, delete, func, literal, select, update
 
-from digest.model.editions import Edition, EditionRecord, EditionState, refusal
-from digest.model.errors import DigestError
+from digest.model.editions import MERGED, Edition, EditionRecord, EditionState, refusal
+from digest.model.errors import DigestError, MergeError
 from digest.model.posts import PostState
 from digest.model.snapshot import text_hash, to_json
-from digest.storage.editions import OPEN, load_edition
+from digest.storage.editions import OPEN, insert_edition, load_edition, lock_edition
+from digest.storage.posts import batches
 from digest.storage.tables import digest_posts, editions, gatherings
 
 # The states from which each state can be reached. Nothing leads out of sent, skipped and cancelled. A draft
@@ -133,6 +134,46 @@ def revise(
         reserved = digest_posts.c.post_id == post_id, digest_posts.c.state == PostState.RESERVED
         of_edition = digest_posts.c.edition_id == record.edition.id
         connection.execute(update(digest_posts).where(*reserved, of_edition).values(values))
+
+
+def replace_editions(
+    connection: Connection, records: Sequence[EditionRecord], edition: Edition, now: datetime
+) -> EditionRecord:
+    """Save a draft that takes the place of editions that have not begun to be sent, and skip these.
+
+    The posts that they reserve are reserved by the draft; posts that are not in the draft wait again. If one
+    of the editions was approved, its approval is void. Raises MergeError if one of them is not as the caller
+    has seen it, or has begun to be sent; the transaction must not be committed then.
+    """
+    for record in records:
+        if not record.is_ahead or lock_edition(connection, record.edition.id) != record:
+            what = f"{record.edition.id} has changed or has begun to be sent meanwhile"
+            raise MergeError(
+                f"nothing is merged, because {what}; to look at it: digest editions {record.edition.id}"
+            )
+    insert_edition(connection, edition)
+    _hand_over(connection, [record.edition.id for record in records], edition, now)
+    for record in records:
+        reason = f"{MERGED}{edition.id}"
+        advance(connection, record.edition.id, EditionState.SKIPPED, now, reason=reason, seen=record)
+    if any(record.state is EditionState.APPROVED or record.voided_at for record in records):
+        why = "it was merged from several editions"
+        void = _changes(EditionState.DRAFT, now, reason=why, by=None, look=None)
+        connection.execute(update(editions).where(editions.c.id == edition.id).values(void))
+    return load_edition(connection, edition.id)
+
+
+def _hand_over(connection: Connection, edition_ids: Sequence[str], edition: Edition, now: datetime) -> None:
+    """Let an edition reserve its posts, which other editions reserve now."""
+    reserved = (
+        digest_posts.c.digest == edition.digest,
+        digest_posts.c.state == PostState.RESERVED,
+        digest_posts.c.edition_id.in_(edition_ids),
+    )
+    post_ids = [post_id for story in edition.stories() for post_id in story.post_ids]
+    for part in batches(post_ids):
+        of_draft = update(digest_posts).where(*reserved, digest_posts.c.post_id.in_(part))
+        connection.execute(of_draft.values(edition_id=edition.id, changed_at=now))
 
 
 def reopen(connection: Connection, edition_id: str) -> None:

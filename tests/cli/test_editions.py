@@ -355,3 +355,28 @@ def test_a_list_in_a_pipe_has_one_line_for_each_row(composed: Terminal) -> None:
     lines = composed.says("posts").splitlines()
     assert len(lines) == 5
     assert max(map(len, lines)) > 180
+
+
+def test_after_an_approval_of_a_held_day_the_others_are_offered_to_be_merged(terminal: Terminal) -> None:
+    terminal.place.change("schedule =", 'review = "hold"\nschedule =')
+    terminal.place.subscribe("ada")
+    ids = [f"daily-2026-11-{day}" for day in (23, 24, 25)]
+    for day, edition_id in enumerate(ids, 23):
+        terminal.place.publish(f"Story {day}")
+        offered = terminal.says("run", "--now", f"2026-11-{day}T07:00")
+        assert f"{edition_id}: waiting: waits for approval" in offered
+    offer = "so each reader would get 3 messages at once. To send them as one: digest merge daily\n"
+    assert f"daily: waiting: 3 editions wait, {offer}" in offered
+    now = ("--now", "2026-11-25T09:00")
+    assert f"{ids[0]} and {ids[2]} wait too, {offer}" in terminal.says("approve", ids[1], *now)
+    assert f"3 editions of daily wait, {offer}" in terminal.says("editions")
+    merged = f"{ids[2]}-2"
+    said = terminal.says("merge", "daily", *now)
+    assert said.startswith(f"{merged}: 3 stories, merged from {ids[0]}, {ids[1]} and {ids[2]}\n")
+    assert f"to approve it: digest approve {merged}\n" in said
+    assert "digest merge" not in terminal.says("approve", "daily", *now)
+    assert f"skipped: merged into {merged}" in terminal.says("editions", ids[0])
+    assert "digest merge" not in terminal.says("editions")
+    assert terminal.says("run", "--now", "2026-11-25T09:01").startswith(f"{merged}: sent: 1 accepted\n")
+    said = terminal.says("merge", "daily", *now, fails=1)
+    assert said == "digest: no edition of daily waits past its send time, so there is nothing to merge\n"

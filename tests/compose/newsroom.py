@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 
 from digest.compose.compose import compose
+from digest.compose.merge import Merged, MergeInput, merge, waiting_editions
 from digest.compose.plan import PlanInput
 from digest.model.editions import Composed, Due, Edition
 from digest.model.posts import Arrival, Fate, Intake, PostState, WaitingPost
@@ -60,6 +61,15 @@ class Newsroom:
         )
         plan_input = PlanInput(digest=digest, site=SITE, due=due, topics=tuple(topics), feeds=FEED_LIST)
         return compose(self.database, plan_input, now=NOW + later, fits=fits)
+
+    def merge(
+        self, digest: Digest = DAILY, *, day: int = 0, fits: Callable[[Edition], bool] = lambda _: True
+    ) -> Merged:
+        """Merge the editions whose send time has passed when the one of this day is due."""
+        now = DUE.send_at + timedelta(days=day)
+        with self.database.read() as connection:
+            waiting = waiting_editions(connection, digest.slug, now)
+        return merge(self.database, MergeInput(waiting=waiting, digest=digest, site=SITE), now=now, fits=fits)
 
     def states(self) -> dict[str, tuple[PostState, str | None, str]]:
         """Return the state of every post, with its edition and the reason."""

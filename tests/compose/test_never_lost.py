@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digest.model.editions import Edition, EditionState
+from digest.model.errors import MergeError
 from digest.model.posts import PostState, WaitingPost
 from digest.model.publication import Digest
 from digest.storage.database import Database, open_database
@@ -31,6 +33,7 @@ FATES: dict[str, tuple[EditionState, ...]] = {
     "cancelled": (state.CANCELLED,),
     "cancelled while sending": (state.APPROVED, state.SENDING, state.CANCELLED),
     "left as a draft": (),
+    "left approved": (state.APPROVED,),
 }
 MEANWHILE = ("a post arrives", "another process composes", "a draft is skipped")
 
@@ -45,6 +48,7 @@ class Day:
     max_age: timedelta | None
     fate: str
     meanwhile: Sequence[str] = ()  # what happens, in turn, each time the edition is planned
+    merged: bool = False  # in the end, all editions that have not begun to be sent become one
 
 
 days = st.lists(
@@ -56,6 +60,7 @@ days = st.lists(
         max_age=st.sampled_from([None, None, timedelta(days=5)]),
         fate=st.sampled_from(list(FATES)),
         meanwhile=st.lists(st.sampled_from(MEANWHILE), max_size=3),
+        merged=st.booleans(),
     ),
     max_size=6,
 )
@@ -78,6 +83,10 @@ def live(database: Database, days: Sequence[Day]) -> None:
                 with database.write() as connection:
                     advance(connection, composed.record.edition.id, step, NOW + timedelta(days=number))
         _check(newsroom, published)
+        if day.merged:
+            with suppress(MergeError):  # fewer than two are left
+                newsroom.merge(rules, day=number)
+                _check(newsroom, published)
     assert PostState.WAITING not in {each for each, _, _ in newsroom.states().values()}
 
 
@@ -166,8 +175,9 @@ def test_a_fortnight_of_every_fate_loses_and_repeats_nothing(database: Database)
                 maximum=chance.randrange(1, 6),
                 max_age=chance.choice([None, timedelta(days=5)]),
                 fate=fate,
+                merged=number % 5 == 4,
             )
-            for fate in fates
+            for number, fate in enumerate(fates)
         ],
     )
 
