@@ -83,10 +83,10 @@ class Trial:
         self.output.append(done.stdout + done.stderr)
         return done
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
-        """Start a command; its output goes to a file."""
+    def start(self, *words: str, shell: str = "") -> subprocess.Popen[str]:
+        """Start a command, or a line for the shell that runs it as "$0" "$@"; its output goes to a file."""
         with (self.folder / "output").open("a") as file:
-            command = [str(DIGEST), *words]
+            command = [*(["sh", "-c", shell] if shell else []), str(DIGEST), *words]
             return subprocess.Popen(command, env=self.environ(), stdout=file, stderr=file, text=True)
 
     def environ(self) -> dict[str, str]:
