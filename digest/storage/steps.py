@@ -145,7 +145,8 @@ def replace_editions(
     of the editions was approved, its approval is void. Raises MergeError if one of them is not as the caller
     has seen it, or has begun to be sent; the transaction must not be committed then.
     """
-    for record in records:
+    # Dropping posts locks several editions too, in the same order.
+    for record in sorted(records, key=lambda each: each.edition.id):
         if not record.is_ahead or lock_edition(connection, record.edition.id) != record:
             what = f"{record.edition.id} has changed or has begun to be sent meanwhile"
             raise MergeError(
