@@ -116,31 +116,38 @@ def ready_to_send(
     may be faster; its edition is returned. Raises VoidError, PreflightError, StateError.
     """
     inspection = inspect(parts.templates, record)
-    if record.state is EditionState.APPROVED:
-        changes = changes_since_approval(parts.database, record, inspection.look)
-        if not changes:
-            inspection.require()
-            return record
-        _report_or_void(parts, record, changes, context)
+    is_approved = record.state is EditionState.APPROVED
+    changes = changes_since_approval(parts.database, record, inspection.look) if is_approved else ()
+    if changes:
+        _void_unless_sent_anyway(parts, record, changes, context)
+    inspection.require()  # before the report, which says that the edition is sent
+    if changes:
+        _report(record, changes, context)
         by = POLICY
-    inspection.require()
+    elif is_approved:
+        return record
     try:
         return approve_look(parts.database, record, inspection.look, by=by, now=context.clock())
     except StateError:
         return _by_another(parts.database, record.edition.id)
 
 
-def _report_or_void(
+def _void_unless_sent_anyway(
     parts: EditionParts, record: EditionRecord, changes: tuple[str, ...], context: RunContext
 ) -> None:
-    edition_id, why = record.edition.id, _reason(record, changes)
+    """Raise VoidError, after the approval was made void, unless the digest sends unapproved editions too."""
     if _policy(parts.config, record) is Review.SEND:
-        detail = f'{why}; it is sent all the same, because its digest has review = "send"'
-        context.report(RunEvent(kind=EventKind.DIFFERS, subject=edition_id, detail=detail))
         return
+    edition_id, why = record.edition.id, _reason(record, changes)
     with parts.database.write() as connection:
         advance(connection, edition_id, EditionState.DRAFT, context.clock(), reason=why, seen=record)
     raise VoidError(edition_id, why)
+
+
+def _report(record: EditionRecord, changes: tuple[str, ...], context: RunContext) -> None:
+    why = _reason(record, changes)
+    detail = f'{why}; it is sent all the same, because its digest has review = "send"'
+    context.report(RunEvent(kind=EventKind.DIFFERS, subject=record.edition.id, detail=detail))
 
 
 def _policy(config: Config, record: EditionRecord) -> Review:

@@ -118,6 +118,14 @@ def test_if_no_approval_is_needed_a_change_is_reported_and_the_edition_is_sent(p
         assert edition(app).approved_by == "review policy"
 
 
+def test_a_change_that_takes_away_the_foot_is_not_reported_as_sent(place: Place) -> None:
+    approved(place)
+    (place.folder / "own" / FOOT).write_text("See you tomorrow.\n", encoding="utf-8")
+    (told,) = place.run("23 07:00")
+    assert told.startswith(f"{EDITION}: failed: {EDITION} cannot be sent as it is: ")
+    assert place.emails() == {}
+
+
 def test_an_edition_sent_by_hand_is_sent_only_as_it_was_approved(place: Place) -> None:
     place.change("schedule =", 'review = "hold"\nschedule =')
     approved(place)
