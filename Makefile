@@ -6,12 +6,13 @@ READY = $(VENV)/.ready
 LOCK = pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-emit-index-url \
 	--no-annotate --python-version 3.11
 
-PAGES = tests/render tests/web
+# Two halves of about the same length, one for each core; the first one also runs tests/subscribers.
+HALF = tests/render tests/web tests/collect tests/compose tests/config tests/demo
 FAST_LIST = tests/subscribers
 FAST_REST = tests/test_layers.py tests/test_docs.py tests/storage tests/model tests/schedule tests/limits \
 	tests/message tests/compose tests/config
 
-.PHONY: help setup demo test test-fast test-fast-list test-fast-rest test-subscribers-and-pages test-the-rest check format lock clean
+.PHONY: help setup demo test test-fast test-fast-list test-fast-rest test-first-half test-second-half check format lock clean
 
 help:
 	@echo "make demo       set up, then run the main job: feeds to inbox, on loopback"
@@ -36,7 +37,7 @@ demo: $(READY)
 test: $(READY)
 	@.ci/components
 	@$(MAKE) check
-	@$(MAKE) -j 2 test-subscribers-and-pages test-the-rest
+	@$(MAKE) -j 2 test-first-half test-second-half
 
 test-fast: $(READY)
 	@$(MAKE) -j 2 test-fast-list test-fast-rest
@@ -47,13 +48,13 @@ test-fast-list: $(READY)
 test-fast-rest: $(READY)
 	$(BIN)/python -m pytest --hypothesis-profile=fast $(FAST_REST) -k "not postgresql"
 
-test-subscribers-and-pages: $(READY)
+test-first-half: $(READY)
 	$(BIN)/coverage run -m pytest tests/subscribers
 	$(BIN)/coverage report
-	$(BIN)/python -m pytest $(PAGES)
+	$(BIN)/python -m pytest $(HALF)
 
-test-the-rest: $(READY)
-	$(BIN)/python -m pytest --ignore=tests/subscribers $(PAGES:%=--ignore=%)
+test-second-half: $(READY)
+	$(BIN)/python -m pytest --ignore=tests/subscribers $(HALF:%=--ignore=%)
 
 check: $(READY)
 	$(BIN)/ruff check .
