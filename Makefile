@@ -7,7 +7,7 @@ LOCK = pip compile --quiet --upgrade --universal --generate-hashes --no-header -
 	--no-annotate --python-version 3.11
 
 # Two halves of about the same length, one for each core; the first one also runs tests/subscribers.
-HALF = tests/render tests/web tests/collect tests/compose tests/config tests/demo
+HALF = tests/render tests/web tests/cli tests/collect tests/compose tests/config tests/demo
 FAST_LIST = tests/subscribers
 FAST_REST = tests/test_layers.py tests/test_docs.py tests/storage tests/model tests/schedule tests/limits \
 	tests/message tests/compose tests/config
