@@ -199,6 +199,10 @@ def test_an_edition_that_is_going_out_is_finished_with_what_it_began_with(place:
         )
         working.start()
         working.join(timeout=60)
-        assert not working.is_alive()
+        ended = not working.is_alive()
+        stop.set()  # otherwise, a failure would leave a thread at work for all following tests
+        may_answer.set()
+        working.join(timeout=60)
+        assert ended
     assert sorted(sent) == [f"{name}@example.org" for name in ("ada", "bob", "cleo", "dan")]
     assert place.emails() == {}, "the changed configuration writes into the folder"
