@@ -66,7 +66,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 lock: $(READY)
-	$(BIN)/uv $(LOCK) --extra dev --extra demo --extra postgresql --extra bench --output-file requirements.lock pyproject.toml
+	$(BIN)/uv $(LOCK) --extra dev --extra demo --extra postgresql --extra text --extra bench --output-file requirements.lock pyproject.toml
 	echo uv | $(BIN)/uv $(LOCK) --output-file requirements-uv.lock -
 
 clean:
