@@ -25,12 +25,13 @@ COMMANDS = {
         "init": "Write a sample config.toml and two sample feeds.",
         "check": "Check the installation without sending anything.",
         "config": "Print all settings.",
+        "demo": "Show the program at work, on this machine alone.",
     },
     "feeds": {
         "collect": "Fetch the feeds and save new posts.",
         "feeds": "Show the state of each feed.",
-        "posts": "List the posts that were found last.",
     },
+    "posts": {"posts": "List the posts that were found last."},
     "editions": {
         "compose": "Compose the next edition of DIGEST now.",
         "editions": "List the newest editions, or show one edition.",
@@ -56,7 +57,6 @@ COMMANDS = {
     "serve": {"serve": "Do everything when it is due, and serve the pages."},
     "subscribers": {"subscribers": "Manage the list of readers."},
     "receive": {"receive": "Process incoming messages: unsubscribe requests and bounces."},
-    "demo": {"demo": "Show the program at work, on this machine alone."},
 }
 _CHATTY = ("apscheduler", "alembic", "httpx2", "httpcore2")
 _HANDLER = logging.StreamHandler()

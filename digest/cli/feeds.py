@@ -1,4 +1,4 @@
-"""Commands about feeds and posts: collect, feeds, posts, and what an editor decides about posts."""
+"""Commands about feeds: collect, and the state of each feed."""
 
 from __future__ import annotations
 
@@ -17,15 +17,10 @@ from digest.cli.session import (
     yes_option,
 )
 from digest.editions.clocks import release_ahead
-from digest.editions.feeds import FeedStatus, collect_due, list_feeds, list_posts
-from digest.editions.feeds import drop as do_drop
-from digest.editions.feeds import keep as do_keep
+from digest.editions.feeds import FeedStatus, collect_due, list_feeds
 from digest.editions.schedules import begin_digests
 from digest.model.posts import FeedReport, FeedRow
 from digest.model.run_context import RunContext
-
-_STATES = ("waiting", "held", "reserved", "used", "dropped", "deferred")
-_SHOWN = 8  # characters of an id
 
 
 @click.command(epilog="Example: digest collect")
@@ -115,97 +110,3 @@ def _feed_facts(status: FeedStatus) -> dict[str, object]:
         "held": status.held,
         "notes": status.notes,
     }
-
-
-@click.group(invoke_without_command=True, epilog="Example: digest posts --digest daily --state waiting")
-@click.option("--feed", help="List only posts of this feed.")
-@click.option("--digest", "digest_slug", help="List only posts of this digest.")
-@click.option("--state", type=click.Choice(_STATES), help="List only posts with this state in a digest.")
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 10_000),
-    default=50,
-    show_default=True,
-    help="List at most this many posts.",
-)
-@json_option
-@click.pass_context
-@pass_session
-def posts(
-    session: Session,
-    context: click.Context,
-    *,
-    feed: str | None,
-    digest_slug: str | None,
-    state: str | None,
-    limit: int,
-    as_json: bool,
-) -> None:
-    """List the posts that were found last.
-
-    Each post is shown with its state in each digest: waiting, held, reserved by an edition, used,
-    deferred, or dropped, with the reason. The first column is the beginning of its id, for `keep` and
-    `drop`.
-    """
-    if context.invoked_subcommand:
-        return
-    with session.app() as app:
-        found = list_posts(app.database, app.config, limit, feed=feed, digest=digest_slug, state=state)
-    if as_json:
-        show.facts(found)
-        return
-    rows = [
-        (
-            row.post.id[:_SHOWN],
-            row.post.first_seen_at,
-            row.feed_name,
-            row.post.title,
-            _states_text(row.states),
-        )
-        for row in found
-    ]
-    show.table(("post", "first seen", "feed", "title", "state"), rows)
-
-
-def _states_text(states: tuple[tuple[str, str, str], ...]) -> str:
-    return ", ".join(
-        f"{digest}: {state}{f' ({reason})' if reason else ''}" for digest, state, reason in states
-    )
-
-
-@posts.command(epilog='Example: digest posts keep "Harbour Gazette"')
-@click.argument("names", metavar="FEED|POST...", nargs=-1, required=True)
-@now_option
-@pass_session
-def keep(session: Session, names: tuple[str, ...], now: datetime | None) -> None:
-    """Keep posts that are held or were dropped: they wait for the next edition.
-
-    FEED is the name of a feed and stands for its held posts. POST is the beginning of a post's id, as
-    `digest posts` shows it.
-    """
-    with session.app() as app:
-        decided = do_keep(app.database, app.config, names, clock_of(now)())
-    click.echo(f"{_count(decided.posts)} for the next edition")
-
-
-@posts.command(epilog='Example: digest posts drop "Harbour Gazette"')
-@click.argument("names", metavar="FEED|POST...", nargs=-1, required=True)
-@now_option
-@pass_session
-def drop(session: Session, names: tuple[str, ...], now: datetime | None) -> None:
-    """Drop posts that are held, waiting or in a draft: they are not mailed.
-
-    FEED is the name of a feed and stands for its held posts. POST is the beginning of a post's id, as
-    `digest posts` shows it. A story with such a post is taken out of an edition that has not begun to be
-    sent, and the edition is a draft again.
-    """
-    with session.app() as app:
-        decided = do_drop(app.database, app.config, names, clock_of(now)())
-    for edition_id in decided.revised:
-        click.echo(f"{edition_id} is a draft without the story; to approve it: digest approve {edition_id}")
-    if decided.posts or not decided.revised:
-        click.echo(f"{'1 post is' if decided.posts == 1 else f'{decided.posts} posts are'} dropped")
-
-
-def _count(number: int) -> str:
-    return "1 post waits" if number == 1 else f"{number} posts wait"

@@ -66,6 +66,7 @@ class Fetched:
     etag: str | None = None
     last_modified: str | None = None
     moved_to: str | None = None  # the new address, if the feed has moved permanently
+    links: str = ""  # the Link headers (RFC 8288), joined by commas
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,6 +282,7 @@ async def _outcome(response: httpx2.Response, limits: FetchLimits, moved_to: str
         etag=_validator(response.headers.get("etag")),
         last_modified=_validator(response.headers.get("last-modified")),
         moved_to=moved_to,
+        links=response.headers.get("link", ""),
     )
 
 
