@@ -1,0 +1,1 @@
+"""Measure sections, stories and the lead: `python -m benchmarks.editing`."""
