@@ -18,7 +18,7 @@ from benchmarks.editing.newspapers import last_day, newspapers, posts_of
 from benchmarks.editing.publishers import END, Order, blogs, order_lost
 from benchmarks.editing.rivals import first_tag, greedy_tags, strict_titles
 
-ONE_TO_FOUR = "City City Sport Sport".split()
+ONE_TO_FOUR = ["City", "City", "Sport", "Sport"]
 
 
 def post(number: int, *tags: str, section: str = "", feed: str = "Harbour News") -> LabelledPost:
