@@ -26,6 +26,7 @@ LAYERS = (
     "digest.collect.reading",
     "digest.render",
     "digest.message",
+    "digest.compose.stories",
     "digest.collect digest.compose digest.send",
     "digest.config",
     "digest.editions",

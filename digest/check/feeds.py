@@ -10,7 +10,7 @@ from time import monotonic
 
 from digest.collect.fetching.fetch import Fetched, FetchFailure, FetchRequest, Result, fetch_all
 from digest.collect.reading.parse import Document, Parsed, parse
-from digest.compose.stories import Group
+from digest.compose.stories.group import Group
 from digest.compose.topics import place
 from digest.config import Config
 from digest.model.posts import Post, WaitingPost

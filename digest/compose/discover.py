@@ -18,9 +18,9 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from digest.compose.stories import Group
+from digest.compose.stories.group import Group
+from digest.compose.stories.words import phrase
 from digest.compose.topics import Placed, TopicGroup, free_slug, unplaced
-from digest.compose.words import phrase
 from digest.model.editions import Claim
 from digest.model.publication import CATCH_ALL
 from digest.model.tags import fold, slug

@@ -14,7 +14,8 @@ from fractions import Fraction
 from itertools import islice
 
 from digest.compose.discover import discover
-from digest.compose.stories import Group, dated_at, gather, newest_first, to_story
+from digest.compose.stories.group import Group, dated_at, newest_first, to_story
+from digest.compose.stories.same import gather
 from digest.compose.topics import Placed, TopicGroup, free_slug, place
 from digest.model.editions import Due, Edition, Heading, Section, Story
 from digest.model.posts import PublishedPost, WaitingPost

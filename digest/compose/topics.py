@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from digest.compose.stories import Group
-from digest.compose.words import phrase
+from digest.compose.stories.group import Group
+from digest.compose.stories.words import phrase
 from digest.model.editions import Claim
 from digest.model.publication import CATCH_ALL, CATCH_ALL_RULE, Feed, Topic
 from digest.model.tags import fold

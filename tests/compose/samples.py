@@ -8,8 +8,9 @@ from typing import Any
 from hypothesis import strategies as st
 
 from digest.compose.plan import PlanInput
-from digest.compose.stories import Group, gather
-from digest.compose.words import words
+from digest.compose.stories.group import Group
+from digest.compose.stories.same import gather
+from digest.compose.stories.words import words
 from digest.model.editions import Due
 from digest.model.posts import Image, Post, WaitingPost
 from digest.model.publication import Digest, Site, Topic
@@ -36,7 +37,7 @@ def published(title: str, feed: str = "Harbour News", *, hours: float = 1, **fie
         "feed_id": feed,
         "key": name,
         "title": title,
-        "blurb": "A calm day at the harbour.",
+        "blurb": "A calm day at the harbour, with light winds from the west.",
         "first_seen_at": at,
         "published_at": at,
         "fingerprint": name,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.compose.discover import MOST, discover
-from digest.compose.stories import gather
+from digest.compose.stories.same import gather
 from digest.compose.topics import TopicGroup
 from digest.model.posts import WaitingPost
 from tests.compose import samples

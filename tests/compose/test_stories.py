@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.compose.stories import gather, to_story
+from digest.compose.stories.group import to_story
+from digest.compose.stories.same import gather
 from digest.model.editions import Source
 from digest.model.links import canonical_url
 from digest.model.posts import WaitingPost

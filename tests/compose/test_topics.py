@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from digest.compose.stories import gather
+from digest.compose.stories.same import gather
 from digest.compose.topics import TopicGroup, place
 from digest.model.posts import WaitingPost
 from digest.model.publication import Feed, Topic

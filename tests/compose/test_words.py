@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from digest.compose.words import phrase, words
+from digest.compose.stories.words import phrase, words
 
 
 @pytest.mark.parametrize(
