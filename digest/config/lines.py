@@ -1,4 +1,4 @@
-"""Find the line of each key in a TOML text, because tomllib does not keep it.
+"""Find the place of each key and value in a TOML text, because tomllib does not keep it.
 
 The text must be valid TOML that tomllib has already read. A path consists of keys and, for arrays,
 indices: ("digest", 1, "schedule").
@@ -25,7 +25,12 @@ _TOKEN = re.compile(
 
 def places(text: str) -> dict[Path, int]:
     """Return the line (from 1) of every table, key and array element of a valid TOML text."""
-    return _Reader(text).read()
+    return _Reader(text).read().found
+
+
+def ends(text: str) -> dict[Path, int]:
+    """Return the offset after the header of every table, and after every value and array element."""
+    return _Reader(text).read().ends
 
 
 def line_of(found: dict[Path, int], path: Path) -> int | None:
@@ -39,15 +44,16 @@ def line_of(found: dict[Path, int], path: Path) -> int | None:
 class _Reader:
     def __init__(self, text: str) -> None:
         self._tokens = [
-            (match[0], text.count("\n", 0, match.start()) + 1)
-            for match in _TOKEN.finditer(text.replace("\r\n", "\n"))
+            (match[0], text.count("\n", 0, match.start()) + 1, match.end())
+            for match in _TOKEN.finditer(text)
             if not match[0].startswith("#")
         ]
         self._at = 0
-        self._found: dict[Path, int] = {}
+        self.found: dict[Path, int] = {}
+        self.ends: dict[Path, int] = {}
         self._tables: dict[Path, int] = {}  # how many tables of each array have been read
 
-    def read(self) -> dict[Path, int]:
+    def read(self) -> _Reader:
         table: Path = ()
         while self._at < len(self._tokens):
             if self._peek() == "\n":
@@ -56,15 +62,15 @@ class _Reader:
                 table = self._header()
             else:
                 self._pair(table)
-        return self._found
+        return self
 
     def _peek(self) -> str:
         return self._tokens[self._at][0] if self._at < len(self._tokens) else ""
 
     def _take(self) -> tuple[str, int]:
-        token = self._tokens[self._at]
+        token, line, _ = self._tokens[self._at]
         self._at += 1
-        return token
+        return token, line
 
     def _header(self) -> Path:
         line = self._take()[1]
@@ -76,9 +82,10 @@ class _Reader:
         path = (*self._within(parents), last)
         if many:
             self._tables[path] = self._tables.get(path, 0) + 1
-            self._found.setdefault(path, line)
+            self.found.setdefault(path, line)
             path = (*path, self._tables[path] - 1)
-        self._found.setdefault(path, line)
+        self.found.setdefault(path, line)
+        self.ends[path] = self._tokens[self._at - 1][2]
         return path
 
     def _within(self, names: list[str]) -> Path:
@@ -102,7 +109,7 @@ class _Reader:
         line = self._tokens[self._at][1]
         path = (*table, *self._key("="))
         for length in range(len(table) + 1, len(path) + 1):
-            self._found.setdefault(path[:length], line)
+            self.found.setdefault(path[:length], line)
         self._value(path)
 
     def _value(self, path: Path) -> None:
@@ -113,6 +120,7 @@ class _Reader:
         else:
             while self._peek() not in ("", "\n", ",", "]", "}"):
                 self._at += 1
+        self.ends[path] = self._tokens[self._at - 1][2]
 
     def _array(self, path: Path) -> None:
         self._at += 1
@@ -122,7 +130,7 @@ class _Reader:
                 self._at += 1
                 continue
             element = (*path, index)
-            self._found[element] = self._tokens[self._at][1]
+            self.found[element] = self._tokens[self._at][1]
             self._value(element)
             index += 1
         self._at += 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -12,6 +11,7 @@ from pathlib import Path
 from digest.config import lines as places
 from digest.config.shape import RootShape, Shape, keys
 from digest.config.values import Setting
+from digest.model.links import without_secrets
 
 _HIDDEN = "(hidden)"
 _UNITS = (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1))
@@ -78,9 +78,7 @@ def _shown(value: object) -> str:
         return value.isoformat()
     if isinstance(value, list) and value and all(isinstance(each, date) for each in value):
         return f"[{', '.join(each.isoformat() for each in value)}]"
-    text = json.dumps(value, ensure_ascii=False)
-    text = re.sub(r"(://[^/@\s:\"]*):[^/@\s\"]+@", r"\1:***@", text)
-    return re.sub(r"([?&](?:password|token|key|secret)=)[^&\s\"]+", r"\1***", text, flags=re.IGNORECASE)
+    return without_secrets(json.dumps(value, ensure_ascii=False))
 
 
 def duration_text(value: timedelta) -> str:

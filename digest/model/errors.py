@@ -2,6 +2,7 @@
 
     DigestError
     ├── ConfigError        config.toml is wrong: all problems at once, each with file, line and key
+    ├── EditError          config.toml cannot be changed; it is as it was
     ├── TemplateError      a template cannot be loaded or rendered
     ├── DatabaseError      the database cannot be used, or has another version
     │   ├── OutageError    the database does not answer at the moment; the same step may succeed later
@@ -20,6 +21,7 @@ A refusal (a 550, a 304, a dead feed, a bad line of a CSV file) is a value, not 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from digest.model.nearest import hint
 
@@ -48,6 +50,14 @@ class ConfigError(DigestError):
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         self.problems = problems
         super().__init__("\n".join(str(problem) for problem in problems))
+
+
+class EditError(DigestError):
+    """A configuration file cannot be changed; nothing was written."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        super().__init__(f"{path}: {reason}; nothing was written")
 
 
 class TemplateError(DigestError):

@@ -76,6 +76,18 @@ def host_of(url: str) -> str:
         return ""
 
 
+_LOGIN = re.compile(r"(://[^/@\s:\"]*):[^/\s\"]+@")
+_SECRET_VALUE = re.compile(
+    r"([?&;](?:[\w.-]*(?:password|passwd|token|secret|auth|api_?key)[\w.-]*|key|sig|signature)=)[^&;#\s\"]+",
+    re.IGNORECASE,
+)
+
+
+def without_secrets(text: str) -> str:
+    """Return an address, or a text with addresses, with "***" in the place of each password and token."""
+    return _SECRET_VALUE.sub(r"\1***", _LOGIN.sub(r"\1:***@", text))
+
+
 def with_ascii_host(url: str) -> str:
     """Return a link with its host in ASCII and the rest as it is; raises ValueError for a bad host."""
     parts = urlsplit("" if url.isascii() else url)

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx2
 
-from digest.collect.fetching.guard import GuardedBackend, GuardedTransport, RefusedError
+from digest.collect.fetching.guard import UNKNOWN_HOST, GuardedBackend, GuardedTransport, RefusedError
 from digest.model.links import with_ascii_host
 from digest.model.posts import FetchLimits
 
@@ -355,6 +355,8 @@ def _plainly(error: Exception) -> str:
     """Return a sentence about an error of httpx2; the library's own messages may quote addresses."""
     if _has_bad_certificate(error):
         return "The server's certificate is not valid; check the host name in the feed's url."
+    if str(error) == UNKNOWN_HOST:
+        return "There is no host with this name; check the host name in the feed's url."
     sentences: tuple[tuple[type[Exception], str], ...] = (
         (httpx2.ConnectTimeout, f"The server could not be reached in time; {_AGAIN}"),
         (httpx2.ConnectError, "The server could not be reached; check the host name in the feed's url."),

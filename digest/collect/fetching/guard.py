@@ -16,6 +16,8 @@ from subscribers.hosts import ascii_host
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
+UNKNOWN_HOST = "the name cannot be found"
+
 _CONNECT_SECONDS = 10.0  # for one address, so that there is time to try the next
 
 _ERRORS: dict[type[Exception], type[httpx2.TransportError]] = {
@@ -87,7 +89,7 @@ class GuardedBackend(httpcore2.AsyncNetworkBackend):
         try:
             addresses = await self._resolve(host, port)
         except (OSError, UnicodeError) as error:
-            raise httpcore2.ConnectError("the name cannot be found") from error
+            raise httpcore2.ConnectError(UNKNOWN_HOST) from error
         if _folded(host) not in self._allowed and not all(map(is_public, addresses)):
             raise RefusedError(host)
         return addresses

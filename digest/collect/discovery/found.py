@@ -1,0 +1,71 @@
+"""The feeds that a search finds: what is known of each, and which of them are the same."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from digest.collect.discovery.comments import is_of_comments
+from digest.collect.reading.parse import Parsed
+from digest.model.links import canonical_url, host_of
+from digest.model.posts import Post
+
+_ENOUGH = 3  # posts that two feeds must share before they count as one
+_SUFFIX = re.compile(
+    r"\s*[-–—|»›:·(\[]\s*(?:rss|atom|feed|xml|rdf|news)(?:[\s-]*(?:feed|2\.0|1\.0))?\s*[)\]]?$", re.I
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A feed that was found, with its posts. `url` may contain a name and password, as they were given."""
+
+    url: str
+    title: str
+    posts: tuple[Post, ...]
+    language: str | None = None
+    comments: bool = False  # of readers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """The result of a search. `failure` says why there is no feed, and what to do."""
+
+    feeds: tuple[Found, ...] = ()  # those with comments of readers are the last
+    notes: tuple[str, ...] = ()  # a sentence for each feed that the site names and that cannot be read
+    failure: str = ""
+
+
+def found_at(url: str, link_title: str, parsed: Parsed) -> Found:
+    """Return a feed as it was found at an address, with the name that it gives itself."""
+    title = _SUFFIX.sub("", parsed.title or link_title).strip()
+    return Found(
+        url=url,
+        title=title or host_of(url).removeprefix("www."),
+        posts=parsed.posts,
+        language=parsed.language,
+        comments=is_of_comments(url, [link_title, parsed.title], parsed.posts),
+    )
+
+
+def without_doubles(feeds: Iterable[Found]) -> list[Found]:
+    """Return the feeds without those that bring the posts of an earlier one; those of comments come last."""
+    kept: list[Found] = []
+    for feed in sorted(feeds, key=lambda each: (each.comments, not each.posts)):
+        if not any(_same(feed, other) for other in kept):
+            kept.append(feed)
+    return kept
+
+
+def _same(one: Found, other: Found) -> bool:
+    """Return whether two feeds bring the same posts, of which one may show fewer."""
+    if canonical_url(one.url) == canonical_url(other.url):
+        return True
+    first, second = (
+        [canonical_url(post.url) if post.url else post.title for post in feed.posts] for feed in (one, other)
+    )
+    count = min(len(first), len(second))
+    if count < _ENOUGH:
+        return count > 0 and set(first) == set(second)
+    return set(first[:count]) == set(second[:count])
