@@ -24,7 +24,7 @@ LAYERS = (
     "digest.storage.ledger digest.storage.intake digest.storage.migrations",
     "digest.collect.fetching digest.render.fragments digest.render.languages digest.render.reading",
     "digest.collect.reading",
-    "digest.collect.discovery",
+    "digest.collect.discovery digest.collect.sources",
     "digest.render",
     "digest.message",
     "digest.compose.stories",

@@ -6,10 +6,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from time import monotonic
 
-from digest.collect.fetching.fetch import Fetched, FetchFailure, FetchRequest, Result, fetch_all
-from digest.collect.reading.parse import Document, Parsed, parse
+from digest.collect.fetching.fetch import FetchFailure, FetchRequest, fetch_all
+from digest.collect.reading.parse import Parsed, ParseFailure
+from digest.collect.sources.ask import Answer as SourceAnswer
+from digest.collect.sources.ask import Asked, Terms
+from digest.collect.sources.ask import ask as ask_sources
 from digest.compose.stories.group import Group
 from digest.compose.topics import place
 from digest.config import Config
@@ -44,25 +48,20 @@ class Answer:
 def ask(config: Config, feeds: Sequence[Feed], now: datetime) -> tuple[Answer, ...]:
     """Fetch and read feeds at once, as collecting would, and return their answers; nothing is saved."""
     until = monotonic() + _PATIENCE
-    requests = [FetchRequest(feed_id=feed.name, url=feed.url) for feed in feeds]
-    fetched = fetch_all(requests, config.limits, stop=lambda: monotonic() > until)
-    results = {request.feed_id: result for request, result in fetched}
-    return tuple(_answer(feed, results.get(feed.name), config, now) for feed in feeds)
+    asked = [Asked(feed=feed, request=FetchRequest(feed_id=feed.name, url=feed.url)) for feed in feeds]
+    fetch = partial(fetch_all, stop=lambda: monotonic() > until)
+    answers = ask_sources(asked, Terms(limits=config.limits, now=now, fetch=fetch))
+    found = {answer.request.feed_id: answer for answer in answers}
+    return tuple(_answer(feed, found.get(feed.name)) for feed in feeds)
 
 
-def _answer(feed: Feed, result: Result | None, config: Config, now: datetime) -> Answer:
-    if not isinstance(result, Fetched):
-        return Answer(feed=feed, failure=result.detail if isinstance(result, FetchFailure) else _SILENT)
-    document = Document(body=result.body, url=result.url, content_type=result.content_type)
-    try:
-        found = parse(document, feed_id=feed.name, now=now, tags=feed.tags, max_posts=config.limits.max_posts)
-    except Exception as error:  # as in collecting, one feed must not stop the others
-        return Answer(
-            feed=feed, failure=f"An error in this program stopped the reading: {type(error).__name__}."
-        )
-    if isinstance(found, Parsed):
-        return Answer(feed=feed, posts=found.posts)
-    return Answer(feed=feed, failure=found.detail)
+def _answer(feed: Feed, found: SourceAnswer | None) -> Answer:
+    if found and isinstance(found.parsed, Parsed):
+        return Answer(feed=feed, posts=found.parsed.posts)
+    failure = found and (found.parsed if isinstance(found.parsed, ParseFailure) else found.result)
+    return Answer(
+        feed=feed, failure=failure.detail if isinstance(failure, ParseFailure | FetchFailure) else _SILENT
+    )
 
 
 def claimed(answers: Iterable[Answer], topics: Sequence[Topic], feeds: Sequence[Feed]) -> Mapping[str, int]:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
-import traceback
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from digest.collect.fetching import health
-from digest.collect.fetching.fetch import Exchange, Fetched, FetchFailure, FetchRequest, Result, fetch_all
+from digest.collect.fetching.fetch import Fetched, FetchFailure, FetchRequest, fetch_all
 from digest.collect.intake import Source, enlist, judged, takers_of, takes
 from digest.collect.reading.identity import without_doubles
-from digest.collect.reading.parse import Document, Parsed, ParseFailure, parse
-from digest.model.links import host_of, page_url
+from digest.collect.reading.parse import Parsed, ParseFailure
+from digest.collect.sources.ask import Answer, Asked, Fetch, Terms, ask, ask_page
+from digest.model.links import host_of
 from digest.model.posts import (
     CollectReport,
     FeedReport,
@@ -28,9 +28,8 @@ from digest.storage.database import Database
 from digest.storage.feeds import record_feeds, sync_feeds
 from digest.storage.intake.save import release_held, save_intake
 
-Fetch = Callable[[Iterable[FetchRequest], FetchLimits], Iterator[Exchange]]
-PAGES = 5  # of a WordPress feed, if all posts of the pages before are new
-_NO_SUCH_PAGE = 404
+PAGES = 5  # of a WordPress site, if all posts of the pages before are new
+_NO_SUCH_PAGE = frozenset([400, 404])  # of the REST interface, and of the feed
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +54,7 @@ def collect(
         rows     ← the configured feeds, matched with the stored ones
         enlist     recent posts in digests that have a new feed
         due      ← rows whose time has come (all rows with `force`)
-        for each due feed, as its answer arrives:
+        for each due feed, as its answer arrives from the first of its addresses that can be read:
             outcome ← unchanged, or a failure, or clean posts
             judge     which posts are new, changed, too old, held, protected or gone
             save      what this means for each post in each digest
@@ -70,10 +69,11 @@ def collect(
     reports = {source.row.id: _not_due(source.row) for source in sources if source.row.id not in due}
     for waiting in reports.values():
         report(waiting)
-    for request, result in fetch(map(_request, due.values()), limits):
-        done = _settle(database, due[request.feed_id], result, fetch=fetch, limits=limits, now=now)
-        reports[request.feed_id] = done
-        report(done)
+    terms = Terms(limits=limits, now=now, fetch=fetch)
+    for answer in ask([_asked(source, now) for source in due.values()], terms):
+        feed_id = answer.request.feed_id
+        reports[feed_id] = _settle(database, due[feed_id], answer, terms)
+        report(reports[feed_id])
     reported = [source.row.id for source in sources if source.row.id in reports]
     return CollectReport(feeds=tuple(reports[feed_id] for feed_id in reported))
 
@@ -100,86 +100,72 @@ def _prepare(
     ]
 
 
-def _request(source: Source) -> FetchRequest:
+def _asked(source: Source, now: datetime) -> Asked:
     row = source.row
-    return FetchRequest(
-        feed_id=row.id, url=health.address(row), etag=row.etag, last_modified=row.last_modified
+    return Asked(
+        feed=source.feed,
+        request=FetchRequest(
+            feed_id=row.id, url=health.address(row), etag=row.etag, last_modified=row.last_modified
+        ),
+        fallback=health.fallback(row, now),
     )
 
 
-def _settle(
-    database: Database, source: Source, result: Result, *, fetch: Fetch, limits: FetchLimits, now: datetime
-) -> FeedReport:
+def _settle(database: Database, source: Source, answer: Answer, terms: Terms) -> FeedReport:
     """Save the result of one feed; an error in reading the feed is a failure of this feed only."""
-    outcome = _read(source, result, limits, now) if isinstance(result, Fetched) else result
-    shown = len(outcome.posts) if isinstance(outcome, Parsed) else 0
-    if isinstance(outcome, Parsed) and outcome.wordpress:
-        outcome = _with_older_pages(database, source, outcome, fetch=fetch, limits=limits, now=now)
+    shown = len(answer.parsed.posts) if isinstance(answer.parsed, Parsed) else 0
+    if isinstance(answer.parsed, Parsed) and answer.parsed.wordpress:
+        answer = replace(answer, parsed=_with_older_pages(database, source, answer, answer.parsed, terms))
+    parsed, now = answer.parsed, terms.now
     intake = Intake()
     with database.write() as connection:
-        if isinstance(outcome, Parsed):
-            intake = judged(connection, source, outcome, now)
+        if isinstance(parsed, Parsed):
+            intake = judged(connection, source, parsed, now)
             save_intake(connection, intake, now)
-        row = _row_after(source.row, result, outcome, intake, now)
-        if intake.gap and not (isinstance(outcome, Parsed) and outcome.whole):
+        row = _row_after(source.row, answer, intake, now)
+        if intake.gap and not (isinstance(parsed, Parsed) and parsed.whole):
             row = health.after_gap(row, now, shown)
         record_feeds(connection, [row])
-    skipped = outcome.skipped if isinstance(outcome, Parsed) else ()
+    skipped = parsed.skipped if isinstance(parsed, Parsed) else ()
     for reason in skipped:
         log.info("feed %s: %s", row.name, reason)
     return _report(row, intake, len(skipped), now)
 
 
 def _with_older_pages(
-    database: Database, source: Source, parsed: Parsed, *, fetch: Fetch, limits: FetchLimits, now: datetime
+    database: Database, source: Source, answer: Answer, parsed: Parsed, terms: Terms
 ) -> Parsed:
-    """Add the next pages of a WordPress feed as long as all entries are new, so that none is missed."""
+    """Add the next pages of a WordPress site as long as all entries are new, so that none is missed."""
     for number in range(2, PAGES + 1):
         with database.read() as connection:
-            gap = judged(connection, source, parsed, now).gap
+            gap = judged(connection, source, parsed, terms.now).gap
         if not gap:
             break
-        request = replace(_request(source), etag=None, last_modified=None)
-        request = replace(request, url=page_url(request.url, number))
-        result = next((result for _, result in fetch([request], limits)), None)
-        page = _read(source, result, limits, now) if isinstance(result, Fetched) else None
-        if isinstance(page, Parsed) and page.posts:
-            parsed = replace(parsed, posts=without_doubles((*parsed.posts, *page.posts)))
-        elif isinstance(result, FetchFailure) and result.status == _NO_SUCH_PAGE:
+        page = ask_page(answer, number, terms)
+        if page and isinstance(page.parsed, Parsed) and page.parsed.posts:
+            parsed = replace(parsed, posts=without_doubles((*parsed.posts, *page.parsed.posts)))
+        elif page and isinstance(page.result, FetchFailure) and page.result.status in _NO_SUCH_PAGE:
             return replace(parsed, whole=True)
         else:
             break
     return parsed
 
 
-def _read(source: Source, found: Fetched, limits: FetchLimits, now: datetime) -> Parsed | ParseFailure:
-    document = Document(body=found.body, url=found.url, content_type=found.content_type)
-    try:
-        return parse(
-            document, feed_id=source.row.id, now=now, tags=source.feed.tags, max_posts=limits.max_posts
-        )
-    except Exception as error:
-        # The error's message is not logged, because it may quote the feed's address with its password.
-        place = "".join(traceback.format_tb(error.__traceback__))
-        log.error("feed %s: %s while reading\n%s", source.row.name, type(error).__name__, place)
-        return ParseFailure("An error in this program stopped the reading; the log says where.")
-
-
-def _row_after(
-    row: FeedRow, result: Result, outcome: Result | Parsed | ParseFailure, intake: Intake, now: datetime
-) -> FeedRow:
+def _row_after(row: FeedRow, answer: Answer, intake: Intake, now: datetime) -> FeedRow:
+    result, parsed = answer.result, answer.parsed
     if isinstance(result, FetchFailure):
         return health.after_failure(
             row, now, detail=result.detail, status=result.status, retry_after=result.retry_after
         )
-    if isinstance(outcome, ParseFailure):
-        return health.after_failure(row, now, detail=outcome.detail)
-    if isinstance(outcome, Parsed) and outcome.error:
-        return health.after_failure(row, now, detail=outcome.error)
+    if isinstance(parsed, ParseFailure):
+        return health.after_failure(row, now, detail=parsed.detail)
+    if isinstance(parsed, Parsed) and parsed.error:
+        return health.after_failure(row, now, detail=parsed.error)
+    row = replace(row, fallback=answer.fallback)
     if isinstance(result, Fetched):
         detail = " ".join(filter(None, (_moved(row, result.moved_to), *_left_out(intake))))
-        answer = {"etag": result.etag, "last_modified": result.last_modified, "moved_to": result.moved_to}
-        found = health.after_success(row, now, **answer, detail=detail)
+        validators = {"etag": result.etag, "last_modified": result.last_modified, "moved_to": result.moved_to}
+        found = health.after_success(row, now, **validators, detail=detail)
         # A post is gone if two documents in a row do not have it, and "not modified" is no document.
         return replace(found, etag=None, last_modified=None) if intake.missed else found
     return health.after_unchanged(row, now, moved_to=result.moved_to)
@@ -206,7 +192,8 @@ def _not_due(row: FeedRow) -> FeedReport:
 
 def _report(row: FeedRow, intake: Intake, skipped: int, now: datetime) -> FeedReport:
     states = Counter(each.state for each in intake.arrivals)
-    notes = (row.detail, f"{intake.held}." if intake.held else "", health.gap_text(row, now))
+    held = f"{intake.held}." if intake.held else ""
+    notes = (row.detail, held, health.gap_text(row, now), health.fallback_text(row))
     return FeedReport(
         feed=row.name,
         status=row.status,

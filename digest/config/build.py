@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from digest.collect.sources.wordpress import is_rest
 from digest.config.shape import (
     DigestShape,
     DomainShape,
@@ -22,7 +23,7 @@ from digest.limits.limits import Limit, Limits, Rules, WarmUp, domain_rules, par
 from digest.model.errors import Problem
 from digest.model.messages import Security, SmtpServer
 from digest.model.posts import FetchLimits
-from digest.model.publication import Digest, Feed, Gathering, Lead, Review, Site, Topic
+from digest.model.publication import Digest, Feed, Gathering, Lead, Review, Site, SourceKind, Topic
 from subscribers.model import Frequency
 
 
@@ -69,7 +70,16 @@ def build(shape: RootShape, path: Path, outside: Outside, settings: tuple[Settin
 
 def _feed(feed: FeedShape, folder: Path) -> Feed:
     url = feed.url or _path(str(feed.path), folder).as_uri()
-    return Feed(name=feed.name, url=url, tags=tuple(feed.tags), topics=tuple(feed.topics))
+    return Feed(
+        name=feed.name, url=url, source=_source(feed), tags=tuple(feed.tags), topics=tuple(feed.topics)
+    )
+
+
+def _source(feed: FeedShape) -> SourceKind:
+    """Return the kind of a feed's source; if it is not stated, the address decides."""
+    if feed.source:
+        return SourceKind(feed.source)
+    return SourceKind.WORDPRESS if feed.url and is_rest(feed.url) else SourceKind.FEED
 
 
 def _topic(topic: TopicShape) -> Topic:

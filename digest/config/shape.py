@@ -53,6 +53,7 @@ class FeedShape(Shape):
     name: Line
     url: WebAddress | None = None
     path: Line | None = None
+    source: Literal["feed", "wordpress"] | None = None
     tags: list[Line] = []
     topics: list[Slug] = []
 

@@ -135,6 +135,8 @@ def _feeds(raw: Raw) -> Iterator[Fault]:
             yield ("feed", index, "path"), "there is also a 'url': keep only one of them"
         if "url" not in row and "path" not in row:
             yield ("feed", index), "set 'url', or 'path' for a file"
+        if "source" in row and "path" in row:
+            yield ("feed", index, "source"), "a 'path' has no source: remove this key"
 
 
 def _digests(raw: Raw) -> Iterator[Fault]:

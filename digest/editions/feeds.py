@@ -9,7 +9,7 @@ from functools import partial
 
 from digest.collect.collect import collect
 from digest.collect.fetching.fetch import fetch_all
-from digest.collect.fetching.health import gap_text
+from digest.collect.fetching.health import fallback_text, gap_text
 from digest.compose.revise import StoryChange, changes_of, revised, without_posts
 from digest.config import Config
 from digest.model.editions import EditionRecord, refusal
@@ -77,8 +77,8 @@ def _status(name: str, row: FeedRow | None, held: Sequence[tuple[str, int]], now
     notes = [f"{reason}." for reason, _ in held]
     if held:
         notes.append(f'To decide: digest posts keep "{name}", or: digest posts drop "{name}".')
-    if row and (gap := gap_text(row, now)):
-        notes.append(gap)
+    if row:
+        notes += filter(None, (gap_text(row, now), fallback_text(row)))
     return FeedStatus(name=name, row=row, held=sum(count for _, count in held), notes=tuple(notes))
 
 

@@ -61,13 +61,6 @@ def canonical_url(url: str) -> str:
     return urlunsplit(("https", host, parts.path.rstrip("/"), query, fragment))
 
 
-def page_url(url: str, number: int) -> str:
-    """Return the address of a later page of a WordPress feed."""
-    parts = urlsplit(url)
-    query = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != "paged"]
-    return urlunsplit(parts._replace(query=urlencode([*query, ("paged", str(number))])))
-
-
 def host_of(url: str) -> str:
     """Return the host of an address, or "" where there is none; fit for people and logs."""
     try:

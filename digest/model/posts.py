@@ -37,6 +37,7 @@ class FeedRow:
     last_ok_at: datetime | None = None
     gap: int = 0  # the number of entries when all of them were new at once; 0 if that never happened
     gap_at: datetime | None = None
+    fallback: str = ""  # why the feed of a WordPress site is read instead of its REST interface
 
 
 # ── posts ───────────────────────────────────────────────────────────────────────────────────

@@ -19,12 +19,20 @@ class Site:
     language: str = "en"  # BCP 47
 
 
+class SourceKind(StrEnum):
+    """The kind of source that a feed's address leads to."""
+
+    FEED = "feed"  # RSS, Atom, RDF or JSON Feed
+    WORDPRESS = "wordpress"  # a site, read by its REST interface, or else by its feed
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
     """A source of posts as configured. `url` is absolute: http, https or file."""
 
     name: str
     url: str
+    source: SourceKind = SourceKind.FEED
     tags: tuple[str, ...] = ()  # given to every post of this feed
     topics: tuple[str, ...] = ()  # slugs of topics that claim every post of this feed
 

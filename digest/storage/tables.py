@@ -41,6 +41,7 @@ feeds = Table(
     Column("next_fetch_at", Moment, nullable=False),
     Column("gap", Integer, nullable=False, server_default="0"),  # entries when all of them were new at once
     Column("gap_at", Moment),
+    Column("fallback", String, nullable=False, server_default=""),  # why it is not read by REST
 )
 
 posts = Table(

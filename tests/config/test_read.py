@@ -8,7 +8,7 @@ import pytest
 from digest.config import load
 from digest.model.errors import ConfigError, NotFoundError, Problem
 from digest.model.messages import Security
-from digest.model.publication import Lead, Review
+from digest.model.publication import Lead, Review, SourceKind
 from subscribers.model import Frequency
 
 GOOD = """\
@@ -55,6 +55,22 @@ def problems(folder: Path, text: str, **environ: str) -> tuple[Problem, ...]:
     with pytest.raises(ConfigError) as caught:
         load(written(folder, text), environ)
     return caught.value.problems
+
+
+@pytest.mark.parametrize(
+    ("url", "source"),
+    [
+        ("https://gazette.example.org/feed", SourceKind.FEED),
+        ("https://gazette.example.org/wp-json/wp/v2/posts", SourceKind.WORDPRESS),
+        ("https://gazette.example.org/?rest_route=/wp/v2/posts", SourceKind.WORDPRESS),
+        ('https://gazette.example.org/"\nsource = "wordpress', SourceKind.WORDPRESS),
+    ],
+)
+def test_the_address_decides_about_the_source_if_nothing_else_does(
+    tmp_path: Path, url: str, source: SourceKind
+) -> None:
+    text = GOOD.replace("https://gazette.example.org/feed", url)
+    assert load(written(tmp_path, text), {}).feeds[0].source is source
 
 
 def test_a_good_file_becomes_frozen_values(tmp_path: Path) -> None:
@@ -184,6 +200,8 @@ WRONG = [
     ),
     ('url = "https://g', 'path = "x"\nurl = "https://g', "feed.path", "there is also a 'url'"),
     ('url = "https://gazette.example.org/feed"\n', "", "feed", "set 'url', or 'path' for a file"),
+    ('url = "https://g', 'source = "wordpres"\nurl = "https://g', "feed.source", "did you mean 'wordpress'?"),
+    ('"Orchard Notes"\npath', '"Orchard Notes"\nsource = "feed"\npath', "feed.source", "has no source"),
     ('"Orchard Notes"\npath', '"Harbour Gazette"\npath', "feed.name", "'Harbour Gazette' is already used"),
     ('topics = ["green"]\n\n[[t', 'topics = ["grean"]\n\n[[t', "feed.topics", "did you mean 'green'?"),
     ('feeds = ["Orchard Notes"]', 'feeds = ["Orchid Notes"]', "topic.feeds", "did you mean 'Orchard Notes'?"),

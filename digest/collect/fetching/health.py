@@ -31,6 +31,24 @@ def address(row: FeedRow) -> str:
     return row.final_url if row.final_url and row.failures % 2 == 0 else row.url
 
 
+def fallback(row: FeedRow, now: datetime) -> str:
+    """Return why the feed of a WordPress site is still asked at once, or "": its REST interface is asked.
+
+    The first fetch of a day asks the interface again.
+    """
+    is_first_today = row.last_fetch_at is None or row.last_fetch_at.date() != now.date()
+    return "" if is_first_today or row.failures else row.fallback
+
+
+def fallback_text(row: FeedRow) -> str:
+    """Return one sentence if the feed of a WordPress site is read instead of its REST interface."""
+    if not row.fallback:
+        return ""
+    return (
+        f"The site's feed is read until tomorrow, because its REST interface is not usable: {row.fallback}."
+    )
+
+
 def is_ahead(row: FeedRow, limit: datetime) -> bool:
     """Return whether a feed was fetched later than `limit`, or waits longer after it than any pause."""
     waits_too_long = row.next_fetch_at > limit + (GONE_PAUSE if row.last_fetch_at else timedelta(0))

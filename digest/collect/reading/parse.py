@@ -59,10 +59,12 @@ class ParseFailure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Read:
-    title: str
-    language: str
+class Contents:
+    """The entries of a document of any kind, before they are cleaned."""
+
     entries: Sequence[Entry]
+    title: str = ""
+    language: str = ""
     broken: bool = False
     generator: str = ""
 
@@ -74,11 +76,16 @@ def parse(
 
     At most `max_posts` entries are read, in the order of the document. Every post gets the `tags`.
     """
-    read = _read(document, max_posts)
-    if isinstance(read, str):
-        return ParseFailure(read)
-    source = FeedSource(feed_id=feed_id, now=now, tags=tags, language=language(read.language))
-    posts = [clean_post(entry, source) for entry in read.entries]
+    contents = _read(document, max_posts)
+    if isinstance(contents, str):
+        return ParseFailure(contents)
+    return cleaned(contents, FeedSource(feed_id=feed_id, now=now, tags=tags))
+
+
+def cleaned(contents: Contents, source: FeedSource) -> Parsed | ParseFailure:
+    """Return the clean posts of a document; its language is that of posts that state none."""
+    source = replace(source, language=language(contents.language))
+    posts = [clean_post(entry, source) for entry in contents.entries]
     skipped = tuple(
         f"entry {number} has no title, no text, and no link with words in it"
         for number, post in enumerate(posts, start=1)
@@ -92,17 +99,17 @@ def parse(
     if error and len(errors) == len(usable):
         return ParseFailure(error)
     return Parsed(
-        title=plain(read.title, 200),
+        title=plain(contents.title, 200),
         language=source.language,
         posts=without_doubles(post for post in usable if bridge_error(post) is None),
         skipped=skipped,
-        complete=not (skipped or read.broken or error),
+        complete=not (skipped or contents.broken or error),
         error=error,
-        wordpress="wordpress" in read.generator.casefold(),
+        wordpress="wordpress" in contents.generator.casefold(),
     )
 
 
-def _read(document: Document, limit: int) -> _Read | str:
+def _read(document: Document, limit: int) -> Contents | str:
     document = _in_utf8(document)
     body = document.body
     if not body.strip():
@@ -111,7 +118,7 @@ def _read(document: Document, limit: int) -> _Read | str:
         feed = read_json_feed(body, document.url, limit)
         if isinstance(feed, str):
             return feed
-        return _Read(title=feed.title, language=feed.language, entries=feed.entries)
+        return Contents(title=feed.title, language=feed.language, entries=feed.entries)
     start = _PROLOGUE.match(body)
     if _WEB_PAGE.match(body, start.end() if start else 0):
         return _web_page(document)
@@ -135,7 +142,7 @@ def _web_page(document: Document) -> str:
     return f"This is a web page, not a feed; {hint}."
 
 
-def _read_xml(document: Document, limit: int) -> _Read | str:
+def _read_xml(document: Document, limit: int) -> Contents | str:
     found = _feedparser(document)
     if found is None:
         return _no_feed(broken=True)
@@ -145,7 +152,7 @@ def _read_xml(document: Document, limit: int) -> _Read | str:
     feed = found.feed
     home = web_url(_text(feed.get("link")), document.url) or ""
     written_in = _text(feed.get("language"))
-    return _Read(
+    return Contents(
         title=_text(feed.get("title")),
         language=written_in,
         entries=[_entry(entry, document.url, home, written_in) for entry in found.entries[:limit]],

@@ -1,0 +1,1 @@
+"""Sources of posts that are more than one document at one address."""

@@ -1,0 +1,133 @@
+"""Ask each feed at its addresses, the best first, and read the first answer that can be read."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from digest.collect.fetching.fetch import Exchange, Fetched, FetchFailure, FetchRequest, Result
+from digest.collect.reading.entry import FeedSource
+from digest.collect.reading.parse import Document, Parsed, ParseFailure, cleaned, parse
+from digest.collect.sources import wordpress
+from digest.model.posts import FetchLimits
+from digest.model.publication import Feed, SourceKind
+
+Fetch = Callable[[Iterable[FetchRequest], FetchLimits], Iterator[Exchange]]
+_TOO_OFTEN = 429
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A feed to be asked. `request` has its address, and the validators of its last answer."""
+
+    feed: Feed
+    request: FetchRequest
+    fallback: str = ""  # why the site's feed is asked at once, instead of its REST interface
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """The result of one feed, and its posts if it has answered with a document."""
+
+    asked: Asked
+    request: FetchRequest  # the one that was answered
+    result: Result
+    parsed: Parsed | ParseFailure | None = None
+    fallback: str = ""  # why this is the site's feed, instead of its REST interface
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What every feed is asked with."""
+
+    limits: FetchLimits
+    now: datetime
+    fetch: Fetch
+
+
+def ask(feeds: Iterable[Asked], terms: Terms) -> Iterator[Answer]:
+    """Yield the answer of each feed as it arrives; every failure is a value.
+
+    A feed of which an address could not be used is asked again, at its next address, after all others.
+    """
+    left = {each.request.feed_id: (each, _requests(each)) for each in feeds}
+    reasons: dict[str, str] = {}
+    round_ = [requests.pop(0) for _, requests in left.values()]
+    while round_:
+        again: list[FetchRequest] = []
+        for request, result in terms.fetch(round_, terms.limits):
+            asked, others = left[request.feed_id]
+            answer = _answer(asked, request, result, terms)
+            if others and (reason := _reason(answer)):
+                reasons.setdefault(request.feed_id, reason)
+                again.append(others.pop(0))
+            else:
+                yield _explained(answer, reasons.get(request.feed_id, asked.fallback))
+        round_ = again
+
+
+def ask_page(answer: Answer, number: int, terms: Terms) -> Answer | None:
+    """Return the answer of a later page of a WordPress site; None if there was none in time."""
+    url = wordpress.page_url(answer.request.url, number)
+    request = FetchRequest(feed_id=answer.request.feed_id, url=url)
+    found = next((result for _, result in terms.fetch([request], terms.limits)), None)
+    return _answer(answer.asked, request, found, terms) if found else None
+
+
+def _requests(asked: Asked) -> list[FetchRequest]:
+    """Return the requests for a feed, best first; validators are sent only to the feed that gave them."""
+    if asked.feed.source is not SourceKind.WORDPRESS:
+        return [asked.request]
+    bare = replace(asked.request, etag=None, last_modified=None)
+    addresses = wordpress.addresses(asked.request.url)
+    rest = [replace(bare, url=url) for url in addresses if wordpress.is_rest(url)]
+    feeds = [replace(asked.request, url=url) for url in addresses if not wordpress.is_rest(url)]
+    return feeds if feeds and asked.fallback else rest + feeds
+
+
+def _answer(asked: Asked, request: FetchRequest, result: Result, terms: Terms) -> Answer:
+    parsed = _read(asked.feed, request, result, terms) if isinstance(result, Fetched) else None
+    if isinstance(result, Fetched) and wordpress.is_rest(request.url):
+        result = replace(result, etag=None, last_modified=None)
+    return Answer(asked=asked, request=request, result=result, parsed=parsed)
+
+
+def _read(feed: Feed, request: FetchRequest, found: Fetched, terms: Terms) -> Parsed | ParseFailure:
+    """Read a document; an error in reading it is a failure of this feed only."""
+    try:
+        return _posts(feed, request, found, terms)
+    except Exception as error:
+        # The error's message is not logged, because it may quote the feed's address with its password.
+        place = "".join(traceback.format_tb(error.__traceback__))
+        log.error("feed %s: %s while reading\n%s", feed.name, type(error).__name__, place)
+        return ParseFailure("An error in this program stopped the reading; the log says where.")
+
+
+def _posts(feed: Feed, request: FetchRequest, found: Fetched, terms: Terms) -> Parsed | ParseFailure:
+    source = FeedSource(feed_id=request.feed_id, now=terms.now, tags=feed.tags)
+    most = terms.limits.max_posts
+    if feed.source is SourceKind.WORDPRESS and wordpress.is_rest(request.url):
+        contents = wordpress.read_posts(found.body, found.url, most)
+        return ParseFailure(contents) if isinstance(contents, str) else cleaned(contents, source)
+    document = Document(body=found.body, url=found.url, content_type=found.content_type)
+    return parse(document, feed_id=request.feed_id, now=terms.now, tags=feed.tags, max_posts=most)
+
+
+def _reason(answer: Answer) -> str:
+    """Return why another address should be asked, or "" if it should not: the server may only be busy."""
+    if isinstance(answer.parsed, ParseFailure):
+        return "it did not answer with posts"
+    if not isinstance(answer.result, FetchFailure):
+        return ""
+    status = answer.result.status
+    return f"it answered with an error ({status})" if status and status != _TOO_OFTEN else ""
+
+
+def _explained(answer: Answer, reason: str) -> Answer:
+    is_feed = answer.asked.feed.source is SourceKind.WORDPRESS and not wordpress.is_rest(answer.request.url)
+    return replace(answer, fallback=reason if is_feed else "")
