@@ -13,7 +13,7 @@ from digest.collect.fetching.fetch import Fetched, FetchFailure, FetchRequest, f
 from digest.collect.intake import Source, enlist, judged, takers_of, takes
 from digest.collect.reading.identity import without_doubles
 from digest.collect.reading.parse import Parsed, ParseFailure
-from digest.collect.sources.ask import Answer, Asked, Fetch, Terms, ask, ask_page
+from digest.collect.sources.ask import Answer, Asked, Fetch, Terms, ask, ask_page, has_pages, is_no_page
 from digest.model.links import host_of
 from digest.model.posts import (
     CollectReport,
@@ -28,8 +28,7 @@ from digest.storage.database import Database
 from digest.storage.feeds import record_feeds, sync_feeds
 from digest.storage.intake.save import release_held, save_intake
 
-PAGES = 5  # of a WordPress site, if all posts of the pages before are new
-_NO_SUCH_PAGE = frozenset([400, 404])  # of the REST interface, and of the feed
+PAGES = 5  # of a feed that has pages, if all posts of the pages before are new
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +113,7 @@ def _asked(source: Source, now: datetime) -> Asked:
 def _settle(database: Database, source: Source, answer: Answer, terms: Terms) -> FeedReport:
     """Save the result of one feed; an error in reading the feed is a failure of this feed only."""
     shown = len(answer.parsed.posts) if isinstance(answer.parsed, Parsed) else 0
-    if isinstance(answer.parsed, Parsed) and answer.parsed.wordpress:
+    if isinstance(answer.parsed, Parsed) and has_pages(answer):
         answer = replace(answer, parsed=_with_older_pages(database, source, answer, answer.parsed, terms))
     parsed, now = answer.parsed, terms.now
     intake = Intake()
@@ -135,16 +134,20 @@ def _settle(database: Database, source: Source, answer: Answer, terms: Terms) ->
 def _with_older_pages(
     database: Database, source: Source, answer: Answer, parsed: Parsed, terms: Terms
 ) -> Parsed:
-    """Add the next pages of a WordPress site as long as all entries are new, so that none is missed."""
+    """Add the next pages as long as all entries are new, so that none is missed."""
+    page = answer
     for number in range(2, PAGES + 1):
         with database.read() as connection:
             gap = judged(connection, source, parsed, terms.now).gap
         if not gap:
             break
-        page = ask_page(answer, number, terms)
-        if page and isinstance(page.parsed, Parsed) and page.parsed.posts:
-            parsed = replace(parsed, posts=without_doubles((*parsed.posts, *page.parsed.posts)))
-        elif page and isinstance(page.result, FetchFailure) and page.result.status in _NO_SUCH_PAGE:
+        if not has_pages(page):
+            return replace(parsed, whole=True)
+        following = ask_page(page, number, terms)
+        if following and isinstance(following.parsed, Parsed) and following.parsed.posts:
+            parsed = replace(parsed, posts=without_doubles((*parsed.posts, *following.parsed.posts)))
+            page = following
+        elif following and is_no_page(following):
             return replace(parsed, whole=True)
         else:
             break

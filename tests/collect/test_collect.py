@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -23,6 +24,7 @@ HOUR = timedelta(hours=1)
 LIMITS = FetchLimits(allow_hosts=frozenset(["127.0.0.1"]), timeout=10, max_bytes=2_000_000)
 DAILY = Digest(slug="daily", title="Daily", schedule="daily at 07:00", sender="News <news@example.org>")
 WEEKEND = replace(DAILY, slug="weekend", title="Weekend", feeds=("Quay",))
+JSON_FEED = "https://jsonfeed.org/version/1.1"
 FEEDS = Path(__file__).parent / "feeds"
 
 
@@ -354,6 +356,30 @@ def test_of_a_wordpress_feed_older_pages_are_fetched_until_a_known_post(
         "/feed?a=1",
         *(f"/feed?a=1&paged={page}" for page in (2, 3)),
     ]
+
+
+def test_of_a_json_feed_the_next_documents_are_read_until_a_known_post(
+    database: Database, site: Site
+) -> None:
+    def document(*numbers: int, following: str = "") -> Answer:
+        items = [
+            {"id": str(n), "title": f"Note {n}", "date_published": f"2026-11-22T06:31:{n:02}Z"}
+            for n in numbers
+        ]
+        return Answer(body=json.dumps({"version": JSON_FEED, "items": items, "next_url": following}).encode())
+
+    tide = [Feed(name="Tide", url=site.put("/feed", document(2, 1)))]
+    run(database, tide)
+    site.put("/feed", document(8, 7, following="/feed/2"))
+    site.put("/feed/2", document(6, 5, following="/feed/3"))
+    site.put("/feed/3", document(4, 3, 2, following="/feed/4"))
+    (report,) = run(database, tide, now=NOW + HOUR).feeds
+    assert (report.new, report.detail) == (6, "")
+    assert [path for path, _ in site.asked[1:]] == ["/feed", "/feed/2", "/feed/3"]
+    site.put("/feed", document(10, 9, following="/feed"))
+    (report,) = run(database, tide, now=NOW + 2 * HOUR).feeds
+    assert report.detail.startswith("Posts may be missing: this feed shows only 2")
+    assert [path for path, _ in site.asked[4:]] == ["/feed"]
 
 
 def test_an_error_item_of_a_bridge_is_a_failure_and_the_other_items_are_saved(

@@ -92,6 +92,48 @@ def test_a_json_feed_is_read_whatever_its_content_type() -> None:
     assert night.image == Image(url="https://lighthouse.example.org/files/night.png", width=800, height=600)
 
 
+def test_everything_in_a_json_feed_that_matters_for_a_post_is_used() -> None:
+    item: dict[str, object] = {
+        "id": "https://lighthouse.example.org/notes/19",
+        "external_url": "",
+        "title": "Two lamps",
+        "summary": "Both lamps < 2 years old & bright.",
+        "content_html": "<p>Long story.</p>",
+        "content_text": "Long story.",
+        "banner_image": "https://lighthouse.example.org/files/banner.jpg",
+        "date_modified": "2026-11-21T08:00:00.5Z",
+        "authors": [{"name": "Cleo Ray"}, {"url": "https://dana.example.org"}, {"name": "Dana Fox"}],
+        "language": "de",
+        "attachments": [{"url": "https://lighthouse.example.org/talk.mp3", "mime_type": "audio/mpeg"}],
+    }
+    (post,) = json_feed(item).posts
+    assert (post.url, post.language) == (item["id"], "de")
+    assert (post.blurb, post.author) == ("Both lamps < 2 years old & bright.", "Cleo Ray, Dana Fox")
+    assert post.published_at == datetime(2026, 11, 21, 8, 0, tzinfo=UTC)
+    assert post.image == Image(url="https://lighthouse.example.org/files/banner.jpg")
+
+
+@pytest.mark.parametrize(
+    ("stated", "found"),
+    [("/feed?page=2", "https://harbour.example.org/feed?page=2"), (URL, ""), ("file:///etc/passwd", "")],
+)
+def test_a_json_feed_says_where_its_older_posts_are(stated: str, found: str) -> None:
+    assert json_feed({"id": "1", "title": "Fog"}, next_url=stated).next_url == found
+
+
+def test_a_json_feed_that_has_ended_reports_this_and_keeps_its_posts() -> None:
+    parsed = json_feed({"id": "1", "title": "Fog"}, expired=True)
+    assert (len(parsed.posts), parsed.complete) == (1, False)
+    assert parsed.error.startswith("The publisher has ended this feed")
+
+
+def json_feed(*items: dict[str, object], **members: object) -> Parsed:
+    whole = {"version": "https://jsonfeed.org/version/1.1", "items": items, **members}
+    parsed = parse(Document(body=json.dumps(whole).encode(), url=URL), feed_id="a", now=NOW)
+    assert isinstance(parsed, Parsed)
+    return parsed
+
+
 def test_links_of_a_feed_read_from_a_file_are_those_of_its_site() -> None:
     post = read("harbour.rss", url="file:///feeds/harbour.rss").posts[1]
     assert post.url == "https://harbour.example.org/2026/11/tide-tables/"

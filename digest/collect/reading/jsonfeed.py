@@ -20,6 +20,8 @@ class JsonFeed:
     title: str
     language: str
     entries: tuple[Entry, ...]
+    next_url: str = ""  # where the older entries are
+    ended: bool = False  # the publisher will not add anything
 
 
 def looks_like_json(body: bytes) -> bool:
@@ -44,13 +46,17 @@ def read_json_feed(body: bytes, base: str, limit: int) -> JsonFeed | str:
         title=_text(document, "title"),
         language=_text(document, "language"),
         entries=tuple(_entry(item, root, shared) for item in items[:limit]),
+        next_url=web_url(_text(document, "next_url"), base) or "",
+        ended=_get(document, "expired") is True,
     )
 
 
 def _entry(item: dict[str, Any], base: str, shared_authors: tuple[str, ...]) -> Entry:
+    stated = _text(item, "id")
     return Entry(
-        id=_text(item, "id"),
-        link=_text(item, "url") or _text(item, "external_url"),
+        id=stated,
+        # The id should be the post's address, and some feeds give it nowhere else.
+        link=_text(item, "url") or _text(item, "external_url") or (web_url(stated) or ""),
         base=base,
         title=_text(item, "title"),
         summary=_escaped(_text(item, "summary")),

@@ -25,6 +25,7 @@ from digest.model.posts import Post
 _PROLOGUE = re.compile(rb"(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
 _WEB_PAGE = re.compile(rb"<(!doctype\s+html|html)\b", re.IGNORECASE)
 _REFERENCE = re.compile(rb"&#(x[0-9a-f]{1,20}|[0-9]{1,20});?", re.IGNORECASE)
+_ENDED = "The publisher has ended this feed; remove it from the configuration."
 _DATES = ("published", "created", "updated")
 
 
@@ -47,6 +48,7 @@ class Parsed:
     skipped: tuple[str, ...] = ()
     complete: bool = True  # the document is well-formed, and every entry could be read
     wordpress: bool = False  # older posts are on its pages 2, 3, …
+    next_url: str = ""  # older posts are there
     whole: bool = False  # there is no page after these posts
     error: str = ""  # a failure that the feed itself reports between its entries, as one sentence
 
@@ -67,6 +69,8 @@ class Contents:
     language: str = ""
     broken: bool = False
     generator: str = ""
+    next_url: str = ""
+    ended: bool = False
 
 
 def parse(
@@ -98,6 +102,7 @@ def cleaned(contents: Contents, source: FeedSource) -> Parsed | ParseFailure:
     error = f"RSS-Bridge reports an error ({errors[0]}); look at the bridge." if errors else ""
     if error and len(errors) == len(usable):
         return ParseFailure(error)
+    error = error or (_ENDED if contents.ended else "")
     return Parsed(
         title=plain(contents.title, 200),
         language=source.language,
@@ -106,6 +111,7 @@ def cleaned(contents: Contents, source: FeedSource) -> Parsed | ParseFailure:
         complete=not (skipped or contents.broken or error),
         error=error,
         wordpress="wordpress" in contents.generator.casefold(),
+        next_url=contents.next_url,
     )
 
 
@@ -118,7 +124,13 @@ def _read(document: Document, limit: int) -> Contents | str:
         feed = read_json_feed(body, document.url, limit)
         if isinstance(feed, str):
             return feed
-        return Contents(title=feed.title, language=feed.language, entries=feed.entries)
+        return Contents(
+            title=feed.title,
+            language=feed.language,
+            entries=feed.entries,
+            next_url=feed.next_url if feed.next_url != document.url else "",
+            ended=feed.ended,
+        )
     start = _PROLOGUE.match(body)
     if _WEB_PAGE.match(body, start.end() if start else 0):
         return _web_page(document)

@@ -17,6 +17,7 @@ from digest.model.publication import Feed, SourceKind
 
 Fetch = Callable[[Iterable[FetchRequest], FetchLimits], Iterator[Exchange]]
 _TOO_OFTEN = 429
+_NO_SUCH_PAGE = frozenset([400, 404])  # of a REST interface, and of a feed
 
 log = logging.getLogger(__name__)
 
@@ -71,12 +72,33 @@ def ask(feeds: Iterable[Asked], terms: Terms) -> Iterator[Answer]:
         round_ = again
 
 
-def ask_page(answer: Answer, number: int, terms: Terms) -> Answer | None:
-    """Return the answer of a later page of a WordPress site; None if there was none in time."""
-    url = wordpress.page_url(answer.request.url, number)
-    request = FetchRequest(feed_id=answer.request.feed_id, url=url)
+def ask_page(before: Answer, number: int, terms: Terms) -> Answer | None:
+    """Return the answer of the page after a page; None if there is no such page, or no answer in time."""
+    url = _next_page(before, number)
+    if not url:
+        return None
+    request = FetchRequest(feed_id=before.request.feed_id, url=url)
     found = next((result for _, result in terms.fetch([request], terms.limits)), None)
-    return _answer(answer.asked, request, found, terms) if found else None
+    return _answer(before.asked, request, found, terms) if found else None
+
+
+def has_pages(answer: Answer) -> bool:
+    """Return whether older posts are on further pages."""
+    return bool(_next_page(answer, 2))
+
+
+def is_no_page(answer: Answer) -> bool:
+    """Return whether a site has answered that there is no such page."""
+    return isinstance(answer.result, FetchFailure) and answer.result.status in _NO_SUCH_PAGE
+
+
+def _next_page(before: Answer, number: int) -> str:
+    """Return the address of the page after a page: the feed states it, or WordPress numbers its pages."""
+    if not isinstance(before.parsed, Parsed):
+        return ""
+    if before.parsed.wordpress:
+        return wordpress.page_url(before.request.url, number)
+    return before.parsed.next_url
 
 
 def _requests(asked: Asked) -> list[FetchRequest]:
