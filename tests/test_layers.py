@@ -51,6 +51,7 @@ ONE_PLACE = {
     "httpcore2": "digest.collect.fetching.guard",
     "nh3": "digest.collect.reading.clean",
     "lxml": "digest.collect.reading.clean digest.collect.discovery.page digest.render.inline",
+    "listparser": "digest.sources.opml",
     "tomlkit": "digest.config.edit",
     "premailer": "digest.render.inline",
     "cssutils": "digest.render.inline",

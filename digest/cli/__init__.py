@@ -27,10 +27,7 @@ COMMANDS = {
         "config": "Print all settings.",
         "demo": "Show the program at work, on this machine alone.",
     },
-    "feeds": {
-        "collect": "Fetch the feeds and save new posts.",
-        "feeds": "Show the state of each feed.",
-    },
+    "feeds": {"feeds": "Show the state of each feed."},
     "posts": {"posts": "List the posts that were found last."},
     "editions": {
         "compose": "Compose the next edition of DIGEST now.",
@@ -49,6 +46,7 @@ COMMANDS = {
         "retry": "Retry failed deliveries now.",
     },
     "operate": {
+        "collect": "Fetch the feeds and save new posts.",
         "run": "Do everything that is due now, and exit.",
         "limits": "Show how much of each sending limit is used.",
         "rename": "Move the readers of a digest to its new slug.",

@@ -1,80 +1,25 @@
-"""Commands about feeds: collect them, show the state of each, find and add them."""
+"""Commands about feeds: show the state of each, find and add them, import and export lists of them."""
 
 from __future__ import annotations
 
 import sys
-from datetime import datetime
+from typing import BinaryIO, TextIO
 
 import click
 
 from digest.cli import show
-from digest.cli.session import (
-    Session,
-    chosen_clock,
-    clock_of,
-    json_option,
-    now_option,
-    pass_session,
-    yes_option,
-)
+from digest.cli.session import Session, clock_of, json_option, pass_session
 from digest.collect.discovery.find import REQUESTS, find_feeds
 from digest.collect.discovery.found import Found
 from digest.config.edit import feed_block
-from digest.editions.clocks import release_ahead
-from digest.editions.feeds import FeedStatus, collect_due, list_feeds
-from digest.editions.schedules import begin_digests
-from digest.model.links import without_secrets
-from digest.model.posts import FeedReport, FeedRow, FetchLimits
+from digest.editions.feeds import FeedStatus, list_feeds
+from digest.model.links import public_url, without_secrets
+from digest.model.posts import FeedRow, FetchLimits
 from digest.model.publication import Feed
-from digest.model.run_context import RunContext
 from digest.sources.add import Addition, newest_posts, plan_feeds, problems_of
+from digest.sources.opml import LONGEST, read_opml, write_opml
 
 _POSTS_SHOWN = 3
-
-
-@click.command(epilog="Example: digest collect")
-@click.option("--due", is_flag=True, help="Skip feeds that are not due yet.")
-@now_option
-@yes_option
-@json_option
-@pass_session
-def collect(session: Session, due: bool, now: datetime | None, yes: bool, as_json: bool) -> None:
-    """Fetch the feeds and save new posts.
-
-    If a feed fails, the command shows the reason and continues with the others. It exits with 1 if every
-    feed failed.
-    """
-    with session.app() as app, show.bar("feeds") as bar:
-        total, done = len(app.config.feeds), 0
-
-        def move(_: FeedReport) -> None:
-            nonlocal done
-            done += 1
-            bar.to(done, total)
-
-        context = RunContext(clock=chosen_clock(app, now, yes=yes), feed=move)
-        for event in release_ahead(app.database, context.clock()):
-            click.echo(str(event), err=True)
-        begin_digests(app.database, app.config, context.clock())
-        reports = collect_due(app.database, app.config, context, force=not due).feeds
-    if as_json:
-        show.facts(reports)
-    else:
-        _show_reports(reports)
-    if reports and all(report.status in ("failed", "gone") for report in reports):
-        raise click.exceptions.Exit(1)
-
-
-def _show_reports(reports: tuple[FeedReport, ...]) -> None:
-    if not reports:
-        click.echo("no feeds are configured: add a [[feed]] to config.toml")
-        return
-    numbers = ("new", "updated", "dropped", "held")
-    rows = [
-        (each.feed, each.status, each.new, each.updated, each.dropped, each.held, each.detail)
-        for each in reports
-    ]
-    show.table(("feed", "status", *numbers, "detail"), rows, right=numbers)
 
 
 @click.group(invoke_without_command=True, epilog="Example: digest feeds --json")
@@ -127,16 +72,22 @@ def _feed_facts(status: FeedStatus) -> dict[str, object]:
 # ── find and add ────────────────────────────────────────────────────────────────────────────
 
 
-@feeds.command("add", epilog="Example: digest feeds add www.example.org")
-@click.argument("address")
-@click.option(
+_digest_option = click.option(
     "--digest",
     "digests",
     multiple=True,
     metavar="SLUG",
-    help="Let this digest take the feed too, although it lists its feeds; may be repeated.",
+    help="Let this digest take the feeds too, although it lists its feeds; may be repeated.",
 )
-@click.option("--dry-run", is_flag=True, help="Print what would be added, and write nothing.")
+_dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Print what would be added, and write nothing."
+)
+
+
+@feeds.command("add", epilog="Example: digest feeds add www.example.org")
+@click.argument("address")
+@_digest_option
+@_dry_run_option
 @pass_session
 def add(session: Session, address: str, digests: tuple[str, ...], dry_run: bool) -> None:
     """Find the feeds of a site and add one to config.toml.
@@ -215,14 +166,82 @@ def _show_addition(addition: Addition, *, dry_run: bool) -> None:
     click.echo(f"\n{'would be added' if dry_run else 'added'} to {path}:\n")
     for feed in addition.feeds:
         click.echo(f"{without_secrets(feed_block(feed))}\n")
-    if addition.takers:
-        click.echo(f"taken by {_and(addition.takers)}")
-    if addition.others:
-        listed = "lists its feeds" if len(addition.others) == 1 else "list their feeds"
-        click.echo(f"{_and(addition.others)} {listed}; to let a digest take this one too, add --digest SLUG")
+    _show_takers(addition)
     if not dry_run:
         click.echo("to fetch the posts: digest collect")
 
 
+def _show_takers(addition: Addition) -> None:
+    if addition.takers:
+        click.echo(f"taken by {_and(addition.takers)}")
+    if addition.others:
+        listed = "lists its feeds" if len(addition.others) == 1 else "list their feeds"
+        click.echo(f"{_and(addition.others)} {listed}; to let a digest take more, add --digest SLUG")
+
+
 def _and(names: tuple[str, ...]) -> str:
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+# ── lists of feeds ──────────────────────────────────────────────────────────────────────────
+
+
+@feeds.command("import", epilog="Example: digest feeds import feeds.opml")
+@click.argument("file", type=click.File("rb"))
+@click.option("--yes", is_flag=True, help="Import without a question, as scripts need.")
+@_digest_option
+@_dry_run_option
+@pass_session
+def import_(session: Session, file: BinaryIO, yes: bool, digests: tuple[str, ...], dry_run: bool) -> None:
+    """Add the feeds of an OPML file to config.toml.
+
+    Most feed readers export OPML. The file "-" is standard input. The folders of a feed become its tags,
+    which all its posts get, so that topics can claim them. A feed whose address the configuration has is
+    not added again. The feeds are not fetched: `digest check` asks them.
+
+    First the feeds are listed, and the command asks whether to add them. If there is nobody to ask, they
+    are added. A line that cannot be used is reported, and the others are added. The command exits with 1
+    if no line could be used.
+    """
+    config = session.config()
+    listed = read_opml(file.read(LONGEST + 1))
+    for sentence in (*listed.faults, *filter(None, [listed.failure])):
+        click.echo(f"digest: {sentence}", err=True)
+    if not listed.feeds:
+        raise click.exceptions.Exit(1)
+    addition = plan_feeds(config, listed.feeds, digests)
+    rows = [(each.name, without_secrets(each.url), each.tags) for each in addition.feeds]
+    show.table(("feed", "address", "tags"), rows)
+    if addition.changes and not dry_run:
+        asks = not yes and sys.stdin.isatty()
+        if asks and not click.confirm(f"Add {show.counted(len(rows), 'feed')} to {config.path.name}?"):
+            click.echo("nothing was added", err=True)
+            raise click.exceptions.Exit(1)
+        addition.draft.write()
+    counts = (
+        (len(rows), "would be added" if dry_run else "added"),
+        (len(addition.known), "in the configuration already"),
+        (len(listed.faults), "left out"),
+    )
+    click.echo(", ".join(f"{count:,} {text}" for count, text in counts if count))
+    _show_takers(addition)
+
+
+@feeds.command(epilog="Example: digest feeds export feeds.opml")
+@click.argument("file", type=click.File("w", encoding="utf-8", atomic=True), default="-")
+@pass_session
+def export(session: Session, file: TextIO) -> None:
+    """Write the feeds as OPML, for other programs.
+
+    The default FILE "-" is standard output. Each tag of a feed becomes a folder. Names, passwords and
+    tokens in addresses are left out, and so are feeds that are files on this machine; both are reported.
+    The command `digest feeds import` can read the file again.
+    """
+    config = session.config()
+    public = [feed for feed in config.feeds if not feed.url.startswith("file:")]
+    for feed in config.feeds:
+        if feed not in public:
+            click.echo(f"note: {feed.name} is a file on this machine, so it is left out", err=True)
+        elif public_url(feed.url) != feed.url:
+            click.echo(f"note: the address of {feed.name} is written without its password or token", err=True)
+    file.write(write_opml(public, config.site.name, clock_of(None)()))

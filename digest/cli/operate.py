@@ -1,4 +1,4 @@
-"""The commands run, limits, rename and notices: what an operator does besides editions and the list."""
+"""The commands collect, run, limits, rename, notices: an operator's work besides editions and the list."""
 
 from __future__ import annotations
 
@@ -17,14 +17,61 @@ from digest.cli.session import (
     stop_on_signals,
     yes_option,
 )
+from digest.editions.clocks import release_ahead
 from digest.editions.editions import rename as do_rename
+from digest.editions.feeds import collect_due
 from digest.editions.limits import LimitStatus, limit_statuses
-from digest.editions.schedules import next_times
+from digest.editions.schedules import begin_digests, next_times
 from digest.model.deliveries import DeliveryState, NoticeRecord
 from digest.model.posts import FeedReport
 from digest.model.run_context import RunContext, RunEvent
 from digest.readers.notices import latest_notices
 from digest.scheduler.run import run_due
+
+
+@click.command(epilog="Example: digest collect")
+@click.option("--due", is_flag=True, help="Skip feeds that are not due yet.")
+@now_option
+@yes_option
+@json_option
+@pass_session
+def collect(session: Session, due: bool, now: datetime | None, yes: bool, as_json: bool) -> None:
+    """Fetch the feeds and save new posts.
+
+    If a feed fails, the command shows the reason and continues with the others. It exits with 1 if every
+    feed failed.
+    """
+    with session.app() as app, show.bar("feeds") as bar:
+        total, done = len(app.config.feeds), 0
+
+        def move(_: FeedReport) -> None:
+            nonlocal done
+            done += 1
+            bar.to(done, total)
+
+        context = RunContext(clock=chosen_clock(app, now, yes=yes), feed=move)
+        for event in release_ahead(app.database, context.clock()):
+            click.echo(str(event), err=True)
+        begin_digests(app.database, app.config, context.clock())
+        reports = collect_due(app.database, app.config, context, force=not due).feeds
+    if as_json:
+        show.facts(reports)
+    else:
+        _show_reports(reports)
+    if reports and all(report.status in ("failed", "gone") for report in reports):
+        raise click.exceptions.Exit(1)
+
+
+def _show_reports(reports: tuple[FeedReport, ...]) -> None:
+    if not reports:
+        click.echo("no feeds are configured: add a [[feed]] to config.toml")
+        return
+    numbers = ("new", "updated", "dropped", "held")
+    rows = [
+        (each.feed, each.status, each.new, each.updated, each.dropped, each.held, each.detail)
+        for each in reports
+    ]
+    show.table(("feed", "status", *numbers, "detail"), rows, right=numbers)
 
 
 @click.command(epilog="Example: digest run --now 2026-11-23T07:00+01:00")

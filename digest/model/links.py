@@ -70,15 +70,23 @@ def host_of(url: str) -> str:
 
 
 _LOGIN = re.compile(r"(://[^/@\s:\"]*):[^/\s\"]+@")
-_SECRET_VALUE = re.compile(
-    r"([?&;](?:[\w.-]*(?:password|passwd|token|secret|auth|api_?key)[\w.-]*|key|sig|signature)=)[^&;#\s\"]+",
-    re.IGNORECASE,
+_SECRET_NAME = (
+    r"(?:[\w.-]{0,60}(?:password|passwd|token|secret|auth(?!or)|api_?key)[\w.-]{0,60}|key|sig|signature)="
 )
+_SECRET_VALUE = re.compile(rf"([?&;]{_SECRET_NAME})[^&;#\s\"]+", re.IGNORECASE)
+_IS_SECRET = re.compile(_SECRET_NAME, re.IGNORECASE)
 
 
 def without_secrets(text: str) -> str:
     """Return an address, or a text with addresses, with "***" in the place of each password and token."""
     return _SECRET_VALUE.sub(r"\1***", _LOGIN.sub(r"\1:***@", text))
+
+
+def public_url(url: str) -> str:
+    """Return an address that may be given away: without a password, and without tokens in its query."""
+    parts = urlsplit(url)
+    query = "&".join(pair for pair in parts.query.split("&") if not _IS_SECRET.match(pair))
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query))
 
 
 def with_ascii_host(url: str) -> str:

@@ -108,3 +108,32 @@ def test_a_site_without_a_feed_is_one_plain_line(terminal: Terminal, site: Site,
     said = terminal.call("feeds", "add", site.url("/"), fails=1)
     advice = "There is nothing at this address (404); check the address."
     assert said.stderr == f"digest: 127.0.0.1: {advice}\n"
+
+
+OPML = """<opml version="2.0"><body><outline text="Sea">
+<outline type="rss" text="Tide" xmlUrl="https://tide.test/feed/?token=abcdef"/></outline>
+<outline type="rss" text="Bad" xmlUrl="gopher://tide.test/"/></body></opml>"""
+
+
+def test_a_list_of_feeds_is_imported_and_exported(terminal: Terminal) -> None:
+    before = terminal.place.config_path.read_bytes()
+    said = terminal.says("feeds", "import", "-", "--dry-run", stdin=OPML)
+    assert "1 would be added, 1 left out\n" in said
+    assert "digest: Bad: its address is not a web address" in said
+    assert terminal.place.config_path.read_bytes() == before
+    said = terminal.says("feeds", "import", "-", stdin=OPML)
+    assert "1 added, 1 left out\ntaken by daily\n" in said
+    url = "https://tide.test/feed/?token=abcdef"
+    assert feeds_of(terminal)[-1] == {"name": "Tide", "url": url, "tags": ["Sea"]}
+    assert "1 in the configuration already" in (again := terminal.says("feeds", "import", "-", stdin=OPML))
+    written = terminal.call("feeds", "export")
+    assert 'text="Tide"' in written.stdout
+    assert "note: Harbour Gazette is a file on this machine" in written.stderr
+    assert "note: the address of Tide is written without its password or token" in written.stderr
+    assert "abcdef" not in said + again + written.output
+    assert "1 in the configuration already" not in terminal.says("feeds", "import", "-", stdin=written.stdout)
+
+
+def test_a_file_without_feeds_is_one_plain_line(terminal: Terminal) -> None:
+    said = terminal.call("feeds", "import", "-", fails=1, stdin="<html></html>").stderr
+    assert said == "digest: This is not an OPML file; export the list of feeds from your program as OPML.\n"

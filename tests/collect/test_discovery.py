@@ -112,8 +112,13 @@ def test_feeds_in_link_headers_are_found() -> None:
 
 
 def test_stated_feeds_come_before_links_and_each_feed_once() -> None:
-    page = f"<body><a href='/feed'>RSS</a><a href='/b/feed'>B</a>{link('http://www.harbour.test/feed/')}"
-    assert urls_on(page) == ["http://www.harbour.test/feed/", "https://harbour.test/b/feed"]
+    stated = f"{link('http://www.harbour.test/feed/')}{link('/atom')}"
+    page = f"<body><a href='/feed'>RSS</a><a href='/b/feed'>B</a>{stated}<a href='/feed'>RSS</a>"
+    assert urls_on(page) == [
+        "http://www.harbour.test/feed/",
+        "https://harbour.test/atom",
+        "https://harbour.test/b/feed",
+    ]
 
 
 @given(st.binary(max_size=300), st.text(max_size=200))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from time import monotonic
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
@@ -88,7 +88,7 @@ class _Search:
         found, refused = self._named(page, result.url)
         if not found:
             usual = [Candidate(url=url, stated=False) for url in _usual(result.url)]
-            found, _ = self._among(usual, result.url)
+            found = tuple(sorted(self._among(usual, result.url)[0], key=_newest, reverse=True))
         if start not in starts:
             refused = (f"There is nothing at {starts[0]}, so the front page was searched.", *refused)
         failure = "" if found else self._nothing(result, page, parsed.detail)
@@ -181,6 +181,7 @@ class _Search:
         )
 
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _SILENT = FetchFailure(detail="There was no answer in time; try again later.")
 
 
@@ -214,6 +215,11 @@ def _usual(url: str) -> Iterator[str]:
     )
     for place in dict.fromkeys((urlsplit(folder)._replace(query="").geturl(), urljoin(url, "/"))):
         yield from (urljoin(place, path) for path in PATHS)
+
+
+def _newest(feed: Found) -> datetime:
+    """Return the date of the newest post; the feed that is kept up is the one that readers should get."""
+    return max((post.published_at for post in feed.posts if post.published_at), default=_NEVER)
 
 
 def _document(result: Fetched) -> Document:

@@ -68,10 +68,12 @@ def read_page(document: Document, links: str = "") -> Page:
         return Page(candidates=tuple(named))
     base = next((url for each in root.iter("base") if (url := web_url(each.get("href"), document.url))), None)
     base = base or document.url
-    found = [*_in_head(root, base), *named, *_in_body(root, base)]
+    found: dict[str, Candidate] = {}
+    for each in (*_in_head(root, base), *named, *_in_body(root, base)):
+        found.setdefault(canonical_url(each.url), each)
     return Page(
         title=_line(root.findtext(".//title") or ""),
-        candidates=tuple({canonical_url(each.url): each for each in reversed(found)}.values())[::-1],
+        candidates=tuple(found.values()),
         login=any((each.get("type") or "").casefold() == "password" for each in root.iter("input")),
     )
 
