@@ -27,7 +27,7 @@ LAYERS = (
     "digest.collect.discovery digest.collect.sources",
     "digest.render",
     "digest.message",
-    "digest.compose.stories",
+    "digest.compose.stories digest.compose.sections",
     "digest.collect digest.compose digest.send",
     "digest.config",
     "digest.editions digest.sources",

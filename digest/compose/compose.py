@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from digest.compose.optimistic import Steps, plan_and_keep
 from digest.compose.plan import Plan, PlanInput, edition_name, plan
+from digest.compose.sections.headings import Past
+from digest.compose.sections.learning import LEARNED
 from digest.model.editions import Composed, Edition, EditionRecord
 from digest.model.links import canonical_url
 from digest.model.posts import PostState, PublishedPost, WaitingPost
+from digest.model.publication import Digest
 from digest.storage.database import Connection, Database
-from digest.storage.editions import insert_edition, open_edition, published_posts, taken_ids
-from digest.storage.posts import set_posts, waiting_posts
+from digest.storage.editions import insert_edition, last_sections, open_edition, published_posts, taken_ids
+from digest.storage.posts import last_tags, set_posts, waiting_posts
 
 log = logging.getLogger(__name__)
 
+_LAST = 3  # editions whose headings today's topics prefer
 _REMEMBERED = timedelta(days=7)  # published titles are compared for so long; published links always are
 
 
@@ -69,6 +75,8 @@ class _Seen:
     taken: frozenset[str] = frozenset()
     waiting: tuple[WaitingPost, ...] = ()
     published: tuple[PublishedPost, ...] = ()
+    tags: tuple[tuple[str, tuple[str, ...]], ...] = ()  # feed → the tags of each of its last posts, as JSON
+    sections: tuple[tuple[tuple[str, str, int], ...], ...] = ()  # of the last editions
 
 
 def _read(connection: Connection, plan_input: PlanInput, now: datetime) -> _Seen:
@@ -81,14 +89,32 @@ def _read(connection: Connection, plan_input: PlanInput, now: datetime) -> _Seen
         taken=taken_ids(connection, edition_name(digest, plan_input.due)),
         waiting=waiting,
         published=published_posts(connection, digest.slug, links, now - _REMEMBERED),
+        **_read_past(connection, digest, waiting),
     )
+
+
+def _read_past(connection: Connection, digest: Digest, waiting: Iterable[WaitingPost]) -> dict[str, Any]:
+    """Return what the topics of a digest that lists none are found by."""
+    if digest.topics:
+        return {}
+    feeds = {each.feed_name: each.post.feed_id for each in waiting}
+    return {
+        "tags": tuple((name, last_tags(connection, feeds[name], LEARNED)) for name in sorted(feeds)),
+        "sections": last_sections(connection, digest.slug, limit=_LAST),
+    }
+
+
+def _past(seen: _Seen) -> Past:
+    sections = dict.fromkeys(slug for edition in seen.sections for slug, _, _ in edition)
+    tags = {name: json.loads(f"[{','.join(texts)}]") for name, texts in seen.tags}
+    return Past(tags=tags, headings=tuple(sections))
 
 
 def _plan(seen: _Seen, plan_input: PlanInput, fits: Callable[[Edition], bool]) -> Plan:
     """Plan the edition; stories that do not fit into one email are carried over to the next edition."""
     if seen.there:
         return Plan(edition=None, reason=seen.there)
-    digest, plan_input = plan_input.digest, replace(plan_input, taken=seen.taken)
+    digest, plan_input = plan_input.digest, replace(plan_input, taken=seen.taken, past=_past(seen))
     whole = planned = plan(seen.waiting, seen.published, plan_input)
     while planned.edition and not fits(planned.edition):
         fewer = sum(1 for _ in planned.edition.stories()) * 9 // 10

@@ -110,8 +110,9 @@ def _headings(
     topics = [topic for topic in gather_input.topics if topic.slug in gather_input.digest.topics]
     quotas = {topic.slug: topic.quota for topic in topics}
     titles = _titles(newest, topics, gather_input.digest)
+    parts = {each.slug: each.section for edition in newest[::-1] for each in edition.headings}
     return tuple(
-        Heading(slug=slug, title=titles.get(slug, slug), quota=quotas.get(slug))
+        Heading(slug=slug, title=titles.get(slug, slug), quota=quotas.get(slug), section=parts.get(slug, ""))
         for slug in _slugs(stories, newest, topics)
     )
 

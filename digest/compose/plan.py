@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from fractions import Fraction
 from itertools import islice
 
-from digest.compose.discover import discover
+from digest.compose.discover import Newsroom, discover
+from digest.compose.sections.headings import Past
 from digest.compose.stories.group import Group, dated_at, newest_first, to_story
 from digest.compose.stories.same import gather
 from digest.compose.topics import Placed, TopicGroup, free_slug, place
@@ -35,6 +36,7 @@ class PlanInput:
     topics: Sequence[Topic] = ()  # all configured topics, in the order of the file
     feeds: Sequence[Feed] = ()  # all configured feeds, which may name topics for their posts
     taken: Collection[str] = ()  # ids of existing editions
+    past: Past = field(default_factory=lambda: Past(tags={}))  # for topics that are found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,8 +153,19 @@ def _ids(waiting: Iterable[WaitingPost]) -> tuple[str, ...]:
 def _by_topic(groups: Sequence[Group], plan_input: PlanInput) -> tuple[TopicGroup, ...]:
     topics = _topics(plan_input)
     if not topics:
-        return discover(groups, catch_all=plan_input.digest.catch_all, room=plan_input.digest.maximum)
+        return discover(groups, _newsroom(plan_input))
     return place(groups, topics, plan_input.feeds, catch_all=plan_input.digest.catch_all)
+
+
+def _newsroom(plan_input: PlanInput) -> Newsroom:
+    return Newsroom(
+        site=plan_input.site,
+        catch_all=plan_input.digest.catch_all,
+        feeds=plan_input.feeds,
+        topics=plan_input.topics,
+        past=plan_input.past,
+        several=len(plan_input.digest.feeds or plan_input.feeds) > 1,
+    )
 
 
 def _topics(plan_input: PlanInput) -> list[Topic]:
@@ -224,9 +237,9 @@ def _sections(topic_groups: Iterable[TopicGroup], kept: Collection[str]) -> Iter
 
 def _headings(topic_groups: Iterable[TopicGroup], plan_input: PlanInput) -> tuple[Heading, ...]:
     """Return all topics that may claim a story, also those under which no story stands."""
-    every: Sequence[Topic | TopicGroup] = (*_topics(plan_input), *topic_groups)
-    headings = (Heading(slug=each.slug, title=each.title, quota=each.quota) for each in every)
-    return tuple({heading.slug: heading for heading in headings}.values())
+    configured = [Heading(slug=each.slug, title=each.title, quota=each.quota) for each in _topics(plan_input)]
+    shown = [heading for each in topic_groups for heading in each.headings]
+    return tuple({heading.slug: heading for heading in (*configured, *shown)}.values())
 
 
 def _lead_story(topic_groups: Iterable[TopicGroup], lead: Group | None) -> Story | None:

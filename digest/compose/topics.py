@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from digest.compose.stories.group import Group
 from digest.compose.stories.words import phrase
-from digest.model.editions import Claim
+from digest.model.editions import Claim, Heading
 from digest.model.publication import CATCH_ALL, CATCH_ALL_RULE, Feed, Topic
 from digest.model.tags import fold
 
@@ -34,6 +34,14 @@ class TopicGroup:
     title: str
     placed: tuple[Placed, ...]
     quota: int | None = None  # stories shown in full
+    section: Heading | None = None  # of a part of a found section: the section, which readers choose
+
+    @property
+    def headings(self) -> tuple[Heading, ...]:
+        """Return the heading; of a part, the heading of its section too."""
+        if self.section is None:
+            return (Heading(slug=self.slug, title=self.title, quota=self.quota),)
+        return Heading(slug=self.slug, title=self.title, section=self.section.slug), self.section
 
 
 def place(

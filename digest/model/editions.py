@@ -78,11 +78,21 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heading:
-    """The title of a topic, and how many of its stories are shown in full (None: all)."""
+    """The title of a topic, and how many of its stories are shown in full (None: all).
+
+    A found topic that is too large is shown as parts. Readers choose the whole, so each part names its
+    `section`.
+    """
 
     slug: str
     title: str
     quota: int | None = None
+    section: str = ""  # the slug of the whole; empty: the topic itself
+
+    @property
+    def choice(self) -> str:
+        """Return the slug by which readers choose this topic."""
+        return self.section or self.slug
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
@@ -21,10 +21,15 @@ from subscribers.model import Choice
 
 
 def to_json(edition: Edition) -> str:
-    """Return the canonical JSON of `edition`: sorted keys, no spaces, times in UTC."""
-    return json.dumps(
-        asdict(edition), default=_iso, ensure_ascii=False, sort_keys=True, separators=(",", ":")
-    )
+    """Return the canonical JSON of `edition`: sorted keys, no spaces, times in UTC.
+
+    Fields of later versions are left out where they are empty, so that older snapshots keep their hash.
+    """
+    data = asdict(edition)
+    for heading in data["headings"]:
+        if not heading["section"]:
+            del heading["section"]
+    return json.dumps(data, default=_iso, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def from_json(text: str) -> Edition:
@@ -99,7 +104,7 @@ def choose(edition: Edition, choice: Choice) -> Edition | None:
     lead gets another lead, the most prominent of the remaining stories. An edition without a lead gets none.
     """
     headings = headings_of(edition)
-    chosen = [heading for heading in headings if choice.wants(heading.slug)]
+    chosen = [heading for heading in headings if choice.wants(heading.choice)]
     if len(chosen) == len(headings):
         return edition
     wanted = frozenset(heading.slug for heading in chosen)
@@ -133,6 +138,19 @@ def headings_of(edition: Edition) -> tuple[Heading, ...]:
         claiming.add(edition.lead.topic)
         found.setdefault(edition.lead.topic, Heading(slug=edition.lead.topic, title=""))
     return tuple(heading for slug, heading in found.items() if slug in claiming)
+
+
+def sections_in(edition: Edition) -> tuple[tuple[str, str, int], ...]:
+    """Return the topics that readers can choose and under which stories stand: slug, title, stories.
+
+    The largest is first. The catch-all is left out.
+    """
+    choices = {heading.slug: heading.choice for heading in edition.headings}
+    titles = {heading.slug: heading.title for heading in headings_of(edition)}
+    titles |= {heading.slug: heading.title for heading in edition.headings}
+    claimed = [story.topic for story in edition.stories() if story.rule != CATCH_ALL_RULE]
+    counts = Counter(choices.get(topic, topic) for topic in claimed)
+    return tuple((slug, titles.get(slug, slug), count) for slug, count in counts.most_common())
 
 
 def prominence(story: Story) -> tuple[int, bool, bool, float, str]:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from digest.model.editions import DamagedEdition, Edition, EditionRecord, EditionState
 from digest.model.errors import DamagedError, NotFoundError
 from digest.model.posts import Post, PostState, PublishedPost, WaitingPost
-from digest.model.snapshot import from_json, text_hash, to_json
+from digest.model.snapshot import from_json, sections_in, text_hash, to_json
 from digest.storage.tables import digest_posts, editions, feeds, posts
 from subscribers.model import Frequency
 
@@ -63,6 +63,7 @@ def insert_edition(
         "send_at": edition.send_at,
         "snapshot": snapshot,
         "hash": record.hash,
+        "sections": sections_in(edition),
     }
     connection.execute(insert(editions).values(row))
     return record
@@ -124,6 +125,23 @@ def last_edition(connection: Connection, digest: str) -> EditionRecord | None:
     own = editions.c.digest == digest, editions.c.frequency == Frequency.EACH
     newest = select(editions).where(*own).order_by(editions.c.send_at.desc(), editions.c.id.desc()).limit(1)
     return next(iter(_records(connection, newest)), None)
+
+
+def last_sections(
+    connection: Connection, digest: str, *, since: datetime | None = None, limit: int = 100
+) -> tuple[tuple[tuple[str, str, int], ...], ...]:
+    """Return the sections of the newest editions of a digest, newest first: slug, title and stories of each.
+
+    `since` is the earliest cutoff. Gathered editions only repeat those of others, so they are left out.
+    """
+    own = editions.c.digest == digest, editions.c.frequency == Frequency.EACH
+    newest = select(editions.c.sections).where(*own, editions.c.sections.is_not(None))
+    newest = newest.order_by(editions.c.send_at.desc(), editions.c.id.desc()).limit(limit)
+    found = newest if since is None else newest.where(editions.c.cutoff_at >= since)
+    return tuple(
+        tuple((slug, title, count) for slug, title, count in sections)
+        for sections in connection.scalars(found)
+    )
 
 
 def public_editions(

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Text, bindparam, cast, func, select, update
 
 from digest.model.links import canonical_url
 from digest.model.posts import GONE_AFTER, Image, Post, PostState, WaitingPost
@@ -55,6 +55,13 @@ def waiting_posts(connection: Connection, digest_slug: str) -> tuple[WaitingPost
         .order_by(posts.c.first_seen_at, posts.c.id)
     )
     return tuple(WaitingPost(post=post_of(row), feed_name=row.feed_name) for row in connection.execute(query))
+
+
+def last_tags(connection: Connection, feed_id: str, limit: int) -> tuple[str, ...]:
+    """Return the tags of the posts of a feed that were seen last, each as the JSON text of a list."""
+    # As texts they are compared and read many times faster than as lists.
+    last = select(cast(posts.c.tags, Text)).where(posts.c.feed_id == feed_id)
+    return tuple(connection.scalars(last.order_by(posts.c.first_seen_at.desc(), posts.c.id).limit(limit)))
 
 
 def latest_post(connection: Connection) -> datetime | None:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, case, delete, func, literal, select, update
 from digest.model.editions import MERGED, Edition, EditionRecord, EditionState, refusal
 from digest.model.errors import DigestError, MergeError
 from digest.model.posts import PostState
-from digest.model.snapshot import text_hash, to_json
+from digest.model.snapshot import sections_in, text_hash, to_json
 from digest.storage.editions import OPEN, insert_edition, load_edition, lock_edition
 from digest.storage.posts import batches
 from digest.storage.tables import digest_posts, editions, gatherings
@@ -117,7 +117,7 @@ def revise(
     snapshot = to_json(edition)
     same = editions.c.id == record.edition.id, editions.c.hash == record.hash
     step = update(editions).where(*same, _IS_UNSENT)
-    new = {"snapshot": snapshot, "hash": text_hash(snapshot)}
+    new = {"snapshot": snapshot, "hash": text_hash(snapshot), "sections": sections_in(edition)}
     if record.state is EditionState.APPROVED:
         void = "its stories have changed since it was approved"
         new |= _changes(EditionState.DRAFT, now, reason=record.reason or void, by=None, look=None)

@@ -67,6 +67,7 @@ posts = Table(
     UniqueConstraint("feed_id", "key"),
     Index("ix_posts_first_seen_at", "first_seen_at"),
     Index("ix_posts_canonical_url", "canonical_url"),
+    Index("ix_posts_feed_id", "feed_id", "first_seen_at"),
 )
 
 editions = Table(
@@ -81,6 +82,8 @@ editions = Table(
     Column("send_at", Moment, nullable=False),
     Column("snapshot", Text, nullable=False),  # canonical JSON
     Column("hash", String, nullable=False),
+    # [slug, title, stories] of each section, from the snapshot; empty in editions of earlier versions.
+    Column("sections", JSON),
     Column("reason", String, nullable=False, server_default=""),
     Column("approved_by", String),
     Column("approved_at", Moment),

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from digest.compose.discover import heading, singulars, tag_key
+from digest.compose.sections.names import heading, singulars
+from digest.compose.sections.names import key_of as tag_key
 
 
 @pytest.mark.parametrize(
@@ -13,7 +14,7 @@ from digest.compose.discover import heading, singulars, tag_key
         ("The harbour", "harbour"),
         ("AI", "ai"),
         ("covid-19", "covid 19"),
-        ("Türkiye", "türkiye"),
+        ("Türkiye", "turkiye"),
         ("灯台", "灯台"),
     ],
 )

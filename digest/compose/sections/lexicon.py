@@ -1,0 +1,111 @@
+"""Know the names of sections on front pages, in many languages, and the heading under which they meet.
+
+The words are in `lexicon.txt`, which says how to extend it. They join the names of sections that publishers
+write themselves; no text of a post is ever compared with them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import unquote, urlsplit
+
+from digest.compose.sections.names import data_lines, plain_key
+
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+_ID = re.compile(r"(.+?)-\d{5,}")  # "world-europe-61002622"
+_NEWS = (" news", " nachrichten")
+
+
+@dataclass(frozen=True, slots=True)
+class _Lexicon:
+    slugs: dict[str, str]  # of the heading, by the key of each word
+    titles: dict[str, dict[str, str]]  # of each heading, by language
+
+
+@lru_cache(maxsize=1)
+def _lexicon() -> _Lexicon:
+    slugs: dict[str, str] = {}
+    titles: dict[str, dict[str, str]] = {}
+    slug = ""
+    for name, text, keys in data_lines("lexicon.txt"):
+        if not name:
+            slug = text
+        elif name == "title":
+            titles[slug] = dict(pair.strip().split("=", 1) for pair in text.split(","))
+        else:
+            slugs.update(dict.fromkeys(keys, slug))
+    return _Lexicon(slugs, titles)
+
+
+def headings() -> tuple[str, ...]:
+    """Return the slugs of the headings."""
+    return tuple(_lexicon().titles)
+
+
+def title_of(slug: str, language: str) -> str:
+    """Return the heading `slug` in a language, or in English if it is not translated into that language."""
+    titles = _lexicon().titles[slug]
+    return titles.get(language.casefold().split("-")[0], titles["en"])
+
+
+def titles_of(slug: str) -> tuple[str, ...]:
+    """Return the heading `slug` in every language; nothing if the lexicon does not have it."""
+    return tuple(_lexicon().titles.get(slug, {}).values())
+
+
+@lru_cache(maxsize=50_000)
+def lookup(name: str) -> str | None:
+    """Return the slug of the heading that a publisher means by the section `name`; None if it is unknown."""
+    key = plain_key(name)
+    return _known(key) or (_known(plain_key(_CAMEL.sub(" ", name))) if " " not in name else None)
+
+
+def _known(key: str) -> str | None:
+    slugs = _lexicon().slugs
+    forms = [key, f"{key}s", key.removesuffix("s"), *(key.removesuffix(end) for end in _NEWS)]
+    return next((slugs[form] for form in forms if form in slugs), None)
+
+
+# ── addresses ───────────────────────────────────────────────────────────────────────────────
+
+
+def folders(url: str) -> tuple[str, ...]:
+    """Return the folders of a post's address, from the outside in; the last part names the post.
+
+    Words before an identifier ("world-europe-61002622") do not name the post.
+    """
+    try:
+        parts = [part for part in unquote(urlsplit(url).path).split("/") if part]
+    except ValueError:
+        return ()
+    last = _ID.fullmatch(parts[-1]) if parts else None
+    return (*parts[:-1], *([last[1]] if last else []))
+
+
+def _hosts(url: str) -> tuple[str, ...]:
+    """Return the parts of the host before its domain: "sport" of sport.example.org."""
+    try:
+        return tuple((urlsplit(url).hostname or "").split(".")[:-2])
+    except ValueError:
+        return ()
+
+
+def in_address(url: str) -> tuple[str, str] | None:
+    """Return the heading that an address names, and the part that names it; the innermost part wins."""
+    for number, part in enumerate(reversed((*_hosts(url), *folders(url)))):
+        slug = lookup(part)
+        if slug is None and not number:
+            slug = next(filter(None, map(lookup, _beginnings(part))), None)
+        if slug:
+            return slug, part
+    return None
+
+
+def _beginnings(part: str) -> Iterator[str]:
+    """Yield the beginnings of "world-us-canada", the longest first: broadcasters name regions so."""
+    words = part.split("-")
+    if len(words) <= 4:  # more words are a headline
+        yield from ("-".join(words[:count]) for count in range(len(words) - 1, 0, -1))
