@@ -36,6 +36,7 @@ _KINDS = frozenset({".html", ".txt", ".css"})
 # Expressions in a template can raise these errors, besides jinja2's own.
 _FAULTS = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 _LINES = line_environment()
+_PARSER = environment_of(from_folders(()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +112,10 @@ class Templates:
     def _used_by(self, name: str, source: str) -> Iterator[str]:
         """Yield the names of the templates that a template includes, imports, extends or has as a part."""
         try:
-            tree = self.environment.parse(source, name)
+            for used in _names_in(source, name):
+                yield from [used] if used is not None else self._mail_names()
         except jinja2.TemplateSyntaxError as error:
             raise self._explain(error, name, {}) from error
-        parts = (node.node for node in tree.find_all(nodes.Filter) if node.name == "part")
-        named = [node.value if isinstance(node, nodes.Const) else None for node in parts]
-        for used in (*meta.find_referenced_templates(tree), *named):
-            yield from [str(used)] if used is not None else self._mail_names()
 
     def _mail_names(self) -> list[str]:
         folders = [folder for folder in (self.override, self.defaults) if folder is not None]
@@ -255,6 +253,15 @@ def _of_editions(editions: Sequence[Edition]) -> Iterator[tuple[str, dict[str, o
         for name in (MAIL_HTML, MAIL_TEXT):
             yield name, email_values(edition, view, reader, subject="Subject", preheader="", web=links.web)
         yield PAGE, page_values(edition, view, links, subject="Subject", preheader="")
+
+
+@lru_cache(maxsize=256)  # every look at an edition asks, and parsing all templates of an email takes 0.2 s
+def _names_in(source: str, name: str) -> tuple[str | None, ...]:
+    """Return the names of the templates that a source uses; None stands for a name that it computes."""
+    tree = _PARSER.parse(source, name)
+    parts = (node.node for node in tree.find_all(nodes.Filter) if node.name == "part")
+    named = [str(node.value) if isinstance(node, nodes.Const) else None for node in parts]
+    return (*meta.find_referenced_templates(tree), *named)
 
 
 def _imported(tree: nodes.Template) -> Iterator[str]:

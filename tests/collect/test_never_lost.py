@@ -21,7 +21,7 @@ from digest.model.posts import GONE, FetchLimits, PostState
 from digest.model.publication import Digest, Feed
 from digest.storage.database import Database, open_database
 from digest.storage.posts import recent_posts
-from digest.storage.tables import metadata
+from tests.databases import create_tables
 
 NOW = datetime(2026, 11, 22, 7, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -155,7 +155,7 @@ def test_no_post_is_lost_and_none_is_stored_twice(
 ) -> None:
     database = open_database("sqlite://")
     with database.write() as connection:
-        metadata.create_all(connection)
+        create_tables(connection)
     live(database, days, Publisher(chance=random.Random(seed), shared=shared))
     database.close()
 

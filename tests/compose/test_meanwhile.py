@@ -11,10 +11,10 @@ from digest.model.posts import PostState
 from digest.storage.database import Database, open_database
 from digest.storage.editions import list_editions
 from digest.storage.steps import advance
-from digest.storage.tables import metadata
 from subscribers.store.tables import subscribers
 from tests.compose.newsroom import Newsroom, is_locked, meanwhile
 from tests.compose.samples import DAILY, NOW, published
+from tests.databases import create_tables
 from tests.send.world import add_reader, leave
 
 ATTEMPTS = 3  # with nothing locked
@@ -71,7 +71,7 @@ def test_the_edition_is_the_same_as_if_nothing_had_happened_meanwhile(newsroom: 
     )
     calm = Newsroom(database=open_database("sqlite://"))
     with calm.database.write() as connection:
-        metadata.create_all(connection)
+        create_tables(connection)
     calm.publish(published("Ferry"), published("Owl"), published("Tram"))
     undisturbed = calm.compose()
     calm.database.close()

@@ -20,10 +20,10 @@ from digest.model.publication import Digest
 from digest.storage.database import Database, open_database
 from digest.storage.editions import list_editions
 from digest.storage.steps import advance
-from digest.storage.tables import metadata
 from tests.compose import samples
 from tests.compose.newsroom import Newsroom, meanwhile
 from tests.compose.samples import DAILY, NOW
+from tests.databases import create_tables
 
 state = EditionState
 FATES: dict[str, tuple[EditionState, ...]] = {
@@ -40,7 +40,7 @@ MEANWHILE = ("a post arrives", "another process composes", "a draft is skipped")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Day:
-    """What is published on a day, by which rules it is composed, and what becomes of its edition."""
+    """A day: the posts that are published, the rules for composing, and the fate of the edition."""
 
     posts: Sequence[WaitingPost]
     minimum: int
@@ -151,7 +151,7 @@ def _posts_of(edition: Edition) -> list[str]:
 def test_no_post_is_ever_lost_or_repeated(days: list[Day]) -> None:
     database = open_database("sqlite://")
     with database.write() as connection:
-        metadata.create_all(connection)
+        create_tables(connection)
     live(database, days)
     database.close()
 

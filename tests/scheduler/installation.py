@@ -16,6 +16,7 @@ from digest.config import load
 from digest.model.run_context import RunContext, RunEvent
 from digest.readers.subscribers import add_reader, requested
 from digest.scheduler.run import run_due
+from tests.databases import copy_sqlite
 
 CONFIG = """
 [site]
@@ -62,6 +63,7 @@ class Place:
 
     def __post_init__(self) -> None:
         self.configure(CONFIG)
+        copy_sqlite(self.folder / "data/digest.db")
         for name in ("gazette", "orchard"):
             self._items[name] = []
             self._write(name)

@@ -22,7 +22,6 @@ from digest.send.notices import send_notices
 from digest.send.retries import Doubt, RetryRules
 from digest.storage.database import Database, open_database
 from digest.storage.ledger.notices import due_notices, list_notices, mark_notices
-from digest.storage.tables import metadata
 from subscribers.model import SuppressionReason
 from subscribers.rules.notices import NoticeKind
 from subscribers.store.bounces import bounces_of
@@ -31,6 +30,7 @@ from subscribers.store.readers import read_suppressions
 from subscribers.store.tables import confirmations, notices
 from subscribers.store.writing import suppress
 from subscribers.tokens import address_hash
+from tests.databases import create_tables
 from tests.send.test_outage import FAILURES, Failing
 from tests.send.world import NOW, SECRET, Appender, Clock, Recorder, add_reader, leave, outbox
 
@@ -291,7 +291,7 @@ def test_an_outage_of_the_database_at_any_step_loses_no_notice_and_sends_none_tw
     def walk(failures: list[str | None]) -> None:
         database = open_database(f"sqlite:///{tmp_path_factory.mktemp('walk') / 'digest.db'}")
         with database.write() as connection:
-            metadata.create_all(connection)
+            create_tables(connection)
         add_notices(database, 12)
         steps = iter([None, *failures])  # what ended senders have left is taken back first
         failing = Failing(engine=database.engine, leases_by_caller=True, failures=steps)

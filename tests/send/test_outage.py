@@ -29,6 +29,7 @@ from digest.storage.database import Connection, Database, open_database
 from digest.storage.ledger.owner import end, has_ended, own_name
 from digest.storage.ledger.senders import held_of
 from digest.storage.tables import metadata
+from tests.databases import create_tables
 from tests.send.world import EDITION, Clock, Recorder, add_edition, add_readers, outbox, run
 
 LIMITS = Limits(
@@ -75,7 +76,7 @@ def test_a_restart_of_postgresql_costs_nobody_an_answer(
     database = open_database(server.get_uri())
     with database.write() as connection:
         metadata.drop_all(connection)
-        metadata.create_all(connection)
+        create_tables(connection)
     add_edition(database)
     add_readers(database, 20)
 
@@ -152,7 +153,7 @@ def test_an_outage_at_any_step_loses_nothing_and_sends_nothing_twice(
     def walk(failures: list[str | None]) -> None:
         database = open_database(f"sqlite:///{tmp_path_factory.mktemp('walk') / 'digest.db'}")
         with database.write() as connection:
-            metadata.create_all(connection)
+            create_tables(connection)
         add_edition(database)
         add_readers(database, 12)
         # The first two transactions begin the edition; the last ones only end it.

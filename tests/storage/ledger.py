@@ -19,8 +19,9 @@ from digest.storage.ledger.outcomes import list_deliveries
 from digest.storage.ledger.queue import START, Place
 from digest.storage.ledger.senders import Sender
 from digest.storage.steps import advance
-from digest.storage.tables import deliveries, editions, metadata
+from digest.storage.tables import deliveries, editions
 from subscribers.store.mailable import mailable
+from tests.databases import create_tables
 from tests.send.world import EDITION, NOW, add_edition, add_readers
 
 LEASE = timedelta(minutes=2)
@@ -89,7 +90,7 @@ def ids(page: Sequence[Recipient]) -> list[int]:
 def with_tables(url: str) -> Database:
     database = replace(open_database(url), leases_by_caller=True)
     with database.write() as connection:
-        metadata.create_all(connection)
+        create_tables(connection)
     return database
 
 

@@ -136,8 +136,8 @@ def test_a_gathered_edition_is_found_only_by_its_id(database: Database) -> None:
     assert last.edition.id == edition().id
 
 
-def test_older_editions_have_the_frequency_each(database_url: str) -> None:
-    database = open_database(database_url)
+def test_older_editions_have_the_frequency_each(empty_url: str) -> None:
+    database = open_database(empty_url)
     upgrade(database, "0002")
     columns = "id, digest, local_date, state, cutoff_at, send_at, snapshot, hash"
     with database.write() as connection:

@@ -19,8 +19,8 @@ from digest.storage.ledger.outcomes import counts, list_deliveries
 from digest.storage.ledger.queue import START, end_queue
 from digest.storage.ledger.senders import Sender, expire, release, renew
 from digest.storage.steps import advance
-from digest.storage.tables import metadata
 from subscribers.store.mailable import mailable
+from tests.databases import create_tables
 from tests.send.world import EDITION, NOW, add_edition, add_readers, leave
 
 READERS = 8
@@ -37,7 +37,7 @@ class Ledger(RuleBasedStateMachine):
         super().__init__()
         self.database = open_database("sqlite://")
         with self.database.write() as connection:
-            metadata.create_all(connection)
+            create_tables(connection)
         add_edition(self.database)
         add_readers(self.database, READERS)
         self.now = NOW

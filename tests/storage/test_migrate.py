@@ -13,23 +13,23 @@ from digest.storage.database import Database, open_database
 from digest.storage.migrate import differences, migrate, newest
 
 
-def test_an_empty_database_gets_exactly_the_tables_of_the_code(database_url: str) -> None:
-    database = _migrated(database_url)
+def test_an_empty_database_gets_exactly_the_tables_of_the_code(empty_url: str) -> None:
+    database = _migrated(empty_url)
     with database.read() as connection:
         assert differences(connection) == []
     database.close()
 
 
-def test_migrating_again_changes_nothing(database_url: str) -> None:
-    database = _migrated(database_url)
+def test_migrating_again_changes_nothing(empty_url: str) -> None:
+    database = _migrated(empty_url)
     migrate(database)
     with database.read() as connection:
         assert differences(connection) == []
     database.close()
 
 
-def test_a_current_database_has_the_number_of_the_newest_migration(database_url: str) -> None:
-    database = _migrated(database_url)
+def test_a_current_database_has_the_number_of_the_newest_migration(empty_url: str) -> None:
+    database = _migrated(empty_url)
     with database.read() as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == newest()
     database.close()
@@ -50,8 +50,8 @@ sys.exit("alembic" in sys.modules)
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_a_database_of_a_newer_version_is_refused_and_left_alone(database_url: str) -> None:
-    database = _migrated(database_url)
+def test_a_database_of_a_newer_version_is_refused_and_left_alone(empty_url: str) -> None:
+    database = _migrated(empty_url)
     with database.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(DatabaseError, match="newer version"):
@@ -61,9 +61,9 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone(database_url: s
     database.close()
 
 
-def test_processes_that_start_at_once_migrate_in_turn(database_url: str) -> None:
+def test_processes_that_start_at_once_migrate_in_turn(empty_url: str) -> None:
     with ThreadPoolExecutor(4) as pool:
-        for database in pool.map(_migrated, [database_url] * 4):
+        for database in pool.map(_migrated, [empty_url] * 4):
             database.close()
 
 

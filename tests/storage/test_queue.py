@@ -219,8 +219,8 @@ def test_a_settled_delivery_has_no_due_time(database: Database) -> None:
         assert {row.due_at for row in list_deliveries(connection, EDITION)} == {None}
 
 
-def test_an_older_ledger_continues_where_it_was(database_url: str) -> None:
-    database = open_database(database_url)
+def test_an_older_ledger_continues_where_it_was(empty_url: str) -> None:
+    database = open_database(empty_url)
     upgrade(database, "0004")
     with database.write() as connection:
         connection.execute(

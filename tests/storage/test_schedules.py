@@ -63,8 +63,8 @@ def test_a_frequency_is_offered_since_it_was_added_whatever_changed() -> None:
     assert since == [None, NOON, NOON, None, NOON + 3 * HOUR]
 
 
-def test_an_older_database_continues_where_it_was(database_url: str) -> None:
-    database = open_database(database_url)
+def test_an_older_database_continues_where_it_was(empty_url: str) -> None:
+    database = open_database(empty_url)
     upgrade(database, "0003")
     with database.write() as connection:
         connection.execute(

@@ -11,7 +11,6 @@ from typing import TypeVar
 from sqlalchemy import Connection, Table, func, select, text
 
 from digest.storage.database import Database, open_database
-from digest.storage.tables import metadata
 from subscribers.address import parse_address
 from subscribers.model import (
     Format,
@@ -29,6 +28,7 @@ from subscribers.store import confirmations, operations, readers
 from subscribers.store.mailable import mailable
 from subscribers.store.tables import notices
 from subscribers.tokens import address_hash
+from tests.databases import create_tables
 
 SECRET = b"a secret of the tests, long enough"
 NOW = datetime(2026, 11, 22, 7, 30, 0, 123456, tzinfo=UTC)
@@ -174,7 +174,7 @@ def meanwhile(
     """Let `second` begin while `first` is not committed, commit when it waits, and return its answer."""
     database = open_database(url)
     with database.write() as connection:
-        metadata.create_all(connection)
+        create_tables(connection)
     prepare(database)
     with ThreadPoolExecutor(1) as pool:
         with database.write() as connection:

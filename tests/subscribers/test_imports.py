@@ -15,7 +15,6 @@ import pytest
 from sqlalchemy import func, select, text
 
 from digest.storage.database import Database, open_database
-from digest.storage.tables import metadata
 from subscribers.address import parse_address
 from subscribers.files.columns import Reading
 from subscribers.files.imports import read_entries
@@ -37,6 +36,7 @@ from subscribers.store.mailable import mailable
 from subscribers.store.readers import export_readers, history, reader_at
 from subscribers.store.tables import consents
 from subscribers.tokens import address_hash
+from tests.databases import create_tables
 
 NOW = datetime(2026, 11, 22, 7, 30, tzinfo=UTC)
 SECRET = b"a secret of the tests, long enough"
@@ -229,7 +229,7 @@ def test_an_empty_batch_is_nothing(sqlite: Database) -> None:
 def _fresh(url: str) -> Database:
     database = open_database(url)
     with database.write() as connection:
-        metadata.create_all(connection)
+        create_tables(connection)
     return database
 
 

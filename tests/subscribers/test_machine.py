@@ -12,7 +12,6 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from sqlalchemy import select
 
 from digest.storage.database import open_database
-from digest.storage.tables import metadata
 from subscribers.address import parse_address
 from subscribers.model import (
     ConsentAction,
@@ -36,6 +35,7 @@ from subscribers.store.imports import import_entries, plan_entries
 from subscribers.store.mailable import mailable
 from subscribers.store.tables import notices
 from subscribers.tokens import address_hash
+from tests.databases import create_tables
 
 SECRET = b"a secret of the tests, long enough"
 LIMITS = SignupLimits(notices=NoticeLimits(each=1_000, all=1_000))
@@ -61,7 +61,7 @@ class TheList(RuleBasedStateMachine):
     def open_the_list(self) -> None:
         self.database = open_database("sqlite://")
         with self.database.write() as connection:
-            metadata.create_all(connection)
+            create_tables(connection)
         self.now = datetime(2026, 11, 22, 7, tzinfo=UTC)
         self.serial = itertools.count()
         self.wanted: set[tuple[str, str]] = set()

@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy import Connection, Select, select, text
 
 from digest.storage.database import Database, open_database
-from digest.storage.tables import metadata
 from subscribers.model import (
     Consent,
     ConsentAction,
@@ -24,6 +23,7 @@ from subscribers.rules.unsubscribe import unsubscribe
 from subscribers.store import operations, readers, writing
 from subscribers.store.confirmations import count_attempt, expire
 from subscribers.store.tables import attempts, confirmations, consents, subscribers
+from tests.databases import create_tables
 from tests.subscribers.actions import (
     FORM,
     LIMITS,
@@ -189,7 +189,7 @@ def test_rows_that_another_transaction_holds_are_skipped_and_erased_the_next_tim
 ) -> None:
     database = open_database(postgresql_url)
     with database.write() as connection:
-        metadata.create_all(connection)
+        create_tables(connection)
     last = NOW + LIMITS.link_life + LIMITS.grace
     on_the_list(database)
     sign_up(database, "ben", address="ben@example.org")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from html.parser import HTMLParser
 
 from digest.render.reading.styles import Colour, Declared, Rule, Screen, colour_in, declarations, rules
@@ -64,6 +64,7 @@ class Page(HTMLParser):
         self._dark = self._knows_dark()
         self._on = cache(self._applying)
         self._won = cache(self._winner)
+        self._hidden = cache(self._is_hidden)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Take a start tag."""
@@ -99,7 +100,7 @@ class Page(HTMLParser):
 
     def is_hidden(self, element: Element, screen: Screen) -> bool:
         """Tell whether an element, or one that it stands in, is not shown at all."""
-        return any(self._is_hidden(each, screen) for each in element.outside())
+        return self._hidden(element, screen)
 
     def colours(self, element: Element, screen: Screen) -> tuple[Colour, Colour] | None:
         """Return the colours of the text and of what is behind it; None if one is not known."""
@@ -131,6 +132,8 @@ class Page(HTMLParser):
         return element.attributes.get("bgcolor", "")
 
     def _is_hidden(self, element: Element, screen: Screen) -> bool:
+        if element.parent is not None and self._hidden(element.parent, screen):
+            return True
         if "hidden" in element.attributes or element.tag in ("head", "style", "title"):
             return True
         sized = self.property(element, "font-size", screen), self.property(element, "opacity", screen)
@@ -191,11 +194,17 @@ def _matched(selector: str, element: Element) -> tuple[int, int, int] | None:
 
 
 def _is(compound: str, element: Element) -> bool:
-    found = _COMPOUND.fullmatch(compound)
-    if found is None or not compound:
-        return False
-    tag, rest = (found[1] or "*").casefold(), re.findall(r"([.#])([\w-]+)", found[2])
+    tag, rest = _parts(compound)
     return tag in ("*", element.tag) and all(
         name in element.classes if kind == "." else name == element.attributes.get("id")
         for kind, name in rest
     )
+
+
+@lru_cache(maxsize=1_024)
+def _parts(compound: str) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """Return the tag of a compound selector and its classes and ids; no tag if it is not understood."""
+    found = _COMPOUND.fullmatch(compound)
+    if found is None or not compound:
+        return "", ()
+    return (found[1] or "*").casefold(), tuple(re.findall(r"([.#])([\w-]+)", found[2]))
