@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from digest.collect.fetching import health
-from digest.collect.fetching.fetch import Fetched, FetchFailure, FetchRequest, fetch_all
+from digest.collect.fetching.fetch import Fetched, FetchFailure, FetchRequest, NotModified, fetch_all
 from digest.collect.intake import Source, enlist, judged, takers_of, takes
 from digest.collect.reading.identity import without_doubles
 from digest.collect.reading.parse import Parsed, ParseFailure
@@ -28,7 +28,10 @@ from digest.storage.database import Database
 from digest.storage.feeds import record_feeds, sync_feeds
 from digest.storage.intake.save import release_held, save_intake
 
+TOGETHER = 100  # unchanged feeds that are saved in one transaction
 PAGES = 5  # of a feed that has pages, if all posts of the pages before are new
+
+_NOTHING = Intake()
 
 log = logging.getLogger(__name__)
 
@@ -69,10 +72,18 @@ def collect(
     for waiting in reports.values():
         report(waiting)
     terms = Terms(limits=limits, now=now, fetch=fetch)
+    unsaved: list[FeedRow] = []
     for answer in ask([_asked(source, now) for source in due.values()], terms):
-        feed_id = answer.request.feed_id
-        reports[feed_id] = _settle(database, due[feed_id], answer, terms)
-        report(reports[feed_id])
+        source = due[answer.request.feed_id]
+        if isinstance(answer.result, NotModified):
+            row = _row_after(source.row, answer, _NOTHING, now)
+            unsaved = _saved(database, [*unsaved, row], TOGETHER)
+            done = _report(row, _NOTHING, 0, now)
+        else:
+            done = _settle(database, source, answer, terms)
+        reports[source.row.id] = done
+        report(done)
+    _saved(database, unsaved, 0)
     reported = [source.row.id for source in sources if source.row.id in reports]
     return CollectReport(feeds=tuple(reports[feed_id] for feed_id in reported))
 
@@ -108,6 +119,18 @@ def _asked(source: Source, now: datetime) -> Asked:
         ),
         fallback=health.fallback(row, now),
     )
+
+
+def _saved(database: Database, rows: list[FeedRow], most: int) -> list[FeedRow]:
+    """Save the rows of unchanged feeds if there are more than `most`, and return those that are unsaved.
+
+    A transaction for each feed would cost half of the time. If a row is lost, its feed is only asked again.
+    """
+    if len(rows) <= most:
+        return rows
+    with database.write() as connection:
+        record_feeds(connection, rows)
+    return []
 
 
 def _settle(database: Database, source: Source, answer: Answer, terms: Terms) -> FeedReport:

@@ -15,7 +15,7 @@ from digest.model.posts import FeedRow
 from digest.model.run_context import EventKind, RunEvent
 from digest.storage.database import Connection, Database
 from digest.storage.editions import sending_editions
-from digest.storage.feeds import feed_rows, record_feeds
+from digest.storage.feeds import feed_rows, latest_fetch, record_feeds
 from digest.storage.fingerprints import latest_reader
 from digest.storage.ledger.notices import hasten_notices
 from digest.storage.ledger.queue import hasten
@@ -72,8 +72,12 @@ def _event(detail: str) -> RunEvent:
 
 
 def _latest(connection: Connection) -> datetime | None:
-    fetched = [row.last_fetch_at for row in feed_rows(connection)]
-    times = (*fetched, latest_date(connection), latest_post(connection), latest_step(connection))
+    times = (
+        latest_fetch(connection),
+        latest_date(connection),
+        latest_post(connection),
+        latest_step(connection),
+    )
     return max((time for time in times if time), default=None)
 
 

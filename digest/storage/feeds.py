@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import asdict, replace
+from collections.abc import Collection, Sequence
+from dataclasses import fields, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from digest.model.posts import FeedRow
 from digest.model.publication import Feed
 from digest.storage.tables import feeds
 from subscribers.store.tables import upsert
+
+_COLUMNS = tuple(field.name for field in fields(FeedRow))
+_CHANGING = tuple(name for name in _COLUMNS if name != "id")
 
 
 def feed_rows(connection: Connection) -> tuple[FeedRow, ...]:
@@ -21,26 +24,31 @@ def feed_rows(connection: Connection) -> tuple[FeedRow, ...]:
     return tuple(FeedRow(**row._asdict()) for row in rows)
 
 
+def latest_fetch(connection: Connection) -> datetime | None:
+    """Return when a feed was last fetched."""
+    found: datetime | None = connection.scalar(select(func.max(feeds.c.last_fetch_at)))
+    return found
+
+
 def sync_feeds(connection: Connection, configured: Sequence[Feed], now: datetime) -> tuple[FeedRow, ...]:
     """Make the rows match the configuration and return those of `configured`, in its order.
 
     A feed is recognised by its name, else by its url, so either may change and its posts stay known. If the
     url changes, everything learnt about the old url is forgotten.
     """
-    free = list(feed_rows(connection))
-    taken = {row.id for row in free}
-    names = {feed.name for feed in configured}
+    stored = feed_rows(connection)
+    free = _Free(stored, {feed.name for feed in configured})
+    taken = {row.id for row in stored}
     rows: list[FeedRow] = []
     changed: list[FeedRow] = []
     fresh: list[FeedRow] = []
     for feed in configured:
-        row = _matched(feed, free, names)
+        row = free.take(feed)
         new = _renewed(row, feed, now) if row else _fresh(feed, taken, now)
         if row is None:
             fresh.append(new)
         elif row != new:
             changed.append(new)
-        free = [other for other in free if other != row]
         taken.add(new.id)
         rows.append(new)
     record_feeds(connection, changed)
@@ -52,23 +60,37 @@ def record_feeds(connection: Connection, rows: Sequence[FeedRow]) -> None:
     """Save the new state of feeds; each feed must have a row already."""
     if rows:
         named = update(feeds).where(feeds.c.id == bindparam("row_id"))
-        values = [asdict(row) for row in rows]
-        for value in values:
-            value["row_id"] = value.pop("id")
-        connection.execute(named, values)
+        connection.execute(named, [{"row_id": row.id, **_values(row, _CHANGING)} for row in rows])
 
 
 def _insert(connection: Connection, rows: Sequence[FeedRow]) -> None:
     if rows:
         # Two nodes may insert a new feed at the same time. SQLite has the same clause as PostgreSQL.
-        connection.execute(upsert(connection, feeds).on_conflict_do_nothing(), [asdict(row) for row in rows])
+        connection.execute(
+            upsert(connection, feeds).on_conflict_do_nothing(), [_values(row, _COLUMNS) for row in rows]
+        )
 
 
-def _matched(feed: Feed, free: Sequence[FeedRow], names: set[str]) -> FeedRow | None:
-    """Return the row of a feed: by its name, else by its url unless another feed has that row's name."""
-    by_name = (row for row in free if row.name == feed.name)
-    by_url = (row for row in free if row.url == feed.url and row.name not in names)
-    return next(by_name, None) or next(by_url, None)
+def _values(row: FeedRow, names: Sequence[str]) -> dict[str, object]:
+    return {name: getattr(row, name) for name in names}  # `asdict` would copy each value
+
+
+class _Free:
+    """The rows that no feed has taken yet: by name, else by url unless another feed has that row's name."""
+
+    def __init__(self, rows: Sequence[FeedRow], names: Collection[str]) -> None:
+        self._by_name = {row.name: row for row in rows}
+        self._by_url: dict[str, list[FeedRow]] = {}
+        for row in rows:
+            if row.name not in names:
+                self._by_url.setdefault(row.url, []).append(row)
+
+    def take(self, feed: Feed) -> FeedRow | None:
+        """Return the row of a feed, which no other feed gets then, or None."""
+        if row := self._by_name.get(feed.name):
+            return row
+        same_url = self._by_url.get(feed.url)
+        return same_url.pop(0) if same_url else None
 
 
 def _renewed(row: FeedRow, feed: Feed, now: datetime) -> FeedRow:

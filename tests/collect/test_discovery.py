@@ -315,7 +315,7 @@ def test_internal_hosts_and_unknown_names_are_refused(site: Site) -> None:
 
     def guarded(requests: Iterable[FetchRequest], limits: FetchLimits) -> Iterator[Exchange]:
         backend = GuardedBackend(limits.allow_hosts, resolve=resolve)
-        return fetch_all(requests, limits, transport=lambda _: GuardedTransport(backend, connections=1))
+        return fetch_all(requests, limits, transport=lambda _: GuardedTransport(backend))
 
     inside = find_feeds("https://intranet.test/", LIMITS, NOW, fetch=guarded).failure
     assert "intranet.test is not a public host; to allow it, add it to allow_hosts" in inside

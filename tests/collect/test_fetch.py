@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import gzip
 import logging
+import ssl
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import httpcore2
@@ -22,6 +24,7 @@ from digest.collect.fetching.fetch import (
 )
 from digest.collect.fetching.guard import GuardedBackend, GuardedTransport
 from digest.model.posts import FetchLimits
+from tests.certificates import Certificates
 from tests.collect.servers import CHUNK, FEED, Answer, Site, bomb, serving
 
 LIMITS = FetchLimits(allow_hosts=frozenset(["127.0.0.1"]), timeout=10)
@@ -49,6 +52,22 @@ def test_a_feed_is_asked_for_only_if_it_has_changed(site: Site) -> None:
     (_, headers) = site.asked[0]
     assert (headers["if-none-match"], headers["if-modified-since"]) == ('"1"', "x")
     assert headers["user-agent"] == LIMITS.user_agent
+
+
+def test_a_feed_is_fetched_over_tls_from_a_server_with_a_valid_certificate_and_no_other(
+    certificates: Certificates,
+) -> None:
+    def trusting(limits: FetchLimits) -> httpx2.AsyncBaseTransport:
+        backend = GuardedBackend(limits.allow_hosts)
+        return GuardedTransport(backend, tls=partial(ssl.create_default_context, cafile=certificates.ca_file))
+
+    with serving(certificates.context) as site:
+        request = FetchRequest(feed_id="a", url=site.put("/feed", Answer(body=FEED + CHUNK * 4)))
+        assert [found for _, found in fetch_all([request], LIMITS, transport=trusting)] == [
+            Fetched(url=request.url, body=FEED + CHUNK * 4)
+        ]
+        assert "certificate is not valid" in failed(request.url).detail
+    assert [path for path, _ in site.asked] == ["/feed"]
 
 
 def test_a_packed_feed_is_unpacked(site: Site) -> None:
@@ -141,7 +160,7 @@ def test_the_host_that_a_browser_would_open_is_asked_for(site: Site, host: str) 
 
     def transport(limits: FetchLimits) -> httpx2.AsyncBaseTransport:
         backend = GuardedBackend(frozenset(["127.0.0.1", host]), resolve=resolve)
-        return GuardedTransport(backend, connections=1)
+        return GuardedTransport(backend)
 
     written = site.put("/feed", Answer()).replace("127.0.0.1", host)
     moved = site.redirect("/old", written.encode().decode("latin-1"), 301)  # as it goes over the wire
@@ -172,7 +191,7 @@ def test_a_redirect_to_a_name_inside_is_refused(site: Site) -> None:
         return ["127.0.0.1" if host == "127.0.0.1" else "10.0.0.7"]
 
     def transport(limits: FetchLimits) -> httpx2.AsyncBaseTransport:
-        return GuardedTransport(GuardedBackend(limits.allow_hosts, resolve=resolve), connections=1)
+        return GuardedTransport(GuardedBackend(limits.allow_hosts, resolve=resolve))
 
     request = FetchRequest(feed_id="a", url=site.redirect("/feed", "http://intranet.test/admin"))
     ((_, outcome),) = fetch_all([request], LIMITS, transport=transport)
@@ -278,7 +297,7 @@ def test_an_error_of_our_own_is_that_feeds_failure(site: Site, caplog: pytest.Lo
             raise KeyError(address)
 
     def transport(limits: FetchLimits) -> httpx2.AsyncBaseTransport:
-        return GuardedTransport(Broken(), connections=1)
+        return GuardedTransport(Broken())
 
     ((_, outcome),) = fetch_all(
         [FetchRequest(feed_id="a", url=site.url("/feed"))], LIMITS, transport=transport

@@ -10,7 +10,9 @@ import ssl
 import threading
 import traceback
 import zlib
-from collections.abc import Callable, Generator, Iterable, Iterator
+from base64 import b64encode
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -30,6 +32,7 @@ _ACCEPT = (
     "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml,"
     " application/xml;q=0.9, text/xml;q=0.9, application/json;q=0.8, */*;q=0.5"
 )
+_ENCODINGS = "gzip, deflate"
 _LAST_PORT = 65_535
 _BAD_ADDRESS = "This is not a usable web address; correct the feed's url."
 _AGAIN = "the feed is tried again later."
@@ -92,7 +95,7 @@ Transports = Callable[[FetchLimits], httpx2.AsyncBaseTransport]
 
 def guarded(limits: FetchLimits) -> httpx2.AsyncBaseTransport:
     """Return a transport that connects only to public hosts and to the hosts in `allow_hosts`."""
-    return GuardedTransport(GuardedBackend(limits.allow_hosts), connections=limits.in_flight)
+    return GuardedTransport(GuardedBackend(limits.allow_hosts))
 
 
 def fetch_all(
@@ -169,30 +172,22 @@ class _Run:
 
     async def _fetch_all(self) -> None:
         self._task = asyncio.current_task()
-        async with (
-            httpx2.AsyncClient(
-                transport=self._transport(self._limits),
-                headers={"user-agent": self._limits.user_agent, "accept": _ACCEPT},
-                timeout=self._limits.timeout,
-                trust_env=False,
-            ) as client,
-            asyncio.TaskGroup() as group,
-        ):
+        async with self._transport(self._limits) as transport, asyncio.TaskGroup() as group:
             for request in self._requests:
                 await self._room.acquire()
-                group.create_task(self._fetch(client, request))
+                group.create_task(self._fetch(transport, request))
 
-    async def _fetch(self, client: httpx2.AsyncClient, request: FetchRequest) -> None:
-        self._done.put((request, await fetch(client, request, self._limits)))
+    async def _fetch(self, transport: httpx2.AsyncBaseTransport, request: FetchRequest) -> None:
+        self._done.put((request, await fetch(transport, request, self._limits)))
 
 
-async def fetch(client: httpx2.AsyncClient, request: FetchRequest, limits: FetchLimits) -> Result:
+async def fetch(transport: httpx2.AsyncBaseTransport, request: FetchRequest, limits: FetchLimits) -> Result:
     """Fetch one feed; every failure is returned, not raised."""
     try:
         async with asyncio.timeout(limits.timeout):
             if urlsplit(request.url).scheme == "file":
                 return await asyncio.to_thread(read_file, request, limits)
-            return await _follow(client, request, limits)
+            return await _follow(transport, request, limits)
     except TimeoutError:
         return FetchFailure(
             detail=f"There was no complete answer within {limits.timeout:g} seconds; {_AGAIN}"
@@ -230,7 +225,7 @@ def read_file(request: FetchRequest, limits: FetchLimits) -> Result:
     return Fetched(url=request.url, body=unpacked, etag=etag)
 
 
-async def _follow(client: httpx2.AsyncClient, request: FetchRequest, limits: FetchLimits) -> Result:
+async def _follow(transport: httpx2.AsyncBaseTransport, request: FetchRequest, limits: FetchLimits) -> Result:
     """Send the request and follow redirects one by one; the guard checks each target."""
     url = httpx2.URL(with_ascii_host(request.url))  # httpx2 by itself refuses some names that browsers open
     moved_to: str | None = None
@@ -242,7 +237,7 @@ async def _follow(client: httpx2.AsyncClient, request: FetchRequest, limits: Fet
             )
         if url.port is not None and not 0 < url.port <= _LAST_PORT:
             return FetchFailure(detail=_BAD_ADDRESS)
-        async with client.stream("GET", url, headers=_conditions(request)) as response:
+        async with _answer(transport, url, _headers(request, limits)) as response:
             target = response.headers.get("location")
             if response.status_code not in _REDIRECTS or not target:
                 return await _outcome(response, limits, moved_to)
@@ -254,8 +249,34 @@ async def _follow(client: httpx2.AsyncClient, request: FetchRequest, limits: Fet
     )
 
 
-def _conditions(request: FetchRequest) -> dict[str, str]:
-    stated = {"if-none-match": request.etag, "if-modified-since": request.last_modified}
+@asynccontextmanager
+async def _answer(
+    transport: httpx2.AsyncBaseTransport, url: httpx2.URL, headers: dict[str, str]
+) -> AsyncIterator[httpx2.Response]:
+    """Yield the answer of a server, whose body has not been read; it is closed when the block ends.
+
+    An `AsyncClient` costs twice as much, and would keep cookies from one feed to another.
+    """
+    if url.userinfo:
+        userinfo = b64encode(f"{url.username}:{url.password}".encode())
+        headers = headers | {"authorization": f"Basic {userinfo.decode()}"}
+    request = httpx2.Request("GET", url, headers=headers)
+    response = await transport.handle_async_request(request)
+    response.request = request
+    try:
+        yield response
+    finally:
+        await response.aclose()
+
+
+def _headers(request: FetchRequest, limits: FetchLimits) -> dict[str, str]:
+    stated = {
+        "accept": _ACCEPT,
+        "accept-encoding": _ENCODINGS,
+        "user-agent": limits.user_agent,
+        "if-none-match": request.etag,
+        "if-modified-since": request.last_modified,
+    }
     return {name: value for name, value in stated.items() if value}
 
 
