@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from digest.collect.sources.wordpress import is_rest
 from digest.config.shape import (
     DigestShape,
     DomainShape,
@@ -21,6 +20,7 @@ from digest.config.shape import (
 from digest.config.values import Config, MailSettings, Setting, WebSettings
 from digest.limits.limits import Limit, Limits, Rules, WarmUp, domain_rules, parse_limit
 from digest.model.errors import Problem
+from digest.model.links import is_rest
 from digest.model.messages import Security, SmtpServer
 from digest.model.posts import FetchLimits
 from digest.model.publication import Digest, Feed, Gathering, Lead, Review, Site, SourceKind, Topic
@@ -71,7 +71,12 @@ def build(shape: RootShape, path: Path, outside: Outside, settings: tuple[Settin
 def _feed(feed: FeedShape, folder: Path) -> Feed:
     url = feed.url or _path(str(feed.path), folder).as_uri()
     return Feed(
-        name=feed.name, url=url, source=_source(feed), tags=tuple(feed.tags), topics=tuple(feed.topics)
+        name=feed.name,
+        url=url,
+        source=_source(feed),
+        link=feed.link or "",
+        tags=tuple(feed.tags),
+        topics=tuple(feed.topics),
     )
 
 

@@ -13,6 +13,7 @@ from digest.limits.limits import domain_of, parse_limit
 from digest.message.reader_links import with_token
 from digest.model.links import web_url
 from digest.model.nearest import hint
+from digest.model.publication import LINK_PLACES
 from digest.model.tags import slug
 from digest.schedule.schedule import ScheduleError
 from digest.schedule.text import parse_schedule
@@ -152,6 +153,14 @@ def web_address(text: str) -> str:
         raise ValueError(
             f"{text!r} is not a web address: it must begin with http:// or https:// and name a host"
         )
+    return text
+
+
+def link_pattern(text: str) -> str:
+    """Refuse text that is no web address, or that names a place in braces which does not exist."""
+    for name in re.findall(r"\{(.*?)\}", web_address(text)):
+        if name not in LINK_PLACES:
+            raise ValueError(f"{{{name}}} has no meaning here{hint(name, LINK_PLACES)}")
     return text
 
 

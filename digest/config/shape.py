@@ -20,6 +20,7 @@ Mailbox = Annotated[str, AfterValidator(words.mailbox)]
 Address = Annotated[str, AfterValidator(words.address)]
 UnsubscribeAddress = Annotated[str, AfterValidator(words.unsubscribe_address)]
 WebAddress = Annotated[str, AfterValidator(words.web_address)]
+LinkPattern = Annotated[str, AfterValidator(words.link_pattern)]
 BaseUrl = Annotated[str, AfterValidator(words.base_url)]
 Language = Annotated[str, AfterValidator(words.language)]
 Limit = Annotated[str, AfterValidator(words.limit)]
@@ -54,6 +55,7 @@ class FeedShape(Shape):
     url: WebAddress | None = None
     path: Line | None = None
     source: Literal["feed", "wordpress"] | None = None
+    link: LinkPattern | None = None
     tags: list[Line] = []
     topics: list[Slug] = []
 

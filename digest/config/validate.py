@@ -137,6 +137,8 @@ def _feeds(raw: Raw) -> Iterator[Fault]:
             yield ("feed", index), "set 'url', or 'path' for a file"
         if "source" in row and "path" in row:
             yield ("feed", index, "source"), "a 'path' has no source: remove this key"
+        if "link" in row and "path" not in row:
+            yield ("feed", index, "link"), "this key is for a 'path' that is a folder"
 
 
 def _digests(raw: Raw) -> Iterator[Fault]:

@@ -61,6 +61,12 @@ def canonical_url(url: str) -> str:
     return urlunsplit(("https", host, parts.path.rstrip("/"), query, fragment))
 
 
+def is_rest(url: str) -> bool:
+    """Return whether an address is that of a REST interface of WordPress."""
+    parts = urlsplit(url)
+    return "/wp-json/" in f"{parts.path}/" or "rest_route" in dict(parse_qsl(parts.query))
+
+
 def host_of(url: str) -> str:
     """Return the host of an address, or "" where there is none; fit for people and logs."""
     try:

@@ -19,6 +19,9 @@ class Site:
     language: str = "en"  # BCP 47
 
 
+LINK_PLACES = ("slug", "path", "year", "month", "day")  # that the link of posts in a folder may name
+
+
 class SourceKind(StrEnum):
     """The kind of source that a feed's address leads to."""
 
@@ -33,6 +36,7 @@ class Feed:
     name: str
     url: str
     source: SourceKind = SourceKind.FEED
+    link: str = ""  # makes the addresses of posts in a folder: "https://example.org/{slug}/"
     tags: tuple[str, ...] = ()  # given to every post of this feed
     topics: tuple[str, ...] = ()  # slugs of topics that claim every post of this feed
 

@@ -321,7 +321,7 @@ def test_a_file_that_cannot_be_read_is_a_failure(tmp_path: Path) -> None:
     large = tmp_path / "large.xml"
     large.write_bytes(FEED)
     assert "does not exist" in failed((tmp_path / "none.xml").as_uri()).detail
-    assert "does not exist" in failed(tmp_path.as_uri()).detail
+    assert "does not exist" in failed((tmp_path / "none").as_uri()).detail
     assert "does not exist" in failed("file:///dev/zero").detail
     assert "larger than" in failed(large.as_uri(), replace(LIMITS, max_bytes=10)).detail
 

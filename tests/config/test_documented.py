@@ -13,7 +13,7 @@ DOCS = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
 SAMPLE = (ROOT / "config.toml").read_text(encoding="utf-8")
 
 
-ELSE = {("feed", "path"), ("mail", "server")}  # cannot be combined with other examples
+ELSE = {("feed", "path"), ("feed", "link"), ("mail", "server")}  # cannot be combined with other examples
 
 
 def heading(table: str) -> str:

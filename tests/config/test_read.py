@@ -202,6 +202,13 @@ WRONG = [
     ('url = "https://gazette.example.org/feed"\n', "", "feed", "set 'url', or 'path' for a file"),
     ('url = "https://g', 'source = "wordpres"\nurl = "https://g', "feed.source", "did you mean 'wordpress'?"),
     ('"Orchard Notes"\npath', '"Orchard Notes"\nsource = "feed"\npath', "feed.source", "has no source"),
+    ('url = "https://g', 'link = "https://a.test/"\nurl = "https://g', "feed.link", "for a 'path'"),
+    (
+        '"Orchard Notes"\npath',
+        '"Orchard Notes"\nlink = "https://a.test/{slag}/"\npath',
+        "feed.link",
+        "{slag} has no meaning here; did you mean 'slug'?",
+    ),
     ('"Orchard Notes"\npath', '"Harbour Gazette"\npath', "feed.name", "'Harbour Gazette' is already used"),
     ('topics = ["green"]\n\n[[t', 'topics = ["grean"]\n\n[[t', "feed.topics", "did you mean 'green'?"),
     ('feeds = ["Orchard Notes"]', 'feeds = ["Orchid Notes"]', "topic.feeds", "did you mean 'Orchard Notes'?"),

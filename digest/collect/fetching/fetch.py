@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx2
 
+from digest.collect.fetching.folder import FILES, Folder, list_folder, read_folder, state_of
 from digest.collect.fetching.guard import UNKNOWN_HOST, GuardedBackend, GuardedTransport, RefusedError
 from digest.model.links import with_ascii_host
 from digest.model.posts import FetchLimits
@@ -70,6 +71,7 @@ class Fetched:
     last_modified: str | None = None
     moved_to: str | None = None  # the new address, if the feed has moved permanently
     links: str = ""  # the Link headers (RFC 8288), joined by commas
+    folder: Folder | None = None  # instead of the body, if the address is that of a folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,9 +208,11 @@ async def fetch(transport: httpx2.AsyncBaseTransport, request: FetchRequest, lim
 
 
 def read_file(request: FetchRequest, limits: FetchLimits) -> Result:
-    """Read a feed from a file: URL; an ETag is made from the file's size and time of change."""
+    """Read a feed from a file: URL; an ETag is made from the size and the time of the last change."""
     path = Path(unquote(urlsplit(request.url).path))
     try:
+        if path.is_dir():
+            return _folder(path, request, limits)
         if not path.is_file():
             return FetchFailure(detail=f"The file {path.name} does not exist; correct the feed's url.")
         facts = path.stat()
@@ -223,6 +227,17 @@ def read_file(request: FetchRequest, limits: FetchLimits) -> Result:
     if unpacked is None:
         return _too_large(limits)
     return Fetched(url=request.url, body=unpacked, etag=etag)
+
+
+def _folder(path: Path, request: FetchRequest, limits: FetchLimits) -> Result:
+    listed = list_folder(path)
+    if not listed:
+        reason = f"holds more than {FILES:,} files" if listed is None else "holds no Markdown file"
+        return FetchFailure(detail=f"The folder {path.name} {reason}; correct the feed's path.")
+    etag = state_of(listed)
+    if etag == request.etag:
+        return NotModified()
+    return Fetched(url=request.url, body=b"", etag=etag, folder=read_folder(listed, limits))
 
 
 async def _follow(transport: httpx2.AsyncBaseTransport, request: FetchRequest, limits: FetchLimits) -> Result:

@@ -49,6 +49,7 @@ class Parsed:
     complete: bool = True  # the document is well-formed, and every entry could be read
     wordpress: bool = False  # older posts are on its pages 2, 3, …
     next_url: str = ""  # older posts are there
+    later: bool = False  # other posts wait for their date
     whole: bool = False  # there is no page after these posts
     error: str = ""  # a failure that the feed itself reports between its entries, as one sentence
 
@@ -71,6 +72,8 @@ class Contents:
     generator: str = ""
     next_url: str = ""
     ended: bool = False
+    skipped: tuple[str, ...] = ()  # the reasons why other entries could not be read
+    later: bool = False
 
 
 def parse(
@@ -90,12 +93,12 @@ def cleaned(contents: Contents, source: FeedSource) -> Parsed | ParseFailure:
     """Return the clean posts of a document; its language is that of posts that state none."""
     source = replace(source, language=language(contents.language))
     posts = [clean_post(entry, source) for entry in contents.entries]
-    skipped = tuple(
+    empty = tuple(
         f"entry {number} has no title, no text, and no link with words in it"
         for number, post in enumerate(posts, start=1)
         if post is None
     )
-    if skipped and len(skipped) == len(posts):
+    if empty and len(empty) == len(posts):
         return ParseFailure("No entry has a title, text or link; the publisher must fix the feed.")
     usable = [post for post in posts if post]
     errors = [code for post in usable if (code := bridge_error(post))]
@@ -107,11 +110,12 @@ def cleaned(contents: Contents, source: FeedSource) -> Parsed | ParseFailure:
         title=plain(contents.title, 200),
         language=source.language,
         posts=without_doubles(post for post in usable if bridge_error(post) is None),
-        skipped=skipped,
-        complete=not (skipped or contents.broken or error),
+        skipped=(*contents.skipped, *empty),
+        complete=not (contents.skipped or empty or contents.broken or error),
         error=error,
         wordpress="wordpress" in contents.generator.casefold(),
         next_url=contents.next_url,
+        later=contents.later,
     )
 
 

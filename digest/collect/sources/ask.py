@@ -12,6 +12,8 @@ from digest.collect.fetching.fetch import Exchange, Fetched, FetchFailure, Fetch
 from digest.collect.reading.entry import FeedSource
 from digest.collect.reading.parse import Document, Parsed, ParseFailure, cleaned, parse
 from digest.collect.sources import wordpress
+from digest.collect.sources.markdown import read_markdown
+from digest.model.links import is_rest
 from digest.model.posts import FetchLimits
 from digest.model.publication import Feed, SourceKind
 
@@ -107,14 +109,15 @@ def _requests(asked: Asked) -> list[FetchRequest]:
         return [asked.request]
     bare = replace(asked.request, etag=None, last_modified=None)
     addresses = wordpress.addresses(asked.request.url)
-    rest = [replace(bare, url=url) for url in addresses if wordpress.is_rest(url)]
-    feeds = [replace(asked.request, url=url) for url in addresses if not wordpress.is_rest(url)]
+    rest = [replace(bare, url=url) for url in addresses if is_rest(url)]
+    feeds = [replace(asked.request, url=url) for url in addresses if not is_rest(url)]
     return feeds if feeds and asked.fallback else rest + feeds
 
 
 def _answer(asked: Asked, request: FetchRequest, result: Result, terms: Terms) -> Answer:
     parsed = _read(asked.feed, request, result, terms) if isinstance(result, Fetched) else None
-    if isinstance(result, Fetched) and wordpress.is_rest(request.url):
+    later = isinstance(parsed, Parsed) and parsed.later  # posts that appear without any change of the files
+    if isinstance(result, Fetched) and (later or is_rest(request.url)):
         result = replace(result, etag=None, last_modified=None)
     return Answer(asked=asked, request=request, result=result, parsed=parsed)
 
@@ -133,9 +136,11 @@ def _read(feed: Feed, request: FetchRequest, found: Fetched, terms: Terms) -> Pa
 def _posts(feed: Feed, request: FetchRequest, found: Fetched, terms: Terms) -> Parsed | ParseFailure:
     source = FeedSource(feed_id=request.feed_id, now=terms.now, tags=feed.tags)
     most = terms.limits.max_posts
-    if feed.source is SourceKind.WORDPRESS and wordpress.is_rest(request.url):
+    if feed.source is SourceKind.WORDPRESS and is_rest(request.url):
         contents = wordpress.read_posts(found.body, found.url, most)
         return ParseFailure(contents) if isinstance(contents, str) else cleaned(contents, source)
+    if found.folder:
+        return cleaned(read_markdown(found.folder, feed.link, terms.now), source)
     document = Document(body=found.body, url=found.url, content_type=found.content_type)
     return parse(document, feed_id=request.feed_id, now=terms.now, tags=feed.tags, max_posts=most)
 
@@ -151,5 +156,5 @@ def _reason(answer: Answer) -> str:
 
 
 def _explained(answer: Answer, reason: str) -> Answer:
-    is_feed = answer.asked.feed.source is SourceKind.WORDPRESS and not wordpress.is_rest(answer.request.url)
+    is_feed = answer.asked.feed.source is SourceKind.WORDPRESS and not is_rest(answer.request.url)
     return replace(answer, fallback=reason if is_feed else "")

@@ -16,7 +16,7 @@ from digest.collect.reading.clean import Picture, pixels
 from digest.collect.reading.dates import parse_date
 from digest.collect.reading.entry import Entry
 from digest.collect.reading.parse import Contents
-from digest.model.links import web_url
+from digest.model.links import is_rest, web_url
 
 PAGE = 20  # posts of one answer; the site makes each of them with its pictures and terms
 _ROUTE = "/wp/v2/posts"
@@ -48,12 +48,6 @@ def addresses(url: str) -> tuple[str, ...]:
         rest.reverse()
         feeds.reverse()
     return (*(_with(address, _WANTED) for address in rest), *feeds)
-
-
-def is_rest(url: str) -> bool:
-    """Return whether an address is that of a REST interface."""
-    parts = urlsplit(url)
-    return f"{_ROOT}/" in f"{parts.path}/" or "rest_route" in dict(parse_qsl(parts.query))
 
 
 def page_url(url: str, number: int) -> str:

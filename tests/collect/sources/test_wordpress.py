@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from digest.collect.reading.entry import FeedSource
 from digest.collect.reading.parse import Contents, Parsed, cleaned
 from digest.collect.reading.placeholders import is_protected
-from digest.collect.sources.wordpress import addresses, is_rest, page_url, read_posts
+from digest.collect.sources.wordpress import addresses, page_url, read_posts
+from digest.model.links import is_rest
 from digest.model.posts import Post
 
 NOW = datetime(2026, 11, 22, 7, tzinfo=UTC)
