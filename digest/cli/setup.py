@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,51 +12,51 @@ import click
 
 from digest.check.check import check_all
 from digest.cli import show
+from digest.cli.feeds import find_and_choose
 from digest.cli.session import Session, json_option, pass_session
 from digest.demo.run import Summary, run
 from digest.model.deliveries import Counts
-from digest.model.errors import DigestError
-from digest.model.posts import FeedReport
-from digest.model.shipped import shipped
-
-_SAMPLES = ("config.toml", "samples/harbour-gazette.xml", "samples/orchard-notes.json")
+from digest.model.posts import FeedReport, FetchLimits
+from digest.sources.start import CONFIG, require_none, write_config, write_samples
 
 
-class SampleError(DigestError):
-    """A sample file cannot be written."""
-
-
-def write_samples(folder: Path) -> Iterator[tuple[Path, bool]]:
-    """Write each sample file under `folder` and yield its path, with False if the file existed already.
-
-    Raises SampleError if the folder or a file cannot be made.
-    """
-    for name in _SAMPLES:
-        target = folder / name
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("xb") as file:
-                file.write(shipped(name).read_bytes())
-        except FileExistsError:
-            yield target, False
-        except OSError as error:
-            raise SampleError(f"{target}: cannot be written: {error.strerror}") from error
-        else:
-            yield target, True
-
-
-@click.command(epilog="Example: digest init my-digest")
+@click.command(epilog="Example: digest init my-digest --from www.example.org")
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path())
-def init(folder: Path) -> None:
+@click.option(
+    "--from",
+    "address",
+    metavar="ADDRESS",
+    help="Find the feeds of this site and write a config.toml for them, instead of the sample feeds.",
+)
+def init(folder: Path, address: str | None) -> None:
     """Write a sample config.toml and two sample feeds.
 
     The files are written into FOLDER, or into the current folder. The sample works without changes:
     emails are written into a folder, and nothing can reach a person. Existing files are not changed.
+
+    With --from, the feeds of a site are found and shown as by `digest feeds add`. The configuration takes
+    the name and the language of the first feed, and the topics are the publisher's own sections.
     """
+    if address is not None:
+        init_from(folder, address, FetchLimits())
+        return
     for path, written in write_samples(folder):
         click.echo(f"{'wrote' if written else 'kept '} {path}")
-    where = "" if folder == Path() else f"cd {folder} && "
-    click.echo(f"\nNext: {where}digest check")
+    click.echo(f"\nNext: {_into(folder)}digest check")
+
+
+def init_from(folder: Path, address: str, limits: FetchLimits) -> None:
+    """Find the feeds of a site, and write a configuration for those that are chosen."""
+    require_none(folder / CONFIG)
+    chosen = find_and_choose(address, limits, f"digest init {folder} --from")
+    click.echo(f"\nwrote {write_config(folder, chosen)}")
+    click.echo(
+        f"\nNext: {_into(folder)}digest collect && digest compose daily && digest preview daily --open"
+    )
+
+
+def _into(folder: Path) -> str:
+    return "" if folder == Path() else f"cd {folder} && "
 
 
 @click.command(epilog="Example: digest check")

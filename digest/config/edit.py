@@ -83,12 +83,14 @@ def with_feeds_of_digest(text: str, index: int, names: Sequence[str]) -> str:
     listed = wanted["digest"][index]["feeds"]
     place = lines.ends(text)[("digest", index, "feeds", len(listed) - 1)]
     listed += names
-    return _first_with(wanted, [text[:place] + "".join(f", {_value(name)}" for name in names) + text[place:]])
+    return _first_with(
+        wanted, [text[:place] + "".join(f", {toml_value(name)}" for name in names) + text[place:]]
+    )
 
 
 def feed_block(feed: Feed) -> str:
     """Return a [[feed]] as it is written into config.toml."""
-    return "\n".join(["[[feed]]", *(f"{key} = {_value(value)}" for key, value in _table(feed).items())])
+    return "\n".join(["[[feed]]", *(f"{key} = {toml_value(value)}" for key, value in _table(feed).items())])
 
 
 def _table(feed: Feed) -> dict[str, Any]:
@@ -97,7 +99,8 @@ def _table(feed: Feed) -> dict[str, Any]:
     return table | {key: value for key, value in optional.items() if value}
 
 
-def _value(value: str | list[str]) -> str:
+def toml_value(value: str | list[str]) -> str:
+    """Return a text or a list of texts as TOML."""
     return str(tomlkit.item(value).as_string())
 
 
@@ -131,7 +134,7 @@ def _in_the_array(text: str, feeds: Sequence[Feed]) -> str | None:
     if listed is None or ("feed",) not in ends:
         return None
     rows = (
-        "{ " + ", ".join(f"{key} = {_value(value)}" for key, value in _table(each).items()) + " }"
+        "{ " + ", ".join(f"{key} = {toml_value(value)}" for key, value in _table(each).items()) + " }"
         for each in feeds
     )
     if listed:

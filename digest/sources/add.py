@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -75,21 +75,27 @@ def plan_feeds(config: Config, wanted: Sequence[Feed], digests: Collection[str] 
 def _sorted(config: Config, wanted: Sequence[Feed]) -> tuple[tuple[Feed, ...], tuple[Feed, ...]]:
     """Return the feeds that the configuration lacks, with free names, and those that it has."""
     known = {canonical_url(feed.url): feed for feed in reversed(config.feeds)}
-    names = {feed.name for feed in config.feeds}
-    feeds: dict[str, Feed] = {}
-    there: dict[str, Feed] = {}
-    for feed in wanted:
+    there = {key: known[key] for feed in wanted if (key := canonical_url(feed.url)) in known}
+    fresh = [feed for feed in wanted if canonical_url(feed.url) not in known]
+    return with_free_names(fresh, {feed.name for feed in config.feeds}), tuple(there.values())
+
+
+def with_free_names(feeds: Iterable[Feed], taken: Collection[str] = ()) -> tuple[Feed, ...]:
+    """Return the feeds, each address once, with names that no other feed has.
+
+    A name that is taken gets the host of the feed, or else a number.
+    """
+    names = set(taken)
+    named: dict[str, Feed] = {}
+    for feed in feeds:
         key = canonical_url(feed.url)
-        if key in known:
-            there[key] = known[key]
-        elif key not in feeds:
-            feeds[key] = replace(feed, name=_free_name(feed, names))
-            names.add(feeds[key].name)
-    return tuple(feeds.values()), tuple(there.values())
+        if key not in named:
+            named[key] = replace(feed, name=_free_name(feed, names))
+            names.add(named[key].name)
+    return tuple(named.values())
 
 
 def _free_name(feed: Feed, taken: Collection[str]) -> str:
-    """Return a name that no other feed has: with its host, or else with a number, if it is taken."""
     host = host_of(feed.url).removeprefix("www.")
     numbered = (f"{feed.name} ({number})" for number in range(2, len(taken) + 3))
     return next(name for name in (feed.name, f"{feed.name} ({host})", *numbered) if name not in taken)
@@ -125,7 +131,7 @@ def problems_of(found: Found, now: datetime) -> Iterator[str]:
     elif sum(blurb.endswith(("…", "...")) for blurb in blurbs) * 2 > len(posts):
         yield "it has only excerpts, and most of them are cut off within a sentence"
     if not any(post.tags for post in posts):
-        yield "its posts have no tags, from which topics could be found"
+        yield "its posts have no tags, so its sections cannot be found"
 
 
 def _published(post: Post) -> datetime:

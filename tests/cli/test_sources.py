@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from digest.cli import program
+from digest.cli.setup import init_from
+from digest.model.posts import FetchLimits
 from tests.cli.conftest import Terminal
 from tests.collect.servers import Answer, Site, serving
 
@@ -137,3 +141,24 @@ def test_a_list_of_feeds_is_imported_and_exported(terminal: Terminal) -> None:
 def test_a_file_without_feeds_is_one_plain_line(terminal: Terminal) -> None:
     said = terminal.call("feeds", "import", "-", fails=1, stdin="<html></html>").stderr
     assert said == "digest: This is not an OPML file; export the list of feeds from your program as OPML.\n"
+
+
+def test_a_publication_begins_with_the_address_of_a_site(
+    terminal: Terminal, site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "new"
+    init_from(folder, site.url("/news/feed/"), FetchLimits(allow_hosts=frozenset(["127.0.0.1"])))
+    assert f"Next: cd {folder} && digest collect && digest compose daily" in capsys.readouterr().out
+    path = folder / "config.toml"
+    path.write_text(path.read_text("utf-8").replace("#allow_hosts", "allow_hosts"), encoding="utf-8")
+
+    def call(*words: str) -> str:
+        result = CliRunner().invoke(program, ["--config", str(path), *words])
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    assert "Port News  ok        5" in call("collect", "--now", "2026-11-23T06:00")
+    assert "5 stories" in call("compose", "daily", "--now", "2026-11-23T06:00")
+    call("preview", "daily", "--out", str(tmp_path / "look"))
+    said = terminal.call("init", str(folder), "--from", "www.example.org", fails=1).stderr
+    assert "exists already; to add feeds to it: digest --config" in said

@@ -1,0 +1,122 @@
+"""Begin a publication: write the sample files, or a configuration for the feeds of a site."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from digest.collect.discovery.found import Found
+from digest.config.edit import toml_value
+from digest.config.parsers import language
+from digest.model.errors import DigestError
+from digest.model.publication import Feed
+from digest.model.shipped import shipped
+from digest.sources.add import with_free_names
+
+CONFIG = "config.toml"
+_SAMPLES = (CONFIG, "samples/harbour-gazette.xml", "samples/orchard-notes.json")
+_COMMENTS_FROM = 43  # the column of the comments in the sample configuration
+_TOPICS = re.compile(r"^\[\[topic\]\].*?(?=^# ── digests)", re.DOTALL | re.MULTILINE)
+_PLAIN_NAME = re.compile(r"\w[\w '&-]*")  # may stand before an address without quotation marks
+
+
+class SampleError(DigestError):
+    """A sample file cannot be written."""
+
+
+def write_samples(folder: Path) -> Iterator[tuple[Path, bool]]:
+    """Write each sample file under `folder` and yield its path, with False if the file existed already.
+
+    Raises SampleError if the folder or a file cannot be made.
+    """
+    for name in _SAMPLES:
+        yield folder / name, _written(folder / name, shipped(name).read_bytes())
+
+
+def write_config(folder: Path, found: Sequence[Found]) -> Path:
+    """Write a configuration for the feeds of a site and return its path.
+
+    Raises SampleError if it cannot be written, or if there is one already.
+    """
+    path = folder / CONFIG
+    if not _written(path, config_for(found).encode()):
+        require_none(path)
+    return path
+
+
+def require_none(path: Path) -> None:
+    """Raise SampleError if there is a configuration already."""
+    if path.exists():
+        advice = f"to add feeds to it: digest --config {path} feeds add ADDRESS"
+        raise SampleError(f"{path}: exists already; {advice}")
+
+
+def config_for(found: Sequence[Found]) -> str:
+    """Return the sample configuration with these feeds, and with the name and language of the first.
+
+    Its topics become comments, so that the topics are the publishers' own sections.
+    """
+    text, first = shipped(CONFIG).read_text(encoding="utf-8"), found[0]
+    feeds = with_free_names(Feed(name=each.title, url=each.url) for each in found)
+    for pattern, new in (
+        ("two sample feeds beside it", "the feeds of a site"),
+        (r'^name = "Harbour Digest" +', _line("name", first.title)),
+        (r"^\[\[feed\]\].*?(?=^# ── topics)", "\n".join(map(_block, feeds)) + "\n"),
+        (r'^(?=topics = \["city", "green"\])', "#"),
+        (r'^(?=about = "The day around the harbour)', "#"),
+    ):
+        text = _replaced(text, pattern, new)
+    if first.language and _is_language(first.language):
+        text = _replaced(text, r'^#language = "en" +', _line("language", first.language))
+    if _PLAIN_NAME.fullmatch(first.title):
+        text = text.replace('from = "Harbour Digest <', f'from = "{first.title} <')
+    return _TOPICS.sub(_as_comment, text)
+
+
+def _as_comment(topics: re.Match[str]) -> str:
+    lines = [f"#{line.removeprefix('#')}" if line else "" for line in topics[0].splitlines()]
+    return "\n".join(
+        ["# Without topics here, they are the publishers' own sections. To define some:", "", *lines, "", ""]
+    )
+
+
+def _block(feed: Feed) -> str:
+    lines = (
+        ("[[feed]]", ""),
+        (_line("name", feed.name), "# the source that readers see"),
+        (_line("url", feed.url), "# RSS, Atom, RDF or JSON Feed"),
+        ('#tags = ["local"]', "# added to every post of this feed"),
+        ('#topics = ["city"]', "# these topics take every post of this feed"),
+    )
+    return "".join(f"{key:{_COMMENTS_FROM}}{comment}".rstrip() + "\n" for key, comment in lines)
+
+
+def _line(key: str, value: str) -> str:
+    return f"{f'{key} = {toml_value(value)}':{_COMMENTS_FROM - 1}} "
+
+
+def _replaced(text: str, pattern: str, new: str) -> str:
+    changed, count = re.subn(pattern, lambda _: new, text, count=1, flags=re.DOTALL | re.MULTILINE)
+    assert count == 1, pattern
+    return changed
+
+
+def _is_language(tag: str) -> bool:
+    try:
+        return bool(language(tag))
+    except ValueError:
+        return False
+
+
+def _written(target: Path, content: bytes) -> bool:
+    """Write a new file; return False if there is one already."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("xb") as file:
+            file.write(content)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise SampleError(f"{target}: cannot be written: {error.strerror}") from error
+    return True
