@@ -35,7 +35,7 @@ def generated() -> Iterator[Row]:
     yield from rows.several(day, known, {each.name: each.topic for each in papers if each.topic})
     yield from rows.next_day(ordered)
     yield from rows.stories(happenings())
-    yield from rows.leads(day)
+    yield from rows.leads(day, known)
     yield from rows.times(known)
 
 

@@ -43,8 +43,8 @@ def posts_of(newspaper: Newspaper) -> Blog:
 
 
 def last_day(posts: Blog) -> Blog:
-    """Return the posts of the last day."""
-    return [post for post in posts if post.at >= END - timedelta(days=1)]
+    """Return the posts of the 24 hours before the last of them."""
+    return [post for post in posts if post.at > posts[-1].at - timedelta(days=1)]
 
 
 def _count(share: int, random: Random) -> int:
@@ -89,10 +89,11 @@ def _url(newspaper: Newspaper, own: str, at: datetime, name: str) -> str:
 
 
 def _tags(style: str, own: str, subjects: Sequence[str], random: Random) -> tuple[str, ...]:
-    some = random.sample(subjects, min(len(subjects), random.randint(1, 2)))
+    some = random.sample(subjects, min(len(subjects), random.randint(0, 1)))
+    some += [invented_place(random) for _ in range(random.randint(1, 3))]  # people and places
     match style:
         case "structured":
-            return (f"structure:{own}", *(f"topics:things/{each}" for each in some))
+            return (f"structure:{own}", *(f"topics:things/{slug(each)}" for each in some))
         case "categories":
             return (own, *sorted(some))
         case "tags":
@@ -100,5 +101,7 @@ def _tags(style: str, own: str, subjects: Sequence[str], random: Random) -> tupl
             return tuple(random.sample(every, len(every)))
         case "address":
             return tuple(random.sample(every := [own.replace("-", " ").capitalize(), *some], len(every)))
+        case "numbered":
+            return ()
         case _:
-            return tuple(some)
+            return tuple(random.sample(some, len(some))) if subjects else ()

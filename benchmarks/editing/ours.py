@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import combinations
 from typing import Any
 
 from benchmarks.editing.happenings import Pair
-from benchmarks.editing.labelled import LabelledPost
+from benchmarks.editing.labelled import Blog, LabelledPost
 from digest.compose.plan import PlanInput, plan
+from digest.compose.sections.headings import Past
+from digest.compose.sections.learning import LEARNED
 from digest.model.editions import Due, Edition, Story
-from digest.model.publication import CATCH_ALL, Digest, Site
+from digest.model.publication import CATCH_ALL, Digest, Feed, Site
 
 ALL = 10_000  # stories at most, so that nothing is cut and every post is measured
 _SITE = Site(
@@ -26,17 +29,27 @@ _DIGEST = Digest(
 )
 
 
-def compose(posts: Sequence[LabelledPost], *, maximum: int = ALL, **fields: Any) -> Edition:
-    """Return the edition of `posts`, composed a minute after the last of them.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is known when an edition is composed: all posts until then, and the last edition's headings."""
 
-    `fields` are those of `PlanInput`.
-    """
+    posts: Blog = ()
+    headings: Sequence[str] = ()  # slugs, the largest first
+
+
+_NOTHING = Known()
+
+
+def compose(
+    posts: Sequence[LabelledPost], known: Known = _NOTHING, *, maximum: int = ALL, **fields: Any
+) -> Edition:
+    """Return the edition of `posts`, composed a minute after the last; `fields` are of `PlanInput`."""
     cutoff_at = max(post.at for post in posts) + timedelta(minutes=1)
     due = Due(local_date=cutoff_at.date(), cutoff_at=cutoff_at, send_at=cutoff_at + timedelta(minutes=30))
     digest = replace(_DIGEST, maximum=maximum)
-    made = plan(
-        [post.waiting() for post in posts], (), PlanInput(digest=digest, site=_SITE, due=due, **fields)
-    )
+    given: dict[str, Any] = {"feeds": _feeds(posts), "past": _past(known)} | fields
+    waiting = [post.waiting() for post in posts]
+    made = plan(waiting, (), PlanInput(digest=digest, site=_SITE, due=due, **given))
     assert made.edition is not None, made.reason
     return made.edition
 
@@ -68,6 +81,18 @@ def covers(story: Story | None, posts: Sequence[LabelledPost]) -> bool:
     """Return whether the story is made of most of the `posts`."""
     together = _together(story) if story else ()
     return sum(post.id in together for post in posts) * 2 > len(posts)
+
+
+def _feeds(posts: Sequence[LabelledPost]) -> list[Feed]:
+    names = sorted({post.feed for post in posts})
+    return [Feed(name=name, url="https://example.org/feed") for name in names]
+
+
+def _past(known: Known) -> Past:
+    tags: dict[str, list[tuple[str, ...]]] = defaultdict(list)
+    for post in reversed(known.posts):
+        tags[post.feed].append(post.tags)
+    return Past(tags={feed: lists[:LEARNED] for feed, lists in tags.items()}, headings=known.headings)
 
 
 def _together(story: Story) -> tuple[str, ...]:

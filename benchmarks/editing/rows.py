@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -14,6 +15,7 @@ from benchmarks.editing.earlier import earlier_rule
 from benchmarks.editing.happenings import Happenings, covered
 from benchmarks.editing.labelled import Blog, LabelledPost
 from benchmarks.editing.measures import Headings, Score
+from benchmarks.editing.ours import Known
 from benchmarks.editing.publishers import END, order_lost
 from benchmarks.editing.rivals import first_tag, greedy_tags, strict_titles
 from digest.model.publication import Feed, Topic
@@ -22,14 +24,14 @@ _NEW = 5  # of 25 posts in the edition of the next day
 _ROUNDS = 5  # of a measurement of time; the median counts
 _LEAD_ROOM = 20  # stories of an edition, beside those that are covered by several
 
-# A way to place the posts of an edition; it is also given all posts that the feeds have published until then.
-Place = Callable[[Sequence[LabelledPost], Blog], Headings]
+# A way to place the posts of an edition; it is also given what is known from before.
+Place = Callable[[Sequence[LabelledPost], Known], Headings]
 
 OURS = "ours"
 EARLIER = "earlier rule"
 STRICT = "strict titles"
 WAYS: Mapping[str, Place] = {
-    OURS: lambda posts, _: ours.headings(ours.compose(posts)),
+    OURS: lambda posts, known: ours.headings(ours.compose(posts, known)),
     "first tag": lambda posts, _: first_tag(posts),
     "greedy tags": lambda posts, _: greedy_tags(posts),
     EARLIER: lambda posts, _: earlier_rule(posts),
@@ -108,10 +110,15 @@ def next_day(blogs: Sequence[Blog]) -> Iterator[Row]:
 
 
 def _kept(place: Place, blog: Blog) -> float:
-    runs = _runs(blog, step=_NEW)
-    placed = _placed(place, runs, blog)
-    common = [[post.id for post in run[:-_NEW]] for run in runs[1:]]
-    return mean(map(measures.kept, placed[:-1], placed[1:], common))
+    shares = []
+    before: Headings = {}
+    for run in _runs(blog, step=_NEW):
+        last = [heading for heading, _ in Counter(before.values()).most_common()]
+        after = place(run, Known(posts=_until(run, blog), headings=last))
+        if before:
+            shares.append(measures.kept(before, after, [post.id for post in run[:-_NEW]]))
+        before = after
+    return mean(shares)
 
 
 # ── several publishers ──────────────────────────────────────────────────────────────────────
@@ -120,10 +127,11 @@ def _kept(place: Place, blog: Blog) -> float:
 def several(day: Sequence[LabelledPost], known: Blog, subjects: Mapping[str, str]) -> Iterator[Row]:
     """Yield the rows of one day of several publishers; `subjects` has the topic of each one-subject feed."""
     name = f"{len({post.feed for post in day})} publishers, {len(day)} posts"
-    placed = {way: place(day, known) for way, place in WAYS.items()}
+    before = Known(posts=known)
+    placed = {way: place(day, before) for way, place in WAYS.items()}
     yield from _day(name, day, placed, (("≥ .85", "≥ .90"), ("≥ .70", "≥ .75"), ("", "")))
     if subjects:
-        told = {OURS: ours.headings(ours.compose(day, **_words_of_the_operator(day, subjects)))}
+        told = {OURS: ours.headings(ours.compose(day, before, **_words_of_the_operator(day, subjects)))}
         targets = (("≥ .90", "≥ .95"), ("≥ .90", "≥ .95"), ("≤ 15 %", ""))
         yield from _day("… told the subjects of three", day, told, targets)
 
@@ -174,10 +182,10 @@ def stories(known: Happenings) -> Iterator[Row]:
     yield Row(what=name, must="0", aim="0", values=wrong)
 
 
-def leads(day: Sequence[LabelledPost]) -> Iterator[Row]:
+def leads(day: Sequence[LabelledPost], known: Blog) -> Iterator[Row]:
     """Yield how often a story that three newspapers and more cover leads, among the other posts of a day."""
     every = covered(END)
-    editions = [ours.compose([*story, *day], maximum=_LEAD_ROOM) for story in every]
+    editions = [ours.compose([*story, *day], Known(posts=known), maximum=_LEAD_ROOM) for story in every]
     leading = sum(ours.covers(edition.lead, story) for edition, story in zip(editions, every, strict=True))
     there = sum(
         any(ours.covers(each, story) for each in edition.stories())
@@ -192,14 +200,14 @@ def times(posts: Sequence[LabelledPost]) -> Iterator[Row]:
     """Yield the milliseconds that the whole plan of an edition takes."""
     for number, must, aim in ((25, 30, 15), (200, 150, 80)):
         some = posts[-number:]
-        spent = f"{median(_seconds(some) for _ in range(_ROUNDS)) * 1000:.0f}"
+        spent = f"{median(_seconds(some, Known(posts=posts)) for _ in range(_ROUNDS)) * 1000:.0f}"
         name = f"compose, {len(some)} posts: milliseconds"
         yield Row(what=name, must=f"≤ {must}", aim=f"≤ {aim}", values={OURS: spent})
 
 
-def _seconds(posts: Sequence[LabelledPost]) -> float:
+def _seconds(posts: Sequence[LabelledPost], known: Known) -> float:
     begun = perf_counter()
-    ours.compose(posts)
+    ours.compose(posts, known)
     return perf_counter() - begun
 
 
@@ -212,7 +220,12 @@ def _runs(blog: Blog, step: int = measures.WINDOW) -> list[Blog]:
 
 
 def _placed(place: Place, runs: Sequence[Blog], blog: Blog) -> list[Headings]:
-    return [place(run, [post for post in blog if post.at <= run[-1].at]) for run in runs]
+    return [place(run, Known(posts=_until(run, blog))) for run in runs]
+
+
+def _until(run: Blog, blog: Blog) -> Blog:
+    """Return the posts of the blog until the end of the run."""
+    return [post for post in blog if post.at <= run[-1].at]
 
 
 def _total(runs: Sequence[Blog], placed: Sequence[Headings]) -> Score:
