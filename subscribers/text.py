@@ -12,15 +12,26 @@ _ADDRESS = re.compile(r"(?<!\S)\S*@\S*")
 # Overrides and isolates change the direction of later text. The others do not represent any character.
 _UNWANTED = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\uffff\ud800-\udfff]")
 
+# Hard spaces keep a number with its unit, and the punctuation of French with its word. Elsewhere they are often
+# left over from an editor, and would keep long lines from being broken.
+_HARD_SPACES = ("\xa0", "\u202f")
+_HARD = re.compile(
+    r"((?<=\d)[\xa0\u202f](?=[\w%‰€$£¥°])|(?<=\S)[\xa0\u202f](?=[!?:;»›%‰€])|(?<=[«‹])[\xa0\u202f](?=\S))"
+)
+
 
 def one_line(text: str) -> str:
     """Return `text` on one line that is safe in a header, a page and an email.
 
     White space and control characters become single spaces. They are not removed, because that could join
     two harmless words into a harmful one. Characters that change the direction of later text are removed, and
-    lone surrogates too. Joiners stay, because emoji and Persian words are spelled with them.
+    lone surrogates too. Joiners stay, because emoji and Persian words are spelled with them. A hard space
+    stays where it belongs to a number or a punctuation mark.
     """
-    return " ".join(_CONTROL.sub(" ", _UNWANTED.sub("", text)).split())
+    clean = _CONTROL.sub(" ", _UNWANTED.sub("", text))
+    if "\xa0" not in clean and "\u202f" not in clean:
+        return " ".join(clean.split())
+    return "".join(part if part in _HARD_SPACES else " ".join(part.split()) for part in _HARD.split(clean))
 
 
 def printable(text: str) -> str:

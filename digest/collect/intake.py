@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from digest.collect.judge import FIRST_LOOK, Look, Taker, at_first_look, judge
-from digest.collect.reading.identity import own_key
+from digest.collect.reading.identity import own_key, same_rules
 from digest.collect.reading.parse import Parsed
 from digest.model.links import canonical_url
 from digest.model.posts import Fate, FeedRow, Intake, Post, PostState, StoredPosts
@@ -17,6 +17,7 @@ from digest.storage.database import Connection
 from digest.storage.intake.save import save_fates
 from digest.storage.intake.stored import (
     Traits,
+    frozen_posts,
     posts_like,
     posts_unknown_to,
     posts_with_keys,
@@ -61,7 +62,8 @@ def _stored(connection: Connection, source: Source, entries: Sequence[Post]) -> 
         known = posts_like(connection, feed_id, traits)
     stored = stored_posts(connection, feed_id, known, source.row.last_ok_at)
     unsent = unsent_posts(connection, feed_id, [taker.digest for taker in source.takers])
-    return replace(stored, unsent=unsent)
+    others = [each.post.id for each in known if entries and not same_rules(each.post, entries[0])]
+    return replace(stored, unsent=unsent, frozen=frozen_posts(connection, others))
 
 
 def takers_of(connection: Connection, digests: Sequence[Digest], now: datetime) -> dict[str, Taker]:

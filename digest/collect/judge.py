@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 
+from digest.collect.likeness import same_title
+from digest.collect.reading.identity import same_rules
 from digest.collect.reading.placeholders import is_protected
 from digest.collect.recognise import recognise, with_keys
 from digest.model.posts import (
@@ -82,8 +84,8 @@ def judge(entries: Sequence[Post], look: Look, now: datetime, *, complete: bool 
             )
             for place, post in fresh
         ),
-        changed=tuple(post for post, stored in same if _differs(post, stored)),
-        edited=frozenset(post.id for post, stored in same if post.fingerprint != stored.fingerprint),
+        changed=tuple(post for post, stored in same if _differs(post, stored, look.stored)),
+        edited=frozenset(post.id for post, stored in same if _is_edited(post, stored)),
         protected=tuple(post.id for post, _ in same if _is_protected_now(post, known[post.id])),
         missed=tuple(_missed(look.stored, keyed, now)) if complete else (),
         returned=tuple(post.id for post, _ in same if known[post.id].missed > 0),
@@ -94,7 +96,7 @@ def judge(entries: Sequence[Post], look: Look, now: datetime, *, complete: bool 
 
 def _is_protected_now(post: Post, known: KnownPost) -> bool:
     """Return whether a stored post is protected, unless an editor may have decided to keep it so."""
-    new = known.missed > 0 or post.fingerprint != known.post.fingerprint
+    new = known.missed > 0 or _is_edited(post, known.post)
     return new and is_protected(post)
 
 
@@ -103,7 +105,19 @@ def _dated(post: Post, stored: Post) -> Post:
     return replace(post, published_at=post.published_at or stored.published_at)
 
 
-def _differs(post: Post, stored: Post) -> bool:
+def _is_edited(post: Post, stored: Post) -> bool:
+    """Return whether the publisher has changed a post; other rules of ours also give it other words."""
+    return same_rules(post, stored) and post.fingerprint != stored.fingerprint
+
+
+def _differs(post: Post, stored: Post, known: StoredPosts) -> bool:
+    """Return whether a stored post is replaced by its entry.
+
+    If only our rules differ, a post in an edition keeps its words as long as its headline stays. Otherwise
+    the first look after an update of the program would report every story of a draft as changed.
+    """
+    if post.id in known.frozen and not same_rules(post, stored) and same_title(post, stored):
+        return False
     one, other = ((each.key, each.published_at, each.fingerprint) for each in (post, stored))
     return one != other
 

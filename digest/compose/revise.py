@@ -79,6 +79,7 @@ def _with_words(story: Story, post: Post) -> Story:
         author=post.author,
         image=post.image,
         published_at=post.published_at,
+        via=post.via,
     )
 
 
@@ -90,6 +91,7 @@ def _what(before: Story, after: Story) -> list[str]:
         "text": before.blurb != after.blurb,
         "link": before.url != after.url,
         "author": before.author != after.author,
+        "source": before.via != after.via,
         "picture": pictures[0] != pictures[1],  # sizes and signatures after the "?" change every day
     }
     return [name for name, differs in parts.items() if differs]

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from digest.model.errors import StateError
-from digest.model.posts import Image
+from digest.model.posts import Image, Via
 from digest.model.publication import Site
 from subscribers.model import Frequency
 
@@ -59,6 +59,7 @@ class Story:
     also: tuple[Source, ...] = ()  # "also in …"
     post_ids: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()  # of the other topics, in the digest's order; see `choose`
+    via: Via | None = None  # the publication that had it first
 
     @property
     def topics(self) -> tuple[str, ...]:

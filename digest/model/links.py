@@ -20,6 +20,7 @@ _TRACKING = re.compile(
 )
 _FEED_MARKS = {("ref", "rss"), ("src", "rss"), ("source", "rss"), ("partner", "rss"), ("from", "rss")}
 _IDLE_FRAGMENTS = {"", "rss", "atom", "feed", "comments", "respond", "more", "top"}
+_GOOGLE = re.compile(r"(?:www\.)?google(?:\.[a-z]{2,3}){1,2}")
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -65,6 +66,23 @@ def is_rest(url: str) -> bool:
     """Return whether an address is that of a REST interface of WordPress."""
     parts = urlsplit(url)
     return "/wp-json/" in f"{parts.path}/" or "rest_route" in dict(parse_qsl(parts.query))
+
+
+def shown_url(url: str) -> str:
+    """Return a web address as readers get it: without tracking parameters, and everything else as it is.
+
+    An address of Google that only leads to another one, as in Google Alerts, is replaced by that address.
+    """
+    parts = urlsplit(url)
+    if _GOOGLE.fullmatch(parts.hostname or "") and parts.path == "/url":
+        given = dict(parse_qsl(parts.query))
+        return shown_url(web_url(given.get("url") or given.get("q")) or "") or url
+    fragment = "" if _TRACKING.match(parts.fragment.partition("=")[0]) else parts.fragment
+    pairs = parts.query.split("&")
+    kept = [pair for pair in pairs if not _tracks(*map(unquote, pair.partition("=")[::2]))]
+    if fragment == parts.fragment and len(kept) == len(pairs):
+        return url
+    return urlunsplit(parts._replace(query="&".join(kept), fragment=fragment))
 
 
 def host_of(url: str) -> str:

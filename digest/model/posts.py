@@ -54,6 +54,14 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Via:
+    """The publication that had a post first, as the post names it."""
+
+    name: str
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
     """One entry of a feed, cleaned: every field is plain text, never markup.
 
@@ -74,6 +82,7 @@ class Post:
     image: Image | None = None
     tags: tuple[str, ...] = ()  # as the publisher writes them; compare them with `digest.model.tags.fold`
     language: str | None = None
+    via: Via | None = None
 
 
 class PostState(StrEnum):
@@ -151,6 +160,7 @@ class StoredPosts:
     usual: int = 0  # posts that were published in the week before the last document
     known: tuple[KnownPost, ...] = ()  # those that the entries may be
     unsent: tuple[KnownPost, ...] = ()  # those that a digest has not mailed yet
+    frozen: frozenset[str] = frozenset()  # the ids of those in `known` that are in an edition, not yet sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,11 @@ from heapq import merge
 from typing import Any
 
 from digest.model.editions import Claim, Edition, Heading, Section, Source, Story
-from digest.model.posts import Image
+from digest.model.posts import Image, Via
 from digest.model.publication import CATCH_ALL_RULE, Site
 from subscribers.model import Choice
+
+_NEWS = frozenset(["section", "via"])  # fields that earlier versions of the program did not have
 
 # ── the snapshot ────────────────────────────────────────────────────────────────────────────
 
@@ -23,13 +25,14 @@ from subscribers.model import Choice
 def to_json(edition: Edition) -> str:
     """Return the canonical JSON of `edition`: sorted keys, no spaces, times in UTC.
 
-    Fields of later versions are left out where they are empty, so that older snapshots keep their hash.
+    Values that earlier versions did not know are left out where they are empty, so that hashes stay.
     """
-    data = asdict(edition)
-    for heading in data["headings"]:
-        if not heading["section"]:
-            del heading["section"]
-    return json.dumps(data, default=_iso, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    values = asdict(edition, dict_factory=_without_news)
+    return json.dumps(values, default=_iso, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _without_news(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: value for name, value in pairs if value or name not in _NEWS}
 
 
 def from_json(text: str) -> Edition:
@@ -90,6 +93,7 @@ def _story(data: dict[str, Any]) -> Story:
             "also": tuple(Source(**source) for source in data["also"]),
             "post_ids": tuple(data["post_ids"]),
             "claims": tuple(Claim(**claim) for claim in data.get("claims", ())),
+            "via": Via(**data["via"]) if data.get("via") else None,
         }
     )
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from digest.model.editions import Edition, Section, Source, Story
-from digest.model.posts import Image
+from digest.model.posts import Image, Via
 from digest.model.publication import Digest, Lead, Site
 
 _SEND_AT = datetime(2026, 11, 22, 17, 30, tzinfo=UTC)
@@ -152,6 +152,7 @@ def _coast() -> Section:
                 author="Tomas Reyes",
                 hours=3,
                 image=_thumb("seahorse", "A seahorse among green blades of eelgrass"),
+                via=Via(name="Bay Wire", url="https://wire.example.org/eelgrass"),
             ),
             _story(
                 "tables",
@@ -235,6 +236,7 @@ def _story(
     hours: int | None = 1,
     image: Image | None = None,
     also: tuple[Source, ...] = (),
+    via: Via | None = None,
 ) -> Story:
     return Story(
         id=name,
@@ -250,4 +252,5 @@ def _story(
         rule=f"tag: {topic}",
         also=also,
         post_ids=(name,),
+        via=via,
     )

@@ -52,10 +52,21 @@ def wrap(text: str, columns: int = COLUMNS, direction: str = "") -> str:
     # A mail program shows each line of plain text as a paragraph, and its first letter decides its direction
     # (UAX #9, P2). So a line that begins with a name in another script gets a direction mark.
     if _FROM_THE_RIGHT.search(text):
-        kinds = dict.fromkeys(_directions(text))
-        base = direction if direction in kinds else next(iter(kinds), "")
+        base = direction_of(text, direction)
         lines = [_marked(line, base) for line in lines]
     return "\n".join(lines)
+
+
+def direction_of(text: str, base: str) -> str:
+    """Return the direction in which a text reads: `base` if it has letters of that direction.
+
+    A headline that begins with a name in another script still reads in the direction of its edition.
+    Otherwise the first letter decides; a text without letters has the `base`.
+    """
+    if text.isascii() and base == "ltr":
+        return base
+    kinds = dict.fromkeys(_directions(text))
+    return base if base in kinds else next(iter(kinds), base)
 
 
 def _lines(text: str, columns: int) -> list[str]:

@@ -51,6 +51,7 @@ class StoryValues:
     topic: str  # the title of its section; empty under the catch-all
     image: ImageValues | None
     also: tuple[SourceValues, ...]
+    via: SourceValues | None = None  # the publication that had it first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -205,6 +205,9 @@ class EditionView:
             topic=topic,
             image=_image(story.image, box),
             also=tuple(SourceValues(name=one_line(also.name), url=web_url(also.url)) for also in story.also),
+            via=SourceValues(name=one_line(story.via.name), url=web_url(story.via.url))
+            if story.via
+            else None,
         )
 
 

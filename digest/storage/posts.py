@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, Row, Select, Text, bindparam, cast, func, select, update
 
 from digest.model.links import canonical_url
-from digest.model.posts import GONE_AFTER, Image, Post, PostState, WaitingPost
+from digest.model.posts import GONE_AFTER, Image, Post, PostState, Via, WaitingPost
 from digest.storage.tables import digest_posts, feeds, posts
 
 T = TypeVar("T")
@@ -29,6 +29,7 @@ POST_COLUMNS = (
     posts.c.language,
     posts.c.image,
     posts.c.tags,
+    posts.c.via,
     posts.c.published_at,
     posts.c.first_seen_at,
     posts.c.fingerprint,
@@ -137,6 +138,7 @@ def post_values(post: Post) -> dict[str, object]:
         "language": post.language,
         "image": asdict(post.image) if post.image else None,
         "tags": list(post.tags),
+        "via": asdict(post.via) if post.via else None,
         "published_at": post.published_at,
         "fingerprint": post.fingerprint,
     }
@@ -146,7 +148,8 @@ def post_of(row: _Row) -> Post:
     """Return the post of a row that has `POST_COLUMNS`."""
     values = {column.name: getattr(row, column.name) for column in POST_COLUMNS}
     image = Image(**row.image) if row.image else None
-    return Post(**{**values, "image": image, "tags": tuple(row.tags)})
+    via = Via(**row.via) if row.via else None
+    return Post(**{**values, "image": image, "tags": tuple(row.tags), "via": via})
 
 
 def _with_feed() -> Select[Any]:

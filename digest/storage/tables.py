@@ -58,6 +58,7 @@ posts = Table(
     Column("language", String),
     Column("image", JSON),
     Column("tags", JSON, nullable=False),
+    Column("via", JSON),  # the publication that had the post first: its name, and its address or null
     Column("published_at", Moment),
     Column("first_seen_at", Moment, nullable=False),
     Column("updated_at", Moment, nullable=False),

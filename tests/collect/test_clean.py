@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.collect.reading.clean import feed_link, plain, read_html
+from subscribers.text import one_line
 
 BASE = "https://harbour.example.org/2026/pier/"
 
@@ -144,7 +145,7 @@ def test_a_page_names_its_feed() -> None:
 def test_no_html_is_too_strange(html: str) -> None:
     body = read_html(html, BASE)
     for text in (*body.paragraphs, plain(html)):
-        assert text == " ".join(text.split())
+        assert text == one_line(text)
         assert text.isprintable() or all(char.isprintable() or ord(char) > 0xFF for char in text)
 
 

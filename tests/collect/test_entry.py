@@ -7,11 +7,12 @@ import pytest
 
 from digest.collect.reading.clean import Picture
 from digest.collect.reading.entry import TAG, TAGS, TITLE, Entry, FeedSource, clean_post
-from digest.model.posts import Post
+from digest.model.posts import Post, Via
 
 NOW = datetime(2026, 11, 22, 7, tzinfo=UTC)
 SOURCE = FeedSource(feed_id="harbour", now=NOW, tags=("Coast",), language="en")
 LINK = "https://harbour.example.org/2026/pier/?utm_source=rss"
+SHOWN = "https://harbour.example.org/2026/pier/"
 PIER = Entry(
     id="tag:harbour,1",
     link=LINK,
@@ -24,7 +25,11 @@ PIER = Entry(
 
 def test_an_entry_becomes_a_post() -> None:
     post = cleaned(PIER)
-    assert (post.title, post.blurb, post.url) == ("The old pier opens", "The old pier opens on Monday.", LINK)
+    assert (post.title, post.blurb, post.url) == (
+        "The old pier opens",
+        "The old pier opens on Monday.",
+        SHOWN,
+    )
     assert (post.published_at, post.first_seen_at, post.tags, post.language) == (NOW, NOW, ("Coast",), "en")
 
 
@@ -160,6 +165,71 @@ def test_a_named_picture_goes_before_those_of_the_text() -> None:
     entries = (entry, replace(entry, pictures=()), replace(entry, pictures=(), content=""))
     chosen = [cleaned(entry).image for entry in entries]
     assert [image and image.url.rsplit("/")[-1] for image in chosen] == ["named.jpg", "text.jpg", "small.jpg"]
+
+
+def test_an_excerpt_gives_way_to_the_text_that_it_was_cut_from() -> None:
+    content = """<p><strong>SPREAD THE WORD</strong></p><h2>Board meets about pier</h2>
+      <p>The board met on Monday to speak about the pier.</p>
+      <p>Read the original story here:<br><a href="https://wire.example.test/tide">Wire News</a></p>"""
+    summary = "SPREAD THE WORD Board meets about pier The board met on Monday to speak about [&hellip;]"
+    post = cleaned(replace(PIER, title="Old stones", summary=summary, content=content, authors=("admin",)))
+    assert (post.blurb, post.author) == ("The board met on Monday to speak about the pier.", None)
+    assert post.via == Via(name="Wire News", url="https://wire.example.test/tide")
+
+
+def test_a_deck_goes_before_a_body_that_begins_with_an_invitation() -> None:
+    content = "<p>Thanks for reading! Subscribe for free.</p><p>On Monday the wall held.</p>"
+    assert cleaned(replace(PIER, summary="What the wall taught us", content=content)).blurb == (
+        "What the wall taught us"
+    )
+
+
+def test_a_post_that_names_its_own_site_has_no_source() -> None:
+    line = '<p>The post <a href="/pier">Pier</a> appeared first on <a href="https://harbour.example.org">H</a>.</p>'
+    assert cleaned(replace(PIER, content=f"<p>The board met.</p>{line}")).via is None
+    assert cleaned(replace(PIER, origin=("Wire News", ""))).via == Via(name="Wire News")
+    assert cleaned(replace(PIER, title="The pier opens - Wire News", origin=("Wire News", ""))).title == (
+        "The pier opens"
+    )
+
+
+def test_a_content_warning_hides_text_and_picture() -> None:
+    html = "<p><strong>Inhaltswarnung:</strong> Spinnen</p><hr><p>Eine große.</p><img src='/spider.jpg'>"
+    post = cleaned(replace(PIER, title="", summary=html))
+    assert (post.title, post.blurb, post.image) == ("Inhaltswarnung: Spinnen", "", None)
+    assert cleaned(replace(PIER, content='<img src="/a.jpg">', for_adults=True)).image is None
+
+
+def test_a_long_first_sentence_is_not_said_twice() -> None:
+    text = f"The board met {'and talked ' * 12}about the pier. It was long."
+    post = cleaned(replace(PIER, title="", summary=text))
+    assert post.title.endswith("talked and…")
+    assert post.blurb == "…talked and talked and talked about the pier. It was long."
+
+
+def test_marks_in_titles_and_texts_become_characters() -> None:
+    title = 'Smile <img class="wp-smiley" alt="😀" src="/a.png"> at 10<sup>9</sup> stars'
+    text = "<p>In 1901<sup><a href='#fn1'>1</a></sup> it was <del>Monday</del> <ins>Tuesday</ins>.</p>"
+    post = cleaned(replace(PIER, title=title, summary=text))
+    assert (post.title, post.blurb) == ("Smile 😀 at 10⁹ stars", "In 1901 it was Tuesday.")
+
+
+def test_hard_spaces_stay_where_they_belong_to_a_number_or_a_mark() -> None:
+    title = "Prix\u202f: 10\xa0000\xa0€ en\xa0mai\xa0!"
+    assert cleaned(replace(PIER, title=title)).title == "Prix\u202f: 10\xa0000\xa0€ en mai\xa0!"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("Three things changed:", "Three things changed."),
+        ("The keeper said: “It held.”", "The keeper said: “It held.”"),
+        ("In short: The wall held.", "In short: The wall held."),
+        ("The wall held. These are the reasons:", "The wall held."),
+    ],
+)
+def test_a_blurb_does_not_end_with_a_colon(text: str, shown: str) -> None:
+    assert cleaned(replace(PIER, summary=f"<p>{text}</p><ul><li>One</li></ul>")).blurb == shown
 
 
 @pytest.mark.parametrize(("written", "kept"), [("de_DE", "de-DE"), ("pt", "pt"), ("<b>", "en"), ("", "en")])

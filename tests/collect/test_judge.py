@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from digest.collect.judge import BURST, FIRST_FEW, HELD_FOR, Look, Taker, judge
+from digest.collect.reading.identity import RULES
 from digest.collect.reading.placeholders import bridge_error, is_protected
 from digest.model.posts import (
     BELOW_FIRST_LOOK,
@@ -109,6 +110,18 @@ def test_a_protected_post_is_dropped_and_one_that_becomes_protected_is_named() -
     assert {each[3] for each in fates(judge([post], FIRST, NOW))} == {PROTECTED}
     intake = judge([replace(post, fingerprint="edited")], look([a_post(1, at=NOW)]), NOW)
     assert (intake.protected, intake.edited) == ((post.id,), frozenset([post.id]))
+
+
+def test_other_words_that_come_from_other_rules_of_ours_are_no_edit() -> None:
+    known = [a_post(number, at=NOW) for number in range(1, 4)]
+    drafted = replace(look(known), stored=replace(look(known).stored, frozen=frozenset(["id 1", "id 2"])))
+    entries = [replace(post, blurb="Clean.", fingerprint=f"{RULES}-{post.key}") for post in known]
+    entries[1] = replace(entries[1], title="Other news from the quay")
+    intake = judge(entries, drafted, NOW)
+    # A draft keeps its words; a waiting post gets the better ones; a new headline is shown to the editor.
+    assert (intake.edited, [post.key for post in intake.changed]) == (frozenset(), ["2", "3"])
+    again = judge([replace(entries[2], fingerprint=f"{RULES}-x")], look([entries[2]]), NOW)
+    assert again.edited == {"id 3"}
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.model.links import LONGEST, canonical_url, host_of, web_url, with_ascii_host
+from digest.model.links import LONGEST, canonical_url, host_of, shown_url, web_url, with_ascii_host
 
 
 @pytest.mark.parametrize(
@@ -119,6 +119,31 @@ def test_only_the_host_is_written_in_ascii(url: str, expected: str) -> None:
 def test_a_link_to_a_host_that_cannot_be_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"host|Invalid"):
         with_ascii_host(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://example.org/a?utm_source=x&b=%2F+c&fbclid=1", "https://example.org/a?b=%2F+c"),
+        ("https://example.org/a?utm_source=rss#xtor=RSS-1", "https://example.org/a"),
+        ("https://example.org/a?b=1&&c#top", "https://example.org/a?b=1&&c#top"),
+        (
+            "https://www.google.com/url?rct=j&url=https://example.org/a%3Fb%3D1&ct=ga",
+            "https://example.org/a?b=1",
+        ),
+        ("https://www.google.co.uk/url?q=https://example.org/a", "https://example.org/a"),
+        (
+            "https://www.google.com/url?url=javascript:alert(1)",
+            "https://www.google.com/url?url=javascript:alert(1)",
+        ),
+        (
+            "https://example.org/url?url=https://other.example.org/",
+            "https://example.org/url?url=https://other.example.org/",
+        ),
+    ],
+)
+def test_readers_get_links_without_tracking_parameters(url: str, shown: str) -> None:
+    assert shown_url(url) == shown
 
 
 def test_only_the_host_of_an_address_is_shown() -> None:

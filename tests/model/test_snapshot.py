@@ -12,7 +12,7 @@ from digest.compose.gather import GatherInput, gather
 from digest.compose.plan import PlanInput, plan
 from digest.compose.topics import place
 from digest.model.editions import Claim, Edition, Heading, Section, Source, Story
-from digest.model.posts import Image, WaitingPost
+from digest.model.posts import Image, Via, WaitingPost
 from digest.model.publication import Lead, Site, Topic
 from digest.model.snapshot import choose, content_hash, from_json, headings_of, text_hash, to_json
 from subscribers.model import Choice, Frequency
@@ -141,6 +141,15 @@ def test_a_snapshot_of_an_earlier_version_is_read_and_each_story_has_one_topic()
     for text in ("sea", "trams,owls", "-sea", "books"):
         chosen = choose(example(), Choice.parse(text))
         assert choose(edition, Choice.parse(text)) == (replace(chosen, headings=()) if chosen else None)
+
+
+def test_what_earlier_versions_did_not_know_is_left_out_where_it_is_empty() -> None:
+    assert '"via"' not in to_json(example())
+    lead = example().lead
+    assert lead
+    with_source = replace(example(), lead=replace(lead, via=Via(name="Wire News")))
+    assert '"via":{"name":"Wire News","url":null}' in to_json(with_source)
+    assert from_json(to_json(with_source)) == with_source
 
 
 # ── one reader's edition ────────────────────────────────────────────────────────────────────

@@ -12,7 +12,7 @@ from digest.model.editions import Edition, Section, Story
 from digest.model.errors import TemplateError
 from digest.model.links import web_url
 from digest.model.messages import Email, ReaderLinks
-from digest.model.posts import Image
+from digest.model.posts import Image, Via
 from digest.render.inline import inline
 from digest.render.mail import lines, render_email
 from digest.render.preflight import encoded_size, preflight
@@ -20,6 +20,7 @@ from digest.render.sample import sample_edition, short_edition
 from digest.render.templates import load_templates, render_line
 from digest.render.text import COLUMNS, width
 from digest.render.view import line_values
+from digest.render.web import render_web
 from subscribers.text import one_line
 from tests.render.reading import Page, links_of
 from tests.strategies import editions
@@ -126,6 +127,26 @@ def test_a_mail_read_from_the_right_starts_at_the_right() -> None:
     html = mail_of(replace(sample_edition(), language="ar")).html
     assert html.count("text-align:right") > html.count("text-align:left") == 1  # the link beside the date
     assert "padding-right:20px" in html
+
+
+def test_the_publication_that_had_a_story_first_is_named_in_every_form_and_language() -> None:
+    via = Via(name="Bay Wire", url="https://wire.example.org/a")
+    edition = only(via=via)
+    page = render_web(TEMPLATES, edition, language="es")
+    for html in (mail_of(edition).html, page):
+        assert Page(html).links.count(via.url or "") == 1
+    assert "vía <" in page
+    assert f"via Bay Wire:\n{via.url}\n" in mail_of(edition).text
+    assert "via Bay Wire\n" in mail_of(only(via=replace(via, url=None))).text
+    assert "via" not in Page(mail_of(only()).html).text
+
+
+def test_a_headline_reads_in_the_direction_of_its_edition_whatever_it_begins_with() -> None:
+    edition = replace(only(title="iPhone 15 وتطبيق المرفأ", blurb="Only English here."), language="ar")
+    for html in (mail_of(edition).html, render_web(TEMPLATES, edition)):
+        (headline,) = Page(html).all("h3")
+        assert headline.get("dir") == "rtl"
+        assert re.search(r'<p [^>]*dir="ltr"[^>]*>Only English here\.', html)
 
 
 def test_every_layout_table_says_so_and_has_a_width() -> None:

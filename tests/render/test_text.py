@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.render.text import COLUMNS, shorten, underline, width, wrap
+from digest.render.text import COLUMNS, direction_of, shorten, underline, width, wrap
 from subscribers.text import one_line
 
 LRM, RLM = "\u200e", "\u200f"
@@ -84,6 +84,23 @@ def test_a_text_has_the_given_direction_if_it_has_such_letters() -> None:
     assert wrap("Harbour · 7:30", direction="rtl") == "Harbour · 7:30"
     assert wrap("من Harbour", direction="ltr") == f"{LRM}من Harbour"
     assert underline("Harbour من", direction="rtl") == f"{RLM}Harbour من\n----------"
+
+
+@pytest.mark.parametrize(
+    ("text", "base", "direction"),
+    [
+        ("iPhone 15 وتطبيق Ferry+", "rtl", "rtl"),
+        ("The harbour today", "rtl", "ltr"),
+        ("The word مرفأ is harbour", "ltr", "ltr"),
+        ("مرفأ اليوم", "ltr", "rtl"),
+        ("24:00", "rtl", "rtl"),
+        ("", "ltr", "ltr"),
+    ],
+)
+def test_a_text_reads_in_the_direction_of_its_edition_if_it_has_such_letters(
+    text: str, base: str, direction: str
+) -> None:
+    assert direction_of(text, base) == direction
 
 
 def test_a_link_gets_no_mark_because_it_is_copied() -> None:

@@ -8,7 +8,18 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import event, select
 
-from digest.model.posts import GONE, PROTECTED, Arrival, Fate, Image, Intake, Post, PostState, WaitingPost
+from digest.model.posts import (
+    GONE,
+    PROTECTED,
+    Arrival,
+    Fate,
+    Image,
+    Intake,
+    Post,
+    PostState,
+    Via,
+    WaitingPost,
+)
 from digest.model.publication import Feed
 from digest.storage.database import Database
 from digest.storage.feeds import sync_feeds
@@ -43,6 +54,7 @@ def test_a_post_comes_back_as_it_was_saved(database: Database, feed: str) -> Non
         author="Ada Lind",
         published_at=NOW,
         language="en",
+        via=Via(name="Wire News", url="https://wire.example.org/a"),
     )
     save(database, [post])
     assert waiting(database)[0].post == post

@@ -25,6 +25,7 @@ ANY = st.text(st.characters())  # lone surrogates too
         ("half \ud800a \ufeffletter", "half a letter"),
         ("👩‍👩‍👧 day", "👩‍👩‍👧 day"),
         ("می‌خواهم", "می‌خواهم"),
+        ("10\xa0000\xa0€ en\xa0mai\u202f! «\xa0oui\xa0»", "10\xa0000\xa0€ en mai\u202f! «\xa0oui\xa0»"),
         (" \n", ""),
     ],
 )

@@ -11,9 +11,10 @@ from urllib.parse import unquote, urlsplit
 from digest.collect.reading.clean import Body, Picture, plain, read_html
 from digest.collect.reading.identity import bounded, fingerprint, hash_of, post_id
 from digest.collect.reading.images import choose
-from digest.collect.reading.prose import blurb, cut, feed_line, is_whole, sentences
-from digest.model.links import canonical_url, web_url
-from digest.model.posts import Post
+from digest.collect.reading.prose import announces, blurb, cut, feed_line, is_cut, is_whole, sentences, told
+from digest.collect.wording.bylines import byline, is_same_site
+from digest.model.links import canonical_url, host_of, shown_url, web_url
+from digest.model.posts import Post, Via
 from digest.model.tags import fold
 
 TITLE = 300  # characters
@@ -30,7 +31,9 @@ _NO_TAGS = """uncategorized, uncategorised, unkategorisiert, allgemein, non clas
     sem categoria, senza categoria, geen categorie, bez kategorii, без рубрики, 未分类, 未分類,
     headline, featured, front page, frontpage, homepage, sticky"""
 _DEFAULT_TAGS = frozenset(" ".join(name.split()) for name in _NO_TAGS.split(","))
-_ADDRESS = re.compile(r"[(<]?[^\s@()<>]+@[^\s@()<>]+[)>]?")
+_SAME_START = 40  # letters by which an excerpt is found in its text
+_LONG = 80  # characters; a text of that length is no scrap
+_DECK = 4  # words of a summary without a full stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,8 @@ class Entry:
     pictures: tuple[Picture, ...] = ()  # the feed names them as pictures of the post
     thumbnails: tuple[Picture, ...] = ()  # small versions, or of unknown size
     language: str = ""
+    origin: tuple[str, str] = ("", "")  # name and address of the publication that the entry was taken from
+    for_adults: bool = False  # its pictures are not for everybody
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,34 +64,44 @@ class FeedSource:
     now: datetime
     tags: tuple[str, ...] = ()  # the operator gives them to every post
     language: str | None = None
+    title: str = ""
 
 
 def clean_post(entry: Entry, source: FeedSource) -> Post | None:
     """Return the post of an entry; None if the entry has no title and no title can be made for it."""
-    url = web_url(entry.link, entry.base or None)
+    url = _shown(entry.link, entry.base)
     bodies = [read_html(html, entry.base or None) for html in (entry.summary, entry.content)]
-    paragraphs = _for_blurb(bodies)
-    image = choose(_pictures(entry, bodies))
     stated = plain(entry.title, TITLE)
-    title = stated if _has_content(stated) else _made_title(paragraphs, image.alt if image else "", url)
+    has_title = _has_content(stated)
+    warning = "" if has_title else next((body.warning for body in bodies if body.warning), "")
+    via = _via(entry, bodies, url, source)
+    paragraphs = () if warning else _for_blurb(*bodies)
+    image = None if warning or entry.for_adults else choose(_pictures(entry, bodies))
+    if has_title:
+        title = _without_source(stated, via.name if via else "")
+    else:
+        title = cut(warning, MADE_TITLE) or _made_title(paragraphs, image.alt if image else "", url)
     if not title:
         return None
     published_at = _believable(entry.published_at, source.now)
     key = _key(entry.id, url, title, published_at)
+    author = _author(entry.authors, source.title)
+    names = tuple(filter(None, (author, via.name if via else None, source.title)))
     post = Post(
         id=post_id(source.feed_id, key),
         feed_id=source.feed_id,
         key=key,
         url=url,
         title=title,
-        blurb=blurb(paragraphs, title),
-        author=_author(entry.authors),
+        blurb=blurb(paragraphs, title, names=names),
+        author=author,
         published_at=published_at,
         first_seen_at=source.now,
         image=image,
         tags=_tags((*entry.tags, *source.tags)),
         language=language(entry.language) or source.language,
         fingerprint="",
+        via=via,
     )
     return replace(post, fingerprint=fingerprint(post))
 
@@ -97,21 +112,67 @@ def language(text: str) -> str | None:
     return tag if _LANGUAGE.fullmatch(tag) else None
 
 
-def _for_blurb(bodies: Sequence[Body]) -> tuple[str, ...]:
-    """Return the paragraphs for the blurb: the summary if it is prose, otherwise the content."""
-    summary, content = (_from_first_prose(body.paragraphs) for body in bodies)
-    if summary and (is_whole(summary[0]) or len(sentences(summary[0])) > 1):
-        return summary
-    # A summary that ends in the middle of its first sentence is only the beginning of the content.
-    if content and (not summary or is_whole(content[0])):
-        return content
-    return summary or content
+def _shown(link: str, base: str) -> str | None:
+    url = web_url(link, base or None)
+    return shown_url(url) if url else None
+
+
+def _for_blurb(summary: Body, content: Body) -> tuple[str, ...]:
+    """Return the paragraphs for the blurb: the summary if a person wrote it, otherwise the content."""
+    deck, text = _from_first_prose(summary.paragraphs), _from_first_prose(content.paragraphs)
+    if not (deck and text):
+        return deck or text
+    whole = is_whole(deck[0]) or len(sentences(deck[0])) > 1
+    start, told = _letters(deck[0])[:_SAME_START], _letters(" ".join(text))
+    if is_cut(deck[-1]) and is_whole(text[0]):
+        # An excerpt is never better than the text it was cut from, but some feeds send no more than that.
+        return deck if whole and start in told and len(told) < len(_letters(" ".join(deck))) else text
+    if start in _letters(content.opening):
+        # A program made the excerpt. If it begins with what is no prose in the content, it has a share bar.
+        return deck if whole and start in told else text
+    return deck if whole or not is_whole(text[0]) or _is_deck(deck[0]) else text
+
+
+def _is_deck(text: str) -> bool:
+    """Return whether a text without a full stop says something: four words, or as much without spaces."""
+    return not text.endswith(("…", "...", ":")) and (
+        len(text.split()) >= _DECK or (not text.isascii() and len(text) >= _DECK * 3)
+    )
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).casefold()
+
+
+def _via(entry: Entry, bodies: Sequence[Body], url: str | None, source: FeedSource) -> Via | None:
+    """Return the publication that had the post first, if it is not the post's own site."""
+    name, link = plain(entry.origin[0], AUTHOR), _shown(entry.origin[1], entry.base)
+    stated = [Via(name=name, url=link)] if name else []
+    own = _site(url) if url else ""
+    for via in (*stated, *(via for body in reversed(bodies) for via in body.via)):
+        another = not (own and via.url and _site(via.url) == own)
+        if another and not is_same_site(via.name, source.title):
+            return Via(name=cut(via.name, AUTHOR), url=shown_url(via.url) if via.url else None)
+    return None
+
+
+def _site(url: str) -> str:
+    """Return the end of a host that the pages of one site share: "example.org" for "news.example.org"."""
+    labels = host_of(url).split(".")
+    short = len(labels) > 2 and len(labels[-2]) <= 3 and len(labels[-1]) == 2  # "example.co.uk"
+    return ".".join(labels[-3 if short else -2 :])
+
+
+def _without_source(title: str, name: str) -> str:
+    """Return a title without the name of its source at the end: "The pier opens - Wire News"."""
+    found = re.search(rf"\s+[-–—|]\s+{re.escape(name)}$", title) if name else None
+    return title[: found.start()] if found and found.start() else title
 
 
 def _from_first_prose(paragraphs: tuple[str, ...]) -> tuple[str, ...]:
     """Return the paragraphs from the first whole sentence on, without datelines, names and other scraps."""
     for number, text in enumerate(paragraphs):
-        if len(text) >= 80 or is_whole(text):
+        if len(text) >= _LONG or is_whole(text) or announces(text) or len(sentences(text)) > 1:
             return paragraphs[number:]
     return paragraphs
 
@@ -128,7 +189,7 @@ def _pictures(entry: Entry, bodies: Sequence[Body]) -> Iterator[Iterable[Picture
 
 def _made_title(paragraphs: Sequence[str], alt: str, url: str | None) -> str:
     """Return a title for an untitled post: its first sentence, its picture's text, or its link's words."""
-    first = next((sentence for text in paragraphs for sentence in sentences(text)), "")
+    first = next((sentence for text in paragraphs for sentence in told(text)), "")
     words = _words_of(url) if url else ""
     return cut(next((text for text in (first, alt, words) if _has_content(text)), ""), MADE_TITLE)
 
@@ -159,12 +220,9 @@ def _key(entry_id: str, url: str | None, title: str, published_at: datetime | No
     return hash_of(f"{title}\n{published_at}")
 
 
-def _author(names: Sequence[str]) -> str | None:
-    """Return the names of a post's authors in one text, without email addresses."""
-    shown = (plain(_ADDRESS.sub("", name)) for name in names)
-    # "address (Name)" becomes a name in brackets.
-    bare = (name[1:-1] if name[:1] + name[-1:] == "()" else name for name in shown)
-    return cut(", ".join(dict.fromkeys(filter(None, bare))), AUTHOR) or None
+def _author(names: Sequence[str], site: str) -> str | None:
+    """Return the names of a post's authors in one text, without addresses and names of accounts."""
+    return cut(byline(map(plain, names), site), AUTHOR) or None
 
 
 def _tags(written: Iterable[str]) -> tuple[str, ...]:

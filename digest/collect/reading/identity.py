@@ -11,6 +11,9 @@ from digest.model.posts import Post
 from digest.model.tags import fold
 
 KEY = 500  # characters; a longer key is replaced by its hash
+# The number of the rules that clean posts. A new number is needed if they make other words of the same entry,
+# because the difference is then no edit of the publisher.
+RULES = 2
 
 
 def bounded(key: str) -> str:
@@ -66,8 +69,18 @@ def post_id(feed_id: str, key: str) -> str:
 def fingerprint(post: Post) -> str:
     """Return a hash of the content that a reader sees; it changes when the post is edited."""
     image = post.image.url.partition("?")[0] if post.image else None  # sizes and signatures change daily
-    seen = [post.title, post.blurb, post.url, post.author, image, post.tags]
-    return hash_of(json.dumps(seen, ensure_ascii=False))[:32]
+    via = [post.via.name, post.via.url] if post.via else []
+    seen = [post.title, post.blurb, post.url, post.author, image, post.tags, *via]
+    return f"{RULES}-{hash_of(json.dumps(seen, ensure_ascii=False))[:32]}"
+
+
+def same_rules(one: Post, other: Post) -> bool:
+    """Return whether two versions of a post were cleaned by the same rules, so that they can be compared."""
+    return _rules(one) == _rules(other)
+
+
+def _rules(post: Post) -> str:
+    return post.fingerprint.rpartition("-")[0]  # versions before 2 wrote no number
 
 
 def hash_of(text: str) -> str:

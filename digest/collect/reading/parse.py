@@ -91,7 +91,7 @@ def parse(
 
 def cleaned(contents: Contents, source: FeedSource) -> Parsed | ParseFailure:
     """Return the clean posts of a document; its language is that of posts that state none."""
-    source = replace(source, language=language(contents.language))
+    source = replace(source, language=language(contents.language), title=plain(contents.title, 200))
     posts = [clean_post(entry, source) for entry in contents.entries]
     empty = tuple(
         f"entry {number} has no title, no text, and no link with words in it"
@@ -107,7 +107,7 @@ def cleaned(contents: Contents, source: FeedSource) -> Parsed | ParseFailure:
         return ParseFailure(error)
     error = error or (_ENDED if contents.ended else "")
     return Parsed(
-        title=plain(contents.title, 200),
+        title=source.title,
         language=source.language,
         posts=without_doubles(post for post in usable if bridge_error(post) is None),
         skipped=(*contents.skipped, *empty),
@@ -222,6 +222,8 @@ def _entry(entry: Any, url: str, home: str, language: str) -> Entry:
         pictures=tuple(_pictures(entry, home or url)),
         thumbnails=tuple(_media(entry, "media_thumbnail", home or url)),
         language=_text((contents[0] if contents else {}).get("language")),
+        origin=_origin(entry),
+        for_adults=_text(_member(entry.get("media_rating"), "content")).strip().casefold() == "adult",
     )
 
 
@@ -231,11 +233,25 @@ def _base(stated: str, url: str, home: str) -> str:
 
 
 def _link(entry: Any) -> str:
-    """Return the link of an entry, or of its first link that is not an enclosure."""
-    if link := _text(entry.get("link")):
+    """Return the link of an entry, or of its first link that is not an enclosure.
+
+    FeedBurner replaces links by its own, and keeps the publisher's.
+    """
+    if link := _text(entry.get("feedburner_origlink")) or _text(entry.get("link")):
         return link
     links = [_text(link.get("href")) for link in entry.get("links") or () if link.get("rel") != "enclosure"]
     return next((link for link in links if link), "")
+
+
+def _origin(entry: Any) -> tuple[str, str]:
+    """Return the name and the address of the publication that an entry was taken from, if the feed has it."""
+    source = entry.get("source")
+    link = _text(_member(source, "href")) or _text(_member(source, "link"))
+    return _text(_member(source, "title")) or _text(_member(source, "value")), link
+
+
+def _member(value: object, name: str) -> object:
+    return value.get(name) if isinstance(value, dict) else None
 
 
 def _authors(entry: Any) -> Iterator[str]:

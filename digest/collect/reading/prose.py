@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from digest.collect.wording.trim import without_addresses, without_hashtags, without_opening
 from subscribers.text import one_line
 
 BLURB = 240  # characters of a blurb at most
 _SHORT = 60  # characters; if the first sentence is shorter, the blurb gets a second one
 _ELLIPSIS = "…"
+_COLONS = (":", "：")
+_OPENERS = tuple('"“„«‹「『‘')
+_LABEL = 2  # words of a label before a text: "In short:"
+_CUT = re.compile(r"\s*(?:\[\s?(?:…|\.{3})\s?\]|\(\s?(?:…|\.{3})\s?\)|…|\.{3,9})\s*$")
 
 # Invisible characters can hide words from filters. Editors may use them, but they are removed from feeds.
 _INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b\u200e\u200f\u2060-\u2065\u206a-\u206f]")
@@ -18,7 +23,7 @@ _MARK = "[\u0300-\u036f\u0483-\u0489\u20d0-\u20ff]"
 _PILED_MARKS = re.compile(f"({_MARK}{{3}}){_MARK}+")
 
 _CLOSERS = "\"'”’“»)\\]」』）】"
-_END = re.compile(rf"(?:[.!?…‽؟۔।॥]+[{_CLOSERS}]*(?:\s[»›])?(?=\s|$)|[。！？]+[{_CLOSERS}]*)")
+_END = re.compile(rf"(?:[.!?…‽؟۔।॥።։]+[{_CLOSERS}]*(?:\s[»›])?(?=\s|$)|[。！？]+[{_CLOSERS}]*)")
 _NO_SPACE_AFTER = tuple("。！？」』）】")  # Chinese and Japanese run sentences together
 # Single quotation marks are left out: most of them are apostrophes.
 _PAIRS = {
@@ -28,7 +33,9 @@ _PAIRS = {
 _WORD = re.compile(r"\w+")
 _INITIALS = re.compile(r"(?:[^\W\d]\.)*[^\W\d]")  # "J", "U.S", "e.g"
 _TITLES = """mr mrs ms dr prof rev hon st sr jr sen rep gov gen col lt capt sgt maj adm nos vs etc al approx
-    est inc ltd corp co bros dept pp ed eds cf resp bzw ca usw nr str mme mlle ph.d mt ft"""
+    est inc ltd corp co bros dept pp ed eds cf resp bzw ca usw nr str mme mlle ph.d mt ft
+    mio mrd evtl ggf inkl vgl abs hrsg jh jhd std tel zzgl sog mgr env éd sra srta dra uds pág núm ee uu
+    sig sig.ra dott avv ing pag exmo dhr mevr bijv blz enz drs mw prov ул им руб тыс млн млрд см"""
 _BEFORE_NUMBERS = "no fig vol art ch sec jan feb mar apr jun jul aug sep sept oct nov dec"
 _ABBREVIATIONS = frozenset(_TITLES.split())
 _NUMBERED = frozenset(_BEFORE_NUMBERS.split())
@@ -75,7 +82,7 @@ def sentences(line: str) -> tuple[str, ...]:
 def is_whole(sentence: str) -> bool:
     """Return whether a text ends with the end of a sentence."""
     bare = sentence.rstrip("\"'”’“»)]」』）】 ")
-    return bare.endswith(tuple(".!?‽؟۔।॥。！？")) and not bare.endswith(("..", "…"))
+    return bare.endswith(tuple(".!?‽؟۔।॥።։。！？")) and not bare.endswith(("..", "…"))
 
 
 def same_words(one: str, other: str) -> bool:
@@ -89,12 +96,30 @@ def same_words(one: str, other: str) -> bool:
     return len(left & right) >= 7 / 8 * max(len(left), len(right))
 
 
-def blurb(paragraphs: Sequence[str], title: str) -> str:
+def is_cut(text: str) -> bool:
+    """Return whether a text breaks off, as the excerpts do that programs make."""
+    return bool(_CUT.search(text))
+
+
+def told(paragraph: str, names: Sequence[str] = ()) -> Iterator[str]:
+    """Yield the sentences of a paragraph without bare addresses, credits, datelines, bylines and hashtags.
+
+    `names` are those of the post's author and sources; alone, they are no sentence.
+    """
+    text = _CUT.sub(_ELLIPSIS, _without_byline(without_opening(without_hashtags(paragraph)), names))
+    for sentence in sentences(text):
+        said = without_addresses(sentence)
+        if said and said not in names:
+            yield said
+
+
+def blurb(paragraphs: Sequence[str], title: str, names: Sequence[str] = ()) -> str:
     """Return one or two whole sentences from the first of `paragraphs`, without repeating the title.
 
-    The blurb has at most 240 characters. If no whole sentence fits, the text is cut at a word.
+    The blurb has at most 240 characters. If no whole sentence fits, the text is cut at a word. `names` are
+    those of the post's author and sources, as in `told`.
     """
-    found = _without_title(paragraphs, title)
+    found = _without_colon(_without_title(paragraphs, title, names))
     if not found:
         return ""
     first, rest = found[0], found[1:]
@@ -108,25 +133,61 @@ def blurb(paragraphs: Sequence[str], title: str) -> str:
     return first if len(first) >= _SHORT else cut(both, BLURB)
 
 
-def _without_title(paragraphs: Sequence[str], title: str) -> list[str]:
+def _without_title(paragraphs: Sequence[str], title: str, names: Sequence[str]) -> list[str]:
     """Return the sentences of the first paragraphs, until there are two, without the title."""
     found: list[str] = []
     for paragraph in paragraphs:
-        fresh = list(sentences(_after_title(paragraph, title)))
-        while not found and fresh and same_words(fresh[0], title):
+        fresh = list(told(_after_title(paragraph, title), names))
+        while not found and fresh and (same_words(fresh[0], title) or _is_label(fresh[0])):
             del fresh[0]
         found += fresh
-        if len(found) > 1 or (found and not is_whole(found[-1])):
+        if len(found) > 1 or (found and not is_whole(found[-1]) and not found[-1].endswith(_COLONS)):
             break
     return found
 
 
+def announces(sentence: str) -> bool:
+    """Return whether a sentence only announces what follows: "These are the reasons:"."""
+    return sentence.endswith(_COLONS) and not _is_label(sentence)
+
+
+def _is_label(sentence: str) -> bool:
+    return sentence.endswith(_COLONS) and len(sentence.split()) <= _LABEL
+
+
+def _without_colon(found: Sequence[str]) -> list[str]:
+    """Return sentences of which none announces what is not shown; a quotation after a colon belongs to it."""
+    kept = list(found)
+    for at, sentence in enumerate(kept[:2]):
+        if not sentence.endswith(_COLONS):
+            continue
+        following = kept[at + 1] if at + 1 < len(kept) else ""
+        if following.startswith(_OPENERS):
+            return [*kept[:at], f"{sentence} {following}", *kept[at + 2 :]]
+        stop = "。" if sentence.endswith("：") else "."
+        return kept[:at] if at else [sentence[:-1].rstrip() + stop]
+    return kept
+
+
+def _without_byline(text: str, names: Sequence[str]) -> str:
+    """Return a text without "By" and the author's name at its beginning, if something follows."""
+    for name in names:
+        found = re.match(rf"(?:[Bb][Yy]\s+)?{re.escape(name)}\s*[,|:–—-]+\s+", text)
+        found = found or re.match(rf"[Bb][Yy]\s+{re.escape(name)}\s+(?=\S)", text)
+        if found and len(text) - found.end() >= _SHORT:
+            return text[found.end() :]
+    return text
+
+
 def _after_title(paragraph: str, title: str) -> str:
     """Return a paragraph without the title at its beginning, if a new sentence follows it."""
-    if len(title.split()) < 3 or not paragraph.casefold().startswith(title.casefold()):
+    start = title.removesuffix(_ELLIPSIS)
+    if len(title.split()) < 3 or not paragraph.casefold().startswith(start.casefold()):
         return paragraph
+    if start != title:
+        return f"{_ELLIPSIS}{paragraph[len(start) :].lstrip()}"  # the title is the beginning of this sentence
     rest = paragraph[len(title) :].lstrip(" :–—-.|·…")
-    return rest if rest[:1].isupper() else paragraph
+    return rest if rest[:1].isupper() or not rest or rest in title else paragraph
 
 
 def _ends_sentence(line: str, match: re.Match[str], start: int) -> bool:

@@ -83,4 +83,5 @@ def to_story(group: Group, *, topic: str, rule: str, claims: tuple[Claim, ...] =
         also=tuple(Source(name=name, url=links[name]) for name in group.feeds[1:]),
         post_ids=tuple(each.post.id for each in group.posts),
         claims=claims,
+        via=shown.post.via,
     )

@@ -70,6 +70,7 @@ class Phrases:
     mail: str  # the name a screen reader gives to the whole email
     _more_in: str = field(repr=False)
     _because: str = field(repr=False)
+    _via: str = field(repr=False)
 
     def replaced(self, texts: Mapping[str, str]) -> Phrases:
         """Return these phrases with other texts; names that are not phrases are ignored."""
@@ -78,6 +79,10 @@ class Phrases:
     def more_in(self, topic: str) -> str:
         """Return the heading of the headlines at the end of a topic; markup stays markup."""
         return _filled(self._more_in, topic=topic)
+
+    def via(self, name: str) -> str:
+        """Return the note of the publication that had a story first; markup stays markup."""
+        return _filled(self._via, name=name)
 
     def because(self, title: str, site: str) -> str:
         """Return the reason why this reader gets this email; markup stays markup."""
@@ -100,6 +105,7 @@ def phrases_for(language: str) -> Phrases:
         mail=say("email"),
         _more_in=say("More in {topic}"),
         _because=say("You receive this email because you subscribed to {title} from {site}."),
+        _via=say("via {name}"),
     )
 
 

@@ -71,6 +71,15 @@ def unsent_posts(connection: Connection, feed_id: str, digests: Iterable[str]) -
     return _known(connection, feed_id, [posts.c.id.in_(ids)])
 
 
+def frozen_posts(connection: Connection, ids: Sequence[str]) -> frozenset[str]:
+    """Return those of the posts, given by their ids, that are in an edition that has not been sent."""
+    found: set[str] = set()
+    for part in batches(ids):
+        reserved = digest_posts.c.post_id.in_(part), digest_posts.c.state == PostState.RESERVED
+        found.update(connection.scalars(select(digest_posts.c.post_id).where(*reserved)))
+    return frozenset(found)
+
+
 def posts_unknown_to(
     connection: Connection, digest: str, feed_id: str, *, since: datetime
 ) -> tuple[Post, ...]:

@@ -13,7 +13,7 @@ from digest.editions.archive import PAGE, edition_path, every_edition, read_arch
 from digest.message.reader_links import ARCHIVE, PRIVATE, archive_url, edition_url, page_url, signup_url
 from digest.model.editions import EditionRecord
 from digest.model.errors import NotFoundError
-from digest.render.languages.dates import long_date, tag
+from digest.render.languages.dates import direction, long_date, tag
 from digest.render.mail import lines
 from digest.render.values import PageLinks
 from digest.render.web import render_web
@@ -137,6 +137,7 @@ def _list_item(record: EditionRecord, language: str) -> dict[str, str]:
         "path": edition_path(shown),
         "subject": lines(shown)[0],
         "language": tag(shown.language),
+        "direction": direction(shown.language),
     }
 
 

@@ -1,0 +1,93 @@
+"""Turn the names of authors, as feeds write them, into a byline for people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from digest.collect.wording.table import any_of, small
+from digest.model.tags import fold
+
+_ADDRESS = re.compile(r"(?:mailto:)?[(<\[]?[^\s@()<>\[\]]+@[^\s@()<>\[\]]+[)>\]]?")
+_LINK = re.compile(
+    r"(?:https?://|www\.)\S+|^[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|info|blog|co|io|news|[a-z]{2})(?:/\S*)?$",
+    re.IGNORECASE,
+)
+_BY = re.compile(any_of("by"), re.IGNORECASE)
+_NOBODY = re.compile(any_of("nobody"))
+_STAFF = re.compile(
+    r"\b(?:the|staff|team|editors?|editorial|desk|newsroom|writers?|reporters?|redaktion|redaction|rédaction|redacción|redazione|redação|redactie|news|admin|blog|online|la|de|die|da|فريق|تحرير|редакция)\b"
+)
+_LEFT_OVER = re.compile(r"^\W*\w{0,4}\W*\((?=[^()]+$)")  # "a (Ada Quill": an address was torn off
+_SUBTITLE = re.compile(r"\s+[–—|»:·-]\s+|:\s|\s[|»]")
+_NUMBER = re.compile(r"[0-9a-f]{12,}|\d+|[a-z]+[-_]?\d{3,}", re.IGNORECASE)
+_SPLIT = re.compile(r"\s*(?:;|\||\s/\s|\n|،)\s*")
+_CAPITALS = re.compile(r"[^\W\d_]{2,}(?:[’'-][^\W\d_]+)*|[^\W\d_]\.?")
+_VOWEL = re.compile(r"[AEIOUYÀ-ÖØ-ÝĀ-ſΑ-ΩА-Я]")
+_KNOWN = """nasa nato esa unesco unicef ansa efe afp ap upi dpa apa ians ani pti aap tass bbc cnn npr abc cbs
+    nbc usa uk eu un uno news staff team desk tv fm am pm ai it"""
+_ABBREVIATIONS = frozenset(_KNOWN.split())
+_BETWEEN = "von van de der den da di do dos das du la le el al bin bint ibn and und et y e i en och og"
+_SMALL = frozenset(_BETWEEN.split())
+
+
+def byline(names: Iterable[str], site: str = "") -> str:
+    """Return the names of a post's authors in one text, or "" if no person is named.
+
+    Names of accounts ("admin"), addresses, links and the name of the `site` itself are left out.
+    """
+    people = (_person(part, site) for name in names for part in _parts(_ADDRESS.sub(" ", name)))
+    kept: dict[str, str] = {}
+    for person in filter(None, people):
+        kept.setdefault(fold(person), person)
+    return ", ".join(kept.values())
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Yield the names in a text; commas divide it only if something else than a person is named in it."""
+    for part in _SPLIT.split(text):
+        pieces = [piece.strip() for piece in part.split(",")]
+        yield from pieces if any(_NOBODY.fullmatch(small(piece)) for piece in pieces) else [part]
+
+
+def _person(name: str, site: str) -> str:
+    shown = _LINK.sub("", _LEFT_OVER.sub("", " ".join(name.split())).strip()).strip()
+    shown = shown[1:-1] if shown[:1] + shown[-1:] in ("()", "[]", '""', "“”") else shown
+    shown = _BY.sub("", shown, count=1) if _BY.match(shown) else shown
+    shown = shown.strip(" ,;:|–—-_@/")
+    if not any(char.isalpha() for char in shown) or _is_nobody(shown, site):
+        return ""
+    return _capitalised(shown)
+
+
+def _is_nobody(name: str, site: str) -> bool:
+    key = fold(small(name))
+    return bool(_NOBODY.fullmatch(key) or _NUMBER.fullmatch(key)) or is_same_site(name, site)
+
+
+def is_same_site(name: str, site: str) -> bool:
+    """Return whether a name is that of the site, perhaps with "staff"; titles of sites may have subtitles."""
+    homes = {home for part in (site, *_SUBTITLE.split(site)) if (home := fold(small(part)))}
+    mine = fold(small(name))
+    bare = " ".join(_STAFF.sub(" ", mine).split())
+    return any(mine == home or (bare and bare == " ".join(_STAFF.sub(" ", home).split())) for home in homes)
+
+
+def _capitalised(name: str) -> str:
+    """Return a name that is all in capitals as names are written, unless it has an abbreviation."""
+    words = name.split()
+    if len(words) < 2 or not name.isupper():
+        return name
+    if any(word.lower() in _ABBREVIATIONS or not _CAPITALS.fullmatch(word.strip(",")) for word in words):
+        return name
+    if any(len(word) > 2 and not _VOWEL.search(word) for word in words):
+        return name
+    return " ".join(_word(word, first=not at) for at, word in enumerate(words))
+
+
+def _word(word: str, *, first: bool) -> str:
+    if word.lower() in _SMALL and not first:
+        return word.lower()
+    if word.startswith("MC") and len(word) > 3:
+        return f"Mc{word[2:].capitalize()}"
+    return "".join(part.capitalize() if part.isalpha() else part for part in re.split(r"([^\W\d_]+)", word))

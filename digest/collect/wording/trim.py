@@ -1,0 +1,73 @@
+"""Trim a sentence: take off datelines, credits, bare addresses and hashtags around what it says."""
+
+from __future__ import annotations
+
+import re
+
+_BARE = re.compile(r"(?:https?://|www\.)[^\s<>\"“”]+", re.IGNORECASE)
+_IN_BRACKETS = re.compile(
+    r"\s*[(\[][^()\[\]]{0,80}(?:https?://|www\.)[^\s()\[\]]{1,500}[^()\[\]]{0,40}[)\]]", re.IGNORECASE
+)
+_AT_END = re.compile(r"[\s:–—→>-]*(?:https?://|www\.)[^\s<>\"“”]+[\s.]*$", re.IGNORECASE)
+_ENOUGH = 4  # words of a sentence that stays without the address at its end
+
+_HASHTAGS = re.compile(r"(?:\s*#[^\s#]{1,60}){2,40}\s*$|(?<=[.!?…。！？؟])(?:\s*#[^\s#]{1,60}){1,40}\s*$")
+
+_CREDIT = re.compile(
+    r"^[(\[](?:photo|image|picture|video|illustration|source|credit|courtesy|foto|bild|crédit|imagen|imagem"
+    r"|immagine|صورة|фото)[^()\[\]]{0,120}[)\]]\s*",
+    re.IGNORECASE,
+)
+_CAPITAL = r"[^\W\d_a-zß-öø-ÿа-я]"
+_NAME = rf"{_CAPITAL}[\w.’'-]{{0,30}}"
+_PLACE = rf"{_NAME}(?:[ -]{_NAME}|\s(?:de|la|del|of|am|an der|the|upon|sur|di|da)\s{_NAME}){{0,3}}"
+_DATELINE = re.compile(
+    rf"(?P<place>{_PLACE})(?P<more>(?:,\s[\w.’' ]{{2,30}}){{0,2}})(?P<agency>\s?\([\w.&/’' -]{{2,40}}\))?"
+    rf"\s?(?:[–—]|-{{1,2}}(?=\s))\s?(?=[\"“„«‘'(]?{_CAPITAL})"
+)
+_INSERTED = re.compile(r"[^.!?]{0,150}\s[–—-]{1,2}\s")
+_SHORT_NAME = 3  # letters; a shorter word in capitals may be an abbreviation
+_DATELINE_LIMIT = 70  # characters
+_AGENCY = re.compile(
+    r"\b(?:AP|AFP|Reuters|dpa|EFE|ANSA|UPI|PTI|IANS|Xinhua|TASS|CNN|BBC|KNA|epd|APA|ATS|Lusa|Belga|ANP|NTB|TT"
+    r"|Ritzau|PAP|CTK|MTI|AA|WAM|SPA|QNA|Bloomberg|Axios)\b"
+)
+_ARABIC_DATELINE = re.compile(
+    r"^[\u0600-\u06ff ]{2,25}\s?\((?:[^()]{2,30})\)\s?[-–—:]\s?|^[\u0600-\u06ff]{2,15}\s[–—]\s"
+)
+
+
+def without_opening(paragraph: str) -> str:
+    """Return a paragraph without the credit of a picture and the dateline at its beginning."""
+    text = _CREDIT.sub("", paragraph)
+    arabic = _ARABIC_DATELINE.match(text)
+    if arabic:
+        return text[arabic.end() :]
+    found = _DATELINE.match(text)
+    if not found or found.end() > _DATELINE_LIMIT or not _is_dateline(found, text):
+        return text
+    return text[found.end() :]
+
+
+def _is_dateline(found: re.Match[str], text: str) -> bool:
+    """Return whether capitals, a comma or an agency show that a place is meant, and no insertion follows."""
+    in_capitals = found["place"].isupper() and len(found["place"]) > _SHORT_NAME
+    if _INSERTED.match(text, found.end()) and not (found["agency"] or in_capitals):
+        return False
+    return in_capitals or bool(found["more"] or (found["agency"] and _AGENCY.search(found["agency"])))
+
+
+def without_addresses(sentence: str) -> str:
+    """Return a sentence without bare addresses, or "" if it says nothing without them."""
+    if "://" not in sentence and "www." not in sentence.lower():
+        return sentence
+    text = _IN_BRACKETS.sub("", sentence)
+    text = _AT_END.sub("", text)
+    if _BARE.search(text) or (text != sentence and len(text.split()) < _ENOUGH and text.isascii()):
+        return ""
+    return text.strip()
+
+
+def without_hashtags(text: str) -> str:
+    """Return a text without the hashtags after its end; those inside its sentences stay."""
+    return _HASHTAGS.sub("", text) if "#" in text else text

@@ -1,0 +1,89 @@
+"""Find the publication that had a post first, in the line of the post that names it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from digest.collect.wording.table import any_of, small
+from digest.model.links import host_of
+from digest.model.posts import Via
+
+_LINE = 400  # characters; a longer paragraph is a text of its own
+_NAME = 60  # characters
+_WORDS = 6  # of a name that is not linked
+
+_BEGINS = re.compile(rf"[\W_]*{any_of('via')}\s*", re.IGNORECASE)
+_READ_ON = re.compile(rf"\W*{any_of('read_on', 'via')}", re.IGNORECASE)
+_HERE = re.compile(
+    r"\W*(?:here|this|link|source|the|article|story|post|website|site|full|hier|ici|aquí|qui|aqui|هنا|здесь|тут"
+    r"|tutaj|här|her|こちら)(?:\W+\w+)?\W*",
+    re.IGNORECASE,
+)
+_ORIGINAL = re.compile(r"origin|full (?:story|article)|article|الأصلي|оригинал|原文|元記事", re.IGNORECASE)
+_END = re.compile(
+    r"\s[–—|-]\s|[.,;:(){}\[\]|•→»](?:\s|$)|\n|https?://"
+    r"|\s(?:and|und|et|e|y|en|on|under|with|in|by|here|am|le|el|il)\s",
+    re.IGNORECASE,
+)
+# Agencies that are named as the source of a picture.
+_PICTURES = re.compile(
+    r"getty|shutterstock|istock|unsplash|pixabay|pexels|flickr|wikimedia|adobe ?stock|depositphotos|alamy"
+    r"|dreamstime|freepik|canva|screenshot|photo|image|foto",
+    re.IGNORECASE,
+)
+_LOWER_NAMES = re.compile(r"\w+(?:\.\w+)+")  # "wirenews.example"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link inside a paragraph."""
+
+    text: str
+    url: str | None
+
+
+def via_of(text: str, links: Sequence[Link]) -> Via | None:
+    """Return the publication that a line names as the source of the whole post, or None."""
+    if len(text) > _LINE or (begin := _BEGINS.match(small(text))) is None:
+        return None
+    rest = text[begin.end() :]
+    named = next((link for link in links if link.text and _is_name(link.text) and link.text in rest), None)
+    target = next((link.url for link in reversed(links) if link.url and _ORIGINAL.search(link.text)), None)
+    if named:
+        return Via(name=_trimmed(named.text), url=target or named.url)
+    url = target or next((link.url for link in links if link.url), None)
+    bare = _bare_name(rest)
+    if bare and not (links and _same(bare, links)):
+        return Via(name=bare, url=url)
+    return Via(name=host_of(url).removeprefix("www."), url=url) if url else None
+
+
+def is_opening(text: str) -> bool:
+    """Return whether a line only announces the source, which the next line names."""
+    begin = _BEGINS.match(small(text)) if len(text) <= _NAME else None
+    return begin is not None and not any(map(str.isalnum, text[begin.end() :]))
+
+
+def _is_name(text: str) -> bool:
+    shown = _trimmed(text)
+    few = 0 < len(shown) <= _NAME and len(shown.split()) <= _WORDS + 2
+    return few and "://" not in shown and not _HERE.fullmatch(shown) and not _READ_ON.match(small(shown))
+
+
+def _bare_name(rest: str) -> str:
+    """Return the name at the beginning of a text without a link, or "" if no name stands there."""
+    end = _END.search(rest)
+    name = _trimmed(rest[: end.start()] if end else rest)
+    fits = 0 < len(name) <= _NAME and len(name.split()) <= _WORDS and not _HERE.fullmatch(name)
+    begins = name[:1].isdigit() or not name[:1].islower() or bool(_LOWER_NAMES.fullmatch(name))
+    return name if fits and begins and not _PICTURES.search(name) else ""
+
+
+def _same(name: str, links: Sequence[Link]) -> bool:
+    return any(name in link.text for link in links)
+
+
+def _trimmed(text: str) -> str:
+    return " ".join(text.split()).strip(" .,:;|–—-→»›\"“”'()[]")
