@@ -130,6 +130,8 @@ def problems_of(found: Found, now: datetime) -> Iterator[str]:
         yield "it has only headlines, without a text"
     elif sum(blurb.endswith(("…", "...")) for blurb in blurbs) * 2 > len(posts):
         yield "it has only excerpts, and most of them are cut off within a sentence"
+    if found.wordpress:
+        yield 'it is a WordPress site: add source = "wordpress" to tell its categories from its tags'
     if not any(post.tags for post in posts):
         yield "its posts have no tags, so its sections cannot be found"
 

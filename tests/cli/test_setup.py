@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,7 @@ def test_check_asks_each_feed_and_counts_what_each_topic_would_get(terminal: Ter
 def test_check_lists_everything_that_is_wrong(terminal: Terminal) -> None:
     place = terminal.place
     (place.folder / "gazette.json").unlink()
+    shutil.rmtree(place.folder / "data")
     (place.folder / "data").write_text("not a folder")
     place.change('postal_address = "1 Quay', 'templates = "none"\npostal_address = "1 Quay')
     found = {each["subject"]: each for each in terminal.facts("check", fails=1)}

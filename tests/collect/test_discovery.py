@@ -209,6 +209,21 @@ def test_a_feed_that_nobody_names_is_found_where_feeds_usually_are(site: Site) -
     assert usual <= {path for path, _ in site.asked}
 
 
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [
+        ("Harbour Gazette - RSS Feed", "Harbour Gazette"),
+        ("Harbour Gazette » Sport", "Harbour Gazette » Sport"),
+        ("Port Post: all the news from the quay, the sea and the town", "Port Post"),
+        ("Tide - breaking news, weather and ferries for everybody", "Tide"),
+        ("This is a journal about everything that comes in with the tide", "127.0.0.1"),
+        ("", "127.0.0.1"),
+    ],
+)
+def test_the_name_of_a_feed_is_short_enough_to_stand_above_a_story(site: Site, title: str, name: str) -> None:
+    assert [each.title for each in find(site.put("/f", Answer(body=feed(title, "a")))).feeds] == [name]
+
+
 def test_an_address_without_its_scheme_is_tried_with_https_first(site: Site) -> None:
     asked: list[str] = []
 
@@ -277,7 +292,9 @@ def test_a_site_gets_few_requests_however_many_feeds_it_names(site: Site) -> Non
         (Answer(status=410), "removed this feed permanently (410)."),
         (Answer(status=503), "error (503); try again later."),
         (Answer(body=b" " * 1_000, endless=100), "larger than"),
-        (Answer(body=b""), "empty"),
+        (Answer(body=b""), "No feed was found"),
+        (Answer(body=b'{"tide": 4}'), "neither a web page nor a feed"),
+        (Answer(body=b"\x89PNG\r\n\x1a\n"), "neither a web page nor a feed"),
         (Answer(silent=True), "no complete answer"),
     ],
 )

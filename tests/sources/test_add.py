@@ -106,3 +106,5 @@ def test_a_good_feed_has_no_problem_and_shows_its_newest_posts() -> None:
     assert list(problems_of(found, NOW)) == []
     assert [each.title for each in newest_posts(found, 4)] == ["1", "2", "3", "None"]
     assert list(problems_of(replace(found, comments=True), NOW)) == ["it has comments of readers, not posts"]
+    (note,) = problems_of(replace(found, wordpress=True), NOW)
+    assert 'add source = "wordpress"' in note

@@ -171,8 +171,8 @@ class _Search:
         """Say why nothing was found at a page that could be fetched."""
         if page.login or _LOGIN.search(urlsplit(result.url).path):
             return "The address leads to a page that asks for a log-in; give the address of the feed itself."
-        if "web page" not in detail and not page.candidates and not page.title:
-            return detail
+        if result.body.strip() and "web page" not in detail and not page.candidates and not page.title:
+            return "There is neither a web page nor a feed at this address; check the address."
         tried = ", ".join(f"{_path(url)} ({failure})" for url, failure in self._asked.items())
         return (
             "No feed was found: the page names none that can be read, and there is none where feeds usually"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from digest.collect.discovery.comments import is_of_comments
 from digest.collect.reading.parse import Parsed
@@ -12,6 +13,8 @@ from digest.model.links import canonical_url, host_of
 from digest.model.posts import Post
 
 _ENOUGH = 3  # posts that two feeds must share before they count as one
+_LONGEST_NAME = 40  # characters; readers see the name above each story
+_DASH = re.compile(r"\s[-–—|»›·:]+\s|:\s")
 _SUFFIX = re.compile(
     r"\s*[-–—|»›:·(\[]\s*(?:rss|atom|feed|xml|rdf|news)(?:[\s-]*(?:feed|2\.0|1\.0))?\s*[)\]]?$", re.I
 )
@@ -26,6 +29,7 @@ class Found:
     posts: tuple[Post, ...]
     language: str | None = None
     comments: bool = False  # of readers
+    wordpress: bool = False  # the main feed of a WordPress site, which has a REST interface too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,15 +42,23 @@ class Search:
 
 
 def found_at(url: str, link_title: str, parsed: Parsed) -> Found:
-    """Return a feed as it was found at an address, with the name that it gives itself."""
-    title = _SUFFIX.sub("", parsed.title or link_title).strip()
+    """Return a feed as it was found at an address, with a name for readers."""
     return Found(
         url=url,
-        title=title or host_of(url).removeprefix("www."),
+        title=_name(parsed.title) or _name(link_title) or host_of(url).removeprefix("www."),
         posts=parsed.posts,
         language=parsed.language,
         comments=is_of_comments(url, [link_title, parsed.title], parsed.posts),
+        wordpress=parsed.wordpress and urlsplit(url).path.rstrip("/") == "/feed",
     )
+
+
+def _name(title: str) -> str:
+    """Return a title without "RSS"; of a slogan, only what stands before the first dash; empty for others."""
+    name = _SUFFIX.sub("", title).strip()
+    if len(name) > _LONGEST_NAME:
+        name = _DASH.split(name)[0].strip()
+    return name if len(name) <= _LONGEST_NAME else ""
 
 
 def without_doubles(feeds: Iterable[Found]) -> list[Found]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from urllib.parse import urlsplit
 
 import lxml.html
@@ -17,6 +18,7 @@ from digest.collect.reading.prose import feed_line
 from digest.model.links import canonical_url, host_of, web_url
 
 LONGEST = 2_000_000  # characters of a page that are read
+_MOST = 2_000  # links of a page that are looked at, of each kind
 _LONGEST_HEADER = 8_000
 _LONGEST_TITLE = 200
 
@@ -95,7 +97,7 @@ def _tree(document: Document) -> HtmlElement | None:
 
 
 def _in_head(root: HtmlElement, base: str) -> Iterator[Candidate]:
-    for element in root.iter("link"):
+    for element in islice(root.iter("link"), _MOST):
         yield from _stated({name: str(value) for name, value in element.attrib.items()}, base)
 
 
@@ -119,7 +121,7 @@ def _stated(link: Mapping[str, str], base: str) -> Iterator[Candidate]:
 
 def _in_body(root: HtmlElement, base: str) -> Iterator[Candidate]:
     """Yield the links that look like feeds of the same site, or are at a host for feeds."""
-    for element in root.iter("a"):
+    for element in islice(root.iter("a"), _MOST):
         url = web_url(_web_scheme(element.get("href") or ""), base)
         if url and looks_like_feed(url) and (_one_site(url, base) or _FEED_HOST.match(host_of(url))):
             yield Candidate(url=url, title=_line(str(element.text_content())), stated=False)
