@@ -18,7 +18,7 @@ class Side(asyncio.Protocol):
 
     def __init__(self, delay: float, target: int | None = None) -> None:
         self._delay = delay
-        self._target = target  # the port to connect to, for the side that a client opened
+        self._target = target  # a client's side connects to this port
         self._other: Side | None = None
         self._transport: asyncio.Transport | None = None
         self._held: deque[tuple[float, bytes]] = deque()

@@ -53,7 +53,7 @@ class Taker:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """What is known of a feed when a document arrives."""
+    """A feed as it is known when a document arrives: its stored posts, and the digests that take it."""
 
     feed: str
     takers: tuple[Taker, ...]
@@ -136,7 +136,7 @@ def _fates(look: Look, unfit: Mapping[str, str], hold: Fate | None) -> Iterator[
 
 
 def _unfit(look: Look, fresh: Sequence[tuple[int, Post]], now: datetime) -> dict[str, dict[str, str]]:
-    """Return, for each new post and each digest that does not mail it, the reason."""
+    """Return the reason why a digest does not mail a new post, by post and digest."""
     posts = [post for _, post in fresh]
     found: dict[str, dict[str, str]] = {post.id: {} for post in posts}
     for taker in look.takers:

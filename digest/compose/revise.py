@@ -12,7 +12,7 @@ from digest.model.snapshot import prominence
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoryChange:
-    """What has happened to a story since its edition was frozen; `story` has the new words.
+    """A change of a story since its edition was frozen; `story` has the new words.
 
     `gone` is the reason why the story should not be mailed at all; the words are the old ones then.
     """

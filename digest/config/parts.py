@@ -10,7 +10,7 @@ from digest.storage.database import Database
 
 
 class Parts(Protocol):
-    """What sign-ups, imports and notices need. An operation that needs less takes less."""
+    """The parts that sign-ups, imports and notices need. An operation that needs fewer takes fewer."""
 
     @property
     def config(self) -> Config:

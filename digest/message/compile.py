@@ -32,7 +32,7 @@ class Fields(NamedTuple):
     unsubscribe: str  # a token of URL-safe characters
     preferences: str  # also a token
     date: str  # in the form of RFC 5322
-    mailbox_token: str  # the unsubscribe token in hexadecimal, for the address that requests are mailed to
+    mailbox_token: str  # the unsubscribe token in hexadecimal; it is part of a mail address
 
 
 Values = tuple[

@@ -126,7 +126,7 @@ class KnownPost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fate:
-    """What happens to a new post in one digest; `until` is the end of the time for which it is held."""
+    """The state of a new post in one digest. A held post waits like any other after `until`."""
 
     digest: str
     state: PostState
@@ -153,7 +153,7 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPosts:
-    """What is stored of a feed, as far as it matters for one document."""
+    """The stored posts of a feed that matter for one document."""
 
     any: bool = False  # without stored posts, the document is the first look at the feed
     oldest_at: datetime | None = None  # the first date of the stored posts
@@ -165,7 +165,7 @@ class StoredPosts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intake:
-    """What one document does to the posts of its feed; the other posts stay as they are.
+    """The changes that one document makes to the posts of its feed; the other posts stay as they are.
 
     Stored posts are named by their ids.
     """

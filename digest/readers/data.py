@@ -46,7 +46,7 @@ def reader_of_data(database: Database, token: str, now: datetime) -> Reader:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptRecord:
-    """What is kept of a reader besides the choices; each kind is in order, the oldest first."""
+    """The data that is kept about a reader besides the choices. The oldest entry of each kind is first."""
 
     consents: tuple[Consent, ...]
     deliveries: tuple[Delivery, ...]

@@ -20,7 +20,7 @@ from digest.readers.subscribers import offered, terms_of
 from digest.storage.database import Database
 from subscribers.files.columns import Reading, Stop
 from subscribers.files.csv_lines import Fault, Remark
-from subscribers.files.imports import parse_tags, read_entries
+from subscribers.files.imports import may_restrict, parse_tags, read_entries
 from subscribers.files.standings import Standings, open_standings
 from subscribers.files.states import plain_name
 from subscribers.files.writing import write_readers
@@ -75,7 +75,7 @@ def open_import(parts: Parts, file: IO[bytes], request: ImportRequest) -> Iterat
 
 
 class ImportedList:
-    """A file that is read once first, to find the most restrictive state of each address."""
+    """A file. If it has states, it is read once first, to find the most restrictive one of each address."""
 
     def __init__(
         self,
@@ -124,15 +124,29 @@ class ImportedList:
         return self._imported(outcomes)
 
     def _survey(self, progress: Progress) -> None:
+        """Read the file once for its restrictions, if it can have any. Raises UnclearListError."""
         if self._is_surveyed:
             return
+        self._file.seek(self._start)
+        if may_restrict(self._file, self._reading):
+            for entry in self._read(progress):
+                self._standings.note(entry)
+        self._is_surveyed = True
+
+    def _entries(self, progress: Progress) -> Iterator[ImportedReader]:
+        return map(self._standings.resolved, self._read(progress))
+
+    def _read(self, progress: Progress) -> Iterator[ImportedReader]:
+        """Yield the entries of the whole file; faults and remarks are those of the latest reading."""
+        self._file.seek(self._start)
+        self._faults, self._remarks = [], []
         stops = []
         remarked: set[tuple[str, Frequency]] = set()
         for found in read_entries(self._file, self._reading):
             progress(found.line)
             if isinstance(found, ImportedReader):
-                self._standings.note(found)
                 self._remarks.extend(_not_gathered(self._parts.config, found, remarked))
+                yield found
             elif isinstance(found, Fault):
                 self._faults.append(found)
             elif isinstance(found, Remark):
@@ -141,14 +155,6 @@ class ImportedList:
                 stops.append(found)
         if stops:
             raise UnclearListError(stops)
-        self._is_surveyed = True
-
-    def _entries(self, progress: Progress) -> Iterator[ImportedReader]:
-        self._file.seek(self._start)
-        for found in read_entries(self._file, self._reading):
-            progress(found.line)
-            if isinstance(found, ImportedReader):
-                yield self._standings.resolved(found)
 
     def _imported(self, outcomes: Counter[ImportOutcome]) -> Imported:
         return Imported(outcomes=outcomes, faults=tuple(self._faults), remarks=tuple(self._remarks))

@@ -43,7 +43,7 @@ LIMITS = SignupLimits()
 
 
 class SendingParts(Parts, Protocol):
-    """What is needed to send notices."""
+    """The parts that sending notices needs."""
 
     def outbox(self) -> Outbox:
         """Return everything that sending needs besides the database."""

@@ -99,7 +99,7 @@ class EditionValues:
     title: str
     date: str
     iso_date: str
-    language: str  # the reader's language, for the template's own texts
+    language: str  # the reader's language; the texts of the template itself are in it
     direction: str
     content_language: str  # the edition's language, for titles and stories
     content_direction: str

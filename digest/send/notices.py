@@ -8,16 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
 from functools import partial
-from time import monotonic, sleep
-from typing import TypeVar
 
 from digest.model.deliveries import DeliveryState, NoticeRecord, Recipient, Result
-from digest.model.errors import DigestError, OutageError
+from digest.model.errors import DigestError
 from digest.model.messages import Message, Outcome, Receipt
 from digest.send.dead_mailboxes import is_dead
 from digest.send.gate import Gate
 from digest.send.outbox import Outbox
 from digest.send.retries import goes_again, result_of
+from digest.send.waiting import Waiting
 from digest.storage.database import Connection, Database
 from digest.storage.ledger.notices import (
     due_notices,
@@ -37,8 +36,6 @@ log = logging.getLogger(__name__)
 _PAGE = 200  # notices that are read at a time
 _NOT_WRITABLE = "the address cannot be written in an email"
 
-Value = TypeVar("Value")
-Other = TypeVar("Other")
 Write = Callable[[NoticeRecord], Message]
 
 
@@ -91,8 +88,7 @@ class _Run:
         self._on_wire: dict[int, NoticeRecord] = {}
         self._results: list[tuple[NoticeRecord, Result]] = []
         self._renewed_at = clock()
-        self._stopped_at: datetime | None = None
-        self._try_at: float | None = None  # when to try the database again; None: it is not away
+        self._waiting = Waiting(database, outbox, self._come_back, clock=clock, stop=stop)
 
     def take_back(self) -> None:
         """Take back the notices of senders that ended."""
@@ -112,36 +108,19 @@ class _Run:
         with closing(self._outbox.transport.carry(self._groups())) as answers:
             for receipts in answers:
                 self._note(receipts)
-                if self._has_drained_enough():
+                if self._waiting.has_drained_enough():
                     break
 
     def end(self) -> None:
         """Record all results; a message that got no answer is tried again or uncertain.
 
-        Waits for the database for as long as the lease lasts, then raises OutageError.
+        Raises OutageError after a stop, if the database does not come back in time.
         """
         self._note([Receipt(key, Outcome.UNCERTAIN, reply="no answer") for key in self._on_wire])
-        until = monotonic() + self._outbox.lease.total_seconds()
         try:
-            while self._unless_away(self._settle, otherwise=None) is None:
-                if monotonic() > until:
-                    raise OutageError("the database was away when notices were sent")
-                sleep(self._outbox.retry_database)
+            self._waiting.surely(self._settle)
         finally:
             end_of_run(self._owner)
-
-    def _unless_away(self, step: Callable[[], Value], otherwise: Other) -> Value | Other:
-        """Take a step, and return `otherwise` if the database is away; it is tried again after a pause."""
-        if self._try_at is not None and monotonic() < self._try_at:
-            return otherwise
-        try:
-            if self._try_at is not None:
-                self._come_back()
-            return step()
-        except OutageError as error:
-            self._database.note_outage(error)
-            self._try_at = monotonic() + self._outbox.retry_database
-            return otherwise
 
     def _come_back(self) -> None:
         """Record the answers that were kept, and keep only the marks of messages that were handed over."""
@@ -149,14 +128,13 @@ class _Run:
         with self._database.write() as connection:
             keep_wire_notices(connection, self._on_wire.keys(), owner=self._owner, now=self._clock())
             self._gate.begin_again(connection)
-        self._try_at = None
 
     def _groups(self) -> Iterator[Sequence[Message]]:
         while not self._stop():
-            messages = self._unless_away(self._next_group, otherwise=())
+            messages = self._waiting.unless_away(self._next_group, otherwise=())
             if messages:
                 yield messages
-            elif self._try_at is not None or self._gate.rests(self._clock()):
+            elif self._waiting.is_away or self._gate.rests(self._clock()):
                 yield ()  # the transport asks again soon
             elif messages is None:
                 return
@@ -223,17 +201,11 @@ class _Run:
                 if receipt.outcome is not Outcome.ACCEPTED:
                     self._gate.hear(receipt, notice.address or "")
         if self._results or self._clock() - self._renewed_at > self._outbox.lease / 3:
-            self._unless_away(self._settle, otherwise=None)
+            self._waiting.unless_away(self._settle, otherwise=None)
 
     def _conclude(self, notice: NoticeRecord, receipt: Receipt) -> None:
         result = result_of(receipt, tries=notice.tries + 1, now=self._clock(), rules=self._outbox.rules)
         self._results.append((notice, result))
-
-    def _has_drained_enough(self) -> bool:
-        """Tell, after a stop, whether the time for answers to what is on the wire is over."""
-        if self._stopped_at is None and self._stop():
-            self._stopped_at = self._clock()
-        return self._stopped_at is not None and self._clock() - self._stopped_at >= self._outbox.drain
 
 
 def _note_dead_mailbox(connection: Connection, notice: NoticeRecord, result: Result, now: datetime) -> None:

@@ -9,18 +9,17 @@ from contextlib import closing, suppress
 from datetime import datetime
 from functools import partial
 from operator import attrgetter
-from time import monotonic, sleep
-from typing import TypeVar
 
 from digest.message.build import NOTHING_CHOSEN, MessageBuilder
 from digest.model.deliveries import Counts, DeliveryState, Recipient, Result
 from digest.model.editions import EditionRecord
-from digest.model.errors import OutageError, StateError
+from digest.model.errors import StateError
 from digest.model.messages import Message, Outcome, Receipt
 from digest.send.gate import Gate
 from digest.send.outbox import Outbox
 from digest.send.refusals import CONTENT, Refusals
 from digest.send.retries import goes_again, result_of
+from digest.send.waiting import Waiting
 from digest.storage.database import Database
 from digest.storage.ledger import deliveries as ledger
 from digest.storage.ledger import senders
@@ -38,9 +37,6 @@ _ENDED = frozenset(
     {DeliveryState.ACCEPTED, DeliveryState.REJECTED, DeliveryState.UNCERTAIN, DeliveryState.SKIPPED}
 )
 _STATE = attrgetter("state")
-_AWAY = object()
-Value = TypeVar("Value")
-Other = TypeVar("Other")
 
 
 class Run:
@@ -78,8 +74,7 @@ class Run:
         self._handed = 0  # messages handed to the transport
         self._alarm = ""  # the reason for a pause that is not in the database yet
         self._is_paused = False  # by this run
-        self._stopped_at: datetime | None = None
-        self._try_at: float | None = None  # when to try the database again; None: it is not away
+        self._waiting = Waiting(database, outbox, self._come_back, clock=clock, stop=stop)
         with database.read() as connection:
             tally = tally or counts(connection, record.edition.id)
             self._gate.look(connection)
@@ -94,15 +89,15 @@ class Run:
         # We look again after the last answers: a delivery may have come back, or a dead sender's lease may
         # have ended. A pass that hands over nothing ends the run.
         while handed != self._handed and not self._stop():
-            self._surely(self._expire)
+            self._waiting.surely(self._expire)
             handed = self._handed
             with closing(self._outbox.transport.carry(self._groups())) as answers:
                 for receipts in answers:
                     self._note(receipts)
-                    if self._has_drained_enough():
+                    if self._waiting.has_drained_enough():
                         log.warning("%s: stopped while messages had no answer yet", self._edition.id)
                         break
-            self._surely(self._settle)
+            self._waiting.surely(self._settle)
 
     def end(self) -> datetime | None:
         """Record all results and give up the lease; unanswered messages on the wire become uncertain.
@@ -111,12 +106,12 @@ class Run:
         the database does not come back in time.
         """
         try:
-            self._surely(self._settle)
+            self._waiting.surely(self._settle)
             self._alarm = self._alarm or self._refusals.alarm(self._clock(), at_the_end=True)
-            self._surely(self._pause_if_refused)
+            self._waiting.surely(self._pause_if_refused)
             closed_until = self._gate.closed_until(self._clock())
-            self._surely(self._give_back)
-            self._surely(self._release)
+            self._waiting.surely(self._give_back)
+            self._waiting.surely(self._release)
         finally:
             end_of_run(self._sender.owner)
         return closed_until
@@ -130,31 +125,6 @@ class Run:
         with self._database.write() as connection:
             senders.release(connection, self._sender, now=self._clock(), again=self._again)
 
-    # ── while the database is away ──────────────────────────────────────────────────────────
-
-    def _unless_away(self, step: Callable[[], Value], otherwise: Other) -> Value | Other:
-        """Take a step, and return `otherwise` if the database is away; it is tried again after a pause."""
-        if self._try_at is not None and monotonic() < self._try_at:
-            return otherwise
-        try:
-            if self._try_at is not None:
-                self._come_back()
-            return step()
-        except OutageError as error:
-            self._database.note_outage(error)
-            self._try_at = monotonic() + self._outbox.retry_database
-            return otherwise
-
-    def _surely(self, step: Callable[[], object]) -> None:
-        """Take a step when no message is in flight; wait for the database as long as it takes.
-
-        After a stop, this waits no longer than for answers, and raises OutageError.
-        """
-        while self._unless_away(step, otherwise=_AWAY) is _AWAY:
-            if self._has_drained_enough():
-                raise OutageError(f"{self._edition.id}: stopped while the database was away")
-            sleep(self._outbox.retry_database)
-
     def _come_back(self) -> None:
         """Record the answers that were kept, and hold only what is in flight: the last step may be lost."""
         now, results = self._clock(), self._results
@@ -162,22 +132,16 @@ class Run:
             ledger.exchange(connection, self._sender, self._readers, results=results, now=now)
             senders.keep_wire(connection, self._sender, self._on_wire.keys(), now=now)
             self._gate.begin_again(connection)
-        self._try_at, self._place = None, START
+        self._place = START
         self._after_commit(results, now)
-
-    def _has_drained_enough(self) -> bool:
-        """Tell, after a stop, whether the time for answers to what is on the wire is over."""
-        if self._stopped_at is None and self._stop():
-            self._stopped_at = self._clock()
-        return self._stopped_at is not None and self._clock() - self._stopped_at >= self._outbox.drain
 
     def _groups(self) -> Iterator[Sequence[Message]]:
         while not self._stop():
-            messages = self._unless_away(self._next_group, otherwise=())
+            messages = self._waiting.unless_away(self._next_group, otherwise=())
             if messages:
                 self._handed += len(messages)
                 yield messages
-            elif self._try_at is not None or self._gate.rests(self._clock()):
+            elif self._waiting.is_away or self._gate.rests(self._clock()):
                 yield ()  # the transport asks again soon, and handles answers in the meantime
             elif messages is None:
                 return
@@ -272,9 +236,9 @@ class Run:
         if refusals is not before:
             self._refusals = refusals
             self._alarm = self._alarm or refusals.alarm(now)
-        self._unless_away(self._pause_if_refused, otherwise=None)
+        self._waiting.unless_away(self._pause_if_refused, otherwise=None)
         if len(self._results) >= self._outbox.page or self._lease_is_old(now):
-            self._unless_away(self._settle, otherwise=None)
+            self._waiting.unless_away(self._settle, otherwise=None)
 
     def _pause_if_refused(self) -> None:
         """Pause the edition if there is an alarm; the messages that were rejected in its row wait again."""

@@ -78,7 +78,7 @@ def send(
     """Send the due deliveries of an edition that is approved or being sent; several processes may do so.
 
     begin: approved → sending, with a delivery for each mailable reader, in one transaction; one statement
-        asks for the state, for the snapshot and the look in `seen`, and that the edition is not paused
+        does it if the edition is approved, is not paused, and has the snapshot and the look of `seen`
     take back the claims of dead senders: at once on this machine, otherwise when their lease ends
     while something is due, and `stop` does not say so:
         record the receipts so far; claim and mark a group of due deliveries; commit

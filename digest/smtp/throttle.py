@@ -22,7 +22,8 @@ from dataclasses import dataclass, replace
 
 LOWEST = 1 / 10  # messages a second
 _SLOWER = 0.9
-_GROWTH, _FASTEST_GROWTH, _DOUBLES = 0.01, 0.16, 20.0  # of a message, for each accepted one; seconds
+_GROWTH, _FASTEST_GROWTH = 0.01, 0.16  # messages a second that each accepted message adds
+_DOUBLES = 20.0  # seconds without a refusal, after which the growth doubles
 _BACK = 0.25
 _IDLE = 10  # times what it takes
 _RECENT, _LONG = 5.0, 60.0  # seconds
@@ -57,7 +58,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throttle:
-    """What is known about the rate of one server. `rate` is in messages a second; None if it has no limit."""
+    """The rate that one server takes, as far as it is known: messages a second, or None without a limit."""
 
     rate: float | None = None
     reason: str = ""  # the answer that asked for less last

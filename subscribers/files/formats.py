@@ -48,7 +48,7 @@ class ListFormat:
     states: Mapping[str, StateRule] = field(default_factory=dict)
     harmless: frozenset[str] = frozenset()  # columns whose names look like states, and which are none
     always: EntryState = ACTIVE  # the state of every line, if its columns say nothing worse
-    advice: str = ""  # what an operator should know about such a file
+    advice: str = ""  # a sentence about such files for the operator
 
     def fits(self, header: Sequence[str], file_name: str) -> bool:
         """Return whether a file with these column names has this format."""

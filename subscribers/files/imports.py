@@ -75,6 +75,18 @@ def read_entries(file: ByteFile, reading: Reading) -> Iterator[Found]:
         yield Fault(1, "", "the file is empty")
 
 
+def may_restrict(file: ByteFile, reading: Reading) -> bool:
+    """Return whether a file has a column that says who must not be mailed, or one that may say so.
+
+    The lines of other files are all active, so no line can restrict another one.
+    """
+    header = next((record for record in read_records(file) if isinstance(record, Record)), None)
+    columns = read_header(header, reading) if header else None
+    if columns is None:
+        return False
+    return bool(columns.states or columns.doubtful) or columns.format.always is not EntryState.ACTIVE
+
+
 def parse_tags(texts: tuple[str, ...]) -> dict[str, tuple[tuple[str, str], ...]]:
     """Return the topics that tags stand for: "Sport=daily:sport" gives {"sport": (("daily", "sport"),)}.
 

@@ -68,7 +68,7 @@ _GMAIL = ("gmail.com", "googlemail.com")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """What has become of a queued notice: of its link, of its reader, and of its address."""
+    """The present state of a queued notice's link, reader and address."""
 
     kind: NoticeKind
     expires_at: datetime

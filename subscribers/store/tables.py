@@ -133,7 +133,7 @@ confirmations = Table(
     Column("made_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),
     Column("used_at", Moment),
-    Column("payload", JSON, nullable=False),  # what the confirmation will change
+    Column("payload", JSON, nullable=False),  # the change that the confirmation will make
     Index("ix_confirmations_subscriber_id", "subscriber_id", "purpose"),
     Index("ix_confirmations_expires_at", "expires_at"),
 )

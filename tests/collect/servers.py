@@ -17,7 +17,7 @@ CHUNK = b" " * 65_536
 
 @dataclass
 class Answer:
-    """What a path answers, or how it fails to."""
+    """The answer of a path, or the way in which it fails."""
 
     status: int = 200
     body: bytes = FEED

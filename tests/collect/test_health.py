@@ -20,8 +20,13 @@ ROW = FeedRow(id="a", name="Harbour News", url="https://harbour.example.org/feed
 
 
 def test_a_feed_is_due_when_its_time_has_come() -> None:
-    assert is_due(ROW, NOW)
-    assert not is_due(ROW, NOW - MINUTES)
+    fetched = replace(ROW, last_fetch_at=NOW - 14 * MINUTES)
+    assert is_due(fetched, NOW)
+    assert not is_due(fetched, NOW - MINUTES)
+
+
+def test_a_feed_that_was_never_fetched_is_due_whatever_the_clock_says() -> None:
+    assert is_due(ROW, NOW - MINUTES)
 
 
 def test_a_healthy_feed_is_due_again_in_a_quarter_of_an_hour_with_slack() -> None:

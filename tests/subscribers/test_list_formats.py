@@ -10,7 +10,7 @@ import pytest
 from subscribers.errors import ChoiceError
 from subscribers.files.columns import Reading, Stop
 from subscribers.files.csv_lines import Fault, Remark
-from subscribers.files.imports import Found, parse_tags, read_entries
+from subscribers.files.imports import Found, may_restrict, parse_tags, read_entries
 from subscribers.files.states import may_be_a_state, plain_name
 from subscribers.rules.imports import EntryState, ImportedReader
 from tests.subscribers.exports import MAILCHIMP, SAMPLES, WHERE, WHO, Sample
@@ -213,6 +213,30 @@ def test_tags_become_topics_when_asked() -> None:
 def test_a_tag_must_name_a_digest_and_a_topic(text: str) -> None:
     with pytest.raises(ChoiceError):
         parse_tags((text,))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("email,name\na@example.org,Ada\n", False),
+        ("a@example.org\nb@example.org\n", False),
+        ("name\nAda\n", False),
+        ("", False),
+        ("email,status\na@example.org,active\n", True),
+        ("email,Lead Status\na@example.org,warm\n", True),
+    ],
+)
+def test_a_file_can_restrict_only_by_a_column_that_is_or_may_be_a_state(text: str, expected: bool) -> None:
+    assert may_restrict(BytesIO(text.encode()), DAILY) is expected
+    entries = [each for each in _read(text, DAILY) if isinstance(each, ImportedReader | Stop)]
+    assert expected or all(not isinstance(each, Stop) and each.state is EntryState.ACTIVE for each in entries)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: sample.name)
+def test_an_export_that_restricts_anybody_is_known_by_its_header(sample: Sample) -> None:
+    reading = Reading(digests=("daily",), offered=OFFERED, file_name=sample.file_name)
+    restricts = not set(sample.lines.values()) <= {"active", "fault"}
+    assert may_restrict(BytesIO(sample.text.encode()), reading) or not restricts
 
 
 def _read(text: str, reading: Reading) -> list[Found]:

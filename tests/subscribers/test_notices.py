@@ -1,4 +1,4 @@
-"""Which notices are queued and sent: limits by mailbox and reader, and what has become of a queued one."""
+"""Notices are limited by mailbox and reader, and a queued notice is sent only while it makes sense."""
 
 from __future__ import annotations
 

@@ -19,8 +19,9 @@ _LOST = frozenset([404, 410])
 
 
 def is_due(row: FeedRow, now: datetime) -> bool:
-    """Return whether a feed is due."""
-    return row.next_fetch_at <= now
+    """Return whether a feed is due. A feed that was never fetched is always due."""
+    # Another process or thread, whose clock is a little ahead, may have added the feed a moment ago.
+    return row.last_fetch_at is None or row.next_fetch_at <= now
 
 
 def address(row: FeedRow) -> str:
