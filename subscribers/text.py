@@ -12,8 +12,8 @@ _ADDRESS = re.compile(r"(?<!\S)\S*@\S*")
 # Overrides and isolates change the direction of later text. The others do not represent any character.
 _UNWANTED = re.compile("[\u202a-\u202e\u2066-\u2069\ufeff\ufff9-\uffff\ud800-\udfff]")
 
-# Hard spaces keep a number with its unit, and the punctuation of French with its word. Elsewhere they are often
-# left over from an editor, and would keep long lines from being broken.
+# Hard spaces keep a number with its unit, and the punctuation of French with its word. Elsewhere they are
+# often left over from an editor, and would keep long lines from being broken.
 _HARD_SPACES = ("\xa0", "\u202f")
 _HARD = re.compile(
     r"((?<=\d)[\xa0\u202f](?=[\w%‰€$£¥°])|(?<=\S)[\xa0\u202f](?=[!?:;»›%‰€])|(?<=[«‹])[\xa0\u202f](?=\S))"
