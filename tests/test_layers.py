@@ -65,6 +65,7 @@ ONE_PLACE = {
     "alembic": "digest.storage.migrate digest.storage.migrations",
     "email_validator": "subscribers.address",
     "idna": "subscribers.hosts",
+    "snowballstemmer": "digest.compose.stories.stems",
     "pydantic": "digest.config digest.web.api",
     "fastapi": "digest.web",
     "starlette": "digest.web",

@@ -69,17 +69,17 @@ def headings(edition: Edition) -> dict[str, str]:
 
 def hidden(edition: Edition) -> set[Pair]:
     """Return the pairs of posts of which one stands behind "also in"."""
-    return {frozenset(pair) for story in edition.stories() for pair in combinations(story.post_ids, 2)}
+    return {frozenset(pair) for story in edition.stories() for pair in combinations(_hidden(story), 2)}
 
 
 def joined(edition: Edition) -> set[Pair]:
     """Return the pairs of posts that stand together as one story, hidden or with both headlines."""
-    return {frozenset(pair) for story in edition.stories() for pair in combinations(_together(story), 2)}
+    return {frozenset(pair) for story in edition.stories() for pair in combinations(story.post_ids, 2)}
 
 
 def covers(story: Story | None, posts: Sequence[LabelledPost]) -> bool:
     """Return whether the story is made of most of the `posts`."""
-    together = _together(story) if story else ()
+    together = story.post_ids if story else ()
     return sum(post.id in together for post in posts) * 2 > len(posts)
 
 
@@ -95,5 +95,7 @@ def _past(known: Known) -> Past:
     return Past(tags={feed: lists[:LEARNED] for feed, lists in tags.items()}, headings=known.headings)
 
 
-def _together(story: Story) -> tuple[str, ...]:
-    return story.post_ids
+def _hidden(story: Story) -> tuple[str, ...]:
+    """Return the posts of a story without those whose headlines are listed under it."""
+    listed = {each.post_id for each in story.coverage}
+    return tuple(post_id for post_id in story.post_ids if post_id not in listed)

@@ -38,7 +38,7 @@ def discover(groups: Sequence[Group], newsroom: Newsroom) -> tuple[TopicGroup, .
 
     The same groups in the same order give the same topic groups, each with its own slug.
     """
-    stories = [group.posts for group in groups]
+    stories = [group.every for group in groups]
     past = _with_these(newsroom.past, groups)
     filing = _filing(groups, newsroom, past)
     found = divide(stories, filing, past)
@@ -66,7 +66,7 @@ def _with_these(past: Past, groups: Sequence[Group]) -> Past:
     """Return the past with the tags of these stories, for feeds of which nothing else is known."""
     tags: dict[str, list[Sequence[str]]] = {}
     for group in groups:
-        for waiting in group.posts:
+        for waiting in group.every:
             if waiting.feed_name not in past.tags:
                 tags.setdefault(waiting.feed_name, []).append(waiting.post.tags)
     return Past(tags={**past.tags, **tags}, headings=past.headings)
@@ -81,9 +81,9 @@ def _filing(groups: Sequence[Group], newsroom: Newsroom, past: Past) -> Filing:
     return Filing(
         learned={name: learned(tuple(map(tuple, tags)), own[name]) for name, tags in past.tags.items()},
         words={name: word for name, word in words.items() if word},
-        by_address=feeds_by_address(waiting for group in groups for waiting in group.posts),
+        by_address=feeds_by_address(waiting for group in groups for waiting in group.every),
         joined=newsroom.several
-        or len({waiting.feed_name for group in groups for waiting in group.posts}) > 1,
+        or len({waiting.feed_name for group in groups for waiting in group.every}) > 1,
         language=language,
         ignored=frozenset[str]().union(*own.values()),
     )

@@ -15,6 +15,7 @@ from itertools import islice
 
 from digest.compose.discover import Newsroom, discover
 from digest.compose.sections.headings import Past
+from digest.compose.stories.covered import cover
 from digest.compose.stories.group import Group, dated_at, newest_first, to_story
 from digest.compose.stories.same import gather
 from digest.compose.topics import Placed, TopicGroup, free_slug, place
@@ -23,6 +24,8 @@ from digest.model.posts import PublishedPost, WaitingPost
 from digest.model.publication import CATCH_ALL_RULE, Digest, Feed, Lead, Site, Topic
 from subscribers.model import Frequency
 
+_RECENT = timedelta(days=7)  # posts that show how rare a word is
+WIDELY = 3  # feeds; a story that so many cover is in the edition before the topics take turns
 SHARE = Fraction(2, 3)  # of the maximum of a digest: one feed gets no more places in an edition
 
 
@@ -58,9 +61,10 @@ def plan(waiting: Iterable[WaitingPost], published: Sequence[PublishedPost], pla
     """
     taken, left = _by_feed(waiting, plan_input)
     fresh, too_old = _by_age(taken, plan_input)
-    groups, repeated = _by_novelty(fresh, published)
+    new, repeated = _by_novelty(fresh, published)
+    groups = cover(new, _recent(published, plan_input), plan_input.site.language)
     dropped = tuple(sorted([*too_old, *repeated]))
-    eligible = [*left, *(each for group in groups for each in group.posts)]
+    eligible = [*left, *(each for group in groups for each in group.every)]
     if len(groups) < max(plan_input.digest.minimum, 1):
         reason = _why_not(len(groups), plan_input.digest.minimum, len(dropped))
         return Plan(edition=None, reason=reason, carried=_ids(eligible), dropped=dropped)
@@ -127,6 +131,12 @@ def _by_novelty(
         else:
             new.append(group)
     return new, repeated
+
+
+def _recent(published: Iterable[PublishedPost], plan_input: PlanInput) -> list[WaitingPost]:
+    """Return the published posts of the last days; some are older and only have the link of a new post."""
+    since = plan_input.due.cutoff_at - _RECENT
+    return [each.waiting for each in published if dated_at(each.waiting) >= since]
 
 
 def _why_not(stories: int, minimum: int, dropped: int) -> str:
@@ -196,17 +206,27 @@ def _prominence(placed: Placed) -> tuple[int, bool, bool, tuple[float, str]]:
 def _keep(topic_groups: Iterable[TopicGroup], lead: Group | None, maximum: int) -> frozenset[str]:
     """Return the ids of the stories that stay beside the lead: the newest of each topic in turn.
 
-    Topics take turns, so that each gets its newest story in before any topic gets a second one. A busy topic
-    is cut before a quiet topic loses anything, and so is a feed that has more than its share.
+    Stories that three feeds or more cover come first, those of most feeds before the others. Then the topics
+    take turns, so that each gets its newest story in before any topic gets a second one. A busy topic is cut
+    before a quiet topic loses anything, and so is a feed that has more than its share.
     """
     queues = [[one.group for one in topic_group.placed if one.group != lead] for topic_group in topic_groups]
     turns = sorted(
-        ((turn, number, group) for number, queue in enumerate(queues) for turn, group in enumerate(queue)),
-        key=lambda each: each[:2],
+        (
+            (-_widely(group), turn, number, group)
+            for number, queue in enumerate(queues)
+            for turn, group in enumerate(queue)
+        ),
+        key=lambda each: each[:3],
     )
     room = max(maximum, 1) - (lead is not None)
-    kept = _within_share([group for _, _, group in turns], lead, maximum)
+    kept = _within_share([group for *_, group in turns], lead, maximum)
     return frozenset(group.id for group in islice(kept, room))
+
+
+def _widely(group: Group) -> int:
+    """Return the number of feeds that cover a story, or 0 if they are few."""
+    return len(group.feeds) if len(group.feeds) >= WIDELY else 0
 
 
 def _within_share(groups: Sequence[Group], lead: Group | None, maximum: int) -> Iterator[Group]:
@@ -215,7 +235,7 @@ def _within_share(groups: Sequence[Group], lead: Group | None, maximum: int) -> 
     most = max(1, int(maximum * SHARE)) if len(feeds) > 1 else feeds.total()
     taken = Counter([lead.feeds[0]] if lead else [])
     for group in groups:
-        if taken[group.feeds[0]] < most:
+        if taken[group.feeds[0]] < most or _widely(group):
             taken[group.feeds[0]] += 1
             yield group
 

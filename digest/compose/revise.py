@@ -34,8 +34,7 @@ class StoryChange:
 
 def changes_of(edition: Edition, posts: Mapping[str, KnownPost]) -> tuple[StoryChange, ...]:
     """Return the stories whose posts have changed or are gone; `posts` are those of the edition, by id."""
-    found = ((story, posts.get(story.id)) for story in edition.stories())
-    changes = (_change(story, known) for story, known in found if known)
+    changes = (_change(story, posts) for story in edition.stories())
     return tuple(change for change in changes if change)
 
 
@@ -55,19 +54,48 @@ def revised(edition: Edition, changes: Collection[StoryChange]) -> Edition | Non
 
 
 def without_posts(edition: Edition, post_ids: Collection[str], reason: str) -> tuple[StoryChange, ...]:
-    """Return the changes that take out every story with one of these posts."""
-    return tuple(
-        StoryChange(story=story, before=story, gone=reason)
-        for story in edition.stories()
-        if not set(story.post_ids).isdisjoint(post_ids)
+    """Return the changes that take out every story with one of these posts.
+
+    A post that is only the coverage of a story is taken out of the coverage.
+    """
+    changes = []
+    for story in edition.stories():
+        listed = {each.post_id for each in story.coverage}
+        if not (set(story.post_ids) - listed).isdisjoint(post_ids):
+            changes.append(StoryChange(story=story, before=story, gone=reason))
+        elif not listed.isdisjoint(post_ids):
+            changes.append(StoryChange(story=_without(story, post_ids), before=story))
+    return tuple(changes)
+
+
+def _without(story: Story, post_ids: Collection[str]) -> Story:
+    """Return a story without the other headlines of these posts, which another edition may take then."""
+    return replace(
+        story,
+        coverage=tuple(each for each in story.coverage if each.post_id not in post_ids),
+        post_ids=tuple(each for each in story.post_ids if each not in post_ids),
     )
 
 
-def _change(story: Story, known: KnownPost) -> StoryChange | None:
-    if known.missed >= GONE_AFTER:
+def _change(story: Story, posts: Mapping[str, KnownPost]) -> StoryChange | None:
+    known = posts.get(story.id)
+    if known and known.missed >= GONE_AFTER:
         return StoryChange(story=story, before=story, gone=GONE)
-    new = _with_words(story, known.post)
+    new = _with_coverage(_with_words(story, known.post) if known else story, posts)
     return StoryChange(story=new, before=story) if _what(story, new) else None
+
+
+def _with_coverage(story: Story, posts: Mapping[str, KnownPost]) -> Story:
+    """Return a story with its other headlines as they are now, and without those that are gone."""
+    listed = {each.post_id: posts[each.post_id] for each in story.coverage if each.post_id in posts}
+    gone = [post_id for post_id, known in listed.items() if known.missed >= GONE_AFTER]
+    new = tuple(
+        replace(each, title=listed[each.post_id].post.title, url=listed[each.post_id].post.url)
+        if each.post_id in listed
+        else each
+        for each in story.coverage
+    )
+    return _without(replace(story, coverage=new), gone)
 
 
 def _with_words(story: Story, post: Post) -> Story:
@@ -92,6 +120,7 @@ def _what(before: Story, after: Story) -> list[str]:
         "link": before.url != after.url,
         "author": before.author != after.author,
         "source": before.via != after.via,
+        "headlines of other feeds": before.coverage != after.coverage,
         "picture": pictures[0] != pictures[1],  # sizes and signatures after the "?" change every day
     }
     return [name for name, differs in parts.items() if differs]

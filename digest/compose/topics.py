@@ -117,7 +117,7 @@ class _Facts:
         folded = (fold(tag) for tag in group.tags)
         self.tags = frozenset(canonical.get(tag, tag) for tag in folded)
         # The line end prevents a phrase from matching across the title and the blurb.
-        lines = (phrase(text) for each in group.posts for text in (each.post.title, each.post.blurb))
+        lines = (phrase(text) for each in group.every for text in (each.post.title, each.post.blurb))
         self.text = "\n".join(lines)
         self.words = frozenset(self.text.split())
 

@@ -162,7 +162,8 @@ def correct(database: Database, edition_id: str, now: datetime) -> tuple[StoryCh
 
 
 def _changes(connection: Connection, record: EditionRecord) -> tuple[StoryChange, ...]:
-    ids = {story.id for story in record.edition.stories()}
+    stories = tuple(record.edition.stories())
+    ids = {story.id for story in stories} | {each.post_id for story in stories for each in story.coverage}
     return changes_of(record.edition, posts_by_id(connection, ids))
 
 

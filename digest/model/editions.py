@@ -34,6 +34,16 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Coverage:
+    """Another feed's report of what a story tells: its headline and link stand under the story."""
+
+    post_id: str
+    title: str
+    source: str
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """A topic that claims a story, and the rule by which it does."""
 
@@ -60,6 +70,12 @@ class Story:
     post_ids: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()  # of the other topics, in the digest's order; see `choose`
     via: Via | None = None  # the publication that had it first
+    coverage: tuple[Coverage, ...] = ()  # "also: another headline"; their posts are in `post_ids`
+
+    @property
+    def covered_by(self) -> int:
+        """Return the number of feeds that cover the story."""
+        return 1 + len(self.also) + len(self.coverage)
 
     @property
     def topics(self) -> tuple[str, ...]:

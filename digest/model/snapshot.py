@@ -12,12 +12,12 @@ from functools import lru_cache
 from heapq import merge
 from typing import Any
 
-from digest.model.editions import Claim, Edition, Heading, Section, Source, Story
+from digest.model.editions import Claim, Coverage, Edition, Heading, Section, Source, Story
 from digest.model.posts import Image, Via
 from digest.model.publication import CATCH_ALL_RULE, Site
 from subscribers.model import Choice
 
-_NEWS = frozenset(["section", "via"])  # fields that earlier versions of the program did not have
+_NEWS = frozenset(["section", "via", "coverage"])  # fields that earlier versions of the program did not have
 
 # ── the snapshot ────────────────────────────────────────────────────────────────────────────
 
@@ -94,6 +94,7 @@ def _story(data: dict[str, Any]) -> Story:
             "post_ids": tuple(data["post_ids"]),
             "claims": tuple(Claim(**claim) for claim in data.get("claims", ())),
             "via": Via(**data["via"]) if data.get("via") else None,
+            "coverage": tuple(Coverage(**each) for each in data.get("coverage", ())),
         }
     )
 
@@ -159,7 +160,7 @@ def sections_in(edition: Edition) -> tuple[tuple[str, str, int], ...]:
 
 def prominence(story: Story) -> tuple[int, bool, bool, float, str]:
     """Return the sort key of `Lead.AUTO`: covered by most feeds, under a topic, with an image, the newest."""
-    return -len(story.also), story.rule == CATCH_ALL_RULE, story.image is None, *age(story)
+    return -story.covered_by, story.rule == CATCH_ALL_RULE, story.image is None, *age(story)
 
 
 def age(story: Story) -> tuple[float, str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from digest.model.editions import Edition, Section, Source, Story
+from digest.model.editions import Coverage, Edition, Section, Source, Story
 from digest.model.posts import Image, Via
 from digest.model.publication import Digest, Lead, Site
 
@@ -136,6 +136,15 @@ def _lead() -> Story:
             Source(name="Northern Isles Weekly", url="https://isles.example.org/night-ferry"),
             Source(name="The Timetable", url="https://timetable.example.org/ferry-is-back"),
         ),
+        coverage=(
+            Coverage(
+                post_id="piano",
+                title="A piano, nine hours of sea, and not a berth left until spring",
+                source="Quayside Notes",
+                url="https://quayside.example.org/piano",
+            ),
+            Coverage(post_id="isles", title="“We waited eleven winters”", source="Radio Isles"),
+        ),
     )
 
 
@@ -237,6 +246,7 @@ def _story(
     image: Image | None = None,
     also: tuple[Source, ...] = (),
     via: Via | None = None,
+    coverage: tuple[Coverage, ...] = (),
 ) -> Story:
     return Story(
         id=name,
@@ -251,6 +261,7 @@ def _story(
         topic=topic,
         rule=f"tag: {topic}",
         also=also,
-        post_ids=(name,),
+        coverage=coverage,
+        post_ids=(name, *(each.post_id for each in coverage)),
         via=via,
     )

@@ -39,6 +39,15 @@ class SourceValues:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CoverageValues:
+    """Another feed's headline of what the story tells."""
+
+    title: str
+    source: str
+    url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoryValues:
     """One story. Values that the feed does not give are None or an empty text."""
 
@@ -51,6 +60,7 @@ class StoryValues:
     topic: str  # the title of its section; empty under the catch-all
     image: ImageValues | None
     also: tuple[SourceValues, ...]
+    coverage: tuple[CoverageValues, ...]
     via: SourceValues | None = None  # the publication that had it first
 
 

@@ -14,6 +14,7 @@ from digest.render.languages.edition_words import EditionWords, words_of
 from digest.render.languages.languages import spoken
 from digest.render.values import (
     ChoiceValues,
+    CoverageValues,
     EditionValues,
     ImageValues,
     LineValues,
@@ -208,6 +209,12 @@ class EditionView:
             via=SourceValues(name=one_line(story.via.name), url=web_url(story.via.url))
             if story.via
             else None,
+            coverage=tuple(
+                CoverageValues(
+                    title=one_line(each.title), source=one_line(each.source), url=web_url(each.url)
+                )
+                for each in story.coverage
+            ),
         )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +24,7 @@ from digest.storage.steps import advance
 from tests.compose import samples
 from tests.compose.newsroom import Newsroom, meanwhile
 from tests.compose.samples import DAILY, NOW
+from tests.compose.test_covered import AURORA, FERRY, ISLES
 from tests.databases import create_tables
 
 state = EditionState
@@ -201,3 +203,21 @@ def test_several_processes_that_compose_while_posts_arrive_lose_and_repeat_nothi
     newsroom.compose(replace(DAILY, maximum=1000), day=4)
     _check(newsroom, {post.post.id for post in posts})
     assert {each for each, _, _ in newsroom.states().values()} == {PostState.RESERVED}
+
+
+@pytest.mark.parametrize("fate", list(FATES))
+def test_the_posts_of_every_headline_share_the_fate_of_their_story(sqlite: Database, fate: str) -> None:
+    newsroom = Newsroom(database=sqlite)
+    posts = FERRY, AURORA, ISLES
+    newsroom.publish(*posts)
+    composed = newsroom.compose()
+    assert composed.record
+    (story,) = composed.record.edition.stories()
+    assert len(story.coverage) == 2
+    for step in FATES[fate]:
+        with sqlite.write() as connection:
+            advance(connection, composed.record.edition.id, step, NOW)
+    _check(newsroom, {each.post.id for each in posts})
+    newsroom.compose(day=1)
+    _check(newsroom, {each.post.id for each in posts})
+    assert len({state for state, _, _ in newsroom.states().values()}) == 1

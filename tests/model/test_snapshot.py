@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from digest.compose.gather import GatherInput, gather
 from digest.compose.plan import PlanInput, plan
+from digest.compose.stories.covered import cover
 from digest.compose.topics import place
-from digest.model.editions import Claim, Edition, Heading, Section, Source, Story
+from digest.model.editions import Claim, Coverage, Edition, Heading, Section, Source, Story
 from digest.model.posts import Image, Via, WaitingPost
 from digest.model.publication import Lead, Site, Topic
 from digest.model.snapshot import choose, content_hash, from_json, headings_of, text_hash, to_json
@@ -39,6 +40,9 @@ stories = st.builds(
     also=st.lists(st.builds(Source, name=text, url=st.none() | text), max_size=2).map(tuple),
     post_ids=st.lists(text, max_size=2).map(tuple),
     claims=st.lists(st.builds(Claim, topic=text, rule=text), max_size=2).map(tuple),
+    coverage=st.lists(
+        st.builds(Coverage, post_id=text, title=text, source=text, url=st.none() | text), max_size=2
+    ).map(tuple),
 )
 some = st.lists(stories, max_size=2).map(tuple)
 sections = st.builds(Section, slug=text, title=text, stories=some, more=some)
@@ -108,6 +112,15 @@ def test_a_snapshot_is_canonical() -> None:
     assert '"cutoff_at":"2026-11-22T06:30:00+00:00"' in snapshot
     data = json.loads(snapshot)
     assert snapshot == json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def test_a_story_without_coverage_is_written_as_earlier_versions_wrote_it() -> None:
+    edition = example()
+    assert '"coverage"' not in to_json(edition)
+    assert edition.lead
+    other = Coverage(post_id="b", title="Ferry is back", source="Coast Weekly")
+    covered = replace(edition, lead=replace(edition.lead, coverage=(other,)))
+    assert '"coverage":[{"post_id":"b"' in to_json(covered)
 
 
 def test_the_hash_changes_with_every_word() -> None:
@@ -298,18 +311,19 @@ def test_every_reader_gets_all_stories_of_the_chosen_topics_once_under_the_first
 
 def _expected(posts: list[WaitingPost], rules: PlanInput, choice: Choice) -> dict[str, str]:
     """Return where each story of a reader stands: each topic is asked alone which stories it claims."""
+    found = cover(groups(*posts), (), "en")
     in_order = sorted(rules.topics, key=lambda each: each.order)
     claimed = {
         each.slug: {
             placed.group.id
-            for one in place(groups(*posts), [each], catch_all="")
+            for one in place(found, [each], catch_all="")
             for placed in one.placed
             if one.slug == each.slug
         }
         for each in in_order
     }
     expected = {}
-    for group in groups(*posts):
+    for group in found:
         claiming = [slug for slug, ids in claimed.items() if group.id in ids] or ["more"]
         if wanted := [slug for slug in claiming if choice.wants(slug)]:
             expected[group.id] = wanted[0]

@@ -3,19 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from urllib.parse import urlsplit
 
-from digest.model.editions import Claim, Source, Story
+from digest.model.editions import Claim, Coverage, Source, Story
 from digest.model.posts import WaitingPost
 from digest.model.tags import fold
+
+# What publishers call their opinion and live pages, in a tag or a part of the address.
+_NOT_A_REPORT = frozenset(
+    map(
+        fold,
+        (
+            *(
+                "opinion",
+                "opinions",
+                "comment",
+                "commentisfree",
+                "columnists",
+                "editorial",
+                "editorials",
+                "analysis",
+            ),
+            *(
+                "live",
+                "liveblog",
+                "live-blog",
+                "blog",
+                "liveticker",
+                "meinung",
+                "kommentar",
+                "kommentare",
+                "kolumne",
+            ),
+            *("opinión", "tribuna", "editoriales", "idées", "opinione", "opinioni", "opinie", "opinião"),
+            *("мнение", "мнения", "رأي", "görüş", "yazarlar"),
+        ),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """The posts of one story; the first is shown, and the others become "also in …"."""
+    """The posts of one story; the first is shown, and the others become "also in …".
+
+    The posts of the `coverage` tell it in other words; their headlines are listed under it.
+    """
 
     posts: tuple[WaitingPost, ...]
+    coverage: tuple[WaitingPost, ...] = ()
+
+    @property
+    def every(self) -> tuple[WaitingPost, ...]:
+        """Return all posts, in the order in which they are shown."""
+        return *self.posts, *self.coverage
 
     @property
     def id(self) -> str:
@@ -30,13 +72,13 @@ class Group:
     @property
     def feeds(self) -> tuple[str, ...]:
         """Return the names of the feeds that cover the story, each once."""
-        return tuple(dict.fromkeys(waiting.feed_name for waiting in self.posts))
+        return tuple(dict.fromkeys(waiting.feed_name for waiting in self.every))
 
     @property
     def tags(self) -> tuple[str, ...]:
         """Return the tags of all posts, each in its first spelling."""
         spellings: dict[str, str] = {}
-        for waiting in self.posts:
+        for waiting in self.every:
             for tag in waiting.post.tags:
                 spellings.setdefault(fold(tag), tag)
         return tuple(spellings.values())
@@ -58,16 +100,29 @@ def group_of(posts: Iterable[WaitingPost]) -> Group:
     return Group(posts=tuple(sorted(posts, key=shown_first)))
 
 
+def versions_of(groups: Iterable[Group]) -> Group:
+    """Return one story of several that report the same happening; the others are its coverage."""
+    first, *others = sorted(groups, key=_version_first)
+    return replace(first, coverage=tuple(each for group in others for each in group.posts))
+
+
 def shown_first(waiting: WaitingPost) -> tuple[bool, bool, bool, datetime, str]:
     """Return the sort key for the post that is shown: with a link, a picture, a blurb, then the earliest."""
     post = waiting.post
     return post.url is None, post.image is None, not post.blurb, dated_at(waiting), post.id
 
 
+def _version_first(group: Group) -> tuple[bool, tuple[bool, bool, bool, datetime, str]]:
+    """Return the sort key for the version that is shown: a plain report before an opinion or a live page."""
+    shown = group.posts[0]
+    path = urlsplit(shown.post.url or "").path.lower().split("/")
+    kinds = {fold(name) for name in (*path, *shown.post.tags)}
+    return not kinds.isdisjoint(_NOT_A_REPORT), shown_first(shown)
+
+
 def to_story(group: Group, *, topic: str, rule: str, claims: tuple[Claim, ...] = ()) -> Story:
     """Return `group` as a story under `topic`, placed there by `rule`; `claims` are those of other topics."""
     shown = group.posts[0]
-    links = {each.feed_name: each.post.url for each in reversed(group.posts[1:])}
     return Story(
         id=group.id,
         title=shown.post.title,
@@ -80,8 +135,24 @@ def to_story(group: Group, *, topic: str, rule: str, claims: tuple[Claim, ...] =
         tags=group.tags,
         topic=topic,
         rule=rule,
-        also=tuple(Source(name=name, url=links[name]) for name in group.feeds[1:]),
-        post_ids=tuple(each.post.id for each in group.posts),
+        also=tuple(
+            Source(name=each.feed_name, url=each.post.url)
+            for each in _one_of_each_feed(group.posts)
+            if each.feed_name != shown.feed_name
+        ),
+        post_ids=tuple(each.post.id for each in group.every),
         claims=claims,
         via=shown.post.via,
+        coverage=tuple(
+            Coverage(post_id=each.post.id, title=each.post.title, source=each.feed_name, url=each.post.url)
+            for each in _one_of_each_feed(group.coverage)
+        ),
     )
+
+
+def _one_of_each_feed(posts: Iterable[WaitingPost]) -> Iterable[WaitingPost]:
+    """Return the first post of each feed."""
+    first: dict[str, WaitingPost] = {}
+    for each in posts:
+        first.setdefault(each.feed_name, each)
+    return first.values()

@@ -26,7 +26,7 @@ from itertools import pairwise
 from urllib.parse import urlsplit
 
 from digest.compose.stories.group import Group, dated_at, group_of, newest_first
-from digest.compose.stories.words import phrase, words
+from digest.compose.stories.words import NEGATIONS, phrase, words
 from digest.model.links import canonical_url
 from digest.model.posts import WaitingPost
 from digest.model.tags import fold
@@ -42,15 +42,6 @@ _CROWD = 50  # if more titles share their rarest word, the word does not identif
 
 _LIGHT = frozenset(
     words("a an the of to in on at for and or by from with as is are was be has have will its it s")
-)
-# "isn't" is split into "isn" and "t", "n'est" into "n" and "est".
-_NEGATIONS = frozenset(
-    words(
-        "no not never without nor t n cannot nicht kein keine keinen keiner nie niemals ohne "
-        "ne pas jamais sans aucun aucune sin nunca jamás tampoco não sem non mai senza niet geen zonder "
-        "не нет ни без никогда değil yok hayır لا لم لن ليس ليست غير دون بدون לא אין בלי "
-        "nie bez inte aldrig utan ikke uden ei 不 没 沒 未 无 無 非 否 ぬ"
-    )
 )
 # A headline that says more by one of these still tells the same: "at last", "Breaking:".
 _HARMLESS = frozenset(
@@ -217,7 +208,7 @@ def _title(waiting: WaitingPost) -> _Title:
 def _must_agree(word: str) -> bool:
     """Return whether such a word makes a different story: "14", "C" in "vitamin C", "not"."""
     is_letter = len(word) == 1 and word != word.upper()
-    return is_letter or word in _NEGATIONS or any(char.isdigit() for char in word)
+    return is_letter or word in NEGATIONS or any(char.isdigit() for char in word)
 
 
 def _is_same(one: _Compared, other: _Compared) -> bool:

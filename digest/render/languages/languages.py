@@ -62,6 +62,7 @@ class Phrases:
     in_this_mail: str
     top_story: str
     also_in: str
+    also: str  # before the headlines of other feeds
     read_on_the_web: str
     preferences: str
     unsubscribe: str
@@ -97,6 +98,7 @@ def phrases_for(language: str) -> Phrases:
         in_this_mail=say("In this edition"),
         top_story=say("Top story"),
         also_in=say("Also in"),
+        also=say("Also:"),
         read_on_the_web=say("Read on the web"),
         preferences=say("Change your preferences"),
         unsubscribe=say("Unsubscribe"),
