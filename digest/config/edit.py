@@ -73,7 +73,7 @@ def with_feeds(text: str, feeds: Sequence[Feed]) -> str:
     """Return a TOML text with more feeds, after its last feed and written as that is. Raises ValueError."""
     wanted = tomllib.loads(text)
     wanted["feed"] = [*wanted.get("feed", []), *map(_table, feeds)]
-    tries = (_after_the_last(text, feeds), _in_the_array(text, feeds), _at_the_end(text, feeds))
+    tries = (place(text, feeds) for place in (_after_the_last, _in_the_array, _at_the_end))
     return _first_with(wanted, (each for each in tries if each is not None))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterator
 
 Path = tuple[str | int, ...]
 
@@ -41,13 +42,19 @@ def line_of(found: dict[Path, int], path: Path) -> int | None:
     return None
 
 
+def _tokens(text: str) -> Iterator[tuple[str, int, int]]:
+    """Yield each token, without comments, with its line and the offset after it."""
+    line, counted = 1, 0
+    for match in _TOKEN.finditer(text):
+        line += text.count("\n", counted, match.start())
+        counted = match.start()
+        if not match[0].startswith("#"):
+            yield match[0], line, match.end()
+
+
 class _Reader:
     def __init__(self, text: str) -> None:
-        self._tokens = [
-            (match[0], text.count("\n", 0, match.start()) + 1, match.end())
-            for match in _TOKEN.finditer(text)
-            if not match[0].startswith("#")
-        ]
+        self._tokens = list(_tokens(text))
         self._at = 0
         self.found: dict[Path, int] = {}
         self.ends: dict[Path, int] = {}

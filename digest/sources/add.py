@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain, count
 
 from digest.collect.discovery.found import Found
 from digest.config import Config
@@ -97,17 +98,18 @@ def with_free_names(feeds: Iterable[Feed], taken: Collection[str] = ()) -> tuple
 
 def _free_name(feed: Feed, taken: Collection[str]) -> str:
     host = host_of(feed.url).removeprefix("www.")
-    numbered = (f"{feed.name} ({number})" for number in range(2, len(taken) + 3))
-    return next(name for name in (feed.name, f"{feed.name} ({host})", *numbered) if name not in taken)
+    numbered = (f"{feed.name} ({number})" for number in count(2))
+    names = chain((feed.name, f"{feed.name} ({host})"), numbered)
+    return next(name for name in names if name not in taken)
 
 
 # ── what is shown of a feed ─────────────────────────────────────────────────────────────────
 
 
-def newest_posts(found: Found, count: int) -> tuple[Post, ...]:
+def newest_posts(found: Found, most: int) -> tuple[Post, ...]:
     """Return the newest posts of a feed; those without a date follow, in the order of the feed."""
     dated = sorted((post for post in found.posts if post.published_at), key=_published, reverse=True)
-    return (*dated, *(post for post in found.posts if not post.published_at))[:count]
+    return (*dated, *(post for post in found.posts if not post.published_at))[:most]
 
 
 def problems_of(found: Found, now: datetime) -> Iterator[str]:

@@ -249,7 +249,11 @@ def test_a_feed_that_moved_for_good_gets_its_new_address(site: Site) -> None:
 def test_where_nothing_is_the_front_page_is_searched(site: Site) -> None:
     site.put("/", html(link("/feed/")))
     site.put("/post", html())
+    site.put("/old", html('<META HTTP-EQUIV="Refresh" content="0; URL=\'/new\'">'))
+    site.put("/new", html(link("/new/feed/")))
+    site.put("/new/feed/", Answer(body=feed("New", "b")))
     site.put("/feed/", Answer(body=feed("Harbour", "a")))
+    assert [each.url for each in find(site.url("/old")).feeds] == [site.url("/new/feed/")]
     for path in ("/gone", "/post"):
         assert [each.url for each in find(site.url(path)).feeds] == [site.url("/feed/")]
     assert find(site.url("/gone")).notes == (

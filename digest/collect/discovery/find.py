@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from time import monotonic
 from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 
@@ -20,7 +21,7 @@ from digest.model.posts import FetchLimits
 REQUESTS = 12  # to one site
 PATHS = ("feed/", "rss", "atom.xml", "index.xml", "feed.xml", "feed.json")  # where feeds usually are
 _SECONDS = 10.0  # for one request
-_PATIENCE = 30.0  # seconds for each of the three steps
+_PATIENCE = 45.0  # seconds for the whole search
 _AT_ONCE = 4
 _NOTHING_THERE = frozenset([404, 410])
 _LOGIN = re.compile(r"log-?in|sign-?in|/auth\b|/sso\b|anmelden|connexion", re.IGNORECASE)
@@ -29,9 +30,9 @@ _LOGIN = re.compile(r"log-?in|sign-?in|/auth\b|/sso\b|anmelden|connexion", re.IG
 Fetch = Callable[[Iterable[FetchRequest], FetchLimits], Iterator[Exchange]]
 
 
-def _fetch(requests: Iterable[FetchRequest], limits: FetchLimits) -> Iterator[Exchange]:
-    until = monotonic() + _PATIENCE
-    return fetch_all(requests, limits, stop=lambda: monotonic() > until)
+def _until(end: float) -> Fetch:
+    """Return a function that fetches until a time of the monotonic clock."""
+    return partial(fetch_all, stop=lambda: monotonic() > end)
 
 
 def _ignore(_asked: int) -> None:
@@ -44,7 +45,7 @@ def find_feeds(
     now: datetime,
     *,
     asked: Callable[[int], None] = _ignore,
-    fetch: Fetch = _fetch,
+    fetch: Fetch | None = None,
 ) -> Search:
     """Find the feeds of a site. The address may lack its scheme, and may be that of a feed.
 
@@ -53,13 +54,14 @@ def find_feeds(
         candidates ← what the page calls its feeds, then links that look like feeds
         feeds      ← the candidates that are feeds; if there is none, the usual paths that are
 
-    At most `REQUESTS` documents are fetched, and `asked` is given their number after each. Nothing is saved.
+    At most `REQUESTS` documents are fetched, within 45 seconds, and `asked` is given their number after each.
+    Nothing is saved.
     """
     starts = _starts(address)
     if not starts:
         return Search(failure=f"{address.strip()!r} is not the address of a site, such as www.example.org.")
     fewer = replace(limits, timeout=min(limits.timeout, _SECONDS), in_flight=_AT_ONCE)
-    return _Search(fewer, now, asked, fetch).begin(starts)
+    return _Search(fewer, now, asked, fetch or _until(monotonic() + _PATIENCE)).begin(starts)
 
 
 class _Search:
@@ -108,19 +110,18 @@ class _Search:
         return start, result
 
     def _named(self, page: Page, url: str) -> tuple[tuple[Found, ...], tuple[str, ...]]:
-        """Return the feeds that a page names, or else those that the front page of its site names."""
+        """Return the feeds of a page, or of the page to which it sends browsers, or of the front page."""
         found, refused = self._among(page.candidates, url)
-        front = self._with_login(urljoin(url, "/"), url)
-        if found or front in self._asked:
-            return found, refused
-        there = self._one(front)
-        if isinstance(there, Fetched):
-            candidates = read_page(_document(there), there.links).candidates
-            found, more = self._among(candidates, there.url)
-            refused += more
+        for other in filter(None, (page.refresh, urljoin(url, "/"))):
+            there = None if found else self._one(self._with_login(other, url))
+            if isinstance(there, Fetched):
+                candidates = read_page(_document(there), there.links).candidates
+                found, more = self._among(candidates, there.url)
+                refused += more
         return found, refused
 
     def _one(self, url: str) -> Result:
+        """Fetch one document; one that was fetched before counts as no answer."""
         return next((result for _, result in self._all([url])), _SILENT)
 
     def _all(self, urls: Sequence[str]) -> Iterator[tuple[str, Result]]:

@@ -37,6 +37,7 @@ _NO_FEED = re.compile(
 )
 _FEED_HOST = re.compile(r"(?:feeds?|rss)\d*\.")
 _FEED_SCHEME = re.compile(r"^feed:(?://)?(?=(?P<whole>https?:)?)", re.IGNORECASE)
+_REFRESH = re.compile(r"url\s*=\s*['\"]?([^'\"]+)", re.IGNORECASE)
 _HEADER_LINK = re.compile(r"<([^<>]{1,2048})>([^<>]*)")
 _HEADER_VALUE = re.compile(r";\s*([a-z]+)\s*=\s*(?:\"([^\"]*)\"|([^\s\",;]+))", re.IGNORECASE)
 
@@ -57,6 +58,7 @@ class Page:
     title: str = ""
     candidates: tuple[Candidate, ...] = ()
     login: bool = False  # it asks for a password
+    refresh: str = ""  # the address to which it sends browsers
 
 
 def read_page(document: Document, links: str = "") -> Page:
@@ -76,6 +78,7 @@ def read_page(document: Document, links: str = "") -> Page:
     return Page(
         title=_line(root.findtext(".//title") or ""),
         candidates=tuple(found.values()),
+        refresh=_refresh(root, base),
         login=any((each.get("type") or "").casefold() == "password" for each in root.iter("input")),
     )
 
@@ -94,6 +97,13 @@ def _tree(document: Document) -> HtmlElement | None:
         return lxml.html.document_fromstring(text[:LONGEST].encode("utf-8", "replace"), parser=parser)
     except (ParserError, ValueError):
         return None
+
+
+def _refresh(root: HtmlElement, base: str) -> str:
+    """Return the address in <meta http-equiv="refresh" content="0; url=…">, or ""."""
+    stated = (each for each in root.iter("meta") if (each.get("http-equiv") or "").casefold() == "refresh")
+    matches = (_REFRESH.search(each.get("content") or "") for each in stated)
+    return next((url for match in matches if match and (url := web_url(match[1], base))), "")
 
 
 def _in_head(root: HtmlElement, base: str) -> Iterator[Candidate]:
