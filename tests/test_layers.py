@@ -51,9 +51,13 @@ ONE_PLACE = {
     "httpx2": "digest.collect.fetching",
     "httpcore2": "digest.collect.fetching.guard",
     "nh3": "digest.collect.reading.clean",
-    "lxml": "digest.collect.reading.clean digest.collect.discovery.page digest.render.inline",
+    "lxml": (
+        "digest.collect.reading.clean digest.collect.discovery.page digest.collect.sources.page"
+        " digest.render.inline"
+    ),
     "listparser": "digest.sources.opml",
     "tomlkit": "digest.config.edit",
+    "trafilatura": "digest.collect.sources.main_text",
     "frontmatter": "digest.collect.sources.markdown",
     "markdown_it": "digest.collect.sources.markdown",
     "yaml": "digest.collect.sources.markdown",

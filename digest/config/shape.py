@@ -54,7 +54,7 @@ class FeedShape(Shape):
     name: Line
     url: WebAddress | None = None
     path: Line | None = None
-    source: Literal["feed", "wordpress"] | None = None
+    source: Literal["feed", "wordpress", "page"] | None = None
     link: LinkPattern | None = None
     tags: list[Line] = []
     topics: list[Slug] = []

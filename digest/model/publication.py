@@ -27,6 +27,7 @@ class SourceKind(StrEnum):
 
     FEED = "feed"  # RSS, Atom, RDF or JSON Feed
     WORDPRESS = "wordpress"  # a site, read by its REST interface, or else by its feed
+    PAGE = "page"  # a web page without a feed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from digest.collect.reading.entry import FeedSource
 from digest.collect.reading.parse import Document, Parsed, ParseFailure, cleaned, parse
 from digest.collect.sources import wordpress
 from digest.collect.sources.markdown import read_markdown
+from digest.collect.sources.page import read_page
 from digest.model.links import is_rest
 from digest.model.posts import FetchLimits
 from digest.model.publication import Feed, SourceKind
@@ -142,7 +143,11 @@ def _posts(feed: Feed, request: FetchRequest, found: Fetched, terms: Terms) -> P
     if found.folder:
         return cleaned(read_markdown(found.folder, feed.link, terms.now), source)
     document = Document(body=found.body, url=found.url, content_type=found.content_type)
-    return parse(document, feed_id=request.feed_id, now=terms.now, tags=feed.tags, max_posts=most)
+    parsed = parse(document, feed_id=request.feed_id, now=terms.now, tags=feed.tags, max_posts=most)
+    if feed.source is not SourceKind.PAGE or isinstance(parsed, Parsed):
+        return parsed
+    contents = read_page(document, most)
+    return ParseFailure(contents) if isinstance(contents, str) else cleaned(contents, source)
 
 
 def _reason(answer: Answer) -> str:
