@@ -24,6 +24,7 @@ LAYERS = (
     "digest.storage.ledger digest.storage.intake digest.storage.migrations",
     "digest.collect.fetching digest.collect.wording",
     "digest.render.fragments digest.render.languages digest.render.reading",
+    "digest.collect.reading.pictures",
     "digest.collect.reading",
     "digest.collect.discovery digest.collect.sources",
     "digest.render",

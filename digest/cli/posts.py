@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import click
@@ -11,6 +13,7 @@ from digest.cli.session import Session, clock_of, json_option, now_option, pass_
 from digest.editions.feeds import drop as do_drop
 from digest.editions.feeds import keep as do_keep
 from digest.editions.feeds import list_posts
+from digest.model.posts import Post
 
 _STATES = ("waiting", "held", "reserved", "used", "dropped", "deferred")
 _SHOWN = 8  # characters of an id
@@ -44,7 +47,7 @@ def posts(
 
     Each post is shown with its state in each digest: waiting, held, reserved by an edition, used,
     deferred, or dropped, with the reason. The first column is the beginning of its id, for `keep` and
-    `drop`.
+    `drop`. The lines below the table name the pictures that are not shown with these posts, and why.
     """
     if context.invoked_subcommand:
         return
@@ -64,6 +67,16 @@ def posts(
         for row in found
     ]
     show.table(("post", "first seen", "feed", "title", "state"), rows)
+    for line in _left_out([row.post for row in found]):
+        click.echo(line)
+
+
+def _left_out(found: Sequence[Post]) -> Iterator[str]:
+    """Yield a sentence for each picture that is left out, with the reason and the number of its posts."""
+    reasons = Counter((each.url, each.reason) for post in found for each in post.pictures if each.reason)
+    for (url, reason), count in reasons.items():
+        of = "" if count == 1 else f" of {count} posts"
+        yield f"{url} is left out{of}: {reason}."
 
 
 def _states_text(states: tuple[tuple[str, str, str], ...]) -> str:

@@ -113,6 +113,13 @@ def public_url(url: str) -> str:
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query))
 
 
+def site_of(url: str) -> str:
+    """Return the part of a host that its owner has registered, as far as its labels show it."""
+    labels = host_of(url).split(".")
+    short_second = len(labels) > 2 and len(labels[-1]) == 2 and len(labels[-2]) <= 3  # "co.uk"
+    return ".".join(labels[-3 if short_second else -2 :])
+
+
 def with_ascii_host(url: str) -> str:
     """Return a link with its host in ASCII and the rest as it is; raises ValueError for a bad host."""
     parts = urlsplit("" if url.isascii() else url)

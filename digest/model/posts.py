@@ -62,6 +62,18 @@ class Via:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A picture that a feed offers with a post. With a `reason`, the end of a sentence, it is left out."""
+
+    url: str
+    alt: str = ""
+    width: int | None = None
+    height: int | None = None
+    convert: bool = False  # it is WebP or AVIF: emails can show only a copy of it
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
     """One entry of a feed, cleaned: every field is plain text, never markup.
 
@@ -79,7 +91,8 @@ class Post:
     url: str | None = None
     author: str | None = None
     published_at: datetime | None = None
-    image: Image | None = None
+    image: Image | None = None  # the first of `pictures` that emails can show
+    pictures: tuple[Candidate, ...] = ()  # best first, then those that are left out
     tags: tuple[str, ...] = ()  # as the publisher writes them; compare them with `digest.model.tags.fold`
     language: str | None = None
     via: Via | None = None

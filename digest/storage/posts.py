@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, Connection, Row, Select, Text, bindparam, cast, func, select, update
 
 from digest.model.links import canonical_url
-from digest.model.posts import GONE_AFTER, Image, Post, PostState, Via, WaitingPost
+from digest.model.posts import GONE_AFTER, Candidate, Image, Post, PostState, Via, WaitingPost
 from digest.storage.tables import digest_posts, feeds, posts
 
 T = TypeVar("T")
@@ -28,6 +28,7 @@ POST_COLUMNS = (
     posts.c.author,
     posts.c.language,
     posts.c.image,
+    posts.c.pictures,
     posts.c.tags,
     posts.c.via,
     posts.c.published_at,
@@ -137,6 +138,7 @@ def post_values(post: Post) -> dict[str, object]:
         "author": post.author,
         "language": post.language,
         "image": asdict(post.image) if post.image else None,
+        "pictures": [asdict(each) for each in post.pictures],
         "tags": list(post.tags),
         "via": asdict(post.via) if post.via else None,
         "published_at": post.published_at,
@@ -149,7 +151,9 @@ def post_of(row: _Row) -> Post:
     values = {column.name: getattr(row, column.name) for column in POST_COLUMNS}
     image = Image(**row.image) if row.image else None
     via = Via(**row.via) if row.via else None
-    return Post(**{**values, "image": image, "tags": tuple(row.tags), "via": via})
+    pictures = tuple(Candidate(**each) for each in row.pictures or ())
+    tags = tuple(row.tags)
+    return Post(**{**values, "image": image, "pictures": pictures, "tags": tags, "via": via})
 
 
 def _with_feed() -> Select[Any]:

@@ -57,6 +57,7 @@ posts = Table(
     Column("author", String),
     Column("language", String),
     Column("image", JSON),
+    Column("pictures", JSON),  # the candidates; empty for posts from before there were several
     Column("tags", JSON, nullable=False),
     Column("via", JSON),  # the publication that had the post first: its name, and its address or null
     Column("published_at", Moment),

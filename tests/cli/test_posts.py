@@ -36,6 +36,19 @@ def test_posts_that_look_new_at_once_are_held_until_an_editor_decides(terminal: 
     assert "no feed or post is called 'Gazette'" in terminal.says("posts", "drop", "Gazette", fails=1)
 
 
+def test_posts_tell_which_pictures_are_left_out_and_why(terminal: Terminal) -> None:
+    terminal.place.publish("Apples", "Pears", feed="orchard")
+    feed = terminal.place.folder / "orchard.json"
+    document = json.loads(feed.read_text())
+    for item in document["items"]:
+        item |= {"image": "https://ads.example.org/sale-728x90.png"}
+    feed.write_text(json.dumps(document))
+    terminal.call("collect")
+    sentence = "https://ads.example.org/sale-728x90.png is left out of 2 posts: it is an advertisement."
+    assert sentence in terminal.says("posts")
+    assert terminal.facts("posts")[0]["post"]["pictures"][0]["reason"] == "it is an advertisement"
+
+
 def test_a_draft_shows_what_has_changed_since_the_cutoff_and_takes_it(terminal: Terminal) -> None:
     compose(terminal, TITLES[:3])
     write(terminal, ["Ferry to the island runs every hour", *TITLES[1:3]], "old")

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from digest.collect.reading.clean import Picture
 from digest.collect.reading.entry import TAG, TAGS, TITLE, Entry, FeedSource, clean_post
+from digest.collect.reading.pictures.offers import Picture
 from digest.model.posts import Post, Via
 
 NOW = datetime(2026, 11, 22, 7, tzinfo=UTC)

@@ -13,7 +13,9 @@ import nh3
 from lxml.etree import ParserError
 from lxml.html import HtmlElement
 
-from digest.collect.reading.noise import is_box, is_line, is_read_on, without_read_on
+from digest.collect.reading.noise import is_box, is_line, is_read_on, is_short, without_read_on
+from digest.collect.reading.pictures.offers import ATTRIBUTES as PICTURE_ATTRIBUTES
+from digest.collect.reading.pictures.offers import Picture, pictures_in
 from digest.collect.reading.prose import BLURB, feed_line
 from digest.collect.wording.marks import emoji, lowered, raised, without_shortcodes
 from digest.collect.wording.table import any_of, small
@@ -32,14 +34,16 @@ _EMBEDDED = frozenset(["iframe", "object", "embed", "svg", "math", "canvas", "au
 _CONTROLS = frozenset(["form", "button", "select", "textarea"])
 _DROPPED = _EMBEDDED | _CONTROLS | {"script", "style", "template", "title", "head"}
 _STRUCK = frozenset(["s", "del", "strike"])
-_NOT_PROSE = frozenset(["figcaption", "cite", "pre", "nav", "aside", "footer", "dialog", "table"])
+_PICTURED = frozenset(["noscript", "video"])  # their pictures are used, but not their text
+_NOT_PROSE = _PICTURED | {"figcaption", "cite", "pre", "nav", "aside", "footer", "dialog", "table"}
 _HEADINGS = frozenset(["h1", "h2", "h3", "h4", "h5", "h6", "dt", "th", "legend", "summary"])
 _LISTS = frozenset(["ul", "ol", "dl", "li", "dd"])
 _BLOCKS = frozenset(["p", "div", "blockquote", "section", "article", "header", "main", "hr", "figure"])
 _BORDERS = _BLOCKS | _LISTS | _HEADINGS | _NOT_PROSE - {"cite"} | {"picture", "center", "address", "details"}
-_KEPT = set((nh3.ALLOWED_TAGS | _BORDERS | _STRUCK | {"img", "br", "cite"}) - _DROPPED)
-_LAZY = ("src", "data-src", "data-lazy-src")
-_ATTRIBUTES = {"*": {"class", "id"}, "a": {"href"}, "img": {*_LAZY, "alt", "width", "height"}}
+_KEPT = set(
+    (nh3.ALLOWED_TAGS | _BORDERS | _STRUCK | {"img", "source", "br", "cite"}) - (_DROPPED - _PICTURED)
+)
+_ATTRIBUTES = {"*": {"class", "id"}, "a": {"href"}, **PICTURE_ATTRIBUTES}
 _STYLED = {**_ATTRIBUTES, "*": {"class", "id", "style"}}
 _UNSEEN = re.compile(r"line-through|display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
@@ -52,20 +56,7 @@ _ESCAPED = re.compile(
 _WARNING = re.compile(rf"\W*{any_of('warning')}\s*[:：]\s*")
 _SCRIPT = re.compile(r"<(script|style)\b.*?(</\1\s*>|$)", re.IGNORECASE | re.DOTALL)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-_BOX_LIMIT = 600  # characters; a box with more text than this is an article in a badly named box
 _BREAK = "\n"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """A picture as a feed offers it, before `images` decides whether it is used. Sizes are in pixels."""
-
-    url: str
-    alt: str = ""
-    width: int | None = None
-    height: int | None = None
-    kind: str = ""  # the media type, if the feed names it
-    label: str = ""  # class names, which show that a picture is a smiley or an avatar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,14 +108,17 @@ def read_html(html: str, base: str | None = None) -> Body:
         return Body()
     opening = str(root.text_content())[:_OPENING]
     _rewrite_marks(root)
-    _drop_boxes(root)
+    around = [element for element in root.iterdescendants() if _is_around(element)]
+    pictures = tuple(pictures_in(root, base, boxes=frozenset(each for each in around if each.tag != "a")))
+    for element in around:
+        element.drop_tree()
     found = [paragraph for paragraph in _paragraphs(root) if not paragraph.empty()]
     prose = list(islice(_all_prose(found, strict=True), _ENOUGH))
     # If a post contains nothing but links or a heading, these are used.
     loose = prose or list(islice(_all_prose(found, strict=False), _ENOUGH))
     return Body(
         paragraphs=tuple(loose),
-        pictures=tuple(_pictures(root, base)),
+        pictures=pictures,
         opening=opening,
         via=tuple(_vias(found)),
         warning=_warning(found[0].text()) if found else "",
@@ -153,12 +147,6 @@ def feed_link(html: str, base: str) -> str | None:
     return None
 
 
-def pixels(value: object) -> int | None:
-    """Return a width or height that is written as "640", "640px" or a number; None for anything else."""
-    match = re.match(r"\s*(\d{1,5})(\.\d*)?\s*(px)?\s*$", str(value)) if value is not None else None
-    return int(match[1]) if match else None
-
-
 def _tree(html: str, base: str | None) -> HtmlElement | None:
     """Clean `html` with nh3 and parse the rest; None if nothing is left."""
     text = _CONTROL.sub("", html)
@@ -167,7 +155,7 @@ def _tree(html: str, base: str | None) -> HtmlElement | None:
     safe = nh3.clean(
         text,
         tags=_KEPT,
-        clean_content_tags=set(_DROPPED),
+        clean_content_tags=set(_DROPPED - _PICTURED),
         attributes=_STYLED if _UNSEEN.search(text) else _ATTRIBUTES,
         link_rel=None,
         url_relative=("rewrite_with_base", base) if web_url(base) and base else "deny",
@@ -230,17 +218,11 @@ def _as_text(element: HtmlElement, text: str) -> None:
     element.tag, element.text = "span", text
 
 
-def _drop_boxes(root: HtmlElement) -> None:
-    for element in list(root.iterdescendants()):
-        if _is_around(element):
-            element.drop_tree()
-
-
 def _is_around(element: HtmlElement) -> bool:
     if element.tag == "a":
         return is_read_on(text := _text(element)) and "rigin" not in text
     names = f"{element.get('class', '')} {element.get('id', '')}".split()
-    return element.tag != "img" and any(map(is_box, names)) and len(_text(element)) <= _BOX_LIMIT
+    return element.tag != "img" and any(map(is_box, names)) and is_short(_text(element))
 
 
 def _text(element: HtmlElement) -> str:
@@ -307,16 +289,3 @@ def _vias(found: Sequence[_Paragraph]) -> Iterator[Via]:
 def _warning(text: str) -> str:
     """Return the first paragraph if it is a content warning, in the language of its site."""
     return text if len(text) <= BLURB and _WARNING.match(small(text)) else ""
-
-
-def _pictures(root: HtmlElement, base: str | None) -> Iterator[Picture]:
-    for image in root.iter("img"):
-        url = next((url for name in _LAZY if (url := web_url(image.get(name), base))), None)
-        if url:
-            yield Picture(
-                url=url,
-                alt=feed_line(image.get("alt", "")),
-                width=pixels(image.get("width")),
-                height=pixels(image.get("height")),
-                label=image.get("class", ""),
-            )

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import unquote, urlsplit
 
-from digest.collect.reading.clean import Body, Picture, plain, read_html
+from digest.collect.reading.clean import Body, plain, read_html
 from digest.collect.reading.identity import bounded, fingerprint, hash_of, post_id
-from digest.collect.reading.images import choose
+from digest.collect.reading.images import candidates, image_of
+from digest.collect.reading.pictures.offers import Picture
 from digest.collect.reading.prose import announces, blurb, cut, feed_line, is_cut, is_whole, sentences, told
 from digest.collect.wording.bylines import byline, is_same_site
 from digest.model.links import canonical_url, host_of, shown_url, web_url
@@ -43,6 +44,7 @@ class Entry:
     id: str = ""
     link: str = ""
     base: str = ""  # links are relative to this address
+    page: str = ""  # what its text contains is relative to this address; by default its link or `base`
     title: str = ""
     summary: str = ""
     content: str = ""
@@ -70,13 +72,15 @@ class FeedSource:
 def clean_post(entry: Entry, source: FeedSource) -> Post | None:
     """Return the post of an entry; None if the entry has no title and no title can be made for it."""
     url = _shown(entry.link, entry.base)
-    bodies = [read_html(html, entry.base or None) for html in (entry.summary, entry.content)]
+    page = entry.page or url or entry.base or None
+    bodies = [read_html(html, page) for html in (entry.summary, entry.content)]
     stated = plain(entry.title, TITLE)
     has_title = _has_content(stated)
     warning = "" if has_title else next((body.warning for body in bodies if body.warning), "")
     via = _via(entry, bodies, url, source)
     paragraphs = () if warning else _for_blurb(*bodies)
-    image = None if warning or entry.for_adults else choose(_pictures(entry, bodies))
+    pictures = () if warning or entry.for_adults else candidates(_pictures(entry, bodies), url)
+    image = image_of(pictures)
     if has_title:
         title = _without_source(stated, via.name if via else "")
     else:
@@ -98,6 +102,7 @@ def clean_post(entry: Entry, source: FeedSource) -> Post | None:
         published_at=published_at,
         first_seen_at=source.now,
         image=image,
+        pictures=pictures,
         tags=_tags((*entry.tags, *source.tags)),
         language=language(entry.language) or source.language,
         fingerprint="",
@@ -182,8 +187,7 @@ def _pictures(entry: Entry, bodies: Sequence[Body]) -> Iterator[Iterable[Picture
     yield entry.pictures
     yield [picture for picture in entry.thumbnails if picture.width]
     for body in reversed(bodies):
-        for picture in body.pictures:
-            yield (picture,)
+        yield body.pictures
     yield entry.thumbnails
 
 

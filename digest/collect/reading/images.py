@@ -1,83 +1,109 @@
-"""Choose the picture of a post that is shown in emails, among those that a feed offers."""
+"""Choose the picture of a post among those that its feed offers, and keep the others with the reasons."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from urllib.parse import parse_qs, urlsplit
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from digest.collect.fetching.addresses import leads_inside
-from digest.collect.reading.clean import Picture
-from digest.collect.reading.noise import is_beacon
+from digest.collect.reading.identity import fingerprint
+from digest.collect.reading.pictures.offers import WIDEST, Picture, is_convertible, sized, usefulness
+from digest.collect.reading.pictures.reasons import Joined, is_doubtful, reason_against
+from digest.collect.reading.pictures.sizes import without_size
 from digest.collect.reading.prose import feed_line
-from digest.model.posts import Image
+from digest.model.posts import Candidate, Image, Post
 
-NARROWEST = 200  # pixels; it applies only if the size is known
-WIDEST = 1600  # pixels; wider pictures are used only if there is no other
+KEPT = 6  # candidates of one post, and as many that are left out
 _ALT = 200  # characters
-
-_WRONG_KIND = re.compile(r"\.(svgz?|webp|avif|ico|bmp|tiff?|heic|mp4|webm|mp3|pdf)$", re.IGNORECASE)
-_RIGHT_KIND = re.compile(r"image/(jpe?g|pjpeg|png|gif|\*)?$", re.IGNORECASE)
-_WRONG_FORMAT = frozenset(["webp", "avif", "svg"])
-_ORNAMENT = re.compile(
-    r"smil(ey|ies)|emoji|avatar|gravatar\.com|profile[-_]?(pic|image|photo)|[-_/.](favicon|logo|icon)s?[-_./]|^(icon|logo)\b",
+_FILE_NAME = re.compile(
+    r"[\w.-]+\.(jpe?g|png|gif|webp|avif)|(img|dsc|image|screenshot|photo)[-_ ]?[\d_-]*",
     re.IGNORECASE,
 )
-_SIZE_IN_NAME = re.compile(r"-(\d{2,4})x(\d{2,4})\.(?:jpe?g|png|gif)$", re.IGNORECASE)
-_FILE_NAME = re.compile(
-    r"[\w.-]+\.(jpe?g|png|gif|webp)|(img|dsc|image|screenshot)[-_ ]?[\d_-]*", re.IGNORECASE
-)
+COMMON_POSTS = 3  # a picture of so many posts of a feed …
+COMMON_SHARE = 0.1  # … and of this share of them is the feed's default, and says nothing about a post
+MANY_POSTS = 5  # so many are enough, whatever their share
+COMMON = "it is a default: many posts of the feed have it"
 
 
-def choose(groups: Iterable[Iterable[Picture]]) -> Image | None:
-    """Return the best usable picture of the first group that has one; the best groups come first.
+def candidates(groups: Iterable[Iterable[Picture]], page: str | None = None) -> tuple[Candidate, ...]:
+    """Return the pictures that may be shown with a post, best first, then those that may not, with reasons.
 
-    Emails can show PNG, JPEG and GIF. Tracking pixels, smileys, avatars and pictures that are known to be
-    narrower than 200 pixels are not usable. Neither are addresses of internal hosts, because the reader's
-    program would send requests into the reader's own network.
+    The best groups come first. A picture that is offered in several sizes is one candidate: its best version,
+    with what all of them say. `page` is the address of the post.
     """
-    for group in groups:
-        fitting = [picture for picture in map(_sized, group) if fits(picture)]
-        if fitting:
-            best = max(fitting, key=_rank)
-            return Image(url=best.url, alt=_alt(best.alt), width=best.width, height=best.height)
+    judged = [(joined, reason_against(joined, page)) for joined in _joined(groups)]
+    fitting = [joined for joined, reason in judged if not reason]
+    fitting.sort(key=lambda joined: (is_doubtful(joined, page), joined.place, _in_group(joined)))
+    left_out = [replace(_candidate(joined), reason=reason) for joined, reason in judged if reason]
+    return (*map(_candidate, fitting[:KEPT]), *left_out[:KEPT])
+
+
+def image_of(found: Iterable[Candidate]) -> Image | None:
+    """Return the first candidate that emails can show as it is; WebP and AVIF need a copy."""
+    for each in found:
+        if not each.reason and not each.convert:
+            return Image(url=each.url, alt=each.alt, width=each.width, height=each.height)
     return None
 
 
-def fits(picture: Picture) -> bool:
-    """Return whether a picture can be shown in an email."""
-    parts = urlsplit(picture.url)
-    formats = {value.lower() for name in ("format", "fm") for value in parse_qs(parts.query).get(name, ())}
-    wrong_kind = bool(picture.kind) and not _RIGHT_KIND.match(picture.kind)
-    narrow = picture.width is not None and picture.width < NARROWEST
-    flat = picture.height is not None and picture.height < NARROWEST / 4
-    ornament = bool(_ORNAMENT.search(f"{picture.label} {parts.netloc}{parts.path}"))
-    bad_format = bool(_WRONG_KIND.search(parts.path)) or bool(formats & _WRONG_FORMAT)
-    kept_out = is_beacon(picture.url) or leads_inside(picture.url)
-    return not (wrong_kind or narrow or flat or ornament or bad_format or kept_out)
+def without_common(posts: Sequence[Post]) -> tuple[Post, ...]:
+    """Return the posts of a document without the pictures that are common to many of them."""
+    names = [{without_size(each.url) for each in post.pictures if not each.reason} for post in posts]
+    shown = Counter(name for found in names for name in found)
+    least = min(max(COMMON_POSTS, COMMON_SHARE * len(posts)), MANY_POSTS)
+    common = {name for name, times in shown.items() if times >= least}
+    return tuple(_without(post, common) for post in posts)
 
 
-def _sized(picture: Picture) -> Picture:
-    """Add the size that WordPress writes into the names of scaled pictures, if no other size is known."""
-    named = _SIZE_IN_NAME.search(urlsplit(picture.url).path)
-    if picture.width or not named:
-        return picture
-    return Picture(
-        url=picture.url,
-        alt=picture.alt,
-        width=int(named[1]),
-        height=int(named[2]),
-        kind=picture.kind,
-        label=picture.label,
+def _without(post: Post, common: set[str]) -> Post:
+    found = [
+        replace(each, reason=COMMON) if not each.reason and without_size(each.url) in common else each
+        for each in post.pictures
+    ]
+    found.sort(key=lambda each: bool(each.reason))
+    cleaned = replace(post, pictures=tuple(found), image=image_of(found))
+    return replace(cleaned, fingerprint=fingerprint(cleaned))
+
+
+def _joined(groups: Iterable[Iterable[Picture]]) -> list[Joined]:
+    """Join what the elements of a post say about one picture."""
+    places: dict[str, list[tuple[int, Picture]]] = {}
+    for place, group in enumerate(groups):
+        for picture in group:
+            places.setdefault(without_size(picture.url), []).append((place, sized(picture)))
+    return [_join(found) for found in places.values()]
+
+
+def _join(found: Sequence[tuple[int, Picture]]) -> Joined:
+    pictures = tuple(picture for _, picture in found)
+    best = max(pictures, key=usefulness)
+    same = [each for each in pictures if each.url == best.url and each.width]
+    size = (best.width, best.height) if best.width or not same else (same[0].width, same[0].height)
+    alt = max((each.alt for each in pictures if not _FILE_NAME.fullmatch(each.alt)), key=len, default="")
+    kind = best.kind or next((each.kind for each in pictures if each.url == best.url and each.kind), "")
+    in_text = Counter(place for place, picture in found if picture.from_text and not picture.twin)
+    return Joined(
+        picture=replace(best, width=size[0], height=size[1], alt=alt, kind=kind),
+        pictures=pictures,
+        place=min(place for place, _ in found),
+        times=max(in_text.values(), default=0),
     )
 
 
-def _rank(picture: Picture) -> int:
-    """Return a rank that prefers the widest usable picture; among equal ranks `max` takes the first."""
-    width = picture.width or NARROWEST
-    return width if width <= WIDEST else NARROWEST + 1
+def _in_group(joined: Joined) -> tuple[bool, int]:
+    """Return the rank in a group: of those that a feed names, the widest goes first; in a text, the first."""
+    picture = joined.picture
+    shown, width = usefulness(picture)
+    return (False, 0) if picture.from_text else (not shown, -(width if picture.width else WIDEST))
 
 
-def _alt(text: str) -> str:
-    """Return the description of a picture, or an empty text if it is only a file name."""
-    return "" if _FILE_NAME.fullmatch(text) else feed_line(text, _ALT)
+def _candidate(joined: Joined) -> Candidate:
+    picture = joined.picture
+    return Candidate(
+        url=picture.url,
+        alt=feed_line(picture.alt, _ALT),
+        width=picture.width,
+        height=picture.height,
+        convert=is_convertible(picture.url, picture.kind),
+    )

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from digest.collect.reading.clean import Picture, pixels
 from digest.collect.reading.dates import parse_date
 from digest.collect.reading.entry import Entry
+from digest.collect.reading.pictures.offers import Picture, pixels
 from digest.model.links import web_url
 
 
@@ -53,10 +53,12 @@ def read_json_feed(body: bytes, base: str, limit: int) -> JsonFeed | str:
 
 def _entry(item: dict[str, Any], base: str, shared_authors: tuple[str, ...]) -> Entry:
     stated = _text(item, "id")
+    # The id should be the post's address, and some feeds give it nowhere else.
+    link = _text(item, "url") or _text(item, "external_url") or (web_url(stated) or "")
+    page = web_url(link, base) or base
     return Entry(
         id=stated,
-        # The id should be the post's address, and some feeds give it nowhere else.
-        link=_text(item, "url") or _text(item, "external_url") or (web_url(stated) or ""),
+        link=link,
         base=base,
         title=_text(item, "title"),
         summary=_escaped(_text(item, "summary")),
@@ -64,7 +66,7 @@ def _entry(item: dict[str, Any], base: str, shared_authors: tuple[str, ...]) -> 
         authors=tuple(_names(item)) or shared_authors,
         published_at=parse_date(_text(item, "date_published")) or parse_date(_text(item, "date_modified")),
         tags=tuple(tag for tag in _list(item, "tags") if isinstance(tag, str)),
-        pictures=tuple(_pictures(item, base)),
+        pictures=tuple(_pictures(item, page)),
         language=_text(item, "language"),
     )
 

@@ -1,4 +1,4 @@
-"""Recognise the parts of a body that are not the post: share bars, boxes, tracking pixels, "read more"."""
+"""Recognise the parts of a body that are not the post: share bars, boxes, "read more"."""
 
 from __future__ import annotations
 
@@ -18,15 +18,9 @@ _BOX = (
     r"screen-reader-text|sr-only|post-?meta|entry-meta|byline|breadcrumbs?|author-(bio|box)",
     r"ez-toc.*|toc|comments?-link|(.*[-_])?(footnotes?|endnotes)([-_].*)?|references|reflist|subscription-widget.*|button-wrapper",
 )
-_BEACON = (
-    r"feeds\.feedburner\.com/~|pixel\.(wp\.com|quantserve)|stats\.wordpress\.com|feeds\.wordpress\.com/1\.0/",
-    r"doubleclick\.net|google-analytics\.com|googlesyndication|amazon-adsystem|assoc-amazon",
-    r"feedsportal\.com|statcounter\.com|scorecardresearch|facebook\.com/tr\b|rss\.buysellads",
-    r"/(b|mf|open|count(er)?)\.gif|/rss/pixel",
-    r"/(pixel|spacer|blank|clear|transparent|1x1|beacon|track(er|ing)?)\.(gif|png|jpe?g)",
-)
 _LINE_LIMIT = 240  # characters; a longer text is a paragraph that happens to begin with such words
 _READ_ON_LIMIT = 120
+_BOX_LIMIT = 600  # characters; a box with more text than this is an article in a badly named box
 
 
 def _any_of(patterns: tuple[str, ...]) -> str:
@@ -36,7 +30,6 @@ def _any_of(patterns: tuple[str, ...]) -> str:
 _is_box = re.compile(_any_of(_BOX), re.IGNORECASE).fullmatch
 _begins_line = begins("read_on", "line").match
 _begins_read_on = begins("read_on", end=r"(?!\w)").match
-_finds_beacon = re.compile(_any_of(_BEACON), re.IGNORECASE).search
 _READ_ON_AT_END = re.compile(
     rf"(?<=[.!?…»”\])。！？؟])\s*[(\[“]?{any_of('read_on')}(?!\w)[^.!?]{{0,80}}[.!?…→»›\])\s]*$",
     re.IGNORECASE,
@@ -48,6 +41,11 @@ _NAME_LIMIT = 100  # characters of a class name
 def is_box(name: str) -> bool:
     """Return whether a class name or id belongs to a box beside the post, not to the post."""
     return len(name) <= _NAME_LIMIT and bool(_is_box(name))
+
+
+def is_short(text: str) -> bool:
+    """Return whether the text of a box may be left out with it."""
+    return len(text) <= _BOX_LIMIT
 
 
 def is_line(text: str) -> bool:
@@ -63,8 +61,3 @@ def is_read_on(text: str) -> bool:
 def without_read_on(text: str) -> str:
     """Return a paragraph without a "Continue reading…" at its end."""
     return _READ_ON_AT_END.sub("", text)
-
-
-def is_beacon(url: str) -> bool:
-    """Return whether an image's address is that of a tracking pixel."""
-    return bool(_finds_beacon(url))

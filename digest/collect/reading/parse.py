@@ -12,14 +12,16 @@ from xml.sax import SAXException
 
 import feedparser
 
-from digest.collect.reading.clean import Picture, feed_link, pixels, plain
+from digest.collect.reading.clean import feed_link, plain
 from digest.collect.reading.dates import parse_date
 from digest.collect.reading.encoding import decode
 from digest.collect.reading.entry import Entry, FeedSource, clean_post, language
 from digest.collect.reading.identity import without_doubles
+from digest.collect.reading.images import without_common
 from digest.collect.reading.jsonfeed import looks_like_json, read_json_feed
+from digest.collect.reading.pictures.offers import Picture, pixels
 from digest.collect.reading.placeholders import bridge_error
-from digest.model.links import web_url
+from digest.model.links import site_of, web_url
 from digest.model.posts import Post
 
 _PROLOGUE = re.compile(rb"(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
@@ -109,7 +111,7 @@ def cleaned(contents: Contents, source: FeedSource) -> Parsed | ParseFailure:
     return Parsed(
         title=source.title,
         language=source.language,
-        posts=without_doubles(post for post in usable if bridge_error(post) is None),
+        posts=without_doubles(post for post in without_common(usable) if bridge_error(post) is None),
         skipped=(*contents.skipped, *empty),
         complete=not (contents.skipped or empty or contents.broken or error),
         error=error,
@@ -208,19 +210,24 @@ def _no_feed(*, broken: bool) -> str:
 
 def _entry(entry: Any, url: str, home: str, language: str) -> Entry:
     contents = [part for part in entry.get("content") or () if _text(part.get("value"))]
-    stated = next((part.get("base") for part in contents if part.get("base")), None)
+    parts = [*contents, entry.get("summary_detail") or {}]
+    stated = _text(next((part.get("base") for part in parts if part.get("base")), None))
+    base = _base(stated, url, home)
+    # feedparser gives the address of the document where there is no xml:base.
+    page = _page(web_url(_link(entry), base), home or base) if stated in ("", url) else base
     return Entry(
         id=_text(entry.get("id")),
         link=_link(entry),
-        base=_base(_text(stated), url, home),
+        base=base,
+        page=page,
         title=_text(entry.get("title")),
         summary=_text(entry.get("summary")),
         content="\n".join(_text(part.get("value")) for part in contents),
         authors=tuple(_authors(entry)),
         published_at=_published(entry, language),
         tags=tuple(_tags(entry)),
-        pictures=tuple(_pictures(entry, home or url)),
-        thumbnails=tuple(_media(entry, "media_thumbnail", home or url)),
+        pictures=tuple(_pictures(entry, page)),
+        thumbnails=tuple(_media(entry, "media_thumbnail", page)),
         language=_text((contents[0] if contents else {}).get("language")),
         origin=_origin(entry),
         for_adults=_text(_member(entry.get("media_rating"), "content")).strip().casefold() == "adult",
@@ -230,6 +237,11 @@ def _entry(entry: Any, url: str, home: str, language: str) -> Entry:
 def _base(stated: str, url: str, home: str) -> str:
     """Return the base of relative links; for a feed in a file, only its site's address can be used."""
     return next((base for base in (stated, url) if web_url(base)), home)
+
+
+def _page(link: str | None, home: str) -> str:
+    """Return what the pictures of a post are relative to: its page, unless it links to another site."""
+    return link if link and site_of(link) == site_of(home) else home
 
 
 def _link(entry: Any) -> str:
@@ -286,6 +298,9 @@ def _tags(entry: Any) -> Iterator[str]:
 def _pictures(entry: Any, base: str) -> Iterator[Picture]:
     yield from _media(entry, "media_content", base)
     yield from _media(entry, "enclosures", base)
+    # The picture of an episode (itunes:image), or of an entry in RSS 1.0.
+    if url := web_url(_text((entry.get("image") or {}).get("href")), base):
+        yield Picture(url=url)
 
 
 def _media(entry: Any, name: str, base: str) -> Iterator[Picture]:

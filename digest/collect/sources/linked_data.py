@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from digest.collect.reading.clean import Picture, pixels
 from digest.collect.reading.dates import parse_date
 from digest.collect.reading.entry import Entry
+from digest.collect.reading.pictures.offers import Picture, pixels
 from digest.model.links import web_url
 
 _LONGEST = 1_000_000  # characters of one script

@@ -16,11 +16,11 @@ import yaml
 from markdown_it import MarkdownIt
 
 from digest.collect.fetching.folder import File, Folder
-from digest.collect.reading.clean import Picture
 from digest.collect.reading.dates import parse_date
 from digest.collect.reading.encoding import decode
 from digest.collect.reading.entry import Entry
 from digest.collect.reading.parse import Contents
+from digest.collect.reading.pictures.offers import Picture
 from digest.model.links import web_url
 from digest.model.tags import slug
 

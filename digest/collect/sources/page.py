@@ -14,11 +14,11 @@ import lxml.html
 from lxml.etree import ParserError
 from lxml.html import HtmlElement
 
-from digest.collect.reading.clean import Picture, pixels
 from digest.collect.reading.dates import parse_date
 from digest.collect.reading.encoding import decode
 from digest.collect.reading.entry import Entry
 from digest.collect.reading.parse import Contents, Document
+from digest.collect.reading.pictures.offers import Picture, pixels
 from digest.collect.sources.linked_data import Article, read_linked_data
 from digest.collect.sources.main_text import INSTALL, main_text
 from digest.model.links import canonical_url, web_url

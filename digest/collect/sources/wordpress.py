@@ -12,10 +12,10 @@ from html import unescape
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from digest.collect.reading.clean import Picture, pixels
 from digest.collect.reading.dates import parse_date
 from digest.collect.reading.entry import Entry
 from digest.collect.reading.parse import Contents
+from digest.collect.reading.pictures.offers import Picture, pixels
 from digest.model.links import is_rest, web_url
 
 PAGE = 20  # posts of one answer; the site makes each of them with its pictures and terms
