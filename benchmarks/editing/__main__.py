@@ -12,6 +12,7 @@ import argparse
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -50,11 +51,11 @@ def given(folder: Path) -> Iterator[Row]:
 
 def table(every: Iterable[Row], title: str) -> Table:
     """Return the rows as a table with a column for each way to do the work."""
-    shown = Table(title=title, title_justify="left")
-    shown.add_column("what")
+    shown = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    shown.add_column("what", no_wrap=True)
     ways = (*WAYS, STRICT)
     for name in (*ways, "must", "aim"):
-        shown.add_column(name, justify="right")
+        shown.add_column(name, justify="right", no_wrap=True)
     for row in every:
         shown.add_row(row.what, *(row.values.get(way, "–") for way in ways), row.must, row.aim)
     return shown

@@ -21,38 +21,26 @@ END = datetime(2026, 11, 22, 6, tzinfo=UTC)
 _POSTS = 300  # of each blog
 _EVERY = timedelta(hours=4)  # a blog has a post
 _UMBRELLA = 0.25  # of the posts are also in the category that means nothing
-_FIRST = (
-    "Mar",
-    "Tes",
-    "Bren",
-    "Cal",
-    "Dov",
-    "Eld",
-    "Fen",
-    "Gar",
-    "Hol",
-    "Ive",
-    "Lin",
-    "Nor",
-    "Orr",
-    "Pel",
-    "Ros",
-)
-_LAST = (
-    "low",
-    "sin",
-    "wick",
-    "der",
-    "ham",
-    "ley",
-    "mere",
-    "ton",
-    "by",
-    "ford",
-    "stead",
-    "cote",
-    "dale",
-    "worth",
+_SYLLABLES = (
+    (
+        "Mar",
+        "Tes",
+        "Bren",
+        "Cal",
+        "Dov",
+        "Eld",
+        "Fen",
+        "Gar",
+        "Hol",
+        "Ive",
+        "Lin",
+        "Nor",
+        "Orr",
+        "Pel",
+        "Ros",
+    ),
+    ("a", "an", "e", "el", "en", "er", "i", "in", "o", "ol", "or", "u", "um", "y", "ys"),
+    ("bec", "by", "cote", "dale", "der", "ford", "ham", "ley", "low", "mere", "sin", "stead", "ton", "wick"),
 )
 
 
@@ -106,7 +94,7 @@ def tables(file: str, key: str) -> list[dict[str, Any]]:
 
 def invented_place(random: Random) -> str:
     """Return two names that hardly any other post has, so that no two posts look like one story."""
-    return " ".join(random.choice(_FIRST) + random.choice(_LAST) for _ in range(2))
+    return " ".join("".join(map(random.choice, _SYLLABLES)) for _ in range(2))
 
 
 # ── one blog ────────────────────────────────────────────────────────────────────────────────
