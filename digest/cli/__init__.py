@@ -28,7 +28,10 @@ COMMANDS = {
         "demo": "Show the program at work, on this machine alone.",
     },
     "feeds": {"feeds": "Show the state of each feed."},
-    "posts": {"posts": "List the posts that were found last."},
+    "posts": {
+        "posts": "List the posts that were found last.",
+        "topics": "Show the topics of DIGEST, and the rule that found each.",
+    },
     "editions": {
         "compose": "Compose the next edition of DIGEST now.",
         "editions": "List the newest editions, or show one edition.",

@@ -1,4 +1,4 @@
-"""Commands about posts: posts, and what an editor decides about them."""
+"""Commands about posts: posts, what an editor decides about them, and the topics found in them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from digest.editions.feeds import drop as do_drop
 from digest.editions.feeds import keep as do_keep
 from digest.editions.feeds import list_posts
 from digest.model.posts import Post
+from digest.sources.topics import FoundTopic, topics_of_digest
 
 _STATES = ("waiting", "held", "reserved", "used", "dropped", "deferred")
 _SHOWN = 8  # characters of an id
+_RULES = 2  # of a topic
 
 
 @click.group(invoke_without_command=True, epilog="Example: digest posts --digest daily --state waiting")
@@ -121,3 +123,39 @@ def drop(session: Session, names: tuple[str, ...], now: datetime | None) -> None
 
 def _count(number: int) -> str:
     return "1 post waits" if number == 1 else f"{number} posts wait"
+
+
+@click.command(epilog="Example: digest topics daily")
+@click.argument("digest")
+@now_option
+@json_option
+@pass_session
+def topics(session: Session, digest: str, now: datetime | None, as_json: bool) -> None:
+    """Show the topics of DIGEST, and the rule that found each.
+
+    The command counts the stories of the editions of the last thirty days. Below the table, it names feeds
+    whose subject you could set, and the settings that make a found topic one of your own.
+    """
+    with session.app() as app:
+        report = topics_of_digest(app.database, app.config, digest, clock_of(now)())
+    if as_json:
+        show.facts(report)
+        return
+    if not report.topics:
+        click.echo(f"no story of {digest} stood under a topic in the last thirty days")
+    else:
+        rows = [(each.title, each.slug, each.stories, _rules_text(each)) for each in report.topics]
+        show.table(("topic", "slug", "stories", "found by"), rows, right=("stories",))
+    if report.unplaced:
+        click.echo(f"{report.unplaced} stories stood under no topic")
+    for sentence in report.advice:
+        click.echo(sentence)
+    for each in report.topics:
+        if each.setting:
+            click.echo(f"{each.title} as a [[topic]] of your own: {each.setting}")
+
+
+def _rules_text(topic: FoundTopic) -> str:
+    shown = [f"{rule} ({feed}, {count})" for rule, feed, count in topic.rules[:_RULES]]
+    more = len(topic.rules) - len(shown)
+    return "; ".join([*shown, *([f"{more} more"] if more else [])])

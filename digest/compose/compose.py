@@ -75,7 +75,7 @@ class _Seen:
     taken: frozenset[str] = frozenset()
     waiting: tuple[WaitingPost, ...] = ()
     published: tuple[PublishedPost, ...] = ()
-    tags: tuple[tuple[str, tuple[str, ...]], ...] = ()  # feed → the tags of each of its last posts, as JSON
+    tags: tuple[tuple[str, str], ...] = ()  # feed → the tags of each of its last posts, as JSON
     sections: tuple[tuple[tuple[str, str, int], ...], ...] = ()  # of the last editions
 
 
@@ -106,7 +106,7 @@ def _read_past(connection: Connection, digest: Digest, waiting: Iterable[Waiting
 
 def _past(seen: _Seen) -> Past:
     sections = dict.fromkeys(slug for edition in seen.sections for slug, _, _ in edition)
-    tags = {name: json.loads(f"[{','.join(texts)}]") for name, texts in seen.tags}
+    tags = {name: json.loads(text) for name, text in seen.tags}
     return Past(tags=tags, headings=tuple(sections))
 
 

@@ -124,9 +124,20 @@ def _references(raw: Raw) -> Iterator[Fault]:
     ):
         for index, row in _rows(raw, table):
             for place, value in enumerate(_list(row.get(key))):
-                if isinstance(value, str) and value not in names[target]:
-                    message = f"there is no [[{target}]] {value!r}{hint(value, names[target])}"
-                    yield (table, index, key, place), message
+                if not isinstance(value, str) or value in names[target]:
+                    continue
+                near = hint(value, names[target])
+                if (table, key) == ("feed", "topics") and _may_name_a_section(raw, row):
+                    if "did you mean" not in near:
+                        continue
+                    near += " Otherwise choose a name that is less like it"
+                yield (table, index, key, place), f"there is no [[{target}]] {value!r}{near}"
+
+
+def _may_name_a_section(raw: Raw, feed: Raw) -> bool:
+    """Return whether a feed's topic may have any name, because a digest without topics takes the feed."""
+    free = [row for _, row in _rows(raw, "digest") if not row.get("topics")]
+    return any(not row.get("feeds") or feed.get("name") in _list(row.get("feeds")) for row in free)
 
 
 def _feeds(raw: Raw) -> Iterator[Fault]:

@@ -80,7 +80,7 @@ def line_values(edition: Edition, view: EditionView | None = None) -> LineValues
         count=len(titles),
         lead=view.story(first, topics, LEAD_BOX),
         titles=titles,
-        topics=tuple(view.title(section) for section in edition.sections),
+        topics=tuple(topics.values()),
         site=view.site,
     )
 
@@ -143,6 +143,7 @@ class EditionView:
         self.name = one_line(edition.title)
         self.date = self.words.date
         self.site = site_values(edition.site)
+        self._bare = _is_one_group(edition)
         self._lines: dict[str, str] = {}
         # The keys are ids of objects. The objects are kept too, because otherwise new objects could get their
         # ids.
@@ -151,8 +152,8 @@ class EditionView:
         self._sections: dict[tuple[object, ...], tuple[Section, SectionValues]] = {}
 
     def topics(self, chosen: Edition) -> dict[str, str]:
-        """Return the titles of the topics in `chosen`, by slug."""
-        return {section.slug: self.title(section) for section in chosen.sections}
+        """Return the titles of the topics in `chosen`, by slug; an edition with one group shows none."""
+        return {} if self._bare else {section.slug: self.title(section) for section in chosen.sections}
 
     def title(self, what: Story | Section) -> str:
         """Return the title of a story or a section as one clean line."""
@@ -185,7 +186,7 @@ class EditionView:
     def _section(self, section: Section, topics: Mapping[str, str]) -> SectionValues:
         return SectionValues(
             slug=section.slug,
-            title=self.title(section),
+            title="" if self._bare else self.title(section),
             stories=tuple(self.story(story, topics) for story in section.stories),
             more=tuple(self.story(story, topics) for story in section.more),
         )
@@ -228,6 +229,18 @@ class _Known:
         self.section = section  # it is kept, because otherwise a new section could get its id
         self.key = section.slug, section.title, len(section.stories), *map(id, stories)
         self.topics = tuple({story.topic: None for story in stories})
+
+
+def _is_one_group(edition: Edition) -> bool:
+    """Return whether a heading would say nothing, because all stories stand in one group.
+
+    Where other topics are configured, the name of the only topic with stories says something, unless it is
+    the catch-all.
+    """
+    stories = list(edition.stories())
+    if len({story.topic for story in stories}) != 1 or any(section.more for section in edition.sections):
+        return False
+    return len(edition.headings) == 1 or all(story.rule == _UNCLAIMED for story in stories)
 
 
 def _headlines(sections: Sequence[Section]) -> tuple[Story, ...]:

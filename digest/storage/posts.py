@@ -59,11 +59,12 @@ def waiting_posts(connection: Connection, digest_slug: str) -> tuple[WaitingPost
     return tuple(WaitingPost(post=post_of(row), feed_name=row.feed_name) for row in connection.execute(query))
 
 
-def last_tags(connection: Connection, feed_id: str, limit: int) -> tuple[str, ...]:
-    """Return the tags of the posts of a feed that were seen last, each as the JSON text of a list."""
-    # As texts they are compared and read many times faster than as lists.
-    last = select(cast(posts.c.tags, Text)).where(posts.c.feed_id == feed_id)
-    return tuple(connection.scalars(last.order_by(posts.c.first_seen_at.desc(), posts.c.id).limit(limit)))
+def last_tags(connection: Connection, feed_id: str, limit: int) -> str:
+    """Return the tags of the posts of a feed that were seen last, as the JSON text of a list of lists."""
+    # One text is read and compared many times faster than a list for each post.
+    newest = select(cast(posts.c.tags, Text).label("tags")).where(posts.c.feed_id == feed_id)
+    last = newest.order_by(posts.c.first_seen_at.desc(), posts.c.id).limit(limit).subquery()
+    return f"[{connection.scalar(select(func.aggregate_strings(last.c.tags, ','))) or ''}]"
 
 
 def latest_post(connection: Connection) -> datetime | None:

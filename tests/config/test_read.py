@@ -211,6 +211,7 @@ WRONG = [
     ),
     ('"Orchard Notes"\npath', '"Harbour Gazette"\npath', "feed.name", "'Harbour Gazette' is already used"),
     ('topics = ["green"]\n\n[[t', 'topics = ["grean"]\n\n[[t', "feed.topics", "did you mean 'green'?"),
+    ('topics = ["green"]\n\n[[t', 'topics = ["tech"]\n\n[[t', "feed.topics", "there is no [[topic]] 'tech'"),
     ('feeds = ["Orchard Notes"]', 'feeds = ["Orchid Notes"]', "topic.feeds", "did you mean 'Orchard Notes'?"),
     ('feeds = ["Harbour Gazette"]', 'feeds = ["Gazette"]', "digest.feeds", "there is no [[feed]] 'Gazette'"),
     ('feeds = ["Harbour Gazette"]', 'feeds = "Gazette"', "digest.feeds", "must be a list"),
@@ -410,3 +411,11 @@ def test_a_mistake_in_a_frequency_has_its_line(tmp_path: Path, line: str, key: s
     (problem,) = problems(tmp_path, text)
     assert (problem.key, problem.line) == (key, text.splitlines().index(line) + 1)
     assert said in problem.message
+
+
+def test_where_a_digest_lists_no_topics_a_feed_may_name_its_section_by_any_name(tmp_path: Path) -> None:
+    free = GOOD.replace('feeds = ["Harbour Gazette"]\ntopics = ["green"]\n', "")
+    named = free.replace('topics = ["green"]', 'topics = ["tech"]')
+    assert load(written(tmp_path, named), {}).feeds[1].topics == ("tech",)
+    (problem,) = problems(tmp_path, free.replace('topics = ["green"]', 'topics = ["grene"]'))
+    assert "did you mean 'green'?" in problem.message

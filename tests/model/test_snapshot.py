@@ -15,7 +15,15 @@ from digest.compose.topics import place
 from digest.model.editions import Claim, Coverage, Edition, Heading, Section, Source, Story
 from digest.model.posts import Image, Via, WaitingPost
 from digest.model.publication import Lead, Site, Topic
-from digest.model.snapshot import choose, content_hash, from_json, headings_of, text_hash, to_json
+from digest.model.snapshot import (
+    choose,
+    content_hash,
+    from_json,
+    headings_of,
+    sections_in,
+    text_hash,
+    to_json,
+)
 from subscribers.model import Choice, Frequency
 from tests.compose.samples import IMAGE, groups, plan_input, published, topic, topics, waiting
 
@@ -355,3 +363,26 @@ def _gathered(edition: Edition, rules: PlanInput) -> Edition:
     )
     assert gathered is not None
     return gathered
+
+
+def test_a_reader_chooses_a_section_and_gets_all_of_its_parts() -> None:
+    town = [published(f"Note {n}", id=f"t{n}", tags=("Town", ("council", "trams")[n % 2])) for n in range(12)]
+    sport = [published(f"Race {n}", id=f"s{n}", tags=("Sport", "quay")) for n in range(2)]
+    edition = plan([*town, *sport], (), plan_input()).edition
+    assert edition is not None
+    assert {section.title for section in edition.sections} == {"Council", "Trams", "Sport"}
+    assert from_json(to_json(edition)) == edition
+    chosen = choose(edition, Choice(include=frozenset({"town"})))
+    assert chosen is not None
+    assert {section.title for section in chosen.sections} == {"Council", "Trams"}
+    assert sum(1 for _ in chosen.stories()) == 12
+    without = choose(edition, Choice(exclude=frozenset({"town"})))
+    assert without is not None
+    assert {story.topic for story in without.stories()} == {"sport"}
+    assert sections_in(edition) == (("town", "Town", 12), ("sport", "Sport", 2))
+
+
+def test_a_heading_that_is_no_part_leaves_no_trace_in_the_snapshot() -> None:
+    edition = plan([published("A calm day", tags=("Sea",))], (), plan_input()).edition
+    assert edition is not None
+    assert "section" not in json.loads(to_json(edition))["headings"][0]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.model.editions import Edition, Section, Story
+from digest.model.editions import Edition, Heading, Section, Story
 from digest.model.errors import TemplateError
 from digest.model.links import web_url
 from digest.model.messages import Email, ReaderLinks
@@ -104,6 +104,19 @@ def test_the_headings_are_one_title_topics_and_stories() -> None:
     ]
     titles = [one_line(story.title) for story in sample_edition().stories()]
     assert [text for level, text in levels if level == "h3"] == titles
+
+
+def test_one_group_of_stories_has_no_heading() -> None:
+    story = replace(sample_edition().sections[0].stories[0], topic="more", rule="catch-all")
+    rest = Section(slug="more", title="More stories", stories=(story,))
+    edition = replace(short_edition(), sections=(rest,))
+    assert "More stories" not in mail_of(edition).html
+    assert "more stories" not in mail_of(edition).text.casefold()
+    town = replace(rest, slug="town", title="Town", stories=(replace(story, topic="town", rule="tag: town"),))
+    found = replace(edition, sections=(town,), headings=(Heading(slug="town", title="Town"),))
+    assert "Town" not in mail_of(found).html
+    both = replace(found, headings=(*found.headings, Heading(slug="sea", title="Sea")))
+    assert "Town" in mail_of(both).html, "where other topics are configured, the heading says something"
 
 
 def test_a_top_story_without_a_topic_shows_no_topic() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from httpx2 import Response
@@ -12,6 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from digest.inbound.inbox import take_in
+from digest.render.sample import sample_edition
+from digest.storage.editions import insert_edition
 from subscribers.model import Choice, Consent, ConsentAction, Format, Origin, SuppressionReason
 from subscribers.rules.decisions import Change
 from subscribers.store.writing import suppress, write_change
@@ -62,6 +65,19 @@ def test_a_reader_chooses_topics_hour_zone_and_format(place: Site) -> None:
     again = place.reader().subscription("daily")
     assert again is not None
     assert str(again.preferences.topics) == "-green"
+
+
+def test_topics_that_were_found_lately_can_be_chosen_and_stay_chosen(place: Site) -> None:
+    place.add()
+    edition = replace(sample_edition(), digest="weekend", cutoff_at=place.clock.now - timedelta(days=2))
+    with place.app.database.write() as connection:
+        insert_edition(connection, edition)
+    assert 'name="topics.weekend" value="coast"' in place.client.get(place.preferences_link()).text
+    assert save(place, mode__weekend="only", topics__weekend=["coast"]) == 200
+    place.clock.now += timedelta(days=40)
+    page = place.client.get(place.preferences_link()).text
+    assert re.search(r'name="topics.weekend" value="coast"[^>]* checked', page)
+    assert 'value="town" id="topic-weekend' not in page
 
 
 def test_an_unticked_digest_ends_and_a_newly_ticked_one_begins(place: Site) -> None:

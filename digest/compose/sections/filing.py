@@ -94,11 +94,15 @@ class Filing:
     def keys(self, waiting: WaitingPost) -> list[str]:
         """Return the keys of the headings whose tags a post carries, in the order of its tags."""
         keys = self.sections(waiting.feed_name).keys(waiting.post.tags)
-        return list(dict.fromkeys(self.key(key) for key in keys if key not in self.ignored))
+        language = waiting.post.language
+        return list(dict.fromkeys(self.key(key, language) for key in keys if key not in self.ignored))
 
-    def key(self, name: str) -> str:
+    def key(self, name: str, language: str | None = None) -> str:
         """Return the key of the heading under which a section stands."""
-        return (lookup(name) if self.joined else None) or name
+        return (self._lookup(name, language) if self.joined else None) or name
+
+    def _lookup(self, name: str, language: str | None) -> str | None:
+        return lookup(name, language or self.language)
 
     def _by_word(self, feed: str) -> Filed | None:
         if feed not in self.words:
@@ -109,7 +113,8 @@ class Filing:
     def _by_place(self, waiting: WaitingPost) -> Filed | None:
         places = [(tag, place) for tag in waiting.post.tags if (place := place_of(tag))]
         for tag, place in places:
-            if slug := next(filter(None, map(lookup, reversed(place))), None):
+            known = (self._lookup(part, waiting.post.language) for part in reversed(place))
+            if slug := next(filter(None, known), None):
                 return self._front_page(waiting, slug, f"structured tag: {tag}")
         for tag, place in places:
             if own := next((part for part in place if key_of(part)), None):
@@ -122,17 +127,17 @@ class Filing:
         if self.joined:
             known = (key for key in sections.everywhere if key in keys and lookup(key))
             if (everywhere := next(known, None)) is not None:
-                return self._named(everywhere, sections, f"tag on every post: {sections.names[everywhere]}")
+                return self._named(waiting, everywhere, f"tag on every post: {sections.names[everywhere]}")
         leading = sections.leading(keys)
         if leading is None and not self.joined:
             leading = next((key for key in sections.everywhere if key in keys), None)
         if leading is None:
             return None
-        return self._named(leading, sections, f"leads with {sections.names[leading]}")
+        return self._named(waiting, leading, f"leads with {sections.names[leading]}")
 
     def _by_address(self, waiting: WaitingPost) -> Filed | None:
         url = waiting.post.url or ""
-        if found := in_address(url):
+        if found := in_address(url, waiting.post.language or self.language):
             slug, part = found
             return self._front_page(waiting, slug, f"address: /{part}/")
         if waiting.feed_name in self.by_address and (own := own_part(url)):
@@ -144,7 +149,7 @@ class Filing:
         if sections.ranks and not self.joined:
             return None  # the names of one publisher's sections are its own
         for tag in waiting.post.tags:
-            if key_of(tag) and (slug := lookup(tag)):
+            if key_of(tag) and (slug := self._lookup(tag, waiting.post.language)):
                 return self._front_page(waiting, slug, f"tag {tag}")
         return None
 
@@ -157,12 +162,11 @@ class Filing:
                 return Filed(key=own, name=sections.names[own], rule=rule)
         return Filed(key=slug, name=title_of(slug, self.language), rule=rule)
 
-    def _named(self, key: str, sections: FeedSections, rule: str) -> Filed:
+    def _named(self, waiting: WaitingPost, key: str, rule: str) -> Filed:
         """Return a section of a feed; where several meet, the heading that the lexicon has for it."""
-        slug = lookup(key) if self.joined else None
-        return Filed(
-            key=slug or key, name=title_of(slug, self.language) if slug else sections.names[key], rule=rule
-        )
+        slug = self._lookup(key, waiting.post.language) if self.joined else None
+        name = title_of(slug, self.language) if slug else self.sections(waiting.feed_name).names[key]
+        return Filed(key=slug or key, name=name, rule=rule)
 
     def _own(self, name: str, rule: str) -> Filed:
         return Filed(key=key_of(name) or name, name=heading([name]), rule=rule)

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from digest.compose.sections.filing import Filing
 from digest.compose.sections.learning import learn
@@ -24,8 +25,11 @@ from digest.model.tags import slug
 
 MOST = 8  # headings in all, besides the rest
 _FEWEST = 2  # stories under a heading
+_SOME = 4  # stories of a section that has a place before any feed's name
+_MEETS = 1.5  # a heading of the lexicon counts as so much larger, because any feed may add to it
 _LASTING = 1.5  # a heading of the last editions counts as so much larger at the cut
-_TOO_LARGE = 0.6  # of the edition: a larger section is divided
+_TOO_LARGE = 0.6  # of the edition: a larger section is divided if there are few others …
+_FAR_TOO_LARGE = 0.8  # … and an even larger one in any case
 _TOO_FEW = 3  # headings: with fewer, the largest section is divided …
 _WORTH = 8  # … if it has so many stories
 _PART = 0.08  # of the edition: a smaller part is not shown
@@ -94,9 +98,12 @@ class _Headings:
             rules[key][number] = rule
         return [Found(key=key, name=self.names[key], rules=each) for key, each in rules.items()]
 
-    def order(self, found: Found) -> tuple[int, int, str]:
-        """Return the sort key of headings: the largest first; of equals, those that were there before."""
-        return -len(found.rules), self._age(found.key), found.key
+    def order(self, found: Found) -> tuple[bool, int, int, str]:
+        """Return the sort key of headings: the largest first; of equals, those that were there before.
+
+        The names of feeds come last.
+        """
+        return found.key.startswith(_FEED), -len(found.rules), self._age(found.key), found.key
 
     def by_section(self) -> None:
         """Place stories under the sections that have enough of them."""
@@ -112,7 +119,7 @@ class _Headings:
         """Place each free story under the first heading whose tag it carries."""
         headings = {key for key, _ in self.placed.values()}
         for number in self.free():
-            key = next((key for key in self.tags[number] if key in headings), None)
+            key = next((key for key in self._carried(number) if key in headings), None)
             if key is not None:
                 self.placed[number] = key, f"tag {self.names[key]}"
 
@@ -124,14 +131,18 @@ class _Headings:
             for number in numbers:
                 self.placed[number] = key, f"tag {self.names[key]}"
 
-    def by_feed(self) -> None:
-        """Place free stories under the subject of their feed, or under its name."""
+    def by_feed(self, *, new: bool = True) -> None:
+        """Place free stories under their feed's subject, or under its name if there may be `new` headings.
+
+        A story whose section may meet others is not placed so.
+        """
         free: dict[str, list[int]] = defaultdict(list)
         for number in self.free():
-            free[self._feed(number)].append(number)
+            if not self._may_meet(number):
+                free[self._feed(number)].append(number)
         for feed, numbers in free.items():
             subject = self._subject(feed)
-            if subject is None and len(numbers) >= _FEWEST:
+            if subject is None and new and len(numbers) >= _FEWEST:
                 subject = _FEED + feed
                 self.names[subject] = feed
             if subject is not None:
@@ -140,18 +151,68 @@ class _Headings:
 
     def keep_the_largest(self) -> None:
         """Free the stories of all headings but the largest, and place them under these where they can be."""
-        sizes = Counter(key for key, _ in self.placed.values())
-        kept = sorted(sizes, key=lambda key: (-self._weight(key, sizes[key]), self._age(key), key))[:MOST]
+        kept = self._largest()
+        while self.filing.joined and (grown := self._grown(kept)):
+            self.names[_FEED + grown] = grown
+            for number in self._left(kept):
+                if self._feed(number) == grown:
+                    self.placed[number] = _FEED + grown, f"feed: {grown}"
+            kept = self._largest()
         self.placed = {number: each for number, each in self.placed.items() if each[0] in kept}
         self.by_tag()
-        for number in self.free():
-            feed = self._feed(number)
-            if _FEED + feed in kept:
-                self.placed[number] = _FEED + feed, f"feed: {feed}"
+        if self.filing.joined:
+            self.by_feed(new=False)
 
     def free(self) -> list[int]:
         """Return the numbers of the stories without a heading."""
         return [number for number in range(len(self.stories)) if number not in self.placed]
+
+    def _largest(self) -> list[str]:
+        """Return the keys of the headings that stay, the largest first."""
+        sizes = Counter(key for key, _ in self.placed.values())
+        return sorted(sizes, key=lambda key: self._rank(key, sizes[key]))[:MOST]
+
+    def _rank(self, key: str, size: int) -> tuple[bool, float, int, str]:
+        """Return the sort key of headings at the cut; a feed's name gives way to any section of some size."""
+        gives_way = key.startswith(_FEED) or size < _SOME
+        return gives_way, -self._weight(key, size), self._age(key), key
+
+    def _left(self, kept: Collection[str]) -> list[int]:
+        """Return the stories under none of these headings whose sections cannot meet those of other feeds."""
+        return [
+            number
+            for number in range(len(self.stories))
+            if (number not in self.placed or self.placed[number][0] not in kept)
+            and not self._may_meet(number)
+        ]
+
+    def _may_meet(self, number: int) -> bool:
+        """Return whether the lexicon has the section of a story, so that other feeds can join it."""
+        filed = self.filed[number]
+        return filed is not None and bool(titles_of(filed.key))
+
+    def _carried(self, number: int) -> Sequence[str]:
+        """Return the keys of a story's tags by which it may join a heading.
+
+        Of a story that has a section, these are only its other sections, because later tags often cut across.
+        """
+        story, tags = self.stories[number], self.tags[number]
+        if self.filed[number] is None:
+            return tags
+        if self.filing.joined:
+            return ()
+        sections = self.filing.sections(story[0].feed_name)
+        return list(takewhile(sections.ranks.__contains__, tags))
+
+    def _grown(self, kept: Sequence[str]) -> str | None:
+        """Return the feed with most stories under none of these headings, if they would make one of them."""
+        left = Counter(self._feed(number) for number in self._left(kept))
+        key, count = max(left.items(), key=lambda each: (each[1], each[0]), default=("", 0))
+        before = sum(1 for each, _ in self.placed.values() if each == _FEED + key)
+        if count <= before or count < _FEWEST:
+            return None
+        smallest = min((sum(1 for each, _ in self.placed.values() if each == one) for one in kept), default=0)
+        return key if len(kept) < MOST or count > smallest else None
 
     def _most_shared(self, numbers: Sequence[int]) -> str | None:
         counts = Counter(key for number in numbers for key in self.tags[number])
@@ -184,7 +245,8 @@ class _Headings:
         return self._ages.get(slug_of(key), len(self._ages))
 
     def _weight(self, key: str, size: int) -> float:
-        return size * (_LASTING if slug_of(key) in self._ages else 1)
+        lasts, meets = slug_of(key) in self._ages, self.filing.joined and titles_of(key)
+        return size * (_LASTING if lasts else 1) * (_MEETS if meets else 1)
 
 
 # ── parts ───────────────────────────────────────────────────────────────────────────────────
@@ -196,7 +258,8 @@ def with_parts(headings: _Headings) -> list[Found]:
     largest = min(found, key=headings.order, default=None)
     if largest is None or largest.key.startswith(_FEED) or len(largest.rules) < _WORTH:
         return found
-    if len(largest.rules) <= _TOO_LARGE * len(headings.stories) and len(found) >= _TOO_FEW:
+    share = len(largest.rules) / len(headings.stories)
+    if len(found) >= _TOO_FEW and share <= (_TOO_LARGE if len(found) == _TOO_FEW else _FAR_TOO_LARGE):
         return found
     return [each for each in found if each is not largest] + _parts(headings, largest, MOST - len(found))
 

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import chain
 
 from digest.compose.sections.names import heading, key_of, singulars
 
@@ -60,16 +61,18 @@ def learn(posts: Sequence[Sequence[str]], ignored: Collection[str] = ()) -> Feed
     `ignored` has the keys of tags that cannot be sections, such as the name of the site. The order of the
     posts does not matter.
     """
+    # Most time goes into counting, so tags are counted before they are folded.
     spellings: dict[str, Counter[str]] = defaultdict(Counter)
-    for tags in posts:
-        for tag in tags:
-            if (key := key_of(tag)) and key not in ignored:
-                spellings[key][tag] += 1
+    for tag, count in Counter(chain.from_iterable(posts)).items():
+        if (key := key_of(tag)) and key not in ignored:
+            spellings[key][tag] += count
     plural = singulars(spellings)
     for many, one in plural.items():
         spellings[one].update(spellings[many])
-    blank = FeedSections(singulars=plural)
-    lists = [keys for tags in posts if (keys := [key for key in blank.keys(tags) if key not in ignored])]
+    meant = {tag: plural.get(key, key) for key, tags in spellings.items() for tag in tags}
+    meant |= {tag: one for many, one in plural.items() for tag in spellings[many]}
+    lists = [list(dict.fromkeys([meant[tag] for tag in tags if tag in meant])) for tags in posts]
+    lists = [keys for keys in lists if keys]
     everywhere, lists = _without_everywhere(lists)
     ranks = _sections(lists)
     return FeedSections(
@@ -87,7 +90,7 @@ def _sorted(spellings: Counter[str]) -> list[str]:
 
 def _without_everywhere(lists: list[list[str]]) -> tuple[tuple[str, ...], list[list[str]]]:
     """Return the tags on all posts, and the lists without them."""
-    counts = Counter(key for keys in lists for key in keys)
+    counts = Counter(chain.from_iterable(lists))
     if len(lists) < _FEW:
         return (), lists
     found = tuple(key for key, count in counts.items() if count >= _ALL * len(lists))
@@ -111,27 +114,29 @@ def _is_ordered(lists: Iterable[Sequence[str]]) -> bool:
     longer = [list(keys) for keys in lists if len(keys) >= 3]
     if longer and sum(keys == sorted(keys) for keys in longer) >= _SORTED * len(longer):
         return False
-    counts: Counter[str] = Counter()
-    first: Counter[str] = Counter()
+    by_length: dict[int, list[Sequence[str]]] = defaultdict(list)
+    for keys in lists:
+        by_length[len(keys)].append(keys)
+    several = {length: found for length, found in by_length.items() if length > 1}
+    counts = {length: Counter(chain.from_iterable(found)) for length, found in several.items()}
+    first = Counter(keys[0] for found in several.values() for keys in found)
+    total: Counter[str] = Counter()
     expected: defaultdict[str, float] = defaultdict(float)
     variance: defaultdict[str, float] = defaultdict(float)
-    for keys in lists:
-        if len(keys) > 1:
-            share = 1 / len(keys)
-            first[keys[0]] += 1
-            counts.update(keys)
-            for key in keys:
-                expected[key] += share
-                variance[key] += share * (1 - share)
+    for length, found in counts.items():
+        total.update(found)
+        for key, count in found.items():
+            expected[key] += count / length
+            variance[key] += count / length * (1 - 1 / length)
     deviations = [
-        (first[key] - expected[key]) ** 2 / variance[key] for key, n in counts.items() if n >= _ENOUGH
+        (first[key] - expected[key]) ** 2 / variance[key] for key, count in total.items() if count >= _ENOUGH
     ]
     return not deviations or sum(deviations) > _ORDERED * len(deviations)
 
 
 def _leaders(lists: Sequence[Sequence[str]]) -> list[str]:
     """Return the tags that often stand first."""
-    counts = Counter(key for keys in lists for key in keys)
+    counts = Counter(chain.from_iterable(lists))
     first = Counter(keys[0] for keys in lists)
     chance = sum(1 / len(keys) for keys in lists) / max(1, len(lists))
     return [

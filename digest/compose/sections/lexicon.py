@@ -16,6 +16,7 @@ from digest.compose.sections.names import data_lines, plain_key
 
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _ID = re.compile(r"(.+?)-\d{5,}")  # "world-europe-61002622"
+_ABROAD = "world"
 _NEWS = (" news", " nachrichten")
 
 
@@ -36,7 +37,7 @@ def _lexicon() -> _Lexicon:
         elif name == "title":
             titles[slug] = dict(pair.strip().split("=", 1) for pair in text.split(","))
         else:
-            slugs.update(dict.fromkeys(keys, slug))
+            slugs.update(dict.fromkeys(keys, f"{slug}@{name}" if "-" in name else slug))
     return _Lexicon(slugs, titles)
 
 
@@ -57,10 +58,23 @@ def titles_of(slug: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=50_000)
-def lookup(name: str) -> str | None:
-    """Return the slug of the heading that a publisher means by the section `name`; None if it is unknown."""
-    key = plain_key(name)
-    return _known(key) or (_known(plain_key(_CAMEL.sub(" ", name))) if " " not in name else None)
+def lookup(name: str, language: str | None = None) -> str | None:
+    """Return the slug of the heading that a publisher means by the section `name`; None if it is unknown.
+
+    The name of a country means "national" to a publisher of this country, as far as its `language` tells.
+    """
+    known = _known(plain_key(name)) or (_known(plain_key(_CAMEL.sub(" ", name))) if " " not in name else None)
+    if known is None or "@" not in known:
+        return known
+    slug, _, country = known.partition("@")
+    return slug if _is_of(country.casefold(), (language or "en").casefold()) else _ABROAD
+
+
+def _is_of(country: str, language: str) -> bool:
+    """Return whether a publisher with this language is of the country: "en-us" is of "en-us", "en" may be."""
+    if "-" in language:
+        return country.split("-")[1] == language.split("-")[-1]
+    return country.split("-")[0] == language
 
 
 def _known(key: str) -> str | None:
@@ -93,12 +107,12 @@ def _hosts(url: str) -> tuple[str, ...]:
         return ()
 
 
-def in_address(url: str) -> tuple[str, str] | None:
+def in_address(url: str, language: str | None = None) -> tuple[str, str] | None:
     """Return the heading that an address names, and the part that names it; the innermost part wins."""
     for number, part in enumerate(reversed((*_hosts(url), *folders(url)))):
-        slug = lookup(part)
+        slug = lookup(part, language)
         if slug is None and not number:
-            slug = next(filter(None, map(lookup, _beginnings(part))), None)
+            slug = next(filter(None, (lookup(each, language) for each in _beginnings(part))), None)
         if slug:
             return slug, part
     return None

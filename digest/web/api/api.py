@@ -178,7 +178,7 @@ def _listed(context: WebContext, say: Words) -> list[shapes.DigestShape]:
             next_at=next_copy(digest, Preferences(), now, settled=settled),
             topics=[
                 shapes.TopicShape(slug=slug, title=title, about=about)
-                for slug, title, about in topics_of(context.app, digest)
+                for slug, title, about in topics_of(context.app, digest, now)
             ],
             frequencies=[each.value for each in frequencies(digest)],
             archive=archive_url(context.app.config.site.base_url, digest.slug),

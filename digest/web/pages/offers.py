@@ -13,6 +13,7 @@ from digest.message.reader_links import archive_url
 from digest.model.publication import CATCH_ALL, Digest
 from digest.readers.descriptions import cadence_text, next_text, settled_ahead
 from digest.render.languages.languages import Words
+from digest.sources.topics import found_topics
 from digest.web.security.forms import Form
 from subscribers.errors import ChoiceError
 from subscribers.model import Choice, Frequency, Preferences, parse_hour, parse_zone
@@ -30,7 +31,7 @@ class Offer:
     about: str  # a sentence that describes it; may be empty
     rhythm: str  # "Weekdays at 07:00"
     next: str
-    topics: tuple[tuple[str, str, str], ...]  # slug, title, about; empty if topics are discovered
+    topics: tuple[tuple[str, str, str], ...]  # slug, title, about; empty if no topic was found yet
     frequencies: tuple[tuple[str, str], ...]  # value and label; empty if there is no choice
     last: str | None  # the path of the latest edition
     archive: str
@@ -43,29 +44,38 @@ def offers(app: App, say: Words, now: datetime) -> tuple[Offer, ...]:
     def next_of(digest: Digest) -> str:
         return next_text(digest, Preferences(), say, now, settled=settled)
 
-    return tuple(_offer(app, digest, say, next_of(digest)) for digest in app.config.digests)
+    return tuple(
+        _offer(app, digest, say, next_of(digest), topics_of(app, digest, now))
+        for digest in app.config.digests
+    )
 
 
-def _offer(app: App, digest: Digest, say: Words, next_edition: str) -> Offer:
+def _offer(
+    app: App, digest: Digest, say: Words, next_edition: str, topics: tuple[tuple[str, str, str], ...]
+) -> Offer:
     return Offer(
         slug=digest.slug,
         title=digest.title,
         about=digest.about,
         rhythm=cadence_text(digest, Preferences(), say),
         next=next_edition,
-        topics=topics_of(app, digest),
+        topics=topics,
         frequencies=frequencies_of(digest, say),
         last=newest_edition_path(app.database, digest.slug),
         archive=archive_url(app.config.site.base_url, digest.slug),
     )
 
 
-def topics_of(app: App, digest: Digest) -> tuple[tuple[str, str, str], ...]:
-    """Return the topics that readers of a digest can choose: slug, title and description (may be empty)."""
+def topics_of(app: App, digest: Digest, now: datetime) -> tuple[tuple[str, str, str], ...]:
+    """Return the topics that readers of a digest can choose: slug, title and description (may be empty).
+
+    In a digest that lists none, these are the topics that were found lately.
+    """
     known = {topic.slug: (topic.slug, topic.title, topic.about) for topic in app.config.topics}
+    topics = [known[slug] for slug in digest.topics]
     if not digest.topics:
-        return ()
-    return (*(known[slug] for slug in digest.topics), (CATCH_ALL, digest.catch_all, ""))
+        topics = [(slug, title, "") for slug, title in found_topics(app.database, digest.slug, now)]
+    return (*topics, (CATCH_ALL, digest.catch_all, "")) if topics else ()
 
 
 def frequencies(digest: Digest) -> list[Frequency]:

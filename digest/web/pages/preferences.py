@@ -186,11 +186,20 @@ def _shown(context: WebContext, reader: Reader, digest: Digest, say: Words, now:
             settled=settled_ahead(context.app.database, now),
         ),
         mode="only" if preferences.topics.include else "without" if preferences.topics.exclude else "all",
-        topics=tuple((*topic, topic[0] in named) for topic in topics_of(context.app, digest)),
+        topics=tuple((*topic, topic[0] in named) for topic in _topics(context, digest, named, now)),
         hour=preferences.hour or "",
         frequency=preferences.frequency,
         frequencies=frequencies_of(digest, say),
     )
+
+
+def _topics(
+    context: WebContext, digest: Digest, chosen: frozenset[str], now: datetime
+) -> tuple[tuple[str, str, str], ...]:
+    """Return the topics of a digest, and those that the reader chose when they were still found in it."""
+    topics = topics_of(context.app, digest, now)
+    gone = sorted(chosen - {slug for slug, _, _ in topics}) if not digest.topics else []
+    return (*topics, *((slug, slug.replace("-", " ").capitalize(), "") for slug in gone))
 
 
 def _requested(reader: Reader, form: Form, slug: str, zone: str | None) -> SubscriptionRequest:
@@ -218,7 +227,7 @@ def _choice(form: Form, slug: str, before: Choice) -> Choice:
             return Choice(exclude=topics)
         case "all":
             return Choice()
-    return before  # the form shows no topics for a digest that discovers them
+    return before  # the form shows no topics for a digest in which none was found yet
 
 
 def _language(form: Form) -> str:

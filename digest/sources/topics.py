@@ -1,0 +1,172 @@
+"""Show the topics that were found in a digest's stories: to readers who choose, and to operators."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from digest.compose.discover import Newsroom, discover
+from digest.compose.stories.same import gather
+from digest.config import Config
+from digest.model.editions import Edition
+from digest.model.posts import WaitingPost
+from digest.model.publication import CATCH_ALL_RULE, Feed, Site
+from digest.model.snapshot import headings_of
+from digest.storage.database import Database
+from digest.storage.editions import last_sections, list_editions
+
+SHOWN_FOR = timedelta(days=30)  # a topic that had a story within this time can be chosen
+_MOST = 20  # topics to choose from
+_EDITIONS = 100  # that are read, at most
+_SUBJECT = 0.5  # of a feed's stories under one topic: the feed may have one subject …
+_ENOUGH = 5  # … if it has so many stories
+_BY_TAG = ("structured tag: ", "leads with ", "tag ", "tag: ", "tag on every post: ")
+
+
+def found_topics(database: Database, digest: str, now: datetime) -> tuple[tuple[str, str], ...]:
+    """Return the topics that readers choose in a digest that lists none: slug and title, the largest first.
+
+    These are the sections of the last thirty days' editions.
+    """
+    with database.read() as connection:
+        editions = last_sections(connection, digest, since=now - SHOWN_FOR)
+    counts: Counter[str] = Counter()
+    titles: dict[str, str] = {}
+    for sections in editions:
+        for slug, title, count in sections:
+            counts[slug] += count
+            titles.setdefault(slug, title)
+    largest = sorted(counts, key=lambda slug: (-counts[slug], slug))[:_MOST]
+    return tuple((slug, titles[slug]) for slug in largest)
+
+
+# ── for operators ───────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundTopic:
+    """A topic with its stories in some editions, and how often each rule placed one of them there."""
+
+    slug: str
+    title: str
+    stories: int
+    rules: tuple[tuple[str, str, int], ...]  # the rule in words, the feed, stories; the commonest first
+    setting: str = ""  # TOML for a [[topic]] that claims the same stories; empty if no tag or feed does
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicReport:
+    """The topics of a digest, the number of stories under none, and what an operator could write."""
+
+    topics: tuple[FoundTopic, ...]
+    unplaced: int = 0
+    editions: int = 0
+    advice: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stand:
+    """Where a story stands, and why."""
+
+    slug: str
+    title: str
+    rule: str
+    feed: str
+
+
+def topics_of_digest(database: Database, config: Config, slug: str, now: datetime) -> TopicReport:
+    """Return the topics of a digest in the last thirty days. Raises NotFoundError."""
+    digest = config.digest(slug)
+    with database.read() as connection:
+        records = list_editions(connection, slug, limit=_EDITIONS)
+    editions = [each.edition for each in records if each.edition.cutoff_at >= now - SHOWN_FOR]
+    stands = [stand for edition in editions for stand in _stands(edition)]
+    return _report(stands, editions=len(editions), feeds=() if digest.topics else config.feeds)
+
+
+def propose(posts: Sequence[WaitingPost], site: Site, feeds: Sequence[Feed] = ()) -> TopicReport:
+    """Return the topics that a digest without configured topics would find in these posts."""
+    newsroom = Newsroom(site=site, catch_all="", feeds=feeds, several=len(feeds) > 1)
+    stands = [
+        _Stand(
+            slug=(topic_group.section or topic_group).slug,
+            title=(topic_group.section or topic_group).title,
+            rule=placed.rule,
+            feed=placed.group.feeds[0],
+        )
+        for topic_group in discover(gather(posts), newsroom)
+        for placed in topic_group.placed
+    ]
+    return _report(stands, feeds=feeds)
+
+
+def _stands(edition: Edition) -> Iterator[_Stand]:
+    headings = {heading.slug: heading for heading in (*headings_of(edition), *edition.headings)}
+    for story in edition.stories():
+        choice = headings[story.topic].choice
+        yield _Stand(slug=choice, title=headings[choice].title, rule=story.rule, feed=story.source)
+
+
+def _report(stands: Sequence[_Stand], *, editions: int = 0, feeds: Sequence[Feed] = ()) -> TopicReport:
+    placed: dict[str, list[_Stand]] = defaultdict(list)
+    for stand in stands:
+        if stand.rule != CATCH_ALL_RULE:
+            placed[stand.slug].append(stand)
+    largest = sorted(placed, key=lambda slug: (-len(placed[slug]), slug))
+    return TopicReport(
+        topics=tuple(_topic(slug, placed[slug]) for slug in largest),
+        unplaced=len(stands) - sum(map(len, placed.values())),
+        editions=editions,
+        advice=tuple(_advice(stands, feeds)),
+    )
+
+
+def _topic(slug: str, stands: Sequence[_Stand]) -> FoundTopic:
+    rules = Counter((stand.rule, stand.feed) for stand in stands)
+    return FoundTopic(
+        slug=slug,
+        title=stands[0].title,
+        stories=len(stands),
+        rules=tuple(
+            (rule, feed, count)
+            for (rule, feed), count in sorted(rules.items(), key=lambda each: (-each[1], each[0]))
+        ),
+        setting=_setting(rules),
+    )
+
+
+def _setting(rules: Iterable[tuple[str, str]]) -> str:
+    """Return the keys of a [[topic]] that claims the stories which these rules have placed."""
+    causes = [rule.split(", part: ")[0] for rule, _ in rules]
+    tags = {rule.removeprefix(start) for rule in causes for start in _BY_TAG if rule.startswith(start)}
+    feeds = {feed for rule, feed in rules if rule.startswith("feed: ")}
+    keys = {"tags": sorted(tags), "feeds": sorted(feeds)}
+    return ", ".join(
+        f"{key} = {json.dumps(names, ensure_ascii=False)}" for key, names in keys.items() if names
+    )
+
+
+def _advice(stands: Iterable[_Stand], feeds: Iterable[Feed]) -> Iterator[str]:
+    """Yield a sentence for each feed whose subject the operator could name."""
+    by_feed: dict[str, list[_Stand]] = defaultdict(list)
+    for stand in stands:
+        by_feed[stand.feed].append(stand)
+    if len(by_feed) == 1:
+        return  # its subject would be the only heading
+    for feed in feeds:
+        if not feed.topics and len(by_feed[feed.name]) >= _ENOUGH:
+            yield from _advice_about(feed.name, by_feed[feed.name])
+
+
+def _advice_about(feed: str, stands: Sequence[_Stand]) -> Iterator[str]:
+    places = Counter(stand.slug for stand in stands if stand.rule != CATCH_ALL_RULE)
+    slug, most = next(iter(places.most_common(1)), ("", 0))
+    there = {stand.rule: stand.title for stand in stands if stand.slug == slug}
+    if feed in there.values() or (most < len(stands) - most and len(places) < 2):
+        yield f'{feed} names no sections. If it has one subject, give the feed its name: topics = ["tech"].'
+    elif _SUBJECT * len(stands) <= most < len(stands) and len(there) > 1:
+        # Sections of many names that all mean the same are one subject.
+        yield f'{feed} seems to have one subject: give the feed topics = ["{slug}"].'
