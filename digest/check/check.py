@@ -160,8 +160,8 @@ def _feeds(config: Config, now: datetime) -> Iterator[Finding]:
     there = []
     for feed in config.feeds:
         parts = urlsplit(feed.url)
-        if parts.scheme == "file" and not Path(url2pathname(parts.path)).is_file():
-            detail = f"the file {unquote(parts.path)} does not exist"
+        if parts.scheme == "file" and not Path(url2pathname(parts.path)).exists():
+            detail = f"the file or folder {unquote(parts.path)} does not exist"
             yield Finding(subject=f"feed {feed.name}", ok=False, detail=detail)
         else:
             there.append(feed)

@@ -189,7 +189,8 @@ def _row_after(row: FeedRow, answer: Answer, intake: Intake, now: datetime) -> F
         return health.after_failure(row, now, detail=parsed.error)
     row = replace(row, fallback=answer.fallback)
     if isinstance(result, Fetched):
-        detail = " ".join(filter(None, (_moved(row, result.moved_to), *_left_out(intake))))
+        unread = parsed.unread if isinstance(parsed, Parsed) else ()
+        detail = " ".join(filter(None, (_moved(row, result.moved_to), *_left_out(intake), _unread(unread))))
         validators = {"etag": result.etag, "last_modified": result.last_modified, "moved_to": result.moved_to}
         found = health.after_success(row, now, **validators, detail=detail)
         # A post is gone if two documents in a row do not have it, and "not modified" is no document.
@@ -202,6 +203,12 @@ def _left_out(intake: Intake) -> Iterator[str]:
     reasons = Counter(each.fates[0].reason for each in intake.arrivals if each.state is PostState.DROPPED)
     for reason, count in reasons.items():
         yield f"{count} {'post is' if count == 1 else 'posts are'} not mailed: {reason}."
+
+
+def _unread(reasons: Sequence[str]) -> str:
+    """Return a sentence about the files of a folder that cannot be read."""
+    others = "" if len(reasons) < 2 else f", and {len(reasons) - 1} more"
+    return f"Left out: {reasons[0]}{others}." if reasons else ""
 
 
 def _moved(row: FeedRow, moved_to: str | None) -> str:

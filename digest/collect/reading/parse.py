@@ -52,6 +52,7 @@ class Parsed:
     wordpress: bool = False  # older posts are on its pages 2, 3, …
     next_url: str = ""  # older posts are there
     later: bool = False  # other posts wait for their date
+    unread: tuple[str, ...] = ()  # the reasons why files of a folder could not be read
     whole: bool = False  # there is no page after these posts
     error: str = ""  # a failure that the feed itself reports between its entries, as one sentence
 
@@ -74,7 +75,7 @@ class Contents:
     generator: str = ""
     next_url: str = ""
     ended: bool = False
-    skipped: tuple[str, ...] = ()  # the reasons why other entries could not be read
+    unread: tuple[str, ...] = ()  # the reasons why other files of the folder could not be read
     later: bool = False
 
 
@@ -112,12 +113,13 @@ def cleaned(contents: Contents, source: FeedSource) -> Parsed | ParseFailure:
         title=source.title,
         language=source.language,
         posts=without_doubles(post for post in without_common(usable) if bridge_error(post) is None),
-        skipped=(*contents.skipped, *empty),
-        complete=not (contents.skipped or empty or contents.broken or error),
+        skipped=(*contents.unread, *empty),
+        complete=not (contents.unread or empty or contents.broken or error),
         error=error,
         wordpress="wordpress" in contents.generator.casefold(),
         next_url=contents.next_url,
         later=contents.later,
+        unread=contents.unread,
     )
 
 

@@ -117,8 +117,9 @@ def _requests(asked: Asked) -> list[FetchRequest]:
 
 def _answer(asked: Asked, request: FetchRequest, result: Result, terms: Terms) -> Answer:
     parsed = _read(asked.feed, request, result, terms) if isinstance(result, Fetched) else None
-    later = isinstance(parsed, Parsed) and parsed.later  # posts that appear without any change of the files
-    if isinstance(result, Fetched) and (later or is_rest(request.url)):
+    # Some posts appear without any change of the files, and what is wrong with others should stay in sight.
+    again = isinstance(parsed, Parsed) and (parsed.later or parsed.unread)
+    if isinstance(result, Fetched) and (again or is_rest(request.url)):
         result = replace(result, etag=None, last_modified=None)
     return Answer(asked=asked, request=request, result=result, parsed=parsed)
 

@@ -35,6 +35,7 @@ _MARKDOWN = MarkdownIt("commonmark").enable("strikethrough")
 
 _TOML = re.compile(r"\+\+\+\s*\n(.*?)\n\+\+\+[ \t]*(?:\n|\Z)(.*)", re.DOTALL)
 _KEY = re.compile(r"([A-Za-z][A-Za-z_-]{0,30}):[ \t]*(.*)")
+_HEADING = re.compile(r"\s*#[ \t]+([^\n]{1,300})")
 _CODE = re.compile(r"\{\{.{0,2000}?\}\}|\{%.{0,2000}?%\}", re.DOTALL)  # shortcodes, and Liquid or Nunjucks
 _NAMED = re.compile(r"(?:^|/)(\d{4}-\d\d-\d\d)[-_]?([^/]*)$")
 _DATES = ("date", "pubdate", "publishdate", "published", "published_at", "created")
@@ -64,7 +65,7 @@ def read_markdown(folder: Folder, link: str, now: datetime) -> Contents:
     refusals = [f"{file.name} {post.refusal}" for file, post in posts if post.refusal]
     entries = [post.entry for _, post in posts if post.entry]
     due = [entry for entry in entries if entry.published_at is None or entry.published_at <= now]
-    return Contents(entries=due, skipped=(*folder.skipped, *refusals), later=len(due) < len(entries))
+    return Contents(entries=due, unread=(*folder.skipped, *refusals), later=len(due) < len(entries))
 
 
 @lru_cache(maxsize=1_000)
@@ -139,10 +140,11 @@ def _entry(name: str, fields: Fields, body: str, link: str) -> Entry:
     dates = [*_texts(fields, _DATES), named[1] if named else ""]
     published_at = next((found for text in dates if (found := _moment(text))), None)
     stem = (named[2] if named else "") or path.rpartition("/")[2]
-    title = _text(fields.get("title"))
+    heading = _HEADING.match(body)
+    title = _text(fields.get("title")) or (heading[1] if heading else "")
     entry = Entry(
         id=name,
-        title=_escaped(title or stem.replace("-", " ").capitalize()),
+        title=str(_MARKDOWN.renderInline(title or stem.replace("-", " ").capitalize())),
         summary=_html(next(_texts(fields, _TEXTS), "")),
         content=_html(body),
         authors=tuple(_names(fields, ("author", "authors"))),
@@ -219,12 +221,6 @@ def _text(value: object) -> str:
     if isinstance(value, date | int | float):
         return str(value)
     return value.strip() if isinstance(value, str) and value not in ("null", "~") else ""
-
-
-def _escaped(text: str) -> str:
-    """Return a plain text as HTML, with the marks of Markdown for emphasis and code left out."""
-    shown = re.sub(r"(\*\*|__|`)(.{1,200}?)\1", r"\2", text)
-    return shown.replace("&", "&amp;").replace("<", "&lt;")
 
 
 def _html(text: str) -> str:

@@ -139,6 +139,14 @@ def test_words_that_yaml_would_turn_into_other_values_stay_words() -> None:
     assert (post.title, post.tags, post.published_at) == ("No", ("on", "1984", "12:30"), None)
 
 
+def test_a_title_is_plain_text_and_may_be_the_first_heading() -> None:
+    titles = ("A *new* `ferry` & 2 < 3", "The ferry_of_the_year", "2 * 3 * 4")
+    found = [read("a.md", f"---\ntitle: '{title}'\n---\nText.")[0].title for title in titles]
+    assert found == ["A new ferry & 2 < 3", "The ferry_of_the_year", "2 * 3 * 4"]
+    (post,) = read("a.md", "---\ntags: [a]\n---\n\n# High **water**\n\nIt comes at noon.")
+    assert (post.title, post.blurb) == ("High water", "It comes at noon.")
+
+
 def test_a_post_with_a_later_date_waits() -> None:
     folder = Folder(files=(File(name="a.md", data=b"---\ntitle: A\ndate: 2026-11-22 08:00\n---\n"),))
     assert (parsed(folder).posts, parsed(folder).later) == ((), True)
@@ -260,6 +268,10 @@ def test_a_folder_is_collected_like_any_feed(sqlite: Database, tmp_path: Path) -
     (tmp_path / "broken.md").write_bytes(b"---\n[\n---\n")
     first = run(0)
     assert (first.new, first.skipped) == (1, 1)
+    assert first.detail == "Left out: broken.md has front matter that cannot be read."
+    assert run(0).detail == first.detail
+    (tmp_path / "broken.md").unlink()
+    run(0)
     assert run(1).status == "unchanged"
     write(tmp_path, "b.md", 21)
     write(tmp_path, "later.md", 23)
