@@ -171,7 +171,7 @@ def _feeds(config: Config, now: datetime) -> Iterator[Finding]:
             subject=f"feed {each.feed.name}", ok=True, detail=each.detail, warning=bool(each.failure)
         )
     total = sum(len(each.posts) for each in answers)
-    for slug, count in claimed(answers, config.topics, config.feeds).items() if total else ():
+    for slug, count in claimed(answers, config).items() if total else ():
         detail = f"{count:,} of the {total:,} posts in the feeds match its rule"
         yield Finding(subject=f"topic {slug}", ok=True, detail=detail, warning=not count)
 

@@ -18,7 +18,7 @@ from digest.compose.stories.group import Group
 from digest.compose.topics import place
 from digest.config import Config
 from digest.model.posts import Post, WaitingPost
-from digest.model.publication import Feed, Topic
+from digest.model.publication import Feed
 
 _PATIENCE = 60.0  # seconds for all feeds together
 _SHOWN = 8  # tags
@@ -64,15 +64,16 @@ def _answer(feed: Feed, found: SourceAnswer | None) -> Answer:
     )
 
 
-def claimed(answers: Iterable[Answer], topics: Sequence[Topic], feeds: Sequence[Feed]) -> Mapping[str, int]:
+def claimed(answers: Iterable[Answer], config: Config) -> Mapping[str, int]:
     """Return how many posts each topic would claim by its rule, by the topic's slug."""
     groups = [
         Group(posts=(WaitingPost(post=post, feed_name=answer.feed.name),))
         for answer in answers
         for post in answer.posts
     ]
-    counts = Counter({topic.slug: 0 for topic in topics})
-    for group in place(groups, topics, feeds, catch_all=""):
+    counts = Counter({topic.slug: 0 for topic in config.topics})
+    language = config.site.language
+    for group in place(groups, config.topics, config.feeds, catch_all="", language=language):
         for placed in group.placed:
             counts.update([group.slug, *(claim.topic for claim in placed.claims)])
-    return {topic.slug: counts[topic.slug] for topic in topics}
+    return {topic.slug: counts[topic.slug] for topic in config.topics}

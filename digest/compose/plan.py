@@ -164,7 +164,13 @@ def _by_topic(groups: Sequence[Group], plan_input: PlanInput) -> tuple[TopicGrou
     topics = _topics(plan_input)
     if not topics:
         return discover(groups, _newsroom(plan_input))
-    return place(groups, topics, plan_input.feeds, catch_all=plan_input.digest.catch_all)
+    return place(
+        groups,
+        topics,
+        plan_input.feeds,
+        catch_all=plan_input.digest.catch_all,
+        language=plan_input.site.language,
+    )
 
 
 def _newsroom(plan_input: PlanInput) -> Newsroom:

@@ -7,14 +7,14 @@ go under the catch-all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from digest.compose.keywords import Keyword, Text, forms
 from digest.compose.stories.group import Group
-from digest.compose.stories.words import phrase
 from digest.model.editions import Claim, Heading
 from digest.model.publication import CATCH_ALL, CATCH_ALL_RULE, Feed, Topic
-from digest.model.tags import fold
+from digest.model.tags import is_machine, keys_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,23 +45,26 @@ class TopicGroup:
 
 
 def place(
-    groups: Iterable[Group], topics: Sequence[Topic], feeds: Sequence[Feed] = (), *, catch_all: str
+    groups: Iterable[Group],
+    topics: Sequence[Topic],
+    feeds: Sequence[Feed] = (),
+    *,
+    catch_all: str,
+    language: str = "en",
 ) -> tuple[TopicGroup, ...]:
     """Return the topics that have stories, in their order, then the catch-all.
 
-    `topics` are in the order of the file; `feeds` may name topics for all their posts.
+    `topics` are in the order of the file; `feeds` may name topics for all their posts. `language`
+    is that of the site; it decides about plurals.
     """
     ordered = sorted(topics, key=lambda topic: topic.order)
     canonical = _aliases(ordered)
-    rules = [_Rule(topic, feeds, canonical) for topic in ordered]
+    rules = [_Rule(topic, feeds, canonical, language) for topic in ordered]
     claimed: dict[str, list[Placed]] = {topic.slug: [] for topic in ordered}
     unclaimed: list[Group] = []
     for group in groups:
         facts = _Facts(group, canonical)
-        claims = [
-            Claim(topic=rule.topic.slug, rule=why) for rule in rules if (why := rule.claim(facts)) is not None
-        ]
-        if claims:
+        if claims := _claims(rules, facts):
             first, *others = claims
             claimed[first.topic].append(Placed(group=group, rule=first.rule, claims=tuple(others)))
         else:
@@ -93,10 +96,12 @@ def free_slug(slug: str, taken: Iterable[str]) -> str:
 
 
 def _aliases(topics: Iterable[Topic]) -> dict[str, str]:
-    """Return the folded tag that each folded alias means; chains of aliases are followed."""
-    direct = {
-        fold(alias): fold(tag) for topic in topics for alias, tag in topic.aliases if fold(alias) != fold(tag)
-    }
+    """Return the key of the tag that each key of an alias means; chains of aliases are followed."""
+    direct: dict[str, str] = {}
+    for alias, tag in (pair for topic in topics for pair in topic.aliases):
+        meant = keys_of(tag)
+        if meant and meant.isdisjoint(keys_of(alias)):
+            direct |= dict.fromkeys(keys_of(alias), min(meant))
     resolved = {}
     for alias in direct:
         seen, tag = {alias}, direct[alias]
@@ -110,38 +115,62 @@ def _aliases(topics: Iterable[Topic]) -> dict[str, str]:
 class _Facts:
     """The properties of one story that rules look at, prepared once for all rules."""
 
-    __slots__ = ("feeds", "tags", "text", "words")
+    __slots__ = ("feeds", "tags", "text")
 
     def __init__(self, group: Group, canonical: Mapping[str, str]) -> None:
         self.feeds = group.feeds
-        folded = (fold(tag) for tag in group.tags)
-        self.tags = frozenset(canonical.get(tag, tag) for tag in folded)
-        # The line end prevents a phrase from matching across the title and the blurb.
-        lines = (phrase(text) for each in group.every for text in (each.post.title, each.post.blurb))
-        self.text = "\n".join(lines)
-        self.words = frozenset(self.text.split())
+        keys = frozenset[str]().union(*map(keys_of, group.tags))
+        self.tags = frozenset(canonical.get(key, key) for key in keys)
+        texts = (text for each in group.every for text in (each.post.title, each.post.blurb))
+        self.text = Text([*texts, *(tag for tag in group.tags if not is_machine(tag))])
 
 
 class _Rule:
     """The rule of a topic, prepared for many stories."""
 
-    __slots__ = ("feeds", "keywords", "tags", "topic")
+    __slots__ = ("feeds", "inflected", "keywords", "tags", "topic")
 
-    def __init__(self, topic: Topic, feeds: Iterable[Feed], canonical: Mapping[str, str]) -> None:
+    def __init__(
+        self, topic: Topic, feeds: Iterable[Feed], canonical: Mapping[str, str], language: str
+    ) -> None:
         self.topic = topic
-        folded = ((fold(tag), tag) for tag in topic.tags)
-        self.tags = {canonical.get(key, key): tag for key, tag in folded if key}
-        phrases = ((phrase(keyword), keyword) for keyword in topic.keywords)
-        self.keywords = [(text, text.split()[0], keyword) for text, keyword in phrases if text.strip()]
+        keyed = [(canonical.get(key, key), tag) for tag in topic.tags for key in sorted(keys_of(tag))]
+        self.tags = dict(reversed(keyed))
+        self.inflected = {form: tag for key, tag in keyed for form in _forms(key, language)}
+        self.keywords = [Keyword(keyword, language) for keyword in topic.keywords]
         claiming = (feed.name for feed in feeds if topic.slug in feed.topics)
         self.feeds = frozenset((*topic.feeds, *claiming))
 
-    def claim(self, facts: _Facts) -> str | None:
-        """Return the rule that places the story under this topic, in words, or None."""
-        for key, tag in self.tags.items():
-            if key in facts.tags:
-                return f"tag: {tag}"
-        for text, first, keyword in self.keywords:
-            if first in facts.words and text in facts.text:
-                return f"keyword: {keyword}"
+    def by_word(self, facts: _Facts, *, inflected: bool) -> str | None:
+        """Return the tag or keyword that claims the story, in words; with `inflected`, in any form."""
+        tags = self.inflected if inflected else self.tags
+        if found := tags.keys() & facts.tags:
+            wanted = {tags[key] for key in found}
+            return next(f"tag: {tag}" for tag in self.topic.tags if tag in wanted)
+        for keyword in self.keywords:
+            if facts.text.has(keyword, inflected=inflected) or _is_tag(keyword, facts):
+                return f"keyword: {keyword.text}"
+        return None
+
+    def by_feed(self, facts: _Facts) -> str | None:
+        """Return the feed that claims the story, in words."""
         return next((f"feed: {feed}" for feed in facts.feeds if feed in self.feeds), None)
+
+
+def _claims(rules: Iterable[_Rule], facts: _Facts) -> list[Claim]:
+    """Return the claims of all topics; another form of a word counts only where no topic has the word."""
+    by_word = [rule.by_word(facts, inflected=False) for rule in rules]
+    if not any(by_word):
+        by_word = [rule.by_word(facts, inflected=True) for rule in rules]
+    found = ((rule, word or rule.by_feed(facts)) for rule, word in zip(rules, by_word, strict=True))
+    return [Claim(topic=rule.topic.slug, rule=why) for rule, why in found if why]
+
+
+def _is_tag(keyword: Keyword, facts: _Facts) -> bool:
+    """Return whether a keyword is the whole of a tag: publishers write tags without capitals ("ai")."""
+    return not keyword.is_open and not keys_of(keyword.text).isdisjoint(facts.tags)
+
+
+def _forms(key: str, language: str) -> Iterator[str]:
+    before, space, last = key.rpartition(" ")
+    yield from (f"{before}{space}{form}" for form in sorted(forms(last, language)))

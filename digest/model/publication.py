@@ -46,8 +46,8 @@ class Feed:
 class Topic:
     """A heading, and the rule that places stories under it.
 
-    A story belongs here if it has one of `tags` (compared folded, after `aliases`), or one of `keywords` as
-    whole words in a title or blurb, or comes from one of `feeds` (names).
+    A story belongs here if it has one of `tags` (compared by `keys_of`, after `aliases`), or one of its
+    `keywords` is in a title, blurb or tag, or it comes from one of `feeds` (names).
     """
 
     slug: str

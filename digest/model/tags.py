@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from html import unescape
 
 _GAP = re.compile(r"[\s_\-‐-―/]+")
 # "author_name|…", "region=US", "series:harbour", "Content Type: Service"
@@ -15,6 +16,25 @@ _PLACE = re.compile(
     r"(?:structure|sections?|site-?section|category|categories|channel|ressort|rubrik)[:=](.+)"
 )
 
+_ACCENTS = re.compile("[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670]")
+# Letters that have no accent to take away, and are written in another way where a keyboard lacks them.
+_LETTERS = str.maketrans(
+    {"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ı": "i", "æ": "ae", "œ": "oe", "ى": "ي"}
+)
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa"})
+_APOSTROPHES = re.compile("['’ʼ‘`]")
+_PART = re.compile(r"\s*(?:/|>|»|::)\s*")
+_SHORTEST_PART = 3  # letters of a part of a path; "AC/DC" and "9/11" are no paths
+_HUMP = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-ZÀ-Þ])(?=[A-ZÀ-Þ][a-zà-ÿ])")
+_AND = re.compile(r"(?<=\S) (?:&|and|und|et|y|e|en|og|och|и|ve|و) (?=\S)")
+
+
+def plain(text: str) -> str:
+    """Return `text` without accents and vowel points: "Skarsgård" → "Skarsgard", "الإقتصاد" → "الاقتصاد"."""
+    # Marks of other scripts (Devanagari, Thai, Japanese) are part of their letters.
+    decomposed = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text))
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", decomposed)).translate(_LETTERS)
+
 
 def fold(tag: str) -> str:
     """Return a key that is the same for all spellings of a tag: "Climate-Change" → "climate change".
@@ -23,6 +43,31 @@ def fold(tag: str) -> str:
     """
     text = unicodedata.normalize("NFKC", tag).casefold().strip().lstrip("#")
     return _GAP.sub(" ", text).strip(" .,;:!?\"'()[]")
+
+
+def keys_of(tag: str) -> frozenset[str]:
+    """Return the keys of a tag under which a rule may mean it; two tags that share a key are the same.
+
+    Beside `fold`, accents, apostrophes and entities do not count, "&" is "and", and "ue" may be "ü". Each
+    part of a path is a key ("World/Europe", "structure:news/uk-news"), and so are words run together
+    ("ClimateChange"). `fold` itself stays as it is, because ids of posts are made with it.
+    """
+    text = unescape(tag).strip().lstrip("#")
+    parts = [part for part in _PART.split(text) if len(part) >= _SHORTEST_PART]
+    humps = "" if " " in text else _HUMP.sub(" ", text)
+    named = (text, *(parts if "://" not in text else ()), *place_of(text), humps)
+    keys = (_key(form, umlauts=umlauts) for form in named for umlauts in (False, True))
+    return frozenset(key for key in keys if key)
+
+
+def _key(text: str, *, umlauts: bool) -> str:
+    folded = _APOSTROPHES.sub("", unicodedata.normalize("NFKC", text).casefold())
+    spaced = _GAP.sub(" ", folded).replace("&", " & ") if " " in folded.strip() else _GAP.sub(" ", folded)
+    joined = _AND.sub(" and ", " ".join(spaced.split()))
+    bare = joined.rstrip(' .,;:!?"()[]').lstrip(' ,;:!?"()[]')
+    # The point before a name belongs to it: ".NET".
+    bare = bare if re.match(r"\.[^\W\d_]", bare) else bare.lstrip(" .")
+    return plain(bare.translate(_UMLAUTS) if umlauts else bare)
 
 
 def slug(text: str) -> str:

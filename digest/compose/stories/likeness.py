@@ -18,8 +18,9 @@ from itertools import combinations
 
 from digest.compose.stories.group import dated_at
 from digest.compose.stories.stems import stem
-from digest.compose.stories.words import NEGATIONS, plain, words
+from digest.compose.stories.words import NEGATIONS, words
 from digest.model.posts import WaitingPost
+from digest.model.tags import plain
 
 _TEXT = 0.7  # weight of a word of the text; a word of the title has 1
 _STEEP = 1.5  # exponent of rarity: one rare name says more than two words of every day

@@ -11,19 +11,6 @@ _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u
 _MARKS = "\u0300-\u036f\u0591-\u05bd\u064b-\u065f\u0900-\u0903\u093a-\u094f\u0962\u0963\u0981-\u0dff"
 _WORD = re.compile(rf"[{_UNSPACED}]|(?:[^\W_{_UNSPACED}]|[{_MARKS}])+|[+#]+")
 
-_ACCENTS = re.compile("[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670]")
-# Letters that have no accent to take away, and are written in another way where a keyboard lacks them.
-_LETTERS = str.maketrans(
-    {"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ı": "i", "æ": "ae", "œ": "oe", "ى": "ي"}
-)
-
-
-def plain(text: str) -> str:
-    """Return `text` without accents and vowel points: "Skarsgård" → "Skarsgard", "الإقتصاد" → "الاقتصاد"."""
-    # Marks of other scripts (Devanagari, Thai, Japanese) are part of their letters.
-    decomposed = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text))
-    return unicodedata.normalize("NFC", _ACCENTS.sub("", decomposed)).translate(_LETTERS)
-
 
 def words(text: str) -> list[str]:
     """Return the words of `text`, case-folded, in order; "C++ and Ölpreis" → c, ++, and, ölpreis."""
