@@ -15,8 +15,7 @@ from digest.config.edit import feed_block
 from digest.editions.feeds import FeedStatus, list_feeds
 from digest.model.links import public_url, without_secrets
 from digest.model.posts import FeedRow, FetchLimits
-from digest.model.publication import Feed
-from digest.sources.add import Addition, newest_posts, plan_feeds, problems_of
+from digest.sources.add import Addition, feed_of, newest_posts, plan_feeds, problems_of
 from digest.sources.opml import LONGEST, read_opml, write_opml
 
 _POSTS_SHOWN = 3
@@ -101,8 +100,7 @@ def add(session: Session, address: str, digests: tuple[str, ...], dry_run: bool)
     """
     config = session.config()
     chosen = find_and_choose(address, config.limits, "digest feeds add")
-    wanted = [Feed(name=each.title, url=each.url) for each in chosen]
-    addition = plan_feeds(config, wanted, digests)
+    addition = plan_feeds(config, [feed_of(each) for each in chosen], digests)
     if not dry_run and addition.changes:
         addition.draft.write()
     _show_addition(addition, dry_run=dry_run)

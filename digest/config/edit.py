@@ -18,7 +18,8 @@ import tomlkit
 from digest.config import lines
 from digest.config.validate import faults
 from digest.model.errors import EditError
-from digest.model.publication import Feed
+from digest.model.links import is_rest
+from digest.model.publication import Feed, SourceKind
 
 _MARK = codecs.BOM_UTF8
 # Lines of comment that follow a table directly, but do not stand directly above something else.
@@ -95,8 +96,13 @@ def feed_block(feed: Feed) -> str:
 
 def _table(feed: Feed) -> dict[str, Any]:
     table: dict[str, Any] = {"name": feed.name, "url": feed.url}
-    optional = {"tags": list(feed.tags), "topics": list(feed.topics)}
+    optional = {"source": _source(feed), "tags": list(feed.tags), "topics": list(feed.topics)}
     return table | {key: value for key, value in optional.items() if value}
+
+
+def _source(feed: Feed) -> str:
+    """Return the kind of a source, or "" if it need not be written, because the address tells it."""
+    return "" if feed.source is SourceKind.FEED or is_rest(feed.url) else str(feed.source)
 
 
 def toml_value(value: str | list[str]) -> str:

@@ -12,7 +12,7 @@ from digest.config import Config
 from digest.config.edit import Draft, drafted, with_feeds, with_feeds_of_digest
 from digest.model.links import canonical_url, host_of
 from digest.model.posts import Post
-from digest.model.publication import Feed
+from digest.model.publication import Feed, SourceKind
 
 _OLD_DAYS = 92  # a feed without a post for three months may be abandoned
 _MONTH_DAYS = 30.44
@@ -103,6 +103,11 @@ def _free_name(feed: Feed, taken: Collection[str]) -> str:
     return next(name for name in names if name not in taken)
 
 
+def feed_of(found: Found) -> Feed:
+    """Return a feed that was found as it is configured."""
+    return Feed(name=found.title, url=found.url, source=found.source)
+
+
 # ── what is shown of a feed ─────────────────────────────────────────────────────────────────
 
 
@@ -132,6 +137,8 @@ def problems_of(found: Found, now: datetime) -> Iterator[str]:
         yield "it has only headlines, without a text"
     elif sum(blurb.endswith(("…", "...")) for blurb in blurbs) * 2 > len(posts):
         yield "it has only excerpts, and most of them are cut off within a sentence"
+    if found.source is SourceKind.PAGE:
+        yield "it is the page itself, because the site has no feed; look whether these are its posts"
     if found.wordpress:
         yield 'it is a WordPress site: add source = "wordpress" to tell its categories from its tags'
     if not any(post.tags for post in posts):

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from digest.collect.discovery.found import Found
-from digest.config.edit import toml_value
+from digest.config.edit import feed_block, toml_value
 from digest.config.parsers import language
 from digest.model.errors import DigestError
 from digest.model.publication import Feed
 from digest.model.shipped import shipped
-from digest.sources.add import with_free_names
+from digest.sources.add import feed_of, with_free_names
 
 CONFIG = "config.toml"
 _SAMPLES = (CONFIG, "samples/harbour-gazette.xml", "samples/orchard-notes.json")
@@ -58,7 +58,7 @@ def config_for(found: Sequence[Found]) -> str:
     Its topics become comments, so that the topics are the publishers' own sections.
     """
     text, first = shipped(CONFIG).read_text(encoding="utf-8"), found[0]
-    feeds = with_free_names(Feed(name=each.title, url=each.url) for each in found)
+    feeds = with_free_names(map(feed_of, found))
     for pattern, new in (
         ("two sample feeds beside it", "the feeds of a site"),
         (r'^name = "Harbour Digest" +', _line("name", first.title)),
@@ -82,14 +82,18 @@ def _as_comment(topics: re.Match[str]) -> str:
 
 
 def _block(feed: Feed) -> str:
-    lines = (
-        ("[[feed]]", ""),
-        (_line("name", feed.name), "# the source that readers see"),
-        (_line("url", feed.url), "# RSS, Atom, RDF or JSON Feed"),
-        ('#tags = ["local"]', "# added to every post of this feed"),
-        ('#topics = ["city"]', "# these topics take every post of this feed"),
+    comments = {
+        "name": "# the source that readers see",
+        "url": "# RSS, Atom, RDF or JSON Feed",
+        "source": "# what is at this address: a feed, a WordPress site or a page without a feed",
+        "#tags": "# added to every post of this feed",
+        "#topics": "# these topics take every post of this feed",
+    }
+    lines = (*feed_block(feed).splitlines(), '#tags = ["local"]', '#topics = ["city"]')
+    rows = (
+        f"{line:{_COMMENTS_FROM - 1}} {comments.get(line.partition(' ')[0], '')}".rstrip() for line in lines
     )
-    return "".join(f"{key:{_COMMENTS_FROM}}{comment}".rstrip() + "\n" for key, comment in lines)
+    return "".join(f"{row}\n" for row in rows)
 
 
 def _line(key: str, value: str) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -15,6 +16,7 @@ from digest.collect.fetching.fetch import Exchange, FetchRequest, fetch_all
 from digest.collect.fetching.guard import GuardedBackend, GuardedTransport
 from digest.collect.reading.parse import Document
 from digest.model.posts import FetchLimits
+from digest.model.publication import SourceKind
 from tests.collect.servers import Answer, Site, serving
 
 NOW = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
@@ -207,6 +209,29 @@ def test_a_feed_that_nobody_names_is_found_where_feeds_usually_are(site: Site) -
     assert [each.url for each in find(site.url("/")).feeds] == [site.url("/feed.json")]
     usual = {"/feed/", "/rss", "/atom.xml", "/index.xml", "/feed.xml", "/feed.json"}
     assert usual <= {path for path, _ in site.asked}
+
+
+def test_a_page_that_lists_posts_is_a_source_itself_if_the_site_has_no_feed(site: Site) -> None:
+    listed = "".join(
+        f'<article><h2><a href="/{name}">{name} has come in</a></h2><time datetime="2026-11-2{number}">'
+        "</time><p>The tide was high.</p></article>"
+        for number, name in enumerate(("Ferry", "Tram", "Crane"))
+    )
+    site.put("/", html(body=listed))
+    (page,) = find(site.url("/")).feeds
+    assert (page.source, page.url, page.title) == (SourceKind.PAGE, site.url("/"), "Harbour")
+    assert sorted(post.title for post in page.posts) == [
+        "Crane has come in",
+        "Ferry has come in",
+        "Tram has come in",
+    ]
+
+
+def test_an_interface_of_wordpress_is_a_source(site: Site) -> None:
+    post = {"id": 1, "link": "https://a.test/1", "title": {"rendered": "Tide"}, "guid": {"rendered": "1"}}
+    url = site.put("/wp-json/wp/v2/posts", Answer(body=json.dumps([post]).encode()))
+    (found,) = find(url).feeds
+    assert ([post.title for post in found.posts], found.url) == (["Tide"], url)
 
 
 @pytest.mark.parametrize(

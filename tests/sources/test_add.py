@@ -10,8 +10,8 @@ from digest.collect.discovery.found import Found
 from digest.config import Config, load
 from digest.model.errors import NotFoundError
 from digest.model.posts import Post
-from digest.model.publication import Feed
-from digest.sources.add import newest_posts, plan_feeds, problems_of
+from digest.model.publication import Feed, SourceKind
+from digest.sources.add import feed_of, newest_posts, plan_feeds, problems_of
 from tests.scheduler.installation import CONFIG
 
 NOW = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
@@ -108,3 +108,11 @@ def test_a_good_feed_has_no_problem_and_shows_its_newest_posts() -> None:
     assert list(problems_of(replace(found, comments=True), NOW)) == ["it has comments of readers, not posts"]
     (note,) = problems_of(replace(found, wordpress=True), NOW)
     assert 'add source = "wordpress"' in note
+    (note,) = problems_of(replace(found, source=SourceKind.PAGE), NOW)
+    assert "the site has no feed" in note
+
+
+def test_a_page_is_configured_as_a_page(tmp_path: Path) -> None:
+    page = feed_of(Found(url="https://tide.test/", title="Tide", posts=(), source=SourceKind.PAGE))
+    plan_feeds(configured(tmp_path, CONFIG), [page]).draft.write()
+    assert load(tmp_path / "config.toml", {}).feeds[-1] == page

@@ -14,15 +14,18 @@ from digest.collect.discovery.comments import is_of_comments
 from digest.collect.discovery.found import Found, Search, found_at, without_doubles
 from digest.collect.discovery.page import Candidate, Page, read_page
 from digest.collect.fetching.fetch import Exchange, Fetched, FetchFailure, FetchRequest, Result, fetch_all
-from digest.collect.reading.parse import Document, Parsed, ParseFailure, parse
-from digest.model.links import host_of, web_url
+from digest.collect.reading.parse import Document, Parsed, ParseFailure
+from digest.collect.sources.ask import Terms, read
+from digest.model.links import host_of, is_rest, web_url
 from digest.model.posts import FetchLimits
+from digest.model.publication import Feed, SourceKind
 
 REQUESTS = 12  # to one site
 PATHS = ("feed/", "rss", "atom.xml", "index.xml", "feed.xml", "feed.json")  # where feeds usually are
 _SECONDS = 10.0  # for one request
 _PATIENCE = 45.0  # seconds for the whole search
 _AT_ONCE = 4
+_A_LIST = 2  # posts; a page with one is an article
 _NOTHING_THERE = frozenset([404, 410])
 _LOGIN = re.compile(r"log-?in|sign-?in|/auth\b|/sso\b|anmelden|connexion", re.IGNORECASE)
 
@@ -52,7 +55,7 @@ def find_feeds(
         page       ← the document at the address (https before http, if the address has no scheme)
         feed       ← the page itself, if it is a feed
         candidates ← what the page calls its feeds, then links that look like feeds
-        feeds      ← the candidates that are feeds; if there is none, the usual paths that are
+        feeds      ← the candidates that are feeds, or the usual paths that are, or the page if it lists posts
 
     At most `REQUESTS` documents are fetched, within 45 seconds, and `asked` is given their number after each.
     Nothing is saved.
@@ -91,6 +94,7 @@ class _Search:
         if not found:
             usual = [Candidate(url=url, stated=False) for url in _usual(result.url)]
             found = tuple(sorted(self._among(usual, result.url)[0], key=_newest, reverse=True))
+            found = found or self._page(start, result, page.title)
         if start not in starts:
             refused = (f"There is nothing at {starts[0]}, so the front page was searched.", *refused)
         failure = "" if found else self._nothing(result, page, parsed.detail)
@@ -162,11 +166,18 @@ class _Search:
             return url
         return urlunsplit(parts._replace(netloc=f"{self._login}@{parts.netloc}"))
 
-    def _parsed(self, result: Fetched) -> Parsed | ParseFailure:
-        try:
-            return parse(_document(result), feed_id="", now=self._now, max_posts=self._limits.max_posts)
-        except Exception as error:  # one feed must not stop the others
-            return ParseFailure(f"An error in this program stopped the reading: {type(error).__name__}.")
+    def _parsed(self, result: Fetched, source: SourceKind = SourceKind.FEED) -> Parsed | ParseFailure:
+        kind = SourceKind.WORDPRESS if is_rest(result.url) else source
+        feed = Feed(name=host_of(result.url), url=result.url, source=kind)
+        terms = Terms(limits=self._limits, now=self._now, fetch=self._fetch)
+        return read(feed, FetchRequest(feed_id="", url=result.url), result, terms)
+
+    def _page(self, start: str, result: Fetched, title: str) -> tuple[Found, ...]:
+        """Return the page itself as a source, if it lists posts."""
+        parsed = self._parsed(result, SourceKind.PAGE)
+        if isinstance(parsed, ParseFailure) or len(parsed.posts) < _A_LIST:
+            return ()
+        return (replace(found_at(result.moved_to or start, title, parsed), source=SourceKind.PAGE),)
 
     def _nothing(self, result: Fetched, page: Page, detail: str) -> str:
         """Say why nothing was found at a page that could be fetched."""

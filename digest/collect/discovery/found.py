@@ -11,6 +11,7 @@ from digest.collect.discovery.comments import is_of_comments
 from digest.collect.reading.parse import Parsed
 from digest.model.links import canonical_url, host_of
 from digest.model.posts import Post
+from digest.model.publication import SourceKind
 
 _ENOUGH = 3  # posts that two feeds must share before they count as one
 _LONGEST_NAME = 40  # characters; readers see the name above each story
@@ -27,6 +28,7 @@ class Found:
     url: str
     title: str
     posts: tuple[Post, ...]
+    source: SourceKind = SourceKind.FEED
     language: str | None = None
     comments: bool = False  # of readers
     wordpress: bool = False  # the main feed of a WordPress site, which has a REST interface too

@@ -116,7 +116,7 @@ def _requests(asked: Asked) -> list[FetchRequest]:
 
 
 def _answer(asked: Asked, request: FetchRequest, result: Result, terms: Terms) -> Answer:
-    parsed = _read(asked.feed, request, result, terms) if isinstance(result, Fetched) else None
+    parsed = read(asked.feed, request, result, terms) if isinstance(result, Fetched) else None
     # Some posts appear without any change of the files, and what is wrong with others should stay in sight.
     again = isinstance(parsed, Parsed) and (parsed.later or parsed.unread)
     if isinstance(result, Fetched) and (again or is_rest(request.url)):
@@ -124,8 +124,8 @@ def _answer(asked: Asked, request: FetchRequest, result: Result, terms: Terms) -
     return Answer(asked=asked, request=request, result=result, parsed=parsed)
 
 
-def _read(feed: Feed, request: FetchRequest, found: Fetched, terms: Terms) -> Parsed | ParseFailure:
-    """Read a document; an error in reading it is a failure of this feed only."""
+def read(feed: Feed, request: FetchRequest, found: Fetched, terms: Terms) -> Parsed | ParseFailure:
+    """Read a document of a feed; an error in reading it is a failure of this feed only."""
     try:
         return _posts(feed, request, found, terms)
     except Exception as error:
