@@ -73,6 +73,8 @@ def shown_url(url: str) -> str:
 
     An address of Google that only leads to another one, as in Google Alerts, is replaced by that address.
     """
+    if "?" not in url and "#" not in url:
+        return url
     parts = urlsplit(url)
     if _GOOGLE.fullmatch(parts.hostname or "") and parts.path == "/url":
         given = dict(parse_qsl(parts.query))

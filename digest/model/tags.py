@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from html import unescape
 
 _GAP = re.compile(r"[\s_\-‐-―/]+")
@@ -80,6 +81,12 @@ def slug(text: str) -> str:
 def is_machine(tag: str) -> bool:
     """Return whether a tag is meant for machines and is never shown: "author_name|…", "structure:news"."""
     return _MACHINE.search(tag) is not None
+
+
+def for_people(tags: Iterable[str]) -> tuple[str, ...]:
+    """Return the tags that people see: without those for machines, and paths by their last part."""
+    shown = (tag.rsplit(" / ", 1)[-1] for tag in tags if not is_machine(tag))
+    return tuple({fold(tag): tag for tag in reversed(list(shown))}.values())[::-1]
 
 
 def place_of(tag: str) -> tuple[str, ...]:

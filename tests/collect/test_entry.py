@@ -138,6 +138,29 @@ def test_tags_of_machines_and_endless_tags_are_left_out() -> None:
     assert cleaned(entry).tags == ("Salt & sand", "Coast")
 
 
+def test_tags_without_a_meaning_are_left_out_and_joined_words_are_parted() -> None:
+    entry = replace(
+        PIER,
+        tags=(
+            "_featured",
+            "post-format-video",
+            "4711",
+            "9f86d081884c7d65",
+            "r/harbour",
+            "TVAndMovies",
+            "YouTube",
+        ),
+    )
+    assert cleaned(entry).tags == ("TV and Movies", "YouTube", "Coast")
+    both = replace(PIER, tags=("ClimateChange", "structure:news/uk", "Climate-Change"))
+    assert cleaned(both).tags == ("structure:news/uk", "Climate-Change", "Coast")
+
+
+def test_a_time_stamp_before_a_title_is_taken_off() -> None:
+    assert cleaned(replace(PIER, title="13/08/2026 21:27 - The pier opens")).title == "The pier opens"
+    assert cleaned(replace(PIER, title="2026-2027: The pier opens")).title == "2026-2027: The pier opens"
+
+
 def test_a_post_has_a_bounded_number_of_tags() -> None:
     assert len(cleaned(replace(PIER, tags=tuple(f"tag {number}" for number in range(99)))).tags) == TAGS
 
@@ -204,7 +227,7 @@ def test_a_long_first_sentence_is_not_said_twice() -> None:
     text = f"The board met {'and talked ' * 12}about the pier. It was long."
     post = cleaned(replace(PIER, title="", summary=text))
     assert post.title.endswith("talked and…")
-    assert post.blurb == "…talked and talked and talked about the pier. It was long."
+    assert post.blurb == "It was long."
 
 
 def test_marks_in_titles_and_texts_become_characters() -> None:

@@ -154,6 +154,13 @@ def test_a_line_names_the_publication_that_had_the_post_first(
         (("المحرر",), ""),
         (("webmaster", "root", "guest", "Unknown"), ""),
         (("Admiral Ada Root",), "Admiral Ada Root"),
+        (("/u/adaquill",), "adaquill"),
+        (("Quill, A., Moss, B. C.",), "A. Quill, B. C. Moss"),
+        (
+            ("Ada Quill", "Bo Moss", "Cy Lind", "Dee Hart", "Eve Nash Marlowe", "Flo Reyes"),
+            "Ada Quill, Bo Moss, Cy Lind, Dee Hart, Eve Nash Marlowe, Flo Reyes",
+        ),
+        (tuple(f"Ada Number {letter}" for letter in "abcdefgh"), "Ada Number a et al."),
     ],
 )
 def test_a_byline_names_people_and_no_accounts(names: tuple[str, ...], shown: str) -> None:
@@ -182,6 +189,9 @@ def test_datelines_and_credits_are_taken_off(text: str, rest: str) -> None:
         ("The tide tables (see www.example.org/a) are out.", "The tide tables are out."),
         ("Read https://example.org/a for more.", ""),
         ("https://example.org/a", ""),
+        ("Watch the film here: https://example.org/a", ""),
+        ("See harbour.example.fm/listener for privacy information.", ""),
+        ("The vote was yes and/or no, 3/4 in all.", "The vote was yes and/or no, 3/4 in all."),
         ("The tide tables are out.", "The tide tables are out."),
     ],
 )
@@ -212,4 +222,4 @@ def test_hostile_texts_are_read_without_harm(text: str) -> None:
         assert is_line(part) in (True, False)
         assert via_of(part, []) is None or len(part) <= 400
         assert len(without_hashtags(without_addresses(without_opening(part)))) <= len(part)
-    assert len(byline([text[:300]])) <= 300
+    assert len(byline((text[:300],))) <= 300

@@ -19,13 +19,14 @@ from digest.collect.reading.pictures.offers import Picture, pictures_in
 from digest.collect.reading.prose import BLURB, feed_line
 from digest.collect.wording.marks import emoji, lowered, raised, without_shortcodes
 from digest.collect.wording.table import any_of, small
-from digest.collect.wording.via import Link, is_opening, via_of
+from digest.collect.wording.via import Link, is_opening, names_source, via_of
 from digest.model.links import web_url
 from digest.model.posts import Via
 
 LONGEST = 100_000  # characters of one body that are read; the blurb is made from its beginning
 _LONGEST_PARAGRAPH = 4_000
 _LONGEST_LINK = 200
+_LINKS = 20  # of a paragraph
 _OPENING = 2_000
 _ENOUGH = 20  # paragraphs; more are never read
 _FIRST, _LAST = 5, 12  # paragraphs that may name the source of a post
@@ -77,7 +78,8 @@ class _Paragraph:
     heading: bool = False
     parts: list[str] = field(default_factory=list)
     linked: int = 0  # characters inside links
-    links: list[Link] = field(default_factory=list)
+    spans: list[tuple[int, int, str]] = field(default_factory=list)  # of links: the parts, and the address
+    line: str | None = None  # the text, once it is known
 
     def add(self, text: str | None, *, link: bool = False) -> None:
         if text:
@@ -90,7 +92,16 @@ class _Paragraph:
 
     def text(self) -> str:
         """Return the text as one line."""
-        return feed_line("".join(self.parts)[:_LONGEST_PARAGRAPH])
+        if self.line is None:
+            self.line = feed_line("".join(self.parts)[:_LONGEST_PARAGRAPH])
+        return self.line
+
+    def links(self) -> tuple[Link, ...]:
+        """Return the links with their texts."""
+        texts = (feed_line("".join(self.parts[begin:end])[:_LONGEST_LINK]) for begin, end, _ in self.spans)
+        return tuple(
+            Link(text, web_url(url)) for text, (_, _, url) in zip(texts, self.spans[:_LINKS], strict=False)
+        )
 
     def broken(self) -> bool:
         """Return whether the text so far ends with a line break, apart from spaces."""
@@ -107,7 +118,7 @@ def read_html(html: str, base: str | None = None) -> Body:
     if root is None:
         return Body()
     opening = str(root.text_content())[:_OPENING]
-    _rewrite_marks(root)
+    _tidy(root)
     around = [element for element in root.iterdescendants() if _is_around(element)]
     pictures = tuple(pictures_in(root, base, boxes=frozenset(each for each in around if each.tag != "a")))
     for element in around:
@@ -171,7 +182,7 @@ def _text_of(html: str) -> str:
     root = _tree(without_shortcodes(html), None)
     if root is None:
         return ""
-    _rewrite_marks(root)
+    _tidy(root)
     texts: list[str] = []
     for starts, element in _walk(root, prose=False):
         gap = " " if element.tag in _BORDERS or element.tag == "br" else ""
@@ -179,8 +190,8 @@ def _text_of(html: str) -> str:
     return "".join(texts)
 
 
-def _rewrite_marks(root: HtmlElement) -> None:
-    """Turn raised numbers and emoji into characters, and leave out note marks, struck and unseen text."""
+def _tidy(root: HtmlElement) -> None:
+    """Turn raised numbers and emoji into characters; leave out note marks and struck text."""
     for element in list(root.iterdescendants()):
         if element.getparent() is None:
             continue  # it went with the element around it
@@ -189,8 +200,7 @@ def _rewrite_marks(root: HtmlElement) -> None:
         elif element.tag in ("sup", "sub"):
             _as_text(element, _small_text(element))
         elif element.tag == "img":
-            names, url = element.get("class", ""), element.get("src", "")
-            shown = emoji(element.get("alt", ""), names, url)
+            shown = emoji(element.get("alt", ""), element.get("class", ""), element.get("src", ""))
             if shown is not None:
                 _as_text(element, shown)
 
@@ -243,8 +253,7 @@ def _paragraphs(root: HtmlElement) -> Iterator[_Paragraph]:
             links.append((current, len(current.parts)))
         elif element.tag == "a":
             paragraph, begin = links.pop()
-            text = feed_line("".join(paragraph.parts[begin:])[:_LONGEST_LINK])
-            paragraph.links.append(Link(text, web_url(element.get("href"))))
+            paragraph.spans.append((begin, len(paragraph.parts), element.get("href", "")))
         current.add(element.text if starts else element.tail, link=bool(links))
     yield current
 
@@ -281,7 +290,8 @@ def _vias(found: Sequence[_Paragraph]) -> Iterator[Via]:
     opened = ""
     for paragraph in (*found[:_FIRST], *found[_FIRST:][-_LAST:]):
         text = paragraph.text()
-        if via := via_of(f"{opened} {text}".strip(), paragraph.links):
+        line = f"{opened} {text}".strip()
+        if names_source(line) and (via := via_of(line, paragraph.links())):
             yield via
         opened = text if is_opening(text) else ""
 

@@ -29,9 +29,25 @@ _EARLY = timedelta(days=1)  # dates may be so far in the future: publishers' clo
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}")
 # Tags that a system gives to posts without a tag, and tags that editors use only for themselves.
 _NO_TAGS = """uncategorized, uncategorised, unkategorisiert, allgemein, non classé, sin categoría,
-    sem categoria, senza categoria, geen categorie, bez kategorii, без рубрики, 未分类, 未分類,
+    sin categorizar, sem categoria, senza categoria, geen categorie, ongecategoriseerd, bez kategorii,
+    okategoriserad, okategoriserade, ukategorisert, ikke kategoriseret, luokittelematon, nezařazené,
+    necategorizat, kategorisiz, без рубрики, без категории, без категорії,
+    χωρίς κατηγορία, غير مصنف, بدون تصنيف,
+    ללא קטגוריה, دسته بندی نشده, 未分类, 未分類, 미분류, chưa phân loại, tak berkategori,
     headline, featured, front page, frontpage, homepage, sticky"""
 _DEFAULT_TAGS = frozenset(" ".join(name.split()) for name in _NO_TAGS.split(","))
+# Ids, hashes, the formats of WordPress, communities of Reddit, and words that every post has.
+_IDLE_TAG = re.compile(
+    r"_.*|[\d\W]+|(?=[a-f]*\d)[0-9a-f]{8,}|post-format-.*|[ru]/\w+|\w+_id|(?:blog ?)?posts?|articles?|blogs?"
+    r"|standard|slider|carousel|hero|top ?stor(?:y|ies)|no ?index|exclude.*|rss|feed",
+    re.IGNORECASE,
+)
+_WORDS = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z][a-z]+|[A-Z]+|[a-z]+")
+_SMALL = "(?:And|Of|The|For|In|On|Or|To|With)"
+_SMALL_WORD = re.compile(rf"(?<=[A-Za-z]){_SMALL}(?=[A-Z])|^{_SMALL}$")
+_DATE = r"(?:\d{1,2}[/.-]\d{1,2}[/.-]\d{4}|\d{4}[/.-]\d{1,2}[/.-]\d{1,2})"
+_TIME_STAMP = re.compile(rf"{_DATE}(?:,?\s+\d{{1,2}}[:h]\d{{2}}(?::\d{{2}})?)?\s*[–—:|-]\s+(?=\S+\s+\S)")
+_AUTHORS = 50  # of one post
 _SAME_START = 40  # letters by which an excerpt is found in its text
 _LONG = 80  # characters; a text of that length is no scrap
 _DECK = 4  # words of a summary without a full stop
@@ -76,6 +92,7 @@ def clean_post(entry: Entry, source: FeedSource) -> Post | None:
     bodies = [read_html(html, page) for html in (entry.summary, entry.content)]
     stated = plain(entry.title, TITLE)
     has_title = _has_content(stated)
+    stated = _TIME_STAMP.sub("", stated, count=1) if _TIME_STAMP.match(stated) else stated
     warning = "" if has_title else next((body.warning for body in bodies if body.warning), "")
     via = _via(entry, bodies, url, source)
     paragraphs = () if warning else _for_blurb(*bodies)
@@ -226,15 +243,32 @@ def _key(entry_id: str, url: str | None, title: str, published_at: datetime | No
 
 def _author(names: Sequence[str], site: str) -> str | None:
     """Return the names of a post's authors in one text, without addresses and names of accounts."""
-    return cut(byline(map(plain, names), site), AUTHOR) or None
+    return cut(byline(tuple(plain(name, TITLE) for name in names[:_AUTHORS]), site), AUTHOR) or None
 
 
 def _tags(written: Iterable[str]) -> tuple[str, ...]:
-    """Return the tags that are meant for people, each once, in the spelling that comes first."""
+    """Return the tags of a post, each once, in the spelling that comes first.
+
+    Tags that mean nothing to anybody are left out. Tags that state a place in the site stay, although they
+    are not shown, because they tell the section of the post.
+    """
     kept: dict[str, str] = {}
     for tag in map(plain, written):
-        shown = tag.strip().lstrip("#").strip()
-        machine = "|" in shown or "://" in shown
+        shown = _spaced(tag.strip().lstrip("#").strip())
+        machine = "|" in shown or "://" in shown or _IDLE_TAG.fullmatch(shown)
         if not machine and len(shown) <= TAG and (key := fold(shown)) and key not in _DEFAULT_TAGS:
             kept.setdefault(key, shown)
-    return tuple(kept.values())[:TAGS]
+    # "ClimateChange" is left out beside "climate change".
+    joined = {key.replace(" ", "") for key in kept if " " in key}
+    return tuple(shown for key, shown in kept.items() if key not in joined)[:TAGS]
+
+
+def _spaced(tag: str) -> str:
+    """Return a tag whose words were joined with its words apart: "TVAndMovies" → "TV and Movies".
+
+    Names such as "YouTube" are written like that too, so a small word must stand between the others.
+    """
+    words = _WORDS.findall(tag) if tag.isalpha() and _SMALL_WORD.search(tag) else []
+    if "".join(words) != tag or min(map(len, words), default=0) <= 1:
+        return tag
+    return " ".join(word.lower() if _SMALL_WORD.fullmatch(word) else word for word in words)

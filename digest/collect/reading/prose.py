@@ -6,7 +6,13 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 
-from digest.collect.wording.trim import without_addresses, without_hashtags, without_opening
+from digest.collect.reading.noise import is_line
+from digest.collect.wording.trim import (
+    without_addresses,
+    without_credit,
+    without_hashtags,
+    without_opening,
+)
 from subscribers.text import one_line
 
 BLURB = 240  # characters of a blurb at most
@@ -14,6 +20,7 @@ _SHORT = 60  # characters; if the first sentence is shorter, the blurb gets a se
 _ELLIPSIS = "…"
 _COLONS = (":", "：")
 _OPENERS = tuple('"“„«‹「『‘')
+_PART = 3  # words of a title that a blurb does not repeat
 _LABEL = 2  # words of a label before a text: "In short:"
 _CUT = re.compile(r"\s*(?:\[\s?(?:…|\.{3})\s?\]|\(\s?(?:…|\.{3})\s?\)|…|\.{3,9})\s*$")
 
@@ -108,9 +115,15 @@ def told(paragraph: str, names: Sequence[str] = ()) -> Iterator[str]:
     """
     text = _CUT.sub(_ELLIPSIS, _without_byline(without_opening(without_hashtags(paragraph)), names))
     for sentence in sentences(text):
-        said = without_addresses(sentence)
-        if said and said not in names:
+        said = without_addresses(without_credit(sentence))
+        if said and said not in names and not is_line(said) and not _is_figures(said):
             yield said
+
+
+def _is_figures(sentence: str) -> bool:
+    """Return whether a sentence has more digits than letters: a time stamp, or a version."""
+    digits = sum(map(str.isdigit, sentence))
+    return digits > sum(map(str.isalpha, sentence))
 
 
 def blurb(paragraphs: Sequence[str], title: str, names: Sequence[str] = ()) -> str:
@@ -138,12 +151,20 @@ def _without_title(paragraphs: Sequence[str], title: str, names: Sequence[str]) 
     found: list[str] = []
     for paragraph in paragraphs:
         fresh = list(told(_after_title(paragraph, title), names))
-        while not found and fresh and (same_words(fresh[0], title) or _is_label(fresh[0])):
+        while not found and fresh and (_repeats(fresh[0], title) or _is_label(fresh[0])):
             del fresh[0]
         found += fresh
         if len(found) > 1 or (found and not is_whole(found[-1]) and not found[-1].endswith(_COLONS)):
             break
     return found
+
+
+def _repeats(sentence: str, title: str) -> bool:
+    """Return whether a sentence says what the title says, or a part of it from its beginning."""
+    if same_words(sentence, title):
+        return True
+    start = sentence.rstrip(" .…!").casefold()
+    return len(start.split()) >= _PART and title.casefold().startswith(start)
 
 
 def announces(sentence: str) -> bool:
@@ -185,7 +206,7 @@ def _after_title(paragraph: str, title: str) -> str:
     if len(title.split()) < 3 or not paragraph.casefold().startswith(start.casefold()):
         return paragraph
     if start != title:
-        return f"{_ELLIPSIS}{paragraph[len(start) :].lstrip()}"  # the title is the beginning of this sentence
+        return " ".join(sentences(paragraph)[1:])  # the title is the beginning of the first sentence
     rest = paragraph[len(title) :].lstrip(" :–—-.|·…")
     return rest if rest[:1].isupper() or not rest or rest in title else paragraph
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from functools import lru_cache
 
 from digest.collect.wording.table import any_of, small
 from digest.model.tags import fold
@@ -19,6 +20,9 @@ _STAFF = re.compile(
     r"\b(?:the|staff|team|editors?|editorial|desk|newsroom|writers?|reporters?|redaktion|redaction|rédaction|redacción|redazione|redação|redactie|news|admin|blog|online|la|de|die|da|فريق|تحرير|редакция)\b"
 )
 _LEFT_OVER = re.compile(r"^\W*\w{0,4}\W*\((?=[^()]+$)")  # "a (Ada Quill": an address was torn off
+_MANY, _LONG = 4, 80  # authors; characters
+_SURNAME = re.compile(r"([^\W\d][\w’'-]{1,40}), ((?:[^\W\d_]\.[- ]?){1,4})(?<=\.)")  # "Quill, A. B."
+_SURNAMES = re.compile(rf"{_SURNAME.pattern}(?:[,;]?\s{_SURNAME.pattern}){{0,200}}")
 _SUBTITLE = re.compile(r"\s+[–—|»:·-]\s+|:\s|\s[|»]")
 _NUMBER = re.compile(r"[0-9a-f]{12,}|\d+|[a-z]+[-_]?\d{3,}", re.IGNORECASE)
 _SPLIT = re.compile(r"\s*(?:;|\||\s/\s|\n|،)\s*")
@@ -31,7 +35,8 @@ _BETWEEN = "von van de der den da di do dos das du la le el al bin bint ibn and 
 _SMALL = frozenset(_BETWEEN.split())
 
 
-def byline(names: Iterable[str], site: str = "") -> str:
+@lru_cache(maxsize=4_096)  # a feed has few authors
+def byline(names: tuple[str, ...], site: str = "") -> str:
     """Return the names of a post's authors in one text, or "" if no person is named.
 
     Names of accounts ("admin"), addresses, links and the name of the `site` itself are left out.
@@ -40,12 +45,21 @@ def byline(names: Iterable[str], site: str = "") -> str:
     kept: dict[str, str] = {}
     for person in filter(None, people):
         kept.setdefault(fold(person), person)
-    return ", ".join(kept.values())
+    return _few(list(kept.values()))
+
+
+def _few(people: list[str]) -> str:
+    """Return names in one text; of a long list only the first, because nobody reads the others."""
+    every = ", ".join(people)
+    return every if len(people) < _MANY or len(every) <= _LONG else f"{people[0]} et al."
 
 
 def _parts(text: str) -> Iterator[str]:
     """Yield the names in a text; commas divide it only if something else than a person is named in it."""
     for part in _SPLIT.split(text):
+        if _SURNAMES.fullmatch(part.strip()):
+            yield from (f"{initials} {surname}" for surname, initials in _SURNAME.findall(part))
+            continue
         pieces = [piece.strip() for piece in part.split(",")]
         yield from pieces if any(_NOBODY.fullmatch(small(piece)) for piece in pieces) else [part]
 

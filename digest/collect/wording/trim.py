@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import re
 
-_BARE = re.compile(r"(?:https?://|www\.)[^\s<>\"“”]+", re.IGNORECASE)
-_IN_BRACKETS = re.compile(
-    r"\s*[(\[][^()\[\]]{0,80}(?:https?://|www\.)[^\s()\[\]]{1,500}[^()\[\]]{0,40}[)\]]", re.IGNORECASE
+_START = (
+    r"(?:https?://|www\.|[\w-]{1,63}(?:\.[\w-]{1,63}){0,3}\.(?:com|org|net|fm|io|co|tv|me|ly|info|[a-z]{2})/)"
 )
-_AT_END = re.compile(r"[\s:–—→>-]*(?:https?://|www\.)[^\s<>\"“”]+[\s.]*$", re.IGNORECASE)
+_ADDRESS = rf"{_START}[^\s<>\"“”]+"
+_BARE = re.compile(_ADDRESS, re.IGNORECASE)
+_IN_BRACKETS = re.compile(
+    rf"\s*[(\[][^()\[\]]{{0,80}}{_START}[^\s()\[\]]{{1,500}}[^()\[\]]{{0,40}}[)\]]", re.IGNORECASE
+)
+_AT_END = re.compile(rf"[\s:–—→>-]*{_ADDRESS}[\s.]*$", re.IGNORECASE)
+# Such a sentence only leads to the address after it.
+_LEADS = re.compile(
+    r"\W*(?:check out|watch|visit|read|see|follow|subscribe|support|join|get|buy|order|donate|listen|download"
+    r"|sign up|learn|find|shop|book|register|tickets|links?|website|web|homepage|twitter|instagram|facebook"
+    r"|youtube|tiktok|patreon|discord|merch|more|info|mehr|voir|ver|vedi)\b",
+    re.IGNORECASE,
+)
 _ENOUGH = 4  # words of a sentence that stays without the address at its end
 
 _HASHTAGS = re.compile(r"(?:\s*#[^\s#]{1,60}){2,40}\s*$|(?<=[.!?…。！？؟])(?:\s*#[^\s#]{1,60}){1,40}\s*$")
 
 _CREDIT = re.compile(
-    r"^[(\[](?:photo|image|picture|video|illustration|source|credit|courtesy|foto|bild|crédit|imagen|imagem"
-    r"|immagine|صورة|фото)[^()\[\]]{0,120}[)\]]\s*",
+    r"[(\[](?:photo|image|picture|video|illustration|source|credit|courtesy|foto|bild|crédit|imagen|imagem"
+    r"|immagine|صورة|фото)[^()\[\]]{0,120}[)\]][\s.]*",
     re.IGNORECASE,
 )
 _CAPITAL = r"[^\W\d_a-zß-öø-ÿа-я]"
@@ -39,7 +50,7 @@ _ARABIC_DATELINE = re.compile(
 
 def without_opening(paragraph: str) -> str:
     """Return a paragraph without the credit of a picture and the dateline at its beginning."""
-    text = _CREDIT.sub("", paragraph)
+    text = without_credit(paragraph)
     arabic = _ARABIC_DATELINE.match(text)
     if arabic:
         return text[arabic.end() :]
@@ -57,15 +68,20 @@ def _is_dateline(found: re.Match[str], text: str) -> bool:
     return in_capitals or bool(found["more"] or (found["agency"] and _AGENCY.search(found["agency"])))
 
 
+def without_credit(text: str) -> str:
+    """Return a text without the credit of a picture in brackets at its beginning."""
+    return _CREDIT.sub("", text) if text[:1] in ("(", "[") else text
+
+
 def without_addresses(sentence: str) -> str:
     """Return a sentence without bare addresses, or "" if it says nothing without them."""
-    if "://" not in sentence and "www." not in sentence.lower():
+    if "/" not in sentence and "www." not in sentence.lower():
         return sentence
-    text = _IN_BRACKETS.sub("", sentence)
-    text = _AT_END.sub("", text)
-    if _BARE.search(text) or (text != sentence and len(text.split()) < _ENOUGH and text.isascii()):
-        return ""
-    return text.strip()
+    text = _AT_END.sub("", _IN_BRACKETS.sub("", sentence))
+    if text == sentence:
+        return "" if _BARE.search(text) else sentence
+    few = len(text.split()) < _ENOUGH and text.isascii()
+    return "" if few or _BARE.search(text) or _LEADS.match(text) else text.strip()
 
 
 def without_hashtags(text: str) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from digest.collect.wording.table import any_of, small
+from digest.collect.wording.table import any_of, begins, small
 from digest.model.links import host_of
 from digest.model.posts import Via
 
@@ -14,7 +14,7 @@ _LINE = 400  # characters; a longer paragraph is a text of its own
 _NAME = 60  # characters
 _WORDS = 6  # of a name that is not linked
 
-_BEGINS = re.compile(rf"[\W_]*{any_of('via')}\s*", re.IGNORECASE)
+_BEGINS = begins("via", end=r"\s*")
 _READ_ON = re.compile(rf"\W*{any_of('read_on', 'via')}", re.IGNORECASE)
 _HERE = re.compile(
     r"\W*(?:here|this|link|source|the|article|story|post|website|site|full|hier|ici|aquí|qui|aqui|هنا|здесь|тут"
@@ -42,6 +42,11 @@ class Link:
 
     text: str
     url: str | None
+
+
+def names_source(text: str) -> bool:
+    """Return whether a line begins as lines do that name the source of a post."""
+    return len(text) <= _LINE and bool(_BEGINS.match(small(text)))
 
 
 def via_of(text: str, links: Sequence[Link]) -> Via | None:

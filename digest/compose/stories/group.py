@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from digest.model.editions import Claim, Coverage, Source, Story
 from digest.model.posts import WaitingPost
-from digest.model.tags import fold
+from digest.model.tags import fold, for_people
 
 # What publishers call their opinion and live pages, in a tag or a part of the address.
 _NOT_A_REPORT = frozenset(
@@ -132,7 +132,7 @@ def to_story(group: Group, *, topic: str, rule: str, claims: tuple[Claim, ...] =
         author=shown.post.author,
         published_at=shown.post.published_at,
         image=shown.post.image,
-        tags=group.tags,
+        tags=for_people(group.tags),
         topic=topic,
         rule=rule,
         also=tuple(
