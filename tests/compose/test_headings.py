@@ -62,6 +62,8 @@ def test_words_that_only_look_like_plurals_stay_apart(pair: tuple[str, str]) -> 
         (["climate_change", "Climate Change", "climate-change"], "Climate change"),
         (["Trams", "trams", "TRAMS"], "Trams"),
         (["AI"], "AI"),
+        (["uk-news"], "UK news"),
+        (["us"], "US"),
         (["NASA"], "NASA"),
         (["WordPress"], "WordPress"),
         (["iPhone"], "iPhone"),

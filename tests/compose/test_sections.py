@@ -19,8 +19,12 @@ from digest.compose.stories.same import gather
 from digest.compose.topics import TopicGroup
 from digest.model.posts import WaitingPost
 from digest.model.publication import Feed
+from digest.model.snapshot import sections_in
 from digest.model.tags import is_machine, place_of
+from digest.storage.database import Database
+from digest.storage.editions import last_sections
 from tests.compose import samples
+from tests.compose.newsroom import Newsroom as Room
 from tests.compose.samples import SITE, published
 
 _numbers = count()
@@ -154,6 +158,21 @@ def test_headings_of_the_last_editions_are_kept_at_the_cut() -> None:
     )
     kept = sizes(*posts[:-1], posts[-1][:2], desk=desk)
     assert list(kept)[:2] == ["Boats", "Plays"], "of equals, those that came first before"
+
+
+def test_an_edition_is_made_with_what_was_learned_from_earlier_posts(database: Database) -> None:
+    room = Room(database=database)
+    room.publish(*blog())
+    first = room.compose().record
+    assert first is not None
+    room.publish(*tagged(3, "quay", "Town"), *tagged(3, "summer", "Sport"), *tagged(2, "budget", "Walks"))
+    second = room.compose(day=1).record
+    assert second is not None
+    titles = {section.title for section in second.edition.sections}
+    assert titles <= {"Local", "Sport", "Culture", "Walks"}, "quay and summer are no sections of this feed"
+    with database.read() as connection:
+        kept = last_sections(connection, "daily")
+    assert kept == (sections_in(second.edition), sections_in(first.edition))
 
 
 # ── several publishers ──────────────────────────────────────────────────────────────────────

@@ -25,7 +25,8 @@ from digest.model.tags import slug
 
 MOST = 8  # headings in all, besides the rest
 _FEWEST = 2  # stories under a heading
-_SOME = 4  # stories of a section that has a place before any feed's name
+_SOME = 4  # stories of a section that has a place before a feed's name …
+_REST = 0.15  # … unless so much of the edition would stand in the rest without the feed's name
 _MEETS = 1.5  # a heading of the lexicon counts as so much larger, because any feed may add to it
 _LASTING = 1.5  # a heading of the last editions counts as so much larger at the cut
 _TOO_LARGE = 0.6  # of the edition: a larger section is divided if there are few others …
@@ -173,8 +174,8 @@ class _Headings:
         return sorted(sizes, key=lambda key: self._rank(key, sizes[key]))[:MOST]
 
     def _rank(self, key: str, size: int) -> tuple[bool, float, int, str]:
-        """Return the sort key of headings at the cut; a feed's name gives way to any section of some size."""
-        gives_way = key.startswith(_FEED) or size < _SOME
+        """Return the sort key of headings at the cut; a small feed's name gives way to sections."""
+        gives_way = size <= _REST * len(self.stories) if key.startswith(_FEED) else size < _SOME
         return gives_way, -self._weight(key, size), self._age(key), key
 
     def _left(self, kept: Collection[str]) -> list[int]:

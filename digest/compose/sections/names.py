@@ -19,6 +19,7 @@ _HYPHENS = re.compile("[\\-\u2010-\u2015_/]+")
 _ACCENT = re.compile("[\u0300-\u036f]")
 # A hyphen that replaces a space, but not a hyphen beside a digit ("covid-19") or after one letter ("e-mail").
 _FOR_A_SPACE = re.compile(r"(?<=[^\W\d_]{2})[-_]+(?=[^\W\d_])|_+")
+_ABBREVIATION = re.compile(r"^(uk|us|eu|un|tv|ai)(?=[-_]|$)")  # a slug cannot show capitals
 _NOT_PLURAL = frozenset(("arms", "customs", "goods", "news", "windows"))
 
 
@@ -112,7 +113,11 @@ def heading(spellings: Iterable[str], titles: Collection[str] = ()) -> str:
 def _written(spelling: str, hyphenated: Collection[str]) -> str:
     text = " ".join(spelling.split()).strip(" #.,;:!?\"'")
     is_slug = " " not in text and text == text.lower() and text.casefold() not in hyphenated
-    return _capitalised(_FOR_A_SPACE.sub(" ", text) if is_slug else text)
+    return _capitalised(_FOR_A_SPACE.sub(" ", _ABBREVIATION.sub(_upper, text)) if is_slug else text)
+
+
+def _upper(match: re.Match[str]) -> str:
+    return match[0].upper()
 
 
 def _capitalised(text: str) -> str:
