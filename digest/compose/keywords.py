@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from html import unescape
 
-from digest.model.tags import plain
+from digest.model.tags import keys_of, plain
 
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
 _LETTER = rf"[^\W_{_UNSPACED}]|(?<=[^\W_])[\u0900-\u0903\u093a-\u094f\u0962\u0963\u0981-\u0dff]"
@@ -34,32 +35,21 @@ _STEM = 3  # letters that remain of a word without its ending
 Line = tuple[str, ...]  # the words of a text
 
 
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """The lines of a text, with hyphens as spaces and as nothing; and the words in each."""
-
-    folded: tuple[Line, ...]
-    written: tuple[Line, ...]  # with capitals
-    words: frozenset[str]  # of both
-
-
 class Text:
     """Several texts of one story, prepared for many keywords; a phrase does not go across two of them."""
 
-    __slots__ = ("_reading",)
+    __slots__ = ("_folded", "_written", "words")
 
     def __init__(self, texts: Iterable[str]) -> None:
-        written = tuple(line for text in texts for line in _lines(text))
-        folded = tuple(tuple(map(str.casefold, line)) for line in written)
-        every = frozenset(word for line in (*folded, *written) for word in line)
-        self._reading = _Reading(folded, written, every)
+        self._written = tuple(line for text in texts for line in _lines(text))
+        self._folded = tuple(tuple(map(str.casefold, line)) for line in self._written)
+        self.words = frozenset(word for line in (*self._folded, *self._written) for word in line)
 
     def has(self, keyword: Keyword, *, inflected: bool = False) -> bool:
         """Return whether the keyword is in one of the texts; with `inflected`, also in another form."""
-        reading = self._reading
-        lines = reading.written if keyword.as_written else reading.folded
+        lines = self._written if keyword.as_written else self._folded
         phrases = keyword.inflected if inflected else keyword.exact
-        return any(_is_in(phrase, lines, reading.words, is_open=keyword.is_open) for phrase in phrases)
+        return any(_is_in(phrase, lines, self.words, is_open=keyword.is_open) for phrase in phrases)
 
 
 Phrase = tuple[frozenset[str], ...]  # the forms of each of its words
@@ -68,7 +58,7 @@ Phrase = tuple[frozenset[str], ...]  # the forms of each of its words
 class Keyword:
     """A keyword of a topic, prepared for many texts. `text` is as the operator wrote it."""
 
-    __slots__ = ("as_written", "exact", "inflected", "is_open", "text")
+    __slots__ = ("as_written", "exact", "inflected", "is_open", "keys", "text")
 
     def __init__(self, text: str, language: str) -> None:
         self.text = text
@@ -76,10 +66,49 @@ class Keyword:
         self.is_open = bare.endswith("*")
         bare = bare.rstrip("*")
         self.as_written = _is_as_written(bare)
+        # A keyword may be the whole of a tag: publishers write tags without capitals ("ai").
+        self.keys = frozenset() if self.is_open else keys_of(bare)
         written = [line for line in dict.fromkeys(_lines(bare)) if line]
         lines = written if self.as_written else [tuple(map(str.casefold, line)) for line in written]
         self.exact = tuple(tuple(frozenset((word,)) for word in line) for line in lines)
-        self.inflected = tuple(tuple(frozenset(forms(word, language)) for word in line) for line in lines)
+        self.inflected = tuple(tuple(forms(word, language) for word in line) for line in lines)
+
+
+class Keywords:
+    """The keywords of a topic. A keyword is looked for only in texts that have its first word."""
+
+    __slots__ = ("_every", "_exact", "_inflected", "_keys", "_open")
+
+    def __init__(self, texts: Iterable[str], language: str) -> None:
+        self._every = [Keyword(text, language) for text in texts]
+        self._exact = _first_words(each.exact for each in self._every)
+        self._inflected = _first_words(each.inflected for each in self._every)
+        self._keys = _filed((key, number) for number, each in enumerate(self._every) for key in each.keys)
+        self._open = {number for number, each in enumerate(self._every) if each.is_open}
+
+    def find(self, text: Text, tags: frozenset[str], *, inflected: bool) -> str | None:
+        """Return the first keyword that is in the text, or is one of the `tags` (keys), as it is written."""
+        firsts = self._inflected if inflected else self._exact
+        tagged = {number for key in self._keys.keys() & tags for number in self._keys[key]}
+        likely = {number for word in firsts.keys() & text.words for number in firsts[word]}
+        for number in sorted(self._open | tagged | likely):
+            keyword = self._every[number]
+            if number in tagged or text.has(keyword, inflected=inflected):
+                return keyword.text
+        return None
+
+
+def _first_words(phrases: Iterable[Iterable[Phrase]]) -> Mapping[str, Sequence[int]]:
+    return _filed(
+        (form, number) for number, each in enumerate(phrases) for phrase in each for form in phrase[0]
+    )
+
+
+def _filed(pairs: Iterable[tuple[str, int]]) -> Mapping[str, Sequence[int]]:
+    filed: defaultdict[str, list[int]] = defaultdict(list)
+    for name, number in pairs:
+        filed[name].append(number)
+    return filed
 
 
 def _is_as_written(keyword: str) -> bool:
@@ -152,20 +181,21 @@ _AFTER = (
 )
 
 
-def forms(word: str, language: str) -> set[str]:
+@lru_cache(maxsize=4_096)
+def forms(word: str, language: str) -> frozenset[str]:
     """Return the word, its singulars and plurals, and itself with short words that may be joined to it."""
     found = {word, *_joined(word)}
-    if word.casefold() in _OTHER_WORDS or len(word) < _STEM:
-        return found | ({word + "s"} if word.isupper() and word.isascii() and len(word) > 1 else set())
     if word.isupper() and word.isascii():
-        return found | {word + "s"}
+        return frozenset((word, word + "s") if len(word) > 1 else (word,))
+    if word.casefold() in _OTHER_WORDS or len(word) < _STEM:
+        return frozenset(found)
     for singular, plural in _ENDINGS.get(language.partition("-")[0].lower(), ()):
         if word.endswith(singular):
             found.add(word[: len(word) - len(singular)] + plural)
         stem = word[: len(word) - len(plural)]
         if word.endswith(plural) and len(stem) > _STEM and not word.endswith(("ss", "us", "is")):
             found.add(stem + singular)
-    return found - _OTHER_WORDS | {word}
+    return frozenset(found - _OTHER_WORDS | {word})
 
 
 def _joined(word: str) -> Iterator[str]:

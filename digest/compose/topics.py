@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from digest.compose.keywords import Keyword, Text, forms
+from digest.compose.keywords import Keywords, Text, forms
 from digest.compose.stories.group import Group
 from digest.model.editions import Claim, Heading
 from digest.model.publication import CATCH_ALL, CATCH_ALL_RULE, Feed, Topic
@@ -137,7 +137,7 @@ class _Rule:
         keyed = [(canonical.get(key, key), tag) for tag in topic.tags for key in sorted(keys_of(tag))]
         self.tags = dict(reversed(keyed))
         self.inflected = {form: tag for key, tag in keyed for form in _forms(key, language)}
-        self.keywords = [Keyword(keyword, language) for keyword in topic.keywords]
+        self.keywords = Keywords(topic.keywords, language)
         claiming = (feed.name for feed in feeds if topic.slug in feed.topics)
         self.feeds = frozenset((*topic.feeds, *claiming))
 
@@ -147,10 +147,8 @@ class _Rule:
         if found := tags.keys() & facts.tags:
             wanted = {tags[key] for key in found}
             return next(f"tag: {tag}" for tag in self.topic.tags if tag in wanted)
-        for keyword in self.keywords:
-            if facts.text.has(keyword, inflected=inflected) or _is_tag(keyword, facts):
-                return f"keyword: {keyword.text}"
-        return None
+        keyword = self.keywords.find(facts.text, facts.tags, inflected=inflected)
+        return f"keyword: {keyword}" if keyword is not None else None
 
     def by_feed(self, facts: _Facts) -> str | None:
         """Return the feed that claims the story, in words."""
@@ -164,11 +162,6 @@ def _claims(rules: Iterable[_Rule], facts: _Facts) -> list[Claim]:
         by_word = [rule.by_word(facts, inflected=True) for rule in rules]
     found = ((rule, word or rule.by_feed(facts)) for rule, word in zip(rules, by_word, strict=True))
     return [Claim(topic=rule.topic.slug, rule=why) for rule, why in found if why]
-
-
-def _is_tag(keyword: Keyword, facts: _Facts) -> bool:
-    """Return whether a keyword is the whole of a tag: publishers write tags without capitals ("ai")."""
-    return not keyword.is_open and not keys_of(keyword.text).isdisjoint(facts.tags)
 
 
 def _forms(key: str, language: str) -> Iterator[str]:

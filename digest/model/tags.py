@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 from html import unescape
 
 _GAP = re.compile(r"[\s_\-‐-―/]+")
@@ -32,6 +33,8 @@ _AND = re.compile(r"(?<=\S) (?:&|and|und|et|y|e|en|og|och|и|ve|و) (?=\S)")
 
 def plain(text: str) -> str:
     """Return `text` without accents and vowel points: "Skarsgård" → "Skarsgard", "الإقتصاد" → "الاقتصاد"."""
+    if text.isascii():
+        return text
     # Marks of other scripts (Devanagari, Thai, Japanese) are part of their letters.
     decomposed = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text))
     return unicodedata.normalize("NFC", _ACCENTS.sub("", decomposed)).translate(_LETTERS)
@@ -46,6 +49,7 @@ def fold(tag: str) -> str:
     return _GAP.sub(" ", text).strip(" .,;:!?\"'()[]")
 
 
+@lru_cache(maxsize=16_384)  # the same tags come every day
 def keys_of(tag: str) -> frozenset[str]:
     """Return the keys of a tag under which a rule may mean it; two tags that share a key are the same.
 
@@ -57,8 +61,8 @@ def keys_of(tag: str) -> frozenset[str]:
     parts = [part for part in _PART.split(text) if len(part) >= _SHORTEST_PART]
     humps = "" if " " in text else _HUMP.sub(" ", text)
     named = (text, *(parts if "://" not in text else ()), *place_of(text), humps)
-    keys = (_key(form, umlauts=umlauts) for form in named for umlauts in (False, True))
-    return frozenset(key for key in keys if key)
+    both = (False,) if text.isascii() else (False, True)
+    return frozenset(key for form in named for umlauts in both if (key := _key(form, umlauts=umlauts)))
 
 
 def _key(text: str, *, umlauts: bool) -> str:

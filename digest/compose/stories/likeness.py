@@ -30,12 +30,14 @@ _PER_HOUR = 0.01  # so much less alike are two stories for each hour between the
 _FOUND_BY = 24  # of a story's rarest words lead to candidates …
 _CROWD = 50  # … unless more stories contain them
 _NEAREST = 20  # candidates of one story that are compared
+_FAR = 0.1  # below, it does not matter whether the titles look alike
 _ENOUGH = 2  # words that two stories share
 _SWAPPED = 2  # words of a title that differ in a look-alike
 _A_TITLE = 4  # words of a title that says something without its text
 _SHARED = 0.25  # so many words of two texts under one title are the same if they tell the same
 _LONGEST_TITLE, _LONGEST_TEXT = 40, 120  # words that are read
-_ROOT = 3  # letters that all forms of a word share
+_ROOT, _ENDINGS = 3, 5  # letters that all forms of a word share at least, and in which they differ at most
+_BESIDE = 3  # words in the order of the alphabet
 _VARIANT, _ENDING = 5, 2  # two words that begin with five equal letters differ in their last two at most
 _POINT = re.compile(r"(?<=\d)[.,](?=\d)")  # "3.14" and "3,000" are one number
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff]")
@@ -111,14 +113,13 @@ class Likeness:
         mine, yours = self._stories[one], self._stories[other]
         if not (mine.numbers <= yours.numbers or yours.numbers <= mine.numbers):
             return 0.0
-        if mine.looks_like(yours):
-            return 0.0
         shared = sorted(mine.weights.keys() & yours.weights.keys())
-        if _size(shared) < _ENOUGH:
+        if len(shared) < 2 * _ENOUGH and _size(shared) < _ENOUGH:
             return 0.0
         hours = abs(mine.at - yours.at).total_seconds() / 3600
         cosine = sum(mine.weights[word] * yours.weights[word] for word in shared)
-        return cosine * max(0.0, 1 - _PER_HOUR * hours)
+        near = cosine * max(0.0, 1 - _PER_HOUR * hours)
+        return 0.0 if near >= _FAR and mine.looks_like(yours) else near
 
     def candidates(self) -> Iterator[tuple[int, int]]:
         """Yield the pairs of stories that share a rare word, a bounded number for each story."""
@@ -180,14 +181,23 @@ def _words(text: str) -> list[str]:
 def _names(read: Iterable[_Read]) -> dict[tuple[str, str], str]:
     """Return one name for all forms of a word, for each language and word: its stem, or a variant of it."""
     found = {(each.language, word) for each in read for word in each.weights}
-    # A stem takes 50 µs, so only words are reduced to it that begin like another one.
-    alike = Counter((language, word[:_ROOT]) for language, word in found)
-    stems = {
-        (language, word): stem(word, language) if alike[language, word[:_ROOT]] > 1 else word
-        for language, word in found
-    }
+    # A stem takes 50 µs, so only words are reduced to it that may share it with another one.
+    alike = _alike(found)
+    stems = {key: stem(key[1], key[0]) if key in alike else key[1] for key in found}
     same = _variants(stems.values())
     return {key: same.get(word, word) for key, word in stems.items()}
+
+
+def _alike(found: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Return the words of each language that differ from one beside them in their endings alone."""
+    alike: set[tuple[str, str]] = set()
+    ordered = sorted(found)
+    for apart in range(1, _BESIDE + 1):
+        for one, other in zip(ordered, ordered[apart:], strict=False):
+            root = max(_ROOT, max(len(one[1]), len(other[1])) - _ENDINGS)
+            if one[0] == other[0] and one[1][:root] == other[1][:root]:
+                alike |= {one, other}
+    return alike
 
 
 def _size(some: Iterable[str]) -> float:
