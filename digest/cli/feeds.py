@@ -17,8 +17,10 @@ from digest.model.links import public_url, without_secrets
 from digest.model.posts import FeedRow, FetchLimits
 from digest.sources.add import Addition, feed_of, newest_posts, plan_feeds, problems_of
 from digest.sources.opml import LONGEST, read_opml, write_opml
+from digest.sources.topics import TopicReport, proposed
 
 _POSTS_SHOWN = 3
+_TOPICS_SHOWN = 8
 
 
 @click.group(invoke_without_command=True, epilog="Example: digest feeds --json")
@@ -104,6 +106,7 @@ def add(session: Session, address: str, digests: tuple[str, ...], dry_run: bool)
     if not dry_run and addition.changes:
         addition.draft.write()
     _show_addition(addition, dry_run=dry_run)
+    show_topics(proposed(chosen, config.site))
 
 
 def find_and_choose(address: str, limits: FetchLimits, command: str) -> tuple[Found, ...]:
@@ -167,6 +170,16 @@ def _show_addition(addition: Addition, *, dry_run: bool) -> None:
     _show_takers(addition)
     if not dry_run:
         click.echo("to fetch the posts: digest collect")
+
+
+def show_topics(report: TopicReport) -> None:
+    """Show the topics that were found in the posts of new feeds, and what the operator could write."""
+    if report.topics:
+        named = ", ".join(f"{each.title} ({each.stories})" for each in report.topics[:_TOPICS_SHOWN])
+        more = f" and {report.unplaced} under none" if report.unplaced else ""
+        click.echo(f"topics in the posts: {named}{more}")
+    for sentence in report.advice:
+        click.echo(f"note: {sentence}")
 
 
 def _show_takers(addition: Addition) -> None:

@@ -12,12 +12,12 @@ import click
 
 from digest.check.check import check_all
 from digest.cli import show
-from digest.cli.feeds import find_and_choose
+from digest.cli.feeds import find_and_choose, show_topics
 from digest.cli.session import Session, json_option, pass_session
 from digest.demo.run import Summary, run
 from digest.model.deliveries import Counts
 from digest.model.posts import FeedReport, FetchLimits
-from digest.sources.start import CONFIG, require_none, write_config, write_samples
+from digest.sources.start import CONFIG, is_quiet, require_none, write_config, write_samples
 
 
 @click.command(epilog="Example: digest init my-digest --from www.example.org")
@@ -49,7 +49,13 @@ def init_from(folder: Path, address: str, limits: FetchLimits) -> None:
     """Find the feeds of a site, and write a configuration for those that are chosen."""
     require_none(folder / CONFIG)
     chosen = find_and_choose(address, limits, f"digest init {folder} --from")
-    click.echo(f"\nwrote {write_config(folder, chosen)}")
+    path, topics = write_config(folder, chosen)
+    click.echo(f"\nwrote {path}")
+    show_topics(topics)
+    if is_quiet(chosen, datetime.now(UTC)):
+        click.echo(
+            "note: there is no post of the last seven days, so the first edition waits for the next post"
+        )
     click.echo(
         f"\nNext: {_into(folder)}digest collect && digest compose daily && digest preview daily --open"
     )

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 
 from digest.collect.discovery.found import Found
+from digest.collect.judge import FIRST_LOOK
 from digest.config.edit import feed_block, toml_value
 from digest.config.parsers import language
 from digest.model.errors import DigestError
-from digest.model.publication import Feed
+from digest.model.publication import Feed, Site
 from digest.model.shipped import shipped
 from digest.sources.add import feed_of, with_free_names
+from digest.sources.topics import FoundTopic, TopicReport, proposed
 
 CONFIG = "config.toml"
 _SAMPLES = (CONFIG, "samples/harbour-gazette.xml", "samples/orchard-notes.json")
 _COMMENTS_FROM = 43  # the column of the comments in the sample configuration
-_TOPICS = re.compile(r"^\[\[topic\]\].*?(?=^# ── digests)", re.DOTALL | re.MULTILINE)
+_TOPICS = 8
+_FOUND = (
+    "# Without topics here, they are the publishers' own sections. To change them, write topics of your own:"
+)
+_SLUG = r"[a-z0-9]+(?:-[a-z0-9]+)*"
+_TOPICS_OF_SAMPLE = re.compile(r"^\[\[topic\]\].*?(?=^# ── digests)", re.DOTALL | re.MULTILINE)
 _PLAIN_NAME = re.compile(r"\w[\w '&-]*")  # may stand before an address without quotation marks
 
 
@@ -34,15 +42,17 @@ def write_samples(folder: Path) -> Iterator[tuple[Path, bool]]:
         yield folder / name, _written(folder / name, shipped(name).read_bytes())
 
 
-def write_config(folder: Path, found: Sequence[Found]) -> Path:
-    """Write a configuration for the feeds of a site and return its path.
+def write_config(folder: Path, found: Sequence[Found]) -> tuple[Path, TopicReport]:
+    """Write a configuration for the feeds of a site; return its path, and the topics found in their posts.
 
     Raises SampleError if it cannot be written, or if there is one already.
     """
     path = folder / CONFIG
-    if not _written(path, config_for(found).encode()):
+    site = Site(name=found[0].title, base_url="", postal_address="", language=_language(found[0]))
+    topics = proposed(found, site)
+    if not _written(path, config_for(found, topics).encode()):
         require_none(path)
-    return path
+    return path, topics
 
 
 def require_none(path: Path) -> None:
@@ -52,33 +62,57 @@ def require_none(path: Path) -> None:
         raise SampleError(f"{path}: exists already; {advice}")
 
 
-def config_for(found: Sequence[Found]) -> str:
+def is_quiet(found: Iterable[Found], now: datetime) -> bool:
+    """Return whether the feeds have no post that the first look at them would take."""
+    dates = [post.published_at for feed in found for post in feed.posts]
+    return not any(date is None or date >= now - FIRST_LOOK for date in dates)
+
+
+def config_for(found: Sequence[Found], topics: TopicReport) -> str:
     """Return the sample configuration with these feeds, and with the name and language of the first.
 
-    Its topics become comments, so that the topics are the publishers' own sections.
+    The topics are those that are found in the posts from day to day. The ones of today stand there as
+    comments, ready to be changed.
     """
     text, first = shipped(CONFIG).read_text(encoding="utf-8"), found[0]
     feeds = with_free_names(map(feed_of, found))
+    own = [each for each in topics.topics[:_TOPICS] if each.setting]
+    slugs = [_slug(number, each) for number, each in enumerate(own, start=1)] or ["city", "green"]
     for pattern, new in (
         ("two sample feeds beside it", "the feeds of a site"),
         (r'^name = "Harbour Digest" +', _line("name", first.title)),
         (r"^\[\[feed\]\].*?(?=^# ── topics)", "\n".join(map(_block, feeds)) + "\n"),
-        (r'^(?=topics = \["city", "green"\])', "#"),
+        (r'^topics = \["city", "green"\] *', _line("#topics", slugs)),
         (r'^(?=about = "The day around the harbour)', "#"),
     ):
         text = _replaced(text, pattern, new)
-    if first.language and _is_language(first.language):
+    if first.language and _language(first) != "en":
         text = _replaced(text, r'^#language = "en" +', _line("language", first.language))
     if _PLAIN_NAME.fullmatch(first.title):
         text = text.replace('from = "Harbour Digest <', f'from = "{first.title} <')
-    return _TOPICS.sub(_as_comment, text)
+    return _TOPICS_OF_SAMPLE.sub(lambda sample: _topics(own) if own else _as_comment(sample[0]), text)
 
 
-def _as_comment(topics: re.Match[str]) -> str:
-    lines = [f"#{line.removeprefix('#')}" if line else "" for line in topics[0].splitlines()]
-    return "\n".join(
-        ["# Without topics here, they are the publishers' own sections. To define some:", "", *lines, "", ""]
+def _as_comment(topics: str) -> str:
+    lines = [f"#{line.removeprefix('#')}" if line else "" for line in topics.splitlines()]
+    return "\n".join([_FOUND, "", *lines, ""])
+
+
+def _topics(found: Sequence[FoundTopic]) -> str:
+    blocks = (
+        (
+            "[[topic]]",
+            f"slug = {toml_value(_slug(number, each))}",
+            f"title = {toml_value(each.title)}",
+            *each.setting.replace("], feeds = ", "]\nfeeds = ").splitlines(),
+        )
+        for number, each in enumerate(found, start=1)
     )
+    return "\n\n".join([_FOUND, *("\n".join(f"#{line}" for line in block) for block in blocks), ""])
+
+
+def _slug(number: int, topic: FoundTopic) -> str:
+    return topic.slug if re.fullmatch(_SLUG, topic.slug) else f"topic-{number}"
 
 
 def _block(feed: Feed) -> str:
@@ -96,7 +130,8 @@ def _block(feed: Feed) -> str:
     return "".join(f"{row}\n" for row in rows)
 
 
-def _line(key: str, value: str) -> str:
+def _line(key: str, value: str | list[str]) -> str:
+    """Return a line as far as its comment."""
     return f"{f'{key} = {toml_value(value)}':{_COMMENTS_FROM - 1}} "
 
 
@@ -106,11 +141,11 @@ def _replaced(text: str, pattern: str, new: str) -> str:
     return changed
 
 
-def _is_language(tag: str) -> bool:
+def _language(feed: Found) -> str:
     try:
-        return bool(language(tag))
+        return language(feed.language or "en")
     except ValueError:
-        return False
+        return "en"
 
 
 def _written(target: Path, content: bytes) -> bool:

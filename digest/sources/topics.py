@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from digest.collect.discovery.found import Found
 from digest.compose.discover import Newsroom, discover
 from digest.compose.stories.same import gather
 from digest.config import Config
@@ -15,11 +16,13 @@ from digest.model.editions import Edition
 from digest.model.posts import WaitingPost
 from digest.model.publication import CATCH_ALL_RULE, Feed, Site
 from digest.model.snapshot import headings_of
+from digest.sources.add import feed_of
 from digest.storage.database import Database
 from digest.storage.editions import last_sections, list_editions
 
 SHOWN_FOR = timedelta(days=30)  # a topic that had a story within this time can be chosen
 _MOST = 20  # topics to choose from
+_LOOKED_AT = 200  # posts of a feed that is proposed
 _EDITIONS = 100  # that are read, at most
 _SUBJECT = 0.5  # of a feed's stories under one topic: the feed may have one subject …
 _ENOUGH = 5  # … if it has so many stories
@@ -101,6 +104,17 @@ def propose(posts: Sequence[WaitingPost], site: Site, feeds: Sequence[Feed] = ()
         for placed in topic_group.placed
     ]
     return _report(stands, feeds=feeds)
+
+
+def proposed(found: Sequence[Found], site: Site) -> TopicReport:
+    """Return the topics that a digest of these feeds would find in the posts that they show now."""
+    feeds = [feed_of(each) for each in found]
+    posts = [
+        WaitingPost(post=post, feed_name=feed.name)
+        for feed, each in zip(feeds, found, strict=True)
+        for post in each.posts[:_LOOKED_AT]
+    ]
+    return propose(posts, site, feeds)
 
 
 def _stands(edition: Edition) -> Iterator[_Stand]:

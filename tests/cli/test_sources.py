@@ -60,7 +60,7 @@ def test_a_feed_is_shown_and_added(terminal: Terminal, site: Site) -> None:
     )
     assert "news 1" not in said
     assert f'added to config.toml:\n\n[[feed]]\nname = "Port News"\nurl = "{url}"\n' in said
-    assert "taken by daily\nto fetch the posts: digest collect" in said
+    assert "taken by daily\nto fetch the posts: digest collect\ntopics in the posts: City (5)\n" in said
     assert feeds_of(terminal)[-1] == {"name": "Port News", "url": url}
     assert "Port News is in the configuration already" in terminal.says("feeds", "add", url)
     assert "Port News" in terminal.says("collect")

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,15 +14,18 @@ from digest.collect.discovery.found import Found
 from digest.collect.reading.prose import feed_line
 from digest.config import load
 from digest.config.validate import faults
+from digest.model.posts import Post
 from digest.model.shipped import shipped
-from digest.sources.start import SampleError, config_for, write_config
+from digest.sources.start import SampleError, config_for, is_quiet, write_config
+from digest.sources.topics import TopicReport
 
+NOW = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
 TIDE = Found(url="https://tide.test/feed/", title="Tide & Times", posts=(), language="de-AT")
 
 
 def test_the_configuration_of_a_site_has_its_feeds_name_and_language(tmp_path: Path) -> None:
     other = Found(url="https://tide.test/sport/feed/", title="Tide & Times", posts=())
-    config = load(write_config(tmp_path / "new", [TIDE, other]), {})
+    config = load(write_config(tmp_path / "new", [TIDE, other])[0], {})
     assert [(feed.name, feed.url) for feed in config.feeds] == [
         ("Tide & Times", TIDE.url),
         ("Tide & Times (tide.test)", other.url),
@@ -31,12 +36,43 @@ def test_the_configuration_of_a_site_has_its_feeds_name_and_language(tmp_path: P
 
 
 def test_its_comments_are_those_of_the_sample() -> None:
-    sample, text = shipped("config.toml").read_text("utf-8"), config_for([TIDE])
-    for key in ("keywords = [", "topics = ["):
-        line = next(line for line in sample.splitlines() if line.startswith(key))
-        assert f"\n#{line}\n" in text
+    sample, text = shipped("config.toml").read_text("utf-8"), config_for([TIDE], TopicReport(topics=()))
+    line = next(line for line in sample.splitlines() if line.startswith("keywords = ["))
+    assert f"\n#{line}\n" in text
     kept = [line for line in sample.splitlines() if line.startswith("# ") and "sample feeds" not in line]
     assert [line for line in kept if line not in text] == []
+
+
+def test_topics_of_the_posts_stand_there_as_comments_that_can_be_used(tmp_path: Path) -> None:
+    tags = [
+        ("City", "Trams"),
+        ("City", "Quay"),
+        ("Sport", "Rowing"),
+        ("Sport", "Trams"),
+        ("Kultur", "Quay"),
+    ] * 4
+    posts = tuple(
+        Post(
+            id=str(number), feed_id="", key="", title=f"Number {number} is new", blurb="It has come.",
+            first_seen_at=NOW, published_at=NOW, fingerprint="", tags=pair,
+        )
+        for number, pair in enumerate(tags)
+    )  # fmt: skip
+    path, report = write_config(tmp_path, [replace(TIDE, posts=posts)])
+    assert [each.title for each in report.topics] == ["City", "Sport", "Kultur"]
+    after = [is_quiet([replace(TIDE, posts=posts)], NOW + timedelta(days=days)) for days in (7, 8)]
+    assert after == [False, True]
+    text = path.read_text("utf-8")
+    start, end = text.index("#[[topic]]"), text.index("# ── digests")
+    used = text[:start] + text[start:end].replace("\n#", "\n").lstrip("#") + text[end:]
+    path.write_text(used.replace('#topics = ["city', 'topics = ["city'), encoding="utf-8")
+    config = load(path, {})
+    assert [(topic.title, topic.tags) for topic in config.topics] == [
+        ("City", ("City",)),
+        ("Sport", ("Sport",)),
+        ("Kultur", ("Kultur",)),
+    ]
+    assert config.digests[0].topics == ("city", "sport", "kultur")
 
 
 @settings(max_examples=30)
@@ -46,7 +82,7 @@ def test_any_name_gives_a_valid_configuration(names: Sequence[str], language: st
         Found(url=f"https://tide.test/{number}", title=name, posts=(), language=language)
         for number, name in enumerate(names)
     ]
-    raw = tomllib.loads(config_for(found))
+    raw = tomllib.loads(config_for(found, TopicReport(topics=())))
     assert faults(raw) == []
     assert raw["site"]["name"] == raw["feed"][0]["name"] == names[0]
 
