@@ -223,6 +223,19 @@ def test_a_content_warning_hides_text_and_picture() -> None:
     assert cleaned(replace(PIER, content='<img src="/a.jpg">', for_adults=True)).image is None
 
 
+def test_an_untitled_post_that_only_has_an_address_is_kept() -> None:
+    text = "Look here https://example.org/tide"
+    post = cleaned(replace(PIER, title="", summary=text, link="https://harbour.example.org/1"))
+    assert (post.title, post.blurb) == (text, "")
+
+
+def test_the_text_under_a_picture_and_the_name_of_the_source_are_no_blurb() -> None:
+    caption = "<p><img src='/a.jpg'><br>The wall at dawn. Photo: Bo Moss</p><p>The wall held [1].</p>"
+    assert cleaned(replace(PIER, summary=caption)).blurb == "The wall held."
+    listed = replace(PIER, title="Tide turns - Wire News", origin=("Wire News", ""))
+    assert cleaned(replace(listed, summary="<a href='/a'>Tide turns</a> Wire News")).blurb == ""
+
+
 def test_a_long_first_sentence_is_not_said_twice() -> None:
     text = f"The board met {'and talked ' * 12}about the pier. It was long."
     post = cleaned(replace(PIER, title="", summary=text))

@@ -27,6 +27,10 @@ WIRE = "https://wire.example.org/2026/tide"
         ("st", "the 1", "st"),
         ("e", "le XX", "e"),
         ("n", "up to 2", "ⁿ"),
+        ("2", "E = mc", "²"),
+        ("o", "at 20", "º"),
+        ("a", "said the keeper", ""),
+        ("TM", "Tidewall", "™"),
     ],
 )
 def test_a_raised_number_is_a_power_and_a_raised_mark_is_a_note(mark: str, before: str, shown: str) -> None:
@@ -125,6 +129,19 @@ def test_sentences_that_begin_like_such_lines_stay(line: str) -> None:
         ("المصدر: أخبار المرفأ", {"أخبار المرفأ": WIRE}, Via(name="أخبار المرفأ", url=WIRE)),
         ("Read the original article here", {"here": WIRE}, Via(name="wire.example.org", url=WIRE)),
         ("Source: Getty Images", {}, None),
+        ("Source: Ministry of Tides, annual report.", {}, None),
+        ("Via Roma is closed until Monday.", {}, None),
+        ("via Wire News", {"Wire News": WIRE}, Via(name="Wire News", url=WIRE)),
+        (
+            "Source: Tide turns in Port Ellery after nine days, says the mayor",
+            {"Tide turns in Port Ellery after nine days, says the mayor": WIRE},
+            Via(name="wire.example.org", url=WIRE),
+        ),
+        (
+            "Read the full story at Wire News",
+            {"Read the full story at Wire News": WIRE},
+            Via(name="Wire News", url=WIRE),
+        ),
         ("Read more about tides", {"Read more about tides": WIRE}, None),
         ("The mayor said that the source of the river is dry.", {}, None),
     ],

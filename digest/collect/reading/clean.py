@@ -80,6 +80,7 @@ class _Paragraph:
     linked: int = 0  # characters inside links
     spans: list[tuple[int, int, str]] = field(default_factory=list)  # of links: the parts, and the address
     line: str | None = None  # the text, once it is known
+    source: bool = False  # it names the source of the post
 
     def add(self, text: str | None, *, link: bool = False) -> None:
         if text:
@@ -124,6 +125,7 @@ def read_html(html: str, base: str | None = None) -> Body:
     for element in around:
         element.drop_tree()
     found = [paragraph for paragraph in _paragraphs(root) if not paragraph.empty()]
+    vias = tuple(_vias(found))
     prose = list(islice(_all_prose(found, strict=True), _ENOUGH))
     # If a post contains nothing but links or a heading, these are used.
     loose = prose or list(islice(_all_prose(found, strict=False), _ENOUGH))
@@ -131,7 +133,7 @@ def read_html(html: str, base: str | None = None) -> Body:
         paragraphs=tuple(loose),
         pictures=pictures,
         opening=opening,
-        via=tuple(_vias(found)),
+        via=vias,
         warning=_warning(found[0].text()) if found else "",
     )
 
@@ -230,7 +232,7 @@ def _as_text(element: HtmlElement, text: str) -> None:
 
 def _is_around(element: HtmlElement) -> bool:
     if element.tag == "a":
-        return is_read_on(text := _text(element)) and "rigin" not in text
+        return is_read_on(text := _text(element)) and not names_source(text)
     names = f"{element.get('class', '')} {element.get('id', '')}".split()
     return element.tag != "img" and any(map(is_box, names)) and is_short(_text(element))
 
@@ -278,7 +280,7 @@ def _all_prose(found: Sequence[_Paragraph], *, strict: bool) -> Iterator[str]:
 def _prose(paragraph: _Paragraph, *, strict: bool) -> str | None:
     """Return the text of a paragraph, or None if it is noise."""
     text = without_read_on(paragraph.text()).strip()
-    if not any(char.isalnum() for char in text) or is_line(text):
+    if paragraph.source or not any(char.isalnum() for char in text) or is_line(text):
         return None
     if strict and (paragraph.heading or paragraph.linked > 0.8 * len(text)):
         return None
@@ -292,8 +294,9 @@ def _vias(found: Sequence[_Paragraph]) -> Iterator[Via]:
         text = paragraph.text()
         line = f"{opened} {text}".strip()
         if names_source(line) and (via := via_of(line, paragraph.links())):
+            paragraph.source = len(line) <= BLURB
             yield via
-        opened = text if is_opening(text) else ""
+        opened = f"{text.rstrip(': ')}:" if is_opening(text) else ""
 
 
 def _warning(text: str) -> str:

@@ -12,7 +12,17 @@ from digest.collect.reading.clean import Body, plain, read_html
 from digest.collect.reading.identity import bounded, fingerprint, hash_of, post_id
 from digest.collect.reading.images import candidates, image_of
 from digest.collect.reading.pictures.offers import Picture
-from digest.collect.reading.prose import announces, blurb, cut, feed_line, is_cut, is_whole, sentences, told
+from digest.collect.reading.prose import (
+    announces,
+    blurb,
+    cut,
+    feed_line,
+    is_cut,
+    is_whole,
+    sentences,
+    told,
+    words_of,
+)
 from digest.collect.wording.bylines import byline, is_same_site
 from digest.model.links import canonical_url, host_of, shown_url, web_url
 from digest.model.posts import Post, Via
@@ -95,7 +105,7 @@ def clean_post(entry: Entry, source: FeedSource) -> Post | None:
     stated = _TIME_STAMP.sub("", stated, count=1) if _TIME_STAMP.match(stated) else stated
     warning = "" if has_title else next((body.warning for body in bodies if body.warning), "")
     via = _via(entry, bodies, url, source)
-    paragraphs = () if warning else _for_blurb(*bodies)
+    paragraphs = () if warning else _for_blurb(stated, *bodies)
     pictures = () if warning or entry.for_adults else candidates(_pictures(entry, bodies), url)
     image = image_of(pictures)
     if has_title:
@@ -139,7 +149,7 @@ def _shown(link: str, base: str) -> str | None:
     return shown_url(url) if url else None
 
 
-def _for_blurb(summary: Body, content: Body) -> tuple[str, ...]:
+def _for_blurb(title: str, summary: Body, content: Body) -> tuple[str, ...]:
     """Return the paragraphs for the blurb: the summary if a person wrote it, otherwise the content."""
     deck, text = _from_first_prose(summary.paragraphs), _from_first_prose(content.paragraphs)
     if not (deck and text):
@@ -152,11 +162,13 @@ def _for_blurb(summary: Body, content: Body) -> tuple[str, ...]:
     if start in _letters(content.opening):
         # A program made the excerpt. If it begins with what is no prose in the content, it has a share bar.
         return deck if whole and start in told else text
-    return deck if whole or not is_whole(text[0]) or _is_deck(deck[0]) else text
+    return deck if whole or not is_whole(text[0]) or _is_deck(deck[0], title) else text
 
 
-def _is_deck(text: str) -> bool:
-    """Return whether a text without a full stop says something: four words, or as much without spaces."""
+def _is_deck(text: str, title: str) -> bool:
+    """Return whether a text without a full stop says, in four words or more, what the title does not."""
+    if 2 * len(words_of(text) & words_of(title)) > len(words_of(text)):
+        return False
     return not text.endswith(("…", "...", ":")) and (
         len(text.split()) >= _DECK or (not text.isascii() and len(text) >= _DECK * 3)
     )
@@ -212,7 +224,7 @@ def _made_title(paragraphs: Sequence[str], alt: str, url: str | None) -> str:
     """Return a title for an untitled post: its first sentence, its picture's text, or its link's words."""
     first = next((sentence for text in paragraphs for sentence in told(text)), "")
     words = _words_of(url) if url else ""
-    return cut(next((text for text in (first, alt, words) if _has_content(text)), ""), MADE_TITLE)
+    return cut(next(filter(_has_content, (first, alt, words, *paragraphs)), ""), MADE_TITLE)
 
 
 def _words_of(url: str) -> str:

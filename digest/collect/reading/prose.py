@@ -8,10 +8,12 @@ from collections.abc import Iterator, Sequence
 
 from digest.collect.reading.noise import is_line
 from digest.collect.wording.trim import (
+    is_picture_credit,
     without_addresses,
     without_credit,
     without_hashtags,
     without_opening,
+    without_references,
 )
 from subscribers.text import one_line
 
@@ -92,12 +94,17 @@ def is_whole(sentence: str) -> bool:
     return bare.endswith(tuple(".!?‽؟۔।॥።։。！？")) and not bare.endswith(("..", "…"))
 
 
+def words_of(text: str) -> set[str]:
+    """Return the words of a text, case-folded."""
+    return set(_WORD.findall(text.casefold()))
+
+
 def same_words(one: str, other: str) -> bool:
     """Return whether two texts have the same words; order, case and punctuation do not matter.
 
     One word in eight may differ, because publishers often repeat a headline with a small change.
     """
-    left, right = (set(_WORD.findall(text.casefold())) for text in (one, other))
+    left, right = words_of(one), words_of(other)
     if not left or not right:
         return left == right
     return len(left & right) >= 7 / 8 * max(len(left), len(right))
@@ -113,8 +120,12 @@ def told(paragraph: str, names: Sequence[str] = ()) -> Iterator[str]:
 
     `names` are those of the post's author and sources; alone, they are no sentence.
     """
-    text = _CUT.sub(_ELLIPSIS, _without_byline(without_opening(without_hashtags(paragraph)), names))
-    for sentence in sentences(text):
+    bare = without_opening(without_references(without_hashtags(paragraph)))
+    text = _CUT.sub(_ELLIPSIS, _without_byline(bare, names))
+    parts = sentences(text)
+    if len(paragraph) <= BLURB and any(map(is_picture_credit, parts[1:])):
+        return  # it is the text under a picture
+    for sentence in parts:
         said = without_addresses(without_credit(sentence))
         if said and said not in names and not is_line(said) and not _is_figures(said):
             yield said
@@ -151,7 +162,7 @@ def _without_title(paragraphs: Sequence[str], title: str, names: Sequence[str]) 
     found: list[str] = []
     for paragraph in paragraphs:
         fresh = list(told(_after_title(paragraph, title), names))
-        while not found and fresh and (_repeats(fresh[0], title) or _is_label(fresh[0])):
+        while not found and fresh and (_repeats(fresh[0], title, names) or _is_label(fresh[0])):
             del fresh[0]
         found += fresh
         if len(found) > 1 or (found and not is_whole(found[-1]) and not found[-1].endswith(_COLONS)):
@@ -159,9 +170,9 @@ def _without_title(paragraphs: Sequence[str], title: str, names: Sequence[str]) 
     return found
 
 
-def _repeats(sentence: str, title: str) -> bool:
-    """Return whether a sentence says what the title says, or a part of it from its beginning."""
-    if same_words(sentence, title):
+def _repeats(sentence: str, title: str, names: Sequence[str]) -> bool:
+    """Return whether a sentence says what the title says, with or without a name, or its beginning."""
+    if same_words(sentence, title) or any(same_words(sentence, f"{title} {name}") for name in names):
         return True
     start = sentence.rstrip(" .…!").casefold()
     return len(start.split()) >= _PART and title.casefold().startswith(start)

@@ -26,7 +26,7 @@ _SURNAMES = re.compile(rf"{_SURNAME.pattern}(?:[,;]?\s{_SURNAME.pattern}){{0,200
 _SUBTITLE = re.compile(r"\s+[–—|»:·-]\s+|:\s|\s[|»]")
 _NUMBER = re.compile(r"[0-9a-f]{12,}|\d+|[a-z]+[-_]?\d{3,}", re.IGNORECASE)
 _SPLIT = re.compile(r"\s*(?:;|\||\s/\s|\n|،)\s*")
-_CAPITALS = re.compile(r"[^\W\d_]{2,}(?:[’'-][^\W\d_]+)*|[^\W\d_]\.?")
+_CAPITALS = re.compile(r"[^\W\d_]+(?:[’'-][^\W\d_]+)*|[^\W\d_]\.")
 _VOWEL = re.compile(r"[AEIOUYÀ-ÖØ-ÝĀ-ſΑ-ΩА-Я]")
 _KNOWN = """nasa nato esa unesco unicef ansa efe afp ap upi dpa apa ians ani pti aap tass bbc cnn npr abc cbs
     nbc usa uk eu un uno news staff team desk tv fm am pm ai it"""
@@ -84,7 +84,11 @@ def is_same_site(name: str, site: str) -> bool:
     homes = {home for part in (site, *_SUBTITLE.split(site)) if (home := fold(small(part)))}
     mine = fold(small(name))
     bare = " ".join(_STAFF.sub(" ", mine).split())
-    return any(mine == home or (bare and bare == " ".join(_STAFF.sub(" ", home).split())) for home in homes)
+    joined = mine.replace(" ", "")
+    return any(
+        joined == home.replace(" ", "") or (bare and bare == " ".join(_STAFF.sub(" ", home).split()))
+        for home in homes
+    )
 
 
 def _capitalised(name: str) -> str:

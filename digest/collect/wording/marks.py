@@ -7,6 +7,9 @@ import re
 _NUMBERS = "0123456789+-−=()ni"
 _RAISED = str.maketrans(_NUMBERS, "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ⁿⁱ")
 _LOWERED = str.maketrans("0123456789+-−=()", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎")
+_SIGNS = {"tm": "™", "sm": "℠"}
+_ORDINALS = {"o": "º", "a": "ª"}  # after a number
+_LETTER_NOTE = re.compile(r"[a-dA-D]")  # after a word
 _NUMBER = re.compile(r"[+\-−]?\d{1,3}|[ni]|[+\-−]")
 _NOTE = re.compile(
     r"[*†‡§¶#]{1,3}|\[.{0,12}\]|\(\d{1,3}\)|\d{1,3}([,;\s–-]+\d{1,3})+|note\s?\d*", re.IGNORECASE
@@ -17,7 +20,7 @@ _NOTE_NAME = re.compile(
 )
 # A number of more than two digits is hardly ever a base: a note follows "in 1901", and a power follows "10".
 _BASE = re.compile(
-    r"(?:^|[^\d.,])\d{1,2}$|[)\]]$|(?:^|[\W\d_])(?:[kcdmnµμ]?m|mi|ft|in|yd|[^\W\d_]|[kmg]?s|sec|hz)$",
+    r"(?:^|[^\d.,])\d{1,2}$|[)\]]$|(?:^|[\W\d_])(?:[^\W\d_]{1,2}|sec)$",
     re.IGNORECASE,
 )
 
@@ -34,6 +37,7 @@ _EMOJI_NAME = re.compile(
     r"(^|[-_ ])(wp-smiley|smil(ey|ies?)|emoji(one|con)?|twemoji|joypixels|emoticon)", re.IGNORECASE
 )
 _EMOJI_HOME = re.compile(r"/(core/emoji|twemoji|emojione|emoji|smil(ey|ie)s?)/", re.IGNORECASE)
+_LETTERS = 3  # of a raised text that may be a mark
 _EMOJI_TEXT = 12  # characters of the text of an emoji
 
 
@@ -48,10 +52,18 @@ def raised(text: str, before: str, *, names: str = "", linked: bool = False) -> 
     if linked and _NOTE_LINK.fullmatch(mark):
         return ""
     if not _NUMBER.fullmatch(mark):
-        return text
+        return _raised_letters(mark, before) if len(mark) <= _LETTERS else text
     if mark in "ni":
         return mark.translate(_RAISED) if before[-1:].isdigit() else text
     return mark.translate(_RAISED) if _BASE.search(before) else ""
+
+
+def _raised_letters(mark: str, before: str) -> str:
+    if before[-1:].isdigit() and mark in _ORDINALS:
+        return _ORDINALS[mark]
+    if _LETTER_NOTE.fullmatch(mark) and before[-3:].isalpha() and before[-1:].islower():
+        return ""
+    return _SIGNS.get(mark.lower(), mark)
 
 
 def lowered(text: str) -> str:

@@ -29,6 +29,11 @@ _CREDIT = re.compile(
     r"|immagine|صورة|фото)[^()\[\]]{0,120}[)\]][\s.]*",
     re.IGNORECASE,
 )
+_CREDITED = re.compile(
+    r"\W*(?:photo|image|picture|foto|bild|crédit|imagen|imagem|immagine|صورة|تصوير|фото|写真)s?"
+    r"(?: credits?| by| courtesy(?: of)?)?\s*[:©/]",
+    re.IGNORECASE,
+)
 _CAPITAL = r"[^\W\d_a-zß-öø-ÿа-я]"
 _NAME = rf"{_CAPITAL}[\w.’'-]{{0,30}}"
 _PLACE = rf"{_NAME}(?:[ -]{_NAME}|\s(?:de|la|del|of|am|an der|the|upon|sur|di|da)\s{_NAME}){{0,3}}"
@@ -43,17 +48,19 @@ _AGENCY = re.compile(
     r"\b(?:AP|AFP|Reuters|dpa|EFE|ANSA|UPI|PTI|IANS|Xinhua|TASS|CNN|BBC|KNA|epd|APA|ATS|Lusa|Belga|ANP|NTB|TT"
     r"|Ritzau|PAP|CTK|MTI|AA|WAM|SPA|QNA|Bloomberg|Axios)\b"
 )
-_ARABIC_DATELINE = re.compile(
-    r"^[\u0600-\u06ff ]{2,25}\s?\((?:[^()]{2,30})\)\s?[-–—:]\s?|^[\u0600-\u06ff]{2,15}\s[–—]\s"
+_OTHER_DATELINE = re.compile(
+    r"[\u3040-\u30ff\u4e00-\u9fff]{1,10}（[^（）]{1,20}）\s|【[^【】]{1,20}】\s?"
+    r"|[\u0600-\u06ff ]{2,25}\s?\([^()]{2,30}\)\s?[-–—:]\s?|[\u0600-\u06ff]{2,15}\s[–—]\s"
 )
+_REFERENCES = re.compile(r"(?<=[\w.,;:!?)\"”’])\s?\[(?:\d{1,3}|note \d{1,3}|citation needed)\]")
 
 
 def without_opening(paragraph: str) -> str:
     """Return a paragraph without the credit of a picture and the dateline at its beginning."""
     text = without_credit(paragraph)
-    arabic = _ARABIC_DATELINE.match(text)
-    if arabic:
-        return text[arabic.end() :]
+    other = _OTHER_DATELINE.match(text)
+    if other:
+        return text[other.end() :]
     found = _DATELINE.match(text)
     if not found or found.end() > _DATELINE_LIMIT or not _is_dateline(found, text):
         return text
@@ -73,6 +80,11 @@ def without_credit(text: str) -> str:
     return _CREDIT.sub("", text) if text[:1] in ("(", "[") else text
 
 
+def is_picture_credit(sentence: str) -> bool:
+    """Return whether a sentence names the maker of a picture: "Photo: Bo Moss"."""
+    return bool(_CREDITED.match(sentence))
+
+
 def without_addresses(sentence: str) -> str:
     """Return a sentence without bare addresses, or "" if it says nothing without them."""
     if "/" not in sentence and "www." not in sentence.lower():
@@ -82,6 +94,11 @@ def without_addresses(sentence: str) -> str:
         return "" if _BARE.search(text) else sentence
     few = len(text.split()) < _ENOUGH and text.isascii()
     return "" if few or _BARE.search(text) or _LEADS.match(text) else text.strip()
+
+
+def without_references(text: str) -> str:
+    """Return a text without references to notes in brackets: "[1]"."""
+    return _REFERENCES.sub("", text) if "[" in text else text
 
 
 def without_hashtags(text: str) -> str:
