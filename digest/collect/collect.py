@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from digest.collect.complete import complete_posts
 from digest.collect.fetching import health
 from digest.collect.fetching.fetch import Fetched, FetchFailure, FetchRequest, NotModified, fetch_all
 from digest.collect.intake import Source, enlist, judged, takers_of, takes
@@ -62,6 +63,7 @@ def collect(
             save      what this means for each post in each digest
             record    the feed's health and when it is next due
             report    what happened
+        complete   waiting posts from their pages, where the feed is to be completed
 
     A feed that fails is a value in the report; it never stops the others. If `fetch` stops early, the feeds
     without an answer stay as they are.
@@ -84,6 +86,7 @@ def collect(
         reports[source.row.id] = done
         report(done)
     _saved(database, unsaved, 0)
+    complete_posts(database, feeds, digests, terms)
     reported = [source.row.id for source in sources if source.row.id in reports]
     return CollectReport(feeds=tuple(reports[feed_id] for feed_id in reported))
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from digest.collect.complete import with_pages
 from digest.collect.judge import FIRST_LOOK, Look, Taker, at_first_look, judge
 from digest.collect.reading.identity import own_key, same_rules
 from digest.collect.reading.parse import Parsed
@@ -38,13 +39,14 @@ class Source:
 
 def judged(connection: Connection, source: Source, parsed: Parsed, now: datetime) -> Intake:
     """Return what a document does to the posts of its feed; nothing is saved."""
+    entries = with_pages(connection, parsed.posts) if source.feed.complete else parsed.posts
     look = Look(
         feed=source.row.name,
         takers=source.takers,
         last_ok_at=source.row.last_ok_at,
-        stored=_stored(connection, source, parsed.posts),
+        stored=_stored(connection, source, entries),
     )
-    return judge(parsed.posts, look, now, complete=parsed.complete)
+    return judge(entries, look, now, complete=parsed.complete)
 
 
 def _stored(connection: Connection, source: Source, entries: Sequence[Post]) -> StoredPosts:

@@ -74,6 +74,7 @@ def _feed(feed: FeedShape, folder: Path) -> Feed:
         name=feed.name,
         url=url,
         source=_source(feed),
+        complete=feed.complete,
         link=feed.link or "",
         tags=tuple(feed.tags),
         topics=tuple(feed.topics),

@@ -55,6 +55,7 @@ class FeedShape(Shape):
     url: WebAddress | None = None
     path: Line | None = None
     source: Literal["feed", "wordpress", "page"] | None = None
+    complete: bool = False
     link: LinkPattern | None = None
     tags: list[Line] = []
     topics: list[Slug] = []

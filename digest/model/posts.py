@@ -98,6 +98,15 @@ class Post:
     via: Via | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageFacts:
+    """What the page of a post says about it; nothing if the page failed or was about something else."""
+
+    blurb: str = ""
+    image: Image | None = None
+    pictures: tuple[Candidate, ...] = ()
+
+
 class PostState(StrEnum):
     """The state of a post in one digest. No post is ever lost: each is in exactly one state."""
 

@@ -37,6 +37,7 @@ class Feed:
     name: str
     url: str
     source: SourceKind = SourceKind.FEED
+    complete: bool = False  # its posts get blurbs and pictures that they lack from their pages
     link: str = ""  # makes the addresses of posts in a folder: "https://example.org/{slug}/"
     tags: tuple[str, ...] = ()  # given to every post of this feed
     topics: tuple[str, ...] = ()  # slugs of topics that claim every post of this feed

@@ -72,6 +72,16 @@ posts = Table(
     Index("ix_posts_feed_id", "feed_id", "first_seen_at"),
 )
 
+pages = Table(
+    "pages",
+    metadata,
+    Column("url", String, primary_key=True),  # canonical
+    Column("fetched_at", Moment, nullable=False),
+    Column("blurb", Text, nullable=False),  # empty, as are the others, if the page says nothing
+    Column("image", JSON),
+    Column("pictures", JSON, nullable=False),
+)
+
 editions = Table(
     "editions",
     metadata,

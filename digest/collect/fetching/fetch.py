@@ -34,6 +34,7 @@ _ACCEPT = (
     " application/xml;q=0.9, text/xml;q=0.9, application/json;q=0.8, */*;q=0.5"
 )
 _ENCODINGS = "gzip, deflate"
+_ACCEPT_PAGE = "text/html, application/xhtml+xml;q=0.9, */*;q=0.5"
 _LAST_PORT = 65_535
 _BAD_ADDRESS = "This is not a usable web address; correct the feed's url."
 _AGAIN = "the feed is tried again later."
@@ -58,6 +59,7 @@ class FetchRequest:
     url: str  # http, https or file; may contain a name and password
     etag: str | None = None
     last_modified: str | None = None
+    page: bool = False  # a web page is wanted, and not a feed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,7 +288,7 @@ async def _answer(
 
 def _headers(request: FetchRequest, limits: FetchLimits) -> dict[str, str]:
     stated = {
-        "accept": _ACCEPT,
+        "accept": _ACCEPT_PAGE if request.page else _ACCEPT,
         "accept-encoding": _ENCODINGS,
         "user-agent": limits.user_agent,
         "if-none-match": request.etag,

@@ -107,7 +107,7 @@ def _next_page(before: Answer, number: int) -> str:
 def _requests(asked: Asked) -> list[FetchRequest]:
     """Return the requests for a feed, best first; validators are sent only to the feed that gave them."""
     if asked.feed.source is not SourceKind.WORDPRESS:
-        return [asked.request]
+        return [replace(asked.request, page=asked.feed.source is SourceKind.PAGE)]
     bare = replace(asked.request, etag=None, last_modified=None)
     addresses = wordpress.addresses(asked.request.url)
     rest = [replace(bare, url=url) for url in addresses if is_rest(url)]

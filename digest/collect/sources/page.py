@@ -57,6 +57,18 @@ def read_page(document: Document, limit: int, find_text: MainText = main_text) -
     return Contents(entries=(entry,), language=root.get("lang") or "")
 
 
+def read_article(document: Document, find_text: MainText = main_text) -> Entry | None:
+    """Return a page as one article, with its summary, its text or both; None if it has neither."""
+    root = _tree(document)
+    if root is None:
+        return None
+    base = _base(root, document.url)
+    entry = _article(root, read_linked_data(_scripts(root), base), base, document.url)
+    text = "" if entry.content else find_text(_source(document)) or ""
+    found = replace(entry, content=entry.content or (_paragraphs(text) if len(text) >= _SHORTEST else ""))
+    return found if found.summary or found.content else None
+
+
 # ── one article ─────────────────────────────────────────────────────────────────────────────
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from digest.model.posts import GONE, GONE_AFTER, PROTECTED, Arrival, Fate, Intake, Post, PostState
+from digest.model.links import canonical_url
+from digest.model.posts import GONE, GONE_AFTER, PROTECTED, Arrival, Fate, Intake, PageFacts, Post, PostState
 from digest.storage.posts import batches, post_values
-from digest.storage.tables import digest_posts, posts
+from digest.storage.tables import digest_posts, pages, posts
 from subscribers.store.tables import upsert
 
 WAITS = (PostState.WAITING, PostState.DEFERRED, PostState.HELD)  # not in an edition yet
@@ -45,6 +47,22 @@ def save_fates(connection: Connection, fates: Sequence[tuple[str, Fate]], now: d
             for post_id, fate in fates
         ]
         connection.execute(upsert(connection, digest_posts).on_conflict_do_nothing(), rows)
+
+
+def save_page(connection: Connection, page: PageFacts, post: Post, now: datetime) -> None:
+    """Remember the page of a post, and save the post that is completed from it.
+
+    Another node may have done the same.
+    """
+    row = {
+        "url": canonical_url(post.url or ""),
+        "fetched_at": now,
+        "blurb": page.blurb,
+        "image": asdict(page.image) if page.image else None,
+        "pictures": [asdict(each) for each in page.pictures],
+    }
+    connection.execute(upsert(connection, pages).values(row).on_conflict_do_nothing())
+    _change(connection, [post], now)
 
 
 def release_held(connection: Connection, now: datetime) -> None:

@@ -8,9 +8,19 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, exists, func, select
 
-from digest.model.posts import GONE_AFTER, KnownPost, Post, PostState, StoredPosts
+from digest.model.links import canonical_url
+from digest.model.posts import (
+    GONE_AFTER,
+    Candidate,
+    Image,
+    KnownPost,
+    PageFacts,
+    Post,
+    PostState,
+    StoredPosts,
+)
 from digest.storage.posts import POST_COLUMNS, batches, post_of
-from digest.storage.tables import digest_posts, posts
+from digest.storage.tables import digest_posts, pages, posts
 
 UNSENT = (PostState.WAITING, PostState.DEFERRED, PostState.HELD, PostState.RESERVED)
 _LATEST = 1_000  # posts of a feed whose titles are compared; a feed shows 500 at most
@@ -101,3 +111,16 @@ def _known(
         KnownPost(post=post_of(found[name]), place=found[name].place, missed=found[name].missed)
         for name in sorted(found)
     )
+
+
+def known_pages(connection: Connection, urls: Collection[str]) -> dict[str, PageFacts]:
+    """Return what is remembered of pages, by those of the addresses whose page was fetched."""
+    found: dict[str, PageFacts] = {}
+    for part in batches(sorted(set(map(canonical_url, urls)))):
+        for row in connection.execute(select(pages).where(pages.c.url.in_(part))):
+            found[row.url] = PageFacts(
+                blurb=row.blurb,
+                image=Image(**row.image) if row.image else None,
+                pictures=tuple(Candidate(**each) for each in row.pictures),
+            )
+    return {url: found[canonical_url(url)] for url in urls if canonical_url(url) in found}
