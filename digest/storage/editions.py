@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable
+import json
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -294,13 +296,44 @@ def published_posts(
     """Return the posts used or reserved by editions of `digest` that new posts may repeat.
 
     These are posts with one of `links` (canonical, see `digest.model.links`), however old, and posts first
-    seen at `since` or later. Each post has only the fields that are compared: feed, title, link and times.
+    seen at `since` or later. Each post has only the fields that are compared: feed, title, text, link and
+    times. A post whose headline has changed since then is also returned as it was published, because another
+    feed may still have its first headline.
     """
     ordered = sorted(links)
     parts = (ordered[at : at + _LINKS_PER_QUERY] for at in range(0, len(ordered), _LINKS_PER_QUERY))
     conditions = [posts.c.first_seen_at >= since, *(posts.c.canonical_url.in_(part) for part in parts)]
     rows = {row.id: row for each in conditions for row in connection.execute(_published(digest).where(each))}
-    return tuple(_published_post(rows[post_id]) for post_id in sorted(rows))
+    now = [_published_post(rows[post_id]) for post_id in sorted(rows)]
+    recent = {
+        rows[each.waiting.post.id].edition_id for each in now if each.waiting.post.first_seen_at >= since
+    }
+    headlines = _headlines(connection, recent)
+    return (*now, *(before for each in now if (before := _before(each, headlines))))
+
+
+def _headlines(connection: Connection, edition_ids: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Return the title and text with which each story of these editions was frozen, by its first post."""
+    frozen = select(editions.c.snapshot).where(editions.c.id.in_(edition_ids))
+    headlines: dict[str, tuple[str, str]] = {}
+    for snapshot in connection.scalars(frozen):
+        with suppress(ValueError, KeyError, TypeError):  # a damaged edition is reported elsewhere
+            # Only two fields are needed, so the edition is not made from the snapshot.
+            data = json.loads(snapshot)
+            sections = [story for each in data["sections"] for story in (*each["stories"], *each["more"])]
+            stories = [*sections, *([data["lead"]] if data["lead"] else [])]
+            headlines |= {story["id"]: (story["title"], story["blurb"]) for story in stories}
+    return headlines
+
+
+def _before(published: PublishedPost, headlines: Mapping[str, tuple[str, str]]) -> PublishedPost | None:
+    """Return a post as it was published, or None if it is the same now."""
+    post = published.waiting.post
+    title, blurb = headlines.get(post.id, (post.title, post.blurb))
+    if (title, blurb) == (post.title, post.blurb):
+        return None
+    first = replace(post, title=title, blurb=blurb)
+    return replace(published, waiting=replace(published.waiting, post=first))
 
 
 def _published(digest: str) -> Select[Any]:
@@ -324,5 +357,6 @@ def _published_post(row: Row[Any]) -> PublishedPost:
         published_at=row.published_at,
         first_seen_at=row.first_seen_at,
         fingerprint=row.fingerprint,
+        language=row.language,
     )
     return PublishedPost(waiting=WaitingPost(post=post, feed_name=row.feed_name), edition_id=row.edition_id)

@@ -72,6 +72,21 @@ def test_a_story_from_another_feed_a_day_later_is_not_published_again(newsroom: 
     assert newsroom.states()["second"] == (PostState.DROPPED, None, "already published in daily-2026-11-22")
 
 
+def test_a_story_is_also_recognised_by_the_headline_it_was_published_with(newsroom: Newsroom) -> None:
+    first = published("Tram line nine opens to passengers", id="first", url="https://trams.example.org/9")
+    newsroom.publish(first)
+    newsroom.compose()
+    newsroom.edit(replace(first, post=replace(first.post, title="Mayor rides the first tram")))
+    newsroom.publish(
+        published("Tram line nine opens to passengers", "Coast Weekly", id="copied"),
+        published("Mayor rides the first tram", "Island Radio", id="reworded"),
+        published("Mayor rides to sea", "The Tram Times", id="link", url="https://trams.example.org/9/"),
+    )
+    newsroom.compose(day=1)
+    why = PostState.DROPPED, None, "already published in daily-2026-11-22"
+    assert [newsroom.states()[name] for name in ("copied", "reworded", "link")] == [why] * 3
+
+
 def test_a_day_with_an_open_edition_is_not_composed_again(newsroom: Newsroom) -> None:
     newsroom.publish(published("Tram"))
     newsroom.compose()

@@ -142,6 +142,8 @@ def _identifies_a_story(link: str, posts: Iterable[_Compared]) -> bool:
 
 def _is_version(before: _Compared, after: _Compared, link: str) -> bool:
     """Return whether two posts of one feed and one link are one post, whose headline may have changed."""
+    if before.waiting.post.id == after.waiting.post.id:
+        return True
     one, other = before.title, after.title
     share = _share(before.text, after.text)
     text, soon = share is not None and share >= _HALF, after.at - before.at < _A_COLUMN
