@@ -91,6 +91,7 @@ def _archive() -> Iterator[Sample]:
         "path": "/d/daily/x",
         "subject": "S",
         "language": "en",
+        "direction": "ltr",
     }
     for items, older in (((item,), "x"), ((), "")):
         more = {"editions": items, "older": older, "choices": public_languages()}
