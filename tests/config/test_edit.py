@@ -60,7 +60,7 @@ def texts(draw: st.DrawFn) -> str:
     return text.replace("\n", "\r\n") if draw(st.booleans()) else text
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(texts(), st.lists(feeds, min_size=1, max_size=3))
 def test_feeds_are_added_and_every_other_byte_is_kept(text: str, more: list[Feed]) -> None:
     changed = with_feeds(text, more)
@@ -80,7 +80,7 @@ def test_feeds_are_added_and_every_other_byte_is_kept(text: str, more: list[Feed
     assert "\r\n" not in text or "\n" not in changed.replace("\r\n", "")
 
 
-@settings(max_examples=100)
+@settings(max_examples=40)
 @given(
     st.lists(names, min_size=1, max_size=3),
     st.lists(names, min_size=1, max_size=2),
