@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from digest.collect.discovery.found import Found
@@ -19,11 +19,14 @@ from digest.model.snapshot import headings_of
 from digest.sources.add import feed_of
 from digest.storage.database import Database
 from digest.storage.editions import last_sections, list_editions
+from digest.storage.posts import recent_posts
 
 SHOWN_FOR = timedelta(days=30)  # a topic that had a story within this time can be chosen
 _MOST = 20  # topics to choose from
 _LOOKED_AT = 200  # posts of a feed that is proposed
 _EDITIONS = 100  # that are read, at most
+_POSTS = 2_000  # that are read, at most
+_MOSTLY = 0.8  # of the stories of a topic, that a setting must claim
 _SUBJECT = 0.5  # of a feed's stories under one topic: the feed may have one subject …
 _ENOUGH = 5  # … if it has so many stories
 _BY_TAG = ("structured tag: ", "leads with ", "tag ", "tag: ", "tag on every post: ")
@@ -83,11 +86,16 @@ class _Stand:
 def topics_of_digest(database: Database, config: Config, slug: str, now: datetime) -> TopicReport:
     """Return the topics of a digest in the last thirty days. Raises NotFoundError."""
     digest = config.digest(slug)
+    since = now - SHOWN_FOR
     with database.read() as connection:
         records = list_editions(connection, slug, limit=_EDITIONS)
-    editions = [each.edition for each in records if each.edition.cutoff_at >= now - SHOWN_FOR]
-    stands = [stand for edition in editions for stand in _stands(edition)]
-    return _report(stands, editions=len(editions), feeds=() if digest.topics else config.feeds)
+        rows = () if digest.topics else recent_posts(connection, _POSTS, digest=slug)
+    editions = [each.edition for each in records if each.edition.cutoff_at >= since]
+    report = _report([stand for edition in editions for stand in _stands(edition)], editions=len(editions))
+    # What a feed is about is seen in all of its posts, not only in those for which an edition had room.
+    posts = [WaitingPost(post=row.post, feed_name=row.feed_name) for row in rows]
+    lately = [each for each in posts if each.post.first_seen_at >= since]
+    return replace(report, advice=propose(lately, config.site, config.feeds).advice)
 
 
 def propose(posts: Sequence[WaitingPost], site: Site, feeds: Sequence[Feed] = ()) -> TopicReport:
@@ -152,12 +160,18 @@ def _topic(slug: str, stands: Sequence[_Stand]) -> FoundTopic:
     )
 
 
-def _setting(rules: Iterable[tuple[str, str]]) -> str:
-    """Return the keys of a [[topic]] that claims the stories which these rules have placed."""
-    causes = [rule.split(", part: ")[0] for rule, _ in rules]
-    tags = {rule.removeprefix(start) for rule in causes for start in _BY_TAG if rule.startswith(start)}
-    feeds = {feed for rule, feed in rules if rule.startswith("feed: ")}
-    keys = {"tags": sorted(tags), "feeds": sorted(feeds)}
+def _setting(rules: Mapping[tuple[str, str], int]) -> str:
+    """Return the keys of a [[topic]] that claims most of the stories which these rules have placed, or ""."""
+    tags: set[str] = set()
+    feeds: set[str] = set()
+    claimed = 0
+    for (rule, feed), count in rules.items():
+        cause = rule.split(", part: ")[0]
+        tag = next((cause.removeprefix(start) for start in _BY_TAG if cause.startswith(start)), None)
+        claimed += count if tag or rule.startswith("feed: ") else 0
+        tags |= {tag} if tag else set()
+        feeds |= {feed} if rule.startswith("feed: ") else set()
+    keys = {"tags": sorted(tags), "feeds": sorted(feeds)} if claimed >= _MOSTLY * sum(rules.values()) else {}
     return ", ".join(
         f"{key} = {json.dumps(names, ensure_ascii=False)}" for key, names in keys.items() if names
     )
@@ -180,7 +194,7 @@ def _advice_about(feed: str, stands: Sequence[_Stand]) -> Iterator[str]:
     slug, most = next(iter(places.most_common(1)), ("", 0))
     there = {stand.rule: stand.title for stand in stands if stand.slug == slug}
     if feed in there.values() or (most < len(stands) - most and len(places) < 2):
-        yield f'{feed} names no sections. If it has one subject, give the feed its name: topics = ["tech"].'
+        yield f'{feed} names no sections. If it has one subject, name it in the feed, for example: topics = ["tech"].'
     elif _SUBJECT * len(stands) <= most < len(stands) and len(there) > 1:
         # Sections of many names that all mean the same are one subject.
         yield f'{feed} seems to have one subject: give the feed topics = ["{slug}"].'

@@ -98,6 +98,11 @@ def test_a_post_without_a_section_joins_a_heading_whose_tag_it_carries() -> None
     assert sizes(blog(), more, desk=desk)["Books"] == 14
 
 
+def test_a_path_of_categories_names_the_section_by_its_parts() -> None:
+    posts = tagged(3, "Home / News / Trams"), tagged(3, "News/Ferries"), tagged(3, "Bridges/Quays", "AC/DC")
+    assert sizes(*posts) == {"Bridges/Quays": 3, "Ferries": 3, "Trams": 3}
+
+
 def test_spellings_plurals_and_accents_of_a_section_are_one() -> None:
     posts = tagged(3, "Sport"), tagged(2, "SPORTS"), tagged(2, "política"), tagged(2, "Politica")
     assert list(sizes(*posts, tagged(2, "Walks")).values()) == [5, 4, 2]

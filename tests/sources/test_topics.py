@@ -13,6 +13,7 @@ from digest.model.publication import Feed
 from digest.sources.topics import found_topics, propose, topics_of_digest
 from digest.storage.database import Database
 from digest.storage.editions import insert_edition
+from tests.compose.newsroom import Newsroom
 from tests.compose.samples import DAILY, NOW, SITE, plan_input, published
 from tests.web.site import CONFIG
 
@@ -67,6 +68,8 @@ def test_the_report_counts_the_editions_of_a_digest(sqlite: Database, tmp_path: 
     config = replace(load(path, {"DIGEST_SECRET": "x" * 40}), feeds=FEEDS)
     edition = plan(posts(), (), replace(plan_input(), feeds=FEEDS)).edition
     assert edition is not None
+    room = Newsroom(database=sqlite)
+    room.publish(*posts())
     with sqlite.write() as connection:
         insert_edition(connection, edition)
     report = topics_of_digest(sqlite, config, "daily", NOW)

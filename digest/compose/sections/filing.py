@@ -6,6 +6,7 @@ site; the tag that leads the post, if it is a section of the feed; the address; 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -47,6 +48,9 @@ _KINDS = frozenset(
         *("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"),
     )
 )
+_STROKE = re.compile(r"[/>»›]|::")
+_SPACED = re.compile(r"\s([/>»›]|::)\s")
+_SHORTEST = 3  # letters of a part of a path; "AC/DC" and "9/11" are no paths
 _NO_SECTIONS = FeedSections()
 
 
@@ -111,7 +115,7 @@ class Filing:
         return Filed(key=key, name=title, rule=f"feed: {feed}")
 
     def _by_place(self, waiting: WaitingPost) -> Filed | None:
-        places = [(tag, place) for tag in waiting.post.tags if (place := place_of(tag))]
+        places = [(tag, place) for tag in waiting.post.tags if (place := place_of(tag) or _path(tag))]
         for tag, place in places:
             known = (self._lookup(part, waiting.post.language) for part in reversed(place))
             if slug := next(filter(None, known), None):
@@ -170,6 +174,17 @@ class Filing:
 
     def _own(self, name: str, rule: str) -> Filed:
         return Filed(key=key_of(name) or name, name=heading([name]), rule=rule)
+
+
+def _path(tag: str) -> tuple[str, ...]:
+    """Return the parts of a path from the outside in: "Home / News / Local", "World/Europe"; else nothing.
+
+    Parts that say nothing are left out. A bare stroke may mean "and", unless the lexicon has a part.
+    """
+    parts = [part.strip() for part in _STROKE.split(tag)] if "://" not in tag else []
+    meant = tuple(part for part in parts if key_of(part))
+    is_path = _SPACED.search(tag) or len(meant) < len(parts) or any(map(lookup, meant))
+    return meant if len(parts) > 1 and is_path and min(map(len, parts)) >= _SHORTEST else ()
 
 
 def own_part(url: str) -> str | None:
