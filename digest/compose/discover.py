@@ -1,7 +1,7 @@
 """Find the topics of a digest that lists none: the sections of its publishers.
 
 A story stands under the section that its publisher gave it. Sections of several publishers that mean the same
-are joined. The largest are headings; see `digest.compose.sections.headings`.
+are joined. The largest are headings; see `digest.compose.sections.divide`.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from digest.compose.sections.divide import divide
 from digest.compose.sections.filing import Filing, feeds_by_address, word_of
-from digest.compose.sections.headings import Found, Past, divide, slug_of
+from digest.compose.sections.headings import Found, Past, slug_of
 from digest.compose.sections.learning import learned
 from digest.compose.sections.names import key_of
 from digest.compose.stories.group import Group

@@ -17,15 +17,17 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from digest.compose.optimistic import Steps, plan_and_keep
 from digest.compose.plan import edition_name, empty_edition
+from digest.compose.sections.headings import MOST
 from digest.compose.topics import free_slug
-from digest.model.editions import Composed, Due, Edition, Heading, Section, Story
-from digest.model.publication import CATCH_ALL_RULE, Digest, Lead, Site, Topic
+from digest.model.editions import Claim, Composed, Due, Edition, Heading, Section, Story
+from digest.model.publication import CATCH_ALL, CATCH_ALL_RULE, Digest, Lead, Site, Topic
 from digest.model.snapshot import age, headings_of, prominence, sections_of
 from digest.storage.database import Connection, Database
 from digest.storage.editions import insert_edition, open_edition, taken_ids, usable_editions
@@ -57,7 +59,7 @@ def gather(
     maximum. The order of `published` does not matter: the same editions give the same edition, byte for byte.
     """
     newest = sorted(published, key=lambda edition: (edition.send_at, edition.id), reverse=True)
-    stories = _latest(newest)
+    stories = _under_few(_latest(newest), newest, gather_input.digest)
     if not stories:
         return None
     lead = _lead(stories, newest, gather_input.digest.lead)
@@ -87,6 +89,28 @@ def _latest(newest: Iterable[Edition]) -> list[Story]:
                 (headlines if story.id in more else full).append(story)
             seen |= posts
     return [*full, *headlines]
+
+
+def _under_few(stories: Sequence[Story], newest: Sequence[Edition], digest: Digest) -> list[Story]:
+    """Return the stories under at most eight found topics: parts as sections, small ones in the rest.
+
+    A reader who chose a small topic still gets its stories, because it keeps its claim to them.
+    """
+    if digest.topics or len(_sizes(stories)) <= MOST:
+        return list(stories)
+    choices = {each.slug: each.choice for edition in newest[::-1] for each in edition.headings}
+    whole = [replace(story, topic=choices.get(story.topic, story.topic)) for story in stories]
+    small = {topic for topic, _ in _sizes(whole).most_common()[MOST:]}
+    return [_in_the_rest(story) if story.topic in small else story for story in whole]
+
+
+def _sizes(stories: Iterable[Story]) -> Counter[str]:
+    return Counter(sorted(story.topic for story in stories if story.rule != CATCH_ALL_RULE))
+
+
+def _in_the_rest(story: Story) -> Story:
+    claim = Claim(topic=story.topic, rule=story.rule)
+    return replace(story, topic=CATCH_ALL, rule=CATCH_ALL_RULE, claims=(claim, *story.claims))
 
 
 def _lead(stories: Sequence[Story], newest: Iterable[Edition], rule: Lead) -> Story | None:
@@ -142,7 +166,7 @@ def _titles(newest: Sequence[Edition], topics: Iterable[Topic], digest: Digest) 
         for heading in headings_of(edition)
         if heading.title
     }
-    return unclaimed | {topic.slug: topic.title for topic in topics} | frozen
+    return {CATCH_ALL: digest.catch_all} | unclaimed | {topic.slug: topic.title for topic in topics} | frozen
 
 
 def _edition(lead: Story | None, sections: Iterable[Section], gather_input: GatherInput) -> Edition:

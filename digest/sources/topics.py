@@ -194,7 +194,7 @@ def _advice_about(feed: str, stands: Sequence[_Stand]) -> Iterator[str]:
     slug, most = next(iter(places.most_common(1)), ("", 0))
     there = {stand.rule: stand.title for stand in stands if stand.slug == slug}
     if feed in there.values() or (most < len(stands) - most and len(places) < 2):
-        yield f'{feed} names no sections. If it has one subject, name it in the feed, for example: topics = ["tech"].'
+        yield f'{feed} names no sections. If it has one subject, name it, for example: topics = ["tech"].'
     elif _SUBJECT * len(stands) <= most < len(stands) and len(there) > 1:
         # Sections of many names that all mean the same are one subject.
         yield f'{feed} seems to have one subject: give the feed topics = ["{slug}"].'

@@ -16,8 +16,8 @@ from digest.compose.gather import GatherInput, gather
 from digest.compose.plan import plan
 from digest.model.editions import Due, Edition, Section, Story
 from digest.model.publication import Lead, Topic
-from digest.model.snapshot import content_hash, from_json, prominence, to_json
-from subscribers.model import Frequency
+from digest.model.snapshot import choose, content_hash, from_json, prominence, to_json
+from subscribers.model import Choice, Frequency
 from tests import strategies
 from tests.compose.samples import DAILY, DUE, NOW, SITE, plan_input, published, topic
 
@@ -254,3 +254,20 @@ def test_the_same_editions_make_the_same_one_byte_for_byte(
     assert (first is None) == (second is None)
     if first and second:
         assert content_hash(first) == content_hash(second)
+
+
+def test_a_gathered_edition_has_at_most_eight_found_topics_and_the_rest() -> None:
+    names = ["Owls", "Trams", "Ships", "Books", "Walks", "Songs", "Plays", "Boats", "Cakes", "Ponds"]
+    week = [
+        edition(day, *(f"{name} note {day}{n}" for name in names[start : start + 5] for n in range(2)))
+        for day, start in enumerate((0, 5, 0))
+    ]
+    made = gathered(*week)
+    shown = [section.title for section in made.sections]
+    assert len(shown) == 9
+    assert shown[-1] == "More stories"
+    assert len(titles(made)) == len({story.id for story in made.stories()}) == 30
+    small = next(story.claims[0].topic for story in made.stories() if story.rule == "catch-all")
+    chosen = choose(made, Choice(include=frozenset({small})))
+    assert chosen is not None
+    assert {story.topic for story in chosen.stories()} == {small}
