@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from digest.model.editions import Edition, Section, Source, Story
+from digest.model.editions import Coverage, Edition, Section, Source, Story
 from digest.model.posts import Image
 from digest.model.publication import Site
 
@@ -56,6 +56,7 @@ images = st.builds(
     height=_SIZES,
 )
 sources = st.builds(Source, name=_NAMES, url=urls)
+coverage = st.builds(Coverage, post_id=st.uuids().map(str), title=_NAMES, source=_NAMES, url=urls)
 
 
 @st.composite
@@ -67,6 +68,7 @@ def stories(draw: st.DrawFn, topic: str = "coast") -> Story:
         "published_at": draw(st.one_of(st.none(), st.just(SEND_AT - timedelta(hours=5)))),
         "image": draw(st.one_of(st.none(), images)),
         "also": tuple(draw(st.lists(sources, max_size=2))),
+        "coverage": tuple(draw(st.lists(coverage, max_size=2))),
     }
     return Story(
         id=draw(st.uuids()).hex,

@@ -144,6 +144,12 @@ def _lead() -> Story:
                 url="https://quayside.example.org/piano",
             ),
             Coverage(post_id="isles", title="“We waited eleven winters”", source="Radio Isles"),
+            Coverage(
+                post_id="winters",
+                title="“We waited eleven winters”",
+                source="Isles Today",
+                url="https://today.example.org/winters",
+            ),
         ),
     )
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.model.editions import Edition, Heading, Section, Story
+from digest.model.editions import Coverage, Edition, Heading, Section, Story
 from digest.model.errors import TemplateError
 from digest.model.links import web_url
 from digest.model.messages import Email, ReaderLinks
@@ -152,6 +152,28 @@ def test_the_publication_that_had_a_story_first_is_named_in_every_form_and_langu
     assert f"via Bay Wire:\n{via.url}\n" in mail_of(edition).text
     assert "via Bay Wire\n" in mail_of(only(via=replace(via, url=None))).text
     assert "via" not in Page(mail_of(only()).html).text
+
+
+def test_the_headlines_of_other_feeds_stand_in_one_line_and_one_headline_stands_once() -> None:
+    link = "https://coast.example.org/{}"
+    edition = only(
+        coverage=(
+            Coverage(post_id="a", title="Ferry <b>is back", source="Coast Weekly", url=link.format("a")),
+            Coverage(post_id="b", title="Nine hours at sea", source="Island Radio", url=link.format("b")),
+            Coverage(post_id="c", title="Nine hours at sea", source="Isles Today", url=link.format("c")),
+        )
+    )
+    line = "Ferry <b>is back — Coast Weekly; Nine hours at sea — Island Radio, Isles Today"
+    for html, also in (
+        (mail_of(edition).html, "Also:"),
+        (render_web(TEMPLATES, edition, language="de"), "Auch:"),
+        (render_web(TEMPLATES, edition, language="es"), "También:"),
+    ):
+        assert "".join(f"{also} {line}".split()) in "".join(Page(html).text.split())
+        assert "".join(each[-1] for each in Page(html).links if "coast." in each) == "abc"
+    text = mail_of(edition).text
+    assert f"Also: Nine hours at sea — Island Radio\n{link.format('b')}\n" in text
+    assert f"Also in Isles Today:\n{link.format('c')}\n" in text
 
 
 def test_a_headline_reads_in_the_direction_of_its_edition_whatever_it_begins_with() -> None:
