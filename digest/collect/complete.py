@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -30,6 +31,8 @@ _BYTES = 2_000_000  # of one page
 
 _NOTHING = PageFacts()
 
+log = logging.getLogger(__name__)
+
 
 def complete_posts(
     database: Database, feeds: Sequence[Feed], digests: Sequence[Digest], terms: Terms
@@ -55,7 +58,7 @@ def complete_posts(
         requests = [FetchRequest(feed_id=post.id, url=post.url or "", page=True) for post in posts]
         for request, result in terms.fetch(requests, limits):
             post = by_id[request.feed_id]
-            page = _page(post, result, terms)
+            page = _read(post, result, terms)
             with database.write() as connection:
                 save_page(connection, page, completed(post, page), terms.now)
 
@@ -111,6 +114,16 @@ def _rounds(posts: Sequence[Post]) -> Iterator[list[Post]]:
     for number in range(OF_ONE_HOST):
         if found := [queue[number] for queue in hosts.values() if len(queue) > number]:
             yield found
+
+
+def _read(post: Post, result: Result, terms: Terms) -> PageFacts:
+    """Read a page; an error in reading it costs only what it says."""
+    try:
+        return _page(post, result, terms)
+    except Exception as error:
+        # The error's message is not logged, because it may quote the page's address.
+        log.error("a page of feed %s: %s while reading", post.feed_id, type(error).__name__)
+        return _NOTHING
 
 
 def _page(post: Post, result: Result, terms: Terms) -> PageFacts:

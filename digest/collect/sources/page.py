@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
+from itertools import islice
 
 import lxml.html
 from lxml.etree import ParserError
@@ -150,9 +151,11 @@ def _in_markup(root: HtmlElement, base: str) -> Iterator[Entry]:
 
 def _around(element: HtmlElement | None) -> HtmlElement | None:
     """Return the smallest element around a date that has a link; None if it has other dates too."""
-    while element is not None and not any(_text(link) for link in element.iter("a")):
+    while element is not None and len(list(islice(element.iter("time"), 2))) == 1:
+        if any(_text(link) for link in element.iter("a")):
+            return element
         element = element.getparent()
-    return element if element is not None and len(list(element.iter("time"))) == 1 else None
+    return None
 
 
 def _teaser(element: HtmlElement, base: str, *, alone: bool) -> Entry | None:

@@ -209,6 +209,11 @@ def test_the_main_text_is_found_between_menus() -> None:
     assert "Menu 3" not in found
 
 
+@pytest.mark.parametrize("html", ["", "\x00", "<", "<html>" + "<div>" * 50_000, "<svg>" * 9_000, "<!--"])
+def test_a_page_without_a_main_text_has_none(html: str) -> None:
+    assert main_text(html) == ""
+
+
 def test_no_more_than_the_limit_is_read() -> None:
     found = contents(f"<html>{linked(*(article(n) for n in range(1, 9)))}", limit=3)
     assert isinstance(found, Contents)
