@@ -121,16 +121,9 @@ def test_versions_come_from_different_feeds_within_three_days() -> None:
 
 
 def test_a_plain_report_is_shown_before_an_opinion_and_a_live_page() -> None:
-    for url, tags in (("https://coast.example.org/opinion/ferry", ()), (AURORA.post.url, ("Opinion",))):
-        opinion = published(
-            AURORA.post.title,
-            "Coast Weekly",
-            blurb=AURORA.post.blurb,
-            url=url,
-            tags=tags,
-            image=IMAGE,
-            hours=9,
-        )
+    column = {"title": f"{AURORA.post.title} | Ada Quill", "author": "Ada Quill in Port Ellis"}
+    for fields in ({"url": "https://coast.example.org/opinion/ferry"}, {"tags": ("Opinion",)}, column):
+        opinion = replace(AURORA, post=replace(AURORA.post, image=IMAGE, **fields))
         (group,) = covered(opinion, FERRY)
         assert group.posts == (FERRY,)
 

@@ -165,6 +165,12 @@ def test_posts_that_share_the_page_of_a_show_stay_apart(link: str, titles: tuple
     assert len(groups(*posts, elsewhere)) == 3
 
 
+def test_a_feed_with_many_headlines_for_one_page_means_different_posts() -> None:
+    link = "https://a.example.org/2026/harbour-notes-of-today"
+    posts = [published(f"Harbour notes of today, part {n}", url=link, id=str(n)) for n in range(5)]
+    assert len(groups(*posts)) == 5
+
+
 def test_a_home_page_does_not_identify_a_story() -> None:
     home = "https://a.example.org/"
     posts = (

@@ -8,40 +8,16 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from digest.model.editions import Claim, Coverage, Source, Story
-from digest.model.posts import WaitingPost
+from digest.model.posts import Post, WaitingPost
 from digest.model.tags import fold, for_people
 
 # What publishers call their opinion and live pages, in a tag or a part of the address.
-_NOT_A_REPORT = frozenset(
-    map(
-        fold,
-        (
-            *(
-                "opinion",
-                "opinions",
-                "comment",
-                "commentisfree",
-                "columnists",
-                "editorial",
-                "editorials",
-                "analysis",
-            ),
-            *(
-                "live",
-                "liveblog",
-                "live-blog",
-                "blog",
-                "liveticker",
-                "meinung",
-                "kommentar",
-                "kommentare",
-                "kolumne",
-            ),
-            *("opinión", "tribuna", "editoriales", "idées", "opinione", "opinioni", "opinie", "opinião"),
-            *("мнение", "мнения", "رأي", "görüş", "yazarlar"),
-        ),
-    )
+_NAMES = (
+    "letters, opinion, opinions, comment, commentisfree, columnists, editorial, editorials, analysis, live, "
+    "liveblog, live-blog, blog, liveticker, meinung, kommentar, kommentare, kolumne, opinión, tribuna, "
+    "editoriales, idées, opinione, opinioni, opinie, opinião, мнение, мнения, رأي, görüş, yazarlar"
 )
+_NOT_A_REPORT = frozenset(map(fold, _NAMES.split(", ")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,10 +90,17 @@ def shown_first(waiting: WaitingPost) -> tuple[bool, bool, bool, datetime, str]:
 
 def _version_first(group: Group) -> tuple[bool, tuple[bool, bool, bool, datetime, str]]:
     """Return the sort key for the version that is shown: a plain report before an opinion or a live page."""
-    shown = group.posts[0]
-    path = urlsplit(shown.post.url or "").path.lower().split("/")
-    kinds = {fold(name) for name in (*path, *shown.post.tags)}
-    return not kinds.isdisjoint(_NOT_A_REPORT), shown_first(shown)
+    return not _is_report(group.posts[0].post), shown_first(group.posts[0])
+
+
+def _is_report(post: Post) -> bool:
+    """Return whether a post is no opinion and no live page, by its tags, its link and its title."""
+    path = urlsplit(post.url or "").path.lower().split("/")
+    _, bar, ending = post.title.rpartition(" | ")
+    name = fold(ending) if bar else ""
+    kinds = {name, *map(fold, (*path, *post.tags))}
+    is_signed = bool(name) and fold(post.author or "").startswith(name)  # "The right tram | Ada Quill"
+    return kinds.isdisjoint(_NOT_A_REPORT) and not is_signed
 
 
 def to_story(group: Group, *, topic: str, rule: str, claims: tuple[Claim, ...] = ()) -> Story:

@@ -37,6 +37,7 @@ _ENOUGH = 3  # significant words that a title needs; "Open thread" has too few
 _ENOUGH_TEXT = 40  # characters of a text that proves something; "Our pick of the evening." does not
 _HALF = 0.5  # so many words of two titles, or of two texts, are the same in two versions of a post
 _SLUG = 2  # words of a headline in a link, which show that the page was made for this headline
+_HEADLINES = 3  # that a feed gives to one page, one after the other; more are different posts
 _LONGEST = 64  # words of a title that are compared
 _CROWD = 50  # if more titles share their rarest word, the word does not identify a story
 
@@ -132,9 +133,11 @@ def _identifies_a_story(link: str, posts: Iterable[_Compared]) -> bool:
     if not (parts.path or parts.query or parts.fragment):
         return False
     last: dict[str, _Compared] = {}
+    headlines: defaultdict[str, set[_Title]] = defaultdict(set)
     for each in posts:
         before = last.get(each.feed)
-        if before and not _is_version(before, each, link):
+        headlines[each.feed].add(each.title)
+        if len(headlines[each.feed]) > _HEADLINES or (before and not _is_version(before, each, link)):
             return False
         last[each.feed] = each
     return True
