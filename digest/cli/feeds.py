@@ -43,8 +43,8 @@ def feeds(session: Session, context: click.Context, *, as_json: bool) -> None:
     titles = ("feed", "status", "last success", "next fetch", "failures")
     show.table(titles, [_feed_row(each.name, each.row) for each in found], right=("failures",))
     for each in found:  # a sentence needs a line of its own
-        detail = each.row.detail if each.row else "not collected yet"
-        for sentence in filter(None, (detail, *each.notes)):
+        detail = each.row.detail if each.row and not each.row.failures else ""  # a failure is in its state
+        for sentence in filter(None, (each.state, detail, *each.notes)):
             click.echo(f"{each.name}: {sentence}")
 
 
@@ -60,6 +60,7 @@ def _feed_facts(status: FeedStatus) -> dict[str, object]:
     return {
         "name": status.name,
         "status": row.status if row else "new",
+        "state": status.state,
         "detail": row.detail if row else "",
         "failures": row.failures if row else 0,
         "last_fetch_at": row.last_fetch_at if row else None,

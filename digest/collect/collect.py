@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from digest.collect.complete import complete_posts
 from digest.collect.fetching import health
-from digest.collect.fetching.fetch import Fetched, FetchFailure, FetchRequest, NotModified, fetch_all
-from digest.collect.intake import Source, enlist, judged, takers_of, takes
+from digest.collect.fetching.fetch import Fetched, FetchFailure, NotModified, fetch_all
+from digest.collect.intake import Source, enlisted, judged, next_cutoffs, takers_of, takes
+from digest.collect.judge import Taker
 from digest.collect.reading.identity import without_doubles
 from digest.collect.reading.parse import Parsed, ParseFailure
 from digest.collect.sources.ask import Answer, Asked, Fetch, Terms, ask, ask_page, has_pages, is_no_page
-from digest.model.links import host_of
 from digest.model.posts import (
     CollectReport,
     FeedReport,
@@ -33,6 +33,7 @@ TOGETHER = 100  # unchanged feeds that are saved in one transaction
 PAGES = 5  # of a feed that has pages, if all posts of the pages before are new
 
 _NOTHING = Intake()
+_NO_ANSWER = FetchFailure(detail="There was no document; the feed is tried again later.")
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def collect(
     for answer in ask([_asked(source, now) for source in due.values()], terms):
         source = due[answer.request.feed_id]
         if isinstance(answer.result, NotModified):
-            row = _row_after(source.row, answer, _NOTHING, now)
+            row = _unchanged(source, answer, answer.result, now)
             unsaved = _saved(database, [*unsaved, row], TOGETHER)
             done = _report(row, _NOTHING, 0, now)
         else:
@@ -98,30 +99,41 @@ def _prepare(
     with database.write() as connection:
         release_held(connection, now)
         rows = sync_feeds(connection, feeds, now)
-        ids = {row.name: row.id for row in rows}
         takers = takers_of(connection, digests, now)
-        for digest in digests:
-            taken = [ids[feed.name] for feed in feeds if takes(digest, feed)]
-            enlist(connection, takers[digest.slug], taken, now)
-    return [
-        Source(
-            feed=feed,
-            row=row,
-            takers=tuple(takers[digest.slug] for digest in digests if takes(digest, feed)),
+        cutoffs = {digest.slug: next_cutoffs(digest, now) for digest in digests}
+        before = [
+            _source(feed, row, [takers[digest.slug] for digest in digests if takes(digest, feed)], cutoffs)
+            for feed, row in zip(feeds, rows, strict=True)
+        ]
+        sources = [enlisted(connection, source, now) for source in before]
+        record_feeds(
+            connection, [new.row for old, new in zip(before, sources, strict=True) if old is not new]
         )
-        for feed, row in zip(feeds, rows, strict=True)
-    ]
+    return sources
+
+
+def _source(
+    feed: Feed, row: FeedRow, takers: Sequence[Taker], cutoffs: Mapping[str, Sequence[datetime]]
+) -> Source:
+    coming = sorted({cutoff for taker in takers for cutoff in cutoffs[taker.digest]})
+    return Source(feed=feed, row=row, takers=tuple(takers), cutoffs=tuple(coming))
 
 
 def _asked(source: Source, now: datetime) -> Asked:
     row = source.row
     return Asked(
         feed=source.feed,
-        request=FetchRequest(
-            feed_id=row.id, url=health.address(row), etag=row.etag, last_modified=row.last_modified
-        ),
+        request=health.request(row, now),
         fallback=health.fallback(row, now),
+        body_hash=row.body_hash,
     )
+
+
+def _unchanged(source: Source, answer: Answer, found: NotModified, now: datetime) -> FeedRow:
+    """Return the row of a feed that has not changed; its document is not read."""
+    row = replace(source.row, fallback=answer.fallback)
+    after = health.after_unchanged(row, found, now, whole=answer.body_hash is not None)
+    return health.timed(replace(after, detail=health.moved_text(row, after)), now, source.cutoffs)
 
 
 def _saved(database: Database, rows: list[FeedRow], most: int) -> list[FeedRow]:
@@ -147,9 +159,7 @@ def _settle(database: Database, source: Source, answer: Answer, terms: Terms) ->
         if isinstance(parsed, Parsed):
             intake = judged(connection, source, parsed, now)
             save_intake(connection, intake, now)
-        row = _row_after(source.row, answer, intake, now)
-        if intake.gap and not (isinstance(parsed, Parsed) and parsed.whole):
-            row = health.after_gap(row, now, shown)
+        row = _row_after(source, answer, intake, shown, now)
         record_feeds(connection, [row])
     skipped = parsed.skipped if isinstance(parsed, Parsed) else ()
     for reason in skipped:
@@ -180,25 +190,38 @@ def _with_older_pages(
     return parsed
 
 
-def _row_after(row: FeedRow, answer: Answer, intake: Intake, now: datetime) -> FeedRow:
-    result, parsed = answer.result, answer.parsed
-    if isinstance(result, FetchFailure):
-        return health.after_failure(
-            row, now, detail=result.detail, status=result.status, retry_after=result.retry_after
-        )
-    if isinstance(parsed, ParseFailure):
-        return health.after_failure(row, now, detail=parsed.detail)
-    if isinstance(parsed, Parsed) and parsed.error:
-        return health.after_failure(row, now, detail=parsed.error)
-    row = replace(row, fallback=answer.fallback)
-    if isinstance(result, Fetched):
-        unread = parsed.unread if isinstance(parsed, Parsed) else ()
-        detail = " ".join(filter(None, (_moved(row, result.moved_to), *_left_out(intake), _unread(unread))))
-        validators = {"etag": result.etag, "last_modified": result.last_modified, "moved_to": result.moved_to}
-        found = health.after_success(row, now, **validators, detail=detail)
-        # A post is gone if two documents in a row do not have it, and "not modified" is no document.
-        return replace(found, etag=None, last_modified=None) if intake.missed else found
-    return health.after_unchanged(row, now, moved_to=result.moved_to)
+def _row_after(source: Source, answer: Answer, intake: Intake, shown: int, now: datetime) -> FeedRow:
+    row, parsed = source.row, answer.parsed
+    if (
+        (failure := _failure(answer))
+        or not isinstance(parsed, Parsed)
+        or not isinstance(answer.result, Fetched)
+    ):
+        return health.after_failure(row, failure or _NO_ANSWER, now, source.cutoffs)
+    row = replace(
+        row, fallback=answer.fallback, wishes=replace(parsed.wishes, fresh=answer.result.fresh).written()
+    )
+    after = health.after_success(row, answer.result, now)
+    if intake.gap and not parsed.whole:
+        after = health.after_gap(after, now, shown)
+    detail = " ".join(
+        filter(None, (health.moved_text(row, after), *_left_out(intake), _unread(parsed.unread)))
+    )
+    after = replace(after, detail=detail, body_hash=answer.body_hash)
+    if intake.missed:  # a post is gone if two documents in a row do not have it, however alike they are
+        after = replace(after, etag=None, last_modified=None, body_hash=None)
+    return health.timed(after, now, source.cutoffs, soon=bool(intake.missed))
+
+
+def _failure(answer: Answer) -> FetchFailure | None:
+    """Return why an answer has no posts, or None; a feed may also report a failure between its entries."""
+    if isinstance(answer.result, FetchFailure):
+        return answer.result
+    if isinstance(answer.parsed, ParseFailure):
+        return FetchFailure(detail=answer.parsed.detail)
+    if isinstance(answer.parsed, Parsed) and answer.parsed.error:
+        return FetchFailure(detail=answer.parsed.error)
+    return None
 
 
 def _left_out(intake: Intake) -> Iterator[str]:
@@ -214,15 +237,10 @@ def _unread(reasons: Sequence[str]) -> str:
     return f"Left out: {reasons[0]}{others}." if reasons else ""
 
 
-def _moved(row: FeedRow, moved_to: str | None) -> str:
-    if moved_to is None or moved_to == row.final_url:
-        return ""
-    return f"The feed has moved permanently to {host_of(moved_to)} and is fetched from there from now on."
-
-
 def _not_due(row: FeedRow) -> FeedReport:
-    """Return the report of a feed that is not due: it was just fetched, or it pauses after a failure."""
-    detail = row.detail or "The feed was fetched a moment ago and is not due yet."
+    """Return the report of a feed that is not due: it was fetched, or it pauses after a failure."""
+    pace = f": it is fetched {row.pace}" if row.pace else ""
+    detail = row.detail or f"The feed is not due yet{pace}."
     return FeedReport(feed=row.name, status="waiting", detail=detail, next_fetch_at=row.next_fetch_at)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 
 from digest.collect.complete import with_pages
 from digest.collect.judge import FIRST_LOOK, Look, Taker, at_first_look, judge
@@ -14,6 +15,7 @@ from digest.model.links import canonical_url
 from digest.model.posts import Fate, FeedRow, Intake, Post, PostState, StoredPosts
 from digest.model.publication import Digest, Feed
 from digest.schedule.cadence import Cadence
+from digest.schedule.schedule import ScheduleError
 from digest.storage.database import Connection
 from digest.storage.intake.save import save_fates
 from digest.storage.intake.stored import (
@@ -27,6 +29,8 @@ from digest.storage.intake.stored import (
 )
 from digest.storage.occurrences import occurrences_of
 
+_COMING = 3  # dates of a digest that are looked at: of the first, the cutoff may be over
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -35,6 +39,7 @@ class Source:
     feed: Feed
     row: FeedRow
     takers: tuple[Taker, ...]
+    cutoffs: tuple[datetime, ...] = ()  # the next ones of the digests that take it, the earliest first
 
 
 def judged(connection: Connection, source: Source, parsed: Parsed, now: datetime) -> Intake:
@@ -82,16 +87,30 @@ def _taker(connection: Connection, digest: Digest, now: datetime) -> Taker:
     return Taker(digest=digest.slug, previous_at=previous_at - digest.cutoff, has_begun=done is not None)
 
 
-def enlist(connection: Connection, taker: Taker, feed_ids: Sequence[str], now: datetime) -> None:
-    """Give a digest the recent posts of feeds that it has just begun to take, as at a first look.
+def next_cutoffs(digest: Digest, now: datetime) -> tuple[datetime, ...]:
+    """Return the next two cutoffs of a digest after `now`."""
+    coming = islice(Cadence(digest=digest).coming(now), _COMING)
+    try:
+        return tuple(due.cutoff_at for due in coming if due.cutoff_at > now)
+    except ScheduleError:
+        return ()
 
-    Posts that are in that digest already, in any state, are left as they are.
+
+def enlisted(connection: Connection, source: Source, now: datetime) -> Source:
+    """Give the digests that have just begun to take a feed its recent posts, as at a first look.
+
+    Posts that are in such a digest already, in any state, are left as they are. The row of the feed remembers
+    its digests, because asking for each feed at each run whether a post is missing takes seconds.
     """
-    for feed_id in feed_ids:
-        posts = posts_unknown_to(connection, taker.digest, feed_id, since=now - FIRST_LOOK)
+    row, names = source.row, " ".join(sorted(taker.digest for taker in source.takers))
+    if row.takers == names:
+        return source
+    for taker in source.takers:
+        posts = posts_unknown_to(connection, taker.digest, row.id, since=now - FIRST_LOOK)
         reasons = at_first_look(taker, posts, now)
         fates = [(post.id, _fate(taker, reason)) for post, reason in zip(posts, reasons, strict=True)]
         save_fates(connection, fates, now)
+    return replace(source, row=replace(row, takers=names))
 
 
 def _fate(taker: Taker, reason: str) -> Fate:

@@ -9,7 +9,7 @@ from functools import partial
 
 from digest.collect.collect import collect
 from digest.collect.fetching.fetch import fetch_all
-from digest.collect.fetching.health import fallback_text, gap_text
+from digest.collect.fetching.health import fallback_text, gap_text, state_text
 from digest.compose.revise import StoryChange, changes_of, revised, without_posts
 from digest.config import Config
 from digest.model.editions import EditionRecord, refusal
@@ -61,6 +61,7 @@ class FeedStatus:
     row: FeedRow | None
     held: int = 0  # posts
     notes: tuple[str, ...] = ()  # sentences for an editor or operator
+    state: str = "not collected yet."  # one sentence
 
 
 def list_feeds(database: Database, config: Config, now: datetime) -> tuple[FeedStatus, ...]:
@@ -79,7 +80,13 @@ def _status(name: str, row: FeedRow | None, held: Sequence[tuple[str, int]], now
         notes.append(f'To decide: digest posts keep "{name}", or: digest posts drop "{name}".')
     if row:
         notes += filter(None, (gap_text(row, now), fallback_text(row)))
-    return FeedStatus(name=name, row=row, held=sum(count for _, count in held), notes=tuple(notes))
+    return FeedStatus(
+        name=name,
+        row=row,
+        held=sum(count for _, count in held),
+        notes=tuple(notes),
+        state=state_text(row, now) if row else "not collected yet.",
+    )
 
 
 # ── posts ───────────────────────────────────────────────────────────────────────────────────

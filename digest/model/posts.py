@@ -38,6 +38,16 @@ class FeedRow:
     gap: int = 0  # the number of entries when all of them were new at once; 0 if that never happened
     gap_at: datetime | None = None
     fallback: str = ""  # why the feed of a WordPress site is read instead of its REST interface
+    wishes: str = ""  # how often it may be asked; see digest.collect.fetching.timing
+    pace: str = ""  # how often it is asked, and why: "every hour, as its server wishes"
+    body_hash: str | None = None  # of the last document that was read; the same bytes are not read again
+    whole_at: datetime | None = None  # the last answer with a document: "not modified" is believed for a day
+    changed_at: datetime | None = None  # the last document that was not the same as the one before
+    failed_at: datetime | None = None  # the first of its failures in a row
+    moved_to: str | None = None  # a permanent redirect that is not saved yet
+    moved_seen: int = 0  # the answers in a row with this redirect
+    moved_at: datetime | None = None  # the first of them
+    takers: str = ""  # the digests that have its recent posts
 
 
 # ── posts ───────────────────────────────────────────────────────────────────────────────────

@@ -42,6 +42,16 @@ feeds = Table(
     Column("gap", Integer, nullable=False, server_default="0"),  # entries when all of them were new at once
     Column("gap_at", Moment),
     Column("fallback", String, nullable=False, server_default=""),  # why it is not read by REST
+    Column("wishes", String, nullable=False, server_default=""),  # JSON: digest.collect.fetching.timing
+    Column("pace", String, nullable=False, server_default=""),  # the same in words, as decided last
+    Column("body_hash", String),
+    Column("whole_at", Moment),  # the last answer with a document
+    Column("changed_at", Moment),
+    Column("failed_at", Moment),  # the first failure in a row
+    Column("moved_to", String),  # a permanent redirect that is not saved in final_url yet
+    Column("moved_seen", Integer, nullable=False, server_default="0"),  # in a row
+    Column("moved_at", Moment),  # when it was seen first
+    Column("takers", String, nullable=False, server_default=""),  # slugs of digests with its recent posts
 )
 
 posts = Table(

@@ -39,8 +39,8 @@ def test_new_posts_wait_in_every_digest_with_the_feed(database: Database, site: 
     report = run(database, feeds, [DAILY, WEEKEND])
     assert report.new == 4
     assert report.feeds == (
-        FeedReport(feed="Harbour", status="ok", new=3, skipped=1, next_fetch_at=NOW + timedelta(minutes=14)),
-        FeedReport(feed="Quay", status="ok", new=1, next_fetch_at=NOW + timedelta(minutes=14)),
+        FeedReport(feed="Harbour", status="ok", new=3, skipped=1, next_fetch_at=NOW + timedelta(minutes=59)),
+        FeedReport(feed="Quay", status="ok", new=1, next_fetch_at=NOW + timedelta(minutes=59)),
     )
     assert len(waiting(database, "daily")) == 4
     (post,) = waiting(database, "weekend")
@@ -51,7 +51,7 @@ def test_a_second_run_finds_nothing_new(database: Database, site: Site) -> None:
     feeds = [feed(site, "Harbour", "harbour.rss"), feed(site, "Notes", "notes.json")]
     run(database, feeds)
     report = run(database, feeds, now=NOW + HOUR)
-    assert [(one.status, one.new, one.updated) for one in report.feeds] == [("ok", 0, 0)] * 2
+    assert [(one.status, one.new, one.updated) for one in report.feeds] == [("unchanged", 0, 0)] * 2
     assert {post.post.first_seen_at for post in waiting(database)} == {NOW}
 
 
@@ -170,12 +170,67 @@ def test_a_feed_recovers(database: Database, site: Site) -> None:
     assert (report.status, report.new, report.detail) == ("ok", 1, "")
 
 
-def test_a_permanent_move_is_followed_from_then_on(database: Database, site: Site) -> None:
+def test_a_permanent_move_is_saved_when_it_has_lasted_and_forgotten_when_the_old_address_works_again(
+    database: Database, site: Site
+) -> None:
     site.put("/new", Answer())
     tide = [Feed(name="Tide", url=site.redirect("/old", "/new", 301))]
-    assert "moved permanently to 127.0.0.1" in run(database, tide).feeds[0].detail
-    run(database, tide, now=NOW + HOUR)
-    assert [path for path, _ in site.asked] == ["/old", "/new", "/new"]
+    details = [run(database, tide, now=NOW + hours * HOUR).feeds[0].detail for hours in (0, 12, 24, 36)]
+    assert [bool(detail) for detail in details] == [False, False, True, False]
+    assert details[2].startswith("The feed has moved permanently to 127.0.0.1")
+    site.put("/new", Answer(body=b"<html>This domain is for sale"))
+    site.put("/old", Answer(body=FEED + b" "))
+    (parked,) = run(database, tide, now=NOW + 48 * HOUR).feeds
+    (back,) = run(database, tide, now=NOW + 49 * HOUR).feeds
+    assert (parked.status, back.status) == ("failed", "ok")
+    assert "at its own address again" in back.detail
+    run(database, tide, now=NOW + 60 * HOUR)
+    paths = [path for path, _ in site.asked]
+    assert paths == [*["/old", "/new"] * 3, "/new", "/new", "/old", "/old"]
+
+
+def test_the_schedule_of_the_publisher_is_respected_but_each_cutoff_has_its_look(
+    database: Database, site: Site
+) -> None:
+    headers = {"cache-control": "max-age=86400", "etag": '"1"'}
+    tide = [Feed(name="Tide", url=site.put("/feed", Answer(headers=headers)))]
+    report = run(database, tide).feeds[0]
+    cutoff = NOW.replace(hour=6, minute=30) + timedelta(days=1)
+    assert report.next_fetch_at is not None
+    assert timedelta(minutes=3) <= cutoff - report.next_fetch_at <= timedelta(minutes=13)
+    assert "not due yet: it is fetched every day, as its server wishes" in (
+        run(database, tide, now=NOW + 22 * HOUR).feeds[0].detail
+    )
+    assert len(site.asked) == 1
+
+
+def test_the_validators_of_a_304_are_used_and_once_a_day_a_whole_document_is_asked_for(
+    database: Database, site: Site
+) -> None:
+    tide = [Feed(name="Tide", url=site.put("/feed", Answer(headers={"etag": '"1"'})))]
+    for hours in (0, 12, 24, 36):
+        (report,) = run(database, tide, now=NOW + hours * HOUR).feeds
+    sent = [headers.get("if-none-match") for _, headers in site.asked]
+    assert sent == [None, '"1"', None, '"1"']
+    assert (report.status, report.new) == ("unchanged", 0)
+
+
+def test_the_same_bytes_are_not_read_again_until_a_post_is_missed(
+    sqlite: Database, site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    harbour = [feed(site, "Harbour", "harbour.rss")]
+    for hours in (0, 1, 2):
+        run(sqlite, harbour, now=NOW + hours * HOUR)
+    assert caplog.text.count("has no title, no text") == 1
+    site.put("/feed", Answer(body=notes(3, 2, 1)))
+    tide = [Feed(name="Tide", url=site.url("/feed"))]
+    run(sqlite, tide)
+    site.put("/feed", Answer(body=notes(3, 1)))
+    (report,) = run(sqlite, tide, now=NOW + HOUR).feeds
+    assert report.next_fetch_at == NOW + HOUR + timedelta(minutes=4)
+    run(sqlite, tide, now=NOW + 2 * HOUR)
+    assert "Note 2" not in {post.post.title for post in waiting(sqlite)}
 
 
 def test_a_move_to_a_web_page_is_not_kept(database: Database, site: Site) -> None:
@@ -243,7 +298,7 @@ def test_an_error_in_reading_one_feed_is_that_feeds_failure(
 ) -> None:
     def fetch(requests: Iterable[FetchRequest], limits: FetchLimits) -> Iterator[Exchange]:
         bad, good = requests
-        yield bad, Fetched(url="https://ada:secret@tide.example.org/", body=None)  # type: ignore[arg-type]  # a bug
+        yield bad, Fetched(url="https://ada:secret@tide.example.org/", body=FEED, content_type=None)  # type: ignore[arg-type]  # a bug
         yield good, Fetched(url="https://quay.example.org/", body=FEED)
 
     feeds = [Feed(name=name, url=f"https://{name}.example.org/") for name in ("tide", "quay")]
@@ -251,7 +306,7 @@ def test_an_error_in_reading_one_feed_is_that_feeds_failure(
     assert (bad.status, good.status, good.new) == ("failed", "ok", 1)
     assert "the log says where" in bad.detail
     assert "Traceback" not in bad.detail
-    assert "AttributeError" in caplog.text
+    assert "TypeError" in caplog.text
     assert "secret" not in caplog.text
 
 

@@ -4,7 +4,7 @@ import gzip
 import logging
 import ssl
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -57,17 +57,32 @@ def test_a_feed_is_asked_for_only_if_it_has_changed(site: Site) -> None:
 def test_a_feed_is_fetched_over_tls_from_a_server_with_a_valid_certificate_and_no_other(
     certificates: Certificates,
 ) -> None:
-    def trusting(limits: FetchLimits) -> httpx2.AsyncBaseTransport:
-        backend = GuardedBackend(limits.allow_hosts)
-        return GuardedTransport(backend, tls=partial(ssl.create_default_context, cafile=certificates.ca_file))
-
     with serving(certificates.context) as site:
         request = FetchRequest(feed_id="a", url=site.put("/feed", Answer(body=FEED + CHUNK * 4)))
-        assert [found for _, found in fetch_all([request], LIMITS, transport=trusting)] == [
-            Fetched(url=request.url, body=FEED + CHUNK * 4)
-        ]
+        found = [found for _, found in fetch_all([request], LIMITS, transport=trusting(certificates))]
+        assert found == [Fetched(url=request.url, body=FEED + CHUNK * 4)]
         assert "certificate is not valid" in failed(request.url).detail
     assert [path for path, _ in site.asked] == ["/feed"]
+
+
+def test_a_redirect_from_https_to_http_is_followed_but_is_no_move(
+    site: Site, certificates: Certificates
+) -> None:
+    site.put("/feed", Answer())
+    with serving(certificates.context) as secure:
+        down = FetchRequest(feed_id="a", url=secure.redirect("/down", site.url("/feed"), 301))
+        up = FetchRequest(feed_id="b", url=site.redirect("/up", secure.put("/feed", Answer()), 308))
+        found = dict(fetch_all([down, up], LIMITS, transport=trusting(certificates)))
+    assert found[down] == Fetched(url=site.url("/feed"), body=FEED)
+    assert found[up] == Fetched(url=secure.url("/feed"), body=FEED, moved_to=secure.url("/feed"))
+
+
+def trusting(certificates: Certificates) -> Callable[[FetchLimits], httpx2.AsyncBaseTransport]:
+    def transport(limits: FetchLimits) -> httpx2.AsyncBaseTransport:
+        tls = partial(ssl.create_default_context, cafile=certificates.ca_file)
+        return GuardedTransport(GuardedBackend(limits.allow_hosts), tls=tls)
+
+    return transport
 
 
 def test_a_packed_feed_is_unpacked(site: Site) -> None:

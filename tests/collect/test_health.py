@@ -5,18 +5,28 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from digest.collect.fetching.fetch import Fetched, FetchFailure, NotModified
 from digest.collect.fetching.health import (
     address,
     after_failure,
+    after_gap,
     after_success,
     after_unchanged,
     is_due,
+    moved_text,
+    request,
+    state_text,
+    timed,
 )
 from digest.model.posts import FeedRow
 
 NOW = datetime(2026, 11, 22, 7, tzinfo=UTC)
 MINUTES = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 ROW = FeedRow(id="a", name="Harbour News", url="https://harbour.example.org/feed", next_fetch_at=NOW)
+NEW = "https://new.example.org/feed"
+SILENT = FetchFailure(detail="silent")
 
 
 def test_a_feed_is_due_when_its_time_has_come() -> None:
@@ -29,72 +39,114 @@ def test_a_feed_that_was_never_fetched_is_due_whatever_the_clock_says() -> None:
     assert is_due(ROW, NOW - MINUTES)
 
 
-def test_a_healthy_feed_is_due_again_in_a_quarter_of_an_hour_with_slack() -> None:
-    row = after_success(
-        replace(ROW, failures=3, detail="bad"), NOW, etag='"1"', last_modified="x", moved_to=None
-    )
-    assert (row.status, row.failures, row.detail, row.etag, row.last_modified) == ("ok", 0, "", '"1"', "x")
-    assert (row.next_fetch_at, row.last_fetch_at, row.last_ok_at) == (NOW + 14 * MINUTES, NOW, NOW)
+def test_a_document_ends_failures_and_brings_new_validators() -> None:
+    row = after_success(replace(ROW, failures=3, failed_at=NOW - DAY, detail="bad"), found(etag='"1"'), NOW)
+    assert (row.status, row.failures, row.failed_at, row.detail, row.etag) == ("ok", 0, None, "", '"1"')
+    assert (row.last_fetch_at, row.last_ok_at, row.whole_at, row.changed_at) == (NOW, NOW, NOW, NOW)
 
 
-def test_an_unchanged_feed_keeps_its_validators() -> None:
-    row = after_unchanged(replace(ROW, etag='"1"', failures=2), NOW, moved_to=None)
+def test_an_unchanged_feed_keeps_its_validators_unless_the_answer_has_new_ones() -> None:
+    row = after_unchanged(replace(ROW, etag='"1"', last_modified="x", failures=2), NotModified(), NOW)
     assert (row.status, row.failures, row.etag, row.last_ok_at) == ("unchanged", 0, '"1"', NOW)
+    row = after_unchanged(row, NotModified(etag='"2"'), NOW)
+    assert (row.etag, row.last_modified) == ('"2"', "x")
 
 
-def test_a_permanent_move_is_kept() -> None:
-    new = "https://new.example.org/feed"
-    moved = after_success(ROW, NOW, etag=None, last_modified=None, moved_to=new)
-    assert moved.final_url == new
-    assert after_unchanged(moved, NOW, moved_to=None).final_url == new
-    assert after_failure(moved, NOW, detail="silent").final_url == new
+@pytest.mark.parametrize("minutes", [15, 60, 5 * 60, 24 * 60])
+def test_not_modified_is_believed_for_less_than_a_day(minutes: int) -> None:
+    row, whole_at = ROW, NOW
+    for number in range(4 * 24 * 60 // minutes):
+        now = NOW + number * minutes * MINUTES
+        if request(row, now).etag is None:
+            assert number == 0 or now - whole_at <= DAY + minutes * MINUTES
+            row, whole_at = after_success(row, found(etag='"1"'), now), now
+        else:
+            row = after_unchanged(row, NotModified(), now)
+    assert whole_at > NOW + 2 * DAY
+
+
+def test_a_clock_that_was_ahead_does_not_make_not_modified_believable() -> None:
+    assert request(replace(ROW, etag='"1"', whole_at=NOW + DAY), NOW).etag is None
+
+
+# ── redirects ───────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_permanent_move_is_saved_after_three_answers_in_a_row_and_a_day() -> None:
+    row, asked = ROW, []
+    for hours in (0, 1, 2, 23, 24, 25):
+        asked.append(address(row))
+        row = after_unchanged(
+            row, NotModified(moved_to=None if address(row) == NEW else NEW), NOW + hours * HOUR
+        )
+    assert asked == [ROW.url] * 5 + [NEW]
+    assert (row.final_url, row.moved_to, row.moved_seen) == (NEW, None, 0)
+    assert after_failure(row, SILENT, NOW, ()).final_url == NEW
+
+
+@pytest.mark.parametrize("other", [None, "https://third.example.org/feed"])
+def test_a_move_that_is_taken_back_or_changes_is_counted_anew(other: str | None) -> None:
+    row = replace(ROW, moved_to=NEW, moved_seen=2, moved_at=NOW - 2 * DAY)
+    row = after_success(row, found(moved_to=other), NOW)
+    assert (row.final_url, row.moved_to, row.moved_seen) == (None, other, 1 if other else 0)
 
 
 def test_after_a_failure_the_old_and_the_new_address_take_turns() -> None:
-    new = "https://new.example.org/feed"
-    row = replace(ROW, final_url=new)
+    row = replace(ROW, final_url=NEW)
     asked = []
     for _ in range(4):
         asked.append(address(row))
-        row = after_failure(row, NOW, detail="silent")
-    assert asked == [new, ROW.url, new, ROW.url]
-    parked = after_failure(replace(ROW, final_url=new), NOW, detail="This is a web page, not a feed.")
+        row = after_failure(row, SILENT, NOW, ())
+    assert asked == [NEW, ROW.url, NEW, ROW.url]
+
+
+def test_if_the_old_address_works_the_saved_one_is_forgotten_and_if_it_redirects_there_it_stays() -> None:
+    parked = after_failure(replace(ROW, final_url=NEW), SILENT, NOW, ())
     assert address(parked) == ROW.url
-    # The old address works again, or still redirects.
-    assert after_success(parked, NOW, etag=None, last_modified=None, moved_to=None).final_url is None
-    assert after_success(parked, NOW, etag=None, last_modified=None, moved_to=new).final_url == new
-
-
-@pytest.mark.parametrize("minutes", [15, 60, 5 * 60])
-def test_a_server_that_always_says_not_modified_is_asked_without_validators_once_a_day(minutes: int) -> None:
-    row = replace(ROW, etag='"1"', last_modified="x")
-    whole = 0
-    for number in range(4 * 24 * 60 // minutes):
-        whole += row.etag is None
-        row = replace(row, etag=row.etag or '"1"')  # a whole answer has a validator
-        row = after_unchanged(row, NOW + number * minutes * MINUTES, moved_to=None)
-    assert 3 <= whole <= 4
+    works = after_success(parked, found(), NOW)
+    assert works.final_url is None
+    assert "answers at its own address again" in moved_text(parked, works)
+    redirects = after_success(parked, found(moved_to=NEW), NOW)
+    assert (redirects.final_url, redirects.moved_to, moved_text(parked, redirects)) == (NEW, None, "")
 
 
 @pytest.mark.parametrize("status", [404, 410])
 def test_a_feed_lost_where_it_moved_to_is_sought_where_it_was(status: int) -> None:
-    moved = replace(ROW, final_url="https://new.example.org/feed", etag='"1"')
-    row = after_failure(moved, NOW, detail="lost", status=status)
+    moved = replace(ROW, final_url=NEW, etag='"1"')
+    row = after_failure(moved, FetchFailure(detail="lost", status=status), NOW, ())
     assert (row.status, row.final_url, row.etag) == ("failed", None, None)
+
+
+# ── failures ────────────────────────────────────────────────────────────────────────────────
 
 
 def test_a_failing_feed_rests_longer_and_longer_up_to_a_day() -> None:
     row, pauses = ROW, []
-    for _ in range(9):
-        row = after_failure(row, NOW, detail="silent")
-        pauses.append((row.next_fetch_at - NOW) / MINUTES)
+    for number in range(9):
+        row = after_failure(row, SILENT, NOW + number * HOUR, ())
+        pauses.append((row.next_fetch_at - NOW - number * HOUR) / MINUTES)
     assert pauses == [15, 30, 60, 120, 240, 480, 960, 1440, 1440]
     assert (row.status, row.detail, row.failures, row.last_ok_at) == ("failed", "silent", 9, None)
+    assert row.failed_at == NOW
 
 
 def test_thousands_of_failures_are_no_error() -> None:
-    row = after_failure(replace(ROW, failures=10_000), NOW, detail="silent")
-    assert row.next_fetch_at == NOW + timedelta(days=1)
+    row = after_failure(replace(ROW, failures=10_000), SILENT, NOW, ())
+    assert row.next_fetch_at == NOW + DAY
+
+
+def test_a_failing_feed_is_tried_before_each_cutoff_unless_its_server_forbids_that() -> None:
+    row, cutoffs = replace(ROW, failures=9), (NOW + 2 * HOUR, NOW + 26 * HOUR)
+    at = after_failure(row, SILENT, NOW, cutoffs).next_fetch_at
+    assert timedelta(0) < cutoffs[0] - at <= 15 * MINUTES
+    again = after_failure(row, SILENT, at, cutoffs).next_fetch_at
+    assert timedelta(0) < cutoffs[0] - again <= 15 * MINUTES or again > cutoffs[0]
+    for failure in (
+        FetchFailure(detail="busy", status=503, retry_after="40000"),
+        FetchFailure(detail="too often", status=429),
+        FetchFailure(detail="gone", status=410),
+    ):
+        assert after_failure(row, failure, NOW, cutoffs).next_fetch_at > cutoffs[0]
 
 
 @pytest.mark.parametrize(
@@ -113,10 +165,40 @@ def test_thousands_of_failures_are_no_error() -> None:
     ],
 )
 def test_a_server_may_ask_for_a_longer_rest_within_bounds(header: str, minutes: int) -> None:
-    row = after_failure(ROW, NOW, detail="busy", status=503, retry_after=header)
+    row = after_failure(ROW, FetchFailure(detail="busy", status=503, retry_after=header), NOW, ())
     assert row.next_fetch_at == NOW + minutes * MINUTES
 
 
 def test_a_feed_that_is_gone_is_looked_at_once_a_week() -> None:
-    row = after_failure(ROW, NOW, detail="gone", status=410)
+    row = after_failure(ROW, FetchFailure(detail="gone", status=410), NOW, ())
     assert (row.status, row.next_fetch_at) == ("gone", NOW + timedelta(days=7))
+
+
+# ── in words ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_state_of_a_feed_is_one_sentence() -> None:
+    assert state_text(ROW, NOW) == "not collected yet."
+    row = timed(after_success(ROW, found(fresh=3600), NOW), NOW, ())
+    assert state_text(row, NOW) == "asked every hour; next at 07:59."
+    row = timed(after_unchanged(row, NotModified(fresh=7200), NOW + DAY), NOW + DAY, ())
+    assert state_text(row, NOW + DAY) == (
+        "asked every 2 hours, as its server wishes; unchanged since Sun 07:00; next at 09:00."
+    )
+    row = timed(after_gap(row, NOW + DAY, 10), NOW + DAY, ())
+    assert state_text(row, NOW + DAY).startswith("asked every 2 hours, as its server wishes")
+    failed = after_failure(replace(row, failures=1, failed_at=NOW), SILENT, NOW + 3 * HOUR, ())
+    assert state_text(failed, NOW + 3 * HOUR) == (
+        "failing since 07:00, 2 times in a row; tried again at 10:30: silent"
+    )
+    moving = after_success(row, found(moved_to=NEW), NOW)
+    assert "moved to new.example.org, as it has said once; saved after 3 times and a day" in state_text(
+        moving, NOW
+    )
+    assert "fetched from new.example.org, to which it has moved" in state_text(
+        replace(row, final_url=NEW), NOW
+    )
+
+
+def found(*, etag: str | None = None, moved_to: str | None = None, fresh: int | None = None) -> Fetched:
+    return Fetched(url=ROW.url, body=b"", etag=etag, moved_to=moved_to, fresh=fresh)

@@ -131,7 +131,7 @@ def look(database: Database, publisher: Publisher, now: datetime) -> None:
             yield request, Fetched(url=FEED.url, body=publisher.document())
 
     report = collect(database, [FEED], [DAILY], limits=FetchLimits(), now=now, force=True, fetch=fetch)
-    assert [each.status for each in report.feeds] == ["ok"]
+    assert {each.status for each in report.feeds} <= {"ok", "unchanged"}
 
 
 def states(database: Database) -> dict[str, tuple[PostState, str]]:

@@ -460,3 +460,33 @@ def test_a_date_is_read_in_the_language_of_the_feed() -> None:
     )
     assert isinstance(parsed, Parsed)
     assert parsed.posts[0].published_at == datetime(2026, 3, 5, 9, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (
+            "<!DOCTYPE html><html><head><title>Just a moment...</title></head></html>",
+            "protection against robots",
+        ),
+        ("<html><h1>Error establishing a database connection</h1></html>", "cannot use its database"),
+        ("<div>WordPress database error: [Table is crashed]</div><?xml version='1.0'?><rss>", "its database"),
+        ("<br />\n<b>Fatal error</b>: Allowed memory exhausted in /x.php", "has failed"),
+        (
+            "<rss version='2.0'><channel><title>Error</title><item><title>Error 502: away</title></item>",
+            "The feed reports an error: Error 502: away.",
+        ),
+    ],
+)
+def test_an_error_that_is_sent_as_a_document_is_a_failure(body: str, words: str) -> None:
+    found = parse(Document(body=body.encode(), url="https://tide.example.org/"), feed_id="a", now=NOW)
+    assert isinstance(found, ParseFailure)
+    assert words in found.detail
+
+
+def test_a_feed_about_errors_is_a_feed() -> None:
+    items = "".join(f"<item><title>Error {n} in the archive</title></item>" for n in range(2))
+    for title, entries in (("Error watch", items), ("Museum", items[: len(items) // 2])):
+        body = f"<rss version='2.0'><channel><title>{title}</title>{entries}</channel></rss>".encode()
+        found = parse(Document(body=body, url="https://tide.example.org/"), feed_id="a", now=NOW)
+        assert isinstance(found, Parsed)

@@ -11,9 +11,11 @@ import threading
 import traceback
 import zlib
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -42,6 +44,8 @@ _COMPLETE = frozenset([200, 203])  # 203: a proxy on the way has changed the doc
 _GZIP = b"\x1f\x8b\x08"
 _LAYERS = 2  # a file that is compressed may be compressed once more on its way
 _MEMBERS = 100
+_MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?([0-9]+)")
+_NO_CACHE = re.compile(r"(?:^|[,\s])no-(?:cache|store)\s*(?:,|$)")
 _VALIDATOR = re.compile(r"[\x20-\x7e]{1,500}")
 
 log = logging.getLogger(__name__)
@@ -74,13 +78,17 @@ class Fetched:
     moved_to: str | None = None  # the new address, if the feed has moved permanently
     links: str = ""  # the Link headers (RFC 8288), joined by commas
     folder: Folder | None = None  # instead of the body, if the address is that of a folder
+    fresh: int | None = None  # seconds for which the server does not want to be asked again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotModified:
-    """The feed has not changed since the last answer."""
+    """The feed has not changed; the answer may have new validators (RFC 9111, 4.3.4)."""
 
     moved_to: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    fresh: int | None = None  # seconds for which the server does not want to be asked again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,8 +266,10 @@ async def _follow(transport: httpx2.AsyncBaseTransport, request: FetchRequest, l
             target = response.headers.get("location")
             if response.status_code not in _REDIRECTS or not target:
                 return await _outcome(response, limits, moved_to)
-        url = _next_hop(url, target)
-        permanent = permanent and response.status_code in _PERMANENT
+        before, url = url, _next_hop(url, target)
+        # A redirect from https to http is followed, but it is never saved: anybody on the way could send it.
+        safe = url.scheme == "https" or before.scheme == "http"
+        permanent = permanent and safe and response.status_code in _PERMANENT
         moved_to = str(url) if permanent else moved_to
     return FetchFailure(
         detail=f"The address redirects more than {REDIRECTS} times; look for the feed's new address."
@@ -306,8 +316,10 @@ def _next_hop(url: httpx2.URL, target: str) -> httpx2.URL:
 
 
 async def _outcome(response: httpx2.Response, limits: FetchLimits, moved_to: str | None) -> Result:
+    etag, last_modified = (_validator(response.headers.get(name)) for name in ("etag", "last-modified"))
+    fresh = freshness(response.headers, datetime.now(UTC))
     if response.status_code == 304:
-        return NotModified(moved_to=moved_to)
+        return NotModified(moved_to=moved_to, etag=etag, last_modified=last_modified, fresh=fresh)
     if response.status_code not in _COMPLETE:
         return _refusal(response)
     body = await _body(response, limits)
@@ -317,10 +329,11 @@ async def _outcome(response: httpx2.Response, limits: FetchLimits, moved_to: str
         url=str(response.url.copy_with(userinfo=b"")),
         body=body,
         content_type=response.headers.get("content-type", ""),
-        etag=_validator(response.headers.get("etag")),
-        last_modified=_validator(response.headers.get("last-modified")),
         moved_to=moved_to,
         links=response.headers.get("link", ""),
+        fresh=fresh,
+        etag=etag,
+        last_modified=last_modified,
     )
 
 
@@ -383,6 +396,32 @@ def _too_large(limits: FetchLimits) -> FetchFailure:
     return FetchFailure(
         detail=f"The document is larger than {size}; to allow this, raise max_bytes under [collect]."
     )
+
+
+def freshness(headers: Mapping[str, str], now: datetime) -> int | None:
+    """Return for how many seconds an answer is fresh (RFC 9111, 4.2); None if its server does not say.
+
+    `s-maxage` is for caches that many people share.
+    """
+    control = headers.get("cache-control", "").lower()
+    ages = [int(found[:9]) for found in _MAX_AGE.findall(control)]
+    if _NO_CACHE.search(control) or ages:
+        age = headers.get("age", "").strip()
+        passed = int(age[:9]) if age.isascii() and age.isdecimal() else 0
+        return max(0, min(ages) - passed) if ages and not _NO_CACHE.search(control) else 0
+    expires = moment(headers.get("expires"))
+    if expires is None:
+        return None
+    return max(0, int((expires - (moment(headers.get("date")) or now)).total_seconds()))
+
+
+def moment(text: str | None) -> datetime | None:
+    """Return the time in a header (RFC 9110, 5.6.7), or None if it is not a time."""
+    try:
+        found = parsedate_to_datetime((text or "").strip())
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _validator(value: str | None) -> str | None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 
+from digest.collect.fetching.fetch import Fetched, FetchFailure, FetchRequest, NotModified, moment
+from digest.collect.fetching.timing import has_gap, last_chance, next_fetch, with_freshness
+from digest.model.links import host_of
 from digest.model.posts import FeedRow
 
-EVERY = timedelta(minutes=15)
-EVERY_IF_BUSY = timedelta(minutes=5)
-BUSY_FOR = timedelta(days=7)  # after all entries of a document were new
-SLACK = timedelta(minutes=1)  # so that the feed is due even if the scheduler runs a little early
 FIRST_PAUSE = timedelta(minutes=15)
 LONGEST_PAUSE = timedelta(hours=24)
 GONE_PAUSE = timedelta(days=7)  # a removed feed is still tried, because publishers make mistakes
-_LOST = frozenset([404, 410])
+BELIEVED = timedelta(hours=23)  # "not modified" without a document in between, so that it is less than a day
+MOVES = 3  # answers in a row with the same permanent redirect, until it is saved
+MOVING = timedelta(days=1)  # and it must have lasted so long
+_GONE = 410
+_TOO_OFTEN = 429
+_LOST = frozenset([404, _GONE])
 
 
 def is_due(row: FeedRow, now: datetime) -> bool:
@@ -62,87 +66,150 @@ def released(row: FeedRow, limit: datetime, now: datetime) -> FeedRow:
     return replace(row, last_fetch_at=None, last_ok_at=last_ok, next_fetch_at=now)
 
 
-def after_success(
-    row: FeedRow,
-    now: datetime,
-    *,
-    etag: str | None,
-    last_modified: str | None,
-    moved_to: str | None,
-    detail: str = "",
-) -> FeedRow:
+def request(row: FeedRow, now: datetime) -> FetchRequest:
+    """Return the request for a feed; once a day it has no validators, because some servers never look."""
+    believed = row.whole_at is not None and timedelta(0) <= now - row.whole_at < BELIEVED
+    return FetchRequest(
+        feed_id=row.id,
+        url=address(row),
+        etag=row.etag if believed else None,
+        last_modified=row.last_modified if believed else None,
+    )
+
+
+def after_success(row: FeedRow, found: Fetched, now: datetime) -> FeedRow:
     """Return the row after a document that could be read as a feed."""
-    healthy = _healthy(row, now, status="ok", moved_to=moved_to)
-    return replace(healthy, etag=etag, last_modified=last_modified, detail=detail)
+    return replace(
+        _healthy(row, now, moved_to=found.moved_to),
+        status="ok",
+        etag=found.etag,
+        last_modified=found.last_modified,
+        whole_at=now,
+        changed_at=now,
+    )
+
+
+def after_unchanged(row: FeedRow, found: NotModified, now: datetime, *, whole: bool = False) -> FeedRow:
+    """Return the row after the answer "not modified", or with `whole` after the same bytes again."""
+    return replace(
+        _healthy(row, now, moved_to=found.moved_to),
+        status="unchanged",
+        etag=found.etag or row.etag,
+        last_modified=found.last_modified or row.last_modified,
+        whole_at=now if whole else row.whole_at,
+        wishes=with_freshness(row.wishes, found.fresh),
+    )
 
 
 def after_gap(row: FeedRow, now: datetime, entries: int) -> FeedRow:
     """Return the row after a document in which all `entries` were new: the feed is fetched more often."""
-    return _due_again(replace(row, gap=entries, gap_at=now), now)
+    return replace(row, gap=entries, gap_at=now)
 
 
-def gap_text(row: FeedRow, now: datetime) -> str:
-    """Return one sentence if posts of the feed may have been missed lately, and "" otherwise."""
-    if not _has_gap(row, now):
-        return ""
-    return f"Posts may be missing: this feed shows only {row.gap}, and all of them were new at once."
+def timed(row: FeedRow, now: datetime, cutoffs: Sequence[datetime], *, soon: bool = False) -> FeedRow:
+    """Return the row after an answer, with the time of the next fetch; `soon` if a post seems to be gone."""
+    coming = next_fetch(row, now, cutoffs, soon=soon)
+    return replace(row, next_fetch_at=coming.at, pace=coming.pace)
 
 
-def _has_gap(row: FeedRow, now: datetime) -> bool:
-    return row.gap_at is not None and now - row.gap_at < BUSY_FOR
-
-
-def _due_again(row: FeedRow, now: datetime) -> FeedRow:
-    every = EVERY_IF_BUSY if _has_gap(row, now) else EVERY
-    return replace(row, next_fetch_at=now + every - SLACK)
-
-
-def after_unchanged(row: FeedRow, now: datetime, *, moved_to: str | None) -> FeedRow:
-    """Return the row after the answer "not modified"."""
-    healthy = _healthy(row, now, status="unchanged", moved_to=moved_to)
-    # Some servers answer "not modified" for ever. So after the first such answer of a day, the next request
-    # has no validators.
-    is_first_today = row.last_fetch_at is not None and row.last_fetch_at.date() != now.date()
-    return replace(healthy, etag=None, last_modified=None) if is_first_today else healthy
-
-
-def after_failure(
-    row: FeedRow, now: datetime, *, detail: str, status: int | None = None, retry_after: str | None = None
-) -> FeedRow:
+def after_failure(row: FeedRow, failure: FetchFailure, now: datetime, cutoffs: Sequence[datetime]) -> FeedRow:
     """Return the row after a failure, with the time of the next try.
 
     The pause is 15 minutes, and doubles up to a day with each failure in a row. It is longer if the server
-    asks for this. `status` is the HTTP status.
+    asks for this. Otherwise, the feed is tried again before the next cutoff, whatever its pause.
     """
     failures = row.failures + 1
     # If the feed is missing at the address to which it was redirected, its old address is tried next.
-    moved_astray = row.final_url is not None and status in _LOST
-    gone = status == 410 and not moved_astray
-    pause = GONE_PAUSE if gone else _pause(failures, _wanted(retry_after, now))
+    moved_astray = row.final_url is not None and failure.status in _LOST
+    gone = failure.status == _GONE and not moved_astray
+    wanted = _wanted(failure.retry_after, now)
+    at = now + (GONE_PAUSE if gone else _pause(failures, wanted))
+    chance = last_chance(row, now, cutoffs)
+    if chance is not None and not gone and wanted <= timedelta(0) and failure.status != _TOO_OFTEN:
+        at = min(at, chance)
     return replace(
         row,
         status="gone" if gone else "failed",
-        detail=detail,
+        detail=failure.detail,
         failures=failures,
+        failed_at=row.failed_at or now,
         final_url=None if moved_astray else row.final_url,
         etag=None if moved_astray else row.etag,
         last_modified=None if moved_astray else row.last_modified,
         last_fetch_at=now,
-        next_fetch_at=now + pause,
+        next_fetch_at=at,
     )
 
 
-def _healthy(row: FeedRow, now: datetime, *, status: str, moved_to: str | None) -> FeedRow:
+def _healthy(row: FeedRow, now: datetime, *, moved_to: str | None) -> FeedRow:
+    asked = address(row)
+    # The old address answers although the new one was saved: either it still redirects there, or it is right.
+    kept = row.final_url if row.final_url in (asked, moved_to) else None
+    seen = row.moved_seen + 1 if moved_to == row.moved_to else 1
+    since = row.moved_at if moved_to == row.moved_to and row.moved_at else now
     healthy = replace(
-        row,
-        status=status,
-        detail="",
-        failures=0,
-        final_url=moved_to or (row.final_url if address(row) == row.final_url else None),
-        last_fetch_at=now,
-        last_ok_at=now,
+        row, detail="", failures=0, failed_at=None, final_url=kept, last_fetch_at=now, last_ok_at=now
     )
-    return _due_again(healthy, now)
+    if moved_to is None or moved_to == kept:
+        return replace(healthy, moved_to=None, moved_seen=0, moved_at=None)
+    if seen >= MOVES and now - since >= MOVING:
+        return replace(healthy, final_url=moved_to, moved_to=None, moved_seen=0, moved_at=None)
+    return replace(healthy, moved_to=moved_to, moved_seen=seen, moved_at=since)
+
+
+# ── in words ────────────────────────────────────────────────────────────────────────────────
+
+
+def gap_text(row: FeedRow, now: datetime) -> str:
+    """Return one sentence if posts of the feed may have been missed lately, and "" otherwise."""
+    if not has_gap(row, now):
+        return ""
+    return f"Posts may be missing: this feed shows only {row.gap}, and all of them were new at once."
+
+
+def moved_text(before: FeedRow, after: FeedRow) -> str:
+    """Return one sentence if the address of a feed has changed with its last answer, and "" otherwise."""
+    if after.final_url == before.final_url:
+        return ""
+    if after.final_url is None:
+        return "The feed answers at its own address again, so the address to which it had moved is forgotten."
+    host = host_of(after.final_url)
+    return f"The feed has moved permanently to {host} and is fetched from there from now on."
+
+
+def state_text(row: FeedRow, now: datetime) -> str:
+    """Return the state of a feed as one sentence; times are in UTC."""
+    coming = _when(row.next_fetch_at, now)
+    if row.failures:
+        since = f" since {_when(row.failed_at, now)}" if row.failed_at else ""
+        times = "" if row.failures == 1 else f", {row.failures} times in a row"
+        return f"failing{since}{times}; tried again at {coming}: {row.detail}"
+    if row.last_fetch_at is None:
+        return "not collected yet."
+    parts = [f"asked {row.pace}" if row.pace else "", _changed_text(row, now), _moving_text(row)]
+    return "; ".join(filter(None, (*parts, f"next at {coming}."))).lstrip()
+
+
+def _changed_text(row: FeedRow, now: datetime) -> str:
+    if row.changed_at is None or row.status != "unchanged":
+        return ""
+    return f"unchanged since {_when(row.changed_at, now)}"
+
+
+def _moving_text(row: FeedRow) -> str:
+    if row.moved_to:
+        often = "once" if row.moved_seen == 1 else f"{row.moved_seen} times in a row"
+        return (
+            f"moved to {host_of(row.moved_to)}, as it has said {often}; saved after {MOVES} times and a day"
+        )
+    return f"fetched from {host_of(row.final_url)}, to which it has moved" if row.final_url else ""
+
+
+def _when(at: datetime, now: datetime) -> str:
+    """Return a time as people say it: without its date if this is today, else with the day of the week."""
+    if at.date() == now.date():
+        return f"{at:%H:%M}"
+    return f"{at:%a %H:%M}" if abs(at - now) < timedelta(days=6) else f"{at:%Y-%m-%d}"
 
 
 def _pause(failures: int, wanted: timedelta) -> timedelta:
@@ -155,8 +222,5 @@ def _wanted(retry_after: str | None, now: datetime) -> timedelta:
     text = (retry_after or "").strip()
     if text.isascii() and text.isdecimal():
         return timedelta(seconds=min(int(text[:9]), LONGEST_PAUSE.total_seconds()))
-    try:
-        moment = parsedate_to_datetime(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - now
-    except (ValueError, TypeError, OverflowError):
-        return timedelta(0)
+    at = moment(text)
+    return at - now if at else timedelta(0)

@@ -12,6 +12,7 @@ from xml.sax import SAXException
 
 import feedparser
 
+from digest.collect.fetching.timing import Wishes, rate, stated
 from digest.collect.reading.clean import feed_link, plain
 from digest.collect.reading.dates import parse_date
 from digest.collect.reading.encoding import decode
@@ -20,7 +21,7 @@ from digest.collect.reading.identity import without_doubles
 from digest.collect.reading.images import without_common
 from digest.collect.reading.jsonfeed import looks_like_json, read_json_feed
 from digest.collect.reading.pictures.offers import Picture, pixels
-from digest.collect.reading.placeholders import bridge_error
+from digest.collect.reading.placeholders import bridge_error, error_page, is_error_feed
 from digest.model.links import site_of, web_url
 from digest.model.posts import Post
 
@@ -29,6 +30,9 @@ _WEB_PAGE = re.compile(rb"<(!doctype\s+html|html)\b", re.IGNORECASE)
 _REFERENCE = re.compile(rb"&#(x[0-9a-f]{1,20}|[0-9]{1,20});?", re.IGNORECASE)
 _ENDED = "The publisher has ended this feed; remove it from the configuration."
 _DATES = ("published", "created", "updated")
+
+
+_NONE = Wishes()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +59,7 @@ class Parsed:
     unread: tuple[str, ...] = ()  # the reasons why files of a folder could not be read
     whole: bool = False  # there is no page after these posts
     error: str = ""  # a failure that the feed itself reports between its entries, as one sentence
+    wishes: Wishes = _NONE  # of the publisher, and the rate of its posts
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,7 @@ class Contents:
     ended: bool = False
     unread: tuple[str, ...] = ()  # the reasons why other files of the folder could not be read
     later: bool = False
+    wishes: Wishes = _NONE  # about how often to ask
 
 
 def parse(
@@ -108,6 +114,8 @@ def cleaned(contents: Contents, source: FeedSource) -> Parsed | ParseFailure:
     error = f"RSS-Bridge reports an error ({errors[0]}); look at the bridge." if errors else ""
     if error and len(errors) == len(usable):
         return ParseFailure(error)
+    if is_error_feed(plain(contents.title, 200), usable):
+        return ParseFailure(f"The feed reports an error: {usable[0].title}.")
     error = error or (_ENDED if contents.ended else "")
     return Parsed(
         title=source.title,
@@ -117,10 +125,16 @@ def cleaned(contents: Contents, source: FeedSource) -> Parsed | ParseFailure:
         complete=not (contents.unread or empty or contents.broken or error),
         error=error,
         wordpress="wordpress" in contents.generator.casefold(),
+        wishes=_wishes(contents.wishes, usable, source.now),
         next_url=contents.next_url,
         later=contents.later,
         unread=contents.unread,
     )
+
+
+def _wishes(stated: Wishes, posts: Sequence[Post], now: datetime) -> Wishes:
+    seen = rate([post.published_at for post in posts if post.published_at], now)
+    return replace(seen, every=stated.every, hours=stated.hours, days=stated.days)
 
 
 def _read(document: Document, limit: int) -> Contents | str:
@@ -157,6 +171,8 @@ def _in_utf8(document: Document) -> Document:
 
 
 def _web_page(document: Document) -> str:
+    if known := error_page(document.body):
+        return known
     found = feed_link(document.body.decode("utf-8", "replace"), document.url)
     hint = f"its feed seems to be {found}" if found else "look for its feed address"
     return f"This is a web page, not a feed; {hint}."
@@ -165,10 +181,10 @@ def _web_page(document: Document) -> str:
 def _read_xml(document: Document, limit: int) -> Contents | str:
     found = _feedparser(document)
     if found is None:
-        return _no_feed(broken=True)
+        return error_page(document.body) or _no_feed(broken=True)
     broken = isinstance(found.get("bozo_exception"), SAXException)
     if not found.entries and (broken or not found.get("version")):
-        return _no_feed(broken=broken)
+        return error_page(document.body) or _no_feed(broken=broken)
     feed = found.feed
     home = web_url(_text(feed.get("link")), document.url) or ""
     written_in = _text(feed.get("language"))
@@ -178,6 +194,7 @@ def _read_xml(document: Document, limit: int) -> Contents | str:
         entries=[_entry(entry, document.url, home, written_in) for entry in found.entries[:limit]],
         broken=broken,
         generator=_text(feed.get("generator")),
+        wishes=stated(document.body),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from digest.model.posts import Post
 
@@ -36,13 +37,46 @@ _TEXTS = (
     "deze inhoud is beveiligd met een wachtwoord",
     "لا يوجد مقتطف لأن هذه المقالة محمية",
 )
-_BRIDGE_ERROR = re.compile(r"(?:\S+: )?Bridge returned error (\d+)!? \(\d+\)")
+_BRIDGE_ERROR = re.compile(r"(?:.{1,80}: )?Bridge returned error (\d+)!? \(\d+\)")
+_ERROR = re.compile(r"(?:(?:rss|feed|server|internal) )*error\b", re.IGNORECASE)
+# Pages that are sent instead of a feed with the status 200, and what they mean.
+_PAGES = (
+    (
+        rb"cf-chl|/challenge-platform/|Attention Required! \| Cloudflare|<title>Just a moment\.\.\.",
+        "A protection against robots (Cloudflare) answers; ask the publisher to let programs read the feed.",
+    ),
+    (
+        rb"_Incapsula_Resource|<title>DDOS-GUARD",
+        "A protection against robots answers; ask the publisher to let programs read the feed.",
+    ),
+    (
+        rb"Error establishing a database connection|WordPress database error",
+        "The publisher's site cannot use its database; the feed is tried again later.",
+    ),
+    (
+        rb"<b>(?:Fatal|Parse) error</b>:|PHP Fatal error:",
+        "The program of the publisher's site has failed; tell the publisher if this lasts.",
+    ),
+)
+_ERROR_PAGES = tuple((re.compile(words, re.IGNORECASE), sentence) for words, sentence in _PAGES)
+_PAGE_BEGINS = 20_000  # bytes
 
 
 def is_protected(post: Post) -> bool:
     """Return whether a post can be read only with a password or by members of its site."""
     text = post.blurb.casefold().replace("'", "’").replace("password-protected", "password protected")
     return bool(_MARK.match(post.title)) or any(known in text for known in _TEXTS)
+
+
+def error_page(document: bytes) -> str:
+    """Return one sentence if a document that is no feed is a known kind of error page, and "" otherwise."""
+    begin = document[:_PAGE_BEGINS]
+    return next((sentence for words, sentence in _ERROR_PAGES if words.search(begin)), "")
+
+
+def is_error_feed(title: str, posts: Sequence[Post]) -> bool:
+    """Return whether a feed was made to report an error: its title and that of its only entry say so."""
+    return len(posts) == 1 and bool(_ERROR.match(title) and _ERROR.match(posts[0].title))
 
 
 def bridge_error(post: Post) -> str | None:

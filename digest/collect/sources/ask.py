@@ -7,8 +7,10 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import blake2b
+from zlib import crc32
 
-from digest.collect.fetching.fetch import Exchange, Fetched, FetchFailure, FetchRequest, Result
+from digest.collect.fetching.fetch import Exchange, Fetched, FetchFailure, FetchRequest, NotModified, Result
 from digest.collect.reading.entry import FeedSource
 from digest.collect.reading.parse import Document, Parsed, ParseFailure, cleaned, parse
 from digest.collect.sources import wordpress
@@ -32,6 +34,7 @@ class Asked:
     feed: Feed
     request: FetchRequest
     fallback: str = ""  # why the site's feed is asked at once, instead of its REST interface
+    body_hash: str | None = None  # of the document that was read last
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +46,7 @@ class Answer:
     result: Result
     parsed: Parsed | ParseFailure | None = None
     fallback: str = ""  # why this is the site's feed, instead of its REST interface
+    body_hash: str | None = None  # of its document; if it is the one that was read last, it is not read again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,12 +120,37 @@ def _requests(asked: Asked) -> list[FetchRequest]:
 
 
 def _answer(asked: Asked, request: FetchRequest, result: Result, terms: Terms) -> Answer:
-    parsed = read(asked.feed, request, result, terms) if isinstance(result, Fetched) else None
-    # Some posts appear without any change of the files, and what is wrong with others should stay in sight.
-    again = isinstance(parsed, Parsed) and (parsed.later or parsed.unread)
-    if isinstance(result, Fetched) and (again or is_rest(request.url)):
+    if not isinstance(result, Fetched):
+        return Answer(asked=asked, request=request, result=result)
+    if is_rest(request.url):
         result = replace(result, etag=None, last_modified=None)
-    return Answer(asked=asked, request=request, result=result, parsed=parsed)
+    body_hash = _hash(asked, request, result, terms.now)
+    if body_hash and body_hash == asked.body_hash:
+        same = NotModified(
+            moved_to=result.moved_to,
+            etag=result.etag,
+            last_modified=result.last_modified,
+            fresh=result.fresh,
+        )
+        return Answer(asked=asked, request=request, result=same, body_hash=body_hash)
+    parsed = read(asked.feed, request, result, terms)
+    # Some posts appear without any change of the files, and what is wrong with others should stay in sight.
+    if isinstance(parsed, Parsed) and (parsed.later or parsed.unread):
+        result, body_hash = replace(result, etag=None, last_modified=None), None
+    return Answer(asked=asked, request=request, result=result, parsed=parsed, body_hash=body_hash)
+
+
+def _hash(asked: Asked, request: FetchRequest, found: Fetched, now: datetime) -> str | None:
+    """Return a hash of a document and of how it is read, None for a folder; it is another one each week.
+
+    So a document is read again after a week at the latest, because a newer program may read it better.
+    """
+    if found.folder is not None:
+        return None
+    feed_id = request.feed_id.encode()
+    week = (now.toordinal() + crc32(feed_id)) // 7
+    terms = repr((asked.feed, request.url, found.url, found.content_type, week)).encode()
+    return blake2b(terms + found.body, digest_size=16).hexdigest()
 
 
 def read(feed: Feed, request: FetchRequest, found: Fetched, terms: Terms) -> Parsed | ParseFailure:

@@ -133,7 +133,7 @@ def test_between_the_two_no_post_is_lost_and_none_is_stored_twice(
         if change:
             site.publisher.change(change)
         site.refusal = refusal
-        assert look(database, site, now).status == "ok"
+        assert look(database, site, now).status in ("ok", "unchanged")
         found = states(database)
         there = {item.truth for item in site.publisher.items}
         below |= there - set(found) if first_look else set()
@@ -193,7 +193,7 @@ def test_validators_are_sent_only_to_the_feed(sqlite: Database) -> None:
             yield request, feed if request.url == feed.url else _status(404)
 
     for day in (0, 1):
-        now = NOW + 24 * HOUR * day
+        now = NOW + 22 * HOUR * day
         collect(sqlite, [FEED], [DAILY], limits=FetchLimits(), now=now, force=True, fetch=fetch)
     assert seen == [(path, None) for path in ("/wp-json/wp/v2/posts", "/", "/feed/")] + [
         ("/wp-json/wp/v2/posts", None),
