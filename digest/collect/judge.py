@@ -84,7 +84,9 @@ def judge(entries: Sequence[Post], look: Look, now: datetime, *, complete: bool 
             )
             for place, post in fresh
         ),
-        changed=tuple(post for post, stored in same if _differs(post, stored, look.stored)),
+        changed=tuple(
+            _with_image(post, stored) for post, stored in same if _differs(post, stored, look.stored)
+        ),
         edited=frozenset(post.id for post, stored in same if _is_edited(post, stored)),
         protected=tuple(post.id for post, _ in same if _is_protected_now(post, known[post.id])),
         missed=tuple(_missed(look.stored, keyed, now)) if complete else (),
@@ -98,6 +100,11 @@ def _is_protected_now(post: Post, known: KnownPost) -> bool:
     """Return whether a stored post is protected, unless an editor may have decided to keep it so."""
     new = known.missed > 0 or _is_edited(post, known.post)
     return new and is_protected(post)
+
+
+def _with_image(post: Post, stored: Post) -> Post:
+    """Return the post with the picture that was settled for it, as long as its feed offers the same ones."""
+    return replace(post, image=stored.image) if post.pictures == stored.pictures else post
 
 
 def _dated(post: Post, stored: Post) -> Post:

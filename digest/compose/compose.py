@@ -67,6 +67,13 @@ def compose(
     return composed
 
 
+def planned_posts(database: Database, plan_input: PlanInput, now: datetime) -> tuple[str, ...]:
+    """Return the ids of the posts that an edition composed now would use; nothing is saved or rendered."""
+    with database.read() as connection:
+        seen = _read(connection, plan_input, now)
+    return _plan(seen, plan_input, lambda _: True).used
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
     """All that a plan is made from; as long as it is equal, the plan is still right."""

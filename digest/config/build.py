@@ -60,6 +60,7 @@ def build(shape: RootShape, path: Path, outside: Outside, settings: tuple[Settin
         database_url=outside.database_url or _beside(shape.database.url, folder),
         web=WebSettings(host=shape.web.host, port=shape.web.port),
         limits=_limits(shape),
+        copies=shape.pictures.copies,
         templates=_path(site.templates, folder) if site.templates else None,
         secret_file=_path(site.secret_file, folder),
         secret=outside.secret,

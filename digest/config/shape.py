@@ -182,6 +182,12 @@ class CollectShape(Shape):
     user_agent: Line = "newsletter-digest"
 
 
+class PicturesShape(Shape):
+    """[pictures]: copies of the pictures in emails."""
+
+    copies: bool = True
+
+
 class RootShape(Shape):
     """The whole file."""
 
@@ -193,6 +199,7 @@ class RootShape(Shape):
     database: DatabaseShape = DatabaseShape()
     web: WebShape = WebShape()
     collect: CollectShape = CollectShape()
+    pictures: PicturesShape = PicturesShape()
 
 
 def tables() -> dict[str, type[Shape]]:

@@ -63,6 +63,7 @@ class Config:
     database_url: str = field(repr=False)
     web: WebSettings
     limits: FetchLimits
+    copies: bool  # of pictures; without them, emails link to the originals
     templates: Path | None  # the operator's own folder, which comes before ours
     secret_file: Path
     secret: bytes | None = field(repr=False)  # from the environment; None: it is in `secret_file`

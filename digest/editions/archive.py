@@ -7,8 +7,10 @@ from datetime import datetime
 from digest.message.reader_links import edition_url
 from digest.model.editions import Edition, EditionRecord
 from digest.model.errors import NotFoundError
+from digest.model.links import parse_copy_name
 from digest.storage.database import Database
 from digest.storage.editions import PUBLIC, load_edition, newest_public_id, public_dates, public_editions
+from digest.storage.intake.pictures import forget_pictures, read_copy
 
 PAGE = 30  # editions on one page of an archive
 _MANY = 40_000  # a sitemap holds 50,000 addresses
@@ -31,6 +33,22 @@ def read_edition_by_id(database: Database, edition_id: str) -> EditionRecord:
     if record.state not in PUBLIC:
         raise NotFoundError("edition", edition_id)
     return record
+
+
+def read_picture(database: Database, name: str) -> bytes:
+    """Return our copy of a picture, a JPEG, by the last part of its address; raises NotFoundError."""
+    parsed = parse_copy_name(name)
+    if parsed:
+        with database.read() as connection:
+            if body := read_copy(connection, parsed[0], small=parsed[1]):
+                return body
+    raise NotFoundError("picture", name)
+
+
+def forget_unused_pictures(database: Database, now: datetime) -> None:
+    """Delete the copies of pictures that no edition has shown for a while."""
+    with database.write() as connection:
+        forget_pictures(connection, now)
 
 
 def read_archive(database: Database, slug: str, before: str | None = None) -> tuple[EditionRecord, ...]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
+from time import monotonic
 
-from digest.compose.compose import compose
+from digest.collect.fetching.fetch import fetch_all
+from digest.collect.pictures import PictureRules, settle
+from digest.compose.compose import compose, planned_posts
 from digest.compose.gather import GatherInput, compose_gathered
 from digest.compose.merge import Merged, MergeInput, merge, waiting_editions
 from digest.compose.plan import PlanInput
@@ -21,6 +24,9 @@ from digest.storage.database import Database
 from digest.storage.occurrences import seen_schedules
 from subscribers.model import Frequency
 
+_PICTURE_SECONDS = 60.0  # for all pictures of an edition
+_PLANS = 3
+
 
 def compose_cadence(parts: EditionParts, cadence: Cadence, due: Due, now: datetime) -> Composed:
     """Compose the edition of a cadence that is `due`, as a draft. Raises TemplateError, DatabaseError."""
@@ -29,6 +35,7 @@ def compose_cadence(parts: EditionParts, cadence: Cadence, due: Due, now: dateti
         plan_input = PlanInput(
             digest=cadence.digest, site=config.site, due=due, topics=config.topics, feeds=config.feeds
         )
+        settle_pictures(parts, plan_input, now)
         return compose(parts.database, plan_input, now=now, fits=fits)
     gather_input = GatherInput(
         digest=cadence.digest,
@@ -41,6 +48,23 @@ def compose_cadence(parts: EditionParts, cadence: Cadence, due: Due, now: dateti
     return compose_gathered(
         parts.database, gather_input, since=_since(parts.database, cadence, due, now), fits=fits
     )
+
+
+def settle_pictures(parts: EditionParts, plan_input: PlanInput, now: datetime) -> None:
+    """Settle the pictures of the posts that an edition would use now, within a minute.
+
+    A picture that falls away may change the plan, so it is made again; what is then new is settled too.
+    """
+    config, end = parts.config, monotonic() + _PICTURE_SECONDS
+    rules = PictureRules(base_url=config.site.base_url, copies=config.copies, limits=config.limits)
+    fetch = partial(fetch_all, stop=lambda: monotonic() >= end)
+    settled: set[str] = set()
+    for _ in range(_PLANS):
+        new = [each for each in planned_posts(parts.database, plan_input, now) if each not in settled]
+        if not new:
+            return
+        settle(parts.database, new, rules, now=now, fetch=fetch)
+        settled.update(new)
 
 
 def _title(cadence: Cadence, say: Words) -> str:

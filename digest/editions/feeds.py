@@ -28,6 +28,7 @@ from digest.storage.intake.decide import (
     posts_beginning,
     posts_by_id,
 )
+from digest.storage.intake.pictures import with_reasons
 from digest.storage.posts import PostRow, recent_posts
 from digest.storage.steps import revise
 
@@ -114,7 +115,8 @@ def list_posts(
         config.digest(digest)
     wanted = PostState(state) if state else None
     with database.read() as connection:
-        return tuple(recent_posts(connection, limit, feed=feed, digest=digest, state=wanted))
+        found = recent_posts(connection, limit, feed=feed, digest=digest, state=wanted)
+        return with_reasons(connection, found)
 
 
 def keep(database: Database, config: Config, names: Sequence[str], now: datetime) -> Decided:

@@ -122,6 +122,32 @@ def site_of(url: str) -> str:
     return ".".join(labels[-3 if short_second else -2 :])
 
 
+_SMALL = "-small"
+_COPY = re.compile(r"(/pictures/[0-9a-f]{64})\.jpg$")
+_COPY_NAME = re.compile(rf"([0-9a-f]{{64}})({_SMALL})?\.jpg")
+
+
+def picture_url(base_url: str, name: str) -> str:
+    """Return the address of our copy of a picture; `name` is its hash."""
+    return f"{base_url.rstrip('/')}/pictures/{name}.jpg"
+
+
+def is_copy(url: str, base_url: str) -> bool:
+    """Return whether an address is that of one of our copies."""
+    return url.startswith(base_url.rstrip("/")) and bool(_COPY.search(url))
+
+
+def small_picture_url(url: str) -> str:
+    """Return the address of the smaller version of one of our copies; any other address stays."""
+    return _COPY.sub(rf"\1{_SMALL}.jpg", url)
+
+
+def parse_copy_name(name: str) -> tuple[str, bool] | None:
+    """Return the hash in the last part of a copy's address, and whether the smaller one is meant."""
+    match = _COPY_NAME.fullmatch(name)
+    return (match[1], bool(match[2])) if match else None
+
+
 def with_ascii_host(url: str) -> str:
     """Return a link with its host in ASCII and the rest as it is; raises ValueError for a bad host."""
     parts = urlsplit("" if url.isascii() else url)

@@ -79,8 +79,25 @@ class Candidate:
     alt: str = ""
     width: int | None = None
     height: int | None = None
-    convert: bool = False  # it is WebP or AVIF: emails can show only a copy of it
+    convert: bool = False  # emails can show only a copy of it: it is WebP or AVIF, or at an internal address
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inspected:
+    """What was found at the address of a picture or of a post's page. Sizes are in pixels."""
+
+    url: str
+    checked_at: datetime
+    answered: bool = True
+    reason: str = ""  # why it cannot be a story's picture, as the end of a sentence
+    width: int | None = None
+    height: int | None = None
+    shown: bool = False  # mail programs can show the picture itself
+    copy: str | None = None  # the hash of the larger copy
+    copy_width: int | None = None
+    copy_height: int | None = None
+    leads_to: str | None = None  # of a page: the picture that it names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +118,7 @@ class Post:
     url: str | None = None
     author: str | None = None
     published_at: datetime | None = None
-    image: Image | None = None  # the first of `pictures` that emails can show
+    image: Image | None = None  # the first of `pictures` that emails can show; at the cutoff, a copy of it
     pictures: tuple[Candidate, ...] = ()  # best first, then those that are left out
     tags: tuple[str, ...] = ()  # as the publisher writes them; compare them with `digest.model.tags.fold`
     language: str | None = None

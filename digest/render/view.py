@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
 from digest.model.editions import Edition, Section, Story
-from digest.model.links import web_url
+from digest.model.links import small_picture_url, web_url
 from digest.model.messages import ReaderLinks
 from digest.model.posts import Image
 from digest.render.languages.dates import direction, tag
@@ -266,6 +266,8 @@ def _image(image: Image | None, box: tuple[int, int]) -> ImageValues | None:
     if image is None or url is None:
         return None
     width, height = _fit(image, box)
+    # Our copies exist in two sizes, so that a small picture does not cost a reader a large file.
+    url = small_picture_url(url) if box == THUMB_BOX else url
     return ImageValues(url=url, alt=one_line(image.alt), width=width, height=height)
 
 

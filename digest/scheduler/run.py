@@ -8,6 +8,7 @@ from datetime import date, datetime
 from functools import partial
 
 from digest.app import App
+from digest.editions.archive import forget_unused_pictures
 from digest.editions.clocks import release_ahead
 from digest.editions.compose import compose_cadence, merge_offer, stories_text, waiting_together
 from digest.editions.feeds import collect_due
@@ -86,8 +87,9 @@ def release_and_report(app: App, context: RunContext) -> None:
 
 
 def clean_up(app: App, now: datetime) -> int:
-    """Erase expired sign-ups and old counts of the limits; return the number of erased sign-ups."""
+    """Erase expired sign-ups, old counts of the limits and unused pictures; return the number of sign-ups."""
     forget_old_counts(app.database, now)
+    forget_unused_pictures(app.database, now)
     return expire_signups(app.database, now)
 
 

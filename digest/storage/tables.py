@@ -92,6 +92,32 @@ pages = Table(
     Column("pictures", JSON, nullable=False),
 )
 
+pictures = Table(
+    "pictures",
+    metadata,
+    Column("url", String, primary_key=True),  # of a picture, or of the page of a post
+    Column("checked_at", Moment, nullable=False),
+    Column("answered", Boolean, nullable=False),  # False: nothing is known but that there was no answer
+    Column("reason", String, nullable=False),  # why it cannot be a story's picture; empty if it can
+    Column("width", Integer),  # as the camera was held
+    Column("height", Integer),
+    Column("shown", Boolean, nullable=False),  # mail programs can show the picture itself
+    Column("copy", String),  # the hash in picture_copies
+    Column("copy_width", Integer),
+    Column("copy_height", Integer),
+    Column("leads_to", String),  # of a page: the picture that it names
+    Index("ix_pictures_copy", "copy"),
+)
+
+picture_copies = Table(
+    "picture_copies",
+    metadata,
+    Column("hash", String, primary_key=True),  # SHA-256 of `large`
+    Column("large", LargeBinary, nullable=False),  # JPEG, as all copies
+    Column("small", LargeBinary, nullable=False),
+    Column("made_at", Moment, nullable=False),  # or last used for an edition
+)
+
 editions = Table(
     "editions",
     metadata,

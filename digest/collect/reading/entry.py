@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from digest.collect.reading.clean import Body, plain, read_html
 from digest.collect.reading.identity import bounded, fingerprint, hash_of, post_id
-from digest.collect.reading.images import candidates, image_of
+from digest.collect.reading.images import WARNED, candidates, image_of
 from digest.collect.reading.pictures.offers import Picture
 from digest.collect.reading.prose import (
     announces,
@@ -106,7 +106,9 @@ def clean_post(entry: Entry, source: FeedSource) -> Post | None:
     warning = "" if has_title else next((body.warning for body in bodies if body.warning), "")
     via = _via(entry, bodies, url, source)
     paragraphs = () if warning else _for_blurb(stated, *bodies)
-    pictures = () if warning or entry.for_adults else candidates(_pictures(entry, bodies), url)
+    pictures = candidates(_pictures(entry, bodies), url)
+    if warning or entry.for_adults:
+        pictures = tuple(replace(each, reason=each.reason or WARNED) for each in pictures)
     image = image_of(pictures)
     if has_title:
         title = _without_source(stated, via.name if via else "")

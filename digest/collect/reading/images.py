@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from digest.collect.fetching.addresses import leads_inside
 from digest.collect.reading.identity import fingerprint
 from digest.collect.reading.pictures.offers import WIDEST, Picture, is_convertible, sized, usefulness
 from digest.collect.reading.pictures.reasons import Joined, is_doubtful, reason_against
@@ -23,6 +24,7 @@ _FILE_NAME = re.compile(
 COMMON_POSTS = 3  # a picture of so many posts of a feed …
 COMMON_SHARE = 0.1  # … and of this share of them is the feed's default, and says nothing about a post
 MANY_POSTS = 5  # so many are enough, whatever their share
+WARNED = "its post has a content warning"
 COMMON = "it is a default: many posts of the feed have it"
 
 
@@ -105,5 +107,5 @@ def _candidate(joined: Joined) -> Candidate:
         alt=feed_line(picture.alt, _ALT),
         width=picture.width,
         height=picture.height,
-        convert=is_convertible(picture.url, picture.kind),
+        convert=is_convertible(picture.url, picture.kind) or leads_inside(picture.url),
     )

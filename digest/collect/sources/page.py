@@ -125,6 +125,12 @@ def _head(root: HtmlElement, base: str) -> Entry:
     )
 
 
+def page_pictures(document: Document) -> tuple[Picture, ...]:
+    """Return the picture that the head of a page names for link previews; never raises."""
+    root = _tree(document)
+    return () if root is None else _head(root, _base(root, document.url)).pictures
+
+
 # ── a list of articles ──────────────────────────────────────────────────────────────────────
 
 

@@ -9,7 +9,14 @@ from hashlib import sha256
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 
-from digest.editions.archive import PAGE, edition_path, every_edition, read_archive, read_edition
+from digest.editions.archive import (
+    PAGE,
+    edition_path,
+    every_edition,
+    read_archive,
+    read_edition,
+    read_picture,
+)
 from digest.message.reader_links import ARCHIVE, PRIVATE, archive_url, edition_url, page_url, signup_url
 from digest.model.editions import EditionRecord
 from digest.model.errors import NotFoundError
@@ -25,6 +32,7 @@ from subscribers.model import Frequency
 router = APIRouter(include_in_schema=False)
 
 _FRESH = "public, max-age=300"
+_FOR_EVER = "public, max-age=31536000, immutable"
 _READ = ["GET", "HEAD"]
 
 
@@ -86,6 +94,14 @@ def public_sitemap(context: Context) -> Response:
     return Response(
         sitemap(_public_urls(context)), media_type="application/xml", headers={"cache-control": _FRESH}
     )
+
+
+@router.api_route("/pictures/{name}", methods=_READ)
+def picture(context: Context, name: str) -> Response:
+    """Return our copy of a picture; its address is made from its content, so it never changes."""
+    body = read_picture(context.app.database, name)
+    headers = {"cache-control": _FOR_EVER, "cross-origin-resource-policy": "cross-origin"}
+    return Response(body, media_type="image/jpeg", headers=headers)
 
 
 @router.api_route("/robots.txt", methods=_READ)

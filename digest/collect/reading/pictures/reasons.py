@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
-from digest.collect.fetching.addresses import leads_inside
 from digest.collect.reading.pictures import marks
 from digest.collect.reading.pictures.offers import Picture, is_placeholder
 from digest.collect.reading.pictures.sizes import origin
@@ -163,7 +162,6 @@ def _is_called_so(facts: _Facts) -> bool:
 
 _RULES: tuple[tuple[Callable[[_Facts], bool], str], ...] = (
     (lambda facts: any(map(marks.BEACON.search, facts.urls)), "it is a tracking pixel"),
-    (lambda facts: leads_inside(facts.url), "its address leads into an internal network"),
     (_is_wrong_kind, "emails cannot show its format"),
     (lambda facts: is_placeholder(facts.url), "it stands in for a picture that loads later"),
     (lambda facts: bool(marks.EMOJI.search(f"{facts.url} {facts.label}")), "it is an emoji"),
