@@ -47,7 +47,20 @@ def main() -> None:
             ]
             spent = _rounds(database, feeds, wanted.rounds)
             print(f"{words:<24} {statistics.median(spent) / wanted.feeds * 1e3:6.2f} ms a feed", flush=True)
+            if kind == "304":
+                print(f"{'none of them is due':<24} {_idle(database, feeds) * 1e3:6.1f} ms a run", flush=True)
             database.close()
+
+
+def _idle(database: Database, feeds: Sequence[Feed]) -> float:
+    """Return the CPU seconds of a run in which no feed is due."""
+    now = NOW + timedelta(seconds=1)
+    spent = []
+    for _ in range(5):
+        began = time.process_time()
+        collect(database, feeds, [DAILY], limits=LIMITS, now=now)
+        spent.append(time.process_time() - began)
+    return statistics.median(spent)
 
 
 def _rounds(database: Database, feeds: Sequence[Feed], rounds: int) -> list[float]:

@@ -30,8 +30,8 @@ _TOPICS_SHOWN = 8
 def feeds(session: Session, context: click.Context, *, as_json: bool) -> None:
     """Show the state of each feed.
 
-    The command shows when each feed was last fetched without an error, when it is fetched next, and what
-    is wrong with it: a failure, posts that are held, or posts that may be missing.
+    The command shows when each feed was last fetched without an error, how often and why it is asked, when
+    it is asked next, and what is wrong with it: a failure, posts that are held, or posts that may be missing.
     """
     if context.invoked_subcommand:
         return
