@@ -113,6 +113,12 @@ def test_titles_that_say_the_same_of_different_things_are_not_versions(one: str,
     assert len(covered(*posts)) == 2
 
 
+def test_texts_of_one_form_are_not_versions() -> None:
+    text = "All there is to know about {}, in a form that each text has."
+    posts = published("Ferry", blurb=text.format("boats")), published("Apples", "Coast Weekly", blurb=text)
+    assert len(covered(*posts)) == 2
+
+
 def test_versions_come_from_different_feeds_within_three_days() -> None:
     again = published(AURORA.post.title, FERRY.feed_name, blurb=AURORA.post.blurb, hours=3)
     late = published(AURORA.post.title, "Coast Weekly", blurb=AURORA.post.blurb, hours=80)

@@ -71,8 +71,14 @@ class _Story:
     at: datetime
 
     def looks_like(self, other: _Story) -> bool:
-        """Return whether both titles say the same of different things: "Fire in Ferrol", "Fire in Vigo"."""
+        """Return whether both titles say the same of different things: "Fire in Ferrol", "Fire in Vigo".
+
+        It is also true if a title has no word of the other story, because many texts of a feed may be one
+        form ("All about number 3").
+        """
         mine, yours = set(self.title), set(other.title)
+        if mine.isdisjoint(other.weights) or yours.isdisjoint(self.weights):
+            return True
         more, less = mine - yours, yours - mine
         if not more and not less:
             return self._is_serial(other) if self.title == other.title else bool(self.numbers)
