@@ -103,6 +103,12 @@ def test_a_path_of_categories_names_the_section_by_its_parts() -> None:
     assert sizes(*posts) == {"Bridges/Quays": 3, "Ferries": 3, "Trams": 3}
 
 
+def test_what_a_structured_tag_is_about_is_no_path() -> None:
+    about = "topics:things/gardens", "topics:events/world-cup"
+    news, owls = tagged(3, *about, "structure:news/sport"), tagged(3, *about, "structure:owls")
+    assert sizes(news, owls, tagged(2, "Home > News > Trams")) == {"Owls": 3, "Sport": 3, "Trams": 2}
+
+
 def test_spellings_plurals_and_accents_of_a_section_are_one() -> None:
     posts = tagged(3, "Sport"), tagged(2, "SPORTS"), tagged(2, "política"), tagged(2, "Politica")
     assert list(sizes(*posts, tagged(2, "Walks")).values()) == [5, 4, 2]

@@ -49,6 +49,7 @@ _KINDS = frozenset(
     )
 )
 _STROKE = re.compile(r"[/>»›]|::")
+_NAMED = re.compile(r"\s*[\w-]+:(?!:)\S")  # "topics:things/gardens", and addresses
 _SPACED = re.compile(r"\s([/>»›]|::)\s")
 _SHORTEST = 3  # letters of a part of a path; "AC/DC" and "9/11" are no paths
 _NO_SECTIONS = FeedSections()
@@ -179,9 +180,10 @@ class Filing:
 def _path(tag: str) -> tuple[str, ...]:
     """Return the parts of a path from the outside in: "Home / News / Local", "World/Europe"; else nothing.
 
-    Parts that say nothing are left out. A bare stroke may mean "and", unless the lexicon has a part.
+    Parts that say nothing are left out. A bare stroke may mean "and", unless the lexicon has a part. A tag
+    with a name in front is no path: "topics:things/gardens" says what a post is about.
     """
-    parts = [part.strip() for part in _STROKE.split(tag)] if "://" not in tag else []
+    parts = [] if _NAMED.match(tag) else [part.strip() for part in _STROKE.split(tag)]
     meant = tuple(part for part in parts if key_of(part))
     is_path = _SPACED.search(tag) or len(meant) < len(parts) or any(map(lookup, meant))
     return meant if len(parts) > 1 and is_path and min(map(len, parts)) >= _SHORTEST else ()
