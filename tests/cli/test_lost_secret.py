@@ -82,7 +82,6 @@ def test_the_documented_way_to_a_new_key_works(terminal: Terminal) -> None:
 
 
 def test_without_the_database_no_key_is_made(terminal: Terminal) -> None:
-    (terminal.place.folder / "data").mkdir()
     (terminal.place.folder / "data/digest.db").write_text("This is a letter, not a database. " * 100)
     assert "cannot be compared" in finding(terminal)
     assert not secret_of(terminal).exists()

@@ -224,7 +224,7 @@ def test_an_edition_has_labels_in_the_browsers_language_and_caches_keep_them_apa
 def test_the_archive_marks_the_language_of_its_subjects(place: Site) -> None:
     edition = publish(place)
     html = place.client.get("/d/daily?language=de").text
-    assert f'href="/d/daily/{edition.id}?language=de" dir="auto" lang="en-GB"' in html
+    assert f'href="/d/daily/{edition.id}?language=de" dir="ltr" lang="en-GB"' in html
     assert "Sonntag, 22. November 2026" in html
 
 
