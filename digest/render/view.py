@@ -143,7 +143,6 @@ class EditionView:
         self.name = one_line(edition.title)
         self.date = self.words.date
         self.site = site_values(edition.site)
-        self._bare = _is_one_group(edition)
         self._lines: dict[str, str] = {}
         # The keys are ids of objects. The objects are kept too, because otherwise new objects could get their
         # ids.
@@ -152,8 +151,10 @@ class EditionView:
         self._sections: dict[tuple[object, ...], tuple[Section, SectionValues]] = {}
 
     def topics(self, chosen: Edition) -> dict[str, str]:
-        """Return the titles of the topics in `chosen`, by slug; an edition with one group shows none."""
-        return {} if self._bare else {section.slug: self.title(section) for section in chosen.sections}
+        """Return the titles of the topics in `chosen`, by slug; stories of one group have none."""
+        if _is_one_group(chosen):
+            return {}
+        return {section.slug: self.title(section) for section in chosen.sections}
 
     def title(self, what: Story | Section) -> str:
         """Return the title of a story or a section as one clean line."""
@@ -162,7 +163,7 @@ class EditionView:
         return self._lines[what.title]
 
     def section(self, section: Section, topics: Mapping[str, str]) -> SectionValues:
-        """Return a section; its stories have the titles of the chosen `topics`."""
+        """Return a section; it and its stories have the titles of the chosen `topics`, if there are any."""
         known = self._known.get(id(section))
         if known is None:
             self._make_room()
@@ -186,7 +187,7 @@ class EditionView:
     def _section(self, section: Section, topics: Mapping[str, str]) -> SectionValues:
         return SectionValues(
             slug=section.slug,
-            title="" if self._bare else self.title(section),
+            title=self.title(section) if topics else "",
             stories=tuple(self.story(story, topics) for story in section.stories),
             more=tuple(self.story(story, topics) for story in section.more),
         )
