@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from digest.model.editions import Edition, Section, Story
-from digest.model.posts import GONE, GONE_AFTER, KnownPost, Post
+from digest.model.posts import GONE, GONE_AFTER, KnownPost, Post, shown_via
 from digest.model.snapshot import prominence
 
 
@@ -107,7 +107,7 @@ def _with_words(story: Story, post: Post) -> Story:
         author=post.author,
         image=post.image,
         published_at=post.published_at,
-        via=post.via,
+        via=shown_via(post, story.source),
     )
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from digest.model.tags import fold
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchLimits:
@@ -132,6 +134,12 @@ class PageFacts:
     blurb: str = ""
     image: Image | None = None
     pictures: tuple[Candidate, ...] = ()
+
+
+def shown_via(post: Post, feed_name: str) -> Via | None:
+    """Return the publication that had a post first, unless it is the feed in which the post is shown."""
+    via = post.via
+    return via if via and fold(via.name) != fold(feed_name) else None
 
 
 class PostState(StrEnum):

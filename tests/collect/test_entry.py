@@ -211,9 +211,22 @@ def test_a_post_that_names_its_own_site_has_no_source() -> None:
     line = '<p>The post <a href="/pier">Pier</a> appeared first on <a href="https://harbour.example.org">H</a>.</p>'
     assert cleaned(replace(PIER, content=f"<p>The board met.</p>{line}")).via is None
     assert cleaned(replace(PIER, origin=("Wire News", ""))).via == Via(name="Wire News")
+    by_host = replace(
+        PIER, content="<p>The board met.</p><p>This article originally appeared on Example.</p>"
+    )
+    assert cleaned(by_host).via is None
+    titled = replace(SOURCE, title="The Tide is a magazine for people at the coast")
+    post = clean_post(replace(PIER, origin=("The Tide", "")), titled)
+    assert post is not None
+    assert post.via is None
     assert cleaned(replace(PIER, title="The pier opens - Wire News", origin=("Wire News", ""))).title == (
         "The pier opens"
     )
+
+
+def test_the_name_of_a_columnist_stands_in_the_byline_only() -> None:
+    post = cleaned(replace(PIER, title="The pier, at last | Ada Lind", authors=("Ada Lind at Quay Town",)))
+    assert (post.title, post.author) == ("The pier, at last", "Ada Lind at Quay Town")
 
 
 def test_a_content_warning_hides_text_and_picture() -> None:

@@ -33,6 +33,13 @@ def test_a_long_line_is_cut_at_a_word() -> None:
     assert cut("The tide turns", 14) == "The tide turns"
 
 
+def test_a_line_is_cut_before_a_bracket_that_would_stay_open() -> None:
+    assert (
+        cut("The tide turns at noon today (as the tables of the year say)", 45)
+        == "The tide turns at noon today…"
+    )
+
+
 def test_an_emoji_is_not_torn_apart() -> None:
     family = "👩‍👩‍👧"
     assert cut(family * 9, len(family) + 3) == f"{family}…"

@@ -10,7 +10,7 @@ from digest.compose.stories.group import to_story
 from digest.compose.stories.same import gather
 from digest.model.editions import Source
 from digest.model.links import canonical_url
-from digest.model.posts import WaitingPost
+from digest.model.posts import Via, WaitingPost
 from tests.compose import samples
 from tests.compose.samples import IMAGE, NOW, groups, published
 
@@ -98,6 +98,12 @@ def test_the_post_that_serves_a_reader_best_is_shown_and_the_others_are_also_in(
     assert story.tags == ("trams", "City")
     assert story.post_ids == (pictured.post.id, first.post.id, late.post.id)
     assert (story.topic, story.rule) == ("trams", "tag: Trams")
+
+
+def test_a_story_is_never_shown_as_taken_from_its_own_feed() -> None:
+    for name, expected in (("Wire News", Via(name="Wire News")), ("harbour-news", None)):
+        post = published("Tides turn", "Harbour News", via=Via(name=name))
+        assert to_story(groups(post)[0], topic="more", rule="catch-all").via == expected
 
 
 def test_a_date_in_the_future_does_not_put_a_story_first() -> None:

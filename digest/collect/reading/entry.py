@@ -23,7 +23,7 @@ from digest.collect.reading.prose import (
     told,
     words_of,
 )
-from digest.collect.wording.bylines import byline, is_same_site
+from digest.collect.wording.bylines import byline, is_own_name
 from digest.model.links import canonical_url, host_of, shown_url, web_url
 from digest.model.posts import Post, Via
 from digest.model.tags import fold
@@ -110,15 +110,15 @@ def clean_post(entry: Entry, source: FeedSource) -> Post | None:
     if warning or entry.for_adults:
         pictures = tuple(replace(each, reason=each.reason or WARNED) for each in pictures)
     image = image_of(pictures)
+    author = _author(entry.authors, source.title)
     if has_title:
-        title = _without_source(stated, via.name if via else "")
+        title = _without_columnist(_without_source(stated, via.name if via else ""), author or "")
     else:
         title = cut(warning, MADE_TITLE) or _made_title(paragraphs, image.alt if image else "", url)
     if not title:
         return None
     published_at = _believable(entry.published_at, source.now)
     key = _key(entry.id, url, title, published_at)
-    author = _author(entry.authors, source.title)
     names = tuple(filter(None, (author, via.name if via else None, source.title)))
     post = Post(
         id=post_id(source.feed_id, key),
@@ -187,7 +187,7 @@ def _via(entry: Entry, bodies: Sequence[Body], url: str | None, source: FeedSour
     own = _site(url) if url else ""
     for via in (*stated, *(via for body in reversed(bodies) for via in body.via)):
         another = not (own and via.url and _site(via.url) == own)
-        if another and not is_same_site(via.name, source.title):
+        if another and not is_own_name(via.name, source.title, own):
             return Via(name=cut(via.name, AUTHOR), url=shown_url(via.url) if via.url else None)
     return None
 
@@ -197,6 +197,12 @@ def _site(url: str) -> str:
     labels = host_of(url).split(".")
     short = len(labels) > 2 and len(labels[-2]) <= 3 and len(labels[-1]) == 2  # "example.co.uk"
     return ".".join(labels[-3 if short else -2 :])
+
+
+def _without_columnist(title: str, author: str) -> str:
+    """Return a title without the name of its author at the end: "The pier opens | Ada Quill"."""
+    start, bar, name = title.rpartition(" | ")
+    return start if bar and name and author.startswith(name) else title
 
 
 def _without_source(title: str, name: str) -> str:

@@ -68,6 +68,9 @@ def cut(line: str, limit: int) -> str:
     end = line.rfind(" ", limit // 2, limit)
     if end < 0:
         end = _between_letters(line, limit - 1)
+    bracket = max(line.rfind(mark, limit // 2, end) for mark in "([")
+    if bracket > 0 and not re.search(r"[)\]]", line[bracket:end]):
+        end = bracket  # what stands in brackets would not be closed
     return line[:end].rstrip(" ,;:–—-([“‘«'\".…") + _ELLIPSIS
 
 

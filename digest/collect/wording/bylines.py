@@ -91,6 +91,13 @@ def is_same_site(name: str, site: str) -> bool:
     )
 
 
+def is_own_name(name: str, site: str, host: str) -> bool:
+    """Return whether a publication is the site itself, by its title or by its host ("Engadget")."""
+    mine, title = (fold(small(text)).removeprefix("the ") for text in (name, site))
+    label = fold(host.partition(".")[0]).replace(" ", "")
+    return is_same_site(mine, title) or mine.replace(" ", "") == label or f"{title} ".startswith(f"{mine} ")
+
+
 def _capitalised(name: str) -> str:
     """Return a name that is all in capitals as names are written, unless it has an abbreviation."""
     words = name.split()

@@ -8,7 +8,7 @@ from datetime import datetime
 from urllib.parse import urlsplit
 
 from digest.model.editions import Claim, Coverage, Source, Story
-from digest.model.posts import Post, WaitingPost
+from digest.model.posts import Post, WaitingPost, shown_via
 from digest.model.tags import fold, for_people
 
 # What publishers call their opinion and live pages, in a tag or a part of the address.
@@ -125,7 +125,7 @@ def to_story(group: Group, *, topic: str, rule: str, claims: tuple[Claim, ...] =
         ),
         post_ids=tuple(each.post.id for each in group.every),
         claims=claims,
-        via=shown.post.via,
+        via=shown_via(shown.post, shown.feed_name),
         coverage=tuple(
             Coverage(post_id=each.post.id, title=each.post.title, source=each.feed_name, url=each.post.url)
             for each in _one_of_each_feed(group.coverage)
