@@ -20,6 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from digest.collect.collect import collect
+from digest.collect.sources.ask import Terms
 from digest.model.posts import FetchLimits
 from digest.model.publication import Digest, Feed
 from digest.storage.database import Database, open_database
@@ -58,7 +59,7 @@ def _idle(database: Database, feeds: Sequence[Feed]) -> float:
     spent = []
     for _ in range(5):
         began = time.process_time()
-        collect(database, feeds, [DAILY], limits=LIMITS, now=now)
+        collect(database, feeds, [DAILY], Terms(limits=LIMITS, now=now))
         spent.append(time.process_time() - began)
     return statistics.median(spent)
 
@@ -69,7 +70,7 @@ def _rounds(database: Database, feeds: Sequence[Feed], rounds: int) -> list[floa
     for number in range(rounds + 1):
         began = time.process_time()
         report = collect(
-            database, feeds, [DAILY], limits=LIMITS, now=NOW + number * timedelta(hours=1), force=True
+            database, feeds, [DAILY], Terms(limits=LIMITS, now=NOW + number * timedelta(hours=1)), force=True
         )
         spent.append(time.process_time() - began)
         assert {each.status for each in report.feeds} <= {"ok", "unchanged"}, report.feeds[0]

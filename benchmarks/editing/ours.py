@@ -31,7 +31,7 @@ _DIGEST = Digest(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is known when an edition is composed: all posts until then, and the last edition's headings."""
+    """The history before an edition: all posts until then, and the headings of the last edition."""
 
     posts: Blog = ()
     headings: Sequence[str] = ()  # slugs, the largest first

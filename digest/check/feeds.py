@@ -9,7 +9,8 @@ from datetime import datetime
 from functools import partial
 from time import monotonic
 
-from digest.collect.fetching.fetch import FetchFailure, FetchRequest, fetch_all
+from digest.collect.fetching.answers import FetchFailure, FetchRequest
+from digest.collect.fetching.fetch import fetch_all
 from digest.collect.reading.parse import Parsed, ParseFailure
 from digest.collect.sources.ask import Answer as SourceAnswer
 from digest.collect.sources.ask import Asked, Terms

@@ -10,17 +10,16 @@ from datetime import datetime
 
 from digest.collect.complete import complete_posts
 from digest.collect.fetching import health
-from digest.collect.fetching.fetch import Fetched, FetchFailure, NotModified, fetch_all
+from digest.collect.fetching.answers import Fetched, FetchFailure, NotModified
 from digest.collect.intake import Source, enlisted, judged, next_cutoffs, takers_of, takes
 from digest.collect.judge import Taker
 from digest.collect.reading.identity import without_doubles
 from digest.collect.reading.parse import Parsed, ParseFailure
-from digest.collect.sources.ask import Answer, Asked, Fetch, Terms, ask, ask_page, has_pages, is_no_page
+from digest.collect.sources.ask import Answer, Asked, Terms, ask, ask_page, has_pages, is_no_page
 from digest.model.posts import (
     CollectReport,
     FeedReport,
     FeedRow,
-    FetchLimits,
     Intake,
     PostState,
 )
@@ -46,12 +45,10 @@ def collect(
     database: Database,
     feeds: Sequence[Feed],
     digests: Sequence[Digest],
+    terms: Terms,
     *,
-    limits: FetchLimits,
-    now: datetime,
     force: bool = False,
     report: Callable[[FeedReport], None] = _ignore,
-    fetch: Fetch = fetch_all,
 ) -> CollectReport:
     """Fetch the feeds that are due and save what is new.
 
@@ -66,15 +63,15 @@ def collect(
             report    what happened
         complete   waiting posts from their pages, where the feed is to be completed
 
-    A feed that fails is a value in the report; it never stops the others. If `fetch` stops early, the feeds
-    without an answer stay as they are.
+    A feed that fails is a value in the report; it never stops the others. If `terms.fetch` stops early, the
+    feeds without an answer stay as they are.
     """
+    now = terms.now
     sources = _prepare(database, feeds, digests, now)
     due = {source.row.id: source for source in sources if force or health.is_due(source.row, now)}
     reports = {source.row.id: _not_due(source.row) for source in sources if source.row.id not in due}
     for waiting in reports.values():
         report(waiting)
-    terms = Terms(limits=limits, now=now, fetch=fetch)
     unsaved: list[FeedRow] = []
     for answer in ask([_asked(source, now) for source in due.values()], terms):
         source = due[answer.request.feed_id]

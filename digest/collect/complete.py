@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from digest.collect.fetching.fetch import Fetched, FetchRequest, Result
+from digest.collect.fetching.answers import Fetched, FetchRequest, Result
 from digest.collect.likeness import shares_title
 from digest.collect.reading.entry import FeedSource, clean_post
 from digest.collect.reading.identity import fingerprint

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from digest.collect.fetching.addresses import leads_inside
-from digest.collect.fetching.fetch import Exchange, Fetched, FetchFailure, FetchRequest, Result, fetch_all
+from digest.collect.fetching.answers import Exchange, Fetched, FetchFailure, FetchRequest, Result
+from digest.collect.fetching.fetch import fetch_all
 from digest.collect.reading.images import WARNED, candidates, image_of
 from digest.collect.reading.parse import Document
 from digest.collect.reading.pictures.copies import Copies, copies_of

@@ -10,6 +10,7 @@ from functools import partial
 from digest.collect.collect import collect
 from digest.collect.fetching.fetch import fetch_all
 from digest.collect.fetching.health import fallback_text, gap_text, state_text
+from digest.collect.sources.ask import Terms
 from digest.compose.revise import StoryChange, changes_of, revised, without_posts
 from digest.config import Config
 from digest.model.editions import EditionRecord, refusal
@@ -46,11 +47,9 @@ def collect_due(
         database,
         config.feeds,
         config.digests,
-        limits=config.limits,
-        now=context.clock(),
+        Terms(limits=config.limits, now=context.clock(), fetch=partial(fetch_all, stop=context.stop)),
         force=force,
         report=context.feed,
-        fetch=partial(fetch_all, stop=context.stop),
     )
 
 

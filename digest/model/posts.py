@@ -87,7 +87,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inspected:
-    """What was found at the address of a picture or of a post's page. Sizes are in pixels."""
+    """The facts found at the address of a picture or of a post's page. Sizes are in pixels."""
 
     url: str
     checked_at: datetime
@@ -129,7 +129,7 @@ class Post:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageFacts:
-    """What the page of a post says about it; nothing if the page failed or was about something else."""
+    """The facts that a post's page states; all are empty if it failed or is about something else."""
 
     blurb: str = ""
     image: Image | None = None

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from digest.collect.collect import collect
-from digest.collect.fetching.fetch import Exchange, Fetched, FetchRequest, fetch_all
+from digest.collect.fetching.answers import Exchange, Fetched, FetchRequest
+from digest.collect.fetching.fetch import fetch_all
+from digest.collect.sources.ask import Terms
 from digest.model.posts import CollectReport, FeedReport, FetchLimits, PostState, WaitingPost
 from digest.model.publication import Digest, Feed
 from digest.storage.database import Database
@@ -22,6 +24,7 @@ from tests.collect.servers import CHUNK, FEED, Answer, Site, bomb, serving
 NOW = datetime(2026, 11, 22, 7, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 LIMITS = FetchLimits(allow_hosts=frozenset(["127.0.0.1"]), timeout=10, max_bytes=2_000_000)
+TERMS = Terms(limits=LIMITS, now=NOW)
 DAILY = Digest(slug="daily", title="Daily", schedule="daily at 07:00", sender="News <news@example.org>")
 WEEKEND = replace(DAILY, slug="weekend", title="Weekend", feeds=("Quay",))
 JSON_FEED = "https://jsonfeed.org/version/1.1"
@@ -267,7 +270,7 @@ def test_a_feed_removed_from_the_configuration_is_not_fetched(database: Database
 def test_feeds_are_reported_as_they_finish(sqlite: Database, site: Site) -> None:
     seen: list[str] = []
     tide = Feed(name="Tide", url=site.put("/feed", Answer()))
-    collect(sqlite, [tide], [DAILY], limits=LIMITS, now=NOW, report=lambda report: seen.append(report.feed))
+    collect(sqlite, [tide], [DAILY], TERMS, report=lambda report: seen.append(report.feed))
     assert seen == ["Tide"]
 
 
@@ -281,10 +284,8 @@ def test_after_a_stop_feeds_without_an_answer_stay_as_they_are(sqlite: Database,
         sqlite,
         feeds,
         [DAILY],
-        limits=LIMITS,
-        now=NOW,
+        Terms(limits=LIMITS, now=NOW, fetch=partial(fetch_all, stop=lambda: bool(reported))),
         report=reported.append,
-        fetch=partial(fetch_all, stop=lambda: bool(reported)),
     )
     assert [each.feed for each in report.feeds] == ["Tide"]
     assert report.new == 1
@@ -302,7 +303,7 @@ def test_an_error_in_reading_one_feed_is_that_feeds_failure(
         yield good, Fetched(url="https://quay.example.org/", body=FEED)
 
     feeds = [Feed(name=name, url=f"https://{name}.example.org/") for name in ("tide", "quay")]
-    bad, good = collect(sqlite, feeds, [DAILY], limits=LIMITS, now=NOW, fetch=fetch).feeds
+    bad, good = collect(sqlite, feeds, [DAILY], replace(TERMS, fetch=fetch)).feeds
     assert (bad.status, good.status, good.new) == ("failed", "ok", 1)
     assert "the log says where" in bad.detail
     assert "Traceback" not in bad.detail
@@ -349,7 +350,7 @@ def run(
     limits: FetchLimits = LIMITS,
     force: bool = False,
 ) -> CollectReport:
-    return collect(database, feeds, digests or [DAILY], limits=limits, now=now, force=force)
+    return collect(database, feeds, digests or [DAILY], Terms(limits=limits, now=now), force=force)
 
 
 def waiting(database: Database, digest: str = "daily") -> tuple[WaitingPost, ...]:

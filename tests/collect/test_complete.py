@@ -8,7 +8,9 @@ import pytest
 
 from digest.collect.collect import collect
 from digest.collect.complete import OF_ONE_HOST, PAGES
-from digest.collect.fetching.fetch import Exchange, Fetched, FetchFailure, FetchRequest, fetch_all
+from digest.collect.fetching.answers import Exchange, Fetched, FetchFailure, FetchRequest
+from digest.collect.fetching.fetch import fetch_all
+from digest.collect.sources.ask import Fetch, Terms
 from digest.model.posts import CollectReport, FetchLimits, Post
 from digest.model.publication import Digest, Feed
 from digest.storage.database import Database
@@ -47,10 +49,9 @@ def page(number: int) -> Answer:
     return Answer(body=PAGE.format(number).encode(), headers={"content-type": "text/html; charset=utf-8"})
 
 
-def run(database: Database, source: Feed, hours: int = 0, **more: object) -> CollectReport:
-    values = {"fetch": fetch_all, **more}
-    now = NOW + hours * HOUR
-    return collect(database, [source], [DAILY], limits=LIMITS, now=now, force=True, **values)  # type: ignore[arg-type]
+def run(database: Database, source: Feed, hours: int = 0, fetch: Fetch = fetch_all) -> CollectReport:
+    terms = Terms(limits=LIMITS, now=NOW + hours * HOUR, fetch=fetch)
+    return collect(database, [source], [DAILY], terms, force=True)
 
 
 def waiting(database: Database) -> dict[str, Post]:

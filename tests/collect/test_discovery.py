@@ -12,7 +12,8 @@ from digest.collect.discovery.comments import is_of_comments
 from digest.collect.discovery.find import REQUESTS, find_feeds
 from digest.collect.discovery.found import Search
 from digest.collect.discovery.page import looks_like_feed, read_page
-from digest.collect.fetching.fetch import Exchange, FetchRequest, fetch_all
+from digest.collect.fetching.answers import Exchange, FetchRequest
+from digest.collect.fetching.fetch import fetch_all
 from digest.collect.fetching.guard import GuardedBackend, GuardedTransport
 from digest.collect.reading.parse import Document
 from digest.model.posts import FetchLimits

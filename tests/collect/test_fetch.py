@@ -13,15 +13,8 @@ import httpcore2
 import httpx2
 import pytest
 
-from digest.collect.fetching.fetch import (
-    REDIRECTS,
-    Fetched,
-    FetchFailure,
-    FetchRequest,
-    NotModified,
-    Result,
-    fetch_all,
-)
+from digest.collect.fetching.answers import Fetched, FetchFailure, FetchRequest, NotModified, Result
+from digest.collect.fetching.fetch import REDIRECTS, fetch_all
 from digest.collect.fetching.guard import GuardedBackend, GuardedTransport
 from digest.model.posts import FetchLimits
 from tests.certificates import Certificates

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from digest.collect.fetching.fetch import Fetched, FetchFailure, NotModified
+from digest.collect.fetching.answers import Fetched, FetchFailure, NotModified
 from digest.collect.fetching.health import (
     address,
     after_failure,

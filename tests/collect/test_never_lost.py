@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digest.collect.collect import collect
-from digest.collect.fetching.fetch import Exchange, Fetched, FetchRequest
+from digest.collect.fetching.answers import Exchange, Fetched, FetchRequest
+from digest.collect.sources.ask import Terms
 from digest.model.posts import GONE, FetchLimits, PostState
 from digest.model.publication import Digest, Feed
 from digest.storage.database import Database, open_database
@@ -130,7 +131,7 @@ def look(database: Database, publisher: Publisher, now: datetime) -> None:
         for request in requests:
             yield request, Fetched(url=FEED.url, body=publisher.document())
 
-    report = collect(database, [FEED], [DAILY], limits=FetchLimits(), now=now, force=True, fetch=fetch)
+    report = collect(database, [FEED], [DAILY], Terms(limits=FetchLimits(), now=now, fetch=fetch), force=True)
     assert {each.status for each in report.feeds} <= {"ok", "unchanged"}
 
 

@@ -17,6 +17,7 @@ from digest.collect.collect import collect
 from digest.collect.fetching.fetch import fetch_all
 from digest.collect.pictures import Ask, PictureRules, decide, settle
 from digest.collect.reading.pictures.copies import LARGE, SMALL, Copies, copies_of
+from digest.collect.sources.ask import Terms
 from digest.model.posts import Candidate, FetchLimits, Image, Inspected, Post
 from digest.model.publication import Feed
 from digest.storage.database import Database
@@ -151,7 +152,7 @@ def test_without_copies_emails_link_to_what_mail_programs_can_show() -> None:
 def collected(database: Database, site: Site, items: Sequence[dict[str, str]]) -> dict[str, Post]:
     body = json.dumps({"version": "https://jsonfeed.org/version/1.1", "title": "Harbour", "items": items})
     feed = Feed(name="Harbour", url=site.put("/feed.json", Answer(body=body.encode())))
-    collect(database, [feed], [], limits=LIMITS, now=NOW)
+    collect(database, [feed], [], Terms(limits=LIMITS, now=NOW))
     return stored(database)
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.collect.fetching.fetch import freshness
+from digest.collect.fetching.answers import freshness
 from digest.collect.fetching.timing import (
     LONGEST_WISH,
     OFTEN,

@@ -1,4 +1,4 @@
-"""The day that docs/topics.md tells: each story stands where the page says, for the reason that it gives."""
+"""Compose the example day of docs/topics.md, and compare each heading and reason with the page."""
 
 from __future__ import annotations
 

@@ -13,7 +13,8 @@ from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 from digest.collect.discovery.comments import is_of_comments
 from digest.collect.discovery.found import Found, Search, found_at, without_doubles
 from digest.collect.discovery.page import Candidate, Page, read_page
-from digest.collect.fetching.fetch import Exchange, Fetched, FetchFailure, FetchRequest, Result, fetch_all
+from digest.collect.fetching.answers import Exchange, Fetched, FetchFailure, FetchRequest, Result
+from digest.collect.fetching.fetch import fetch_all
 from digest.collect.reading.parse import Document, Parsed, ParseFailure
 from digest.collect.sources.ask import Terms, read
 from digest.model.links import host_of, is_rest, web_url

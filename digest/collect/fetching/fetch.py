@@ -11,17 +11,24 @@ import threading
 import traceback
 import zlib
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import httpx2
 
-from digest.collect.fetching.folder import FILES, Folder, list_folder, read_folder, state_of
+from digest.collect.fetching.answers import (
+    Exchange,
+    Fetched,
+    FetchFailure,
+    FetchRequest,
+    NotModified,
+    Result,
+    freshness,
+)
+from digest.collect.fetching.folder import FILES, list_folder, read_folder, state_of
 from digest.collect.fetching.guard import UNKNOWN_HOST, GuardedBackend, GuardedTransport, RefusedError
 from digest.model.links import with_ascii_host
 from digest.model.posts import FetchLimits
@@ -44,8 +51,6 @@ _COMPLETE = frozenset([200, 203])  # 203: a proxy on the way has changed the doc
 _GZIP = b"\x1f\x8b\x08"
 _LAYERS = 2  # a file that is compressed may be compressed once more on its way
 _MEMBERS = 100
-_MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?([0-9]+)")
-_NO_CACHE = re.compile(r"(?:^|[,\s])no-(?:cache|store)\s*(?:,|$)")
 _VALIDATOR = re.compile(r"[\x20-\x7e]{1,500}")
 
 log = logging.getLogger(__name__)
@@ -55,53 +60,6 @@ for _chatty in ("httpx2", "httpcore2"):
     logging.getLogger(_chatty).setLevel(logging.WARNING)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchRequest:
-    """A feed to fetch, with the validators of its last answer."""
-
-    feed_id: str
-    url: str  # http, https or file; may contain a name and password
-    etag: str | None = None
-    last_modified: str | None = None
-    page: bool = False  # a web page is wanted, and not a feed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fetched:
-    """A document. `url` is the address where it was found, without name and password."""
-
-    url: str
-    body: bytes
-    content_type: str = ""
-    etag: str | None = None
-    last_modified: str | None = None
-    moved_to: str | None = None  # the new address, if the feed has moved permanently
-    links: str = ""  # the Link headers (RFC 8288), joined by commas
-    folder: Folder | None = None  # instead of the body, if the address is that of a folder
-    fresh: int | None = None  # seconds for which the server does not want to be asked again
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotModified:
-    """The feed has not changed; the answer may have new validators (RFC 9111, 4.3.4)."""
-
-    moved_to: str | None = None
-    etag: str | None = None
-    last_modified: str | None = None
-    fresh: int | None = None  # seconds for which the server does not want to be asked again
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FetchFailure:
-    """The reason why there is no document, as one sentence without addresses or secrets."""
-
-    detail: str
-    status: int | None = None  # the HTTP status, if there was an answer
-    retry_after: str | None = None  # the value of the header: seconds or a date
-
-
-Result = Fetched | NotModified | FetchFailure
-Exchange = tuple[FetchRequest, Result]
 Transports = Callable[[FetchLimits], httpx2.AsyncBaseTransport]
 
 
@@ -396,32 +354,6 @@ def _too_large(limits: FetchLimits) -> FetchFailure:
     return FetchFailure(
         detail=f"The document is larger than {size}; to allow this, raise max_bytes under [collect]."
     )
-
-
-def freshness(headers: Mapping[str, str], now: datetime) -> int | None:
-    """Return for how many seconds an answer is fresh (RFC 9111, 4.2); None if its server does not say.
-
-    `s-maxage` is for caches that many people share.
-    """
-    control = headers.get("cache-control", "").lower()
-    ages = [int(found[:9]) for found in _MAX_AGE.findall(control)]
-    if _NO_CACHE.search(control) or ages:
-        age = headers.get("age", "").strip()
-        passed = int(age[:9]) if age.isascii() and age.isdecimal() else 0
-        return max(0, min(ages) - passed) if ages and not _NO_CACHE.search(control) else 0
-    expires = moment(headers.get("expires"))
-    if expires is None:
-        return None
-    return max(0, int((expires - (moment(headers.get("date")) or now)).total_seconds()))
-
-
-def moment(text: str | None) -> datetime | None:
-    """Return the time in a header (RFC 9110, 5.6.7), or None if it is not a time."""
-    try:
-        found = parsedate_to_datetime((text or "").strip())
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _validator(value: str | None) -> str | None:

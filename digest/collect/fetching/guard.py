@@ -164,7 +164,7 @@ class Sockets(httpcore2.AsyncNetworkBackend):
         port: int,
         timeout: float | None = None,
         local_address: str | None = None,  # noqa: ARG002 - the signature is httpcore2's
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,  # noqa: ARG002
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,  # noqa: ARG002 - as above
     ) -> httpcore2.AsyncNetworkStream:
         """Connect to an address; errors are raised as errors of httpcore2."""
         with _raised_as(httpcore2.ConnectError, httpcore2.ConnectTimeout):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from digest.collect.fetching.fetch import Fetched, FetchFailure, FetchRequest, NotModified, moment
+from digest.collect.fetching.answers import Fetched, FetchFailure, FetchRequest, NotModified, moment
 from digest.collect.fetching.timing import has_gap, last_chance, next_fetch, with_freshness
 from digest.model.links import host_of
 from digest.model.posts import FeedRow

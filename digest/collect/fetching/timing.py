@@ -38,7 +38,7 @@ _HOUR_ELEMENT = re.compile(r"<hour>\s*([0-9]{1,2})\s*</hour>")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """What a publisher says, and its posts show, about how often a feed changes. Lengths are in seconds."""
+    """The rate at which a feed changes, as its publisher and its posts show it. Lengths are in seconds."""
 
     fresh: int | None = None  # by the server, from its answer on: Cache-Control or Expires
     every: int | None = None  # by the feed: ttl or sy:updatePeriod

@@ -10,7 +10,8 @@ from datetime import datetime
 from hashlib import blake2b
 from zlib import crc32
 
-from digest.collect.fetching.fetch import Exchange, Fetched, FetchFailure, FetchRequest, NotModified, Result
+from digest.collect.fetching.answers import Exchange, Fetched, FetchFailure, FetchRequest, NotModified, Result
+from digest.collect.fetching.fetch import fetch_all
 from digest.collect.reading.entry import FeedSource
 from digest.collect.reading.parse import Document, Parsed, ParseFailure, cleaned, parse
 from digest.collect.sources import wordpress
@@ -51,11 +52,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """What every feed is asked with."""
+    """The limits, the time and the fetcher that all requests of a run share."""
 
     limits: FetchLimits
     now: datetime
-    fetch: Fetch
+    fetch: Fetch = fetch_all
 
 
 def ask(feeds: Iterable[Asked], terms: Terms) -> Iterator[Answer]:

@@ -46,7 +46,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:
-    """What is known from before: the tags of each feed's last posts, and the last editions' headings."""
+    """The history of a digest: the tags of each feed's last posts, and the headings of the last editions."""
 
     tags: Mapping[str, Sequence[Sequence[str]]]  # by the feed's name
     headings: Sequence[str] = ()  # slugs, the most recent and largest first

@@ -185,7 +185,7 @@ def _words(text: str) -> list[str]:
 
 
 def _names(read: Iterable[_Read]) -> dict[tuple[str, str], str]:
-    """Return one name for all forms of a word, for each language and word: its stem, or a variant of it."""
+    """Return a common name for the forms of a word, by language and word: a stem, or a variant of it."""
     found = {(each.language, word) for each in read for word in each.weights}
     # A stem takes 50 µs, so only words are reduced to it that may share it with another one.
     alike = _alike(found)

@@ -56,7 +56,7 @@ def _explained(post: Post, reasons: Mapping[str, str]) -> Post:
 
 def save_inspected(connection: Connection, facts: Inspected) -> None:
     """Save what was found at one address."""
-    values = {name: getattr(facts, name) for name in pictures.c.keys()}  # noqa: SIM118 - these are columns
+    values = {column.name: getattr(facts, column.name) for column in pictures.c}
     statement = upsert(connection, pictures).values(values)
     connection.execute(statement.on_conflict_do_update(index_elements=[pictures.c.url], set_=values))
 

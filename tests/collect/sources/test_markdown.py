@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digest.collect.collect import collect
-from digest.collect.fetching.fetch import Fetched, FetchFailure, FetchRequest, NotModified, read_file
+from digest.collect.fetching.answers import Fetched, FetchFailure, FetchRequest, NotModified
+from digest.collect.fetching.fetch import read_file
 from digest.collect.fetching.folder import LARGEST, File, Folder
 from digest.collect.reading.entry import FeedSource
 from digest.collect.reading.parse import Parsed, cleaned
+from digest.collect.sources.ask import Terms
 from digest.collect.sources.markdown import read_markdown
 from digest.model.posts import FeedReport, FetchLimits, Image, Post
 from digest.model.publication import Digest, Feed
@@ -262,7 +264,7 @@ def test_a_folder_is_collected_like_any_feed(sqlite: Database, tmp_path: Path) -
 
     def run(hours: int) -> FeedReport:
         now = NOW + timedelta(hours=hours)
-        return collect(sqlite, [feed], [DAILY], limits=FetchLimits(), now=now, force=True).feeds[0]
+        return collect(sqlite, [feed], [DAILY], Terms(limits=FetchLimits(), now=now), force=True).feeds[0]
 
     write(tmp_path, "a.md", 20)
     (tmp_path / "broken.md").write_bytes(b"---\n[\n---\n")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.collect.fetching.fetch import Exchange, Fetched, FetchRequest
+from digest.collect.fetching.answers import Exchange, Fetched, FetchRequest
 from digest.collect.reading.entry import FeedSource
 from digest.collect.reading.parse import Contents, Document, Parsed, ParseFailure, cleaned
 from digest.collect.sources.ask import Asked, Terms, ask

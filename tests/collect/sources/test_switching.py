@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from digest.collect.collect import collect
-from digest.collect.fetching.fetch import Exchange, Fetched, FetchFailure, FetchRequest, Result
+from digest.collect.fetching.answers import Exchange, Fetched, FetchFailure, FetchRequest, Result
 from digest.collect.fetching.health import fallback_text
+from digest.collect.sources.ask import Terms
 from digest.model.posts import FeedReport, FetchLimits, PostState
 from digest.model.publication import Digest, Feed, SourceKind
 from digest.storage.database import Database, open_database
@@ -92,7 +93,9 @@ REFUSALS = (
 
 def look(database: Database, site: Site, now: datetime) -> FeedReport:
     site.asked = []
-    report = collect(database, [FEED], [DAILY], limits=FetchLimits(), now=now, force=True, fetch=site.fetch)
+    report = collect(
+        database, [FEED], [DAILY], Terms(limits=FetchLimits(), now=now, fetch=site.fetch), force=True
+    )
     (found,) = report.feeds
     return found
 
@@ -194,7 +197,7 @@ def test_validators_are_sent_only_to_the_feed(sqlite: Database) -> None:
 
     for day in (0, 1):
         now = NOW + 22 * HOUR * day
-        collect(sqlite, [FEED], [DAILY], limits=FetchLimits(), now=now, force=True, fetch=fetch)
+        collect(sqlite, [FEED], [DAILY], Terms(limits=FetchLimits(), now=now, fetch=fetch), force=True)
     assert seen == [(path, None) for path in ("/wp-json/wp/v2/posts", "/", "/feed/")] + [
         ("/wp-json/wp/v2/posts", None),
         ("/", None),
