@@ -41,7 +41,7 @@ LAYERS = (
     "digest.web.pages",
     "digest.web.api",
     "digest.web",
-    "digest.check digest.demo",
+    "digest.check digest.demo digest.cli.terminal",
     "digest.cli",
 )
 HEIGHT = {folder: height for height, line in enumerate(LAYERS) for folder in line.split()}
@@ -82,7 +82,7 @@ ONE_PLACE = {
     "itsdangerous": "digest.web.security.tickets",
     "aiosmtpd": "digest.demo.servers",
     "click": "digest.cli",
-    "rich": "digest.cli.show",
+    "rich": "digest.cli.terminal.show",
     "sqlalchemy": "subscribers.store digest.storage",
 }
 # A subject has the same file name in every layer; these are the other names that it once had.

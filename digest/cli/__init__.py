@@ -36,6 +36,8 @@ COMMANDS = {
         "compose": "Compose the next edition of DIGEST now.",
         "editions": "List the newest editions, or show one edition.",
         "preview": "Write an edition to files, exactly as it would be sent.",
+    },
+    "steps": {
         "correct": "Take the corrections of publishers into an edition.",
         "approve": "Approve a draft.",
         "merge": "Merge the editions of DIGEST that wait past their send time.",

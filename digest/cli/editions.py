@@ -1,17 +1,16 @@
-"""Commands about editions: compose, editions, preview, correct, approve, merge, pause, resume, cancel."""
+"""Commands that make and show editions: compose, editions, preview."""
 
 from __future__ import annotations
 
-import getpass
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 import click
 
 from digest.app import App
-from digest.cli import show
-from digest.cli.session import (
+from digest.cli.terminal import show
+from digest.cli.terminal.session import (
     Session,
     chosen_clock,
     clock_of,
@@ -22,27 +21,22 @@ from digest.cli.session import (
 )
 from digest.compose.revise import StoryChange
 from digest.editions.approval import Standing, in_words, standing
-from digest.editions.compose import merge_offer, merge_waiting, stories_text, waiting_together
-from digest.editions.editions import approve as do_approve
-from digest.editions.editions import cancel as do_cancel
+from digest.editions.compose import merge_offer, stories_text, waiting_together
 from digest.editions.editions import (
     compose_now,
     delivery_counts,
     find_edition,
-    pause_edition,
     reader_count,
     recent_editions,
-    resume_edition,
 )
 from digest.editions.feeds import changes_since
-from digest.editions.feeds import correct as do_correct
 from digest.editions.preflight import inspect
 from digest.editions.preview import write_preview
 from digest.editions.schedules import coming_skips
 from digest.model.deliveries import Counts
 from digest.model.editions import DamagedEdition, Edition, EditionRecord, status_text
 from digest.render.languages.languages import catalogues
-from digest.render.preflight import Finding, Level
+from digest.render.preflight import Level
 from subscribers.model import Frequency
 
 _NAMED = 5  # editions; of more, only the number is shown
@@ -90,13 +84,8 @@ def compose(
         )
     click.echo(f"to look at it: digest preview {edition.id}")
     if inspection:
-        _show_findings(each for each in inspection.findings if each.level is Level.WARN)
+        show.findings(each for each in inspection.findings if each.level is Level.WARN)
         inspection.require()
-
-
-def _show_findings(findings: Iterable[Finding]) -> None:
-    for finding in findings:
-        click.echo(f"{finding.level}: {finding.message}", err=True)
 
 
 @click.command(epilog="Example: digest editions daily-2026-11-23")
@@ -138,7 +127,7 @@ def editions(session: Session, edition: str | None, digest: str | None, limit: i
         ahead = {"readers": readers, "changes": [change.text for change in changes]}
         show.facts(_details(record, stands, counts) | (ahead if record.is_ahead else {}))
     else:
-        _show_one(record, stands, _goes_to(readers) if record.is_ahead else show.counts_text(counts))
+        _show_one(record, stands, show.goes_to(readers) if record.is_ahead else show.counts_text(counts))
         _show_changes(record, changes)
 
 
@@ -202,10 +191,6 @@ def _damage(each: DamagedEdition) -> dict[str, object]:
         "send_at": each.send_at,
         "damage": each.damage,
     }
-
-
-def _goes_to(readers: int) -> str:
-    return f"goes to {show.counted(readers, 'reader')}"
 
 
 def _show_one(record: EditionRecord, stands: Standing, deliveries: str) -> None:
@@ -302,166 +287,9 @@ def preview(
     for path in written.paths:
         click.echo(path)
     if record.is_ahead:
-        click.echo(f"{record.edition.id} is {status_text(record)}; it {_goes_to(readers)}")
+        click.echo(f"{record.edition.id} is {status_text(record)}; it {show.goes_to(readers)}")
         click.echo(f"hash {written.hash}")
-    _show_findings(written.findings)
+    show.findings(written.findings)
     _show_changes(record, changes, err=True)
     if open_it:
         click.launch(written.paths[0].absolute().as_uri())
-
-
-@click.command(epilog="Example: digest correct daily")
-@click.argument("edition")
-@now_option
-@pass_session
-def correct(session: Session, edition: str, now: datetime | None) -> None:
-    """Take the corrections of publishers into an edition.
-
-    Stories whose posts have changed since the cutoff get the new words, and stories whose posts are gone
-    from their feeds are taken out. The edition is a draft again, because nobody has approved these words.
-    """
-    with session.app() as app:
-        found = find_edition(app.database, app.config, edition).edition
-        changes = do_correct(app.database, found.id, clock_of(now)())
-    for change in changes:
-        click.echo(change.text)
-    if changes:
-        click.echo(f"{found.id} is corrected; to approve it: digest approve {found.id}")
-    else:
-        click.echo(f"{found.id}: nothing has changed since the cutoff")
-
-
-@click.command(epilog="Example: digest approve daily 3f2a9c1b")
-@click.argument("edition")
-@click.argument("reviewed", required=False, default="", metavar="[HASH]")
-@click.option(
-    "--by", default="", help="The name of the person who approves the edition.  [default: your user name]"
-)
-@now_option
-@pass_session
-def approve(session: Session, edition: str, reviewed: str, by: str, now: datetime | None) -> None:
-    """Approve a draft.
-
-    The edition is sent at its send time. If that time has passed, the next `digest run` sends it, or
-    `digest serve` within a few seconds. The approval covers the stories, the templates and the fixed words.
-    If HASH is given, the edition is approved only if it still has the hash that `digest preview` and
-    `digest editions` showed; the first eight characters are enough. If other editions of the digest wait
-    past their send time too, the command offers to merge them.
-    """
-    with session.app() as app:
-        clock, name = clock_of(now), by or _user()
-        found = find_edition(app.database, app.config, edition).edition
-        record, look = do_approve(app, found.id, by=name, now=clock(), reviewed=reviewed)
-        readers, own = reader_count(app, record, clock()), app.templates.own(look.templates)
-        together = waiting_together(app.database, found.digest, clock())
-    click.echo(
-        f"{found.id} is approved, to be sent {show.local(found.send_at, found.zone)}; it {_goes_to(readers)}"
-    )
-    click.echo(f"hash {record.look}")
-    yours = f", of which {in_words(own)} {'is' if len(own) == 1 else 'are'} yours" if own else ""
-    click.echo(
-        f"the approval covers {stories_text(found)}, {show.counted(len(look.templates), 'template')}{yours}, "
-        f"and the fixed words in {in_words(tuple(look.words))}"
-    )
-    waiting = tuple(each.edition.id for each in together)
-    if found.id in waiting:
-        others = tuple(each for each in waiting if each != found.id)
-        named = in_words(others) if len(others) <= _NAMED else f"{len(others)} other editions"
-        verb = "waits" if len(others) == 1 else "wait"
-        click.echo(f"{named} {verb} too, {merge_offer(found.digest, len(waiting))}")
-
-
-@click.command(epilog="Example: digest merge daily")
-@click.argument("digest")
-@now_option
-@pass_session
-def merge(session: Session, digest: str, now: datetime | None) -> None:
-    """Merge the editions of DIGEST that wait past their send time.
-
-    They become one draft, so that each reader gets one message. Each story appears once; stories over the
-    maximum become headlines. The draft needs an approval, and earlier approvals are void. Paused editions
-    stay as they are. If one of the editions has begun to be sent, nothing is merged.
-    """
-    with session.app() as app:
-        merged = merge_waiting(app, digest, clock_of(now)())
-        inspection = inspect(app.templates, merged.record)
-    edition = merged.record.edition
-    click.echo(f"{edition.id}: {stories_text(edition)}, merged from {in_words(merged.replaced)}")
-    if merged.left:
-        click.echo(f"not merged, because the email would be too long: {', '.join(merged.left)}")
-    click.echo(f"to look at it: digest preview {edition.id}")
-    click.echo(f"to approve it: digest approve {edition.id}")
-    _show_findings(each for each in inspection.findings if each.level is Level.WARN)
-    inspection.require()
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container whose user has no name
-        return "command line"
-
-
-@click.command(epilog='Example: digest pause daily --reason "wrong lead?"')
-@click.argument("edition")
-@click.option(
-    "--reason",
-    default="paused by hand",
-    show_default=True,
-    help="The reason, which is shown until the edition is resumed.",
-)
-@now_option
-@pass_session
-def pause(session: Session, edition: str, reason: str, now: datetime | None) -> None:
-    """Pause an edition, before or during sending.
-
-    A paused edition is not sent, even if it is approved. If it is being sent, no process sends any
-    further message of it; messages that are in flight are finished.
-    """
-    with session.app() as app:
-        found = find_edition(app.database, app.config, edition).edition
-        pause_edition(app.database, found.id, reason=reason, now=clock_of(now)())
-    click.echo(f"{found.id} is paused; to resume it: digest resume {found.id}")
-
-
-@click.command(epilog="Example: digest resume daily")
-@click.argument("edition")
-@now_option
-@pass_session
-def resume(session: Session, edition: str, now: datetime | None) -> None:
-    """Resume a paused edition.
-
-    The next `digest run` continues with it, or `digest serve` within a few seconds. An approved edition
-    is sent even if its send time passed long ago.
-    """
-    with session.app() as app:
-        found = find_edition(app.database, app.config, edition).edition
-        state = resume_edition(app.database, found.id, clock_of(now)()).state
-        digest = next((each for each in app.config.digests if each.slug == found.digest), None)
-    click.echo(f"{found.id} is resumed: it is {'a draft' if state == 'draft' else state}")
-    if state == "draft" and digest and found.send_at < clock_of(now)():
-        until = show.local(found.send_at + digest.late, found.zone)
-        click.echo(f"it is sent no later than {until}, unless you approve it: digest approve {found.id}")
-
-
-@click.command(epilog='Example: digest cancel daily-2026-11-23 --reason "wrong lead"')
-@click.argument("edition")
-@click.option(
-    "--reason",
-    default="cancelled by hand",
-    show_default=True,
-    help="The reason, which is shown with the edition.",
-)
-@now_option
-@pass_session
-def cancel(session: Session, edition: str, reason: str, now: datetime | None) -> None:
-    """Cancel an edition for good, before or during sending.
-
-    If sending has not begun, its posts wait for the next edition. If it is being sent, messages that are
-    in flight are finished, and all remaining deliveries are skipped.
-    """
-    with session.app() as app:
-        found = find_edition(app.database, app.config, edition).edition
-        record = do_cancel(app.database, found.id, reason=reason, now=clock_of(now)())
-        counts = delivery_counts(app.database, found.id)
-    click.echo(f"{found.id} is cancelled{f': {show.counts_text(counts)}' if record.started_at else ''}")

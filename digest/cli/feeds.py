@@ -7,8 +7,8 @@ from typing import BinaryIO, TextIO
 
 import click
 
-from digest.cli import show
-from digest.cli.session import Session, clock_of, json_option, pass_session
+from digest.cli.terminal import show
+from digest.cli.terminal.session import Session, clock_of, json_option, pass_session
 from digest.collect.discovery.find import REQUESTS, find_feeds
 from digest.collect.discovery.found import Found
 from digest.config.edit import feed_block

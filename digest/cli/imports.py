@@ -10,8 +10,8 @@ from typing import BinaryIO, TextIO
 
 import click
 
-from digest.cli import show
-from digest.cli.session import Session, clock_of, json_option, now_option, pass_session
+from digest.cli.terminal import show
+from digest.cli.terminal.session import Session, clock_of, json_option, now_option, pass_session
 from digest.readers.imports import Imported, ImportRequest, export_csv, open_import
 from subscribers.files.csv_lines import Fault
 from subscribers.rules.imports import ImportOutcome

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import click
 
-from digest.cli import show
-from digest.cli.session import (
+from digest.cli.terminal import show
+from digest.cli.terminal.session import (
     Session,
     chosen_clock,
     clock_of,

@@ -8,8 +8,8 @@ from datetime import datetime
 
 import click
 
-from digest.cli import show
-from digest.cli.session import Session, clock_of, json_option, now_option, pass_session
+from digest.cli.terminal import show
+from digest.cli.terminal.session import Session, clock_of, json_option, now_option, pass_session
 from digest.editions.feeds import drop as do_drop
 from digest.editions.feeds import keep as do_keep
 from digest.editions.feeds import list_posts

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from digest.cli.session import Session, clock_of, now_option, pass_session
+from digest.cli.terminal.session import Session, clock_of, now_option, pass_session
 from digest.inbound.inbox import messages_at, read_message, take_in
 from digest.model.errors import DigestError
 

@@ -11,7 +11,7 @@ import click
 from digest.app import App, reopen_app
 from digest.check.check import check_templates
 from digest.cli import log_everything
-from digest.cli.session import Session, hangups, pass_session, stop_on_signals
+from digest.cli.terminal.session import Session, hangups, pass_session, stop_on_signals
 from digest.model.errors import DigestError
 from digest.scheduler.service import serve as keep_serving
 from digest.web.serving import Pages

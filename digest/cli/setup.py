@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from digest.check.check import check_all
-from digest.cli import show
 from digest.cli.feeds import find_and_choose, show_topics
-from digest.cli.session import Session, json_option, pass_session
+from digest.cli.terminal import show
+from digest.cli.terminal.session import Session, json_option, pass_session
 from digest.demo.run import Summary, run
 from digest.model.deliveries import Counts
 from digest.model.posts import FeedReport, FetchLimits

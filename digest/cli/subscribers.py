@@ -6,9 +6,9 @@ from datetime import datetime
 
 import click
 
-from digest.cli import show
 from digest.cli.imports import export, import_
-from digest.cli.session import Session, clock_of, json_option, now_option, pass_session
+from digest.cli.terminal import show
+from digest.cli.terminal.session import Session, clock_of, json_option, now_option, pass_session
 from digest.inbound.bounces import bounces_listed
 from digest.model.deliveries import DeliveryState
 from digest.model.run_context import EventKind, RunContext, RunEvent

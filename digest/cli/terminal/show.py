@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -18,6 +18,9 @@ from rich.table import Table
 from rich.text import Text
 
 from digest.model.deliveries import Counts, DeliveryState
+
+if TYPE_CHECKING:
+    from digest.render.preflight import Finding
 
 _EMPTY = "–"
 _UNLIMITED = 100_000  # columns
@@ -119,3 +122,17 @@ def bar(title: str) -> Iterator[Bar]:
     with Progress(*columns, console=screen, transient=True) as progress:
         task = progress.add_task(title, total=None)
         yield Bar(partial(progress.update, task))
+
+
+# ── editions ────────────────────────────────────────────────────────────────────────────────
+
+
+def goes_to(readers: int) -> str:
+    """Return to how many readers an edition goes, in words."""
+    return f"goes to {counted(readers, 'reader')}"
+
+
+def findings(found: Iterable[Finding]) -> None:
+    """Print the findings of a preflight as errors are printed."""
+    for finding in found:
+        click.echo(f"{finding.level}: {finding.message}", err=True)
