@@ -9,11 +9,11 @@ from datetime import datetime
 from functools import partial
 from time import monotonic
 
-from digest.collect.fetching.answers import FetchFailure, FetchRequest
+from digest.collect.fetching.answers import FetchRequest
 from digest.collect.fetching.fetch import fetch_all
-from digest.collect.reading.parse import Parsed, ParseFailure
+from digest.collect.reading.parse import Parsed
 from digest.collect.sources.ask import Answer as SourceAnswer
-from digest.collect.sources.ask import Asked, Terms
+from digest.collect.sources.ask import Asked, Terms, failure_of
 from digest.collect.sources.ask import ask as ask_sources
 from digest.compose.stories.group import Group
 from digest.compose.topics import place
@@ -57,12 +57,10 @@ def ask(config: Config, feeds: Sequence[Feed], now: datetime) -> tuple[Answer, .
 
 
 def _answer(feed: Feed, found: SourceAnswer | None) -> Answer:
-    if found and isinstance(found.parsed, Parsed):
+    failure = failure_of(found) if found else None
+    if found and not failure and isinstance(found.parsed, Parsed):
         return Answer(feed=feed, posts=found.parsed.posts)
-    failure = found and (found.parsed if isinstance(found.parsed, ParseFailure) else found.result)
-    return Answer(
-        feed=feed, failure=failure.detail if isinstance(failure, ParseFailure | FetchFailure) else _SILENT
-    )
+    return Answer(feed=feed, failure=failure.detail if failure else _SILENT)
 
 
 def claimed(answers: Iterable[Answer], config: Config) -> Mapping[str, int]:

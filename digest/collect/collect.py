@@ -14,8 +14,8 @@ from digest.collect.fetching.answers import Fetched, FetchFailure, NotModified
 from digest.collect.intake import Source, enlisted, judged, next_cutoffs, takers_of, takes
 from digest.collect.judge import Taker
 from digest.collect.reading.identity import without_doubles
-from digest.collect.reading.parse import Parsed, ParseFailure
-from digest.collect.sources.ask import Answer, Asked, Terms, ask, ask_page, has_pages, is_no_page
+from digest.collect.reading.parse import Parsed
+from digest.collect.sources.ask import Answer, Asked, Terms, ask, ask_page, failure_of, has_pages, is_no_page
 from digest.model.posts import (
     CollectReport,
     FeedReport,
@@ -190,7 +190,7 @@ def _with_older_pages(
 def _row_after(source: Source, answer: Answer, intake: Intake, shown: int, now: datetime) -> FeedRow:
     row, parsed = source.row, answer.parsed
     if (
-        (failure := _failure(answer))
+        (failure := failure_of(answer))
         or not isinstance(parsed, Parsed)
         or not isinstance(answer.result, Fetched)
     ):
@@ -208,17 +208,6 @@ def _row_after(source: Source, answer: Answer, intake: Intake, shown: int, now: 
     if intake.missed:  # a post is gone if two documents in a row do not have it, however alike they are
         after = replace(after, etag=None, last_modified=None, body_hash=None)
     return health.timed(after, now, source.cutoffs, soon=bool(intake.missed))
-
-
-def _failure(answer: Answer) -> FetchFailure | None:
-    """Return why an answer has no posts, or None; a feed may also report a failure between its entries."""
-    if isinstance(answer.result, FetchFailure):
-        return answer.result
-    if isinstance(answer.parsed, ParseFailure):
-        return FetchFailure(detail=answer.parsed.detail)
-    if isinstance(answer.parsed, Parsed) and answer.parsed.error:
-        return FetchFailure(detail=answer.parsed.error)
-    return None
 
 
 def _left_out(intake: Intake) -> Iterator[str]:

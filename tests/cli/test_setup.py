@@ -91,10 +91,14 @@ def test_check_asks_each_feed_and_counts_what_each_topic_would_get(terminal: Ter
     place.publish("Pears are ripe", feed="orchard")
     with serving() as site:
         gone = site.put("/gone", Answer(status=410))
+        ended = {"version": "https://jsonfeed.org/version/1.1", "title": "E", "expired": True}
+        items = [{"id": "1", "title": "The last ferry", "content_text": "It has left."}]
+        over = site.put("/ended", Answer(body=json.dumps({**ended, "items": items}).encode()))
         place.change(
             "[[topic]]",
             '[collect]\nallow_hosts = ["127.0.0.1"]\n'
             f'[[feed]]\nname = "Gone"\nurl = "{gone}"\n'
+            f'[[feed]]\nname = "Ended"\nurl = "{over}"\n'
             '[[topic]]\nslug = "sea"\ntitle = "Sea"\nkeywords = ["tide"]\n'
             '[[topic]]\nslug = "snow"\ntitle = "Snow"\ntags = ["snow"]\n[[topic]]',
         )
@@ -105,7 +109,8 @@ def test_check_asks_each_feed_and_counts_what_each_topic_would_get(terminal: Ter
     assert found["topic sea"]["detail"] == "1 of the 3 posts in the feeds match its rule"
     assert found["topic green"]["detail"] == "1 of the 3 posts in the feeds match its rule"
     warned = {subject for subject, each in found.items() if each["warning"]}
-    assert warned == {"feed Gone", "topic snow"}
+    assert warned == {"feed Gone", "feed Ended", "topic snow"}
+    assert "has ended" in found["feed Ended"]["detail"]
     assert "warn   feed Gone: The publisher has removed this feed permanently (410)" in said
 
 

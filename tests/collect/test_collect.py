@@ -325,6 +325,14 @@ def test_a_feed_is_read_from_a_file(sqlite: Database) -> None:
     assert run(sqlite, quay, now=NOW + HOUR).feeds[0].status == "unchanged"
 
 
+def test_a_document_is_read_again_if_more_of_it_may_be_read(sqlite: Database, site: Site) -> None:
+    url = site.put("/quay", Answer(body=(FEEDS / "quay.atom").read_bytes(), headers={}))
+    quay = [Feed(name="Quay", url=url)]
+    first = run(sqlite, quay, limits=replace(LIMITS, max_posts=1)).feeds[0]
+    more = run(sqlite, quay, now=NOW + HOUR, force=True).feeds[0]
+    assert (first.status, more.status) == ("ok", "ok")
+
+
 def test_posts_can_be_listed_with_their_feed(sqlite: Database, site: Site) -> None:
     run(sqlite, [feed(site, "Quay", "quay.atom")])
     with sqlite.read() as connection:

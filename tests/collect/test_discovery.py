@@ -300,6 +300,21 @@ def test_the_name_and_password_go_to_the_feeds_of_the_same_site_only(site: Site)
     assert sent == {"/": True, "/feed/": True, "/b/feed/": False}
 
 
+@pytest.mark.parametrize("refresh", [False, True])
+def test_the_name_and_password_do_not_follow_to_another_host(site: Site, refresh: bool) -> None:
+    elsewhere = f"http://localhost:{site.port}/there"
+    if refresh:
+        site.put("/", html(f'<meta http-equiv="refresh" content="0; url={elsewhere}">'))
+    else:
+        site.redirect("/", elsewhere)
+    site.put("/there", html(link("/feed/")))
+    site.put("/feed/", Answer(body=feed("Guests", "b")))
+    limits = FetchLimits(allow_hosts=frozenset(["127.0.0.1", "localhost"]))
+    (found,) = find(site.url("/").replace("//", "//ann:hush@"), limits).feeds
+    assert found.url == f"http://localhost:{site.port}/feed/"
+    assert {path for path, headers in site.asked if "authorization" in headers} == {"/"}
+
+
 def test_a_site_gets_few_requests_however_many_feeds_it_names(site: Site) -> None:
     site.put("/", html(*(link(f"/{number}/feed/") for number in range(100))))
     for number in range(100):

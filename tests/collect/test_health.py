@@ -100,6 +100,14 @@ def test_after_a_failure_the_old_and_the_new_address_take_turns() -> None:
     assert asked == [NEW, ROW.url, NEW, ROW.url]
 
 
+def test_validators_go_only_to_the_address_that_gave_them() -> None:
+    moved = after_success(replace(ROW, final_url=NEW), found(etag="new"), NOW)
+    moved = replace(moved, final_url=NEW)
+    assert (request(moved, NOW + HOUR).url, request(moved, NOW + HOUR).etag) == (NEW, "new")
+    failed = after_failure(moved, SILENT, NOW, ())
+    assert (request(failed, NOW + HOUR).url, request(failed, NOW + HOUR).etag) == (ROW.url, None)
+
+
 def test_if_the_old_address_works_the_saved_one_is_forgotten_and_if_it_redirects_there_it_stays() -> None:
     parked = after_failure(replace(ROW, final_url=NEW), SILENT, NOW, ())
     assert address(parked) == ROW.url

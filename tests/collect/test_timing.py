@@ -157,6 +157,8 @@ def test_the_rate_is_read_from_the_dates_of_the_entries() -> None:
         ),
         (b"<rss><channel><item><ttl>60</ttl></item>", Wishes()),
         (b"<feed><entry/>", Wishes()),
+        (b"<rss><title><![CDATA[" + b"<ttl " * 20_000 + b"]]></title><ttl>60</ttl>", Wishes()),
+        (b"<rss>" + b"<ttl>" * 20_000, Wishes()),
     ],
 )
 def test_the_wishes_of_a_feed_are_read(document: bytes, expected: Wishes) -> None:

@@ -224,6 +224,8 @@ def test_hashtags_after_a_sentence_are_left_out_and_those_within_stay() -> None:
     "text",
     [
         "[a " * 30_000,
+        "-" * 3_990 + " / x",
+        "www." * 500 + "." * 1_998 + '"',
         "[a=" + "x" * 60_000,
         "source: " * 10_000,
         "A B C D, " * 10_000,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -13,10 +13,10 @@ from urllib.parse import SplitResult, urljoin, urlsplit, urlunsplit
 from digest.collect.discovery.comments import is_of_comments
 from digest.collect.discovery.found import Found, Search, found_at, without_doubles
 from digest.collect.discovery.page import Candidate, Page, read_page
-from digest.collect.fetching.answers import Exchange, Fetched, FetchFailure, FetchRequest, Result
+from digest.collect.fetching.answers import Fetched, FetchFailure, FetchRequest, Result
 from digest.collect.fetching.fetch import fetch_all
 from digest.collect.reading.parse import Document, Parsed, ParseFailure
-from digest.collect.sources.ask import Terms, read
+from digest.collect.sources.ask import Fetch, Terms, read
 from digest.model.links import host_of, is_rest, web_url
 from digest.model.posts import FetchLimits
 from digest.model.publication import Feed, SourceKind
@@ -29,9 +29,6 @@ _AT_ONCE = 4
 _A_LIST = 2  # posts; a page with one is an article
 _NOTHING_THERE = frozenset([404, 410])
 _LOGIN = re.compile(r"log-?in|sign-?in|/auth\b|/sso\b|anmelden|connexion", re.IGNORECASE)
-
-
-Fetch = Callable[[Iterable[FetchRequest], FetchLimits], Iterator[Exchange]]
 
 
 def _until(end: float) -> Fetch:
@@ -81,12 +78,13 @@ class _Search:
         self._asked: dict[str, str] = {}  # each address, with the reason why it is no feed
         self._answers = 0
         self._login = ""
+        self._home = ("", "")  # the scheme and host that were given; the login is for them alone
 
     def begin(self, starts: Sequence[str]) -> Search:
         start, result = self._first(starts)
         if not isinstance(result, Fetched):
             return Search(failure=_failure(start, result))
-        self._login = _login_of(start)
+        self._login, self._home = _login_of(start), _place(web_url(start) or "")
         parsed = self._parsed(result)
         if isinstance(parsed, Parsed):
             return Search(feeds=(found_at(result.moved_to or start, "", parsed),))
@@ -94,7 +92,7 @@ class _Search:
         found, refused = self._named(page, result.url)
         if not found:
             usual = [Candidate(url=url, stated=False) for url in _usual(result.url)]
-            found = tuple(sorted(self._among(usual, result.url)[0], key=_newest, reverse=True))
+            found = tuple(sorted(self._among(usual)[0], key=_newest, reverse=True))
             found = found or self._page(start, result, page.title)
         if start not in starts:
             refused = (f"There is nothing at {starts[0]}, so the front page was searched.", *refused)
@@ -116,12 +114,12 @@ class _Search:
 
     def _named(self, page: Page, url: str) -> tuple[tuple[Found, ...], tuple[str, ...]]:
         """Return the feeds of a page, or of the page to which it sends browsers, or of the front page."""
-        found, refused = self._among(page.candidates, url)
+        found, refused = self._among(page.candidates)
         for other in filter(None, (page.refresh, urljoin(url, "/"))):
-            there = None if found else self._one(self._with_login(other, url))
+            there = None if found else self._one(self._with_login(other))
             if isinstance(there, Fetched):
                 candidates = read_page(_document(there), there.links).candidates
-                found, more = self._among(candidates, there.url)
+                found, more = self._among(candidates)
                 refused += more
         return found, refused
 
@@ -143,14 +141,14 @@ class _Search:
             self._report(self._answers)
             yield request.url, result
 
-    def _among(self, candidates: Sequence[Candidate], base: str) -> tuple[tuple[Found, ...], tuple[str, ...]]:
+    def _among(self, candidates: Sequence[Candidate]) -> tuple[tuple[Found, ...], tuple[str, ...]]:
         """Fetch the candidates and return the feeds, those of comments last, and the refusals."""
         ordered = sorted(candidates, key=lambda each: is_of_comments(each.url, [each.title]))
-        results = dict(self._all([self._with_login(each.url, base) for each in ordered]))
+        results = dict(self._all([self._with_login(each.url) for each in ordered]))
         found: list[Found] = []
         refused: list[str] = []
         for each in ordered:
-            url = self._with_login(each.url, base)
+            url = self._with_login(each.url)
             result = results.get(url)
             parsed = self._parsed(result) if isinstance(result, Fetched) else None
             if isinstance(result, Fetched) and isinstance(parsed, Parsed):
@@ -160,10 +158,10 @@ class _Search:
                 refused.append(f"{each.url}: {_here(failure.detail) if failure else _detail(parsed)}")
         return tuple(without_doubles(found)), tuple(refused)
 
-    def _with_login(self, url: str, base: str) -> str:
-        """Return an address of the same host with the name and password that were given."""
+    def _with_login(self, url: str) -> str:
+        """Return an address of the host that was given with the name and password that were given."""
         parts = urlsplit(url)
-        if not self._login or (parts.scheme, parts.netloc) != urlsplit(base)[:2]:
+        if not self._login or _place(url) != self._home:
             return url
         return urlunsplit(parts._replace(netloc=f"{self._login}@{parts.netloc}"))
 
@@ -215,6 +213,11 @@ def _starts(address: str) -> tuple[str, ...]:
 
 def _with_path(parts: SplitResult) -> str:
     return urlunsplit(parts._replace(path=parts.path or "/", fragment=""))
+
+
+def _place(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
 
 
 def _login_of(url: str) -> str:

@@ -19,7 +19,8 @@ _HEAD = 4_096  # bytes that are searched for a date
 _KINDS = (".md", ".markdown", ".mdown", ".mkd")
 _NO_POSTS = frozenset(["_index.md", "node_modules", "_drafts"])
 _STATED = re.compile(
-    rb"^(?:date|pubDate|publishDate|published|created)\s*[:=]\s*[\"']?(\d{4}-\d\d-\d\d[T ]?[\d:]{0,8})",
+    rb"^(?:date|pubDate|publishDate|published(?:_at)?|created)\s*[:=]"
+    rb"\s*[\"']?(\d{4}-\d\d-\d\d[T ]?[\d:]{0,8})",
     re.IGNORECASE | re.MULTILINE,
 )
 _NAMED = re.compile(r"(?:^|/)(\d{4}-\d\d-\d\d)(?=[-_/.])")

@@ -68,10 +68,12 @@ def released(row: FeedRow, limit: datetime, now: datetime) -> FeedRow:
 
 def request(row: FeedRow, now: datetime) -> FetchRequest:
     """Return the request for a feed; once a day it has no validators, because some servers never look."""
-    believed = row.whole_at is not None and timedelta(0) <= now - row.whole_at < BELIEVED
+    url = address(row)
+    recent = row.whole_at is not None and timedelta(0) <= now - row.whole_at < BELIEVED
+    believed = recent and url == (row.final_url or row.url)  # only this address gave the validators
     return FetchRequest(
         feed_id=row.id,
-        url=address(row),
+        url=url,
         etag=row.etag if believed else None,
         last_modified=row.last_modified if believed else None,
     )

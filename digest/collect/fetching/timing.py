@@ -29,8 +29,10 @@ _ZERO = timedelta(0)
 _PERIODS = {"hourly": 3_600, "daily": 86_400, "weekly": 604_800, "monthly": 2_592_000, "yearly": 31_536_000}
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _ENTRY = re.compile(rb"<(?:item|entry)[\s>]")
+_HEAD = 20_000  # bytes of a document that are searched for wishes
 _STATED = re.compile(
-    rb"<(?:\w+:)?(ttl|updatePeriod|updateFrequency|skipHours|skipDays)(?:\s[^>]*)?>(.{0,2000}?)</(?:\w+:)?\1\s*>",
+    rb"<(?:\w{1,20}:)?(ttl|updatePeriod|updateFrequency|skipHours|skipDays)(?:\s[^<>]{0,200})?>"
+    rb"(.{0,2000}?)</(?:\w{1,20}:)?\1\s{0,9}>",
     re.DOTALL,
 )
 _HOUR_ELEMENT = re.compile(r"<hour>\s*([0-9]{1,2})\s*</hour>")
@@ -124,7 +126,7 @@ def every_text(every: timedelta) -> str:
 
 def stated(document: bytes) -> Wishes:
     """Return what an RSS document in UTF-8 says about how often to ask: ttl, sy:updatePeriod, skipHours."""
-    head = _ENTRY.split(document, maxsplit=1)[0]
+    head = _ENTRY.split(document[:_HEAD], maxsplit=1)[0]
     found = {
         name.decode().lower(): value.strip().decode("utf-8", "replace")
         for name, value in _STATED.findall(head)

@@ -24,7 +24,7 @@ from digest.collect.reading.prose import (
     words_of,
 )
 from digest.collect.wording.bylines import byline, is_own_name
-from digest.model.links import canonical_url, host_of, shown_url, web_url
+from digest.model.links import canonical_url, shown_url, site_of, web_url
 from digest.model.posts import Post, Via
 from digest.model.tags import fold
 
@@ -184,19 +184,12 @@ def _via(entry: Entry, bodies: Sequence[Body], url: str | None, source: FeedSour
     """Return the publication that had the post first, if it is not the post's own site."""
     name, link = plain(entry.origin[0], AUTHOR), _shown(entry.origin[1], entry.base)
     stated = [Via(name=name, url=link)] if name else []
-    own = _site(url) if url else ""
+    own = site_of(url) if url else ""
     for via in (*stated, *(via for body in reversed(bodies) for via in body.via)):
-        another = not (own and via.url and _site(via.url) == own)
+        another = not (own and via.url and site_of(via.url) == own)
         if another and not is_own_name(via.name, source.title, own):
             return Via(name=cut(via.name, AUTHOR), url=shown_url(via.url) if via.url else None)
     return None
-
-
-def _site(url: str) -> str:
-    """Return the end of a host that the pages of one site share: "example.org" for "news.example.org"."""
-    labels = host_of(url).split(".")
-    short = len(labels) > 2 and len(labels[-2]) <= 3 and len(labels[-1]) == 2  # "example.co.uk"
-    return ".".join(labels[-3 if short else -2 :])
 
 
 def _without_columnist(title: str, author: str) -> str:

@@ -340,7 +340,7 @@ def _text(value: object) -> str:
 DEEPEST = 250  # open elements; feeds have about twenty, and deep nesting takes very long to parse
 
 _TAG = re.compile(
-    rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|<(/?)([A-Za-z][^\s<>/]{0,100})[^<>]{0,5000}?(/?)>",
+    rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|<(/?)([A-Za-z][^\s<>/]{0,100}+)[^<>]{0,5000}?(/?)>",
     re.DOTALL,
 )
 _ENTRIES = frozenset([b"item", b"entry", b"rss:item", b"atom:entry"])

@@ -125,7 +125,7 @@ def _answer(asked: Asked, request: FetchRequest, result: Result, terms: Terms) -
         return Answer(asked=asked, request=request, result=result)
     if is_rest(request.url):
         result = replace(result, etag=None, last_modified=None)
-    body_hash = _hash(asked, request, result, terms.now)
+    body_hash = _hash(asked, request, result, terms)
     if body_hash and body_hash == asked.body_hash:
         same = NotModified(
             moved_to=result.moved_to,
@@ -141,7 +141,18 @@ def _answer(asked: Asked, request: FetchRequest, result: Result, terms: Terms) -
     return Answer(asked=asked, request=request, result=result, parsed=parsed, body_hash=body_hash)
 
 
-def _hash(asked: Asked, request: FetchRequest, found: Fetched, now: datetime) -> str | None:
+def failure_of(answer: Answer) -> FetchFailure | None:
+    """Return why an answer has no posts, or None; a feed may also report a failure between its entries."""
+    if isinstance(answer.result, FetchFailure):
+        return answer.result
+    if isinstance(answer.parsed, ParseFailure):
+        return FetchFailure(detail=answer.parsed.detail)
+    if isinstance(answer.parsed, Parsed) and answer.parsed.error:
+        return FetchFailure(detail=answer.parsed.error)
+    return None
+
+
+def _hash(asked: Asked, request: FetchRequest, found: Fetched, terms: Terms) -> str | None:
     """Return a hash of a document and of how it is read, None for a folder; it is another one each week.
 
     So a document is read again after a week at the latest, because a newer program may read it better.
@@ -149,9 +160,10 @@ def _hash(asked: Asked, request: FetchRequest, found: Fetched, now: datetime) ->
     if found.folder is not None:
         return None
     feed_id = request.feed_id.encode()
-    week = (now.toordinal() + crc32(feed_id)) // 7
-    terms = repr((asked.feed, request.url, found.url, found.content_type, week)).encode()
-    return blake2b(terms + found.body, digest_size=16).hexdigest()
+    week = (terms.now.toordinal() + crc32(feed_id)) // 7
+    where = request.url, found.url, found.content_type
+    how = repr((asked.feed, terms.limits.max_posts, *where, week)).encode()
+    return blake2b(how + found.body, digest_size=16).hexdigest()
 
 
 def read(feed: Feed, request: FetchRequest, found: Fetched, terms: Terms) -> Parsed | ParseFailure:

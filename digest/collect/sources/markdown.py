@@ -33,7 +33,7 @@ _LOADER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 _YAML = frontmatter.default_handlers.YAMLHandler()
 _MARKDOWN = MarkdownIt("commonmark").enable("strikethrough")
 
-_TOML = re.compile(r"\+\+\+\s*\n(.*?)\n\+\+\+[ \t]*(?:\n|\Z)(.*)", re.DOTALL)
+_TOML = re.compile(r"\+\+\+[ \t]*\n(.*?)\n\+\+\+[ \t]*(?:\n|\Z)(.*)", re.DOTALL)
 _KEY = re.compile(r"([A-Za-z][A-Za-z_-]{0,30}):[ \t]*(.*)")
 _HEADING = re.compile(r"\s*#[ \t]+([^\n]{1,300})")
 _CODE = re.compile(r"\{\{.{0,2000}?\}\}|\{%.{0,2000}?%\}", re.DOTALL)  # shortcodes, and Liquid or Nunjucks
@@ -138,7 +138,7 @@ def _entry(name: str, fields: Fields, body: str, link: str) -> Entry:
     path = name.rpartition(".")[0].removesuffix("/index")
     named = _NAMED.search(path)
     dates = [*_texts(fields, _DATES), named[1] if named else ""]
-    published_at = next((found for text in dates if (found := _moment(text))), None)
+    published_at = next((found for text in dates if (found := parse_date(text))), None)
     stem = (named[2] if named else "") or path.rpartition("/")[2]
     heading = _HEADING.match(body)
     title = _text(fields.get("title")) or (heading[1] if heading else "")
@@ -155,11 +155,6 @@ def _entry(name: str, fields: Fields, body: str, link: str) -> Entry:
     values = {"slug": _text(fields.get("slug")) or slug(stem) or stem, "path": path}
     address = _address(fields, _filled(link, values, published_at), link)
     return replace(entry, link=address, base=address, pictures=tuple(_pictures(fields, address or link)))
-
-
-def _moment(text: str) -> datetime | None:
-    """Return a date as a time in UTC; a date without a time is the beginning of that day."""
-    return parse_date(text) if text else None
 
 
 def _filled(link: str, values: Mapping[str, str], at: datetime | None) -> str:

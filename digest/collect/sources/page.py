@@ -106,7 +106,7 @@ def _body(root: HtmlElement) -> str:
     articles = list(root.iter("article"))
     titled = [each for each in articles if next(each.iter("h1"), None) is not None]
     found = titled or (articles if len(articles) == 1 else [])
-    return str(lxml.html.tostring(found[0], encoding="unicode")) if found else ""
+    return str(lxml.html.tostring(found[0], encoding="unicode", with_tail=False)) if found else ""
 
 
 def _head(root: HtmlElement, base: str) -> Entry:
@@ -180,7 +180,7 @@ def _teaser(element: HtmlElement, base: str, *, alone: bool) -> Entry | None:
         if each is not element and each.getparent() is not None:
             each.drop_tree()  # so that it is not a part of the blurb
     tags = [_text(each) for each in element.iter("a") if "tag" in (each.get("rel") or "").split()]
-    markup = str(lxml.html.tostring(element, encoding="unicode"))
+    markup = str(lxml.html.tostring(element, encoding="unicode", with_tail=False))
     return Entry(
         link=url,
         base=base,

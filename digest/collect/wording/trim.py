@@ -12,7 +12,10 @@ _BARE = re.compile(_ADDRESS, re.IGNORECASE)
 _IN_BRACKETS = re.compile(
     rf"\s*[(\[][^()\[\]]{{0,80}}{_START}[^\s()\[\]]{{1,500}}[^()\[\]]{{0,40}}[)\]]", re.IGNORECASE
 )
-_AT_END = re.compile(rf"[\s:–—→>-]*{_ADDRESS}[\s.]*$", re.IGNORECASE)
+# Nothing here is tried twice, because a line of dashes or dots would otherwise take seconds.
+_AT_END = re.compile(
+    rf"(?:(?<=^)|(?<=[^\s:–—→>-]))[\s:–—→>-]*+{_START}[^\s<>\"“”]++(?:\s[\s.]*)?$", re.IGNORECASE
+)
 # Such a sentence only leads to the address after it.
 _LEADS = re.compile(
     r"\W*(?:check out|watch|visit|read|see|follow|subscribe|support|join|get|buy|order|donate|listen|download"

@@ -253,6 +253,13 @@ def test_the_newest_files_are_read_within_the_limits(tmp_path: Path) -> None:
     )
 
 
+def test_every_date_that_is_read_decides_which_files_are_the_newest(tmp_path: Path) -> None:
+    write(tmp_path, "old.md", 1)
+    for key in ("date", "pubDate", "publishDate", "published", "published_at", "created"):
+        (tmp_path / "new.md").write_text(f"---\ntitle: New\n{key}: 2026-11-09\n---\nText, {key}.\n")
+        assert next(names(tmp_path, FetchLimits(max_posts=1))) == "new.md"
+
+
 def test_a_folder_without_posts_says_so(tmp_path: Path) -> None:
     found = fetched(tmp_path, FetchLimits())
     assert isinstance(found, FetchFailure)

@@ -142,6 +142,15 @@ def test_the_body_of_an_article_is_its_text() -> None:
     assert post.blurb == "It opened at noon & was full. It opened at noon & was full."
 
 
+def test_text_after_an_article_is_not_its_own() -> None:
+    markup = (
+        "<html><head><meta property='og:type' content='article'><title>The market</title></head><body>"
+        "<article><h1>The market</h1><p>It opened at noon.</p></article>The ferry leaves at ten."
+    )
+    (post,) = posts(markup)
+    assert post.blurb == "It opened at noon."
+
+
 def test_data_and_markup_about_one_link_are_joined() -> None:
     card = (
         '<article><h2><a href="/news/1?utm_source=x">Pier</a></h2><p>The pier has opened again.</p></article>'
