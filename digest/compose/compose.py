@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from digest.compose.optimistic import Steps, plan_and_keep
-from digest.compose.plan import Plan, PlanInput, edition_name, plan
+from digest.compose.plan import Plan, PlanInput, arrange, edition_name, join
 from digest.compose.sections.headings import Past
 from digest.compose.sections.learning import LEARNED
 from digest.model.editions import Composed, Edition, EditionRecord
@@ -122,14 +122,13 @@ def _plan(seen: _Seen, plan_input: PlanInput, fits: Callable[[Edition], bool]) -
     if seen.there:
         return Plan(edition=None, reason=seen.there)
     digest, plan_input = plan_input.digest, replace(plan_input, taken=seen.taken, past=_past(seen))
-    whole = planned = plan(seen.waiting, seen.published, plan_input)
+    joined = join(seen.waiting, seen.published, plan_input)
+    whole = planned = arrange(joined, plan_input)
     while planned.edition and not fits(planned.edition):
         fewer = sum(1 for _ in planned.edition.stories()) * 9 // 10
         if not fewer:
             return whole  # the number of stories is not the reason
-        planned = plan(
-            seen.waiting, seen.published, replace(plan_input, digest=replace(digest, maximum=fewer))
-        )
+        planned = arrange(joined, replace(plan_input, digest=replace(digest, maximum=fewer)))
     return planned
 
 

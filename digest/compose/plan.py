@@ -53,18 +53,37 @@ class Plan:
     dropped: tuple[tuple[str, str], ...] = ()  # (post id, reason)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """The new stories of a digest, and the posts that are no part of them."""
+
+    groups: tuple[Group, ...]
+    left: tuple[WaitingPost, ...] = ()  # of feeds that the digest does not use any more
+    dropped: tuple[tuple[str, str], ...] = ()  # (post id, reason)
+
+
 def plan(waiting: Iterable[WaitingPost], published: Sequence[PublishedPost], plan_input: PlanInput) -> Plan:
     """Return the edition that the `waiting` posts make, and what happens to each of them.
 
     Posts that repeat one of the `published` posts are dropped. The order of the posts does not matter: the
     same posts give the same edition, byte for byte.
     """
+    return arrange(join(waiting, published, plan_input), plan_input)
+
+
+def join(waiting: Iterable[WaitingPost], published: Sequence[PublishedPost], plan_input: PlanInput) -> Joined:
+    """Return the stories that the `waiting` posts make; an edition of any size is made of these."""
     taken, left = _by_feed(waiting, plan_input)
     fresh, too_old = _by_age(taken, plan_input)
     new, repeated = _by_novelty(fresh, published)
     groups = cover(new, _recent(published, plan_input), plan_input.site.language)
-    dropped = tuple(sorted([*too_old, *repeated]))
-    eligible = [*left, *(each for group in groups for each in group.every)]
+    return Joined(groups=groups, left=tuple(left), dropped=tuple(sorted([*too_old, *repeated])))
+
+
+def arrange(joined: Joined, plan_input: PlanInput) -> Plan:
+    """Return the edition that the stories make, and what happens to each post."""
+    groups, dropped = joined.groups, joined.dropped
+    eligible = [*joined.left, *(each for group in groups for each in group.every)]
     if len(groups) < max(plan_input.digest.minimum, 1):
         reason = _why_not(len(groups), plan_input.digest.minimum, len(dropped))
         return Plan(edition=None, reason=reason, carried=_ids(eligible), dropped=dropped)

@@ -75,7 +75,7 @@ class Story:
     @property
     def covered_by(self) -> int:
         """Return the number of feeds that cover the story."""
-        return 1 + len(self.also) + len(self.coverage)
+        return 1 + len(self.also) + len({each.source for each in self.coverage})
 
     @property
     def topics(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
-from digest.model.editions import Edition, Section, Story
+from digest.model.editions import Coverage, Edition, Section, Story
 from digest.model.links import small_picture_url, web_url
 from digest.model.messages import ReaderLinks
 from digest.model.posts import Image
@@ -72,15 +72,14 @@ def line_values(edition: Edition, view: EditionView | None = None) -> LineValues
     first = next(edition.stories(), None)
     if first is None:
         return None
-    topics = view.topics(edition)
     titles = tuple(view.title(story) for story in edition.stories())
     return LineValues(
         title=view.name,
         date=view.date,
         count=len(titles),
-        lead=view.story(first, topics, LEAD_BOX),
+        lead=view.story(first, view.topics(edition), LEAD_BOX),
         titles=titles,
-        topics=tuple(topics.values()),
+        topics=tuple(view.title(section) for section in edition.sections),
         site=view.site,
     )
 
@@ -211,12 +210,7 @@ class EditionView:
             via=SourceValues(name=one_line(story.via.name), url=web_url(story.via.url))
             if story.via
             else None,
-            coverage=tuple(
-                CoverageValues(
-                    title=one_line(each.title), source=one_line(each.source), url=web_url(each.url)
-                )
-                for each in story.coverage
-            ),
+            coverage=_coverage(story),
         )
 
 
@@ -230,6 +224,17 @@ class _Known:
         self.section = section  # it is kept, because otherwise a new section could get its id
         self.key = section.slug, section.title, len(section.stories), *map(id, stories)
         self.topics = tuple({story.topic: None for story in stories})
+
+
+def _coverage(story: Story) -> tuple[CoverageValues, ...]:
+    """Return the other headlines of a story, the first of each feed."""
+    first: dict[str, Coverage] = {}
+    for each in story.coverage:
+        first.setdefault(each.source, each)
+    return tuple(
+        CoverageValues(title=one_line(each.title), source=one_line(each.source), url=web_url(each.url))
+        for each in first.values()
+    )
 
 
 def _is_one_group(edition: Edition) -> bool:

@@ -195,6 +195,20 @@ def test_hostile_posts_take_bounded_time() -> None:
     assert sum(len(group.every) for group in covered(*same, *long)) == len(same) + len(long)
 
 
+def test_a_second_report_of_a_feed_is_taken_out_without_its_story() -> None:
+    (ferry,) = covered(FERRY, AURORA)
+    second = published(f"{AURORA.post.title} at last", "Coast Weekly", id="second", hours=2)
+    story = to_story(replace(ferry, coverage=(AURORA, second)), topic="more", rule="catch-all")
+    assert story.covered_by == 2
+    edition = plan([FERRY, LIBRARY], [], plan_input(lead=Lead.NONE)).edition
+    assert edition
+    edition = replace(edition, lead=story, sections=())
+    new = revised(edition, without_posts(edition, ["second"], "dropped"))
+    assert new
+    assert new.lead
+    assert [each.post_id for each in new.lead.coverage] == [AURORA.post.id]
+
+
 def test_a_headline_of_another_feed_is_corrected_and_taken_out_without_its_story() -> None:
     edition = plan([FERRY, AURORA, ISLES], [], plan_input()).edition
     assert edition

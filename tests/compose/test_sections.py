@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -281,3 +282,11 @@ def test_tags_for_machines_are_known_and_some_state_the_place_of_a_post() -> Non
     assert is_machine("topics:things/dogs")
     assert is_machine("Content Type: Service")
     assert not is_machine("Harbour: a guide")
+
+
+def test_a_section_has_one_heading_whether_a_tag_or_an_address_names_it() -> None:
+    desk = replace(DESK, site=replace(SITE, language="de"))
+    led = tagged(6, "Deutschland") + tagged(5, "Sport") + tagged(4, "Kultur")
+    placed = tagged(3, url="https://papers.example.org/deutschland/{}")
+    names = {group.title: len(group.placed) for group in found(led, placed, desk=desk)}
+    assert names["Deutschland"] == 9

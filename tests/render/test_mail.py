@@ -115,6 +115,7 @@ def test_one_group_of_stories_has_no_heading() -> None:
     town = replace(rest, slug="town", title="Town", stories=(replace(story, topic="town", rule="tag: town"),))
     found = replace(edition, sections=(town,), headings=(Heading(slug="town", title="Town"),))
     assert "Town" not in mail_of(found).html
+    assert mail_of(replace(edition, subject_template="{{ topics[0] }}")).subject == "More stories"
     both = replace(found, headings=(*found.headings, Heading(slug="sea", title="Sea")))
     assert "Town" in mail_of(both).html, "where other topics are configured, the heading says something"
 
@@ -161,6 +162,7 @@ def test_the_headlines_of_other_feeds_stand_in_one_line_and_one_headline_stands_
             Coverage(post_id="a", title="Ferry <b>is back", source="Coast Weekly", url=link.format("a")),
             Coverage(post_id="b", title="Nine hours at sea", source="Island Radio", url=link.format("b")),
             Coverage(post_id="c", title="Nine hours at sea", source="Isles Today", url=link.format("c")),
+            Coverage(post_id="d", title="The second report of one feed", source="Island Radio"),
         )
     )
     line = "Ferry <b>is back — Coast Weekly; Nine hours at sea — Island Radio, Isles Today"

@@ -161,8 +161,8 @@ class Filing:
     def _front_page(self, waiting: WaitingPost, slug: str, rule: str) -> Filed:
         """Return a heading of the lexicon; of one publisher, its own section of that meaning."""
         if not self.joined:
-            sections = self.sections(waiting.feed_name)
-            own = next((key for key in sorted(sections.ranks) if lookup(key) == slug), None)
+            sections, language = self.sections(waiting.feed_name), waiting.post.language
+            own = next((key for key in sorted(sections.ranks) if self._lookup(key, language) == slug), None)
             if own:
                 return Filed(key=own, name=sections.names[own], rule=rule)
         return Filed(key=slug, name=title_of(slug, self.language), rule=rule)

@@ -128,7 +128,7 @@ def to_story(group: Group, *, topic: str, rule: str, claims: tuple[Claim, ...] =
         via=shown_via(shown.post, shown.feed_name),
         coverage=tuple(
             Coverage(post_id=each.post.id, title=each.post.title, source=each.feed_name, url=each.post.url)
-            for each in _one_of_each_feed(group.coverage)
+            for each in group.coverage
         ),
     )
 
