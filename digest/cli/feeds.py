@@ -16,7 +16,7 @@ from digest.editions.feeds import FeedStatus, list_feeds
 from digest.model.links import public_url, without_secrets
 from digest.model.posts import FeedRow, FetchLimits
 from digest.sources.add import Addition, feed_of, newest_posts, plan_feeds, problems_of
-from digest.sources.opml import LONGEST, read_opml, write_opml
+from digest.sources.opml import LONGEST, no_feed_elsewhere, read_opml, write_opml
 from digest.sources.topics import TopicReport, proposed
 
 _POSTS_SHOWN = 3
@@ -207,9 +207,9 @@ def _and(names: tuple[str, ...]) -> str:
 def import_(session: Session, file: BinaryIO, yes: bool, digests: tuple[str, ...], dry_run: bool) -> None:
     """Add the feeds of an OPML file to config.toml.
 
-    Most feed readers export OPML. The file "-" is standard input. The folders of a feed become its tags,
-    which all its posts get, so that topics can claim them. A feed whose address the configuration has is
-    not added again. The feeds are not fetched: `digest check` asks them.
+    Most feed readers export OPML. The file "-" is standard input. The innermost folder of a feed becomes its
+    tag, which all its posts get, so that topics can claim them. A feed whose address the configuration has
+    is not added again. The feeds are not fetched: `digest check` asks them.
 
     First the feeds are listed, and the command asks whether to add them. If there is nobody to ask, they
     are added. A line that cannot be used is reported, and the others are added. The command exits with 1
@@ -223,7 +223,8 @@ def import_(session: Session, file: BinaryIO, yes: bool, digests: tuple[str, ...
         raise click.exceptions.Exit(1)
     addition = plan_feeds(config, listed.feeds, digests)
     rows = [(each.name, without_secrets(each.url), each.tags) for each in addition.feeds]
-    show.table(("feed", "address", "tags"), rows)
+    if rows:
+        show.table(("feed", "address", "tags"), rows)
     if addition.changes and not dry_run:
         asks = not yes and sys.stdin.isatty()
         if asks and not click.confirm(f"Add {show.counted(len(rows), 'feed')} to {config.path.name}?"):
@@ -246,14 +247,17 @@ def export(session: Session, file: TextIO) -> None:
     """Write the feeds as OPML, for other programs.
 
     The default FILE "-" is standard output. Each tag of a feed becomes a folder. Names, passwords and
-    tokens in addresses are left out, and so are feeds that are files on this machine; both are reported.
-    The command `digest feeds import` can read the file again.
+    tokens in addresses are left out, and so are files, folders, pages and WordPress sites, which other
+    programs do not read as feeds. The command reports what it leaves out. The command `digest feeds import`
+    can read the file again.
     """
     config = session.config()
-    public = [feed for feed in config.feeds if not feed.url.startswith("file:")]
+    public = []
     for feed in config.feeds:
-        if feed not in public:
-            click.echo(f"note: {feed.name} is a file on this machine, so it is left out", err=True)
-        elif public_url(feed.url) != feed.url:
+        if reason := no_feed_elsewhere(feed):
+            click.echo(f"note: {feed.name} {reason}, so it is left out", err=True)
+            continue
+        public.append(feed)
+        if public_url(feed.url) != feed.url:
             click.echo(f"note: the address of {feed.name} is written without its password or token", err=True)
     file.write(write_opml(public, config.site.name, clock_of(None)()))

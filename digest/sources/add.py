@@ -122,6 +122,7 @@ def problems_of(found: Found, now: datetime) -> Iterator[str]:
     posts = found.posts
     if found.comments:
         yield "it has comments of readers, not posts"
+        return
     if not posts:
         yield "it has no posts at the moment"
         return

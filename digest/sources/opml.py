@@ -17,7 +17,7 @@ from digest.collect.reading.parse import shortened
 from digest.collect.reading.prose import feed_line
 from digest.config.parsers import web_address
 from digest.model.links import host_of, public_url, web_url
-from digest.model.publication import Feed
+from digest.model.publication import Feed, SourceKind
 from digest.model.tags import fold
 
 LONGEST = 2_000_000  # bytes; some 10,000 feeds
@@ -97,6 +97,13 @@ def _tags(categories: Iterable[list[str]]) -> Iterator[str]:
     """Yield the innermost folder of each path, once, without those in which programs put everything."""
     names = (feed_line(path[-1], _LONGEST_NAME) for path in categories if path)
     yield from {fold(name): name for name in names if fold(name) and fold(name) not in _NO_FOLDERS}.values()
+
+
+def no_feed_elsewhere(feed: Feed) -> str:
+    """Return why other programs cannot read a source as a feed, as the end of a sentence, or ""."""
+    if feed.url.startswith("file:"):
+        return "is on this machine"
+    return {SourceKind.PAGE: "is a page", SourceKind.WORDPRESS: "is a WordPress site"}.get(feed.source, "")
 
 
 def write_opml(feeds: Sequence[Feed], title: str, now: datetime) -> str:

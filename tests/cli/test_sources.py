@@ -132,7 +132,7 @@ def test_a_list_of_feeds_is_imported_and_exported(terminal: Terminal) -> None:
     assert "1 in the configuration already" in (again := terminal.says("feeds", "import", "-", stdin=OPML))
     written = terminal.call("feeds", "export")
     assert 'text="Tide"' in written.stdout
-    assert "note: Harbour Gazette is a file on this machine" in written.stderr
+    assert "note: Harbour Gazette is on this machine, so it is left out" in written.stderr
     assert "note: the address of Tide is written without its password or token" in written.stderr
     assert "abcdef" not in said + again + written.output
     assert "1 in the configuration already" not in terminal.says("feeds", "import", "-", stdin=written.stdout)

@@ -33,12 +33,20 @@ def test_a_date_is_written_out_in_the_language(language: str, expected: str) -> 
         (datetime(2026, 11, 21, 23, 30, tzinfo=UTC), "00:30"),
         (datetime(2026, 11, 21, 6, 5, tzinfo=UTC), "21 Nov"),
         (datetime(2025, 11, 21, 6, 5, tzinfo=UTC), "21 Nov 2025"),
+        (datetime(2026, 11, 22, tzinfo=UTC), "22 Nov"),
+        (datetime(2025, 11, 22, tzinfo=UTC), "22 Nov 2025"),
     ],
 )
 def test_a_time_is_written_as_shortly_as_the_day_allows(at: datetime, expected: str) -> None:
     text = moment(at, day=DAY, zone="Europe/Berlin", language="en-GB")
     assert text.replace("\u00a0", " ") == expected
     assert " " not in text, "it would break at the end of a line"
+
+
+def test_a_date_without_a_time_is_the_same_day_everywhere() -> None:
+    for zone in ("America/New_York", "Asia/Tokyo", "UTC"):
+        shown = moment(datetime(2026, 11, 22, tzinfo=UTC), day=DAY, zone=zone, language="en-GB")
+        assert shown.replace("\u00a0", " ") == "22 Nov"
 
 
 def test_a_time_in_american_english_has_no_narrow_space() -> None:

@@ -112,6 +112,9 @@ def test_one_group_of_stories_has_no_heading() -> None:
     edition = replace(short_edition(), sections=(rest,))
     assert "More stories" not in mail_of(edition).html
     assert "more stories" not in mail_of(edition).text.casefold()
+    assert "* * *" not in mail_of(edition).text
+    led = replace(edition, lead=replace(story, id="lead", title="The lead"))
+    assert mail_of(led).text.count("\n\n* * *\n\n") == 1, "the lead ends somewhere"
     town = replace(rest, slug="town", title="Town", stories=(replace(story, topic="town", rule="tag: town"),))
     found = replace(edition, sections=(town,), headings=(Heading(slug="town", title="Town"),))
     assert "Town" not in mail_of(found).html

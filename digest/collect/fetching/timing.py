@@ -70,7 +70,7 @@ class _Pace:
     why: str
 
 
-_OWN = _Pace(every=QUARTER, floor=_ZERO, why=", because it is a file")
+_OF_FILES = _Pace(every=QUARTER, floor=_ZERO, why=", because it is on this machine")
 
 
 def read_wishes(text: str) -> Wishes:
@@ -94,7 +94,7 @@ def next_fetch(row: FeedRow, now: datetime, cutoffs: Sequence[datetime], *, soon
     gone, and another document has to tell.
     """
     wishes = read_wishes(row.wishes)
-    pace = _pace(wishes, now, has_gap(row, now)) if not row.url.startswith("file:") else _OWN
+    pace = _pace(wishes, now, has_gap(row, now)) if not row.url.startswith("file:") else _OF_FILES
     wait = min(pace.every, OFTEN) if soon else pace.every
     earliest = now + (min(pace.floor, _server(wishes)) if soon else pace.floor)
     at = _allowed(max(now + wait - SLACK, earliest), wishes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
@@ -24,10 +24,12 @@ def moment(at: datetime, *, day: date, zone: str, language: str) -> str:
     """Return when something was published, as short as possible in an edition dated `day`.
 
     That is the time if it was on that day in `zone`, day and month if in that year, otherwise the date.
+    Midnight in UTC stands for a whole day, because publishers who write only a date are read so.
     """
-    local = at.astimezone(ZoneInfo(zone))
+    is_whole_day = at.astimezone(UTC).time() == time(0)
+    local = at.astimezone(UTC if is_whole_day else ZoneInfo(zone))
     locale = _locale(language)
-    if local.date() == day:
+    if local.date() == day and not is_whole_day:
         text = format_time(local.time(), "short", locale=locale)
     elif local.year == day.year:
         text = format_skeleton("MMMd", local, locale=locale)
