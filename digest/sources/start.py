@@ -88,9 +88,21 @@ def config_for(found: Sequence[Found], topics: TopicReport) -> str:
         text = _replaced(text, pattern, new)
     if first.language and _language(first) != "en":
         text = _replaced(text, r'^#language = "en" +', _line("language", first.language))
-    if _PLAIN_NAME.fullmatch(first.title):
-        text = text.replace('from = "Harbour Digest <', f'from = "{first.title} <')
+    text = re.sub(
+        r'from = "Harbour Digest (<[^">]*>)"',
+        lambda found: f"from = {toml_value(f'{_sender_name(first.title)} {found[1]}')}",
+        text,
+    )
+    text = text.replace('#feeds = ["Harbour Gazette"]', f"#feeds = {toml_value([feeds[0].name])}")
     return _TOPICS_OF_SAMPLE.sub(lambda sample: _topics(own) if own else _as_comment(sample[0]), text)
+
+
+def _sender_name(title: str) -> str:
+    """Return a name as it stands before an address, in quotation marks if it needs them (RFC 5322, 3.2.4)."""
+    if _PLAIN_NAME.fullmatch(title):
+        return title
+    escaped = re.sub(r'([\\"])', r"\\\1", title)
+    return f'"{escaped}"'
 
 
 def _as_comment(topics: str) -> str:

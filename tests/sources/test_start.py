@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.utils import parseaddr
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,15 @@ def test_any_name_gives_a_valid_configuration(names: Sequence[str], language: st
     raw = tomllib.loads(config_for(found, TopicReport(topics=())))
     assert faults(raw) == []
     assert raw["site"]["name"] == raw["feed"][0]["name"] == names[0]
+    assert parseaddr(raw["digest"][0]["from"]) == (names[0], "daily@digest.example.org")
+
+
+def test_a_sender_is_named_as_the_site_whatever_stands_in_its_name() -> None:
+    title = 'The "Quay" Post – news, tides'
+    text = config_for([replace(TIDE, title=title)], TopicReport(topics=()))
+    assert parseaddr(tomllib.loads(text)["digest"][0]["from"])[0] == title
+    assert "Harbour Digest <" not in text
+    assert "Harbour Gazette" not in text
 
 
 def test_a_configuration_that_exists_is_kept(tmp_path: Path) -> None:

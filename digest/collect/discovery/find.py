@@ -161,7 +161,7 @@ class _Search:
     def _with_login(self, url: str) -> str:
         """Return an address of the host that was given with the name and password that were given."""
         parts = urlsplit(url)
-        if not self._login or _place(url) != self._home:
+        if not self._login or "@" in parts.netloc or _place(url) != self._home:
             return url
         return urlunsplit(parts._replace(netloc=f"{self._login}@{parts.netloc}"))
 
@@ -184,7 +184,8 @@ class _Search:
             return "The address leads to a page that asks for a log-in; give the address of the feed itself."
         if result.body.strip() and "web page" not in detail and not page.candidates and not page.title:
             return "There is neither a web page nor a feed at this address; check the address."
-        tried = ", ".join(f"{_path(url)} ({failure})" for url, failure in self._asked.items())
+        there = {url: failure for url, failure in self._asked.items() if _place(url) == _place(result.url)}
+        tried = ", ".join(f"{_path(url)} ({failure})" for url, failure in there.items())
         return (
             "No feed was found: the page names none that can be read, and there is none where feeds usually"
             f" are. These were tried: {tried}. Look for a link named RSS on the site, or ask its publisher"
@@ -216,8 +217,9 @@ def _with_path(parts: SplitResult) -> str:
 
 
 def _place(url: str) -> tuple[str, str]:
+    """Return the scheme of an address, and its host and port without name and password."""
     parts = urlsplit(url)
-    return parts.scheme, parts.netloc
+    return parts.scheme, parts.netloc.rpartition("@")[2]
 
 
 def _login_of(url: str) -> str:
