@@ -13,12 +13,14 @@ from digest.collect.fetching.health import fallback_text, gap_text, state_text
 from digest.collect.sources.ask import Terms
 from digest.compose.revise import StoryChange, changes_of, revised, without_posts
 from digest.config import Config
+from digest.config.parts import Parts
+from digest.editions.compose import picture_time, settle_posts
 from digest.model.editions import EditionRecord, refusal
 from digest.model.errors import NotFoundError, StateError
 from digest.model.posts import BY_EDITOR, CollectReport, FeedRow, PostState
 from digest.model.run_context import RunContext
 from digest.storage.database import Connection, Database
-from digest.storage.editions import lock_edition
+from digest.storage.editions import load_edition, lock_edition
 from digest.storage.feeds import feed_rows
 from digest.storage.intake.decide import (
     drop_posts,
@@ -153,13 +155,18 @@ def changes_since(database: Database, record: EditionRecord) -> tuple[StoryChang
         return _changes(connection, record)
 
 
-def correct(database: Database, edition_id: str, now: datetime) -> tuple[StoryChange, ...]:
+def correct(parts: Parts, edition_id: str, now: datetime) -> tuple[StoryChange, ...]:
     """Take the new words of changed posts into an edition, and stories that are gone out of it.
 
-    The edition has another hash then, so its approval is void. Raises StateError if it has begun to be sent,
-    or if no story would be left.
+    New pictures are inspected first. The edition has another hash then, so its approval is void. Raises
+    StateError if it has begun to be sent, or if no story would be left.
     """
-    with database.write() as connection:
+    with parts.database.read() as connection:
+        known = load_edition(connection, edition_id)
+    changed = changes_since(parts.database, known)
+    new = [each.story.id for each in changed if each.story.image != each.before.image]
+    settle_posts(parts, new, picture_time(), now)
+    with parts.database.write() as connection:
         record = lock_edition(connection, edition_id)
         if not record.is_ahead:
             raise refusal(record, "corrected")

@@ -123,7 +123,6 @@ def site_of(url: str) -> str:
 
 
 _SMALL = "-small"
-_COPY = re.compile(r"(/pictures/[0-9a-f]{64})\.jpg$")
 _COPY_NAME = re.compile(rf"([0-9a-f]{{64}})({_SMALL})?\.jpg")
 
 
@@ -134,12 +133,14 @@ def picture_url(base_url: str, name: str) -> str:
 
 def is_copy(url: str, base_url: str) -> bool:
     """Return whether an address is that of one of our copies."""
-    return url.startswith(base_url.rstrip("/")) and bool(_COPY.search(url))
+    start = f"{base_url.rstrip('/')}/pictures/"
+    match = _COPY_NAME.fullmatch(url.removeprefix(start)) if url.startswith(start) else None
+    return bool(match and not match[2])
 
 
-def small_picture_url(url: str) -> str:
+def small_picture_url(url: str, base_url: str) -> str:
     """Return the address of the smaller version of one of our copies; any other address stays."""
-    return _COPY.sub(rf"\1{_SMALL}.jpg", url)
+    return f"{url.removesuffix('.jpg')}{_SMALL}.jpg" if is_copy(url, base_url) else url
 
 
 def parse_copy_name(name: str) -> tuple[str, bool] | None:

@@ -205,7 +205,7 @@ class EditionView:
             author=one_line(story.author or ""),
             time=self.words.time(story, self._edition),
             topic=topic,
-            image=_image(story.image, box),
+            image=_image(story.image, box, self._edition.site.base_url),
             also=tuple(SourceValues(name=one_line(also.name), url=web_url(also.url)) for also in story.also),
             via=SourceValues(name=one_line(story.via.name), url=web_url(story.via.url))
             if story.via
@@ -267,13 +267,13 @@ def _sides(direction: str) -> tuple[str, str]:
     return ("right", "left") if direction == "rtl" else ("left", "right")
 
 
-def _image(image: Image | None, box: tuple[int, int]) -> ImageValues | None:
+def _image(image: Image | None, box: tuple[int, int], base_url: str) -> ImageValues | None:
     url = web_url(image.url) if image else None
     if image is None or url is None:
         return None
     width, height = _fit(image, box)
     # Our copies exist in two sizes, so that a small picture does not cost a reader a large file.
-    url = small_picture_url(url) if box == THUMB_BOX else url
+    url = small_picture_url(url, base_url) if box == THUMB_BOX else url
     return ImageValues(url=url, alt=one_line(image.alt), width=width, height=height)
 
 

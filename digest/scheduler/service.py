@@ -41,7 +41,7 @@ class Intervals:
     compose: float = 5
     send: float = 5
     notices: float = 5  # besides those that the bell announces
-    clean_up: float = 600  # to erase sign-ups that nobody has confirmed
+    clean_up: float = 600  # of expired sign-ups, old counts of the limits and unused pictures
 
 
 def serve(

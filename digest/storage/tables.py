@@ -107,6 +107,8 @@ pictures = Table(
     Column("copy_height", Integer),
     Column("leads_to", String),  # of a page: the picture that it names
     Index("ix_pictures_copy", "copy"),
+    Index("ix_pictures_checked_at", "checked_at"),
+    Index("ix_pictures_leads_to", "leads_to"),
 )
 
 picture_copies = Table(
@@ -115,7 +117,8 @@ picture_copies = Table(
     Column("hash", String, primary_key=True),  # SHA-256 of `large`
     Column("large", LargeBinary, nullable=False),  # JPEG, as all copies
     Column("small", LargeBinary, nullable=False),
-    Column("made_at", Moment, nullable=False),  # or last used for an edition
+    Column("made_at", Moment, nullable=False),  # or last used
+    Index("ix_picture_copies_made_at", "made_at"),
 )
 
 editions = Table(

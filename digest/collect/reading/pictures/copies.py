@@ -11,7 +11,10 @@ from PIL import Image, ImageCms, ImageOps
 
 from digest.collect.reading.pictures.reasons import is_ad_format, shape_reason
 
-PIXELS = 40_000_000  # a picture with more is not decoded; a camera makes about 24 million
+# A picture with more pixels is not decoded. A JPEG can be decoded at half its size or less; each pixel of
+# another picture takes 8 bytes, and a camera makes about 24 million.
+JPEG_PIXELS = 40_000_000
+PIXELS = 24_000_000
 LARGE = (1184, 960)  # twice the size at which an email shows the picture of its lead
 SMALL = (240, 240)  # twice the size at which it shows the others
 _QUALITY = 78
@@ -55,16 +58,19 @@ def copies_of(body: bytes) -> Copies | str:
 
 def _copies_of(body: bytes) -> Copies | str:
     with Image.open(io.BytesIO(body), formats=_FORMATS) as opened:
-        if opened.width * opened.height > PIXELS:
-            return f"it has more than {PIXELS // 1_000_000} million pixels"
+        most = JPEG_PIXELS if opened.format == "JPEG" else PIXELS
+        if opened.width * opened.height > most:
+            return f"it has more than {most // 1_000_000} million pixels"
         kind, icc = opened.format, opened.info.get("icc_profile")
         turned = opened.getexif().get(0x0112, 1) in (5, 6, 7, 8)
         size = (opened.height, opened.width) if turned else opened.size
         if reason := shape_reason(*size) or ("it is an advertisement" if is_ad_format(*size) else ""):
             return reason
-        opened.draft("RGB", (2 * LARGE[0], 2 * LARGE[1]))
-        picture = ImageOps.exif_transpose(opened)
-    large = _scaled(_on_white(_in_srgb(picture, icc)), LARGE)
+        # It is scaled before all else, because each step makes a copy.
+        picture = _scalable(opened)
+        picture.thumbnail((LARGE[1], LARGE[0]) if turned else LARGE, Image.Resampling.LANCZOS)
+        picture = ImageOps.exif_transpose(picture)
+    large = _on_white(_in_srgb(picture, icc))
     extremes = [cast(tuple[float, float], band.getextrema()) for band in large.split()]
     if all(high - low < _ONE_COLOUR for low, high in extremes):
         return "it has only one colour"
@@ -74,8 +80,17 @@ def _copies_of(body: bytes) -> Copies | str:
         is_shown=kind in _SHOWN,
         large=_jpeg(large),
         large_size=large.size,
-        small=_jpeg(_scaled(large, SMALL)),
+        small=_jpeg(_small(large)),
     )
+
+
+def _scalable(opened: Image.Image) -> Image.Image:
+    """Return a picture in a mode whose colours can be mixed: without a palette or a transparent colour."""
+    if opened.mode.startswith("I;16"):
+        return opened.point(lambda level: level / 256).convert("L")
+    if opened.mode in ("1", "P", "PA") or "transparency" in opened.info:
+        return opened.convert("RGBA" if opened.has_transparency_data else "RGB")
+    return opened
 
 
 def _in_srgb(picture: Image.Image, icc: bytes | None) -> Image.Image:
@@ -98,10 +113,9 @@ def _on_white(picture: Image.Image) -> Image.Image:
     return Image.alpha_composite(white, layer).convert("RGB")
 
 
-def _scaled(picture: Image.Image, box: tuple[int, int]) -> Image.Image:
-    """Return a copy that fits into a box, and is not enlarged."""
-    copy = picture.copy()
-    copy.thumbnail(box, Image.Resampling.LANCZOS)
+def _small(large: Image.Image) -> Image.Image:
+    copy = large.copy()
+    copy.thumbnail(SMALL, Image.Resampling.LANCZOS)
     return copy
 
 
