@@ -23,6 +23,7 @@ LAYERS = (
     "digest.storage",
     "digest.storage.ledger digest.storage.intake digest.storage.migrations",
     "digest.collect.fetching digest.collect.wording",
+    "digest.render.brand",
     "digest.render.fragments digest.render.languages digest.render.reading",
     "digest.collect.reading.pictures",
     "digest.collect.reading",

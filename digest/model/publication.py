@@ -1,12 +1,53 @@
-"""A publication as its operator configures it: site, feeds, topics and digests, as frozen values."""
+"""A publication as its operator configures it: site, brand, feeds, topics and digests, as frozen values."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 
 from subscribers.model import Frequency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrandPicture:
+    """A picture that we serve under /brand/, and the size at which it is shown, in pixels."""
+
+    name: str  # the SHA-256 of its bytes, and its kind: "….png" or "….jpg"
+    width: int
+    height: int
+    alt: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrandLink:
+    """A link at the foot of emails and pages."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brand:
+    """The looks of a publisher. An empty value means the default, which `digest.render.brand` defines.
+
+    It is a part of each snapshot, because an edition is sent as it was approved. Colours are "#rrggbb", for
+    light mode; those for dark mode are derived.
+    """
+
+    accent: str = ""
+    band: str = ""
+    paper: str = ""
+    ink: str = ""
+    serif: str = ""  # the name of a font
+    sans: str = ""
+    headings: str = ""  # "serif" or "sans"
+    logo: BrandPicture | None = None  # opaque, in the colour of the band
+    logo_dark: BrandPicture | None = None
+    header: BrandPicture | None = None
+    links: tuple[BrandLink, ...] = ()
+    privacy_url: str = ""
+    imprint_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +58,7 @@ class Site:
     base_url: str  # absolute http(s), without a trailing slash
     postal_address: str
     language: str = "en"  # BCP 47
+    brand: Brand = field(default_factory=Brand)
 
 
 LINK_PLACES = ("slug", "path", "year", "month", "day")  # that the link of posts in a folder may name

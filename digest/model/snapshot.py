@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from heapq import merge
@@ -14,10 +14,11 @@ from typing import Any
 
 from digest.model.editions import Claim, Coverage, Edition, Heading, Section, Source, Story
 from digest.model.posts import Image, Via
-from digest.model.publication import CATCH_ALL_RULE, Site
+from digest.model.publication import CATCH_ALL_RULE, Brand, BrandLink, BrandPicture, Site
 from subscribers.model import Choice
 
-_NEWS = frozenset(["section", "via", "coverage"])  # fields that earlier versions of the program did not have
+# Fields that earlier versions of the program did not have.
+_NEWS = frozenset(["section", "via", "coverage", "brand", *(field.name for field in fields(Brand))])
 
 # ── the snapshot ────────────────────────────────────────────────────────────────────────────
 
@@ -68,13 +69,25 @@ def _edition(data: dict[str, Any]) -> Edition:
             "local_date": date.fromisoformat(data["local_date"]),
             "cutoff_at": datetime.fromisoformat(data["cutoff_at"]),
             "send_at": datetime.fromisoformat(data["send_at"]),
-            "site": Site(**data["site"]),
+            "site": _site(data["site"]),
             "lead": _story(data["lead"]) if data["lead"] else None,
             "sections": tuple(_section(section) for section in data["sections"]),
             # Snapshots of earlier versions have no headings, and no claims below.
             "headings": tuple(Heading(**heading) for heading in data.get("headings", ())),
         }
     )
+
+
+def _site(data: dict[str, Any]) -> Site:
+    return Site(**data | {"brand": _brand(data.get("brand", {}))})
+
+
+def _brand(data: dict[str, Any]) -> Brand:
+    pictures = {
+        name: BrandPicture(**data[name]) for name in ("logo", "logo_dark", "header") if data.get(name)
+    }
+    links = tuple(BrandLink(**link) for link in data.get("links", ()))
+    return Brand(**data | pictures | {"links": links})
 
 
 def _section(data: dict[str, Any]) -> Section:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import lru_cache
 from typing import TypedDict
 
-from digest.model.publication import Site
+from digest.model.publication import BrandPicture, Site
+from digest.render.brand.fonts import SIZES, TALL, Sizes, headings_of, sans_of, serif_of
+from digest.render.brand.palette import Colours, palette_of
 from digest.render.languages.languages import Phrases
 from subscribers.text import one_line
 
@@ -36,6 +39,25 @@ class SourceValues:
 
     name: str
     url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrandValues:
+    """The publisher's colours for light and dark mode, fonts, sizes, pictures and links."""
+
+    light: Colours
+    dark: Colours
+    serif: str
+    sans: str
+    headings: str
+    sizes: Sizes
+    tall: Sizes  # the same with higher lines, for Arabic
+    logo: ImageValues | None
+    logo_dark: ImageValues | None
+    header: ImageValues | None
+    links: tuple[SourceValues, ...]
+    privacy_url: str
+    imprint_url: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +136,7 @@ class EditionValues:
     content_language: str  # the edition's language, for titles and stories
     content_direction: str
     site: SiteValues
+    brand: BrandValues
     subject: str
     preheader: str
     lead: StoryValues | None
@@ -179,3 +202,31 @@ def site_values(site: Site) -> SiteValues:
     return SiteValues(
         name=one_line(site.name), url=site.base_url, postal_address=tuple(line for line in lines if line)
     )
+
+
+@lru_cache(maxsize=64)
+def brand_values(site: Site) -> BrandValues:
+    """Return the looks of a publisher, for all emails and pages."""
+    brand, palette = site.brand, palette_of(site.brand)
+    return BrandValues(
+        light=palette.light,
+        dark=palette.dark,
+        serif=serif_of(brand),
+        sans=sans_of(brand),
+        headings=headings_of(brand),
+        sizes=SIZES,
+        tall=TALL,
+        logo=_brand_image(brand.logo, site),
+        logo_dark=_brand_image(brand.logo_dark, site),
+        header=_brand_image(brand.header, site),
+        links=tuple(SourceValues(name=one_line(link.name), url=link.url) for link in brand.links),
+        privacy_url=brand.privacy_url,
+        imprint_url=brand.imprint_url,
+    )
+
+
+def _brand_image(picture: BrandPicture | None, site: Site) -> ImageValues | None:
+    if picture is None:
+        return None
+    url = f"{site.base_url}/brand/{picture.name}"
+    return ImageValues(url=url, alt=one_line(picture.alt), width=picture.width, height=picture.height)

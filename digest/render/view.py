@@ -25,6 +25,7 @@ from digest.render.values import (
     SourceValues,
     StoryValues,
     as_mapping,
+    brand_values,
     site_values,
 )
 from subscribers.text import one_line
@@ -97,6 +98,7 @@ def edition_values(
         content_language=tag(edition.language),
         content_direction=direction(edition.language),
         site=view.site,
+        brand=brand_values(edition.site),
         phrases=view.words.phrases,
         web_url=web_url(web),
         **choice_values(edition, view, subject=subject, preheader=preheader),
