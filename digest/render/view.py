@@ -274,8 +274,9 @@ def _image(image: Image | None, box: tuple[int, int], base_url: str) -> ImageVal
     if image is None or url is None:
         return None
     width, height = _fit(image, box)
-    # Our copies exist in two sizes, so that a small picture does not cost a reader a large file.
-    url = small_picture_url(url, base_url) if box == THUMB_BOX else url
+    small = small_picture_url(url, base_url)
+    if box == THUMB_BOX and small != url:  # the small version of our copies is a square
+        return ImageValues(url=small, alt=one_line(image.alt), width=box[0], height=box[1])
     return ImageValues(url=url, alt=one_line(image.alt), width=width, height=height)
 
 

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from PIL import Image as Pillow
 from PIL import ImageCms
 from sqlalchemy import event, func, select, update
@@ -20,7 +22,8 @@ from digest.collect.collect import collect
 from digest.collect.fetching.answers import Exchange, FetchRequest
 from digest.collect.fetching.fetch import fetch_all
 from digest.collect.pictures import Ask, PictureRules, decide, settle
-from digest.collect.reading.pictures.copies import LARGE, SMALL, Copies, copies_of
+from digest.collect.reading.pictures.copies import SQUARE, WIDE, Copies, copies_of
+from digest.collect.reading.pictures.reasons import is_ad_format, shape_reason
 from digest.collect.sources.ask import Terms
 from digest.model.links import picture_url
 from digest.model.posts import Candidate, FetchLimits, Image, Inspected, PageFacts, Post
@@ -71,16 +74,39 @@ def test_a_picture_of_any_kind_becomes_two_small_jpegs(kind: str) -> None:
     made = copies_of(drawn((1200, 800), kind))
     assert isinstance(made, Copies)
     assert (made.width, made.height, made.is_shown) == (1200, 800, kind in ("JPEG", "PNG", "GIF"))
-    assert made.large_size == (LARGE[0], 789)
-    for body, size in ((made.large, (LARGE[0], 789)), (made.small, (SMALL[0], 160))):
+    assert made.large_size == WIDE
+    for body, size in ((made.large, WIDE), (made.small, SQUARE)):
         with Pillow.open(io.BytesIO(body)) as opened:
             assert (opened.format, opened.mode, opened.size) == ("JPEG", "RGB", size)
 
 
-def test_a_small_picture_is_not_enlarged() -> None:
-    made = copies_of(drawn((300, 200)))
+@given(st.integers(200, 3000), st.integers(100, 3000))
+@settings(max_examples=25)
+@example(200, 100)
+@example(1152, 648)
+def test_copies_have_the_shapes_in_which_emails_show_them_and_are_not_enlarged(
+    width: int, height: int
+) -> None:
+    made = copies_of(drawn((width, height)))
+    if shape_reason(width, height) or is_ad_format(width, height):
+        assert isinstance(made, str)
+        return
     assert isinstance(made, Copies)
-    assert made.large_size == (300, 200)
+    large, small = (Pillow.open(io.BytesIO(body)).size for body in (made.large, made.small))
+    assert large == made.large_size
+    assert abs(large[0] * 9 - large[1] * 16) <= 16
+    assert small[0] == small[1] == min(SQUARE[0], width, height)
+    assert large[0] >= min(WIDE[0], width, height * 16 // 9) - 1
+    assert all(got <= had for got, had in zip(large, (width, height), strict=True))
+
+
+def test_more_is_cut_off_below_than_above_because_heads_are_above_the_middle() -> None:
+    made = copies_of(drawn((600, 1200)))  # black above, white below
+    assert isinstance(made, Copies)
+    with Pillow.open(io.BytesIO(made.large)) as opened:
+        middle = opened.convert("L").resize((1, 1), Pillow.Resampling.BOX).getpixel((0, 0))
+    assert isinstance(middle, int | float)
+    assert 90 < middle < 110  # 255 × (1/3 of the 862 rows that are cut off + 169) / 1200
 
 
 def test_a_transparent_picture_stands_on_white_and_a_photograph_as_it_was_held() -> None:
@@ -98,7 +124,7 @@ def test_a_transparent_picture_stands_on_white_and_a_photograph_as_it_was_held()
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     turned = copies_of(drawn((900, 600), exif=exif, icc_profile=profile))
     assert isinstance(turned, Copies)
-    assert (turned.width, turned.height, turned.large_size) == (600, 900, (600, 900))
+    assert (turned.width, turned.height, turned.large_size) == (600, 900, (600, 338))
     with Pillow.open(io.BytesIO(turned.large)) as opened:
         assert (dict(opened.getexif()), opened.info.get("icc_profile")) == ({}, None)
 
@@ -122,22 +148,22 @@ def in_mode(mode: str, size: tuple[int, int] = (2000, 1000)) -> bytes:
 def test_pixels_of_any_kind_are_scaled_smoothly(mode: str) -> None:
     made = copies_of(in_mode(mode))
     assert isinstance(made, Copies)
-    assert (made.width, made.height, made.large_size) == (2000, 1000, (LARGE[0], 592))
+    assert (made.width, made.height, made.large_size) == (2000, 1000, WIDE)
     with Pillow.open(io.BytesIO(made.large)) as opened:
         levels = opened.convert("L")
     for share in (0.25, 0.5, 0.75):
-        box = (0, int(592 * share) - 8, LARGE[0], int(592 * share) + 8)
+        box = (0, int(WIDE[1] * share) - 8, WIDE[0], int(WIDE[1] * share) + 8)
         grey = levels.crop(box).resize((1, 1), Pillow.Resampling.BOX).getpixel((0, 0))
         assert isinstance(grey, int | float)
         assert abs(grey - 255 * share) < 12
 
 
-def test_a_large_photograph_that_was_turned_fits_into_the_box() -> None:
+def test_a_large_photograph_that_was_turned_is_cut_as_it_was_held() -> None:
     exif = Pillow.Exif()
     exif[0x0112] = 6
     made = copies_of(drawn((3600, 2400), exif=exif))
     assert isinstance(made, Copies)
-    assert (made.width, made.height, made.large_size) == (2400, 3600, (640, 960))
+    assert (made.width, made.height, made.large_size) == (2400, 3600, WIDE)
 
 
 def test_a_picture_of_many_pixels_costs_little_memory() -> None:
@@ -263,7 +289,7 @@ def test_the_best_candidate_that_is_really_a_picture_is_copied(database: Databas
     found = settled(database)
     image = found["a"].image
     assert image is not None
-    assert (image.alt, image.width, image.height) == ("The pier", LARGE[0], 740)
+    assert (image.alt, image.width, image.height) == ("The pier", *WIDE)
     assert image.url.startswith("https://digest.example.org/pictures/")
     assert found["b"].image is not None
     assert found["c"].image is None

@@ -68,4 +68,4 @@ def test_an_email_shows_the_large_copy_for_its_lead_and_small_ones_for_the_other
     )
     html = render_email(quick.app.templates, edition, links, web_url=None).html
     assert f'src="{url}" width="592" height="394"' in html
-    assert f'src="{small_picture_url(url, BASE)}" width="120" height="80"' in html
+    assert f'src="{small_picture_url(url, BASE)}" width="120" height="120"' in html

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 from dataclasses import dataclass
+from math import ceil
 from typing import cast
 
 from PIL import Image, ImageCms, ImageOps
@@ -15,8 +16,9 @@ from digest.collect.reading.pictures.reasons import is_ad_format, shape_reason
 # another picture takes 8 bytes, and a camera makes about 24 million.
 JPEG_PIXELS = 40_000_000
 PIXELS = 24_000_000
-LARGE = (1184, 960)  # twice the size at which an email shows the picture of its lead
-SMALL = (240, 240)  # twice the size at which it shows the others
+WIDE = (1152, 648)  # twice the size at which an email shows the picture of its lead
+SQUARE = (192, 192)  # twice the size at which it shows the pictures beside stories
+_ABOVE = 1 / 3  # of the height that is cut off: heads are above the middle of a picture
 _QUALITY = 78
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF")
 _SHOWN = frozenset(["JPEG", "PNG", "GIF"])  # by mail programs
@@ -28,7 +30,10 @@ Image.MAX_IMAGE_PIXELS = None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copies:
-    """A picture as it is, and two JPEG copies of it. `hash` is the SHA-256 of the larger copy."""
+    """A picture as it is, and two JPEG copies, cut to the shapes in which emails show pictures.
+
+    The large copy has the shape of `WIDE`, and the small copy is a square. Pictures are never enlarged.
+    """
 
     width: int  # of the picture itself, in pixels, as it is meant to be turned
     height: int
@@ -39,7 +44,7 @@ class Copies:
 
     @property
     def hash(self) -> str:
-        """Return the hash by which the copies are named."""
+        """Return the SHA-256 of the large copy, by which both are named."""
         return hashlib.sha256(self.large).hexdigest()
 
 
@@ -68,9 +73,11 @@ def _copies_of(body: bytes) -> Copies | str:
             return reason
         # It is scaled before all else, because each step makes a copy.
         picture = _scalable(opened)
-        picture.thumbnail((LARGE[1], LARGE[0]) if turned else LARGE, Image.Resampling.LANCZOS)
+        width, height = _covering(size)
+        picture.thumbnail((height, width) if turned else (width, height), Image.Resampling.LANCZOS)
         picture = ImageOps.exif_transpose(picture)
-    large = _on_white(_in_srgb(picture, icc))
+    whole = _on_white(_in_srgb(picture, icc))
+    large = _cut(whole, WIDE)
     extremes = [cast(tuple[float, float], band.getextrema()) for band in large.split()]
     if all(high - low < _ONE_COLOUR for low, high in extremes):
         return "it has only one colour"
@@ -80,7 +87,7 @@ def _copies_of(body: bytes) -> Copies | str:
         is_shown=kind in _SHOWN,
         large=_jpeg(large),
         large_size=large.size,
-        small=_jpeg(_small(large)),
+        small=_jpeg(_cut(whole, SQUARE)),
     )
 
 
@@ -113,10 +120,20 @@ def _on_white(picture: Image.Image) -> Image.Image:
     return Image.alpha_composite(white, layer).convert("RGB")
 
 
-def _small(large: Image.Image) -> Image.Image:
-    copy = large.copy()
-    copy.thumbnail(SMALL, Image.Resampling.LANCZOS)
-    return copy
+def _covering(size: tuple[int, int]) -> tuple[int, int]:
+    """Return the smallest size of a picture from which `WIDE` can be cut."""
+    scale = min(1, max(WIDE[0] / size[0], WIDE[1] / size[1]))
+    return ceil(size[0] * scale), ceil(size[1] * scale)
+
+
+def _cut(picture: Image.Image, box: tuple[int, int]) -> Image.Image:
+    """Return a picture cut to the shape of `box`, and made as small as the box if it is larger."""
+    width = min(picture.width, round(picture.height * box[0] / box[1]))
+    height = min(picture.height, round(picture.width * box[1] / box[0]))
+    left, top = (picture.width - width) // 2, round((picture.height - height) * _ABOVE)
+    cut = picture.crop((left, top, left + width, top + height))
+    cut.thumbnail(box, Image.Resampling.LANCZOS)
+    return cut
 
 
 def _jpeg(picture: Image.Image) -> bytes:
