@@ -55,10 +55,7 @@ ONE_PLACE = {
     "httpx2": "digest.collect.fetching",
     "httpcore2": "digest.collect.fetching.guard",
     "nh3": "digest.collect.reading.clean",
-    "lxml": (
-        "digest.collect.reading.clean digest.collect.discovery.page digest.collect.sources.page"
-        " digest.render.inline"
-    ),
+    "lxml": "digest.collect.reading.clean digest.collect.reading.html digest.render.inline",
     "listparser": "digest.sources.opml",
     "tomlkit": "digest.config.edit",
     "trafilatura": "digest.collect.sources.main_text",

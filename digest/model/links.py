@@ -122,6 +122,7 @@ def site_of(url: str) -> str:
     return ".".join(labels[-3 if short_second else -2 :])
 
 
+_FEED_SCHEME = re.compile(r"^feed:(?://)?(?=(?P<whole>https?:)?)", re.IGNORECASE)
 _SMALL = "-small"
 _COPY_NAME = re.compile(rf"([0-9a-f]{{64}})({_SMALL})?\.jpg")
 
@@ -147,6 +148,11 @@ def parse_copy_name(name: str) -> tuple[str, bool] | None:
     """Return the hash in the last part of a copy's address, and whether the smaller one is meant."""
     match = _COPY_NAME.fullmatch(name)
     return (match[1], bool(match[2])) if match else None
+
+
+def without_feed_scheme(url: str) -> str:
+    """Return feed:https://… and feed://… as the addresses for which they stand; others stay as they are."""
+    return _FEED_SCHEME.sub(lambda match: "" if match["whole"] else "http://", url.strip())
 
 
 def with_ascii_host(url: str) -> str:
