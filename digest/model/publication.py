@@ -101,6 +101,7 @@ class Topic:
     keywords: tuple[str, ...] = ()
     feeds: tuple[str, ...] = ()
     order: int = 0  # smaller numbers come first; equal ones keep the order of the file
+    colour: str = ""  # of its heading in light mode, "#2f6a3c"; empty: the accent
     quota: int | None = None  # stories shown in full; the others become "more in this topic"
 
 
@@ -118,6 +119,24 @@ class Lead(StrEnum):
     AUTO = "auto"  # covered by most feeds, then under a topic, then with an image, then the newest
     NEWEST = "newest"
     NONE = "none"
+
+
+class Style(StrEnum):
+    """The composition of an email: how much of each story it shows."""
+
+    NEWSPAPER = "newspaper"  # a lead, some stories with large pictures, and briefs at the end
+    BRIEF = "brief"  # a sentence for each story
+    LINKS = "links"  # one story to read, then headlines only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sponsor:
+    """An advertisement in an edition; emails and pages always say that it is one."""
+
+    name: str
+    text: str  # Markdown
+    url: str
+    link: str = ""  # the words of the link; empty: the name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +171,10 @@ class Digest:
     preheader: str = "{{ titles[1:4] | join(' · ') }}"  # Jinja2
     catch_all: str = "More stories"  # the heading for stories under no topic
     gather: tuple[Gathering, ...] = ()
+    style: Style = Style.NEWSPAPER
+    introduction: str = ""  # Markdown: the editor's words at the top of each edition
+    signed: str = ""  # the name under the introduction
+    sponsor: Sponsor | None = None
     skip: tuple[date, ...] = ()  # local dates without an edition; posts wait for the next one
 
     @property

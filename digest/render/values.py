@@ -11,6 +11,7 @@ from digest.model.publication import BrandPicture, Site
 from digest.render.brand.fonts import SIZES, TALL, Sizes, headings_of, sans_of, serif_of
 from digest.render.brand.palette import Colours, palette_of
 from digest.render.languages.languages import Phrases
+from digest.render.writing.markdown import MarkedText
 from subscribers.text import one_line
 
 
@@ -70,6 +71,25 @@ class CoverageValues:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ColourValues:
+    """The colour of a topic: the name of its class in the styles, and its two colours."""
+
+    name: str  # "t1", "t2", … in the order of the edition's topics
+    light: str
+    dark: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SponsorValues:
+    """An advertisement. A template must say that it is one."""
+
+    name: str
+    url: str | None
+    link: str  # the words of its link
+    text: MarkedText | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoryValues:
     """One story. Values that the feed does not give are None or an empty text."""
 
@@ -84,6 +104,7 @@ class StoryValues:
     also: tuple[SourceValues, ...]
     coverage: tuple[CoverageValues, ...]
     via: SourceValues | None = None  # the publication that had it first
+    note: MarkedText | None = None  # an editor's note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +115,7 @@ class SectionValues:
     title: str
     stories: tuple[StoryValues, ...]
     more: tuple[StoryValues, ...]
+    colour: ColourValues | None = None  # None: the accent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +129,7 @@ class LineValues:
     titles: tuple[str, ...]  # of all stories, in reading order
     topics: tuple[str, ...]
     site: SiteValues
+    number: int
 
 
 class ChoiceValues(TypedDict):
@@ -118,6 +141,7 @@ class ChoiceValues(TypedDict):
     headlines: tuple[StoryValues, ...]
     sections: tuple[SectionValues, ...]
     count: int
+    minutes: int
 
 
 # The names of the values that differ between choices of topics; a part must be given those that it needs.
@@ -143,8 +167,16 @@ class EditionValues:
     headlines: tuple[StoryValues, ...]
     sections: tuple[SectionValues, ...]
     count: int
+    minutes: int  # the time that reading its stories takes
     phrases: Phrases
     web_url: str | None
+    style: str
+    number: int  # 0: unknown
+    next: str  # the day and time of the next edition; empty: unknown
+    introduction: MarkedText | None
+    signed: str
+    sponsor: SponsorValues | None
+    topic_colours: tuple[ColourValues, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
