@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from types import UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -27,8 +26,6 @@ Language = Annotated[str, AfterValidator(words.language)]
 Limit = Annotated[str, AfterValidator(words.limit)]
 Domain = Annotated[str, AfterValidator(words.domain)]
 DatabaseUrl = Annotated[str, AfterValidator(words.database_url)]
-Colour = Annotated[str, AfterValidator(words.colour)]
-Text = Annotated[str, AfterValidator(words.text)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Positive = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
@@ -76,7 +73,6 @@ class TopicShape(Shape):
     feeds: list[Line] = []
     order: int = 0
     quota: Positive | None = None
-    colour: Colour | None = None
 
 
 class GatherShape(Shape):
@@ -84,15 +80,6 @@ class GatherShape(Shape):
 
     daily: Schedule | None = None
     weekly: Schedule | None = None
-
-
-class SponsorShape(Shape):
-    """[digest.sponsor]: the advertisement in each edition."""
-
-    name: Line
-    text: Text
-    url: WebAddress
-    link: Line | None = None
 
 
 class DigestShape(Shape):
@@ -119,10 +106,6 @@ class DigestShape(Shape):
     catch_all: Line = "More stories"
     gather: GatherShape = GatherShape()
     skip: list[date] = []
-    style: Literal["newspaper", "brief", "links"] = "newspaper"
-    introduction: Text | None = None
-    signed: Line | None = None
-    sponsor: SponsorShape | None = None
 
 
 class DomainShape(Shape):
@@ -236,7 +219,7 @@ def keys(table: type[Shape]) -> dict[str, str]:
 
 def table_of(annotation: object) -> type[Shape]:
     """Return the table that the annotation of a field names."""
-    inner = get_args(annotation)[0] if get_origin(annotation) in (list, Union, UnionType) else annotation
+    inner = get_args(annotation)[0] if get_origin(annotation) in (list, Union) else annotation
     assert isinstance(inner, type)
     assert issubclass(inner, Shape)
     return inner

@@ -1,1 +1,0 @@
-"""Lay out texts: plain lines, and the Markdown that editors write."""
