@@ -23,7 +23,8 @@ LAYERS = (
     "digest.storage",
     "digest.storage.ledger digest.storage.intake digest.storage.migrations",
     "digest.collect.fetching digest.collect.wording",
-    "digest.render.fragments digest.render.languages digest.render.reading",
+    "digest.render.brand",
+    "digest.render.fragments digest.render.languages digest.render.reading digest.render.writing",
     "digest.collect.reading.pictures",
     "digest.collect.reading",
     "digest.collect.sources",
@@ -54,15 +55,12 @@ ONE_PLACE = {
     "httpx2": "digest.collect.fetching",
     "httpcore2": "digest.collect.fetching.guard",
     "nh3": "digest.collect.reading.clean",
-    "lxml": (
-        "digest.collect.reading.clean digest.collect.discovery.page digest.collect.sources.page"
-        " digest.render.inline"
-    ),
+    "lxml": "digest.collect.reading.clean digest.collect.reading.html digest.render.inline",
     "listparser": "digest.sources.opml",
     "tomlkit": "digest.config.edit",
     "trafilatura": "digest.collect.sources.main_text",
     "frontmatter": "digest.collect.sources.markdown",
-    "markdown_it": "digest.collect.sources.markdown",
+    "markdown_it": "digest.collect.sources.markdown digest.render.writing.markdown",
     "yaml": "digest.collect.sources.markdown",
     "premailer": "digest.render.inline",
     "cssutils": "digest.render.inline",

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from digest.compose.plan import PlanInput, plan
+from digest.compose.topics import coloured
 from digest.config import Config
 from digest.editions.preflight import inspect
 from digest.model.editions import Edition, EditionRecord, EditionState
@@ -63,7 +64,7 @@ def samples_of(config: Config, digest: Digest, topics: Topics) -> tuple[Edition,
     """Return a long and a short sample of a digest; without topics, these are invented too."""
     invented = tuple((section.slug, section.title) for section in sample_edition().sections)
     feeds = digest.feeds or tuple(feed.name for feed in config.feeds)
-    long = sample_of(digest, config.site, topics or invented, feeds)
+    long = coloured(sample_of(digest, config.site, topics or invented, feeds), config.topics)
     return long, shortened(long)
 
 

@@ -10,7 +10,6 @@ from digest.render.languages.languages import Words, languages, words_for
 from digest.render.notices import Notice, notice_values
 from digest.render.sample import sample_edition
 from digest.render.templates import Sample
-from digest.render.values import site_values
 from digest.web.pages.context import Link, PageWords, public_languages, shared_values
 from digest.web.pages.offers import HOURS, Offer, zones
 from digest.web.pages.preferences import Shown
@@ -55,7 +54,7 @@ def page_samples() -> Iterator[Sample]:
     """Yield the templates of all pages with sample values, once for each variant of a page."""
     english = words_for("en")
     say = PageWords(english.language, english.direction, english.texts, "?language=en")
-    shared = shared_values(say, site_values(sample_edition().site), "")
+    shared = shared_values(say, sample_edition().site, "")
     for samples in (_archive(), _preferences(), _messages(), _data(), _signup(), _unsubscribe(say)):
         for name, values in samples:
             yield name, {**shared, **values}

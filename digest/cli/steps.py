@@ -39,7 +39,7 @@ def correct(session: Session, edition: str, now: datetime | None) -> None:
     """
     with session.app() as app:
         found = find_edition(app.database, app.config, edition).edition
-        changes = do_correct(app.database, found.id, clock_of(now)())
+        changes = do_correct(app, found.id, clock_of(now)())
     for change in changes:
         click.echo(change.text)
     if changes:

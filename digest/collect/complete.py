@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from urllib.parse import urlsplit
 
 from digest.collect.fetching.answers import Fetched, FetchRequest, Result
@@ -50,7 +51,7 @@ def complete_posts(
     names = {feed.name for feed in feeds if feed.complete}
     if not names:
         return
-    limits = _page_limits(terms.limits)
+    limits = page_limits(terms.limits)
     with database.read() as connection:
         wanted = _wanted(connection, names, digests)
     for posts in _rounds(wanted):
@@ -87,7 +88,8 @@ def completed(post: Post, page: PageFacts) -> Post:
     return replace(new, fingerprint=fingerprint(new))
 
 
-def _page_limits(limits: FetchLimits) -> FetchLimits:
+def page_limits(limits: FetchLimits) -> FetchLimits:
+    """Return the limits on the page of a post; larger pages are hardly articles."""
     return replace(limits, timeout=min(limits.timeout, _SECONDS), max_bytes=min(limits.max_bytes, _BYTES))
 
 
@@ -102,18 +104,25 @@ def _wanted(connection: Connection, names: set[str], digests: Sequence[Digest]) 
 
 def _rounds(posts: Sequence[Post]) -> Iterator[list[Post]]:
     """Yield the posts whose pages are fetched at once: one of each host."""
-    hosts: defaultdict[str, list[Post]] = defaultdict(list)
-    urls: set[str] = set()
-    taken = 0
+    hosts: Counter[str] = Counter()
+    taken: dict[str, Post] = {}
     for post in posts:
-        queue = hosts[urlsplit(post.url or "").netloc]
-        if taken < PAGES and len(queue) < OF_ONE_HOST and post.url not in urls:
-            queue.append(post)
-            urls.add(post.url or "")
-            taken += 1
-    for number in range(OF_ONE_HOST):
-        if found := [queue[number] for queue in hosts.values() if len(queue) > number]:
-            yield found
+        url = post.url or ""
+        host = urlsplit(url).netloc
+        if len(taken) < PAGES and hosts[host] < OF_ONE_HOST and url not in taken:
+            taken[url] = post
+            hosts[host] += 1
+    for urls in one_of_each_host(taken):
+        yield [taken[url] for url in urls]
+
+
+def one_of_each_host(urls: Iterable[str]) -> Iterator[list[str]]:
+    """Yield addresses in rounds, one of each host, so that no server gets two requests at once."""
+    hosts: defaultdict[str, list[str]] = defaultdict(list)
+    for url in urls:
+        hosts[urlsplit(url).netloc].append(url)
+    for found in zip_longest(*hosts.values()):
+        yield [url for url in found if url]
 
 
 def _read(post: Post, result: Result, terms: Terms) -> PageFacts:

@@ -103,8 +103,14 @@ def _is_protected_now(post: Post, known: KnownPost) -> bool:
 
 
 def _with_image(post: Post, stored: Post) -> Post:
-    """Return the post with the picture that was settled for it, as long as its feed offers the same ones."""
-    return replace(post, image=stored.image) if post.pictures == stored.pictures else post
+    """Return the post with the picture that was settled for it, as long as its feed offers the same ones.
+
+    Sizes and signatures after the "?" of their addresses change every day.
+    """
+    one, other = (
+        [(each.url.partition("?")[0], each.reason) for each in version.pictures] for version in (post, stored)
+    )
+    return replace(post, image=stored.image) if one == other else post
 
 
 def _dated(post: Post, stored: Post) -> Post:

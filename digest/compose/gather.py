@@ -25,7 +25,7 @@ from datetime import datetime
 from digest.compose.optimistic import Steps, plan_and_keep
 from digest.compose.plan import edition_name, empty_edition
 from digest.compose.sections.headings import MOST
-from digest.compose.topics import free_slug
+from digest.compose.topics import coloured, free_slug
 from digest.model.editions import Claim, Composed, Due, Edition, Heading, Section, Story
 from digest.model.publication import CATCH_ALL, CATCH_ALL_RULE, Digest, Lead, Site, Topic
 from digest.model.snapshot import age, headings_of, prominence, sections_of
@@ -70,7 +70,7 @@ def gather(
         for heading in headings
     }
     edition = _edition(lead, sections_of(queues, max(room, 0)), gather_input)
-    return replace(edition, headings=headings)
+    return coloured(replace(edition, headings=headings), gather_input.topics)
 
 
 # ── which stories ───────────────────────────────────────────────────────────────────────────

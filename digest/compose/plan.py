@@ -18,10 +18,11 @@ from digest.compose.sections.headings import Past
 from digest.compose.stories.covered import cover
 from digest.compose.stories.group import Group, dated_at, newest_first, to_story
 from digest.compose.stories.same import gather
-from digest.compose.topics import Placed, TopicGroup, free_slug, place
+from digest.compose.topics import Placed, TopicGroup, coloured, free_slug, place
 from digest.model.editions import Due, Edition, Heading, Section, Story
 from digest.model.posts import PublishedPost, WaitingPost
 from digest.model.publication import CATCH_ALL_RULE, Digest, Feed, Lead, Site, Topic
+from digest.schedule.cadence import Cadence
 from subscribers.model import Frequency
 
 _RECENT = timedelta(days=7)  # posts that show how rare a word is
@@ -92,6 +93,7 @@ def arrange(joined: Joined, plan_input: PlanInput) -> Plan:
     kept = _keep(topic_groups, lead, plan_input.digest.maximum)
     edition = _edition(_lead_story(topic_groups, lead), _sections(topic_groups, kept), plan_input)
     edition = replace(edition, headings=_headings(topic_groups, plan_input))
+    edition = coloured(edition, plan_input.topics)
     used = {post_id for story in edition.stories() for post_id in story.post_ids}
     carried = _ids(each for each in eligible if each.post.id not in used)
     return Plan(edition=edition, used=tuple(sorted(used)), carried=carried, dropped=dropped)
@@ -325,6 +327,11 @@ def empty_edition(digest: Digest, site: Site, due: Due) -> Edition:
         preheader_template=digest.preheader,
         lead=None,
         sections=(),
+        style=digest.style,
+        next_at=Cadence(digest=digest).next_send_at(due.send_at),
+        introduction=digest.introduction,
+        signed=digest.signed,
+        sponsor=digest.sponsor,
     )
 
 

@@ -8,11 +8,11 @@ go under the catch-all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from digest.compose.keywords import Keywords, Text, forms
 from digest.compose.stories.group import Group
-from digest.model.editions import Claim, Heading
+from digest.model.editions import Claim, Edition, Heading
 from digest.model.publication import CATCH_ALL, CATCH_ALL_RULE, Feed, Topic
 from digest.model.tags import is_machine, keys_of
 
@@ -83,6 +83,23 @@ def unplaced(groups: Sequence[Group], *, title: str, taken: Iterable[str]) -> tu
         return ()
     placed = tuple(Placed(group=group, rule=CATCH_ALL_RULE) for group in groups)
     return (TopicGroup(slug=free_slug(CATCH_ALL, taken), title=title, placed=placed),)
+
+
+def coloured(edition: Edition, topics: Iterable[Topic]) -> Edition:
+    """Return `edition` with the colours of the configured topics, found by their slugs.
+
+    A found section has the colour of the topic with its slug, and a part of it has the section's colour.
+    """
+    colours = {topic.slug: topic.colour for topic in topics if topic.colour}
+    if not colours:
+        return edition
+    headings = tuple(
+        replace(each, colour=colours.get(each.slug) or colours.get(each.section, ""))
+        for each in edition.headings
+    )
+    shown = {each.slug: each.colour for each in headings}
+    sections = tuple(replace(each, colour=shown.get(each.slug, "")) for each in edition.sections)
+    return replace(edition, headings=headings, sections=sections)
 
 
 def free_slug(slug: str, taken: Iterable[str]) -> str:

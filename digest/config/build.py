@@ -15,6 +15,7 @@ from digest.config.shape import (
     MailShape,
     RootShape,
     ServerShape,
+    SponsorShape,
     TopicShape,
 )
 from digest.config.values import Config, MailSettings, Setting, WebSettings
@@ -23,7 +24,18 @@ from digest.model.errors import Problem
 from digest.model.links import is_rest
 from digest.model.messages import Security, SmtpServer
 from digest.model.posts import FetchLimits
-from digest.model.publication import Digest, Feed, Gathering, Lead, Review, Site, SourceKind, Topic
+from digest.model.publication import (
+    Digest,
+    Feed,
+    Gathering,
+    Lead,
+    Review,
+    Site,
+    SourceKind,
+    Sponsor,
+    Style,
+    Topic,
+)
 from subscribers.model import Frequency
 
 
@@ -100,6 +112,7 @@ def _topic(topic: TopicShape) -> Topic:
         feeds=tuple(topic.feeds),
         order=topic.order,
         quota=topic.quota,
+        colour=topic.colour or "",
     )
 
 
@@ -126,7 +139,15 @@ def _digest(digest: DigestShape) -> Digest:
         catch_all=digest.catch_all,
         gather=tuple(_gather(digest.gather)),
         skip=tuple(sorted(set(digest.skip))),
+        style=Style(digest.style),
+        introduction=digest.introduction or "",
+        signed=digest.signed or "",
+        sponsor=_sponsor(digest.sponsor) if digest.sponsor else None,
     )
+
+
+def _sponsor(sponsor: SponsorShape) -> Sponsor:
+    return Sponsor(name=sponsor.name, text=sponsor.text, url=sponsor.url, link=sponsor.link or "")
 
 
 def _gather(gather: GatherShape) -> Iterator[Gathering]:

@@ -15,6 +15,7 @@ from digest.model.links import web_url
 from digest.model.nearest import hint
 from digest.model.publication import LINK_PLACES
 from digest.model.tags import slug
+from digest.render.writing.markdown import refused_links
 from digest.schedule.schedule import ScheduleError
 from digest.schedule.text import parse_schedule
 from subscribers.address import parse_address
@@ -48,6 +49,25 @@ def lines(text: str) -> str:
     """Refuse blank text and control characters; line breaks are allowed."""
     line(text.replace("\n", " "))
     return text.strip()
+
+
+def text(written: str) -> str:
+    """Refuse a text in Markdown that is blank, has control characters, or links to what no email may."""
+    line(written.replace("\n", " ").replace("\t", " "))
+    for address in refused_links(written):
+        raise ValueError(
+            f"{address!r} cannot be linked to: write an address that begins with https://, http:// or mailto:"
+        )
+    return written.strip()
+
+
+def colour(text: str) -> str:
+    """Refuse text that is not a colour of six hexadecimal digits; return it in small letters."""
+    if re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+        return text.lower()
+    short = re.fullmatch(r"#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})", text)
+    digits = "".join(digit * (6 // len(short[1])) for digit in short[1]) if short else "2f6a3c"
+    raise ValueError(f'{text!r} is not a colour: write "#" and six digits or letters a-f, as in "#{digits}"')
 
 
 def host(text: str) -> str:

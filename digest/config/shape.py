@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from types import UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
@@ -26,6 +27,8 @@ Language = Annotated[str, AfterValidator(words.language)]
 Limit = Annotated[str, AfterValidator(words.limit)]
 Domain = Annotated[str, AfterValidator(words.domain)]
 DatabaseUrl = Annotated[str, AfterValidator(words.database_url)]
+Colour = Annotated[str, AfterValidator(words.colour)]
+Text = Annotated[str, AfterValidator(words.text)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Positive = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
@@ -73,6 +76,7 @@ class TopicShape(Shape):
     feeds: list[Line] = []
     order: int = 0
     quota: Positive | None = None
+    colour: Colour | None = None
 
 
 class GatherShape(Shape):
@@ -80,6 +84,15 @@ class GatherShape(Shape):
 
     daily: Schedule | None = None
     weekly: Schedule | None = None
+
+
+class SponsorShape(Shape):
+    """[digest.sponsor]: the advertisement in each edition."""
+
+    name: Line
+    text: Text
+    url: WebAddress
+    link: Line | None = None
 
 
 class DigestShape(Shape):
@@ -106,6 +119,10 @@ class DigestShape(Shape):
     catch_all: Line = "More stories"
     gather: GatherShape = GatherShape()
     skip: list[date] = []
+    style: Literal["newspaper", "brief", "links"] = "newspaper"
+    introduction: Text | None = None
+    signed: Line | None = None
+    sponsor: SponsorShape | None = None
 
 
 class DomainShape(Shape):
@@ -219,7 +236,7 @@ def keys(table: type[Shape]) -> dict[str, str]:
 
 def table_of(annotation: object) -> type[Shape]:
     """Return the table that the annotation of a field names."""
-    inner = get_args(annotation)[0] if get_origin(annotation) in (list, Union) else annotation
+    inner = get_args(annotation)[0] if get_origin(annotation) in (list, Union, UnionType) else annotation
     assert isinstance(inner, type)
     assert issubclass(inner, Shape)
     return inner

@@ -91,6 +91,8 @@ def _not_a_list(path: Path, value: object) -> str:
 def _not_a_table(path: Path, value: object) -> str:
     if path[-1] == "gather":
         return 'must be a table: gather = { weekly = "mondays at 08:00" }'
+    if path[-1] == "sponsor":
+        return "must be a table: [digest.sponsor], with 'name', 'text' and 'url'"
     if isinstance(value, list):
         return f"write [{path[0]}] once, with single brackets"
     return f"must be a table: [{path[0]}]"

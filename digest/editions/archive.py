@@ -10,7 +10,7 @@ from digest.model.errors import NotFoundError
 from digest.model.links import parse_copy_name
 from digest.storage.database import Database
 from digest.storage.editions import PUBLIC, load_edition, newest_public_id, public_dates, public_editions
-from digest.storage.intake.pictures import forget_pictures, read_copy
+from digest.storage.intake.pictures import forget_pictures, old_pictures, read_copy
 
 PAGE = 30  # editions on one page of an archive
 _MANY = 40_000  # a sitemap holds 50,000 addresses
@@ -46,9 +46,12 @@ def read_picture(database: Database, name: str) -> bytes:
 
 
 def forget_unused_pictures(database: Database, now: datetime) -> None:
-    """Delete the copies of pictures that no edition has shown for a while."""
-    with database.write() as connection:
-        forget_pictures(connection, now)
+    """Delete the copies of pictures that no edition shows, 30 days after they were last used."""
+    with database.read() as connection:
+        old = old_pictures(connection, now)
+    if old.shown or old.unused or old.any_facts:
+        with database.write() as connection:
+            forget_pictures(connection, old, now)
 
 
 def read_archive(database: Database, slug: str, before: str | None = None) -> tuple[EditionRecord, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import traceback
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
@@ -13,10 +15,13 @@ from digest.compose.compose import compose, planned_posts
 from digest.compose.gather import GatherInput, compose_gathered
 from digest.compose.merge import Merged, MergeInput, merge, waiting_editions
 from digest.compose.plan import PlanInput
+from digest.config.parts import Parts
 from digest.editions.parts import EditionParts
 from digest.editions.preflight import fits_in_an_email
 from digest.editions.schedules import INSTANT
 from digest.model.editions import Composed, Due, Edition, EditionRecord
+from digest.model.errors import DigestError
+from digest.model.run_context import RunContext
 from digest.render.languages.languages import Words, words_for
 from digest.schedule.cadence import Cadence
 from digest.schedule.seen import offered_since
@@ -24,18 +29,23 @@ from digest.storage.database import Database
 from digest.storage.occurrences import seen_schedules
 from subscribers.model import Frequency
 
-_PICTURE_SECONDS = 60.0  # for all pictures of an edition
+_PICTURE_SECONDS = 60.0  # for all pictures of the editions that are composed in one run
 _PLANS = 3
 
+log = logging.getLogger(__name__)
 
-def compose_cadence(parts: EditionParts, cadence: Cadence, due: Due, now: datetime) -> Composed:
-    """Compose the edition of a cadence that is `due`, as a draft. Raises TemplateError, DatabaseError."""
-    config, fits = parts.config, partial(fits_in_an_email, parts.render)
+
+def compose_cadence(parts: EditionParts, cadence: Cadence, due: Due, context: RunContext) -> Composed:
+    """Compose the edition of a cadence that is `due`, as a draft. Raises TemplateError, DatabaseError.
+
+    Once `context.stop` returns True, no more pictures are fetched; see `picture_time`.
+    """
+    config, fits, now = parts.config, partial(fits_in_an_email, parts.render), context.clock()
     if cadence.frequency is Frequency.EACH:
         plan_input = PlanInput(
             digest=cadence.digest, site=config.site, due=due, topics=config.topics, feeds=config.feeds
         )
-        settle_pictures(parts, plan_input, now)
+        settle_pictures(parts, plan_input, context, now)
         return compose(parts.database, plan_input, now=now, fits=fits)
     gather_input = GatherInput(
         digest=cadence.digest,
@@ -50,21 +60,38 @@ def compose_cadence(parts: EditionParts, cadence: Cadence, due: Due, now: dateti
     )
 
 
-def settle_pictures(parts: EditionParts, plan_input: PlanInput, now: datetime) -> None:
-    """Settle the pictures of the posts that an edition would use now, within a minute.
+def picture_time(stop: Callable[[], bool] = lambda: False) -> Callable[[], bool]:
+    """Return a function that tells whether to stop fetching pictures: `stop` says so, or a minute is over."""
+    end = monotonic() + _PICTURE_SECONDS
+    return lambda: stop() or monotonic() >= end
+
+
+def settle_pictures(parts: Parts, plan_input: PlanInput, context: RunContext, now: datetime) -> None:
+    """Settle the pictures of the posts that an edition would use now, until `context.stop` returns True.
 
     A picture that falls away may change the plan, so it is made again; what is then new is settled too.
     """
-    config, end = parts.config, monotonic() + _PICTURE_SECONDS
-    rules = PictureRules(base_url=config.site.base_url, copies=config.copies, limits=config.limits)
-    fetch = partial(fetch_all, stop=lambda: monotonic() >= end)
     settled: set[str] = set()
     for _ in range(_PLANS):
         new = [each for each in planned_posts(parts.database, plan_input, now) if each not in settled]
         if not new:
             return
-        settle(parts.database, new, rules, now=now, fetch=fetch)
+        settle_posts(parts, new, context.stop, now)
         settled.update(new)
+
+
+def settle_posts(parts: Parts, post_ids: Sequence[str], stop: Callable[[], bool], now: datetime) -> None:
+    """Settle the pictures of posts; an error costs no edition. Raises DatabaseError."""
+    config = parts.config
+    rules = PictureRules(base_url=config.site.base_url, copies=config.copies, limits=config.limits)
+    try:
+        settle(parts.database, post_ids, rules, now=now, fetch=partial(fetch_all, stop=stop))
+    except DigestError:
+        raise
+    except Exception as error:
+        # The error's message is not logged, because it may quote an address with its token.
+        place = "".join(traceback.format_tb(error.__traceback__))
+        log.error("%s while settling pictures\n%s", type(error).__name__, place)
 
 
 def _title(cadence: Cadence, say: Words) -> str:

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 
 from digest.config import Config
 from digest.editions.approval import approve_look, is_approvable, require_reviewed
-from digest.editions.compose import compose_cadence
+from digest.editions.compose import compose_cadence, picture_time
 from digest.editions.parts import EditionParts
 from digest.editions.preflight import inspect
 from digest.message.look import Look
 from digest.model.deliveries import Counts
 from digest.model.editions import Composed, DamagedEdition, EditionRecord, EditionState, refusal
 from digest.model.errors import NoEditionError, NotFoundError, RenameError
+from digest.model.run_context import RunContext
 from digest.schedule.cadence import cadence_of
 from digest.storage.database import Database
 from digest.storage.editions import last_edition, list_editions, load_edition, newest_editions
@@ -80,7 +81,7 @@ def compose_now(
     cadence = cadence_of(parts.config.digest(slug), frequency)
     due = next(cadence.coming(now - timedelta(microseconds=1)))
     due = replace(due, cutoff_at=min(due.cutoff_at, now))
-    composed = compose_cadence(parts, cadence, due, now)
+    composed = compose_cadence(parts, cadence, due, RunContext(clock=lambda: now, stop=picture_time()))
     if composed.record is not None:
         outcome = composed.record.edition.id
         done = Occurrence(local_date=due.local_date, due_at=due.send_at, done_at=now, outcome=outcome)

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from digest.model.errors import StateError
 from digest.model.posts import Image, Via
-from digest.model.publication import Site
+from digest.model.publication import Site, Sponsor, Style
 from subscribers.model import Frequency
 
 
@@ -71,6 +71,7 @@ class Story:
     claims: tuple[Claim, ...] = ()  # of the other topics, in the digest's order; see `choose`
     via: Via | None = None  # the publication that had it first
     coverage: tuple[Coverage, ...] = ()  # "also: another headline"; their posts are in `post_ids`
+    note: str = ""  # Markdown: an editor's note under the story
 
     @property
     def covered_by(self) -> int:
@@ -91,6 +92,7 @@ class Section:
     title: str
     stories: tuple[Story, ...]
     more: tuple[Story, ...] = ()
+    colour: str = ""  # "#2f6a3c"; empty: the accent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,6 +107,7 @@ class Heading:
     title: str
     quota: int | None = None
     section: str = ""  # the slug of the whole; empty: the topic itself
+    colour: str = ""  # "#2f6a3c"; empty: the accent
 
     @property
     def choice(self) -> str:
@@ -138,6 +141,12 @@ class Edition:
     lead: Story | None
     sections: tuple[Section, ...]
     headings: tuple[Heading, ...] = ()  # in the digest's order; see `headings_of`
+    style: Style = Style.NEWSPAPER
+    number: int = 0  # the n-th edition of its digest; 0: unknown, as in editions of earlier versions
+    next_at: datetime | None = None  # the send time of the next edition, as planned at the cutoff
+    introduction: str = ""  # Markdown
+    signed: str = ""  # the name under the introduction
+    sponsor: Sponsor | None = None
 
     def stories(self) -> Iterator[Story]:
         """Yield every story once, in reading order."""

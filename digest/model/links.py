@@ -122,8 +122,8 @@ def site_of(url: str) -> str:
     return ".".join(labels[-3 if short_second else -2 :])
 
 
+_FEED_SCHEME = re.compile(r"^feed:(?://)?(?=(?P<whole>https?:)?)", re.IGNORECASE)
 _SMALL = "-small"
-_COPY = re.compile(r"(/pictures/[0-9a-f]{64})\.jpg$")
 _COPY_NAME = re.compile(rf"([0-9a-f]{{64}})({_SMALL})?\.jpg")
 
 
@@ -134,18 +134,25 @@ def picture_url(base_url: str, name: str) -> str:
 
 def is_copy(url: str, base_url: str) -> bool:
     """Return whether an address is that of one of our copies."""
-    return url.startswith(base_url.rstrip("/")) and bool(_COPY.search(url))
+    start = f"{base_url.rstrip('/')}/pictures/"
+    match = _COPY_NAME.fullmatch(url.removeprefix(start)) if url.startswith(start) else None
+    return bool(match and not match[2])
 
 
-def small_picture_url(url: str) -> str:
+def small_picture_url(url: str, base_url: str) -> str:
     """Return the address of the smaller version of one of our copies; any other address stays."""
-    return _COPY.sub(rf"\1{_SMALL}.jpg", url)
+    return f"{url.removesuffix('.jpg')}{_SMALL}.jpg" if is_copy(url, base_url) else url
 
 
 def parse_copy_name(name: str) -> tuple[str, bool] | None:
     """Return the hash in the last part of a copy's address, and whether the smaller one is meant."""
     match = _COPY_NAME.fullmatch(name)
     return (match[1], bool(match[2])) if match else None
+
+
+def without_feed_scheme(url: str) -> str:
+    """Return feed:https://… and feed://… as the addresses for which they stand; others stay as they are."""
+    return _FEED_SCHEME.sub(lambda match: "" if match["whole"] else "http://", url.strip())
 
 
 def with_ascii_host(url: str) -> str:

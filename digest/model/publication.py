@@ -1,12 +1,53 @@
-"""A publication as its operator configures it: site, feeds, topics and digests, as frozen values."""
+"""A publication as its operator configures it: site, brand, feeds, topics and digests, as frozen values."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 
 from subscribers.model import Frequency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrandPicture:
+    """A picture that we serve under /brand/, and the size at which it is shown, in pixels."""
+
+    name: str  # the SHA-256 of its bytes, and its kind: "….png" or "….jpg"
+    width: int
+    height: int
+    alt: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrandLink:
+    """A link at the foot of emails and pages."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brand:
+    """The looks of a publisher. An empty value means the default, which `digest.render.brand` defines.
+
+    It is a part of each snapshot, because an edition is sent as it was approved. Colours are "#rrggbb", for
+    light mode; those for dark mode are derived.
+    """
+
+    accent: str = ""
+    band: str = ""
+    paper: str = ""
+    ink: str = ""
+    serif: str = ""  # the name of a font
+    sans: str = ""
+    headings: str = ""  # "serif" or "sans"
+    logo: BrandPicture | None = None  # opaque, in the colour of the band
+    logo_dark: BrandPicture | None = None
+    header: BrandPicture | None = None
+    links: tuple[BrandLink, ...] = ()
+    privacy_url: str = ""
+    imprint_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +58,7 @@ class Site:
     base_url: str  # absolute http(s), without a trailing slash
     postal_address: str
     language: str = "en"  # BCP 47
+    brand: Brand = field(default_factory=Brand)
 
 
 LINK_PLACES = ("slug", "path", "year", "month", "day")  # that the link of posts in a folder may name
@@ -59,6 +101,7 @@ class Topic:
     keywords: tuple[str, ...] = ()
     feeds: tuple[str, ...] = ()
     order: int = 0  # smaller numbers come first; equal ones keep the order of the file
+    colour: str = ""  # of its heading in light mode, "#2f6a3c"; empty: the accent
     quota: int | None = None  # stories shown in full; the others become "more in this topic"
 
 
@@ -76,6 +119,24 @@ class Lead(StrEnum):
     AUTO = "auto"  # covered by most feeds, then under a topic, then with an image, then the newest
     NEWEST = "newest"
     NONE = "none"
+
+
+class Style(StrEnum):
+    """The composition of an email: how much of each story it shows."""
+
+    NEWSPAPER = "newspaper"  # a lead, some stories with large pictures, and briefs at the end
+    BRIEF = "brief"  # a sentence for each story
+    LINKS = "links"  # one story to read, then headlines only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sponsor:
+    """An advertisement in an edition; emails and pages always say that it is one."""
+
+    name: str
+    text: str  # Markdown
+    url: str
+    link: str = ""  # the words of the link; empty: the name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +171,10 @@ class Digest:
     preheader: str = "{{ titles[1:4] | join(' · ') }}"  # Jinja2
     catch_all: str = "More stories"  # the heading for stories under no topic
     gather: tuple[Gathering, ...] = ()
+    style: Style = Style.NEWSPAPER
+    introduction: str = ""  # Markdown: the editor's words at the top of each edition
+    signed: str = ""  # the name under the introduction
+    sponsor: Sponsor | None = None
     skip: tuple[date, ...] = ()  # local dates without an edition; posts wait for the next one
 
     @property

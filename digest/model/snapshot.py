@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from heapq import merge
@@ -14,10 +14,19 @@ from typing import Any
 
 from digest.model.editions import Claim, Coverage, Edition, Heading, Section, Source, Story
 from digest.model.posts import Image, Via
-from digest.model.publication import CATCH_ALL_RULE, Site
+from digest.model.publication import CATCH_ALL_RULE, Brand, BrandLink, BrandPicture, Site, Sponsor, Style
 from subscribers.model import Choice
 
-_NEWS = frozenset(["section", "via", "coverage"])  # fields that earlier versions of the program did not have
+# The fields that earlier versions of the program did not have, and the values with which they are left out.
+_NEWS: Mapping[str, object] = {
+    **{field.name: field.default for field in fields(Brand)},
+    **dict.fromkeys(("section", "colour", "note", "introduction", "signed"), ""),
+    **dict.fromkeys(("via", "next_at", "sponsor"), None),
+    "brand": {},
+    "coverage": (),
+    "number": 0,
+    "style": Style.NEWSPAPER,
+}
 
 # ── the snapshot ────────────────────────────────────────────────────────────────────────────
 
@@ -25,14 +34,14 @@ _NEWS = frozenset(["section", "via", "coverage"])  # fields that earlier version
 def to_json(edition: Edition) -> str:
     """Return the canonical JSON of `edition`: sorted keys, no spaces, times in UTC.
 
-    Values that earlier versions did not know are left out where they are empty, so that hashes stay.
+    Fields that earlier versions did not have are left out where they say nothing, so that hashes stay.
     """
     values = asdict(edition, dict_factory=_without_news)
     return json.dumps(values, default=_iso, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def _without_news(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    return {name: value for name, value in pairs if value or name not in _NEWS}
+    return {name: value for name, value in pairs if name not in _NEWS or value != _NEWS[name]}
 
 
 def from_json(text: str) -> Edition:
@@ -68,13 +77,28 @@ def _edition(data: dict[str, Any]) -> Edition:
             "local_date": date.fromisoformat(data["local_date"]),
             "cutoff_at": datetime.fromisoformat(data["cutoff_at"]),
             "send_at": datetime.fromisoformat(data["send_at"]),
-            "site": Site(**data["site"]),
+            "site": _site(data["site"]),
             "lead": _story(data["lead"]) if data["lead"] else None,
             "sections": tuple(_section(section) for section in data["sections"]),
             # Snapshots of earlier versions have no headings, and no claims below.
             "headings": tuple(Heading(**heading) for heading in data.get("headings", ())),
+            "style": Style(data.get("style", Style.NEWSPAPER)),
+            "next_at": _moment(data.get("next_at")),
+            "sponsor": Sponsor(**data["sponsor"]) if data.get("sponsor") else None,
         }
     )
+
+
+def _site(data: dict[str, Any]) -> Site:
+    return Site(**data | {"brand": _brand(data.get("brand", {}))})
+
+
+def _brand(data: dict[str, Any]) -> Brand:
+    pictures = {
+        name: BrandPicture(**data[name]) for name in ("logo", "logo_dark", "header") if data.get(name)
+    }
+    links = tuple(BrandLink(**link) for link in data.get("links", ()))
+    return Brand(**data | pictures | {"links": links})
 
 
 def _section(data: dict[str, Any]) -> Section:
@@ -83,11 +107,10 @@ def _section(data: dict[str, Any]) -> Section:
 
 
 def _story(data: dict[str, Any]) -> Story:
-    published = data["published_at"]
     return Story(
         **data
         | {
-            "published_at": datetime.fromisoformat(published) if published else None,
+            "published_at": _moment(data["published_at"]),
             "image": Image(**data["image"]) if data["image"] else None,
             "tags": tuple(data["tags"]),
             "also": tuple(Source(**source) for source in data["also"]),
@@ -97,6 +120,10 @@ def _story(data: dict[str, Any]) -> Story:
             "coverage": tuple(Coverage(**each) for each in data.get("coverage", ())),
         }
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 # ── one reader's edition ────────────────────────────────────────────────────────────────────
@@ -137,7 +164,8 @@ def headings_of(edition: Edition) -> tuple[Heading, ...]:
     claiming = {claim.topic for story in edition.stories() for claim in story.claims}
     for section in edition.sections:
         quota = len(section.stories) if section.more else None
-        found.setdefault(section.slug, Heading(slug=section.slug, title=section.title, quota=quota))
+        known = Heading(slug=section.slug, title=section.title, quota=quota, colour=section.colour)
+        found.setdefault(section.slug, known)
         claiming.add(section.slug)
     if edition.lead:
         claiming.add(edition.lead.topic)
@@ -184,7 +212,9 @@ def sections_of(queues: Mapping[Heading, Sequence[Story]], room: int) -> Iterato
         full = sum(story.id in kept for story in queue)
         if queue:
             stories, more = tuple(queue[:full]), tuple(queue[full:])
-            yield Section(slug=heading.slug, title=heading.title, stories=stories, more=more)
+            yield Section(
+                slug=heading.slug, title=heading.title, stories=stories, more=more, colour=heading.colour
+            )
 
 
 def _moved(story: Story, wanted: frozenset[str]) -> Story | None:

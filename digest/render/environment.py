@@ -19,7 +19,7 @@ from jinja2.utils import missing
 
 from digest.model.nearest import hint
 from digest.render.fragments.parts import PARTS, Parts
-from digest.render.text import direction_of, shorten, underline, wrap
+from digest.render.writing.text import direction_of, shorten, underline, wrap
 
 # When styles are inlined, cssutils would fetch the target of @import over the network.
 _IMPORT = re.compile(r"@import", re.IGNORECASE)

@@ -19,8 +19,8 @@ from digest.render.templates import (
     Templates,
     render_line,
 )
-from digest.render.text import shorten, wrap
 from digest.render.view import EditionView, email_values, line_values
+from digest.render.writing.text import shorten, wrap
 
 __all__ = ["lines", "mark_as_test", "render_email", "sample_edition"]
 

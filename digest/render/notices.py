@@ -11,7 +11,7 @@ from digest.render.fragments.pieces import close_gaps
 from digest.render.inline import inline
 from digest.render.languages.languages import Words
 from digest.render.templates import Templates
-from digest.render.values import site_values
+from digest.render.values import brand_values, site_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,7 @@ def notice_values(notice: Notice, site: Site, say: Words) -> dict[str, object]:
         **notice.values,
         "subject": notice.subject,
         "site": site_values(site),
+        "brand": brand_values(site),
         "say": say,
         "language": say.language,
         "direction": say.direction,

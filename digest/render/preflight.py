@@ -10,9 +10,10 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from digest.model.messages import Email
+from digest.render.brand.colours import contrast, shown
 from digest.render.reading.footer import Footer
 from digest.render.reading.page import Element, Page, is_blank
-from digest.render.reading.styles import Screen, contrast, shown
+from digest.render.reading.styles import Screen
 
 WARN_SIZE = 80 * 1024  # bytes of the encoded HTML part; Gmail clips emails of about 102 KB
 BLOCK_SIZE = 100 * 1024

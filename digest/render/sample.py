@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from digest.model.editions import Coverage, Edition, Section, Source, Story
+from digest.model.editions import Coverage, Edition, Heading, Section, Source, Story
 from digest.model.posts import Image, Via
-from digest.model.publication import Digest, Lead, Site
+from digest.model.publication import Digest, Lead, Site, Sponsor
 
 _SEND_AT = datetime(2026, 11, 22, 17, 30, tzinfo=UTC)
 _LONG_TITLE = (
@@ -17,6 +17,11 @@ _LONG_TITLE = (
 )
 # A careless publisher may write a title of 500 characters.
 _ENDLESS_TITLE = ("Minutes of the extraordinary general meeting of the allotment society, " * 8)[:499] + "."
+_HELLO = """\
+Good evening. The ferry is back, and so is the queue for its one cabin with a piano.
+
+- The [timetable](https://ferry.example.org/times) has *two* crossings a week.
+- Write to [the desk](mailto:desk@press.example.org) if you were **aboard**."""
 _SITE = Site(
     name="Harbour Press",
     base_url="https://press.example.org",
@@ -47,6 +52,21 @@ def sample_edition() -> Edition:
         preheader_template="{{ titles[1:4] | join(' · ') }}",
         lead=_lead(),
         sections=(_coast(), _town(), _rest()),
+        headings=(
+            Heading(slug="coast", title="Coast & sea", quota=3, colour="#1f5c8c"),
+            Heading(slug="town", title="Town", quota=3),
+            Heading(slug="more", title="More stories"),
+        ),
+        number=128,
+        next_at=_SEND_AT + timedelta(days=1),
+        introduction=_HELLO,
+        signed="Mara Quill, editor",
+        sponsor=Sponsor(
+            name="The Oilskin Works",
+            text="Coats that are *dry* inside, mended for life. **Free tea** while you wait.",
+            url="https://oilskin.example.org/",
+            link="Try one on",
+        ),
     )
 
 
@@ -101,6 +121,11 @@ def sample_of(
         reply_to=digest.reply_to,
         subject_template=digest.subject,
         preheader_template=digest.preheader,
+        style=digest.style,
+        introduction=digest.introduction,
+        signed=digest.signed,
+        sponsor=digest.sponsor,
+        headings=tuple(Heading(slug=slug, title=title) for slug, title in topics),
         lead=None if digest.lead is Lead.NONE else _under(stories[0], "lead", first, source),
         sections=tuple(sections),
     )
@@ -158,6 +183,7 @@ def _coast() -> Section:
     return Section(
         slug="coast",
         title="Coast & sea",
+        colour="#1f5c8c",
         stories=(
             _story(
                 "eelgrass",
@@ -166,6 +192,7 @@ def _coast() -> Section:
                 "four hundred square metres of meadow.",
                 author="Tomas Reyes",
                 hours=3,
+                note="The survey is *open to all*: the next one is on Saturday.",
                 image=_thumb("seahorse", "A seahorse among green blades of eelgrass"),
                 via=Via(name="Bay Wire", url="https://wire.example.org/eelgrass"),
             ),
@@ -253,6 +280,7 @@ def _story(
     also: tuple[Source, ...] = (),
     via: Via | None = None,
     coverage: tuple[Coverage, ...] = (),
+    note: str = "",
 ) -> Story:
     return Story(
         id=name,
@@ -270,4 +298,5 @@ def _story(
         coverage=coverage,
         post_ids=(name, *(each.post_id for each in coverage)),
         via=via,
+        note=note,
     )

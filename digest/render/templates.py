@@ -20,9 +20,9 @@ from digest.model.shipped import shipped
 from digest.render.environment import environment_of, from_folders, from_sources, line_environment
 from digest.render.fragments.parts import PARTS, Parts
 from digest.render.sample import sample_edition, short_edition
-from digest.render.text import shorten
 from digest.render.values import OF_A_CHOICE, LineValues, PageLinks, as_mapping
 from digest.render.view import EditionView, email_values, line_values, page_values
+from digest.render.writing.text import shorten
 
 Sample = tuple[str, Mapping[str, object]]  # the name of a template, and values for it
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import lru_cache
 from typing import TypedDict
 
-from digest.model.publication import Site
+from digest.model.publication import BrandPicture, Site
+from digest.render.brand.fonts import SIZES, TALL, Sizes, headings_of, sans_of, serif_of
+from digest.render.brand.palette import Colours, palette_of
 from digest.render.languages.languages import Phrases
+from digest.render.writing.markdown import MarkedText
 from subscribers.text import one_line
 
 
@@ -39,12 +43,50 @@ class SourceValues:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BrandValues:
+    """The publisher's colours for light and dark mode, fonts, sizes, pictures and links."""
+
+    light: Colours
+    dark: Colours
+    serif: str
+    sans: str
+    headings: str
+    sizes: Sizes
+    tall: Sizes  # the same with higher lines, for Arabic
+    logo: ImageValues | None
+    logo_dark: ImageValues | None
+    header: ImageValues | None
+    links: tuple[SourceValues, ...]
+    privacy_url: str
+    imprint_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CoverageValues:
     """Another feed's headline of what the story tells."""
 
     title: str
     source: str
     url: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColourValues:
+    """The colour of a topic: the name of its class in the styles, and its two colours."""
+
+    name: str  # "t1", "t2", … in the order of the edition's topics
+    light: str
+    dark: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SponsorValues:
+    """An advertisement. A template must say that it is one."""
+
+    name: str
+    url: str | None
+    link: str  # the words of its link
+    text: MarkedText | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +104,7 @@ class StoryValues:
     also: tuple[SourceValues, ...]
     coverage: tuple[CoverageValues, ...]
     via: SourceValues | None = None  # the publication that had it first
+    note: MarkedText | None = None  # an editor's note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +115,7 @@ class SectionValues:
     title: str
     stories: tuple[StoryValues, ...]
     more: tuple[StoryValues, ...]
+    colour: ColourValues | None = None  # None: the accent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +129,7 @@ class LineValues:
     titles: tuple[str, ...]  # of all stories, in reading order
     topics: tuple[str, ...]
     site: SiteValues
+    number: int
 
 
 class ChoiceValues(TypedDict):
@@ -96,6 +141,7 @@ class ChoiceValues(TypedDict):
     headlines: tuple[StoryValues, ...]
     sections: tuple[SectionValues, ...]
     count: int
+    minutes: int
 
 
 # The names of the values that differ between choices of topics; a part must be given those that it needs.
@@ -114,14 +160,23 @@ class EditionValues:
     content_language: str  # the edition's language, for titles and stories
     content_direction: str
     site: SiteValues
+    brand: BrandValues
     subject: str
     preheader: str
     lead: StoryValues | None
     headlines: tuple[StoryValues, ...]
     sections: tuple[SectionValues, ...]
     count: int
+    minutes: int  # the time that reading its stories takes
     phrases: Phrases
     web_url: str | None
+    style: str
+    number: int  # 0: unknown
+    next: str  # the day and time of the next edition; empty: unknown
+    introduction: MarkedText | None
+    signed: str
+    sponsor: SponsorValues | None
+    topic_colours: tuple[ColourValues, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,3 +234,31 @@ def site_values(site: Site) -> SiteValues:
     return SiteValues(
         name=one_line(site.name), url=site.base_url, postal_address=tuple(line for line in lines if line)
     )
+
+
+@lru_cache(maxsize=64)
+def brand_values(site: Site) -> BrandValues:
+    """Return the looks of a publisher, for all emails and pages."""
+    brand, palette = site.brand, palette_of(site.brand)
+    return BrandValues(
+        light=palette.light,
+        dark=palette.dark,
+        serif=serif_of(brand),
+        sans=sans_of(brand),
+        headings=headings_of(brand),
+        sizes=SIZES,
+        tall=TALL,
+        logo=_brand_image(brand.logo, site),
+        logo_dark=_brand_image(brand.logo_dark, site),
+        header=_brand_image(brand.header, site),
+        links=tuple(SourceValues(name=one_line(link.name), url=link.url) for link in brand.links),
+        privacy_url=brand.privacy_url,
+        imprint_url=brand.imprint_url,
+    )
+
+
+def _brand_image(picture: BrandPicture | None, site: Site) -> ImageValues | None:
+    if picture is None:
+        return None
+    url = f"{site.base_url}/brand/{picture.name}"
+    return ImageValues(url=url, alt=one_line(picture.alt), width=picture.width, height=picture.height)

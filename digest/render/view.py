@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import zip_longest
+from math import ceil
 
 from digest.model.editions import Coverage, Edition, Section, Story
 from digest.model.links import small_picture_url, web_url
 from digest.model.messages import ReaderLinks
 from digest.model.posts import Image
+from digest.render.brand.palette import topic_colour
 from digest.render.languages.dates import direction, tag
 from digest.render.languages.edition_words import EditionWords, words_of
 from digest.render.languages.languages import spoken
 from digest.render.values import (
     ChoiceValues,
+    ColourValues,
     CoverageValues,
     EditionValues,
     ImageValues,
@@ -23,15 +27,20 @@ from digest.render.values import (
     ReaderValues,
     SectionValues,
     SourceValues,
+    SponsorValues,
     StoryValues,
     as_mapping,
+    brand_values,
     site_values,
 )
+from digest.render.writing.markdown import marked_text
+from digest.render.writing.text import width
 from subscribers.text import one_line
 
 LEAD_BOX = (592, 480)  # the width of the column without its padding; taller images are made narrower
 THUMB_BOX = (120, 120)
 HEADLINES = 5  # in the list at the top
+_WORDS_A_MINUTE = 230
 _KEPT = 10_000  # entries of each cache
 _UNCLAIMED = "catch-all"  # the rule of a story under no topic
 _GUESS = 2 / 3  # the height of an image, as a share of its width, if the feed does not give its size
@@ -81,6 +90,7 @@ def line_values(edition: Edition, view: EditionView | None = None) -> LineValues
         titles=titles,
         topics=tuple(view.title(section) for section in edition.sections),
         site=view.site,
+        number=edition.number,
     )
 
 
@@ -97,8 +107,16 @@ def edition_values(
         content_language=tag(edition.language),
         content_direction=direction(edition.language),
         site=view.site,
+        brand=brand_values(edition.site),
         phrases=view.words.phrases,
         web_url=web_url(web),
+        style=edition.style.value,
+        number=edition.number,
+        next=view.words.next,
+        introduction=marked_text(edition.introduction, direction(edition.language)),
+        signed=one_line(edition.signed),
+        sponsor=_sponsor(edition),
+        topic_colours=tuple(view.colours.values()),
         **choice_values(edition, view, subject=subject, preheader=preheader),
     )
 
@@ -113,6 +131,7 @@ def choice_values(chosen: Edition, view: EditionView, *, subject: str, preheader
         "headlines": tuple(view.story(story, topics) for story in _headlines(chosen.sections)),
         "sections": tuple(view.section(section, topics) for section in chosen.sections),
         "count": sum(1 for _ in chosen.stories()),
+        "minutes": _minutes(chosen.stories()),
     }
 
 
@@ -142,6 +161,7 @@ class EditionView:
         self.name = one_line(edition.title)
         self.date = self.words.date
         self.site = site_values(edition.site)
+        self.colours = _colours(edition)
         self._lines: dict[str, str] = {}
         # The keys are ids of objects. The objects are kept too, because otherwise new objects could get their
         # ids.
@@ -189,6 +209,7 @@ class EditionView:
             title=self.title(section) if topics else "",
             stories=tuple(self.story(story, topics) for story in section.stories),
             more=tuple(self.story(story, topics) for story in section.more),
+            colour=self.colours.get(section.colour),
         )
 
     def _make_room(self) -> None:
@@ -205,12 +226,13 @@ class EditionView:
             author=one_line(story.author or ""),
             time=self.words.time(story, self._edition),
             topic=topic,
-            image=_image(story.image, box),
+            image=_image(story.image, box, self._edition.site.base_url),
             also=tuple(SourceValues(name=one_line(also.name), url=web_url(also.url)) for also in story.also),
             via=SourceValues(name=one_line(story.via.name), url=web_url(story.via.url))
             if story.via
             else None,
             coverage=_coverage(story),
+            note=marked_text(story.note, direction(self._edition.language)),
         )
 
 
@@ -222,8 +244,42 @@ class _Known:
     def __init__(self, section: Section) -> None:
         stories = (*section.stories, *section.more)
         self.section = section  # it is kept, because otherwise a new section could get its id
-        self.key = section.slug, section.title, len(section.stories), *map(id, stories)
+        self.key = section.slug, section.title, section.colour, len(section.stories), *map(id, stories)
         self.topics = tuple({story.topic: None for story in stories})
+
+
+def _colours(edition: Edition) -> dict[str, ColourValues]:
+    """Return the colours of all topics of an edition, which do not depend on a choice of topics."""
+    colours = dict.fromkeys(heading.colour for heading in edition.headings if heading.colour)
+    shown = {colour: topic_colour(colour, edition.site.brand) for colour in colours}
+    return {
+        colour: ColourValues(name=f"t{number}", light=light, dark=dark)
+        for number, (colour, (light, dark)) in enumerate(shown.items(), 1)
+    }
+
+
+def _sponsor(edition: Edition) -> SponsorValues | None:
+    sponsor = edition.sponsor
+    if sponsor is None:
+        return None
+    return SponsorValues(
+        name=one_line(sponsor.name),
+        url=web_url(sponsor.url),
+        link=one_line(sponsor.link or sponsor.name),
+        text=marked_text(sponsor.text, direction(edition.language)),
+    )
+
+
+def _minutes(stories: Iterable[Story]) -> int:
+    """Return the minutes that reading these stories takes, rounded up."""
+    return max(1, ceil(sum(_length(story.title, story.blurb) for story in stories) / _WORDS_A_MINUTE))
+
+
+@lru_cache(maxsize=4_096)  # each choice of topics asks again
+def _length(title: str, blurb: str) -> float:
+    """Return the number of words; in scripts without spaces between words, a word has two letters."""
+    text = f"{title} {blurb}"
+    return len(text.split()) + (0 if text.isascii() else (width(text) - len(text)) / 2)
 
 
 def _coverage(story: Story) -> tuple[CoverageValues, ...]:
@@ -267,13 +323,14 @@ def _sides(direction: str) -> tuple[str, str]:
     return ("right", "left") if direction == "rtl" else ("left", "right")
 
 
-def _image(image: Image | None, box: tuple[int, int]) -> ImageValues | None:
+def _image(image: Image | None, box: tuple[int, int], base_url: str) -> ImageValues | None:
     url = web_url(image.url) if image else None
     if image is None or url is None:
         return None
     width, height = _fit(image, box)
-    # Our copies exist in two sizes, so that a small picture does not cost a reader a large file.
-    url = small_picture_url(url) if box == THUMB_BOX else url
+    small = small_picture_url(url, base_url)
+    if box == THUMB_BOX and small != url:  # the small version of our copies is a square
+        return ImageValues(url=small, alt=one_line(image.alt), width=box[0], height=box[1])
     return ImageValues(url=url, alt=one_line(image.alt), width=width, height=height)
 
 

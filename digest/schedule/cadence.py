@@ -45,6 +45,13 @@ class Cadence:
         """
         return dues(self.digest, parse_schedule(self.digest.schedule), after=after, with_skipped=with_skipped)
 
+    def next_send_at(self, after: datetime) -> datetime | None:
+        """Return the first send time strictly after an instant; None if the digest is never due again."""
+        try:
+            return next(self.coming(after)).send_at
+        except ScheduleError:
+            return None
+
     def last_send_at(self, at: datetime) -> datetime | None:
         """Return the last send time at or before an instant; None if there was none."""
         try:

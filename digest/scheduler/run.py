@@ -4,13 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
 
 from digest.app import App
 from digest.editions.archive import forget_unused_pictures
 from digest.editions.clocks import release_ahead
-from digest.editions.compose import compose_cadence, merge_offer, stories_text, waiting_together
+from digest.editions.compose import (
+    compose_cadence,
+    merge_offer,
+    picture_time,
+    stories_text,
+    waiting_together,
+)
 from digest.editions.feeds import collect_due
 from digest.editions.limits import forget_old_counts
 from digest.editions.preflight import inspect
@@ -99,16 +106,16 @@ def clean_up(app: App, now: datetime) -> int:
 def compose_due(app: App, context: RunContext, *, collect_first: bool = True) -> bool:
     """Compose each digest whose cutoff has come, after collecting its feeds; False if a digest failed.
 
-    A digest that fails does not stop the others.
+    A digest that fails does not stop the others. They share the time for pictures.
     """
     every = [Cadence(digest=digest) for digest in app.config.digests]
     found = {cadence: _occasions(app, cadence, context.clock()) for cadence in every}
     if collect_first and any(each.compose for each in found.values()):
         collect_due(app.database, app.config, context)
-    fine = True
+    fine, until = True, replace(context, stop=picture_time(context.stop))
     for cadence, each in found.items():
         if not context.stop():
-            fine &= _guarded(cadence.digest.slug, context, partial(_compose, app, cadence, each, context))
+            fine &= _guarded(cadence.digest.slug, context, partial(_compose, app, cadence, each, until))
     return fine
 
 
@@ -208,7 +215,7 @@ def _miss_many(app: App, cadence: Cadence, missed: Sequence[Due], context: RunCo
 def _compose_one(app: App, cadence: Cadence, due: Due, context: RunContext) -> None:
     if not _claim(app, cadence, due, context.clock()):
         return
-    composed = _compose_or_release(app, cadence, due, context.clock())
+    composed = _compose_or_release(app, cadence, due, context)
     record = composed.record
     _finish(app, cadence, due.local_date, record.edition.id if record else composed.reason, context.clock())
     if record is None:
@@ -223,10 +230,10 @@ def _compose_one(app: App, cadence: Cadence, due: Due, context: RunContext) -> N
         context.report(RunEvent(kind=EventKind.FAILED, subject=record.edition.id, detail=str(error)))
 
 
-def _compose_or_release(app: App, cadence: Cadence, due: Due, now: datetime) -> Composed:
+def _compose_or_release(app: App, cadence: Cadence, due: Due, context: RunContext) -> Composed:
     """Compose; after an error, release the claim, so that the next run tries again."""
     try:
-        return compose_cadence(app, cadence, due, now)
+        return compose_cadence(app, cadence, due, context)
     except DigestError:
         # If the database is away, the lease of the claim has to run out.
         with suppress(OutageError), app.database.write() as connection:

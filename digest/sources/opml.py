@@ -16,14 +16,13 @@ from digest.collect.reading.encoding import decode
 from digest.collect.reading.parse import shortened
 from digest.collect.reading.prose import feed_line
 from digest.config.parsers import web_address
-from digest.model.links import host_of, public_url, web_url
+from digest.model.links import host_of, public_url, web_url, without_feed_scheme
 from digest.model.publication import Feed, SourceKind
 from digest.model.tags import fold
 
 LONGEST = 2_000_000  # bytes; some 10,000 feeds
 _MOST = 10_000  # feeds of one file
 _LONGEST_NAME = 200
-_FEED_SCHEME = re.compile(r"^feed:(?://)?(?=(?P<whole>https?:)?)", re.IGNORECASE)
 _NO_FOLDERS = frozenset(
     ["uncategorized", "uncategorised", "all", "all feeds", "feeds", "subscriptions", "rss"]
 )
@@ -81,7 +80,7 @@ def _listed(text: str) -> Any:
 def _feed(listed: Any) -> Feed | str:
     """Return a feed, or the sentence that says why it cannot be used."""
     written = str(listed["url"])
-    url = _FEED_SCHEME.sub(lambda match: "" if match["whole"] else "http://", written.strip())
+    url = without_feed_scheme(written)
     title = feed_line(str(listed["title"]), _LONGEST_NAME)
     try:
         usable = web_url(web_address(url)) is not None

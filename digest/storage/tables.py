@@ -54,20 +54,6 @@ feeds = Table(
     Column("takers", String, nullable=False, server_default=""),  # slugs of digests with its recent posts
 )
 
-hubs = Table(
-    "hubs",
-    metadata,
-    Column("feed_id", String, ForeignKey("feeds.id"), primary_key=True),
-    Column("hub", String, nullable=False),
-    Column("topic", String, nullable=False),
-    Column("state", String, nullable=False),  # found, pending, active, denied, gone
-    Column("next_at", Moment, nullable=False),  # when the hub is asked next
-    Column("asked_at", Moment),  # null once the hub has answered
-    Column("lease_until", Moment),
-    Column("pushed_at", Moment),  # the last push
-    Column("failures", Integer, nullable=False, server_default="0"),
-)
-
 posts = Table(
     "posts",
     metadata,
@@ -121,6 +107,8 @@ pictures = Table(
     Column("copy_height", Integer),
     Column("leads_to", String),  # of a page: the picture that it names
     Index("ix_pictures_copy", "copy"),
+    Index("ix_pictures_checked_at", "checked_at"),
+    Index("ix_pictures_leads_to", "leads_to"),
 )
 
 picture_copies = Table(
@@ -129,7 +117,8 @@ picture_copies = Table(
     Column("hash", String, primary_key=True),  # SHA-256 of `large`
     Column("large", LargeBinary, nullable=False),  # JPEG, as all copies
     Column("small", LargeBinary, nullable=False),
-    Column("made_at", Moment, nullable=False),  # or last used for an edition
+    Column("made_at", Moment, nullable=False),  # or last used
+    Index("ix_picture_copies_made_at", "made_at"),
 )
 
 editions = Table(

@@ -13,6 +13,8 @@ from digest.model.posts import (
     KEPT,
     LONG_AGO,
     PROTECTED,
+    Candidate,
+    Image,
     Intake,
     KnownPost,
     Post,
@@ -155,6 +157,27 @@ def test_protected_posts_are_recognised(title: str, text: str, protected: bool) 
 )
 def test_errors_of_a_bridge_are_recognised(title: str, code: str | None) -> None:
     assert bridge_error(replace(a_post(1, at=NOW), title=title)) == code
+
+
+@pytest.mark.parametrize(
+    ("url", "reason", "keeps"),
+    [
+        ("https://a.test/pier.webp?width=2", "", True),
+        ("https://a.test/boat.webp?width=1", "", False),
+        ("https://a.test/pier.webp?width=1", "it is a default", False),
+    ],
+)
+def test_an_edit_keeps_the_picture_that_was_settled_if_its_feed_offers_the_same(
+    url: str, reason: str, keeps: bool
+) -> None:
+    offered = Candidate(url="https://a.test/pier.webp?width=1", convert=True)
+    copy = Image(url="https://digest.example.org/pictures/1.jpg")
+    known = replace(a_post(1, at=NOW), image=copy, pictures=(offered,))
+    new = replace(offered, url=url, reason=reason)
+    entry = replace(known, image=None, pictures=(new,), title="Edited", fingerprint="edited")
+    (changed,) = judge([entry], look([known]), NOW).changed
+    assert changed.title == "Edited"
+    assert changed.image == (copy if keeps else None)
 
 
 def look(known: list[Post], missed: int = 0) -> Look:

@@ -295,6 +295,14 @@ def test_a_picture_that_leads_to_another_site_is_used_only_if_there_is_no_other(
     assert of_text(f'{linked}<p>Text</p><img src="/pier.jpg">') == PIER
 
 
+@pytest.mark.parametrize(
+    "name", ["choir-logo-web-rgb.jpg", "nightharbourlogo_web4.jpg", "quaylogo.png", "harbour-logos-2.png"]
+)
+def test_a_picture_whose_name_has_logo_as_a_part_is_used_only_if_there_is_no_other(name: str) -> None:
+    logo = f'<img src="/{name}" width="1024" height="576">'
+    assert of_text(f'{logo}<p>Text</p><img src="/pier.jpg">') == PIER
+
+
 def test_a_picture_that_many_posts_have_says_nothing_about_one_of_them() -> None:
     html = '<p>Text</p><img src="/default.webp?{n}"><img src="/house-style-{n}00x400.jpg">'
     own = '<p>Text</p><img src="/house-style.jpg"><img src="/boat.jpg">'

@@ -4,25 +4,46 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from PIL import Image as Pillow
 from PIL import ImageCms
+from sqlalchemy import event, func, select, update
 
 from digest.collect.collect import collect
+from digest.collect.fetching.answers import Exchange, FetchRequest
 from digest.collect.fetching.fetch import fetch_all
 from digest.collect.pictures import Ask, PictureRules, decide, settle
-from digest.collect.reading.pictures.copies import LARGE, SMALL, Copies, copies_of
+from digest.collect.reading.pictures.copies import SQUARE, WIDE, Copies, copies_of
+from digest.collect.reading.pictures.reasons import is_ad_format, shape_reason
 from digest.collect.sources.ask import Terms
-from digest.model.posts import Candidate, FetchLimits, Image, Inspected, Post
+from digest.model.links import picture_url
+from digest.model.posts import Candidate, FetchLimits, Image, Inspected, PageFacts, Post
 from digest.model.publication import Feed
+from digest.render.sample import sample_edition
 from digest.storage.database import Database
-from digest.storage.intake.pictures import forget_pictures, read_copy, with_reasons
+from digest.storage.editions import insert_edition
+from digest.storage.intake.pictures import (
+    forget_pictures,
+    named_by_several_pages,
+    old_pictures,
+    read_copy,
+    save_copy,
+    save_inspected,
+    set_images,
+    with_reasons,
+)
+from digest.storage.intake.save import save_page
 from digest.storage.posts import recent_posts
+from digest.storage.tables import feeds, picture_copies, pictures
 from tests.collect.servers import Answer, Site, serving
 
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)
@@ -53,16 +74,39 @@ def test_a_picture_of_any_kind_becomes_two_small_jpegs(kind: str) -> None:
     made = copies_of(drawn((1200, 800), kind))
     assert isinstance(made, Copies)
     assert (made.width, made.height, made.is_shown) == (1200, 800, kind in ("JPEG", "PNG", "GIF"))
-    assert made.large_size == (LARGE[0], 789)
-    for body, size in ((made.large, (LARGE[0], 789)), (made.small, (SMALL[0], 160))):
+    assert made.large_size == WIDE
+    for body, size in ((made.large, WIDE), (made.small, SQUARE)):
         with Pillow.open(io.BytesIO(body)) as opened:
             assert (opened.format, opened.mode, opened.size) == ("JPEG", "RGB", size)
 
 
-def test_a_small_picture_is_not_enlarged() -> None:
-    made = copies_of(drawn((300, 200)))
+@given(st.integers(200, 3000), st.integers(100, 3000))
+@settings(max_examples=25)
+@example(200, 100)
+@example(1152, 648)
+def test_copies_have_the_shapes_in_which_emails_show_them_and_are_not_enlarged(
+    width: int, height: int
+) -> None:
+    made = copies_of(drawn((width, height)))
+    if shape_reason(width, height) or is_ad_format(width, height):
+        assert isinstance(made, str)
+        return
     assert isinstance(made, Copies)
-    assert made.large_size == (300, 200)
+    large, small = (Pillow.open(io.BytesIO(body)).size for body in (made.large, made.small))
+    assert large == made.large_size
+    assert abs(large[0] * 9 - large[1] * 16) <= 16
+    assert small[0] == small[1] == min(SQUARE[0], width, height)
+    assert large[0] >= min(WIDE[0], width, height * 16 // 9) - 1
+    assert all(got <= had for got, had in zip(large, (width, height), strict=True))
+
+
+def test_more_is_cut_off_below_than_above_because_heads_are_above_the_middle() -> None:
+    made = copies_of(drawn((600, 1200)))  # black above, white below
+    assert isinstance(made, Copies)
+    with Pillow.open(io.BytesIO(made.large)) as opened:
+        middle = opened.convert("L").resize((1, 1), Pillow.Resampling.BOX).getpixel((0, 0))
+    assert isinstance(middle, int | float)
+    assert 90 < middle < 110  # 255 × (1/3 of the 862 rows that are cut off + 169) / 1200
 
 
 def test_a_transparent_picture_stands_on_white_and_a_photograph_as_it_was_held() -> None:
@@ -80,9 +124,66 @@ def test_a_transparent_picture_stands_on_white_and_a_photograph_as_it_was_held()
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     turned = copies_of(drawn((900, 600), exif=exif, icc_profile=profile))
     assert isinstance(turned, Copies)
-    assert (turned.width, turned.height, turned.large_size) == (600, 900, (600, 900))
+    assert (turned.width, turned.height, turned.large_size) == (600, 900, (600, 338))
     with Pillow.open(io.BytesIO(turned.large)) as opened:
         assert (dict(opened.getexif()), opened.info.get("icc_profile")) == ({}, None)
+
+
+def in_mode(mode: str, size: tuple[int, int] = (2000, 1000)) -> bytes:
+    """Return a slope from dark to light with pixels of this kind."""
+    slope = Pillow.linear_gradient("L").resize(size)
+    options: dict[str, object] = {}
+    if mode == "I;16":
+        picture = slope.convert("I").point(lambda level: level * 256).convert(mode)
+    elif mode == "P":
+        picture, options = slope.convert(mode), {"transparency": 0}
+    else:
+        picture = slope.convert(mode)
+    file = io.BytesIO()
+    picture.save(file, "JPEG" if mode == "CMYK" else "PNG", **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16"])
+def test_pixels_of_any_kind_are_scaled_smoothly(mode: str) -> None:
+    made = copies_of(in_mode(mode))
+    assert isinstance(made, Copies)
+    assert (made.width, made.height, made.large_size) == (2000, 1000, WIDE)
+    with Pillow.open(io.BytesIO(made.large)) as opened:
+        levels = opened.convert("L")
+    for share in (0.25, 0.5, 0.75):
+        box = (0, int(WIDE[1] * share) - 8, WIDE[0], int(WIDE[1] * share) + 8)
+        grey = levels.crop(box).resize((1, 1), Pillow.Resampling.BOX).getpixel((0, 0))
+        assert isinstance(grey, int | float)
+        assert abs(grey - 255 * share) < 12
+
+
+def test_a_large_photograph_that_was_turned_is_cut_as_it_was_held() -> None:
+    exif = Pillow.Exif()
+    exif[0x0112] = 6
+    made = copies_of(drawn((3600, 2400), exif=exif))
+    assert isinstance(made, Copies)
+    assert (made.width, made.height, made.large_size) == (2400, 3600, WIDE)
+
+
+def test_a_picture_of_many_pixels_costs_little_memory() -> None:
+    # Decoded, it takes 92 MB, and twice as much while it is scaled.
+    code = """
+import io, resource, sys
+from PIL import Image
+from digest.collect.reading.pictures.copies import copies_of
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1024**2)
+before = peak()
+print(type(copies_of(sys.stdin.buffer.read())).__name__, peak() - before < 250)
+"""
+    file = io.BytesIO()
+    picture = Pillow.linear_gradient("L").resize((4800, 4800)).convert("RGBA")
+    picture.save(file, "PNG", compress_level=1)
+    done = subprocess.run(
+        [sys.executable, "-c", code], input=file.getvalue(), capture_output=True, check=True
+    )
+    assert done.stdout.split() == [b"Copies", b"True"]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +197,8 @@ def test_a_transparent_picture_stands_on_white_and_a_photograph_as_it_was_held()
         (drawn((728, 90)), "it is a strip of 728 × 90 pixels"),
         (drawn((970, 250)), "it is an advertisement"),
         (drawn((300, 900)), "it is 300 × 900 pixels, too tall for an email"),
-        (drawn((9000, 5000), "GIF"), "it has more than 40 million pixels"),
+        (drawn((6000, 4100), "GIF"), "it has more than 24 million pixels"),
+        (drawn((9000, 5000)), "it has more than 40 million pixels"),
     ],
 )
 def test_what_cannot_be_a_storys_picture_is_refused_with_the_reason(body: bytes, reason: str) -> None:
@@ -126,7 +228,8 @@ def test_candidates_are_asked_one_after_the_other_then_the_page() -> None:
     assert decide(post, {first: bad}, RULES) == Ask(second)
     away = Inspected(url=second, checked_at=NOW, answered=False)
     assert decide(post, {first: bad, second: away}, RULES) == Ask(page, is_page=True)
-    known = {first: bad, second: away, page: Inspected(url=page, checked_at=NOW, leads_to=f"{page}/og.jpg")}
+    key = "https://127.0.0.1/page"  # all spellings of a page are one
+    known = {first: bad, second: away, key: Inspected(url=key, checked_at=NOW, leads_to=f"{page}/og.jpg")}
     assert decide(post, known, RULES) == Ask(f"{page}/og.jpg")
     assert decide(post, known, RULES, frozenset([f"{page}/og.jpg"])) is None  # that of the site
 
@@ -162,10 +265,13 @@ def stored(database: Database) -> dict[str, Post]:
 
 
 def settled(
-    database: Database, now: datetime = NOW, fetch: Callable[..., object] = fetch_all
+    database: Database,
+    now: datetime = NOW,
+    fetch: Callable[..., object] = fetch_all,
+    rules: PictureRules = RULES,
 ) -> dict[str, Post]:
     ids = [post.id for post in stored(database).values()]
-    settle(database, ids, RULES, now=now, fetch=fetch)  # type: ignore[arg-type]
+    settle(database, ids, rules, now=now, fetch=fetch)  # type: ignore[arg-type]
     return stored(database)
 
 
@@ -183,7 +289,7 @@ def test_the_best_candidate_that_is_really_a_picture_is_copied(database: Databas
     found = settled(database)
     image = found["a"].image
     assert image is not None
-    assert (image.alt, image.width, image.height) == ("The pier", LARGE[0], 740)
+    assert (image.alt, image.width, image.height) == ("The pier", *WIDE)
     assert image.url.startswith("https://digest.example.org/pictures/")
     assert found["b"].image is not None
     assert found["c"].image is None
@@ -211,9 +317,47 @@ def test_copies_that_no_edition_shows_are_deleted_after_a_month(database: Databa
     url = site.put("/kept.png", Answer(body=drawn((640, 400), "PNG")))
     collected(database, site, [{"id": "k", "title": "Kept", "image": url}])
     settled(database)
+    assert forgotten(database, NOW + timedelta(days=29)) == 0
+    assert forgotten(database, NOW + timedelta(days=31)) == 1
+
+
+def forgotten(database: Database, now: datetime) -> int:
+    with database.read() as connection:
+        old = old_pictures(connection, now)
     with database.write() as connection:
-        assert forget_pictures(connection, NOW + timedelta(days=29)) == 0
-        assert forget_pictures(connection, NOW + timedelta(days=31)) == 1
+        return forget_pictures(connection, old, now)
+
+
+def test_a_copy_that_an_edition_shows_is_looked_for_once_a_month(database: Database) -> None:
+    edition = sample_edition()
+    assert edition.lead is not None
+    shown, unused = "5" * 64, "6" * 64
+    image = Image(url=picture_url(RULES.base_url, shown))
+    with database.write() as connection:
+        for name in (shown, unused):
+            save_copy(connection, name, b"large", b"small", NOW)
+        insert_edition(connection, replace(edition, lead=replace(edition.lead, image=image)))
+    later = NOW + timedelta(days=31)
+    with database.read() as connection:
+        old = old_pictures(connection, later)
+    assert (set(old.shown), set(old.unused)) == ({shown}, {unused})
+    assert forgotten(database, later) == 1
+    with database.read() as connection:
+        assert old_pictures(connection, later + timedelta(days=29)) == replace(
+            old, shown=frozenset(), unused=frozenset()
+        )
+
+
+def test_a_copy_that_is_used_while_it_is_looked_for_stays(database: Database) -> None:
+    later = NOW + timedelta(days=31)
+    with database.write() as connection:
+        save_copy(connection, "5" * 64, b"large", b"small", NOW)
+    with database.read() as connection:
+        old = old_pictures(connection, later)
+    with database.write() as connection:
+        set_images(connection, [(a_post(), Image(url=picture_url(RULES.base_url, "5" * 64)))], later)
+        assert forget_pictures(connection, old, later) == 0
+        assert read_copy(connection, "5" * 64, small=True) == b"small"
 
 
 def test_a_server_that_is_silent_costs_a_story_its_picture_and_no_more(
@@ -222,3 +366,121 @@ def test_a_server_that_is_silent_costs_a_story_its_picture_and_no_more(
     url = site.put("/silent.jpg", Answer(silent=True))
     collected(database, site, [{"id": "s", "title": "Silent", "image": url}])
     assert settled(database, fetch=partial(fetch_all, stop=lambda: True))["s"].image is None
+
+
+class Recorder:
+    """A fetcher that keeps what it is asked for, round by round; `stops` makes it stop at once."""
+
+    def __init__(self, *, stops: bool = False) -> None:
+        self.rounds: list[tuple[list[FetchRequest], FetchLimits]] = []
+        self._stops = stops
+
+    def __call__(self, requests: Iterable[FetchRequest], limits: FetchLimits) -> Iterator[Exchange]:
+        asked = list(requests)
+        self.rounds.append((asked, limits))
+        return fetch_all(asked, limits, stop=lambda: self._stops)
+
+    @property
+    def urls(self) -> list[str]:
+        return [request.url for asked, _ in self.rounds for request in asked]
+
+
+def test_nothing_more_is_asked_once_fetching_has_stopped(sqlite: Database, site: Site) -> None:
+    items = [{"id": "s", "title": "Stopped", "image": site.url("/a.jpg"), "url": site.url("/a")}]
+    collected(sqlite, site, items)
+    fetch = Recorder(stops=True)
+    settled(sqlite, fetch=fetch)
+    assert len(fetch.rounds) == 1
+
+
+def test_the_fetcher_which_logs_names_of_feeds_gets_no_address(sqlite: Database, site: Site) -> None:
+    url = site.put("/secret.jpg?token=tide", Answer(body=drawn()))
+    collected(sqlite, site, [{"id": "t", "title": "Token", "image": url}])
+    fetch = Recorder()
+    assert settled(sqlite, fetch=fetch)["t"].image
+    assert [request.feed_id for asked, _ in fetch.rounds for request in asked] == ["127.0.0.1"]
+
+
+def test_an_internal_host_is_open_only_to_the_feeds_that_are_read_from_it(
+    sqlite: Database, site: Site
+) -> None:
+    inside = site.put("/inside.jpg", Answer(body=drawn()))
+    items = [{"id": "i", "title": "Inside", "image": inside, "url": site.url("/page")}]
+    collected(sqlite, site, items)
+    with sqlite.write() as connection:
+        connection.execute(update(feeds).values(url="https://quay.example.org/feed"))
+    fetch = Recorder()
+    assert settled(sqlite, fetch=fetch)["i"].image is None
+    assert fetch.urls == []
+    with sqlite.write() as connection:
+        connection.execute(update(feeds).values(url=site.url("/feed.json")))
+    assert settled(sqlite)["i"].image is not None
+    # What is known of it now is of no use to another feed, and redirects lead nowhere else.
+    with sqlite.write() as connection:
+        connection.execute(update(feeds).values(url="https://quay.example.org/feed"))
+    collected_image = settled(sqlite, fetch=fetch)["i"].image
+    assert collected_image is None
+    assert fetch.urls == []
+
+
+def test_a_public_address_is_asked_with_all_internal_hosts_closed(sqlite: Database, site: Site) -> None:
+    collected(sqlite, site, [{"id": "p", "title": "Public", "image": "http://pictures.quay.news/a.jpg"}])
+    with sqlite.write() as connection:
+        connection.execute(update(feeds).values(url="https://quay.example.org/feed"))
+    fetch = Recorder(stops=True)
+    settled(sqlite, fetch=fetch)
+    assert [limits.allow_hosts for _, limits in fetch.rounds] == [frozenset()]
+
+
+def test_without_copies_none_is_stored_and_the_picture_is_asked_again_for_one(
+    sqlite: Database, site: Site
+) -> None:
+    url = site.put("/plain.jpg", Answer(body=drawn((900, 500))))
+    collected(sqlite, site, [{"id": "w", "title": "Without", "image": url, "url": site.url("/w")}])
+    fetch = Recorder()
+    settled(sqlite, fetch=fetch, rules=replace(RULES, copies=False))
+    with sqlite.read() as connection:
+        assert connection.scalar(select(func.count()).select_from(picture_copies)) == 0
+        facts = connection.execute(select(pictures).where(pictures.c.url == url)).one()
+    assert (facts.reason, facts.width, facts.shown, facts.copy) == ("", 900, True, None)
+    image = settled(sqlite, fetch=fetch)["w"].image
+    assert image is not None
+    assert image.url.startswith(RULES.base_url)
+    assert fetch.urls.count(url) == 2
+
+
+def test_pages_are_asked_one_of_each_host_at_a_time_and_known_ones_not_again(
+    sqlite: Database, site: Site
+) -> None:
+    head = f'<meta property="og:image" content="{site.put("/known.jpg", Answer(body=drawn()))}">'
+    paths = [site.put(f"/{n}", Answer(body=f"<html><head>{head}</head></html>".encode())) for n in range(3)]
+    items = [{"id": str(n), "title": f"Story {n}", "url": url} for n, url in enumerate(paths)]
+    found = collected(sqlite, site, items)
+    with sqlite.write() as connection:
+        save_page(connection, PageFacts(), found["0"], NOW)
+    fetch = Recorder()
+    settled(sqlite, fetch=fetch)
+    asked = [[request.url for request in requests] for requests, _ in fetch.rounds]
+    assert sorted(asked) == [[paths[1]], [paths[2]]]
+    assert {limits.max_bytes for _, limits in fetch.rounds} == {2_000_000}
+
+
+def test_only_the_named_pictures_are_counted(sqlite: Database) -> None:
+    with sqlite.write() as connection:
+        for number in range(4):
+            leads_to = "https://a.test/site.jpg" if number < 2 else f"https://a.test/{number}.jpg"
+            facts = Inspected(url=f"https://a.test/{number}", checked_at=NOW, leads_to=leads_to)
+            save_inspected(connection, facts)
+        named = {"https://a.test/site.jpg", "https://a.test/2.jpg"}
+        assert named_by_several_pages(connection, named) == {"https://a.test/site.jpg"}
+        assert named_by_several_pages(connection, {"https://a.test/2.jpg"}) == frozenset()
+
+
+def test_a_picture_that_stays_is_not_saved_again(sqlite: Database, site: Site) -> None:
+    url = site.put("/stays.jpg", Answer(body=drawn((800, 450))))
+    collected(sqlite, site, [{"id": "u", "title": "Unchanged", "image": url}])
+    settled(sqlite)
+    seen: list[str] = []
+    event.listen(sqlite.engine, "before_cursor_execute", lambda *found: seen.append(found[2]))
+    settled(sqlite)
+    assert [each for each in seen if each.startswith("UPDATE posts")] == []

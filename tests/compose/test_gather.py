@@ -73,6 +73,15 @@ def test_a_gathered_edition_has_its_own_id_and_title() -> None:
     assert gathered(edition(0, "Tram"), by=gather_input(taken=[made.id])).id == "daily-weekly-2026-11-23-2"
 
 
+def test_a_gathered_edition_has_the_texts_of_its_digest_and_the_next_date_of_its_own_schedule() -> None:
+    sea = topic("sea", tags=("sea",), colour="#1f5c8c")
+    by = gather_input(sea, introduction="Good morning.", schedule="sundays at 07:00")
+    made = gathered(edition(0, "sea one", topics=[sea]), edition(1, "sea two", topics=[sea]), by=by)
+    assert made.introduction == "Good morning."
+    assert [each.colour for each in made.sections] == ["#1f5c8c"]
+    assert made.next_at == DUE.send_at + timedelta(days=7)
+
+
 def test_a_subject_that_has_the_title_in_it_stays_as_it_is() -> None:
     for subject in ("{{ title }}: {{ lead.title }}", "News · {{ title | upper }}"):
         assert gathered(edition(0, "Tram"), by=gather_input(subject=subject)).subject_template == subject

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from digest.compose.plan import Plan, PlanInput, plan
 from digest.model.editions import Due, Edition
 from digest.model.posts import PublishedPost, WaitingPost
-from digest.model.publication import Lead, Topic
+from digest.model.publication import Lead, Sponsor, Style, Topic
 from digest.model.snapshot import to_json
 from tests.compose import samples
 from tests.compose.samples import DUE, IMAGE, NOW, plan_input, published, topic
@@ -27,6 +28,42 @@ def edition_of(*waiting: WaitingPost, plan_input: PlanInput) -> Edition:
 
 def titles(edition: Edition) -> dict[str, list[str]]:
     return {one.slug: [story.title for story in (*one.stories, *one.more)] for one in edition.sections}
+
+
+# ── what is frozen with it ──────────────────────────────────────────────────────────────────
+
+
+def test_an_edition_freezes_the_texts_and_colours_of_its_digest() -> None:
+    sponsor = Sponsor(name="Quill & Co", text="Tea by post.", url="https://tea.example.org/")
+    texts: dict[str, Any] = {
+        "style": Style.BRIEF,
+        "introduction": "Good *morning*.",
+        "signed": "Mara",
+        "sponsor": sponsor,
+    }
+    topics = replace(SEA, colour="#1f5c8c"), TRAMS
+    waiting = [published("Tide", tags=("sea",)), published("Bell", tags=("trams",), hours=3)]
+    made = edition_of(*waiting, plan_input=plan_input(*topics, lead=Lead.NONE, **texts))
+    assert {name: getattr(made, name) for name in texts} == texts
+    assert [(each.slug, each.colour) for each in made.sections] == [("sea", "#1f5c8c"), ("trams", "")]
+    assert [(each.slug, each.colour) for each in made.headings] == [("sea", "#1f5c8c"), ("trams", "")]
+
+
+def test_a_found_section_has_the_colour_of_the_topic_with_its_slug() -> None:
+    waiting = [published(f"Tide {number}", tags=("Sea",), id=f"t{number}") for number in range(5)]
+    found = replace(plan_input(SEA), topics=(replace(SEA, colour="#1f5c8c"),))
+    made = edition_of(*waiting, plan_input=replace(found, digest=replace(found.digest, topics=())))
+    assert {each.slug: each.colour for each in made.headings} == {"sea": "#1f5c8c"}
+
+
+def test_the_next_edition_is_the_next_date_that_is_not_skipped() -> None:
+    tomorrow = DUE.local_date + timedelta(days=1)
+    next_at = edition_of(published("Tide"), plan_input=plan_input(skip=(tomorrow,))).next_at
+    assert next_at == DUE.send_at + timedelta(days=2)
+
+
+def test_a_digest_that_is_never_due_again_has_no_next_edition() -> None:
+    assert edition_of(published("Tide"), plan_input=plan_input(schedule="0 7 30 feb *")).next_at is None
 
 
 # ── whether there is an edition ─────────────────────────────────────────────────────────────

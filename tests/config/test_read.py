@@ -8,7 +8,7 @@ import pytest
 from digest.config import load
 from digest.model.errors import ConfigError, NotFoundError, Problem
 from digest.model.messages import Security
-from digest.model.publication import Lead, Review, SourceKind
+from digest.model.publication import Lead, Review, SourceKind, Sponsor, Style
 from subscribers.model import Frequency
 
 GOOD = """\
@@ -86,6 +86,21 @@ def test_a_good_file_becomes_frozen_values(tmp_path: Path) -> None:
     assert (config.mail.servers, config.mail.folder) == ((), tmp_path / "data/mail")
     assert config.database_url == f"sqlite:///{tmp_path}/data/digest.db"
     assert config.secret_file == tmp_path / "data/secret"
+
+
+def test_the_style_and_the_texts_of_a_digest_are_read(tmp_path: Path) -> None:
+    text = GOOD.replace('title = "Green"', 'title = "Green"\ncolour = "#2F6A3C"').replace(
+        "[mail]",
+        'style = "brief"\nintroduction = """\nGood *morning*.\n\n- Tea"""\nsigned = "Mara Quill"\n\n'
+        '[digest.sponsor]\nname = "Quill & Co"\ntext = "Tea by post."\nurl = "https://tea.example.org/"\n[mail]',
+    )
+    config = load(written(tmp_path, text), {})
+    daily = config.digest("daily")
+    assert config.topics[0].colour == "#2f6a3c"
+    assert daily.style is Style.BRIEF
+    assert daily.introduction == "Good *morning*.\n\n- Tea"
+    assert daily.signed == "Mara Quill"
+    assert daily.sponsor == Sponsor(name="Quill & Co", text="Tea by post.", url="https://tea.example.org/")
 
 
 def test_an_unknown_digest_is_reported_with_the_nearest_name(tmp_path: Path) -> None:
@@ -254,6 +269,25 @@ WRONG = [
         "mail.password_file",
         "there is a password, but no 'user'",
     ),
+    ('title = "Green"', 'title = "Green"\ncolour = "green"', "topic.colour", 'as in "#2f6a3c"'),
+    ('title = "Green"', 'title = "Green"\ncolour = "#abc"', "topic.colour", 'as in "#aabbcc"'),
+    ("zone", 'style = "newpaper"\nzone', "digest.style", "did you mean 'newspaper'?"),
+    ("zone", 'introduction = " "\nzone', "digest.introduction", "is empty"),
+    (
+        "zone",
+        'introduction = """Good morning.\nSee [this](javascript:alert)."""\nzone',
+        "digest.introduction",
+        "'javascript:alert' cannot be linked to",
+    ),
+    ("zone", 'sponsor = "Quill"\nzone', "digest.sponsor", "must be a table: [digest.sponsor]"),
+    ("[mail]", '[digest.sponsor]\nname = "Q"\ntext = "Tea."\n[mail]', "digest.sponsor.url", "is missing"),
+    (
+        "[mail]",
+        '[digest.sponsor]\nname = "Q"\ntext = "Tea."\nurl = "tea"\n[mail]',
+        "digest.sponsor.url",
+        "is not a web address",
+    ),
+    ("[mail]", '[digest.sponsor]\nadress = "x"\n[mail]', "digest.sponsor.adress", "unknown key 'adress'"),
     ("[mail]", "[male]", "male", "unknown key 'male'; did you mean 'mail'?"),
     ("[mail]", "[[mail]]", "mail", "write [mail] once, with single brackets"),
     ("[mail]", "[database]\nurl = 'mysql://x'\n[mail]", "database.url", "postgresql://"),

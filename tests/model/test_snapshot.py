@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from digest.compose.stories.covered import cover
 from digest.compose.topics import place
 from digest.model.editions import Claim, Coverage, Edition, Heading, Section, Source, Story
 from digest.model.posts import Image, Via, WaitingPost
-from digest.model.publication import Lead, Site, Topic
+from digest.model.publication import Lead, Site, Sponsor, Style, Topic
 from digest.model.snapshot import (
     choose,
     content_hash,
@@ -51,9 +52,10 @@ stories = st.builds(
     coverage=st.lists(
         st.builds(Coverage, post_id=text, title=text, source=text, url=st.none() | text), max_size=2
     ).map(tuple),
+    note=text,
 )
 some = st.lists(stories, max_size=2).map(tuple)
-sections = st.builds(Section, slug=text, title=text, stories=some, more=some)
+sections = st.builds(Section, slug=text, title=text, stories=some, more=some, colour=text)
 editions = st.builds(
     Edition,
     id=text,
@@ -72,8 +74,14 @@ editions = st.builds(
     lead=st.none() | stories,
     sections=st.lists(sections, max_size=2).map(tuple),
     headings=st.lists(
-        st.builds(Heading, slug=text, title=text, quota=st.none() | st.integers()), max_size=2
+        st.builds(Heading, slug=text, title=text, quota=st.none() | st.integers(), colour=text), max_size=2
     ).map(tuple),
+    style=st.sampled_from(Style),
+    number=st.integers(min_value=0),
+    next_at=st.none() | moments,
+    introduction=text,
+    signed=text,
+    sponsor=st.none() | st.builds(Sponsor, name=text, text=text, url=text, link=text),
 )
 
 SEA, TRAMS, OWLS = (topic(name, tags=(name,), quota=2) for name in ("sea", "trams", "owls"))
@@ -120,6 +128,15 @@ def test_a_snapshot_is_canonical() -> None:
     assert '"cutoff_at":"2026-11-22T06:30:00+00:00"' in snapshot
     data = json.loads(snapshot)
     assert snapshot == json.dumps(data, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def test_a_stored_snapshot_of_an_earlier_version_keeps_its_bytes_and_its_hash() -> None:
+    snapshot = (Path(__file__).parent / "earlier.json").read_text(encoding="utf-8")
+    edition = from_json(snapshot)
+    assert to_json(edition) == snapshot
+    assert content_hash(edition) == "cbdb24f131d10f66d865183842391ea6abfd72e661a2c048fd9db2fb07e944a0"
+    assert (edition.style, edition.number, edition.next_at) == (Style.NEWSPAPER, 0, None)
+    assert '"headings":[]' in to_json(replace(edition, headings=()))
 
 
 def test_a_story_without_coverage_is_written_as_earlier_versions_wrote_it() -> None:

@@ -8,9 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from digest.render.brand.fonts import Size, Sizes
+from digest.render.brand.palette import Colours
 from digest.render.languages.languages import Phrases
 from digest.render.templates import load_templates
 from digest.render.values import (
+    BrandValues,
+    ColourValues,
     EditionValues,
     ImageValues,
     LineValues,
@@ -19,14 +23,17 @@ from digest.render.values import (
     SectionValues,
     SiteValues,
     SourceValues,
+    SponsorValues,
     StoryValues,
 )
+from digest.render.writing.markdown import MarkedText
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 TEXT = (ROOT / "docs/templates.md").read_text(encoding="utf-8")
 KINDS = (
     *(EditionValues, ReaderValues, PageValues, SiteValues, SectionValues, StoryValues),
-    *(SourceValues, ImageValues, LineValues),
+    *(SourceValues, ImageValues, LineValues, BrandValues, Colours, Sizes, Size),
+    *(ColourValues, SponsorValues, MarkedText),
 )
 NAMES = {field.name for kind in KINDS for field in fields(kind)}
 PHRASES = {field.name for field in fields(Phrases) if not field.name.startswith("_")}

@@ -18,9 +18,11 @@ from digest.render.mail import lines, render_email
 from digest.render.preflight import encoded_size, preflight
 from digest.render.sample import sample_edition, short_edition
 from digest.render.templates import load_templates, render_line
-from digest.render.text import COLUMNS, width
-from digest.render.view import line_values
+from digest.render.values import SponsorValues
+from digest.render.view import EditionView, email_values, line_values
 from digest.render.web import render_web
+from digest.render.writing.markdown import MarkedText
+from digest.render.writing.text import COLUMNS, width
 from subscribers.text import one_line
 from tests.render.reading import Page, links_of
 from tests.strategies import editions
@@ -129,6 +131,32 @@ def test_a_top_story_without_a_topic_shows_no_topic() -> None:
     unclaimed = replace(sample.lead, topic="more", rule="catch-all")
     levels = Page(mail_of(replace(sample, lead=unclaimed)).html).headings
     assert ("h2", "Top story") in levels
+
+
+def test_the_values_of_an_edition_say_what_is_frozen_with_it() -> None:
+    view = EditionView(sample_edition(), "de")
+    values = email_values(sample_edition(), view, LINKS, subject="", preheader="", web=None)
+    assert (values["style"], values["number"], values["minutes"]) == ("newspaper", 128, 2)
+    assert values["next"] == "Montag um 17:30"
+    assert values["signed"] == "Mara Quill, editor"
+    introduction, sponsor = values["introduction"], values["sponsor"]
+    assert isinstance(introduction, MarkedText)
+    assert '<a class="link" href="https://ferry.example.org/times">timetable</a>' in introduction.html
+    assert isinstance(sponsor, SponsorValues)
+    assert (sponsor.name, sponsor.link) == ("The Oilskin Works", "Try one on")
+    section = view.section(sample_edition().sections[0], {})
+    assert section.colour
+    assert (values["topic_colours"], section.colour.name) == ((section.colour,), "t1")
+    assert section.stories[0].note
+    assert section.stories[0].note.text.startswith("The survey is open to all")
+
+
+def test_an_edition_of_an_earlier_version_has_none_of_it() -> None:
+    view = EditionView(short_edition())
+    values = email_values(short_edition(), view, LINKS, subject="", preheader="", web=None)
+    new = ("number", "next", "introduction", "signed", "sponsor", "topic_colours")
+    assert [values[name] for name in new] == [0, "", None, "", None, ()]
+    assert values["minutes"] == 1
 
 
 def test_the_language_and_direction_stand_on_the_page_and_on_the_article() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.render.text import COLUMNS, direction_of, shorten, underline, width, wrap
+from digest.render.writing.text import COLUMNS, direction_of, shorten, underline, width, wrap
 from subscribers.text import one_line
 
 LRM, RLM = "\u200e", "\u200f"

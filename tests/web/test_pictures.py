@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from digest.model.links import picture_url, small_picture_url
+from digest.model.links import is_copy, picture_url, small_picture_url
 from digest.model.messages import ReaderLinks
 from digest.model.posts import Image
 from digest.render.mail import render_email
@@ -19,7 +19,7 @@ def test_a_copy_is_served_and_may_be_kept_for_ever(place: Site) -> None:
     with place.app.database.write() as connection:
         save_copy(connection, NAME, b"a large one", b"a small one", place.clock())
     large = picture_url(BASE, NAME)
-    for url, body in ((large, b"a large one"), (small_picture_url(large), b"a small one")):
+    for url, body in ((large, b"a large one"), (small_picture_url(large, BASE), b"a small one")):
         answer = place.client.get(url.removeprefix(BASE))
         assert (answer.status_code, answer.content) == (200, body)
         assert answer.headers["content-type"] == "image/jpeg"
@@ -27,6 +27,19 @@ def test_a_copy_is_served_and_may_be_kept_for_ever(place: Site) -> None:
         assert answer.headers["x-content-type-options"] == "nosniff"
         head = place.client.head(url.removeprefix(BASE))
         assert (head.status_code, head.content) == (200, b"")
+
+
+def test_only_addresses_under_the_base_url_are_those_of_copies() -> None:
+    url = picture_url("https://digest.example.org/", NAME)
+    assert is_copy(url, "https://digest.example.org")
+    foreign = (
+        picture_url("https://digest.example.org.quay.test", NAME),
+        picture_url("https://digest.example.org/elsewhere", NAME),
+        small_picture_url(url, "https://digest.example.org"),
+    )
+    for each in foreign:
+        assert not is_copy(each, "https://digest.example.org")
+        assert small_picture_url(each, "https://digest.example.org") == each
 
 
 def test_there_is_nothing_at_any_other_address(place: Site) -> None:
@@ -44,10 +57,15 @@ def test_an_email_shows_the_large_copy_for_its_lead_and_small_ones_for_the_other
     section = edition.sections[0]
     stories = (replace(section.stories[0], image=copy), *section.stories[1:])
     sections = (replace(section, stories=stories), *edition.sections[1:])
-    edition = replace(edition, lead=replace(edition.lead, image=copy), sections=sections)
+    edition = replace(
+        edition,
+        site=replace(edition.site, base_url=BASE),
+        lead=replace(edition.lead, image=copy),
+        sections=sections,
+    )
     links = ReaderLinks(
         unsubscribe="https://digest.example.org/u/x", preferences="https://digest.example.org/p/x"
     )
     html = render_email(quick.app.templates, edition, links, web_url=None).html
     assert f'src="{url}" width="592" height="394"' in html
-    assert f'src="{small_picture_url(url)}" width="120" height="80"' in html
+    assert f'src="{small_picture_url(url, BASE)}" width="120" height="120"' in html

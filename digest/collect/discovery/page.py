@@ -8,16 +8,11 @@ from dataclasses import dataclass
 from itertools import islice
 from urllib.parse import urlsplit
 
-import lxml.html
-from lxml.etree import ParserError
-from lxml.html import HtmlElement
-
-from digest.collect.reading.encoding import decode
+from digest.collect.reading.html import HtmlElement, base_of, tree_of
 from digest.collect.reading.parse import Document
 from digest.collect.reading.prose import feed_line
-from digest.model.links import canonical_url, host_of, web_url
+from digest.model.links import canonical_url, host_of, web_url, without_feed_scheme
 
-LONGEST = 2_000_000  # characters of a page that are read
 _MOST = 2_000  # links of a page that are looked at, of each kind
 _LONGEST_HEADER = 8_000
 _LONGEST_TITLE = 200
@@ -36,7 +31,6 @@ _NO_FEED = re.compile(
     r"sitemap|opensearch|opml|manifest|crossdomain|wlwmanifest|xmlrpc|https?(?:%3a|:)", re.I
 )
 _FEED_HOST = re.compile(r"(?:feeds?|rss)\d*\.")
-_FEED_SCHEME = re.compile(r"^feed:(?://)?(?=(?P<whole>https?:)?)", re.IGNORECASE)
 _REFRESH = re.compile(r"url\s*=\s*['\"]?([^'\"]+)", re.IGNORECASE)
 _HEADER_LINK = re.compile(r"<([^<>]{1,2048})>([^<>]*)")
 _HEADER_VALUE = re.compile(r";\s*([a-z]+)\s*=\s*(?:\"([^\"]*)\"|([^\s\",;]+))", re.IGNORECASE)
@@ -66,12 +60,11 @@ def read_page(document: Document, links: str = "") -> Page:
 
     It never raises, whatever the document is.
     """
-    root = _tree(document)
+    root = tree_of(document)
     named = [*_in_headers(links, document.url)]
     if root is None:
         return Page(candidates=tuple(named))
-    base = next((url for each in root.iter("base") if (url := web_url(each.get("href"), document.url))), None)
-    base = base or document.url
+    base = base_of(root, document.url)
     found: dict[str, Candidate] = {}
     for each in (*_in_head(root, base), *named, *_in_body(root, base)):
         found.setdefault(canonical_url(each.url), each)
@@ -88,15 +81,6 @@ def looks_like_feed(url: str) -> bool:
     parts = urlsplit(url)
     named = _FEED_PATH.search(parts.path) or _FEED_QUERY.search(parts.query)
     return bool(named) and not _NO_FEED.search(f"{parts.path}?{parts.query}")
-
-
-def _tree(document: Document) -> HtmlElement | None:
-    text = decode(document.body, document.content_type) or document.body.decode("utf-8", "replace")
-    parser = lxml.html.HTMLParser(encoding="utf-8", no_network=True)
-    try:
-        return lxml.html.document_fromstring(text[:LONGEST].encode("utf-8", "replace"), parser=parser)
-    except (ParserError, ValueError):
-        return None
 
 
 def _refresh(root: HtmlElement, base: str) -> str:
@@ -122,7 +106,7 @@ def _stated(link: Mapping[str, str], base: str) -> Iterator[Candidate]:
     """Yield the feed of one link with a relation, if it is one."""
     rel = set(link.get("rel", "").casefold().split())
     kind = link.get("type", "").casefold().partition(";")[0].strip()
-    url = web_url(_web_scheme(link.get("href", "")), base)
+    url = web_url(without_feed_scheme(link.get("href", "")), base)
     if url is None or "stylesheet" in rel or not rel & {"alternate", "feed", "service.feed"}:
         return
     if _FEED_TYPE.search(kind) or "alternate" not in rel or (kind in _OPEN_TYPES and looks_like_feed(url)):
@@ -132,7 +116,7 @@ def _stated(link: Mapping[str, str], base: str) -> Iterator[Candidate]:
 def _in_body(root: HtmlElement, base: str) -> Iterator[Candidate]:
     """Yield the links that look like feeds of the same site, or are at a host for feeds."""
     for element in islice(root.iter("a"), _MOST):
-        url = web_url(_web_scheme(element.get("href") or ""), base)
+        url = web_url(without_feed_scheme(element.get("href") or ""), base)
         if url and looks_like_feed(url) and (_one_site(url, base) or _FEED_HOST.match(host_of(url))):
             yield Candidate(url=url, title=_line(str(element.text_content())), stated=False)
 
@@ -140,11 +124,6 @@ def _in_body(root: HtmlElement, base: str) -> Iterator[Candidate]:
 def _one_site(one: str, other: str) -> bool:
     first, second = (host_of(each).removeprefix("www.") for each in (one, other))
     return first == second or first.endswith(f".{second}") or second.endswith(f".{first}")
-
-
-def _web_scheme(href: str) -> str:
-    """Return feed:https://… and feed://… as browsers' feed readers opened them."""
-    return _FEED_SCHEME.sub(lambda match: "" if match["whole"] else "http://", href.strip())
 
 
 def _line(text: str) -> str:

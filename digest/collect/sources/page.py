@@ -5,42 +5,35 @@ A page that is one article gives one post. Any other page gives a post for each 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 from itertools import islice
 
-import lxml.html
-from lxml.etree import ParserError
-from lxml.html import HtmlElement
-
 from digest.collect.reading.dates import parse_date
-from digest.collect.reading.encoding import decode
 from digest.collect.reading.entry import Entry
+from digest.collect.reading.html import HtmlElement, base_of, markup_of, source_of, tree_of
 from digest.collect.reading.parse import Contents, Document
 from digest.collect.reading.pictures.offers import Picture, pixels
 from digest.collect.sources.linked_data import Article, read_linked_data
 from digest.collect.sources.main_text import INSTALL, main_text
 from digest.model.links import canonical_url, web_url
 
-LONGEST = 2_000_000  # characters of a page
 _SHORTEST = 150  # characters of a main text
 _TEASER = 6_000  # characters of an article's markup in a list
 _MOST = 500  # articles of a list that are looked at
 _LINKED = "application/ld+json"
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5")
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 MainText = Callable[[str], str | None]
 
 
 def read_page(document: Document, limit: int, find_text: MainText = main_text) -> Contents | str:
     """Return at most `limit` posts of a page, or a sentence that says why there are none; never raises."""
-    root = _tree(document)
+    root = tree_of(document)
     if root is None:
         return "The page is empty or is not HTML; correct the url."
-    base = _base(root, document.url)
+    base = base_of(root, document.url)
     described = read_linked_data(_scripts(root), base)
     is_article = _is_article(root, described, document.url)
     entry = _article(root, described, base, document.url)
@@ -49,7 +42,7 @@ def read_page(document: Document, limit: int, find_text: MainText = main_text) -
     if len(listed) > 1 or (listed and _meta(root, "og:type") != "article"):
         return Contents(entries=listed[:limit], language=root.get("lang") or "")
     if not (is_article or entry.content or entry.published_at):
-        text = find_text(_source(document))
+        text = find_text(source_of(document))
         if text is None:
             return f"This page does not describe its articles; to read its main text, install: {INSTALL}"
         if len(text) < _SHORTEST:
@@ -60,12 +53,12 @@ def read_page(document: Document, limit: int, find_text: MainText = main_text) -
 
 def read_article(document: Document, find_text: MainText = main_text) -> Entry | None:
     """Return a page as one article, with its summary, its text or both; None if it has neither."""
-    root = _tree(document)
+    root = tree_of(document)
     if root is None:
         return None
-    base = _base(root, document.url)
+    base = base_of(root, document.url)
     entry = _article(root, read_linked_data(_scripts(root), base), base, document.url)
-    text = "" if entry.content else find_text(_source(document)) or ""
+    text = "" if entry.content else find_text(source_of(document)) or ""
     found = replace(entry, content=entry.content or (_paragraphs(text) if len(text) >= _SHORTEST else ""))
     return found if found.summary or found.content else None
 
@@ -106,7 +99,7 @@ def _body(root: HtmlElement) -> str:
     articles = list(root.iter("article"))
     titled = [each for each in articles if next(each.iter("h1"), None) is not None]
     found = titled or (articles if len(articles) == 1 else [])
-    return str(lxml.html.tostring(found[0], encoding="unicode", with_tail=False)) if found else ""
+    return markup_of(found[0]) if found else ""
 
 
 def _head(root: HtmlElement, base: str) -> Entry:
@@ -127,8 +120,8 @@ def _head(root: HtmlElement, base: str) -> Entry:
 
 def page_pictures(document: Document) -> tuple[Picture, ...]:
     """Return the picture that the head of a page names for link previews; never raises."""
-    root = _tree(document)
-    return () if root is None else _head(root, _base(root, document.url)).pictures
+    root = tree_of(document)
+    return () if root is None else _head(root, base_of(root, document.url)).pictures
 
 
 # ── a list of articles ──────────────────────────────────────────────────────────────────────
@@ -180,7 +173,7 @@ def _teaser(element: HtmlElement, base: str, *, alone: bool) -> Entry | None:
         if each is not element and each.getparent() is not None:
             each.drop_tree()  # so that it is not a part of the blurb
     tags = [_text(each) for each in element.iter("a") if "tag" in (each.get("rel") or "").split()]
-    markup = str(lxml.html.tostring(element, encoding="unicode", with_tail=False))
+    markup = markup_of(element)
     return Entry(
         link=url,
         base=base,
@@ -192,23 +185,6 @@ def _teaser(element: HtmlElement, base: str, *, alone: bool) -> Entry | None:
 
 
 # ── elements ────────────────────────────────────────────────────────────────────────────────
-
-
-def _source(document: Document) -> str:
-    text = decode(document.body, document.content_type)
-    return _CONTROL.sub("", document.body.decode("utf-8", "replace") if text is None else text)[:LONGEST]
-
-
-def _tree(document: Document) -> HtmlElement | None:
-    text = re.sub(r"^\s*<\?xml[^>]*>", "", _source(document))
-    try:
-        return lxml.html.document_fromstring(text) if "<" in text else None
-    except (ParserError, ValueError):
-        return None
-
-
-def _base(root: HtmlElement, url: str) -> str:
-    return next((found for each in root.iter("base") if (found := web_url(each.get("href"), url))), url)
 
 
 def _scripts(root: HtmlElement) -> Iterator[str]:

@@ -41,12 +41,19 @@ def moment(at: datetime, *, day: date, zone: str, language: str) -> str:
 def appointment(at: datetime, *, now: datetime, zone: str, language: str) -> str:
     """Return a future time: "Tuesday 07:00, Berlin"; with a date if it is a week or more away."""
     local, locale = at.astimezone(ZoneInfo(zone)), _locale(language)
+    comma = _COMMAS.get(locale.language, ",")
+    day, _ = day_and_time(at, now=now, zone=zone, language=language)
+    return _plain(f"{day} {local:%H:%M}{comma} {place(zone, language)}")
+
+
+def day_and_time(at: datetime, *, now: datetime, zone: str, language: str) -> tuple[str, str]:
+    """Return a future day, "Tuesday" or, if it is a week or more away, "Tue, Dec 1", and its time."""
+    local, locale = at.astimezone(ZoneInfo(zone)), _locale(language)
     soon = local.date() - now.astimezone(ZoneInfo(zone)).date() < timedelta(days=7)
     day = (
         format_date(local, "EEEE", locale=locale) if soon else format_skeleton("MMMEd", local, locale=locale)
     )
-    comma = _COMMAS.get(locale.language, ",")
-    return _plain(f"{day} {local:%H:%M}{comma} {place(zone, language)}")
+    return _plain(day), _plain(format_time(local.time(), "short", locale=locale))
 
 
 def place(zone: str, language: str) -> str:

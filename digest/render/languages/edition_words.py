@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from digest.model.editions import Edition, Story
-from digest.render.languages.dates import direction, long_date, moment, tag
-from digest.render.languages.languages import Phrases, phrases_for
+from digest.render.languages.dates import day_and_time, direction, long_date, moment, tag
+from digest.render.languages.languages import Phrases, phrases_for, words_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +24,7 @@ class EditionWords:
     date: str
     phrases: Phrases
     times: Mapping[str, str] = field(default_factory=dict)
+    next: str = ""  # the day and time of the next edition: "Tuesday at 7:00"
 
     def time(self, story: Story, edition: Edition) -> str:
         """Return the time of a story of this edition; empty if it has none."""
@@ -39,6 +40,7 @@ def words_of(edition: Edition, language: str) -> EditionWords:
         direction=direction(language),
         date=long_date(edition.local_date, language),
         phrases=phrases_for(language),
+        next=_next(edition, language),
     )
 
 
@@ -55,6 +57,13 @@ def words_from(kept: Mapping[str, Any]) -> EditionWords:
     """
     phrases = phrases_for(kept["language"]).replaced(kept["phrases"])
     return EditionWords(**{**kept, "phrases": phrases})
+
+
+def _next(edition: Edition, language: str) -> str:
+    if edition.next_at is None:
+        return ""
+    day, time = day_and_time(edition.next_at, now=edition.send_at, zone=edition.zone, language=language)
+    return words_for(language)("{days} at {time}", days=day, time=time)
 
 
 def _time(story: Story, edition: Edition, language: str) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from html.parser import HTMLParser
 
-from digest.render.reading.styles import Colour, Declared, Rule, Screen, colour_in, declarations, rules
+from digest.render.brand.colours import Colour
+from digest.render.reading.styles import Declared, Rule, Screen, colour_in, declarations, rules
 
 _VOID = frozenset({"img", "br", "meta", "link", "hr", "input", "area", "base", "col", "source", "wbr"})
 # The end of these elements may be left out: the next of the kind ends them.

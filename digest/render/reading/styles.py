@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-Colour = tuple[float, float, float]  # red, green and blue, from 0 to 1
+from digest.render.brand.colours import Colour, colour_of
 
 _COMMENT = re.compile(r"/\*.*?\*/|<!--|-->", re.DOTALL)
 _WIDTH_OF_MEDIA = re.compile(r"(min|max)-width\s*:\s*([\d.]+)px")
@@ -115,27 +115,8 @@ def colour_in(text: str) -> Colour | None:
     text = text.casefold()
     if found := _HEX.search(text):
         digits = found[1] if len(found[1]) == 6 else "".join(2 * digit for digit in found[1])
-        red, green, blue = (int(digits[at : at + 2], 16) / 255 for at in (0, 2, 4))
-        return red, green, blue
+        return colour_of(f"#{digits}")
     if found := _RGB.search(text):
         return int(found[1]) / 255, int(found[2]) / 255, int(found[3]) / 255
     named = next((_NAMED[word] for word in re.findall(r"[a-z]+", text) if word in _NAMED), None)
     return colour_in(named) if named else None
-
-
-def contrast(one: Colour, other: Colour) -> float:
-    """Return the contrast of two colours, from 1 to 21 (WCAG 2.2)."""
-    dark, light = sorted((_luminance(one), _luminance(other)))
-    return (light + 0.05) / (dark + 0.05)
-
-
-def shown(colour: Colour) -> str:
-    """Return a colour as it is written in styles."""
-    return "#" + "".join(f"{round(255 * part):02x}" for part in colour)
-
-
-def _luminance(colour: Colour) -> float:
-    red, green, blue = (
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour
-    )
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, select, update
 
 from digest.model.posts import Image, Inspected, Post
-from digest.storage.posts import POST_COLUMNS, PostRow, batches, post_of
+from digest.storage.posts import PostRow, batches
 from digest.storage.tables import editions, picture_copies, pictures, posts
 from subscribers.store.tables import upsert
 
 RETRIED_AFTER = timedelta(hours=1)  # if there was no answer
 ASKED_AGAIN_AFTER = timedelta(days=7)  # if the answer was no usable picture
 KEPT_FOR = timedelta(days=30)  # copies that no edition shows
+NOTED_AFTER = timedelta(days=1)  # the use of a copy is noted again
 SEVERAL = 2  # pages that name one picture: it is the picture of their site
 _NAMED = re.compile(r"/pictures/([0-9a-f]{64})")
 
@@ -33,11 +34,14 @@ def inspected(connection: Connection, urls: Iterable[str], now: datetime) -> dic
     return found
 
 
-def named_by_several_pages(connection: Connection) -> frozenset[str]:
-    """Return the pictures that several pages name as theirs."""
-    named = pictures.c.leads_to
-    query = select(named).where(named.is_not(None)).group_by(named).having(func.count() >= SEVERAL)
-    return frozenset(connection.scalars(query))
+def named_by_several_pages(connection: Connection, named: Collection[str]) -> frozenset[str]:
+    """Return those of the pictures that several pages name as theirs."""
+    found: set[str] = set()
+    leads_to = pictures.c.leads_to
+    for part in batches(sorted(named)):
+        query = select(leads_to).where(leads_to.in_(part)).group_by(leads_to)
+        found.update(connection.scalars(query.having(func.count() >= SEVERAL)))
+    return frozenset(found)
 
 
 def with_reasons(connection: Connection, rows: Sequence[PostRow]) -> tuple[PostRow, ...]:
@@ -74,36 +78,68 @@ def read_copy(connection: Connection, name: str, *, small: bool) -> bytes | None
     return body
 
 
-def posts_with_ids(connection: Connection, ids: Sequence[str]) -> tuple[Post, ...]:
-    """Return posts by their ids, in the order of the ids."""
-    rows = [
-        row
-        for part in batches(ids)
-        for row in connection.execute(select(*POST_COLUMNS).where(posts.c.id.in_(part)))
-    ]
-    found = {row.id: post_of(row) for row in rows}
-    return tuple(found[post_id] for post_id in ids if post_id in found)
+def set_images(connection: Connection, images: Sequence[tuple[Post, Image | None]], now: datetime) -> None:
+    """Save the pictures of posts, unless the posts have changed meanwhile; copies are kept from `now` on."""
+    for post, image in images:
+        if image != post.image:
+            same = posts.c.id == post.id, posts.c.fingerprint == post.fingerprint
+            connection.execute(update(posts).where(*same).values(image=asdict(image) if image else None))
+    use_copies(connection, {name for _, image in images if image for name in names_in(image.url)}, now)
 
 
-def set_image(connection: Connection, post: Post, image: Image | None, now: datetime) -> None:
-    """Save the picture of a post, unless the post has changed meanwhile; a copy is kept from `now` on."""
-    same = posts.c.id == post.id, posts.c.fingerprint == post.fingerprint
-    connection.execute(update(posts).where(*same).values(image=asdict(image) if image else None))
-    named = _NAMED.findall(image.url) if image else []
-    used = update(picture_copies).where(picture_copies.c.hash.in_(named))
-    connection.execute(used.values(made_at=now))
+def use_copies(connection: Connection, names: Collection[str], now: datetime) -> None:
+    """Note that copies are in use; within a day, this is noted once."""
+    for part in batches(sorted(names)):
+        idle = picture_copies.c.hash.in_(part), picture_copies.c.made_at < now - NOTED_AFTER
+        connection.execute(update(picture_copies).where(*idle).values(made_at=now))
 
 
-def forget_pictures(connection: Connection, now: datetime) -> int:
-    """Delete copies that no edition shows, and old facts about addresses; return the number of copies."""
-    limit = now - KEPT_FOR
-    old = set(connection.scalars(select(picture_copies.c.hash).where(picture_copies.c.made_at < limit)))
+def names_in(text: str) -> list[str]:
+    """Return the hashes of the copies whose addresses stand in a text."""
+    return _NAMED.findall(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OldPictures:
+    """What has not been used for long: copies that an edition shows, copies that none shows, and facts."""
+
+    shown: frozenset[str]
+    unused: frozenset[str]
+    any_facts: bool
+
+
+def old_pictures(connection: Connection, now: datetime) -> OldPictures:
+    """Return which copies and facts are old. All snapshots are read, but only if there are old copies."""
+    old = frozenset(connection.scalars(select(picture_copies.c.hash).where(_is_old(now))))
+    shown: set[str] = set()
     if old:
         for snapshot in connection.scalars(select(editions.c.snapshot).execution_options(yield_per=50)):
-            old.difference_update(_NAMED.findall(snapshot))
-    for part in batches(sorted(old)):
-        connection.execute(delete(pictures).where(pictures.c.copy.in_(part)))
-        connection.execute(delete(picture_copies).where(picture_copies.c.hash.in_(part)))
-    idle = or_(pictures.c.copy.is_(None), pictures.c.copy == "")
-    connection.execute(delete(pictures).where(pictures.c.checked_at < limit, idle))
-    return len(old)
+            shown.update(old.intersection(names_in(snapshot)))
+    facts = connection.scalar(select(pictures.c.url).where(_is_idle(now)).limit(1))
+    return OldPictures(shown=frozenset(shown), unused=old - shown, any_facts=facts is not None)
+
+
+def forget_pictures(connection: Connection, old: OldPictures, now: datetime) -> int:
+    """Delete copies that no edition shows, and old facts about addresses; return the number of copies.
+
+    Copies that an edition shows count as used now, so each is looked for once in 30 days. Copies that
+    somebody has used since they were found stay.
+    """
+    use_copies(connection, old.shown, now)
+    count = 0
+    for part in batches(sorted(old.unused)):
+        query = delete(picture_copies).where(picture_copies.c.hash.in_(part), _is_old(now))
+        gone = list(connection.scalars(query.returning(picture_copies.c.hash)))
+        connection.execute(delete(pictures).where(pictures.c.copy.in_(gone)))
+        count += len(gone)
+    connection.execute(delete(pictures).where(_is_idle(now)))
+    return count
+
+
+def _is_old(now: datetime) -> ColumnElement[bool]:
+    return picture_copies.c.made_at < now - KEPT_FOR
+
+
+def _is_idle(now: datetime) -> ColumnElement[bool]:
+    """Return the condition for facts that are old and name no copy; the others go with their copy."""
+    return and_(pictures.c.checked_at < now - KEPT_FOR, or_(pictures.c.copy.is_(None), pictures.c.copy == ""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -13,8 +13,9 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse
 
 from digest.app import App
+from digest.model.publication import Site
 from digest.render.languages.languages import Words, languages, words_for
-from digest.render.values import SiteValues, site_values
+from digest.render.values import SiteValues, brand_values, site_values
 from digest.web.security.abuse import AbuseGuard
 from digest.web.security.security import Client, client_of
 from digest.web.security.tickets import Tickets
@@ -38,7 +39,6 @@ class WebContext:
     tickets: Tickets
     guard: AbuseGuard
     wake: Callable[[], None]  # sends queued notices at once, if this process sends any
-    pushes: set[object] = field(default_factory=set)  # the requests of hubs that are being read
 
     @property
     def root(self) -> str:
@@ -81,7 +81,7 @@ class WebContext:
         headers: Mapping[str, str] | None = None,
     ) -> HTMLResponse:
         """Render the template `web/{name}.html` with `values` and the values that all pages share."""
-        shared = shared_values(say, self.site, self.root)
+        shared = shared_values(say, self.app.config.site, self.root)
         html = self.app.templates.render(f"web/{name}.html", {**shared, **values})
         spoken = {"content-language": say.language, "vary": VARY}
         return HTMLResponse(html, status_code=status, headers={**spoken, **(headers or {})})
@@ -93,13 +93,14 @@ class WebContext:
         return self.page("message", say, {"heading": heading, "texts": texts, "link": link}, status=status)
 
 
-def shared_values(say: PageWords, site: SiteValues, root: str) -> dict[str, object]:
+def shared_values(say: PageWords, site: Site, root: str) -> dict[str, object]:
     """Return the values that the templates of all pages share."""
     return {
         "say": say,
         "language": say.language,
         "direction": say.direction,
-        "site": site,
+        "site": site_values(site),
+        "brand": brand_values(site),
         "root": root,
         "kept": say.kept,
         "choices": (),

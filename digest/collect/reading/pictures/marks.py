@@ -70,6 +70,7 @@ AVATAR = _any_of(
 AVATAR_NAME = _any_of("avatar")
 EMOJI = _any_of(r"smil(ey|ies)|emoji|emoticon|twemoji|s\.w\.org/images/core")
 LOGO = _any_of(r"(?:^|[-_./\s])(favicon|logo|logotype|icon|apple-touch|wordmark)s?(?=$|[-_.\s/\d])")
+LOGO_PART = _any_of(r"logos?(?=$|[-_.\s\d])")  # but also of photographs: "catalogo.jpg"
 LOGO_FOLDER = _any_of(r"/(icons?|logos?)/")
 BADGE = _any_of(
     r"shields\.io|badge(?!r)|88x31|creativecommons\.org|[-_/.]cc[-_]by|buy[-_]?me[-_]?a[-_]?coffee|ko-?fi\b",

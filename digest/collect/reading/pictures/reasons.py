@@ -38,7 +38,7 @@ def reason_against(joined: Joined, page: str | None) -> str:
 
 
 def shape_reason(width: int | None, height: int | None) -> str:
-    """Return why a picture of this size cannot be used, and "" if it can or nothing is known."""
+    """Return the reason why a picture of this size cannot be used, or "" if there is none."""
     if width is not None and height is not None and max(width, height) <= 3:
         return "it is a tracking pixel"
     if width and height and width >= WIDE * height:
@@ -56,8 +56,12 @@ def is_ad_format(width: int | None, height: int | None) -> bool:
 
 
 def is_doubtful(joined: Joined, page: str | None) -> bool:
-    """Return whether a picture is used only if the post has no other, because it leads to another site."""
-    return _Facts(joined, page).leads_away
+    """Return whether a picture is used only if the post has no other.
+
+    It leads to another site, or it may be a logo: "night-harbourlogo_web4.jpg".
+    """
+    facts = _Facts(joined, page)
+    return facts.leads_away or bool(marks.LOGO_PART.search(facts.stem))
 
 
 class _Facts:

@@ -30,27 +30,6 @@ _HEIGHTS = frozenset(["h", "height", "imheight", "hei", "sh", "maxheight", "max-
 _BOTH = frozenset(["resize", "fit", "size", "dimensions", "ops", "s", "rs", "wh"])
 _PAIR = re.compile(r"(?:[a-z]+[,:])?(\d{2,4})\s*[,x_:*]\s*(\d{1,4})", re.IGNORECASE)
 _NUMBER = re.compile(r"\d{1,4}(?=(px|\.0)?$)")
-_QUALITY = frozenset(
-    [
-        "q",
-        "quality",
-        "auto",
-        "fm",
-        "format",
-        "dpr",
-        "cache",
-        "ssl",
-        "strip",
-        "crop",
-        "itok",
-        "v",
-        "ver",
-        "fl",
-        "lossy",
-        "sharp",
-        "im",
-    ]
-)
 _OTHERS = "q quality auto fm format dpr cache ssl strip crop itok v ver fl lossy sharp im"
 _FILE = re.compile(r"\.(jpe?g|jfif|png|gif|webp|avif)$", re.IGNORECASE)
 _INNER = re.compile(r"https?:/{1,2}([^\s?]+\.[a-z]{2,}(?::\d+)?/.+)", re.IGNORECASE)

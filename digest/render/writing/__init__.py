@@ -1,0 +1,1 @@
+"""Lay out texts: plain lines, and the Markdown that editors write."""
