@@ -16,6 +16,7 @@ from digest.check.editions import emails_of, known_topics, own_topics, samples_o
 from digest.check.feeds import ask, claimed
 from digest.check.samples import notice_samples, page_samples
 from digest.config import Config, load
+from digest.design.copies import copies_text
 from digest.editions.clocks import ahead_text
 from digest.editions.schedules import next_time
 from digest.message.folder import check_folder
@@ -80,6 +81,8 @@ def check_all(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator
             yield Finding(subject=subject, ok=True, detail=look(config))
         except DigestError as error:
             yield Finding(subject=subject, ok=False, detail=str(error))
+    if old := copies_text(config):
+        yield Finding(subject="templates", ok=True, warning=True, detail=old)
     yield from _emails(config, now)
 
 

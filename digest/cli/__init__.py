@@ -57,6 +57,7 @@ COMMANDS = {
         "rename": "Move the readers of a digest to its new slug.",
         "notices": "List the latest messages about accounts, the newest first.",
     },
+    "templates": {"templates": "List, copy and compare the templates of emails and pages."},
     "serve": {"serve": "Do everything when it is due, and serve the pages."},
     "subscribers": {"subscribers": "Manage the list of readers."},
     "receive": {"receive": "Process incoming messages: unsubscribe requests and bounces."},

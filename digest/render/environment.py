@@ -48,8 +48,8 @@ def line_environment() -> jinja2.Environment:
     return _Sandbox(undefined=_Undefined, autoescape=False)
 
 
-def from_folders(folders: Sequence[Path]) -> jinja2.BaseLoader:
-    """Return a loader that reads each template from the first of the folders that has it."""
+def from_folders(folders: Callable[[str], Sequence[Path]]) -> jinja2.BaseLoader:
+    """Return a loader that reads each template from the first of its `folders(name)` that has it."""
     return _Loader(folders)
 
 
@@ -81,13 +81,17 @@ class _Undefined(jinja2.StrictUndefined):
         return f"there is no {name!r} here{hint(name, _fields(owner))}"
 
 
-class _Loader(jinja2.FileSystemLoader):
+class _Loader(jinja2.BaseLoader):
     """Reads a template from the first folder that has it; refuses @import, which would use the network."""
+
+    def __init__(self, folders: Callable[[str], Sequence[Path]]) -> None:
+        self._folders = folders
 
     def get_source(
         self, environment: jinja2.Environment, template: str
     ) -> tuple[str, str, Callable[[], bool]]:
-        source, path, uptodate = super().get_source(environment, template)
+        files = jinja2.FileSystemLoader(self._folders(template))
+        source, path, uptodate = files.get_source(environment, template)
         found = _IMPORT.search(source)
         if found:
             line = source.count("\n", 0, found.start()) + 1

@@ -19,6 +19,12 @@ from digest.model.nearest import hint
 from digest.model.shipped import shipped
 from digest.render.environment import environment_of, from_folders, from_sources, line_environment
 from digest.render.fragments.parts import PARTS, Parts
+from digest.render.originals.originals import (
+    folders_of,
+    names_from_earlier,
+    own_templates,
+    template_names,
+)
 from digest.render.sample import sample_edition, short_edition
 from digest.render.values import OF_A_CHOICE, LineValues, PageLinks, as_mapping
 from digest.render.view import EditionView, email_values, line_values, page_values
@@ -32,20 +38,23 @@ PAGE = "web/edition.html"
 SUBJECT_LENGTH = 150
 PREHEADER_LENGTH = 200
 
-_KINDS = frozenset({".html", ".txt", ".css"})
 # Expressions in a template can raise these errors, besides jinja2's own.
 _FAULTS = (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 _LINES = line_environment()
-_PARSER = environment_of(from_folders(()))
+_PARSER = environment_of(from_folders(lambda _: ()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Templates:
-    """The templates: each file comes from `override` if it is there, and otherwise from `defaults`."""
+    """The templates: each file comes from `override` if it is there, and otherwise from `defaults`.
+
+    `earlier` names those that are taken from an earlier version, because the operator's own fit no other.
+    """
 
     defaults: Path
     override: Path | None
     environment: jinja2.Environment
+    earlier: frozenset[str] = frozenset()
 
     def render(self, name: str, values: Mapping[str, object]) -> str:
         """Return the template called `name` ("mail/edition.html") rendered with `values`.
@@ -68,7 +77,7 @@ class Templates:
 
         Without editions, a long and a short sample are rendered.
         """
-        for name in sorted(self._names(self.defaults)):
+        for name in sorted(template_names(self.defaults)):
             self._compile(name, None)
         for name, values in (*_of_editions(editions or (sample_edition(), short_edition())), *samples):
             checked = {**values, PARTS: Parts(self._checked, values, of_a_choice=OF_A_CHOICE)}
@@ -118,8 +127,7 @@ class Templates:
             raise self._explain(error, name, {}) from error
 
     def _mail_names(self) -> list[str]:
-        folders = [folder for folder in (self.override, self.defaults) if folder is not None]
-        found = {name for folder in folders for name in self._names(folder)}
+        found = {name for folder in self._folders("") for name in template_names(folder)}
         return sorted(name for name in found if name.startswith("mail/"))
 
     def _checked(self, name: str, values: Mapping[str, object]) -> str:
@@ -165,20 +173,18 @@ class Templates:
             return
         # Such a file is usually a typo. Names that begin with "_" are allowed, because other templates may
         # include these files.
-        known = self._names(self.defaults)
-        for name in sorted(self._names(self.override) - known):
+        known = template_names(self.defaults)
+        for name in sorted(template_names(self.override) - known):
             if not Path(name).name.startswith("_"):
                 message = f"this file overrides no template{hint(name, known)}"
                 raise TemplateError(str(self.override / name), message)
 
-    @staticmethod
-    def _names(folder: Path) -> set[str]:
-        paths = (path for part in ("mail", "web") for path in folder.glob(f"{part}/**/*"))
-        return {path.relative_to(folder).as_posix() for path in paths if path.suffix in _KINDS}
-
     def _path(self, name: str) -> str:
-        folders = [folder for folder in (self.override, self.defaults) if folder is not None]
-        return str(next((folder / name for folder in folders if (folder / name).is_file()), name))
+        paths = (folder / name for folder in self._folders(name))
+        return str(next((path for path in paths if path.is_file()), name))
+
+    def _folders(self, name: str) -> tuple[Path, ...]:
+        return folders_of(name, self.override, self.defaults, self.earlier)
 
     def _explain(self, error: Exception, name: str, values: Mapping[str, object]) -> TemplateError:
         if isinstance(error, jinja2.TemplateNotFound):
@@ -192,7 +198,7 @@ class Templates:
 
     def _place(self, error: Exception) -> tuple[str, int] | None:
         """Return the innermost template file and line in the error's traceback."""
-        ours = [folder for folder in (self.override, self.defaults) if folder is not None]
+        ours = self._folders("")
         places = [(frame.f_code.co_filename, line) for frame, line in walk_tb(error.__traceback__)]
         found = [place for place in places if any(Path(place[0]).is_relative_to(folder) for folder in ours)]
         return found[-1] if found else None
@@ -206,9 +212,12 @@ def load_templates(override: Path | None = None) -> Templates:
     """
     if override is not None and not override.is_dir():
         raise TemplateError(str(override), "the folder of templates does not exist")
-    defaults = _defaults()
-    folders = [folder for folder in (override, defaults) if folder is not None]
-    return Templates(defaults=defaults, override=override, environment=environment_of(from_folders(folders)))
+    defaults = shipped("templates")
+    earlier = names_from_earlier(own_templates(override, defaults), defaults)
+    loader = from_folders(lambda name: folders_of(name, override, defaults, earlier))
+    return Templates(
+        defaults=defaults, override=override, environment=environment_of(loader), earlier=earlier
+    )
 
 
 def render_line(text: str, values: LineValues, *, limit: int = SUBJECT_LENGTH) -> str:
@@ -280,8 +289,3 @@ def _plainly(error: Exception, values: Mapping[str, object]) -> str:
 
 def _no_name(name: str, values: Mapping[str, object]) -> str:
     return f"there is no {name!r} here{hint(name, [each for each in values if each != PARTS])}"
-
-
-def _defaults() -> Path:
-    """Return the folder of the default templates."""
-    return shipped("templates")

@@ -1,0 +1,1 @@
+"""One operation for each request of a designer: own templates, and a preview that follows every change."""
