@@ -43,7 +43,7 @@ def serve(session: Session, no_web: bool) -> None:
         def reloaded(app: App) -> App | None:
             return _reload(session, app, None if no_web else pages) if hung_up() else None
 
-        keep_serving(app, stop, bell=bell, reloaded=reloaded)
+        keep_serving(app, stop, bell=bell, pages=not no_web, reloaded=reloaded)
 
 
 def _reload(session: Session, app: App, pages: Pages | None) -> App | None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from digest.collect.complete import complete_posts
 from digest.collect.fetching import health
 from digest.collect.fetching.answers import Fetched, FetchFailure, NotModified
+from digest.collect.fetching.websub import FIRST_PAUSE, in_headers, is_active
 from digest.collect.intake import Source, enlisted, judged, next_cutoffs, takers_of, takes
 from digest.collect.judge import Taker
 from digest.collect.reading.identity import without_doubles
@@ -26,6 +27,7 @@ from digest.model.posts import (
 from digest.model.publication import Digest, Feed
 from digest.storage.database import Database
 from digest.storage.feeds import record_feeds, sync_feeds
+from digest.storage.intake.hubs import hub_rows, note_hub
 from digest.storage.intake.save import release_held, save_intake
 
 TOGETHER = 100  # unchanged feeds that are saved in one transaction
@@ -68,7 +70,11 @@ def collect(
     """
     now = terms.now
     sources = _prepare(database, feeds, digests, now)
-    due = {source.row.id: source for source in sources if force or health.is_due(source.row, now)}
+    due = {
+        source.row.id: source
+        for source in sources
+        if force or health.is_due(source.row, now, source.pushed_at)
+    }
     reports = {source.row.id: _not_due(source.row) for source in sources if source.row.id not in due}
     for waiting in reports.values():
         report(waiting)
@@ -96,6 +102,7 @@ def _prepare(
     with database.write() as connection:
         release_held(connection, now)
         rows = sync_feeds(connection, feeds, now)
+        pushes = {each.feed_id: each.pushed_at for each in hub_rows(connection) if is_active(each, now)}
         takers = takers_of(connection, digests, now)
         cutoffs = {digest.slug: next_cutoffs(digest, now) for digest in digests}
         before = [
@@ -106,7 +113,7 @@ def _prepare(
         record_feeds(
             connection, [new.row for old, new in zip(before, sources, strict=True) if old is not new]
         )
-    return sources
+    return [replace(source, pushed_at=pushes.get(source.row.id)) for source in sources]
 
 
 def _source(
@@ -130,7 +137,8 @@ def _unchanged(source: Source, answer: Answer, found: NotModified, now: datetime
     """Return the row of a feed that has not changed; its document is not read."""
     row = replace(source.row, fallback=answer.fallback)
     after = health.after_unchanged(row, found, now, whole=answer.body_hash is not None)
-    return health.timed(replace(after, detail=health.moved_text(row, after)), now, source.cutoffs)
+    after = replace(after, detail=health.moved_text(row, after))
+    return health.timed(after, now, source.cutoffs, pushed_at=source.pushed_at)
 
 
 def _saved(database: Database, rows: list[FeedRow], most: int) -> list[FeedRow]:
@@ -156,12 +164,20 @@ def _settle(database: Database, source: Source, answer: Answer, terms: Terms) ->
         if isinstance(parsed, Parsed):
             intake = judged(connection, source, parsed, now)
             save_intake(connection, intake, now)
+            note_hub(connection, source.row.id, _hub(answer, parsed), now + FIRST_PAUSE)
         row = _row_after(source, answer, intake, shown, now)
         record_feeds(connection, [row])
     skipped = parsed.skipped if isinstance(parsed, Parsed) else ()
     for reason in skipped:
         log.info("feed %s: %s", row.name, reason)
     return _report(row, intake, len(skipped), now)
+
+
+def _hub(answer: Answer, parsed: Parsed) -> tuple[str, str] | None:
+    """Return the hub and the topic that the headers name, or else the document."""
+    found = answer.result
+    hub = (in_headers(found.links, found.url) if isinstance(found, Fetched) else None) or parsed.hub
+    return (hub.url, hub.topic) if hub else None
 
 
 def _with_older_pages(
@@ -207,7 +223,7 @@ def _row_after(source: Source, answer: Answer, intake: Intake, shown: int, now: 
     after = replace(after, detail=detail, body_hash=answer.body_hash)
     if intake.missed:  # a post is gone if two documents in a row do not have it, however alike they are
         after = replace(after, etag=None, last_modified=None, body_hash=None)
-    return health.timed(after, now, source.cutoffs, soon=bool(intake.missed))
+    return health.timed(after, now, source.cutoffs, soon=bool(intake.missed), pushed_at=source.pushed_at)
 
 
 def _left_out(intake: Intake) -> Iterator[str]:

@@ -40,6 +40,7 @@ class Source:
     row: FeedRow
     takers: tuple[Taker, ...]
     cutoffs: tuple[datetime, ...] = ()  # the next ones of the digests that take it, the earliest first
+    pushed_at: datetime | None = None  # when its hub last told of new posts
 
 
 def judged(connection: Connection, source: Source, parsed: Parsed, now: datetime) -> Intake:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
 from digest.collect.collect import collect
 from digest.collect.fetching.fetch import fetch_all
-from digest.collect.fetching.health import fallback_text, gap_text, state_text
+from digest.collect.fetching.health import fallback_text, gap_text, hub_text, is_due, state_text
+from digest.collect.fetching.websub import can_be_reached
 from digest.collect.sources.ask import Terms
 from digest.compose.revise import StoryChange, changes_of, revised, without_posts
 from digest.config import Config
@@ -31,6 +32,7 @@ from digest.storage.intake.decide import (
     posts_beginning,
     posts_by_id,
 )
+from digest.storage.intake.hubs import hub_rows, pushes
 from digest.storage.intake.pictures import with_reasons
 from digest.storage.posts import PostRow, recent_posts
 from digest.storage.steps import revise
@@ -45,14 +47,24 @@ def collect_due(
 
     A feed that has not answered when the run must stop counts as not fetched.
     """
-    return collect(
-        database,
-        config.feeds,
-        config.digests,
-        Terms(limits=config.limits, now=context.clock(), fetch=partial(fetch_all, stop=context.stop)),
-        force=force,
-        report=context.feed,
-    )
+    terms = Terms(limits=config.limits, now=context.clock(), fetch=partial(fetch_all, stop=context.stop))
+    return collect(database, config.feeds, config.digests, terms, force=force, report=context.feed)
+
+
+def collect_pushed(database: Database, config: Config, context: RunContext) -> None:
+    """Fetch the feeds that are due because their hubs have told of new posts, and no others.
+
+    This may be called every few seconds, also while other feeds are being collected.
+    """
+    now = context.clock()
+    with database.read() as connection:
+        pushed = pushes(connection)
+        rows = [row for row in feed_rows(connection) if row.id in pushed] if pushed else []
+    names = {row.name for row in rows if is_due(row, now, pushed[row.id])}
+    feeds = [feed for feed in config.feeds if feed.name in names]
+    if feeds:
+        terms = Terms(limits=config.limits, now=now, fetch=partial(fetch_all, stop=context.stop))
+        collect(database, feeds, config.digests, terms, report=context.feed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +83,15 @@ def list_feeds(database: Database, config: Config, now: datetime) -> tuple[FeedS
     with database.read() as connection:
         rows = {row.name: row for row in feed_rows(connection)}
         held = held_by_feed(connection)
-    return tuple(
-        _status(feed.name, rows.get(feed.name), held.get(feed.name, ()), now) for feed in config.feeds
-    )
+        hubs = {hub.feed_id: hub for hub in hub_rows(connection)}
+    public = can_be_reached(config.site.base_url, config.limits.allow_hosts)
+    found = []
+    for feed in config.feeds:
+        status = _status(feed.name, rows.get(feed.name), held.get(feed.name, ()), now)
+        if status.row and (hub := hubs.get(status.row.id)):
+            status = replace(status, notes=(*status.notes, hub_text(hub, now, public=public)))
+        found.append(status)
+    return tuple(found)
 
 
 def _status(name: str, row: FeedRow | None, held: Sequence[tuple[str, int]], now: datetime) -> FeedStatus:

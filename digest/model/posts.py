@@ -52,6 +52,31 @@ class FeedRow:
     takers: str = ""  # the digests that have its recent posts
 
 
+class HubState(StrEnum):
+    """How far we have come with the hub of a feed."""
+
+    FOUND = "found"  # it was not asked yet
+    PENDING = "pending"  # asked, and not verified yet
+    ACTIVE = "active"
+    DENIED = "denied"  # by the hub
+    GONE = "gone"  # the hub does not exist any more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HubRow:
+    """The hub of a feed as it is stored: what we have asked of it, and when it last told of new posts."""
+
+    feed_id: str
+    hub: str
+    topic: str  # the feed's address as the hub knows it
+    state: HubState = HubState.FOUND
+    next_at: datetime  # when the hub is asked next
+    asked_at: datetime | None = None  # None once the hub has answered
+    lease_until: datetime | None = None
+    pushed_at: datetime | None = None  # the last push; the feed is due if it was not fetched since
+    failures: int = 0  # requests in a row without a verification
+
+
 # ── posts ───────────────────────────────────────────────────────────────────────────────────
 
 

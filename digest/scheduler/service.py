@@ -12,13 +12,14 @@ from threading import Event, Lock, Thread
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from digest.app import App
-from digest.editions.feeds import collect_due
+from digest.editions.feeds import collect_due, collect_pushed
 from digest.editions.schedules import begin_digests
 from digest.model.errors import DigestError, OutageError
 from digest.model.posts import FeedReport
 from digest.model.run_context import EventKind, RunContext, RunEvent, utc_now
 from digest.readers.notices import send_notices
 from digest.scheduler.run import clean_up, compose_due, gather_due, release_and_report, send_due
+from digest.sources.hubs import Hubs, ask_hubs
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,8 @@ class Intervals:
     """How often to look, in seconds."""
 
     collect: float = 60
+    pushes: float = 3  # of hubs; another process may have recorded them
+    ask_hubs: float = 60
     compose: float = 5
     send: float = 5
     notices: float = 5  # besides those that the bell announces
@@ -52,10 +55,12 @@ def serve(
     clock: Callable[[], datetime] = utc_now,
     report: Callable[[RunEvent], None] = lambda _: None,
     bell: Event | None = None,
+    pages: bool = False,
     reloaded: Callable[[App], App | None] = lambda _: None,
 ) -> None:
     """Do what is due until `stop` is set; then finish the messages in flight, and return.
 
+    With `pages`, which the caller serves, hubs are asked to tell of new posts.
     Notices are also sent when `bell` rings. About once a second, `reloaded` is given the app in use, and
     returns the next one if there is one. Work that is under way goes on with the app that it began with.
 
@@ -69,7 +74,12 @@ def serve(
     scheduler = BackgroundScheduler(timezone="UTC", executors={"default": _pool()})
     busy, bell = _Busy(), bell or Event()
     _begin(app, context)
-    _schedule(scheduler, _jobs(app, context, intervals, busy), stop, app)
+
+    def jobs(app: App) -> _Jobs:
+        hubs = {"ask hubs": (partial(_ask_hubs, app, context), intervals.ask_hubs)} if pages else {}
+        return _jobs(app, context, intervals, busy) | hubs
+
+    _schedule(scheduler, jobs(app), stop, app)
     # The function has the app of the moment.
     notices = _Guarded("send notices", lambda: send_notices(app, context), stop, app.database.note_outage)
     ringing = Thread(target=_work_at_the_bell, args=(notices, stop, bell, intervals.notices), daemon=True)
@@ -80,7 +90,7 @@ def serve(
     while not stop.wait(_WAIT):  # without a time limit, a signal that comes just before would be missed
         if changed := reloaded(app):
             app, begun = changed, False
-            _schedule(scheduler, _jobs(app, context, intervals, busy), stop, app)
+            _schedule(scheduler, jobs(app), stop, app)
             log.info("reloaded %s: serving %s", app.config.path, _slugs(app))
         begun = begun or _begun(app, context)
     log.info("stopping; messages in flight are finished first")
@@ -116,6 +126,10 @@ _Jobs = dict[str, tuple[Callable[[], object], float]]  # by name: the work, and 
 def _jobs(app: App, context: RunContext, intervals: Intervals, busy: _Busy) -> _Jobs:
     return {
         "collect": (lambda: _collect(app, context), intervals.collect),
+        "collect what was pushed": (
+            partial(collect_pushed, app.database, app.config, context),
+            intervals.pushes,
+        ),
         "compose": (partial(compose_due, app, context), intervals.compose),
         "gather": (partial(gather_due, app, context), intervals.compose),
         "send the others": (partial(send_due, app, context, only=busy.others(app)), intervals.send),
@@ -130,6 +144,10 @@ def _jobs(app: App, context: RunContext, intervals: Intervals, busy: _Busy) -> _
 def _collect(app: App, context: RunContext) -> None:
     release_and_report(app, context)
     collect_due(app.database, app.config, context)
+
+
+def _ask_hubs(app: App, context: RunContext) -> None:
+    ask_hubs(Hubs(database=app.database, config=app.config, secret=app.secret), context)
 
 
 def _schedule(scheduler: BackgroundScheduler, jobs: _Jobs, stop: Event, app: App) -> None:

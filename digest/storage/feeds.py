@@ -7,11 +7,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from digest.model.posts import FeedRow
 from digest.model.publication import Feed
-from digest.storage.tables import feeds
+from digest.storage.tables import feeds, hubs
 from subscribers.store.tables import upsert
 
 _COLUMNS = tuple(field.name for field in fields(FeedRow))
@@ -34,12 +34,13 @@ def sync_feeds(connection: Connection, configured: Sequence[Feed], now: datetime
     """Make the rows match the configuration and return those of `configured`, in its order.
 
     A feed is recognised by its name, else by its url, so either may change and its posts stay known. If the
-    url changes, everything learnt about the old url is forgotten.
+    url changes, everything learnt about the old url is forgotten, also its hub.
     """
     stored = feed_rows(connection)
     free = _Free(stored, {feed.name for feed in configured})
     taken = {row.id for row in stored}
     rows: list[FeedRow] = []
+    moved: list[str] = []
     changed: list[FeedRow] = []
     fresh: list[FeedRow] = []
     for feed in configured:
@@ -49,9 +50,12 @@ def sync_feeds(connection: Connection, configured: Sequence[Feed], now: datetime
             fresh.append(new)
         elif row != new:
             changed.append(new)
+            moved += [new.id] if row.url != new.url else []
         taken.add(new.id)
         rows.append(new)
     record_feeds(connection, changed)
+    if moved:
+        connection.execute(delete(hubs).where(hubs.c.feed_id.in_(moved)))
     _insert(connection, fresh)
     return tuple(rows)
 

@@ -54,6 +54,20 @@ feeds = Table(
     Column("takers", String, nullable=False, server_default=""),  # slugs of digests with its recent posts
 )
 
+hubs = Table(
+    "hubs",
+    metadata,
+    Column("feed_id", String, ForeignKey("feeds.id"), primary_key=True),
+    Column("hub", String, nullable=False),
+    Column("topic", String, nullable=False),
+    Column("state", String, nullable=False),  # found, pending, active, denied, gone
+    Column("next_at", Moment, nullable=False),  # when the hub is asked next
+    Column("asked_at", Moment),  # null once the hub has answered
+    Column("lease_until", Moment),
+    Column("pushed_at", Moment),  # the last push
+    Column("failures", Integer, nullable=False, server_default="0"),
+)
+
 posts = Table(
     "posts",
     metadata,

@@ -21,7 +21,7 @@ from digest.model.run_context import utc_now
 from digest.readers.signup import count_request
 from digest.render.languages.languages import Words
 from digest.web.api.api import PATH, create_api
-from digest.web.pages import archive, data, preferences, signup, unsubscribe
+from digest.web.pages import archive, data, hub, preferences, signup, unsubscribe
 from digest.web.pages.context import Context, PageWords, WebContext
 from digest.web.security.abuse import AbuseGuard
 from digest.web.security.proof import PROOF_COST, Proofs
@@ -64,7 +64,7 @@ def create_web(
     web = FastAPI(title=app.config.site.name, docs_url=None, redoc_url=None, openapi_url=None)
     web.state.base_url = app.config.site.base_url
     web.state.context = context
-    for part in (signup, unsubscribe, preferences, data, archive):
+    for part in (signup, unsubscribe, preferences, data, archive, hub):
         web.include_router(part.router)
     web.include_router(_files)
     web.mount(PATH, create_api(context))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import gzip
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qsl
 
 FEED = b"""<?xml version="1.0"?><rss version="2.0"><channel><title>Harbour</title><item>
 <guid isPermaLink="false">1</guid><title>The tide turns</title><link>/1</link></item></channel></rss>"""
@@ -35,6 +36,7 @@ class Site:
         self.scheme = scheme
         self.answers: dict[str, Answer] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
+        self.posted: list[tuple[str, dict[str, str]]] = []  # forms
         self.sent = 0  # bytes of bodies
         self.closing = threading.Event()
         self.arrival = threading.Condition()
@@ -46,6 +48,11 @@ class Site:
     def put(self, path: str, answer: Answer) -> str:
         self.answers[path] = answer
         return self.url(path)
+
+    def wait_until(self, condition: Callable[[], bool]) -> None:
+        """Wait until a request has come that makes a condition true."""
+        with self.arrival:
+            assert self.arrival.wait_for(condition, timeout=20)
 
     def redirect(self, path: str, target: str, status: int = 302) -> str:
         return self.put(path, Answer(status=status, body=b"", headers={"location": target}))
@@ -62,6 +69,13 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Site]:
         def do_GET(self) -> None:
             with site.arrival:
                 site.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
+                site.arrival.notify_all()
+            _answer(self, site, site.answers.get(self.path, Answer(status=404, body=b"nothing here")))
+
+        def do_POST(self) -> None:
+            form = self.rfile.read(int(self.headers["content-length"])).decode("ascii")
+            with site.arrival:
+                site.posted.append((self.path, dict(parse_qsl(form))))
                 site.arrival.notify_all()
             _answer(self, site, site.answers.get(self.path, Answer(status=404, body=b"nothing here")))
 

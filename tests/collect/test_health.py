@@ -12,13 +12,14 @@ from digest.collect.fetching.health import (
     after_gap,
     after_success,
     after_unchanged,
+    hub_text,
     is_due,
     moved_text,
     request,
     state_text,
     timed,
 )
-from digest.model.posts import FeedRow
+from digest.model.posts import FeedRow, HubRow, HubState
 
 NOW = datetime(2026, 11, 22, 7, tzinfo=UTC)
 MINUTES = timedelta(minutes=1)
@@ -26,6 +27,7 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 ROW = FeedRow(id="a", name="Harbour News", url="https://harbour.example.org/feed", next_fetch_at=NOW)
 NEW = "https://new.example.org/feed"
+HUB = HubRow(feed_id="a", hub="https://hub.example.org/", topic=ROW.url, next_at=NOW + 15 * MINUTES)
 SILENT = FetchFailure(detail="silent")
 
 
@@ -37,6 +39,52 @@ def test_a_feed_is_due_when_its_time_has_come() -> None:
 
 def test_a_feed_that_was_never_fetched_is_due_whatever_the_clock_says() -> None:
     assert is_due(ROW, NOW - MINUTES)
+
+
+def test_a_push_makes_a_feed_due_once_a_minute_until_a_fetch_begins_after_it() -> None:
+    later = replace(ROW, last_fetch_at=NOW, next_fetch_at=NOW + 6 * HOUR)
+    second = timedelta(seconds=1)
+    assert is_due(later, NOW + 5 * MINUTES, pushed_at=NOW + 5 * MINUTES)
+    assert not is_due(later, NOW + 5 * MINUTES, pushed_at=NOW)  # it was fetched since
+    assert not is_due(later, NOW + 30 * second, pushed_at=NOW + second)  # the push came during a fetch …
+    assert is_due(later, NOW + MINUTES, pushed_at=NOW + second)  # … and is not lost
+    assert not is_due(later, NOW + 5 * MINUTES, pushed_at=NOW + DAY)  # a clock was wrong
+    assert not is_due(replace(later, failures=1), NOW + 5 * MINUTES, pushed_at=NOW + MINUTES)
+
+
+@pytest.mark.parametrize(
+    ("hub", "text"),
+    [
+        (HUB, "can tell of new posts at once; digest serve asks for this: asked at 07:15."),
+        (
+            replace(HUB, state=HubState.PENDING),
+            "has not confirmed yet that it tells of new posts; it is asked at 07:15 again.",
+        ),
+        (replace(HUB, state=HubState.ACTIVE, lease_until=NOW + DAY), "tells of new posts at once."),
+        (
+            replace(HUB, state=HubState.ACTIVE, lease_until=NOW + DAY, pushed_at=NOW - HOUR),
+            "tells of new posts at once; the last time at 06:00.",
+        ),
+        (
+            replace(HUB, state=HubState.ACTIVE, lease_until=NOW),
+            "has not confirmed yet that it tells of new posts; it is asked at 07:15 again.",
+        ),
+        (
+            replace(HUB, state=HubState.DENIED, next_at=NOW + 30 * DAY),
+            "does not want to tell of new posts; it is asked at 2026-12-22 again.",
+        ),
+        (
+            replace(HUB, state=HubState.GONE, next_at=NOW + 30 * DAY),
+            "does not exist any more; it is asked at 2026-12-22 again.",
+        ),
+    ],
+)
+def test_the_state_of_a_hub_is_one_sentence(hub: HubRow, text: str) -> None:
+    assert hub_text(hub, NOW, public=True) == f"Its hub hub.example.org {text}"
+    assert hub_text(hub, NOW, public=False) == (
+        "Its hub hub.example.org could tell of new posts at once, but it is not asked, because"
+        " base_url is not a public address."
+    )
 
 
 def test_a_document_ends_failures_and_brings_new_validators() -> None:

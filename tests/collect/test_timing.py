@@ -12,8 +12,10 @@ from digest.collect.fetching.answers import freshness
 from digest.collect.fetching.timing import (
     LONGEST_WISH,
     OFTEN,
+    QUARTER,
     SELDOM,
     SLACK,
+    TOLD,
     UNKNOWN,
     Wishes,
     every_text,
@@ -50,14 +52,17 @@ def test_stored_wishes_are_read_as_they_were(wished: Wishes) -> None:
     assert read_wishes(wished.written()) == wished
 
 
-@given(wishes, starts, st.booleans(), st.booleans())
+@given(wishes, starts, st.booleans(), st.booleans(), st.none() | st.integers(-3_000, 3_000))
 @settings(max_examples=200)
 def test_no_feed_is_asked_too_often_too_seldom_or_before_its_publisher_allows_it(
-    wished: Wishes, now: datetime, busy: bool, soon: bool
+    wished: Wishes, now: datetime, busy: bool, soon: bool, pushed: int | None
 ) -> None:
-    row = replace(ROW, wishes=wished.written(), gap=9 if busy else 0, gap_at=now if busy else None)
+    row = replace(
+        ROW, wishes=wished.written(), changed_at=now, gap=9 if busy else 0, gap_at=now if busy else None
+    )
+    pushed_at = None if pushed is None else now + pushed * MINUTE
     cutoffs = tuple(now + hours * HOUR for hours in (5, 29))
-    at = next_fetch(row, now, cutoffs, soon=soon).at
+    at = next_fetch(row, now, cutoffs, soon=soon, pushed_at=pushed_at).at
     assert at >= now + OFTEN - SLACK
     assert at >= now + min(timedelta(seconds=wished.fresh or 0), LONGEST_WISH)
     if not (busy or soon):
@@ -206,3 +211,20 @@ def test_an_answer_without_a_document_may_state_a_new_freshness() -> None:
 )
 def test_an_interval_is_put_into_words(minutes: int, words: str) -> None:
     assert every_text(minutes * MINUTE) == words
+
+
+def test_a_feed_whose_hub_tells_of_each_post_is_asked_less_often_but_before_each_cutoff() -> None:
+    newest = int(NOW.timestamp())
+    wished = Wishes(usual=3600, span=72_000, newest=newest).written()
+    row = replace(ROW, wishes=wished, changed_at=NOW)
+    found = next_fetch(row, NOW, (), pushed_at=NOW - MINUTE)
+    assert found.at == NOW + TOLD - SLACK
+    assert found.pace == "every 6 hours, because its hub tells of new posts"
+    assert CUTOFFS[0] - next_fetch(row, NOW, CUTOFFS, pushed_at=NOW).at < 15 * MINUTE
+    quarter = NOW + QUARTER - SLACK
+    assert next_fetch(row, NOW, ()).at == quarter
+    assert next_fetch(row, NOW, (), pushed_at=NOW - 2 * HOUR).at == quarter  # a post came without a push
+    assert next_fetch(row, NOW, (), pushed_at=NOW + MINUTE).at == quarter  # the push has shown nothing yet
+    assert next_fetch(replace(row, gap=9, gap_at=NOW), NOW, (), pushed_at=NOW).at == NOW + OFTEN - SLACK
+    seldom = replace(row, wishes=Wishes(usual=15 * 86_400, span=10**8, newest=newest).written())
+    assert next_fetch(seldom, NOW, (), pushed_at=NOW).at == NOW + SELDOM - SLACK

@@ -37,6 +37,7 @@ REDIRECTS = 8
 _STOP_INTERVAL = 0.5  # seconds between two calls of `stop`
 _JOIN_TIMEOUT = 1.0  # seconds; a DNS lookup cannot be cancelled, so the thread may not end at once
 _PERMANENT = frozenset([301, 308])
+_SAME_METHOD = frozenset([307, 308])  # a form is sent on only by these
 _REDIRECTS = _PERMANENT | {302, 303, 307}
 _ACCEPT = (
     "application/atom+xml, application/rss+xml, application/feed+json, application/rdf+xml,"
@@ -44,6 +45,7 @@ _ACCEPT = (
 )
 _ENCODINGS = "gzip, deflate"
 _ACCEPT_PAGE = "text/html, application/xhtml+xml;q=0.9, */*;q=0.5"
+_FORM = "application/x-www-form-urlencoded"
 _LAST_PORT = 65_535
 _BAD_ADDRESS = "This is not a usable web address; correct the feed's url."
 _AGAIN = "the feed is tried again later."
@@ -220,8 +222,10 @@ async def _follow(transport: httpx2.AsyncBaseTransport, request: FetchRequest, l
             )
         if url.port is not None and not 0 < url.port <= _LAST_PORT:
             return FetchFailure(detail=_BAD_ADDRESS)
-        async with _answer(transport, url, _headers(request, limits)) as response:
+        async with _answer(transport, url, _headers(request, limits), request.form) as response:
             target = response.headers.get("location")
+            if request.form is not None and response.status_code not in _SAME_METHOD:
+                return _taken(response)
             if response.status_code not in _REDIRECTS or not target:
                 return await _outcome(response, limits, moved_to)
         before, url = url, _next_hop(url, target)
@@ -236,7 +240,7 @@ async def _follow(transport: httpx2.AsyncBaseTransport, request: FetchRequest, l
 
 @asynccontextmanager
 async def _answer(
-    transport: httpx2.AsyncBaseTransport, url: httpx2.URL, headers: dict[str, str]
+    transport: httpx2.AsyncBaseTransport, url: httpx2.URL, headers: dict[str, str], form: bytes | None = None
 ) -> AsyncIterator[httpx2.Response]:
     """Yield the answer of a server, whose body has not been read; it is closed when the block ends.
 
@@ -245,7 +249,7 @@ async def _answer(
     if url.userinfo:
         userinfo = b64encode(f"{url.username}:{url.password}".encode())
         headers = headers | {"authorization": f"Basic {userinfo.decode()}"}
-    request = httpx2.Request("GET", url, headers=headers)
+    request = httpx2.Request("GET" if form is None else "POST", url, headers=headers, content=form)
     response = await transport.handle_async_request(request)
     response.request = request
     try:
@@ -261,8 +265,16 @@ def _headers(request: FetchRequest, limits: FetchLimits) -> dict[str, str]:
         "user-agent": limits.user_agent,
         "if-none-match": request.etag,
         "if-modified-since": request.last_modified,
+        "content-type": _FORM if request.form is not None else None,
     }
     return {name: value for name, value in stated.items() if value}
+
+
+def _taken(response: httpx2.Response) -> Result:
+    """Return the answer to a form: only its status matters."""
+    if not response.is_success:
+        return _refusal(response)
+    return Fetched(url=str(response.url.copy_with(userinfo=b"")), body=b"")
 
 
 def _next_hop(url: httpx2.URL, target: str) -> httpx2.URL:

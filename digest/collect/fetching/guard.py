@@ -128,7 +128,11 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             target=request.url.raw_path,
         )
         sent = httpcore2.Request(
-            request.method, url, headers=request.headers.raw, extensions=request.extensions
+            request.method,
+            url,
+            headers=request.headers.raw,
+            content=request.content,
+            extensions=request.extensions,
         )
         with _translated():
             connection = await self._opened(url.origin, request.extensions.get("timeout", {}).get("connect"))

@@ -8,24 +8,38 @@ from datetime import datetime, timedelta
 
 from digest.collect.fetching.answers import Fetched, FetchFailure, FetchRequest, NotModified, moment
 from digest.collect.fetching.timing import has_gap, last_chance, next_fetch, with_freshness
+from digest.collect.fetching.websub import is_active
 from digest.model.links import host_of
-from digest.model.posts import FeedRow
+from digest.model.posts import FeedRow, HubRow, HubState
 
 FIRST_PAUSE = timedelta(minutes=15)
 LONGEST_PAUSE = timedelta(hours=24)
 GONE_PAUSE = timedelta(days=7)  # a removed feed is still tried, because publishers make mistakes
 BELIEVED = timedelta(hours=23)  # "not modified" without a document in between, so that it is less than a day
+BETWEEN = timedelta(minutes=1)  # pushes cause one fetch in this time, however many there are
 MOVES = 3  # answers in a row with the same permanent redirect, until it is saved
 MOVING = timedelta(days=1)  # and it must have lasted so long
 _GONE = 410
 _TOO_OFTEN = 429
 _LOST = frozenset([404, _GONE])
+_HUB_REASONS = {
+    HubState.DENIED: "does not want to tell of new posts",
+    HubState.GONE: "does not exist any more",
+}
 
 
-def is_due(row: FeedRow, now: datetime) -> bool:
-    """Return whether a feed is due. A feed that was never fetched is always due."""
+def is_due(row: FeedRow, now: datetime, pushed_at: datetime | None = None) -> bool:
+    """Return whether a feed is due: it was never fetched, its time has come, or its hub has told of posts.
+
+    A push counts until a fetch has begun after it, so one that arrives during a fetch is not lost. It does
+    not shorten the pause of a feed that fails.
+    """
     # Another process or thread, whose clock is a little ahead, may have added the feed a moment ago.
-    return row.last_fetch_at is None or row.next_fetch_at <= now
+    if row.last_fetch_at is None or row.next_fetch_at <= now:
+        return True
+    if pushed_at is None or row.failures:
+        return False
+    return row.last_fetch_at < pushed_at <= now and now - row.last_fetch_at >= BETWEEN
 
 
 def address(row: FeedRow) -> str:
@@ -108,9 +122,16 @@ def after_gap(row: FeedRow, now: datetime, entries: int) -> FeedRow:
     return replace(row, gap=entries, gap_at=now)
 
 
-def timed(row: FeedRow, now: datetime, cutoffs: Sequence[datetime], *, soon: bool = False) -> FeedRow:
+def timed(
+    row: FeedRow,
+    now: datetime,
+    cutoffs: Sequence[datetime],
+    *,
+    soon: bool = False,
+    pushed_at: datetime | None = None,
+) -> FeedRow:
     """Return the row after an answer, with the time of the next fetch; `soon` if a post seems to be gone."""
-    coming = next_fetch(row, now, cutoffs, soon=soon)
+    coming = next_fetch(row, now, cutoffs, soon=soon, pushed_at=pushed_at)
     return replace(row, next_fetch_at=coming.at, pace=coming.pace)
 
 
@@ -177,6 +198,24 @@ def moved_text(before: FeedRow, after: FeedRow) -> str:
         return "The feed answers at its own address again, so the address to which it had moved is forgotten."
     host = host_of(after.final_url)
     return f"The feed has moved permanently to {host} and is fetched from there from now on."
+
+
+def hub_text(hub: HubRow, now: datetime, *, public: bool) -> str:
+    """Return one sentence about the hub of a feed; `public` if hubs can call our pages."""
+    host = host_of(hub.hub)
+    if not public:
+        return (
+            f"Its hub {host} could tell of new posts at once, but it is not asked, because base_url is not a"
+            " public address."
+        )
+    if is_active(hub, now):
+        last = f"; the last time at {_when(hub.pushed_at, now)}" if hub.pushed_at else ""
+        return f"Its hub {host} tells of new posts at once{last}."
+    again = f"asked at {_when(hub.next_at, now)}"
+    if hub.state is HubState.FOUND:
+        return f"Its hub {host} can tell of new posts at once; digest serve asks for this: {again}."
+    reason = _HUB_REASONS.get(hub.state, "has not confirmed yet that it tells of new posts")
+    return f"Its hub {host} {reason}; it is {again} again."
 
 
 def state_text(row: FeedRow, now: datetime) -> str:

@@ -21,6 +21,7 @@ BUSY_FOR = timedelta(days=7)  # after all entries of a document were new
 SLACK = timedelta(minutes=1)  # so that the feed is due even if the scheduler runs a little early
 LOOK = timedelta(minutes=3)  # the last look at a feed is so long before a cutoff, and up to SPREAD longer
 SPREAD = timedelta(minutes=10)  # so that not all feeds are asked at once
+TOLD = timedelta(hours=6)  # a feed whose hub tells of each new post is not asked more often without a push
 _SHARE = 4  # a feed is asked so many times for each post
 _DAY = timedelta(days=1)
 _HOUR = timedelta(hours=1)
@@ -70,6 +71,7 @@ class _Pace:
     why: str
 
 
+_HUB = ", because its hub tells of new posts"
 _OF_FILES = _Pace(every=QUARTER, floor=_ZERO, why=", because it is on this machine")
 
 
@@ -85,16 +87,26 @@ def with_freshness(text: str, fresh: int | None) -> str:
     return text if fresh is None else replace(read_wishes(text), fresh=fresh).written()
 
 
-def next_fetch(row: FeedRow, now: datetime, cutoffs: Sequence[datetime], *, soon: bool = False) -> Next:
+def next_fetch(
+    row: FeedRow,
+    now: datetime,
+    cutoffs: Sequence[datetime],
+    *,
+    soon: bool = False,
+    pushed_at: datetime | None = None,
+) -> Next:
     """Return when a feed is asked next after an answer, and why.
 
     The wishes of the publisher are respected. Otherwise the feed is asked a few times for each of its posts.
     Shortly before a cutoff, it is asked whatever its posts say; if the publisher does not want that so early,
     the time before is moved, so that the look before the cutoff is allowed. With `soon`, a post seems to be
-    gone, and another document has to tell.
+    gone, and another document has to tell. `pushed_at` is the last push of the feed's hub; if the documents
+    show that the hub tells of each new post, the feed is asked less often.
     """
     wishes = read_wishes(row.wishes)
     pace = _pace(wishes, now, has_gap(row, now)) if not row.url.startswith("file:") else _OF_FILES
+    if pace.every < TOLD and not has_gap(row, now) and _is_told(row, wishes, pushed_at):
+        pace = replace(pace, every=TOLD, why=_HUB)
     wait = min(pace.every, OFTEN) if soon else pace.every
     earliest = now + (min(pace.floor, _server(wishes)) if soon else pace.floor)
     at = _allowed(max(now + wait - SLACK, earliest), wishes)
@@ -192,6 +204,13 @@ def _by_posts(wishes: Wishes, now: datetime, busy: bool) -> tuple[timedelta, str
     if span < 2 * every and silence < _DAY:
         return max(span / 2, OFTEN), ", because its posts leave it quickly"
     return every, f", because a post comes about {every_text(usual)}"
+
+
+def _is_told(row: FeedRow, wishes: Wishes, pushed_at: datetime | None) -> bool:
+    """Return whether the last push led to a changed document, and none of its posts came without a push."""
+    if pushed_at is None or row.changed_at is None or row.changed_at < pushed_at:
+        return False
+    return wishes.newest is None or wishes.newest <= (pushed_at + _HOUR).timestamp()
 
 
 def _looks(row: FeedRow, wishes: Wishes, cutoffs: Sequence[datetime]) -> Iterator[datetime]:

@@ -21,6 +21,8 @@ class JsonFeed:
     language: str
     entries: tuple[Entry, ...]
     next_url: str = ""  # where the older entries are
+    hubs: tuple[str, ...] = ()  # of WebSub
+    own_url: str = ""  # the address of the feed
     ended: bool = False  # the publisher will not add anything
 
 
@@ -48,6 +50,12 @@ def read_json_feed(body: bytes, base: str, limit: int) -> JsonFeed | str:
         entries=tuple(_entry(item, root, shared) for item in items[:limit]),
         next_url=web_url(_text(document, "next_url"), base) or "",
         ended=_get(document, "expired") is True,
+        hubs=tuple(
+            _text(hub, "url")
+            for hub in _list(document, "hubs")
+            if isinstance(hub, dict) and _text(hub, "type").casefold() == "websub"
+        ),
+        own_url=_text(document, "feed_url"),
     )
 
 

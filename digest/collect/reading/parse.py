@@ -13,6 +13,7 @@ from xml.sax import SAXException
 import feedparser
 
 from digest.collect.fetching.timing import Wishes, rate, stated
+from digest.collect.fetching.websub import Hub, in_xml, named
 from digest.collect.reading.clean import feed_link, plain
 from digest.collect.reading.dates import parse_date
 from digest.collect.reading.encoding import decode
@@ -60,6 +61,7 @@ class Parsed:
     whole: bool = False  # there is no page after these posts
     error: str = ""  # a failure that the feed itself reports between its entries, as one sentence
     wishes: Wishes = _NONE  # of the publisher, and the rate of its posts
+    hub: Hub | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class Contents:
     unread: tuple[str, ...] = ()  # the reasons why other files of the folder could not be read
     later: bool = False
     wishes: Wishes = _NONE  # about how often to ask
+    hub: Hub | None = None
 
 
 def parse(
@@ -129,6 +132,7 @@ def cleaned(contents: Contents, source: FeedSource) -> Parsed | ParseFailure:
         next_url=contents.next_url,
         later=contents.later,
         unread=contents.unread,
+        hub=contents.hub,
     )
 
 
@@ -152,6 +156,7 @@ def _read(document: Document, limit: int) -> Contents | str:
             entries=feed.entries,
             next_url=feed.next_url if feed.next_url != document.url else "",
             ended=feed.ended,
+            hub=named(feed.hubs, feed.own_url, document.url),
         )
     start = _PROLOGUE.match(body)
     if _WEB_PAGE.match(body, start.end() if start else 0):
@@ -195,6 +200,7 @@ def _read_xml(document: Document, limit: int) -> Contents | str:
         broken=broken,
         generator=_text(feed.get("generator")),
         wishes=stated(document.body),
+        hub=in_xml(document.body, document.url),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -39,6 +39,7 @@ class WebContext:
     tickets: Tickets
     guard: AbuseGuard
     wake: Callable[[], None]  # sends queued notices at once, if this process sends any
+    pushes: set[object] = field(default_factory=set)  # the requests of hubs that are being read
 
     @property
     def root(self) -> str:

@@ -17,6 +17,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from subscribers.hosts import network_of
 
 MAX_BODY = 65_536  # bytes; the longest genuine form has a few thousand
+STREAMED = (
+    "/hub/"  # requests of hubs are larger; their page reads them piece by piece, and limits them itself
+)
 MAX_REQUESTS = 200  # in progress at once
 
 _POLICY = (
@@ -43,8 +46,8 @@ class SecurityMiddleware:
     """Wrap an application: refuse bodies over MAX_BODY while they arrive, and add headers to answers.
 
     The application gets a request when its whole body has arrived, so it never waits for a client. It gets
-    no request whose client drops the connection before that. Paths with control characters are refused
-    too: we have none, and databases reject some of them.
+    no request whose client drops the connection before that. Requests of hubs are the exception. Paths with
+    control characters are refused too: we have none, and databases reject some of them.
     """
 
     app: ASGIApp
@@ -62,6 +65,9 @@ class SecurityMiddleware:
             return
         if min(scope["path"], default="/") < " " or b"%00" in scope["query_string"]:
             await JSONResponse({"detail": "not found"}, 404)(scope, receive, _with_headers(send))
+            return
+        if scope["path"].startswith(STREAMED) and scope["method"] == "POST":
+            await self.app(scope, receive, _with_headers(send))
             return
         body = await _arrived(receive) if int(announced) <= MAX_BODY else _TOO_LARGE
         if body is not None:
