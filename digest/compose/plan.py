@@ -311,6 +311,7 @@ def edition_name(digest: Digest, due: Due, frequency: Frequency = Frequency.EACH
 
 def empty_edition(digest: Digest, site: Site, due: Due) -> Edition:
     """Return an edition without stories, with the values of its digest and site; its id may be taken."""
+    cadence = Cadence(digest=digest)
     return Edition(
         id=edition_name(digest, due),
         digest=digest.slug,
@@ -328,7 +329,8 @@ def empty_edition(digest: Digest, site: Site, due: Due) -> Edition:
         lead=None,
         sections=(),
         style=digest.style,
-        next_at=Cadence(digest=digest).next_send_at(due.send_at),
+        next_at=next(cadence.coming(due.send_at)).send_at,
+        every=cadence.every,
         introduction=digest.introduction,
         signed=digest.signed,
         sponsor=digest.sponsor,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from digest.editions.parts import EditionParts, RenderEdition
 from digest.message.build import MessageSettings, Render
-from digest.message.look import LINKS, Look, approved_look, languages_of, look_at, renderer_of
+from digest.message.look import UNSUBSCRIBE, Look, approved_look, languages_of, links_of, look_at, renderer_of
 from digest.model.editions import Edition, EditionRecord
 from digest.model.errors import PreflightError
 from digest.model.messages import Email
@@ -47,7 +47,7 @@ def inspect(templates: Templates, record: EditionRecord) -> Inspection:
     email may lack, because a template may show its foot to some readers only.
     """
     look, emails = look_at(templates, record)
-    footer = Footer(LINKS.unsubscribe, record.edition.site.postal_address)
+    footer = Footer(UNSUBSCRIBE, record.edition.site.postal_address)
     found = [finding for email in emails.values() for finding in preflight(email, footer)]
     for email in _of_each_topic(record.edition, renderer_of(templates, look), tuple(look.words)):
         found += [Finding(Level.BLOCK, sentence) for sentence in footer.missing(email)]
@@ -59,7 +59,7 @@ def _of_each_topic(edition: Edition, render: Render, languages: tuple[str, ...])
     chosen = (choose(edition, Choice(include=frozenset({slug}))) for slug in topics[:_TOPICS])
     for each in chosen:
         if each is not None and each is not edition:
-            yield from (render(each, LINKS, language) for language in languages)
+            yield from (render(each, links_of(edition), language) for language in languages)
 
 
 def fits_in_an_email(render: RenderEdition, edition: Edition) -> bool:
@@ -67,7 +67,7 @@ def fits_in_an_email(render: RenderEdition, edition: Edition) -> bool:
 
     An Arabic letter takes six bytes in the message, so an edition may fit in one language only.
     """
-    emails = (render(edition, LINKS, language) for language in languages_of(edition))
+    emails = (render(edition, links_of(edition), language) for language in languages_of(edition))
     return all(encoded_size(email.html) < BLOCK_SIZE for email in emails)
 
 

@@ -19,6 +19,7 @@ from digest.message.reader_links import (
     archive_url,
     for_unsubscribing,
     preferences_url,
+    signup_url,
     unsubscribe_url,
     with_token,
 )
@@ -84,6 +85,7 @@ class MessageBuilder:
                 record.edition.site.base_url, record.edition.digest, self._words.unsubscribe
             ),
             preferences=preferences_url(record.edition.site.base_url, self._words.preferences),
+            subscribe=signup_url(record.edition.site.base_url, record.edition.digest),
         )
         self._topics = tuple(heading.slug for heading in headings_of(record.edition))
         self._footer = Footer(self._links.unsubscribe, record.edition.site.postal_address)

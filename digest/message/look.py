@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 
 from digest.message.build import Render
-from digest.message.reader_links import edition_url
+from digest.message.reader_links import edition_url, signup_url
 from digest.model.editions import Edition, EditionRecord
 from digest.model.messages import Email, ReaderLinks
 from digest.render.edition_renderer import EditionRenderer
@@ -19,8 +19,8 @@ from digest.render.templates import MAIL_HTML, MAIL_TEXT, Templates
 from digest.storage.database import Database
 from digest.storage.ledger.looks import KeptLook, kept_look
 
-# The links in an email that is only looked at; no snapshot can contain them by chance.
-LINKS = ReaderLinks(unsubscribe="reader_leaves_here", preferences="reader_chooses_here")
+# In an email that is only looked at; no snapshot can contain it by chance.
+UNSUBSCRIBE = "reader_leaves_here"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +72,18 @@ def look_at(templates: Templates, record: EditionRecord) -> tuple[Look, dict[str
         emails={},
     )
     render = renderer_of(templates, look)
-    emails = {language: render(record.edition, LINKS, language) for language in look.words}
+    links = links_of(record.edition)
+    emails = {language: render(record.edition, links, language) for language in look.words}
     return replace(look, emails={language: _email_hash(email) for language, email in emails.items()}), emails
+
+
+def links_of(edition: Edition) -> ReaderLinks:
+    """Return the links in an edition's emails that are only looked at."""
+    return ReaderLinks(
+        unsubscribe=UNSUBSCRIBE,
+        preferences="reader_chooses_here",
+        subscribe=signup_url(edition.site.base_url, edition.digest),
+    )
 
 
 def languages_of(edition: Edition) -> tuple[str, ...]:

@@ -115,6 +115,15 @@ class Heading:
         return self.section or self.slug
 
 
+class Every(StrEnum):
+    """How often an edition comes, if one word can say it."""
+
+    DAY = "day"
+    WEEKDAY = "weekday"
+    WEEK = "week"
+    MONTH = "month"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edition:
     """One dated digest as it was frozen: its emails, web archive and previews are made only from this.
@@ -144,6 +153,7 @@ class Edition:
     style: Style = Style.NEWSPAPER
     number: int = 0  # the n-th edition of its digest; 0: unknown, as in editions of earlier versions
     next_at: datetime | None = None  # the send time of the next edition, as planned at the cutoff
+    every: Every | None = None
     introduction: str = ""  # Markdown
     signed: str = ""  # the name under the introduction
     sponsor: Sponsor | None = None

@@ -82,6 +82,7 @@ class ReaderLinks:
 
     unsubscribe: str
     preferences: str
+    subscribe: str | None = None  # the sign-up form of the digest, for those to whom the email is forwarded
 
 
 class Message(NamedTuple):

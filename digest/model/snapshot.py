@@ -12,7 +12,7 @@ from functools import lru_cache
 from heapq import merge
 from typing import Any
 
-from digest.model.editions import Claim, Coverage, Edition, Heading, Section, Source, Story
+from digest.model.editions import Claim, Coverage, Edition, Every, Heading, Section, Source, Story
 from digest.model.posts import Image, Via
 from digest.model.publication import CATCH_ALL_RULE, Brand, BrandLink, BrandPicture, Site, Sponsor, Style
 from subscribers.model import Choice
@@ -21,7 +21,7 @@ from subscribers.model import Choice
 _NEWS: Mapping[str, object] = {
     **{field.name: field.default for field in fields(Brand)},
     **dict.fromkeys(("section", "colour", "note", "introduction", "signed"), ""),
-    **dict.fromkeys(("via", "next_at", "sponsor"), None),
+    **dict.fromkeys(("via", "next_at", "every", "sponsor"), None),
     "brand": {},
     "coverage": (),
     "number": 0,
@@ -84,6 +84,7 @@ def _edition(data: dict[str, Any]) -> Edition:
             "headings": tuple(Heading(**heading) for heading in data.get("headings", ())),
             "style": Style(data.get("style", Style.NEWSPAPER)),
             "next_at": _moment(data.get("next_at")),
+            "every": Every(data["every"]) if data.get("every") else None,
             "sponsor": Sponsor(**data["sponsor"]) if data.get("sponsor") else None,
         }
     )

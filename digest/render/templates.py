@@ -256,7 +256,11 @@ def _of_editions(editions: Sequence[Edition]) -> Iterator[tuple[str, dict[str, o
         subscribe="https://news.example.org/signup",
         feed="https://news.example.org/d/feed.atom",
     )
-    reader = ReaderLinks(unsubscribe="https://news.example.org/u", preferences="https://news.example.org/p")
+    reader = ReaderLinks(
+        unsubscribe="https://news.example.org/u",
+        preferences="https://news.example.org/p",
+        subscribe="https://news.example.org/signup/x",
+    )
     for edition in editions:
         view = EditionView(edition)
         for name in (MAIL_HTML, MAIL_TEXT):

@@ -185,6 +185,7 @@ class ReaderValues:
 
     unsubscribe: str
     preferences: str
+    subscribe_url: str | None  # the sign-up form of the digest
     start: str
     end: str
     content_start: str

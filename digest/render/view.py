@@ -49,11 +49,15 @@ _GUESS = 2 / 3  # the height of an image, as a share of its width, if the feed d
 def email_values(
     edition: Edition, view: EditionView, links: ReaderLinks, *, subject: str, preheader: str, web: str | None
 ) -> dict[str, object]:
-    """Return all values for an email template, by name. Its link to the web copy keeps the language."""
-    if web is not None and view.language != edition.language:
-        web = f"{web}?language={view.language}"
+    """Return all values for an email template, by name. Its links to our pages keep the language."""
+    web = _in_language(web, edition, view)
     shared = edition_values(edition, view, subject=subject, preheader=preheader, web=web)
     return as_mapping(shared) | as_mapping(reader_values(edition, view, links))
+
+
+def _in_language(url: str | None, edition: Edition, view: EditionView) -> str | None:
+    """Return the address of one of our pages in the reader's language."""
+    return f"{url}?language={view.language}" if url and view.language != edition.language else url
 
 
 def page_values(
@@ -141,6 +145,7 @@ def reader_values(edition: Edition, view: EditionView, links: ReaderLinks) -> Re
     return ReaderValues(
         unsubscribe=links.unsubscribe,
         preferences=links.preferences,
+        subscribe_url=_in_language(web_url(links.subscribe), edition, view),
         start=start,
         end=end,
         content_start=_sides(direction(edition.language))[0],

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from digest.model.editions import Due
+from digest.model.editions import Due, Every
 from digest.model.errors import NotFoundError
 from digest.model.publication import Digest
 from digest.schedule.schedule import ScheduleError, dues, previous_due
@@ -37,6 +37,11 @@ class Cadence:
         """Return the noun for its editions: "edition", "weekly edition"."""
         return "edition" if self.frequency is Frequency.EACH else f"{self.frequency} edition"
 
+    @property
+    def every(self) -> Every | None:
+        """Return how often its editions come; None if one word cannot say it."""
+        return parse_schedule(self.digest.schedule).every
+
     def coming(self, after: datetime, *, with_skipped: bool = False) -> Iterator[Due]:
         """Yield the occurrences whose send time is strictly after an instant, without end.
 
@@ -44,13 +49,6 @@ class Cadence:
         when a digest is next due asks here.
         """
         return dues(self.digest, parse_schedule(self.digest.schedule), after=after, with_skipped=with_skipped)
-
-    def next_send_at(self, after: datetime) -> datetime | None:
-        """Return the first send time strictly after an instant; None if the digest is never due again."""
-        try:
-            return next(self.coming(after)).send_at
-        except ScheduleError:
-            return None
 
     def last_send_at(self, at: datetime) -> datetime | None:
         """Return the last send time at or before an instant; None if there was none."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from digest.model.editions import Due
+from digest.model.editions import Due, Every
 from digest.model.publication import Digest
 
 ALL_WEEKDAYS = frozenset(range(7))  # Monday is 0
@@ -22,6 +22,7 @@ LAST_DAY = frozenset({-1})
 SKIP_REASON = "skip in config.toml"
 FIRST_WEEK = date(1970, 1, 5)  # a Monday; without a date of their own, every other week is counted from it
 
+_WORK = frozenset(range(5))
 _DAY = timedelta(days=1)
 _LENGTHS = {2: 28, 4: 30, 6: 30, 9: 30, 11: 30}  # of months with fewer than 31 days, without the leap day
 _HORIZON = timedelta(days=366 * 40)  # a 29 February that is a Monday comes once in 28 years, or in 40
@@ -50,6 +51,18 @@ class Schedule:
         if self.either or min(self.monthdays) < 1:
             return False
         return any(min(self.monthdays) > _LENGTHS.get(month, 31) for month in self.months)
+
+    @property
+    def every(self) -> Every | None:
+        """Return how often it is due; None if one word cannot say it: "mondays and thursdays"."""
+        if self.months != ALL_MONTHS or self.other_week_of or self.either:
+            return None
+        if self.monthdays == ALL_MONTHDAYS and not self.weeks:
+            found = {ALL_WEEKDAYS: Every.DAY, _WORK: Every.WEEKDAY}
+            return Every.WEEK if len(self.weekdays) == 1 else found.get(self.weekdays)
+        days = self.weeks if self.weeks else self.monthdays
+        once = len(self.weekdays) == 1 if self.weeks else self.weekdays == ALL_WEEKDAYS
+        return Every.MONTH if once and len(days) == 1 and not self.skips_months else None
 
     def falls_on(self, day: date) -> bool:
         """Return whether the schedule has an occurrence on this local date."""

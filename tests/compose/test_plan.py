@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.compose.plan import Plan, PlanInput, plan
-from digest.model.editions import Due, Edition
+from digest.model.editions import Due, Edition, Every
 from digest.model.posts import PublishedPost, WaitingPost
 from digest.model.publication import Lead, Sponsor, Style, Topic
 from digest.model.snapshot import to_json
@@ -62,8 +62,28 @@ def test_the_next_edition_is_the_next_date_that_is_not_skipped() -> None:
     assert next_at == DUE.send_at + timedelta(days=2)
 
 
-def test_a_digest_that_is_never_due_again_has_no_next_edition() -> None:
-    assert edition_of(published("Tide"), plan_input=plan_input(schedule="0 7 30 feb *")).next_at is None
+@pytest.mark.parametrize(
+    ("schedule", "every"),
+    [
+        ("every day at 07:00", Every.DAY),
+        ("weekdays at 07:00", Every.WEEKDAY),
+        ("saturdays at 09:00", Every.WEEK),
+        ("first monday of the month at 08:00", Every.MONTH),
+        ("the 15th of the month at 08:00", Every.MONTH),
+        ("last day of the month at 08:00", Every.MONTH),
+        ("0 7 * * *", Every.DAY),
+        ("mondays and thursdays at 18:00", None),
+        ("every other monday at 07:00", None),
+        ("the 31st of the month at 08:00", None),
+        ("0 7 1 jan *", None),
+        ("0 7 1 * mon", None),
+        ("0 7 1,15 * *", None),
+    ],
+)
+def test_an_edition_knows_how_often_it_comes_if_one_word_can_say_it(
+    schedule: str, every: Every | None
+) -> None:
+    assert edition_of(published("Tide"), plan_input=plan_input(schedule=schedule)).every is every
 
 
 # ── whether there is an edition ─────────────────────────────────────────────────────────────

@@ -13,7 +13,7 @@ from digest.compose.gather import GatherInput, gather
 from digest.compose.plan import PlanInput, plan
 from digest.compose.stories.covered import cover
 from digest.compose.topics import place
-from digest.model.editions import Claim, Coverage, Edition, Heading, Section, Source, Story
+from digest.model.editions import Claim, Coverage, Edition, Every, Heading, Section, Source, Story
 from digest.model.posts import Image, Via, WaitingPost
 from digest.model.publication import Lead, Site, Sponsor, Style, Topic
 from digest.model.snapshot import (
@@ -79,6 +79,7 @@ editions = st.builds(
     style=st.sampled_from(Style),
     number=st.integers(min_value=0),
     next_at=st.none() | moments,
+    every=st.none() | st.sampled_from(Every),
     introduction=text,
     signed=text,
     sponsor=st.none() | st.builds(Sponsor, name=text, text=text, url=text, link=text),

@@ -44,7 +44,7 @@ def test_every_variable_is_documented(name: str) -> None:
     assert f"`{name}`" in TEXT
 
 
-@pytest.mark.parametrize("name", ["more_in", "because"])
+@pytest.mark.parametrize("name", ["more_in", "because", "via", "next_edition", "numbered"])
 def test_every_phrase_that_takes_words_is_documented(name: str) -> None:
     assert hasattr(Phrases, name)
     assert f"`{name}(" in TEXT

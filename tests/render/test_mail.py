@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.model.editions import Coverage, Edition, Heading, Section, Story
+from digest.model.editions import Coverage, Edition, Every, Heading, Section, Story
 from digest.model.errors import TemplateError
 from digest.model.links import web_url
 from digest.model.messages import Email, ReaderLinks
@@ -149,6 +149,23 @@ def test_the_values_of_an_edition_say_what_is_frozen_with_it() -> None:
     assert (values["topic_colours"], section.colour.name) == ((section.colour,), "t1")
     assert section.stories[0].note
     assert section.stories[0].note.text.startswith("The survey is open to all")
+
+
+def test_the_reason_for_an_email_says_how_often_it_comes() -> None:
+    weekly = replace(short_edition(), every=Every.WEEK)
+    assert "You receive this every week because you subscribed" in mail_of(weekly).text
+    assert "You receive this email because you subscribed" in mail_of(short_edition()).text
+    german = render_email(TEMPLATES, weekly, LINKS, web_url=None, language="de").text
+    assert "Sie bekommen diese E-Mail jede Woche" in german.replace("\n", " ")
+
+
+def test_the_form_to_subscribe_is_in_the_language_of_the_email() -> None:
+    links = replace(LINKS, subscribe="https://press.example.org/signup/evening")
+    edition = sample_edition()
+    for language, url in (("", links.subscribe), ("de", f"{links.subscribe}?language=de")):
+        view = EditionView(edition, language)
+        values = email_values(edition, view, links, subject="", preheader="", web=None)
+        assert values["subscribe_url"] == url
 
 
 def test_an_edition_of_an_earlier_version_has_none_of_it() -> None:

@@ -39,7 +39,7 @@ def words_of(edition: Edition, language: str) -> EditionWords:
         tag=tag(language),
         direction=direction(language),
         date=long_date(edition.local_date, language),
-        phrases=phrases_for(language),
+        phrases=phrases_for(language, edition.every),
         next=_next(edition, language),
     )
 

@@ -11,6 +11,7 @@ from babel import Locale
 from babel.messages.pofile import read_po
 from markupsafe import Markup, escape
 
+from digest.model.editions import Every
 from digest.render.languages.dates import direction
 
 
@@ -69,9 +70,14 @@ class Phrases:
     all_editions: str
     subscribe: str
     mail: str  # the name a screen reader gives to the whole email
+    forwarded: str  # before the link to subscribe
+    advertisement: str  # the name of the sponsor's region
+    editors_note: str
     _more_in: str = field(repr=False)
     _because: str = field(repr=False)
     _via: str = field(repr=False)
+    _next_edition: str = field(repr=False)
+    _numbered: str = field(repr=False)
 
     def replaced(self, texts: Mapping[str, str]) -> Phrases:
         """Return these phrases with other texts; names that are not phrases are ignored."""
@@ -89,10 +95,21 @@ class Phrases:
         """Return the reason why this reader gets this email; markup stays markup."""
         return _filled(self._because, title=title, site=site)
 
+    def next_edition(self, when: str) -> str:
+        """Return the sentence that says when the next edition goes out."""
+        return _filled(self._next_edition, when=when)
+
+    def numbered(self, number: int) -> str:
+        """Return the number of an edition, as newspapers write it."""
+        return self._numbered.format(number=number)
+
 
 @cache
-def phrases_for(language: str) -> Phrases:
-    """Return the phrases of `language` (BCP 47), or English ones if there is no catalogue."""
+def phrases_for(language: str, every: Every | None = None) -> Phrases:
+    """Return the phrases of `language` (BCP 47), or English ones if there is no catalogue.
+
+    The reason for an email also says how often it comes, if that is known.
+    """
     say = words_for(language)
     return Phrases(
         in_this_mail=say("In this edition"),
@@ -106,9 +123,27 @@ def phrases_for(language: str) -> Phrases:
         subscribe=say("Subscribe"),
         mail=say("email"),
         _more_in=say("More in {topic}"),
-        _because=say("You receive this email because you subscribed to {title} from {site}."),
+        forwarded=say("Was this forwarded to you?"),
+        advertisement=say("Advertisement"),
+        editors_note=say("Editor’s note:"),
+        _because=_because(every, say),
         _via=say("via {name}"),
+        _next_edition=say("The next edition goes out {when}."),
+        _numbered=say("No. {number}"),
     )
+
+
+def _because(every: Every | None, say: Words) -> str:
+    match every:
+        case Every.DAY:
+            return say("You receive this every day because you subscribed to {title} from {site}.")
+        case Every.WEEKDAY:
+            return say("You receive this every weekday because you subscribed to {title} from {site}.")
+        case Every.WEEK:
+            return say("You receive this every week because you subscribed to {title} from {site}.")
+        case Every.MONTH:
+            return say("You receive this every month because you subscribed to {title} from {site}.")
+    return say("You receive this email because you subscribed to {title} from {site}.")
 
 
 def _filled(text: str, **values: str) -> str:
