@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -29,6 +30,7 @@ _POSTS = 2_000  # that are read, at most
 _MOSTLY = 0.8  # of the stories of a topic, that a setting must claim
 _SUBJECT = 0.5  # of a feed's stories under one topic: the feed may have one subject …
 _ENOUGH = 5  # … if it has so many stories
+_SHOWN = re.compile(", (?:part: |under |mostly )")  # how a rule goes on where a section is shown elsewhere
 _BY_TAG = ("structured tag: ", "leads with ", "tag ", "tag: ", "tag on every post: ")
 
 
@@ -166,7 +168,7 @@ def _setting(rules: Mapping[tuple[str, str], int]) -> str:
     feeds: set[str] = set()
     claimed = 0
     for (rule, feed), count in rules.items():
-        cause = rule.split(", part: ")[0]
+        cause = _SHOWN.split(rule)[0]
         tag = next((cause.removeprefix(start) for start in _BY_TAG if cause.startswith(start)), None)
         claimed += count if tag or rule.startswith("feed: ") else 0
         tags |= {tag} if tag else set()

@@ -241,7 +241,9 @@ def test_each_word_of_the_lexicon_stands_under_one_heading_and_means_something()
     slug = ""
     for name, text, keys in data_lines("lexicon.txt"):
         slug = slug if name else text
-        for word, key in zip(text.split(","), keys, strict=False) if name not in ("", "title") else ():
+        if name in ("", "title", "wider", "news"):
+            continue
+        for word, key in zip(text.split(","), keys, strict=False):
             homes.setdefault(key, set()).add(slug)
             assert key == plain_key(word), "the fast way to read the file finds the same keys"
     assert {key: slugs for key, slugs in homes.items() if len(slugs) > 1 or key_of(key) is None} == {}

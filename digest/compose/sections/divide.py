@@ -30,6 +30,8 @@ def divide(stories: Sequence[Story], filing: Filing, past: Past) -> tuple[Found,
     headings.by_section()
     headings.by_tag()
     if filing.joined:
+        headings.by_subject()
+        headings.by_subject()  # what it has placed tells about other feeds that cover the same stories
         headings.by_feed()
     else:
         headings.by_shared_tag()

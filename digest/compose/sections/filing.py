@@ -6,12 +6,20 @@ site; the tag that leads the post, if it is a section of the feed; the address; 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from digest.compose.sections.learning import FeedSections
-from digest.compose.sections.lexicon import folders, in_address, lookup, title_of
+from digest.compose.sections.lexicon import (
+    NATIONAL,
+    folders,
+    in_address,
+    in_place,
+    is_news,
+    lookup,
+    place_in,
+    title_of,
+)
 from digest.compose.sections.names import heading, key_of
 from digest.model.posts import WaitingPost
 from digest.model.tags import place_of
@@ -48,10 +56,6 @@ _KINDS = frozenset(
         *("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"),
     )
 )
-_STROKE = re.compile(r"[/>»›]|::")
-_NAMED = re.compile(r"\s*[\w-]+:(?!:)\S")  # "topics:things/gardens", and addresses
-_SPACED = re.compile(r"\s([/>»›]|::)\s")
-_SHORTEST = 3  # letters of a part of a path; "AC/DC" and "9/11" are no paths
 _NO_SECTIONS = FeedSections()
 
 
@@ -62,6 +66,7 @@ class Filed:
     key: str
     name: str
     rule: str
+    is_sure: bool = True  # the publisher has written it as a section, not as one of many tags
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +99,7 @@ class Filing:
             or self._by_lead(waiting)
             or self._by_address(waiting)
             or self._by_tag(waiting)
+            or self._by_news(waiting)
         )
 
     def keys(self, waiting: WaitingPost) -> list[str]:
@@ -106,6 +112,10 @@ class Filing:
         """Return the key of the heading under which a section stands."""
         return (self._lookup(name, language) if self.joined else None) or name
 
+    def title(self, slug: str) -> str:
+        """Return a heading of the lexicon in the language of the site."""
+        return title_of(slug, self.language)
+
     def _lookup(self, name: str, language: str | None) -> str | None:
         return lookup(name, language or self.language)
 
@@ -116,10 +126,9 @@ class Filing:
         return Filed(key=key, name=title, rule=f"feed: {feed}")
 
     def _by_place(self, waiting: WaitingPost) -> Filed | None:
-        places = [(tag, place) for tag in waiting.post.tags if (place := place_of(tag) or _path(tag))]
+        places = [(tag, place) for tag in waiting.post.tags if (place := place_in(tag))]
         for tag, place in places:
-            known = (self._lookup(part, waiting.post.language) for part in reversed(place))
-            if slug := next(filter(None, known), None):
+            if slug := in_place(place, waiting.post.language or self.language):
                 return self._front_page(waiting, slug, f"structured tag: {tag}")
         for tag, place in places:
             if own := next((part for part in place if key_of(part)), None):
@@ -155,8 +164,15 @@ class Filing:
             return None  # the names of one publisher's sections are its own
         for tag in waiting.post.tags:
             if key_of(tag) and (slug := self._lookup(tag, waiting.post.language)):
-                return self._front_page(waiting, slug, f"tag {tag}")
+                return replace(self._front_page(waiting, slug, f"tag {tag}"), is_sure=False)
         return None
+
+    def _by_news(self, waiting: WaitingPost) -> Filed | None:
+        """File a newspaper's news in general with those of its country, as newspapers mean it."""
+        if not self.joined or not self.sections(waiting.feed_name).is_general:
+            return None
+        tag = next((tag for tag in waiting.post.tags if any(map(is_news, place_of(tag) or (tag,)))), None)
+        return self._front_page(waiting, NATIONAL, f"news in general: {tag}") if tag else None
 
     def _front_page(self, waiting: WaitingPost, slug: str, rule: str) -> Filed:
         """Return a heading of the lexicon; of one publisher, its own section of that meaning."""
@@ -165,28 +181,16 @@ class Filing:
             own = next((key for key in sorted(sections.ranks) if self._lookup(key, language) == slug), None)
             if own:
                 return Filed(key=own, name=sections.names[own], rule=rule)
-        return Filed(key=slug, name=title_of(slug, self.language), rule=rule)
+        return Filed(key=slug, name=self.title(slug), rule=rule)
 
     def _named(self, waiting: WaitingPost, key: str, rule: str) -> Filed:
         """Return a section of a feed; where several meet, the heading that the lexicon has for it."""
         slug = self._lookup(key, waiting.post.language) if self.joined else None
-        name = title_of(slug, self.language) if slug else self.sections(waiting.feed_name).names[key]
+        name = self.title(slug) if slug else self.sections(waiting.feed_name).names[key]
         return Filed(key=slug or key, name=name, rule=rule)
 
     def _own(self, name: str, rule: str) -> Filed:
         return Filed(key=key_of(name) or name, name=heading([name]), rule=rule)
-
-
-def _path(tag: str) -> tuple[str, ...]:
-    """Return the parts of a path from the outside in: "Home / News / Local", "World/Europe"; else nothing.
-
-    Parts that say nothing are left out. A bare stroke may mean "and", unless the lexicon has a part. A tag
-    with a name in front is no path: "topics:things/gardens" says what a post is about.
-    """
-    parts = [] if _NAMED.match(tag) else [part.strip() for part in _STROKE.split(tag)]
-    meant = tuple(part for part in parts if key_of(part))
-    is_path = _SPACED.search(tag) or len(meant) < len(parts) or any(map(lookup, meant))
-    return meant if len(parts) > 1 and is_path and min(map(len, parts)) >= _SHORTEST else ()
 
 
 def own_part(url: str) -> str | None:

@@ -2,7 +2,7 @@
 
 Headings are the sections with two stories or more. A story without such a section joins a heading whose tag
 it carries; where there is one feed, then a tag that several of these stories share; where there are several,
-its feed. Headings of the last editions are preferred, so that headings last.
+the subject of its feed, or its name. Headings of the last editions are preferred, so that headings last.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from digest.compose.sections.filing import Filing
-from digest.compose.sections.lexicon import titles_of
+from digest.compose.sections.lexicon import is_heading, wider
 from digest.compose.sections.names import heading
 from digest.model.posts import WaitingPost
 from digest.model.tags import slug
@@ -25,7 +25,6 @@ _REST = 0.15  # … unless so much of the edition would stand in the rest withou
 _MEETS = 1.5  # a heading of the lexicon counts as so much larger, because any feed may add to it
 _LASTING = 1.5  # a heading of the last editions counts as so much larger at the cut
 _TOO_COMMON = 0.6  # of the stories: a tag that more of them share divides nothing
-_SUBJECT = 0.6  # of a feed's stories with a section: if so many are in one section, it is the feed's subject
 
 _LONGEST_SLUG = 80
 FEED = "feed:"  # a key begins so if the heading is the name of a feed
@@ -64,8 +63,13 @@ class Headings:
         self.stories, self.filing, self.past = stories, filing, past
         self.filed = [next(filter(None, map(filing.file, story)), None) for story in stories]
         self.tags = [_merged(filing.keys(waiting) for waiting in story) for story in stories]
+        self.meets = [filed is not None and is_heading(filed.key) for filed in self.filed]
         self.names: dict[str, str] = {}
         self.placed: dict[int, tuple[str, str]] = {}  # number → key of the heading, rule
+        self._numbers: dict[str, list[int]] = defaultdict(list)  # of the stories in which a feed has a post
+        for number, story in enumerate(stories):
+            for feed in {waiting.feed_name for waiting in story}:
+                self._numbers[feed].append(number)
         self._ages = {slug: age for age, slug in reversed(list(enumerate(past.headings)))}
 
     def found(self) -> list[Found]:
@@ -108,26 +112,38 @@ class Headings:
             for number in numbers:
                 self.placed[number] = key, f"tag {self.names[key]}"
 
-    def by_feed(self, *, new: bool = True) -> None:
-        """Place free stories under their feed's subject, or under its name if there may be `new` headings.
+    def by_subject(self, *, new: bool = True) -> None:
+        """Place the stories of feeds that have one subject under it; there may be `new` headings.
 
-        A story whose section may meet others is not placed so.
+        A feed of one subject has its own names for parts of it, and tags of other subjects. So only a section
+        that the lexicon knows counts more.
         """
+        there = {key for key, _ in self.placed.values()}
+        for feed, numbers in self._unsure().items() if self.filing.joined else ():
+            subject = self._subject(feed)
+            if subject is None or not (subject in there or (new and len(numbers) >= FEWEST)):
+                continue
+            if subject not in self.names:
+                self.names[subject] = self.filing.title(subject)
+            there.add(subject)
+            moved = [each for each in numbers if is_heading(subject) or each not in self.placed]
+            self.placed |= dict.fromkeys(moved, (subject, f"feed: {feed}, mostly {self.names[subject]}"))
+
+    def by_feed(self) -> None:
+        """Place free stories under the name of their feed, unless the lexicon has their section."""
         free: dict[str, list[int]] = defaultdict(list)
         for number in self.free():
-            if not self._may_meet(number):
+            if not self.meets[number]:
                 free[self._feed(number)].append(number)
         for feed, numbers in free.items():
-            subject = self._subject(feed)
-            if subject is None and new and len(numbers) >= FEWEST:
-                subject = FEED + feed
-                self.names[subject] = feed
-            if subject is not None:
-                about = "" if subject.startswith(FEED) else f", mostly {self.names[subject]}"
-                self.placed.update(dict.fromkeys(numbers, (subject, f"feed: {feed}{about}")))
+            if len(numbers) >= FEWEST:
+                self.names[FEED + feed] = feed
+                self.placed |= dict.fromkeys(numbers, (FEED + feed, f"feed: {feed}"))
 
     def keep_the_largest(self) -> None:
         """Free the stories of all headings but the largest, and place them under these where they can be."""
+        if self.filing.joined:
+            self._share_headings()
         kept = self._largest()
         while self.filing.joined and (grown := self._grown(kept)):
             self.names[FEED + grown] = grown
@@ -137,8 +153,18 @@ class Headings:
             kept = self._largest()
         self.placed = {number: each for number, each in self.placed.items() if each[0] in kept}
         self.by_tag()
-        if self.filing.joined:
-            self.by_feed(new=False)
+        self.by_wider()
+        self.by_subject(new=False)
+
+    def by_wider(self) -> None:
+        """Place free stories under the heading of their section, or else of the wider section."""
+        there = {key for key, _ in self.placed.values()} if self.filing.joined else ()
+        for number in self.free():
+            filed = self.filed[number]
+            if filed and filed.key in there:
+                self.placed[number] = filed.key, filed.rule
+            elif filed and (key := wider(filed.key)) in there:
+                self.placed[number] = key, f"{filed.rule}, under {self.names[key]}"
 
     def free(self) -> list[int]:
         """Return the numbers of the stories without a heading."""
@@ -154,19 +180,34 @@ class Headings:
         gives_way = size <= _REST * len(self.stories) if key.startswith(FEED) else size < _SOME
         return gives_way, -self._weight(key, size), self._age(key), key
 
+    def _share_headings(self) -> None:
+        """Give the stories of small sections to wider ones while there are too many sections."""
+        while True:
+            sizes = Counter(key for key, _ in self.placed.values())
+            wanted = [key for key in sizes if not (key.startswith(FEED) and self._rank(key, sizes[key])[0])]
+            narrow = [(self._weight(key, sizes[key]), key) for key in wanted if wider(key) in sizes]
+            if len(wanted) <= MOST or not narrow:
+                return
+            _, smallest = min(narrow)
+            for number, (key, rule) in self.placed.items():
+                if key == smallest:
+                    self.placed[number] = wider(key), f"{rule}, under {self.names[wider(key)]}"
+
     def _left(self, kept: Collection[str]) -> list[int]:
         """Return the stories under none of these headings whose sections cannot meet those of other feeds."""
         return [
             number
             for number in range(len(self.stories))
-            if (number not in self.placed or self.placed[number][0] not in kept)
-            and not self._may_meet(number)
+            if (number not in self.placed or self.placed[number][0] not in kept) and not self.meets[number]
         ]
 
-    def _may_meet(self, number: int) -> bool:
-        """Return whether the lexicon has the section of a story, so that other feeds can join it."""
-        filed = self.filed[number]
-        return filed is not None and bool(titles_of(filed.key))
+    def _unsure(self) -> dict[str, list[int]]:
+        """Return the stories of each feed whose place only one of many tags tells, or a name of its own."""
+        unsure: dict[str, list[int]] = defaultdict(list)
+        for number, filed in enumerate(self.filed):
+            if filed is None or not (filed.is_sure and self.meets[number]):
+                unsure[self._feed(number)].append(number)
+        return unsure
 
     def _carried(self, number: int) -> Sequence[str]:
         """Return the keys of a story's tags by which it may join a heading.
@@ -210,10 +251,24 @@ class Headings:
         self.names[key] = heading(spellings or [key], titles)
 
     def _subject(self, feed: str) -> str | None:
-        """Return the section in which most of a feed's stories stand."""
-        sections = Counter(key for number, (key, _) in self.placed.items() if self._feed(number) == feed)
-        key, count = next(iter(sections.most_common(1)), ("", 0))
-        return key if count >= max(FEWEST, _SUBJECT * sections.total()) else None
+        """Return the heading to which most of a feed belongs: its stories of today tell, or else its tags."""
+        if feed in self.filing.words:
+            return None
+        sections, numbers = self.filing.sections(feed), self._numbers[feed]
+        # A tag that is one of many is among those of the feed already.
+        told = (number for number in numbers if number in self.placed and not self._by_any_tag(number))
+        keys = [self.placed[number][0] for number in told]
+        today = Counter(key for key in keys if not key.startswith(FEED))
+        known = Counter({key: count for key, count in today.items() if is_heading(key)})
+        if subject := sections.subject(known, len(numbers)) or sections.subject(today, len(numbers)):
+            return subject
+        tags = {} if feed in self.filing.by_address else sections.about
+        by_tags = sections.subject(tags, len(self.past.tags.get(feed, ())))
+        return by_tags if by_tags and known[by_tags] * 2 >= known.total() else None
+
+    def _by_any_tag(self, number: int) -> bool:
+        filed = self.filed[number]
+        return filed is not None and not filed.is_sure and self.placed[number] == (filed.key, filed.rule)
 
     def _feed(self, number: int) -> str:
         return self.stories[number][0].feed_name
@@ -222,7 +277,7 @@ class Headings:
         return self._ages.get(slug_of(key), len(self._ages))
 
     def _weight(self, key: str, size: int) -> float:
-        lasts, meets = slug_of(key) in self._ages, self.filing.joined and titles_of(key)
+        lasts, meets = slug_of(key) in self._ages, self.filing.joined and is_heading(key)
         return size * (_LASTING if lasts else 1) * (_MEETS if meets else 1)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
 
+from digest.compose.sections.lexicon import known_by
 from digest.compose.sections.names import heading, key_of, singulars
 
 LEARNED = 500  # posts of a feed, the last ones, from which its sections are learned
@@ -27,6 +28,12 @@ _COVER = 0.6  # … that lead so many of the tagged posts; the subject tags of a
 _GAIN = 0.02  # of the posts, that another section must cover where the order says nothing
 _ALL = 0.98  # a tag on so many of the posts says nothing about a post …
 _FEW = 5  # … if there are at least so many posts
+_TELL = 1 / 3  # of the posts: if the headings of so many are known, they tell what a feed is about …
+_TELL_WITHOUT = 0.1  # … and of a feed without sections
+_MOST = 0.6  # of these posts: if so many have one heading, it is the subject of the feed
+_TWO = 2  # posts at least
+_GENERAL = 3  # headings at least, in a newspaper that writes about everything …
+_LARGEST = 0.4  # … and the largest has fewer of these posts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +44,24 @@ class FeedSections:
     names: Mapping[str, str] = field(default_factory=dict)  # as the feed writes them
     singulars: Mapping[str, str] = field(default_factory=dict)  # of keys
     everywhere: tuple[str, ...] = ()  # keys of tags on all posts
+    about: Mapping[str, int] = field(default_factory=dict)  # headings that tags name → posts
+
+    @property
+    def is_general(self) -> bool:
+        """Return whether the feed is about everything, as a newspaper is."""
+        several = sum(count >= _ENOUGH for count in self.about.values()) >= _GENERAL
+        return several and max(self.about.values()) < _LARGEST * sum(self.about.values())
+
+    def subject(self, headings: Mapping[str, int], posts: int) -> str | None:
+        """Return the heading to which most of the feed belongs; `headings` has those known of its posts.
+
+        They must be known of more posts where the feed has sections, because then most posts have one; other
+        tags are rarely the names of sections.
+        """
+        count, key = max(((count, key) for key, count in headings.items()), default=(0, ""))
+        share = _TELL if self.ranks else _TELL_WITHOUT
+        least = max(_TWO, share * posts, _MOST * sum(headings.values()))
+        return key if count >= least and not self.is_general else None
 
     def keys(self, tags: Iterable[str]) -> list[str]:
         """Return the keys of a post's tags, each once, in their order."""
@@ -80,12 +105,21 @@ def learn(posts: Sequence[Sequence[str]], ignored: Collection[str] = ()) -> Feed
         names={key: heading(_sorted(spellings[key])) for key in (*ranks, *everywhere)},
         singulars=plural,
         everywhere=everywhere,
+        about=_about(posts, ignored),
     )
 
 
 def _sorted(spellings: Counter[str]) -> list[str]:
     """Return every spelling as often as it was written, so that the first of equals is always the same."""
     return [spelling for spelling in sorted(spellings) for _ in range(spellings[spelling])]
+
+
+def _about(posts: Sequence[Sequence[str]], ignored: Collection[str]) -> Mapping[str, int]:
+    """Return the headings that the tags of the posts name, each with the number of posts."""
+    every = set(chain.from_iterable(posts))
+    slugs = {tag: slug for tag in every if key_of(tag) not in ignored and (slug := known_by(tag))}
+    named = (next((slugs[tag] for tag in tags if tag in slugs), None) for tags in posts)
+    return Counter(slug for slug in named if slug)
 
 
 def _without_everywhere(lists: list[list[str]]) -> tuple[tuple[str, ...], list[list[str]]]:

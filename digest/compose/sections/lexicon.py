@@ -7,38 +7,52 @@ write themselves; no text of a post is ever compared with them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
-from digest.compose.sections.names import data_lines, plain_key
+from digest.compose.sections.names import data_lines, key_of, plain_key
+from digest.model.tags import place_of
 
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _ID = re.compile(r"(.+?)-\d{5,}")  # "world-europe-61002622"
+NATIONAL = "national"
 _ABROAD = "world"
 _NEWS = (" news", " nachrichten")
+_STROKE = re.compile(r"[/>»›]|::")
+_NAMED = re.compile(r"\s*[\w-]+:(?!:)\S")  # "topics:things/gardens", and addresses
+_SPACED = re.compile(r"\s([/>»›]|::)\s")
+_SHORTEST = 3  # letters of a part of a path; "AC/DC" and "9/11" are no paths
 
 
 @dataclass(frozen=True, slots=True)
 class _Lexicon:
     slugs: dict[str, str]  # of the heading, by the key of each word
     titles: dict[str, dict[str, str]]  # of each heading, by language
+    wider: dict[str, str]  # the heading under which some newspapers have this one
+    news: frozenset[str]  # keys of words for all the news
 
 
 @lru_cache(maxsize=1)
 def _lexicon() -> _Lexicon:
     slugs: dict[str, str] = {}
     titles: dict[str, dict[str, str]] = {}
+    wider: dict[str, str] = {}
+    news: list[str] = []
     slug = ""
     for name, text, keys in data_lines("lexicon.txt"):
         if not name:
             slug = text
         elif name == "title":
             titles[slug] = dict(pair.strip().split("=", 1) for pair in text.split(","))
+        elif name == "wider":
+            wider[slug] = text
+        elif name == "news":
+            news += keys
         else:
             slugs.update(dict.fromkeys(keys, f"{slug}@{name}" if "-" in name else slug))
-    return _Lexicon(slugs, titles)
+    return _Lexicon(slugs, titles, wider, frozenset(news))
 
 
 def headings() -> tuple[str, ...]:
@@ -55,6 +69,21 @@ def title_of(slug: str, language: str) -> str:
 def titles_of(slug: str) -> tuple[str, ...]:
     """Return the heading `slug` in every language; nothing if the lexicon does not have it."""
     return tuple(_lexicon().titles.get(slug, {}).values())
+
+
+def is_heading(slug: str) -> bool:
+    """Return whether the lexicon has the heading `slug`."""
+    return slug in _lexicon().titles
+
+
+def wider(slug: str) -> str:
+    """Return the heading to which `slug` goes if it has no place of its own; "" if it goes nowhere."""
+    return _lexicon().wider.get(slug, "")
+
+
+def is_news(name: str) -> bool:
+    """Return whether a section has all the news, as far as its name tells: "News"."""
+    return plain_key(name) in _lexicon().news
 
 
 @lru_cache(maxsize=50_000)
@@ -81,6 +110,38 @@ def _known(key: str) -> str | None:
     slugs = _lexicon().slugs
     forms = [key, f"{key}s", key.removesuffix("s"), *(key.removesuffix(end) for end in _NEWS)]
     return next((slugs[form] for form in forms if form in slugs), None)
+
+
+# ── tags that state a place ─────────────────────────────────────────────────────────────────
+
+
+def place_in(tag: str) -> tuple[str, ...]:
+    """Return the place in its site that a tag states, from the outside in; nothing if it states none."""
+    return place_of(tag) or _path(tag)
+
+
+def in_place(place: Sequence[str], language: str | None = None) -> str | None:
+    """Return the heading that a place names; the innermost part wins."""
+    return next(filter(None, (lookup(part, language) for part in reversed(place))), None)
+
+
+def known_by(tag: str) -> str | None:
+    """Return the heading that any tag names."""
+    if place := place_in(tag):
+        return in_place(place)
+    return lookup(tag) if key_of(tag) else None
+
+
+def _path(tag: str) -> tuple[str, ...]:
+    """Return the parts of a path from the outside in: "Home / News / Local", "World/Europe"; else nothing.
+
+    Parts that say nothing are left out. A bare stroke may mean "and", unless the lexicon has a part. A tag
+    with a name in front is no path: "topics:things/gardens" says what a post is about.
+    """
+    parts = [] if _NAMED.match(tag) else [part.strip() for part in _STROKE.split(tag)]
+    meant = tuple(part for part in parts if key_of(part))
+    is_path = _SPACED.search(tag) or len(meant) < len(parts) or any(map(lookup, meant))
+    return meant if len(parts) > 1 and is_path and min(map(len, parts)) >= _SHORTEST else ()
 
 
 # ── addresses ───────────────────────────────────────────────────────────────────────────────
