@@ -113,6 +113,27 @@ def test_titles_that_say_the_same_of_different_things_are_not_versions(one: str,
     assert len(covered(*posts)) == 2
 
 
+@pytest.mark.parametrize(
+    ("tags", "stories"),
+    [((), 2), (("News", "Local"), 2), (("Aldermark", "News"), 2), (("Aldermark", "sleeper trains"), 1)],
+)
+def test_one_title_over_two_texts_is_one_story_if_tags_say_what_the_other_text_says(
+    tags: tuple[str, ...], stories: int
+) -> None:
+    one = published(
+        "Night train returns to Port Merrow",
+        blurb="The sleeper from Aldermark stops at platform two.",
+        tags=("News", "Local", "Travel"),
+    )
+    other = published(
+        "The Night Train Returns to Port Merrow",
+        "Coast Weekly",
+        blurb="Seven carriages, and a bed by the sea for the price of a dinner.",
+        tags=tags,
+    )
+    assert len(covered(one, other)) == stories
+
+
 def test_texts_of_one_form_are_not_versions() -> None:
     text = "All there is to know about {}, in a form that each text has."
     posts = published("Ferry", blurb=text.format("boats")), published("Apples", "Coast Weekly", blurb=text)

@@ -11,9 +11,10 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import combinations
 
 from digest.compose.stories.group import dated_at
@@ -61,14 +62,18 @@ _EVERY_DAY = {
 _LIGHT = {language: frozenset(words(plain(line))) for language, line in _EVERY_DAY.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Story:
-    """The weights of a story's words, the words of its title in their order, its numbers and its time."""
+    """The weights of a story's words, the words of its title in their order, its numbers and its time.
+
+    `tag_words` returns the words of its tags, which are needed rarely.
+    """
 
     weights: Mapping[str, float]
     title: tuple[str, ...]
     numbers: frozenset[str]
     at: datetime
+    tag_words: Callable[[], frozenset[str]]
 
     def looks_like(self, other: _Story) -> bool:
         """Return whether both titles say the same of different things: "Fire in Ferrol", "Fire in Vigo".
@@ -89,12 +94,19 @@ class _Story:
         return not (more <= other.weights.keys() or less <= self.weights.keys())
 
     def _is_serial(self, other: _Story) -> bool:
-        """Return whether one title stands over two texts: "Morning briefing for Monday"."""
+        """Return whether one title stands over two texts: "Morning briefing for Monday".
+
+        Two reports of one thing may share no word besides their headline. Then the tags of one often say
+        what the text of the other says.
+        """
         title = set(self.title)
         mine, yours = self.weights.keys() - title, other.weights.keys() - title
         if not mine or not yours:
             return _size(title) < _A_TITLE
-        return len(mine & yours) < _SHARED * min(len(mine), len(yours))
+        if len(mine & yours) >= _SHARED * min(len(mine), len(yours)):
+            return False
+        tagged = (mine | self.tag_words()) & (yours | other.tag_words()) & (mine | yours)
+        return _size(title) < _A_TITLE or _size(tagged - title) < _ENOUGH
 
 
 class Likeness:
@@ -110,7 +122,13 @@ class Likeness:
         frequency.update(word for each in around for word in each.under(names))
         rarity = _rarity(frequency, len(read) + len(around))
         self._stories = [
-            _Story(_unit(each, rarity), one.title_under(names), one.numbers, dated_at(post))
+            _Story(
+                weights=_unit(each, rarity),
+                title=one.title_under(names),
+                numbers=one.numbers,
+                at=dated_at(post),
+                tag_words=partial(one.tags_under, names),
+            )
             for each, one, post in zip(weights, read, stories, strict=True)
         ]
 
@@ -154,12 +172,18 @@ class _Read:
         after = [word for word in _words(waiting.post.blurb)[:_LONGEST_TEXT] if word not in light]
         self.numbers = frozenset(word for word in (*ahead, *after) if any(char.isdigit() for char in word))
         self._title = ahead
+        self._tags = waiting.post.tags
         # A word of the title has the title's weight, also if the text repeats it.
         self.weights = dict.fromkeys(after, _TEXT) | dict.fromkeys(ahead, 1.0)
 
     def title_under(self, names: Mapping[tuple[str, str], str]) -> tuple[str, ...]:
         """Return the words of the title in their order, each under its name."""
         return tuple(names[self.language, word] for word in self._title)
+
+    def tags_under(self, names: Mapping[tuple[str, str], str]) -> frozenset[str]:
+        """Return the words of the tags, each under its name, or as it is if no text has it."""
+        found = (word for tag in self._tags for word in _words(tag))
+        return frozenset(names.get((self.language, word), word) for word in found)
 
     def under(self, names: Mapping[tuple[str, str], str]) -> dict[str, float]:
         """Return the weights with each word under its name; see `_names`."""
