@@ -18,7 +18,14 @@ from digest.model.links import canonical_url
 from digest.model.posts import PostState, PublishedPost, WaitingPost
 from digest.model.publication import Digest
 from digest.storage.database import Connection, Database
-from digest.storage.editions import insert_edition, last_sections, open_edition, published_posts, taken_ids
+from digest.storage.editions import (
+    insert_edition,
+    last_sections,
+    next_number,
+    open_edition,
+    published_posts,
+    taken_ids,
+)
 from digest.storage.posts import last_tags, set_posts, waiting_posts
 
 log = logging.getLogger(__name__)
@@ -46,8 +53,8 @@ def compose(
             posts that are carried over are not touched: they go on waiting
 
     If several processes compose at once, one makes the edition, and the others return that it exists. `fits`
-    says whether an edition fits into one email; it must not write to the database. `plan_input.taken` is
-    ignored, because the taken ids are read here.
+    says whether an edition fits into one email; it must not write to the database. `taken` and `number`
+    of `plan_input` are ignored, because they are read here.
     """
     digest = plan_input.digest
     composed = plan_and_keep(
@@ -80,6 +87,7 @@ class _Seen:
 
     there: str = ""  # a sentence that says that the edition exists; nothing else is read then
     taken: frozenset[str] = frozenset()
+    number: int = 0
     waiting: tuple[WaitingPost, ...] = ()
     published: tuple[PublishedPost, ...] = ()
     tags: tuple[tuple[str, str], ...] = ()  # feed → the tags of each of its last posts, as JSON
@@ -94,6 +102,7 @@ def _read(connection: Connection, plan_input: PlanInput, now: datetime) -> _Seen
     links = {canonical_url(each.post.url) for each in waiting if each.post.url}
     return _Seen(
         taken=taken_ids(connection, edition_name(digest, plan_input.due)),
+        number=next_number(connection, digest.slug),
         waiting=waiting,
         published=published_posts(connection, digest.slug, links, now - _REMEMBERED),
         **_read_past(connection, digest, waiting),
@@ -111,6 +120,10 @@ def _read_past(connection: Connection, digest: Digest, waiting: Iterable[Waiting
     }
 
 
+def _known(seen: _Seen) -> dict[str, Any]:
+    return {"taken": seen.taken, "number": seen.number, "past": _past(seen)}
+
+
 def _past(seen: _Seen) -> Past:
     sections = dict.fromkeys(slug for edition in seen.sections for slug, _, _ in edition)
     tags = {name: json.loads(text) for name, text in seen.tags}
@@ -121,7 +134,7 @@ def _plan(seen: _Seen, plan_input: PlanInput, fits: Callable[[Edition], bool]) -
     """Plan the edition; stories that do not fit into one email are carried over to the next edition."""
     if seen.there:
         return Plan(edition=None, reason=seen.there)
-    digest, plan_input = plan_input.digest, replace(plan_input, taken=seen.taken, past=_past(seen))
+    digest, plan_input = plan_input.digest, replace(plan_input, **_known(seen))
     joined = join(seen.waiting, seen.published, plan_input)
     whole = planned = arrange(joined, plan_input)
     while planned.edition and not fits(planned.edition):

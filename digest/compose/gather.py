@@ -30,7 +30,7 @@ from digest.model.editions import Claim, Composed, Due, Edition, Heading, Sectio
 from digest.model.publication import CATCH_ALL, CATCH_ALL_RULE, Digest, Lead, Site, Topic
 from digest.model.snapshot import age, headings_of, prominence, sections_of
 from digest.storage.database import Connection, Database
-from digest.storage.editions import insert_edition, open_edition, taken_ids, usable_editions
+from digest.storage.editions import insert_edition, next_number, open_edition, taken_ids, usable_editions
 from digest.storage.gatherings import note_gathered, ungathered
 from subscribers.model import Frequency
 
@@ -48,6 +48,7 @@ class GatherInput:
     title: str  # "The week in Daily"
     topics: Sequence[Topic] = ()  # all configured topics, in the order of the file
     taken: Collection[str] = ()  # ids of existing editions
+    number: int = 0  # of the edition; 0: unknown
 
 
 def gather(
@@ -174,6 +175,7 @@ def _edition(lead: Story | None, sections: Iterable[Section], gather_input: Gath
     return replace(
         empty_edition(digest, gather_input.site, due),
         id=free_slug(edition_name(digest, due, gather_input.frequency), gather_input.taken),
+        number=gather_input.number,
         title=gather_input.title,
         subject_template=_subject(gather_input),
         lead=lead,
@@ -238,6 +240,7 @@ class _Seen:
 
     there: str = ""  # a sentence that says that the edition exists; nothing else is read then
     taken: frozenset[str] = frozenset()
+    number: int = 0
     published: tuple[Edition, ...] = ()
 
 
@@ -260,6 +263,7 @@ def _read(connection: Connection, gather_input: GatherInput, since: datetime) ->
     ids = ungathered(connection, slug, frequency, since=since)
     return _Seen(
         taken=taken_ids(connection, edition_name(gather_input.digest, gather_input.due, frequency)),
+        number=next_number(connection, slug, frequency),
         published=tuple(each.edition for each in usable_editions(connection, ids)),
     )
 
@@ -267,7 +271,8 @@ def _read(connection: Connection, gather_input: GatherInput, since: datetime) ->
 def _plan(seen: _Seen, gather_input: GatherInput, fits: Callable[[Edition], bool]) -> _Plan:
     if seen.there:
         return _Plan(reason=seen.there)
-    edition, gathered = fitting(seen.published, replace(gather_input, taken=seen.taken), fits)
+    known = replace(gather_input, taken=seen.taken, number=seen.number)
+    edition, gathered = fitting(seen.published, known, fits)
     if edition is None:
         return _Plan(reason=f"nothing has been sent since the last {gather_input.frequency} edition")
     return _Plan(edition=edition, gathered=gathered, carried=len(seen.published) - len(gathered))

@@ -1,7 +1,7 @@
 """Merge the editions of a digest that wait past their send time into one, so that readers get one message.
 
 The merged edition is gathered from the snapshots of the others, as a weekly edition is: each story once, and
-stories over the maximum as headlines. It is a draft with the date and send time of the newest of them. If
+stories over the maximum as headlines. It is a draft with the date, send time and number of the newest. If
 even the headlines do not fit into an email, the newest editions stay as they are.
 """
 
@@ -84,7 +84,8 @@ def merge(
     ids = tuple(each.edition.id for each in parts)
     with database.write() as connection:
         lock_digest(connection, merge_input.digest.slug)
-        edition = replace(edition, id=free_slug(_name(merge_input), _taken(connection, merge_input)))
+        name = free_slug(_name(merge_input), _taken(connection, merge_input))
+        edition = replace(edition, id=name, number=parts[-1].edition.number)
         record = replace_editions(connection, parts, edition, now)
         hand_dates_over(connection, ids, edition.id)
     log.info("%s: merged from %s", record.edition.id, ", ".join(ids))

@@ -40,6 +40,7 @@ class PlanInput:
     topics: Sequence[Topic] = ()  # all configured topics, in the order of the file
     feeds: Sequence[Feed] = ()  # all configured feeds, which may name topics for their posts
     taken: Collection[str] = ()  # ids of existing editions
+    number: int = 0  # of the edition; 0: unknown
     past: Past = field(default_factory=lambda: Past(tags={}))  # for topics that are found
 
 
@@ -339,4 +340,5 @@ def empty_edition(digest: Digest, site: Site, due: Due) -> Edition:
 
 def _edition(lead: Story | None, sections: Iterable[Section], plan_input: PlanInput) -> Edition:
     empty = empty_edition(plan_input.digest, plan_input.site, plan_input.due)
-    return replace(empty, id=free_slug(empty.id, plan_input.taken), lead=lead, sections=tuple(sections))
+    name, number = free_slug(empty.id, plan_input.taken), plan_input.number
+    return replace(empty, id=name, number=number, lead=lead, sections=tuple(sections))

@@ -60,6 +60,7 @@ def insert_edition(
         "digest": edition.digest,
         "local_date": edition.local_date,
         "frequency": frequency,
+        "number": edition.number,
         "state": record.state,
         "cutoff_at": edition.cutoff_at,
         "send_at": edition.send_at,
@@ -69,6 +70,16 @@ def insert_edition(
     }
     connection.execute(insert(editions).values(row))
     return record
+
+
+def next_number(connection: Connection, digest: str, frequency: Frequency = Frequency.EACH) -> int:
+    """Return the number of the next edition: one more than the last that was sent or is planned.
+
+    An edition that is skipped or cancelled gives its number back, unless it has begun to be sent.
+    """
+    own = editions.c.digest == digest, editions.c.frequency == frequency
+    counted = or_(editions.c.state.in_((*OPEN, *PUBLIC)), editions.c.started_at.is_not(None))
+    return (connection.scalar(select(func.max(editions.c.number)).where(*own, counted)) or 0) + 1
 
 
 def load_edition(connection: Connection, edition_id: str) -> EditionRecord:

@@ -142,6 +142,7 @@ editions = Table(
     Column("digest", String, nullable=False),
     Column("local_date", Date, nullable=False),
     Column("frequency", String, nullable=False, server_default="each"),  # subscribers.model.Frequency
+    Column("number", Integer, nullable=False, server_default="0"),  # among those of its digest and frequency
     Column("state", String, nullable=False),
     Column("cutoff_at", Moment, nullable=False),
     Column("send_at", Moment, nullable=False),

@@ -7,7 +7,7 @@ from threading import Barrier
 
 import pytest
 
-from digest.model.editions import Composed, EditionState
+from digest.model.editions import Composed, Edition, EditionState
 from digest.model.posts import PostState
 from digest.storage.database import Database
 from digest.storage.editions import list_editions, load_edition
@@ -115,6 +115,39 @@ def test_a_second_edition_of_a_day_contains_only_new_posts(newsroom: Newsroom) -
     second = newsroom.compose()
     assert second.record
     assert [story.id for story in second.record.edition.stories()] == ["owl"]
+
+
+def test_editions_are_numbered_and_one_that_nobody_got_gives_its_number_back(newsroom: Newsroom) -> None:
+    def number(day: int) -> int:
+        newsroom.publish(published(f"Tram {day}", id=f"tram-{day}"))
+        composed = newsroom.compose(day=day)
+        assert composed.record
+        return composed.record.edition.number
+
+    assert [number(0), number(1), number(2)] == [1, 2, 3]
+    step(newsroom, "daily-2026-11-24", EditionState.SKIPPED)
+    assert number(3) == 3
+    step(newsroom, "daily-2026-11-25", EditionState.APPROVED, EditionState.SENDING, EditionState.CANCELLED)
+    assert number(4) == 4
+    step(newsroom, "daily-2026-11-23", EditionState.CANCELLED)
+    assert number(5) == 5
+
+
+def test_a_number_that_is_given_back_while_an_edition_is_planned_is_its_number(newsroom: Newsroom) -> None:
+    newsroom.publish(published("Tram", id="tram"))
+    newsroom.compose()
+    newsroom.publish(published("Owl", id="owl"))
+
+    def skipped(_: Edition) -> bool:
+        with newsroom.database.read() as connection:
+            first = load_edition(connection, "daily-2026-11-22")
+        if first.is_ahead:
+            step(newsroom, "daily-2026-11-22", EditionState.SKIPPED)
+        return True
+
+    composed = newsroom.compose(day=1, fits=skipped)
+    assert composed.record
+    assert composed.record.edition.number == 1
 
 
 def test_two_that_compose_at_once_make_one_edition(newsroom: Newsroom) -> None:

@@ -48,12 +48,13 @@ def test_sent_editions_are_gathered_once(database: Database) -> None:
     assert titles(made) == {"Tram", "Bridge", "Lighthouse"}
     assert made.record
     assert (made.record.frequency, made.record.state) == (Frequency.WEEKLY, EditionState.DRAFT)
+    assert made.record.edition.number == 1
     assert composed(database).reason == "there is already daily-weekly-2026-11-23 (draft)"
     with database.write() as connection:
         advance(connection, made.record.edition.id, EditionState.CANCELLED, NOW)
     again = composed(database)
     assert again.record
-    assert again.record.edition.id == "daily-weekly-2026-11-23-2"
+    assert (again.record.edition.id, again.record.edition.number) == ("daily-weekly-2026-11-23-2", 1)
     assert titles(again) == titles(made)
     with database.write() as connection:
         for state in (EditionState.APPROVED, EditionState.SENDING, EditionState.CANCELLED):

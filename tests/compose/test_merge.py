@@ -60,6 +60,11 @@ def test_stories_over_the_maximum_or_the_size_become_headlines(newsroom: Newsroo
     assert (full(edition), sum(1 for _ in edition.stories())) == (3, 6)
     assert (edition.title, edition.subject_template) == (DAILY.title, DAILY.subject)
     assert set(newsroom.states().values()) == {(PostState.RESERVED, MERGED, "")}
+    assert edition.number == 3
+    newsroom.publish(published("Bell", id="bell"))
+    later = newsroom.compose(day=3).record
+    assert later
+    assert later.edition.number == 4
 
 
 def test_editions_whose_headlines_do_not_fit_stay_as_they_are(newsroom: Newsroom) -> None:

@@ -6,26 +6,29 @@ from datetime import timedelta
 from threading import Barrier
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from digest.compose.plan import plan
 from digest.model.editions import Edition, EditionRecord, EditionState
 from digest.model.errors import DatabaseError, NotFoundError, StateError
 from digest.model.posts import PostState
 from digest.model.snapshot import content_hash
-from digest.storage.database import Database
+from digest.storage.database import Database, open_database
 from digest.storage.editions import (
     due_editions,
     insert_edition,
     last_edition,
     list_editions,
     load_edition,
+    next_number,
     open_edition,
     published_posts,
     taken_ids,
 )
+from digest.storage.migrate import migrate, upgrade
 from digest.storage.steps import advance
 from digest.storage.tables import editions
+from subscribers.model import Frequency
 from tests.compose.newsroom import Newsroom
 from tests.compose.samples import DUE, NOW, plan_input, published
 
@@ -293,3 +296,31 @@ def test_published_posts_are_found_by_link_at_any_age_and_otherwise_while_they_a
         ("fresh", "Harbour News", "daily-2026-11-22"),
         ("linked", "Harbour News", "daily-2026-11-22"),
     ]
+
+
+def test_editions_of_earlier_versions_are_numbered_by_digest_and_frequency(empty_url: str) -> None:
+    database = open_database(empty_url)
+    upgrade(database, "0020")
+    columns = "id, digest, frequency, state, local_date, cutoff_at, send_at, snapshot, hash, started_at"
+    begun = "'2026-11-20 07:00'"
+    kept = [
+        ("one", "daily", "each", "sent", 1, begun),
+        ("two", "daily", "each", "skipped", 2, "NULL"),
+        ("three", "daily", "each", "cancelled", 3, begun),
+        ("four", "daily", "each", "draft", 4, "NULL"),
+        ("week", "daily", "weekly", "sent", 2, begun),
+        ("other", "weekend", "each", "sent", 3, begun),
+    ]
+    with database.write() as connection:
+        for name, digest, frequency, state, day, started in kept:
+            at = f"'2026-11-0{day} 07:00'"
+            values = f"'{name}', '{digest}', '{frequency}', '{state}', '2026-11-0{day}', {at}, {at}, '', ''"
+            connection.execute(text(f"INSERT INTO editions ({columns}) VALUES ({values}, {started})"))
+    migrate(database)
+    with database.read() as connection:
+        rows = connection.execute(text("SELECT id, number FROM editions ORDER BY id")).tuples().all()
+        expected = [("four", 3), ("one", 1), ("other", 1), ("three", 2), ("two", 0), ("week", 1)]
+        assert list(rows) == expected
+        assert next_number(connection, "daily") == 4
+        assert next_number(connection, "weekend", Frequency.WEEKLY) == 1
+    database.close()

@@ -305,6 +305,7 @@ def _edition_facts(context: WebContext, record: EditionRecord) -> dict[str, Any]
         "title": edition.title,
         "subject": lines(edition)[0],
         "local_date": edition.local_date.isoformat(),
+        "number": edition.number,
         "sent_at": record.dated_at,
         "url": edition_url(context.app.config.site.base_url, edition.digest, edition.id),
     }

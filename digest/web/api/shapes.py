@@ -99,6 +99,7 @@ class EditionShape(Shape):
     title: str
     subject: str
     local_date: str
+    number: Annotated[int, Field(description="128 for the 128th edition of its digest; 0 if it is not known")]
     sent_at: datetime
     url: str
 
