@@ -22,6 +22,7 @@ from digest.send.retries import Doubt, RetryRules
 from digest.smtp.transport import SmtpTransport
 from digest.storage.database import Database, open_database
 from digest.storage.fingerprints import fingerprint, has_readers, known_fingerprint, note_fingerprint
+from digest.storage.intake.pictures import brand_file_names, save_brand_file
 from digest.storage.ledger.looks import KeptLook
 from digest.storage.migrate import migrate
 from subscribers.model import Frequency
@@ -114,6 +115,7 @@ def open_app(config: Config) -> Iterator[App]:
     try:
         migrate(database)
         secret = signing_key(config, database)
+        _keep_brand_files(config, database)
         yield App(config=config, database=database, templates=templates, secret=secret)
     finally:
         database.close()
@@ -130,7 +132,20 @@ def reopen_app(config: Config, app: App) -> App:
     config.mail.require_passwords()
     templates = load_templates(config.templates)
     secret = signing_key(config, app.database)
+    _keep_brand_files(config, app.database)
     return App(config=config, database=app.database, templates=templates, secret=secret)
+
+
+def _keep_brand_files(config: Config, database: Database) -> None:
+    """Save the logo and the header picture, so that each edition keeps those it was approved with."""
+    files = {file.picture.name: file.body for _, file in config.brand_files}
+    if files:
+        with database.read() as connection:
+            new = files.keys() - brand_file_names(connection)
+        if new:
+            with database.write() as connection:
+                for name in sorted(new):
+                    save_brand_file(connection, name, files[name])
 
 
 def signing_key(config: Config, database: Database) -> bytes:

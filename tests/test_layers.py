@@ -50,7 +50,7 @@ ENTRY_POINTS = ("digest.cli", "digest.web", "digest.demo", "digest.scheduler.ser
 
 # Each library is imported in one module, so that a change of library touches one file.
 ONE_PLACE = {
-    "PIL": "digest.collect.reading.pictures.copies",
+    "PIL": "digest.collect.reading.pictures.copies digest.render.brand.pictures",
     "feedparser": "digest.collect.reading.parse",
     "httpx2": "digest.collect.fetching",
     "httpcore2": "digest.collect.fetching.guard",

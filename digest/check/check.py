@@ -12,6 +12,7 @@ from urllib.request import url2pathname
 from zoneinfo import ZoneInfo
 
 from digest.app import signing_key
+from digest.check.brand import brand_facts, brand_remarks
 from digest.check.editions import emails_of, known_topics, own_topics, samples_of
 from digest.check.feeds import ask, claimed
 from digest.check.samples import notice_samples, page_samples
@@ -64,6 +65,10 @@ def check_all(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator
             yield Finding(subject="configuration", ok=False, detail=str(problem))
         return
     yield Finding(subject="configuration", ok=True, detail=f"{path} has no errors")
+    yield from (Finding(subject="brand", ok=True, detail=each) for each in brand_facts(config))
+    yield from (
+        Finding(subject="brand", ok=True, detail=each, warning=True) for each in brand_remarks(config)
+    )
     yield from _digests(config, now)
     yield from _clock(config, now)
     yield from _feeds(config, now)

@@ -55,6 +55,9 @@ def page_samples() -> Iterator[Sample]:
     english = words_for("en")
     say = PageWords(english.language, english.direction, english.texts, "?language=en")
     shared = shared_values(say, sample_edition().site, "")
+    sheet = {"brand": shared["brand"], "topic_colours": ()}
+    yield from ((f"web/{name}", sheet) for name in ("site.css", "pages.css", "static/icon.svg"))
+    yield "web/embed.css", {"brand": shared["brand"]}
     for samples in (_archive(), _preferences(), _messages(), _data(), _signup(), _unsubscribe(say)):
         for name, values in samples:
             yield name, {**shared, **values}

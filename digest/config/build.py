@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from digest.config.brand import BrandParts
 from digest.config.shape import (
     DigestShape,
     DomainShape,
@@ -41,11 +42,12 @@ from subscribers.model import Frequency
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outside:
-    """The values that are not in the file: they come from the environment or from files of secrets."""
+    """The values that are not in the file: they come from the environment, or from other files."""
 
     database_url: str | None
     passwords: tuple[str | None, ...]  # of the mail servers, in the order of the file
     missing_passwords: tuple[Problem, ...]
+    brand: BrandParts
     secret: bytes | None
     api_token: bytes | None = None
 
@@ -64,6 +66,7 @@ def build(shape: RootShape, path: Path, outside: Outside, settings: tuple[Settin
             base_url=site.base_url,
             postal_address=site.postal_address,
             language=site.language,
+            brand=outside.brand.brand,
         ),
         feeds=tuple(_feed(feed, folder) for feed in shape.feed),
         topics=tuple(_topic(topic) for topic in shape.topic),
@@ -72,6 +75,7 @@ def build(shape: RootShape, path: Path, outside: Outside, settings: tuple[Settin
         database_url=outside.database_url or _beside(shape.database.url, folder),
         web=WebSettings(host=shape.web.host, port=shape.web.port),
         limits=_limits(shape),
+        brand_files=outside.brand.files,
         copies=shape.pictures.copies,
         templates=_path(site.templates, folder) if site.templates else None,
         secret_file=_path(site.secret_file, folder),

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
+from digest.config.brand import read_brand
 from digest.config.build import Outside, build
 from digest.config.lines import Path as Path_
 from digest.config.lines import line_of, places
@@ -36,6 +37,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     wrong = faults(raw)
     mail = raw.get("mail")
     passwords, missing = _passwords(mail if isinstance(mail, dict) else {}, path.absolute().parent, environ)
+    brand = read_brand(raw, path.absolute().parent)
+    wrong += brand.faults
     problems = [_problem(path, line_of(found, where), where, message) for where, message in wrong]
     problems += _variables(environ)
     if problems:
@@ -47,6 +50,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
         missing_passwords=tuple(
             _problem(path, line_of(found, where), where, message) for where, message in missing
         ),
+        brand=brand,
         secret=environ[SECRET].encode() if environ.get(SECRET) else None,
         api_token=environ[API_TOKEN].encode() if environ.get(API_TOKEN) else None,
     )

@@ -205,6 +205,32 @@ class PicturesShape(Shape):
     copies: bool = True
 
 
+class BrandLinkShape(Shape):
+    """[[brand.links]]: a link at the foot of emails and pages."""
+
+    name: Line
+    url: WebAddress
+
+
+class BrandShape(Shape):
+    """[brand]: the looks of emails and pages."""
+
+    preset: Literal["warm", "cool", "plain"] | None = None
+    logo: Line | None = None
+    logo_dark: Line | None = None
+    header: Line | None = None
+    band: Colour | None = None
+    accent: Colour | None = None
+    paper: Colour | None = None
+    ink: Colour | None = None
+    headings: Literal["serif", "sans"] | None = None
+    serif: Literal["Georgia", "Times", "Palatino", "Cambria"] | None = None
+    sans: Literal["Helvetica", "Verdana", "Tahoma", "Trebuchet", "System"] | None = None
+    links: list[BrandLinkShape] = []
+    privacy_url: WebAddress | None = None
+    imprint_url: WebAddress | None = None
+
+
 class RootShape(Shape):
     """The whole file."""
 
@@ -217,6 +243,7 @@ class RootShape(Shape):
     web: WebShape = WebShape()
     collect: CollectShape = CollectShape()
     pictures: PicturesShape = PicturesShape()
+    brand: BrandShape = BrandShape()
 
 
 def tables() -> dict[str, type[Shape]]:

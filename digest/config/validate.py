@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from digest.config.brand import brand_faults
 from digest.config.lines import Path
 from digest.config.shape import RootShape, ServerShape, keys, table_of, tables
 from digest.limits.limits import domain_of, parse_limit
@@ -35,7 +36,7 @@ _PLAIN = {
 
 def faults(raw: Raw) -> list[Fault]:
     """Return every fault in the values of a config.toml, in no special order."""
-    rules = (_shape, _repeats, _references, _feeds, _digests, _mail, _mail_limits)
+    rules = (_shape, _repeats, _references, _feeds, _digests, _mail, _mail_limits, brand_faults)
     return [fault for rule in rules for fault in rule(raw)]
 
 

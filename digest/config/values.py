@@ -11,6 +11,7 @@ from digest.model.errors import ConfigError, NotFoundError, Problem
 from digest.model.messages import SmtpServer
 from digest.model.posts import FetchLimits
 from digest.model.publication import Digest, Feed, Site, Topic
+from digest.render.brand.pictures import BrandFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,7 @@ class Config:
     database_url: str = field(repr=False)
     web: WebSettings
     limits: FetchLimits
+    brand_files: tuple[tuple[str, BrandFile], ...] = field(repr=False)  # by their keys in [brand]
     copies: bool  # of pictures; without them, emails link to the originals
     templates: Path | None  # the operator's own folder, which comes before ours
     secret_file: Path

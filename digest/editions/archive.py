@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from digest.message.reader_links import edition_url
@@ -10,9 +11,10 @@ from digest.model.errors import NotFoundError
 from digest.model.links import parse_copy_name
 from digest.storage.database import Database
 from digest.storage.editions import PUBLIC, load_edition, newest_public_id, public_dates, public_editions
-from digest.storage.intake.pictures import forget_pictures, old_pictures, read_copy
+from digest.storage.intake.pictures import forget_pictures, old_pictures, read_brand_file, read_copy
 
 PAGE = 30  # editions on one page of an archive
+_BRAND_FILE = re.compile(r"[0-9a-f]{64}\.(?:png|jpg)")
 _MANY = 40_000  # a sitemap holds 50,000 addresses
 
 
@@ -42,6 +44,15 @@ def read_picture(database: Database, name: str) -> bytes:
         with database.read() as connection:
             if body := read_copy(connection, parsed[0], small=parsed[1]):
                 return body
+    raise NotFoundError("picture", name)
+
+
+def read_brand_picture(database: Database, name: str) -> tuple[bytes, str]:
+    """Return a logo or a header picture, and its media type; raises NotFoundError."""
+    if _BRAND_FILE.fullmatch(name):
+        with database.read() as connection:
+            if body := read_brand_file(connection, name):
+                return body, "image/png" if name.endswith(".png") else "image/jpeg"
     raise NotFoundError("picture", name)
 
 

@@ -197,7 +197,7 @@ class MessageBuilder:
             raise AssertionError(f"the topics {variant!r} leave nothing of {self._edition.id}")
         email = self._message_settings.render(chosen, self._links, self._spoken(language))
         if self._message_settings.test:
-            email = mark_as_test(email, self._spoken(language))
+            email = mark_as_test(email, self._edition.site.brand, self._spoken(language))
         if form == Format.TEXT:
             email = replace(email, html_pieces=())
         if not self._message_settings.only_shown and (missing := self._footer.missing(email)):

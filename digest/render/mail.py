@@ -7,6 +7,9 @@ from functools import lru_cache
 
 from digest.model.editions import Edition
 from digest.model.messages import Email, ReaderLinks
+from digest.model.publication import Brand
+from digest.render.brand.fonts import SIZES, sans_of
+from digest.render.brand.palette import palette_of
 from digest.render.fragments.pieces import close_gaps
 from digest.render.inline import inline
 from digest.render.languages.languages import words_for
@@ -26,9 +29,8 @@ __all__ = ["lines", "mark_as_test", "render_email", "sample_edition"]
 
 _BODY = re.compile(r"<body\b[^>]*>|\Z", re.IGNORECASE)
 _TEST_LINE = (
-    '\n<p lang="{language}" dir="{direction}" style="margin:0;padding:12px 16px;background-color:#f7d774;'
-    "color:#1d1b18;font-family:Helvetica,Arial,sans-serif;font-size:16px;line-height:24px;"
-    'font-weight:bold;text-align:center">{text}</p>\n'
+    '\n<p lang="{language}" dir="{direction}" style="margin:0;padding:12px 16px;background-color:{behind};'
+    'color:{front};font-family:{fonts};{size};font-weight:bold;text-align:center">{text}</p>\n'
 )
 
 
@@ -87,11 +89,20 @@ def _shortened(text: str, limit: int) -> str:
     return shorten(text, limit)
 
 
-def mark_as_test(email: Email, language: str) -> Email:
+def mark_as_test(email: Email, brand: Brand, language: str) -> Email:
     """Return `email` with "[Test]" before its subject, and with a first line that says what it is."""
     say = words_for(language)
     text = say("This is a test message. Its links change nothing, and it does not count.")
-    line = _TEST_LINE.format(language=say.language, direction=say.direction, text=text)
+    colours = palette_of(brand).light
+    line = _TEST_LINE.format(
+        language=say.language,
+        direction=say.direction,
+        behind=colours.flag,
+        front=colours.on_flag,
+        fonts=sans_of(brand),
+        size=SIZES.button.base,
+        text=text,
+    )
     return Email.whole(
         subject=say("[Test] {subject}", subject=email.subject),
         preheader=email.preheader,

@@ -7,8 +7,20 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TypedDict
 
+from markupsafe import Markup
+
 from digest.model.publication import BrandPicture, Site
-from digest.render.brand.fonts import SIZES, TALL, Sizes, headings_of, sans_of, serif_of
+from digest.render.brand.fonts import (
+    ARABIC,
+    PAGE_SIZES,
+    SIZES,
+    TALL,
+    PageSizes,
+    Sizes,
+    headings_of,
+    sans_of,
+    serif_of,
+)
 from digest.render.brand.palette import Colours, palette_of
 from digest.render.languages.languages import Phrases
 from digest.render.writing.markdown import MarkedText
@@ -48,11 +60,13 @@ class BrandValues:
 
     light: Colours
     dark: Colours
-    serif: str
-    sans: str
-    headings: str
+    serif: Markup
+    sans: Markup
+    headings: Markup
+    arabic: Markup
     sizes: Sizes
     tall: Sizes  # the same with higher lines, for Arabic
+    page_sizes: PageSizes
     logo: ImageValues | None
     logo_dark: ImageValues | None
     header: ImageValues | None
@@ -247,8 +261,10 @@ def brand_values(site: Site) -> BrandValues:
         serif=serif_of(brand),
         sans=sans_of(brand),
         headings=headings_of(brand),
+        arabic=ARABIC,
         sizes=SIZES,
         tall=TALL,
+        page_sizes=PAGE_SIZES,
         logo=_brand_image(brand.logo, site),
         logo_dark=_brand_image(brand.logo_dark, site),
         header=_brand_image(brand.header, site),

@@ -135,6 +135,13 @@ picture_copies = Table(
     Index("ix_picture_copies_made_at", "made_at"),
 )
 
+brand_files = Table(
+    "brand_files",
+    metadata,
+    Column("name", String, primary_key=True),  # "….png": SHA-256 of the body, and its kind
+    Column("body", LargeBinary, nullable=False),
+)
+
 editions = Table(
     "editions",
     metadata,

@@ -20,6 +20,7 @@ from digest.model.errors import NotFoundError, OutageError
 from digest.model.run_context import utc_now
 from digest.readers.signup import count_request
 from digest.render.languages.languages import Words
+from digest.render.values import brand_values
 from digest.web.api.api import PATH, create_api
 from digest.web.pages import archive, data, hub, preferences, signup, unsubscribe
 from digest.web.pages.context import Context, PageWords, WebContext
@@ -43,6 +44,7 @@ _FILES = {
     "embed.js": "web/static/embed.js",
 }
 _HOUR = "public, max-age=3600"
+_FILLED_IN = frozenset(["site.css", "pages.css", "icon.svg"])  # with the colours of the brand
 # Forms on other sites load embed.js and proof.js.
 _CROSS_ORIGIN = {"access-control-allow-origin": "*", "cross-origin-resource-policy": "cross-origin"}
 
@@ -172,7 +174,7 @@ def static(request: Request, context: Context, name: str) -> Response:
     """Return one of the files listed in `_FILES`; any other name is 404."""
     if name not in _FILES:
         raise HTTPException(404)
-    body = _find(context.app.templates.override, context.app.templates.defaults, _FILES[name]).read_bytes()
+    body = _filled_in(context, name) if name in _FILLED_IN else _found(context, _FILES[name]).read_bytes()
     etag = f'"{sha256(body).hexdigest()[:20]}"'
     headers = {"cache-control": _HOUR, "etag": etag}
     if name in ("embed.js", "proof.js"):
@@ -182,7 +184,11 @@ def static(request: Request, context: Context, name: str) -> Response:
     return Response(body, media_type=_TYPES[Path(name).suffix], headers=headers)
 
 
-def _find(override: Path | None, defaults: Path, name: str) -> Path:
-    if override is not None and (override / name).is_file():
-        return override / name
-    return defaults / name
+def _filled_in(context: WebContext, name: str) -> bytes:
+    values = {"brand": brand_values(context.app.config.site), "topic_colours": ()}
+    return context.app.templates.render(_FILES[name], values).encode()
+
+
+def _found(context: WebContext, name: str) -> Path:
+    own = context.app.templates.override
+    return own / name if own is not None and (own / name).is_file() else context.app.templates.defaults / name

@@ -110,6 +110,8 @@ def test_templates_are_checked_with_the_values_they_get(quick: Site) -> None:
     quick.app = replace(quick.app, templates=recording)
     quick.client = quick.visitor()
     list(visit(quick, "en"))
+    for path in ("/static/site.css", "/static/pages.css", "/static/icon.svg", "/api/v1/form?digest=daily"):
+        quick.client.get(path)
     checked, given = by_template(list(samples())), by_template(recording.given)
     assert {f"web/{name}" for name in PAGES} <= set(given)
     assert {name: given[name] for name in checked} == checked

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from digest.config import load
 from digest.config.shape import keys, repeated, tables
@@ -43,6 +44,8 @@ def test_every_documented_example_is_accepted(table: str, tmp_path: Path) -> Non
     written = "\n".join(f"{key} = {value}" for key, value in chosen.items())
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "smtp-password").write_text("hush")
+    for name in ("logo.png", "logo-dark.png", "header.jpg"):
+        Image.new("RGB", (1280, 320), "teal").save(tmp_path / name)
     text = _without(_base(table), table) + f"\n{heading(table)}\n{written}\n"
     (tmp_path / "config.toml").write_text(text, encoding="utf-8")
     load(tmp_path / "config.toml", {})

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple
+from dataclasses import astuple, fields
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from digest.config.brand import wrong_colours, wrong_topic_colour
 from digest.model.publication import Brand, BrandPicture
 from digest.render.brand.colours import (
     READABLE,
@@ -47,22 +48,37 @@ def assert_everything_can_be_read(colours: Colours) -> None:
 @example(brand=Brand(), topic="#2f6a3c")
 @example(brand=Brand(accent="#0b6470", band="#0b4f59", paper="#ffffff", ink="#12242a"), topic="#8a4a10")
 def test_what_is_not_refused_can_be_read_in_light_and_in_dark_mode(brand: Brand, topic: str) -> None:
+    if any(True for _ in wrong_colours(brand)):
+        return
     palette = palette_of(brand)
-    texts, least = ((brand.accent, READABLE), (brand.ink, READABLE)), palette.light.grounds
-    if least_contrast(palette.light.card, ["#000000"]) < 12:
-        return
-    if any(least_contrast(text, least) < needed for text, needed in texts if text):
-        return
     assert_everything_can_be_read(palette.light)
     assert_everything_can_be_read(palette.dark)
-    if least_contrast(topic, palette.light.grounds) >= READABLE:
+    if not wrong_topic_colour(topic, brand):
         light, dark = topic_colour(topic, brand)
         assert light == topic
         assert least_contrast(dark, palette.dark.grounds) >= READABLE
 
 
+@given(brand=BRANDS)
+@settings(max_examples=40)
+@example(brand=Brand(accent="#e0a100"))
+@example(brand=Brand(paper="#ffffff", ink="#9aa5ad"))
+def test_the_colour_that_a_refusal_names_is_not_refused(brand: Brand) -> None:
+    for _ in range(4):
+        refused = dict(wrong_colours(brand))
+        if not refused:
+            return
+        brand = _with(brand, {name: why.split("'")[-2] for name, why in refused.items()})
+    raise AssertionError(refused)
+
+
+def _with(brand: Brand, colours: dict[str, str]) -> Brand:
+    kept = {field.name: getattr(brand, field.name) for field in fields(Brand)}
+    return Brand(**kept | colours)
+
+
 @given(colour=COLOURS, ground=COLOURS)
-@settings(max_examples=80)
+@settings(max_examples=40)
 def test_the_nearest_readable_colour_keeps_its_hue_and_can_be_read(colour: str, ground: str) -> None:
     found = nearest_readable(colour, [ground])
     assert least_contrast(found, [ground]) >= READABLE

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from digest.model.publication import Brand
 
-SERIF = {"Georgia": "Georgia, 'Times New Roman', serif"}
-SANS = {"Helvetica": "Helvetica, Arial, sans-serif"}
+# Each begins with fonts that mail programs have, because most of them load no others.
+SERIF = {
+    "Georgia": Markup("Georgia, 'Times New Roman', serif"),
+    "Times": Markup("'Times New Roman', Times, serif"),
+    "Palatino": Markup("Palatino, 'Palatino Linotype', 'Book Antiqua', Georgia, serif"),
+    "Cambria": Markup("Cambria, Georgia, 'Times New Roman', serif"),
+}
+SANS = {
+    "Helvetica": Markup("Helvetica, Arial, sans-serif"),
+    "Verdana": Markup("Verdana, Geneva, sans-serif"),
+    "Tahoma": Markup("Tahoma, Verdana, sans-serif"),
+    "Trebuchet": Markup("'Trebuchet MS', Tahoma, sans-serif"),
+    "System": Markup("-apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"),
+}
+# The fonts above have no Arabic letters, or poor ones.
+ARABIC = Markup("'Noto Naskh Arabic', 'Geeza Pro', 'Segoe UI', Tahoma, Arial, sans-serif")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,17 +61,17 @@ class Sizes:
 _Step = tuple[int, int]  # size and height of the line, in pixels
 
 
-def serif_of(brand: Brand) -> str:
+def serif_of(brand: Brand) -> Markup:
     """Return the fonts for stories."""
     return SERIF[brand.serif or "Georgia"]
 
 
-def sans_of(brand: Brand) -> str:
+def sans_of(brand: Brand) -> Markup:
     """Return the fonts for everything around the stories."""
     return SANS[brand.sans or "Helvetica"]
 
 
-def headings_of(brand: Brand) -> str:
+def headings_of(brand: Brand) -> Markup:
     """Return the fonts for headlines."""
     return sans_of(brand) if brand.headings == "sans" else serif_of(brand)
 
@@ -70,6 +86,8 @@ _KEPT = " !important"  # against the inlined styles
 def _css(step: _Step, mark: str) -> str:
     return f"font-size: {step[0]}px{mark}; line-height: {step[1]}px{mark}"
 
+
+# ── emails ──────────────────────────────────────────────────────────────────────────────────
 
 SIZES = Sizes(
     name=_size((34, 40), wide=(46, 52), phone=(30, 36)),
@@ -103,4 +121,37 @@ TALL = Sizes(
     contents=_size((15, 24)),
     small=_size((14, 22)),
     print=_size((14, 24)),
+)
+
+
+# ── pages ───────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageSizes:
+    """The sizes of texts on web pages, as values of CSS; they follow the reader's own setting."""
+
+    name: str
+    lead: str
+    topic: str
+    story: str
+    brief: str  # and an opening sentence
+    text: str
+    label: str
+    small: str
+    paper: str  # text that is printed
+    paper_small: str
+
+
+PAGE_SIZES = PageSizes(
+    name="clamp(2.1rem, 8vw, 3.4rem)",
+    lead="clamp(1.7rem, 5vw, 2.3rem)",
+    topic="1.7rem",
+    story="1.35rem",
+    brief="1.15rem",
+    text="1.0625rem",
+    label="1rem",
+    small="0.9rem",
+    paper="11pt",
+    paper_small="8pt",
 )

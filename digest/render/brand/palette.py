@@ -6,6 +6,7 @@ and the ink, takes their hue, and moves on if it could not be read there.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -106,6 +107,13 @@ _DARK = Colours(
     on_flag="#1d1b18",
 )
 
+# Each looks good as it is. "warm" is the default, because Brand() means the colours above.
+PRESETS: Mapping[str, Brand] = {
+    "warm": Brand(),
+    "cool": Brand(paper="#ffffff", ink="#12242a", accent="#0b6470", band="#0b4f59", headings="sans"),
+    "plain": Brand(paper="#ffffff", ink="#161616", accent="#1d4fc4", headings="sans"),
+}
+
 _GREY = 0.004  # a paper or an ink with less chroma has no hue that anybody sees
 _TINGE = 0.008  # the chroma that backgrounds have in addition to those of the paper and the ink
 _NIGHT_ACCENT = 0.79  # the lightness of an accent in dark mode
@@ -123,7 +131,7 @@ def palette_of(brand: Brand) -> Palette:
         paper, ink = brand.paper or _LIGHT.card, brand.ink or _LIGHT.ink
         light, dark = _by_day(paper, ink), _by_night(paper, ink)
     if brand.accent or brand.paper or brand.ink:
-        light = _accented(light, brand.accent or light.accent)
+        light = _accented(light, brand.accent or nearest_readable(light.accent, light.grounds))
         dark = _accented(dark, _at_night(light.accent, dark))
     return Palette(light=_banded(light, brand.band), dark=_banded(dark, _band_at_night(brand)))
 

@@ -1,4 +1,4 @@
-"""Remember what was found at the addresses of pictures and pages, and keep the copies of pictures."""
+"""Remember what was found at the addresses of pictures and pages, and keep pictures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, selec
 
 from digest.model.posts import Image, Inspected, Post
 from digest.storage.posts import PostRow, batches
-from digest.storage.tables import editions, picture_copies, pictures, posts
+from digest.storage.tables import brand_files, editions, picture_copies, pictures, posts
 from subscribers.store.tables import upsert
 
 RETRIED_AFTER = timedelta(hours=1)  # if there was no answer
@@ -75,6 +75,23 @@ def read_copy(connection: Connection, name: str, *, small: bool) -> bytes | None
     """Return the larger or the smaller copy of a picture; None if there is none of this name."""
     column = picture_copies.c.small if small else picture_copies.c.large
     body: bytes | None = connection.scalar(select(column).where(picture_copies.c.hash == name))
+    return body
+
+
+def save_brand_file(connection: Connection, name: str, body: bytes) -> None:
+    """Save a logo or a header picture by its name. It is kept for ever, because any edition may show it."""
+    statement = upsert(connection, brand_files).values(name=name, body=body)
+    connection.execute(statement.on_conflict_do_nothing())
+
+
+def brand_file_names(connection: Connection) -> frozenset[str]:
+    """Return the names of all logos and header pictures that are kept."""
+    return frozenset(connection.scalars(select(brand_files.c.name)))
+
+
+def read_brand_file(connection: Connection, name: str) -> bytes | None:
+    """Return a logo or a header picture by its name; None if there is none."""
+    body: bytes | None = connection.scalar(select(brand_files.c.body).where(brand_files.c.name == name))
     return body
 
 

@@ -27,6 +27,7 @@ from digest.readers.signup import request_for, sign_up
 from digest.readers.subscribers import NoReaderError, add_reader, find_readers, remove_reader_by_id
 from digest.render.languages.languages import Words
 from digest.render.mail import lines
+from digest.render.values import brand_values
 from digest.schedule.next_copy import next_copy
 from digest.web.api import shapes
 from digest.web.pages.context import VARY, Context, WebContext
@@ -102,7 +103,7 @@ def _away(request: Request, error: Exception) -> Response:
 def form(
     request: Request, context: Context, digest: shapes.Short, language: shapes.Short = ""
 ) -> shapes.FormShape:
-    """Return the texts, the ticket and the challenge that a sign-up form on another site needs."""
+    """Return what a sign-up form on another site needs: texts, styles, a ticket and a challenge."""
     title = context.app.config.digest(digest).title
     say = context.words(request, language)
     return shapes.FormShape(
@@ -115,6 +116,7 @@ def form(
             failed=say("That did not work. Please try again in a minute."),
             often=f"{say('Too many requests')}. {say('Please try again in an hour.')}",
         ),
+        style=context.app.templates.render("web/embed.css", {"brand": brand_values(context.app.config.site)}),
         ticket=context.guard.ticket(),
         challenge=json.loads(context.guard.proofs.challenge()),
     )

@@ -57,11 +57,12 @@ class FormWords(Shape):
 
 
 class FormShape(Shape):
-    """The texts of a form, with the ticket and the challenge that keep bots out."""
+    """The texts and styles of a form, with the ticket and the challenge that keep bots out."""
 
     title: str
     language: str
     words: FormWords
+    style: Annotated[str, Field(description="A style sheet in the publisher's colours and fonts")]
     ticket: str
     challenge: Annotated[dict[str, Any], Field(description="A proof-of-work challenge (ALTCHA, version 2)")]
 

@@ -14,15 +14,17 @@ from digest.editions.archive import (
     edition_path,
     every_edition,
     read_archive,
+    read_brand_picture,
     read_edition,
     read_picture,
 )
 from digest.message.reader_links import ARCHIVE, PRIVATE, archive_url, edition_url, page_url, signup_url
-from digest.model.editions import EditionRecord
+from digest.model.editions import Edition, EditionRecord
 from digest.model.errors import NotFoundError
 from digest.render.languages.dates import direction, long_date, tag
 from digest.render.mail import lines
-from digest.render.values import PageLinks
+from digest.render.values import PageLinks, brand_values
+from digest.render.view import EditionView
 from digest.render.web import render_web
 from digest.web.pages.atom import AtomEntry, AtomFeed, atom, sitemap
 from digest.web.pages.context import VARY, Context, WebContext, public_languages
@@ -34,6 +36,7 @@ router = APIRouter(include_in_schema=False)
 _FRESH = "public, max-age=300"
 _FOR_EVER = "public, max-age=31536000, immutable"
 _READ = ["GET", "HEAD"]
+_SHEET = "site.css"
 
 
 @router.api_route(f"/{ARCHIVE}/{{slug}}", methods=_READ)
@@ -88,6 +91,15 @@ def edition(request: Request, context: Context, slug: str, edition_id: str) -> R
     return answer
 
 
+@router.api_route(f"/{ARCHIVE}/{{slug}}/{{edition_id}}/{_SHEET}", methods=_READ)
+def edition_sheet(request: Request, context: Context, slug: str, edition_id: str) -> Response:
+    """Return the styles of one edition, in the colours of the brand and the topics that it was sent with."""
+    shown = read_edition(context.app.database, slug, edition_id).edition
+    values = {"brand": brand_values(shown.site), "topic_colours": EditionView(shown).colours.values()}
+    body = context.app.templates.render("web/site.css", values).encode()
+    return _unchanged_or(request, sha256(body).hexdigest()[:32], body, "text/css")
+
+
 @router.api_route("/sitemap.xml", methods=_READ)
 def public_sitemap(context: Context) -> Response:
     """List all public pages as a sitemap."""
@@ -102,6 +114,14 @@ def picture(context: Context, name: str) -> Response:
     body = read_picture(context.app.database, name)
     headers = {"cache-control": _FOR_EVER, "cross-origin-resource-policy": "cross-origin"}
     return Response(body, media_type="image/jpeg", headers=headers)
+
+
+@router.api_route("/brand/{name}", methods=_READ)
+def brand_picture(context: Context, name: str) -> Response:
+    """Return a logo or a header picture of this publisher; its address never changes what it shows."""
+    body, kind = read_brand_picture(context.app.database, name)
+    headers = {"cache-control": _FOR_EVER, "cross-origin-resource-policy": "cross-origin"}
+    return Response(body, media_type=kind, headers=headers)
 
 
 @router.api_route("/robots.txt", methods=_READ)
@@ -139,10 +159,18 @@ def _page_links(context: WebContext, record: EditionRecord, kept: str) -> PageLi
         else None,
         feed=page_url(context.app.config.site.base_url, ARCHIVE, slug, "feed.atom"),
         home=f"{context.app.config.site.base_url}/{kept}",
-        stylesheet=f"{context.root}/static/site.css",
+        stylesheet=_stylesheet(context, record.edition),
         choices=public_languages(),
         published_at=record.dated_at,
     )
+
+
+def _stylesheet(context: WebContext, shown: Edition) -> str:
+    """Return the address of the styles of an edition, which are those of all pages if it looks like them."""
+    coloured = any(heading.colour for heading in shown.headings)
+    if coloured or shown.site.brand != context.app.config.site.brand:
+        return f"{context.root}{edition_path(shown)}/{_SHEET}"
+    return f"{context.root}/static/{_SHEET}"
 
 
 def _list_item(record: EditionRecord, language: str) -> dict[str, str]:

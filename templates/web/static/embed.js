@@ -7,19 +7,6 @@
   const script = document.currentScript;
   const base = script.src.replace(/\/static\/embed\.js.*$/, "");
   const digest = script.dataset.digest;
-  const style = `
-    :host { display: block; max-width: 32rem; font: 1rem/1.5 "Helvetica Neue", Helvetica, Arial, sans-serif; }
-    label, p { display: block; margin: 0 0 .4rem; }
-    label { font-weight: bold; }
-    div { display: flex; flex-wrap: wrap; gap: .5rem; }
-    input { flex: 1 1 14rem; min-height: 3rem; padding: .6rem .8rem; font: inherit; color: #1d1b18; background: #fff;
-      border: 1px solid #8a8378; border-radius: 4px; box-sizing: border-box; }
-    button { min-height: 3rem; padding: .6rem 1.4rem; font: inherit; font-weight: bold; color: #fffefb;
-      background: #1d1b18; border: 1px solid #fffefb; border-radius: 4px; cursor: pointer; }
-    input:focus-visible, button:focus-visible { outline: 3px solid #c2543f; outline-offset: 2px; }
-    .wording { margin-top: .6rem; font-size: .9rem; }
-    .fault { margin-top: .4rem; font-weight: bold; }
-    .fault::first-letter { text-transform: uppercase; }`;
 
   const add = (parent, name, attributes = {}, text = "") => {
     const element = Object.assign(document.createElement(name), attributes);
@@ -31,9 +18,6 @@
     const host = document.createElement("div");
     script.after(host);
     const root = host.attachShadow({ mode: "open" });
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(style);
-    root.adoptedStyleSheets = [sheet];
     try {
       await show(root);
     } catch {
@@ -47,7 +31,10 @@
     const query = new URLSearchParams({ digest, language: document.documentElement.lang.split("-")[0] });
     const answer = await fetch(`${base}/api/v1/form?${query}`, { credentials: "omit" });
     if (!answer.ok) throw new Error("the form could not be loaded");
-    const { words, ticket, challenge, language } = await answer.json();
+    const { words, ticket, challenge, language, style } = await answer.json();
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(style);
+    root.adoptedStyleSheets = [sheet];
     const { solve } = await import(`${base}/static/proof.js`);
 
     const form = add(root, "form", { noValidate: true, lang: language });
