@@ -141,21 +141,33 @@ def topics(session: Session, digest: str, now: datetime | None, as_json: bool) -
     if as_json:
         show.facts(report)
         return
-    if not report.topics:
-        click.echo(f"no story of {digest} stood under a topic in the last thirty days")
+    if report.topics:
+        rows = [row for each in report.topics for row in _topic_rows(each)]
+        show.table(("topic", "slug", "stories", "found by", "feed"), rows, right=("stories",))
     else:
-        rows = [(each.title, each.slug, each.stories, _rules_text(each)) for each in report.topics]
-        show.table(("topic", "slug", "stories", "found by"), rows, right=("stories",))
+        click.echo(f"no story of {digest} stood under a topic in the last thirty days")
     if report.unplaced:
-        click.echo(f"{report.unplaced} stories stood under no topic")
-    for sentence in report.advice:
-        click.echo(sentence)
-    for each in report.topics:
-        if each.setting:
-            click.echo(f"{each.title} as a [[topic]] of your own: {each.setting}")
+        stories = "1 story" if report.unplaced == 1 else f"{report.unplaced} stories"
+        click.echo(f"{stories} stood under no topic")
+    own = [
+        f"{each.title} as a [[topic]] of your own: {each.setting}" for each in report.topics if each.setting
+    ]
+    _show_settings([*report.advice, *own])
 
 
-def _rules_text(topic: FoundTopic) -> str:
-    shown = [f"{rule} ({feed}, {count})" for rule, feed, count in topic.rules[:_RULES]]
-    more = len(topic.rules) - len(shown)
-    return "; ".join([*shown, *([f"{more} more"] if more else [])])
+def _topic_rows(topic: FoundTopic) -> Iterator[Sequence[object]]:
+    """Yield a row for each of the commonest rules; the first of them names the topic."""
+    named: Sequence[object] = (topic.title, topic.slug, topic.stories)
+    for rule, feed, count in topic.rules[:_RULES]:
+        yield *named, rule, f"{feed} ({count})"
+        named = " ", " ", " "
+    if (more := len(topic.rules) - _RULES) > 0:
+        yield *named, show.counted(more, "more rule"), " "
+
+
+def _show_settings(lines: Sequence[str]) -> None:
+    """Print what the operator could write to change the topics."""
+    if lines:
+        click.echo("\nIn config.toml, you could change this:")
+    for line in lines:
+        click.echo(f"- {line}")

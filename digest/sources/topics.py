@@ -180,23 +180,35 @@ def _setting(rules: Mapping[tuple[str, str], int]) -> str:
 
 
 def _advice(stands: Iterable[_Stand], feeds: Iterable[Feed]) -> Iterator[str]:
-    """Yield a sentence for each feed whose subject the operator could name."""
+    """Yield a sentence for each feed with one subject, and one for all feeds that may have one."""
     by_feed: dict[str, list[_Stand]] = defaultdict(list)
     for stand in stands:
         by_feed[stand.feed].append(stand)
     if len(by_feed) == 1:
         return  # its subject would be the only heading
+    silent = []
     for feed in feeds:
         if not feed.topics and len(by_feed[feed.name]) >= _ENOUGH:
-            yield from _advice_about(feed.name, by_feed[feed.name])
+            slug = _subject(feed.name, by_feed[feed.name])
+            silent += [feed.name] if slug == "" else []
+            if slug:
+                yield f'{feed.name} seems to have one subject: give the feed topics = ["{slug}"].'
+    if silent:
+        yield f'{_silent(silent)} name it under its [[feed]], for example: topics = ["tech"].'
 
 
-def _advice_about(feed: str, stands: Sequence[_Stand]) -> Iterator[str]:
+def _subject(feed: str, stands: Sequence[_Stand]) -> str | None:
+    """Return the slug of what a feed seems to be about, "" if it says nothing, and None if it says enough."""
     places = Counter(stand.slug for stand in stands if stand.rule != CATCH_ALL_RULE)
     slug, most = next(iter(places.most_common(1)), ("", 0))
     there = {stand.rule: stand.title for stand in stands if stand.slug == slug}
     if feed in there.values() or (most < len(stands) - most and len(places) < 2):
-        yield f'{feed} names no sections. If it has one subject, name it, for example: topics = ["tech"].'
-    elif _SUBJECT * len(stands) <= most < len(stands) and len(there) > 1:
-        # Sections of many names that all mean the same are one subject.
-        yield f'{feed} seems to have one subject: give the feed topics = ["{slug}"].'
+        return ""
+    # Sections of many names that all mean the same are one subject.
+    return slug if _SUBJECT * len(stands) <= most < len(stands) and len(there) > 1 else None
+
+
+def _silent(feeds: Sequence[str]) -> str:
+    if len(feeds) == 1:
+        return f"{feeds[0]} names no sections. If it has one subject,"
+    return f"{', '.join(feeds[:-1])} and {feeds[-1]} name no sections. If one of them has one subject,"

@@ -49,6 +49,33 @@ def test_posts_tell_which_pictures_are_left_out_and_why(terminal: Terminal) -> N
     assert terminal.facts("posts")[0]["post"]["pictures"][0]["reason"] == "it is an advertisement"
 
 
+def test_topics_are_shown_with_a_line_for_each_rule_and_for_each_setting(terminal: Terminal) -> None:
+    terminal.place.change('topics = ["green"]\n', "")
+    write(terminal, TITLES, "old")
+    feed = terminal.place.folder / "gazette.json"
+    document = json.loads(feed.read_text())
+    for item, tag in zip(
+        document["items"], ("Sport", "Sports", "Sport", "Town", "Town", "Quays"), strict=True
+    ):
+        item["tags"] = [tag]
+    feed.write_text(json.dumps(document))
+    for minute in (29, 31):
+        terminal.call("run", "--now", f"2026-11-22T06:{minute}+00:00")
+    lines = terminal.says("topics", "daily", "--now", "2026-11-22T06:40+00:00").splitlines()
+    assert [" ".join(line.split()) for line in lines[:3]] == [
+        "topic slug stories found by feed",
+        "Sport sport 3 leads with Sport Harbour Gazette (3)",
+        "Local local 2 leads with Town Harbour Gazette (2)",
+    ]
+    assert lines[3:] == [
+        "1 story stood under no topic",
+        "",
+        "In config.toml, you could change this:",
+        '- Sport as a [[topic]] of your own: tags = ["Sport"]',
+        '- Local as a [[topic]] of your own: tags = ["Town"]',
+    ]
+
+
 def test_a_draft_shows_what_has_changed_since_the_cutoff_and_takes_it(terminal: Terminal) -> None:
     compose(terminal, TITLES[:3])
     write(terminal, ["Ferry to the island runs every hour", *TITLES[1:3]], "old")

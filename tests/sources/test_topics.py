@@ -76,3 +76,21 @@ def test_the_report_counts_the_editions_of_a_digest(sqlite: Database, tmp_path: 
     assert (report.editions, report.unplaced) == (1, 0)
     assert [each.stories for each in report.topics] == [6, 5, 4]
     assert report.advice == propose(posts(), SITE, FEEDS).advice
+
+
+def test_feeds_that_name_no_sections_are_advised_in_one_sentence() -> None:
+    quay = [published(f"Leaflet {n}", "Quay Notes", id=f"q{n}", blurb="") for n in range(6)]
+    feeds = (*FEEDS, Feed(name="Quay Notes", url="https://feeds.example.org/quay"))
+    (advice,) = propose([*posts(), *quay], SITE, feeds).advice
+    assert advice.startswith("Island Radio and Quay Notes name no sections. If one of them has one subject,")
+
+
+def test_a_section_that_stands_under_a_wider_one_is_named_as_its_feed_writes_it() -> None:
+    paper = [
+        published(f"{name} note {n}", id=f"{name}{n}", tags=(name,), blurb="")
+        for name in ("World", "Sport", "Business", "Culture", "Technology", "Science", "Politics", "Crime")
+        for n in range(4)
+    ]
+    local = [published(f"Row {n}", "Island Radio", id=f"l{n}", tags=("Town",), blurb="") for n in range(2)]
+    settings = {each.title: each.setting for each in propose([*paper, *local], SITE, FEEDS).topics}
+    assert settings["National"] == 'tags = ["Crime", "Town"]'

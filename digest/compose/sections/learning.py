@@ -31,6 +31,7 @@ _FEW = 5  # … if there are at least so many posts
 _TELL = 1 / 3  # of the posts: if the headings of so many are known, they tell what a feed is about …
 _TELL_WITHOUT = 0.1  # … and of a feed without sections
 _MOST = 0.6  # of these posts: if so many have one heading, it is the subject of the feed
+_TIMES = 2  # as many as the next heading has
 _TWO = 2  # posts at least
 _GENERAL = 3  # headings at least, in a newspaper that writes about everything …
 _LARGEST = 0.4  # … and the largest has fewer of these posts
@@ -58,9 +59,10 @@ class FeedSections:
         They must be known of more posts where the feed has sections, because then most posts have one; other
         tags are rarely the names of sections.
         """
-        count, key = max(((count, key) for key, count in headings.items()), default=(0, ""))
+        ranked = sorted(((count, key) for key, count in headings.items()), reverse=True)
+        (count, key), (second, _) = (*ranked, (0, ""), (0, ""))[:2]
         share = _TELL if self.ranks else _TELL_WITHOUT
-        least = max(_TWO, share * posts, _MOST * sum(headings.values()))
+        least = max(_TWO, share * posts, _MOST * sum(headings.values()), _TIMES * second)
         return key if count >= least and not self.is_general else None
 
     def keys(self, tags: Iterable[str]) -> list[str]:
