@@ -62,7 +62,7 @@ COMMANDS = {
     "subscribers": {"subscribers": "Manage the list of readers."},
     "receive": {"receive": "Process incoming messages: unsubscribe requests and bounces."},
 }
-_CHATTY = ("apscheduler", "alembic", "httpx2", "httpcore2")
+_CHATTY = ("apscheduler", "alembic", "httpx2")
 _HANDLER = logging.StreamHandler()
 _MODULES = {command: module for module, commands in COMMANDS.items() for command in commands}
 

@@ -135,9 +135,11 @@ def _asked(source: Source, now: datetime) -> Asked:
 
 def _unchanged(source: Source, answer: Answer, found: NotModified, now: datetime) -> FeedRow:
     """Return the row of a feed that has not changed; its document is not read."""
-    row = replace(source.row, fallback=answer.fallback)
+    row = source.row
     after = health.after_unchanged(row, found, now, whole=answer.body_hash is not None)
-    after = replace(after, detail=health.moved_text(row, after))
+    detail = health.moved_text(row, after)
+    if detail or answer.fallback != row.fallback:  # to copy a row costs as much as all the rest
+        after = replace(after, detail=detail, fallback=answer.fallback)
     return health.timed(after, now, source.cutoffs, pushed_at=source.pushed_at)
 
 

@@ -99,7 +99,7 @@ class _Free:
 
 def _renewed(row: FeedRow, feed: Feed, now: datetime) -> FeedRow:
     if row.url == feed.url:
-        return replace(row, name=feed.name)
+        return row if row.name == feed.name else replace(row, name=feed.name)
     return FeedRow(id=row.id, name=feed.name, url=feed.url, next_fetch_at=now, last_ok_at=row.last_ok_at)
 
 

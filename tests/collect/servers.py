@@ -27,6 +27,8 @@ class Answer:
     silent: bool = False  # nothing at all is answered
     after: int = 0  # answered only when the site has been asked this many times
     dripping: bool = False  # one byte, and then nothing
+    keep: bool = False  # the connection stays open
+    only_first: bool = False  # if the connection has had a request already, it is closed without an answer
 
 
 class Site:
@@ -38,6 +40,7 @@ class Site:
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.posted: list[tuple[str, dict[str, str]]] = []  # forms
         self.sent = 0  # bytes of bodies
+        self.connections = 0
         self.closing = threading.Event()
         self.arrival = threading.Condition()
         self.port = 0
@@ -66,11 +69,22 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Site]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
+        def setup(self) -> None:
+            super().setup()
+            self.asked = 0
+            with site.arrival:
+                site.connections += 1
+
         def do_GET(self) -> None:
+            self.asked += 1
             with site.arrival:
                 site.asked.append((self.path, {name.lower(): value for name, value in self.headers.items()}))
                 site.arrival.notify_all()
-            _answer(self, site, site.answers.get(self.path, Answer(status=404, body=b"nothing here")))
+            answer = site.answers.get(self.path, Answer(status=404, body=b"nothing here"))
+            if answer.only_first and self.asked > 1:
+                self.close_connection = True
+            else:
+                _answer(self, site, answer)
 
         def do_POST(self) -> None:
             form = self.rfile.read(int(self.headers["content-length"])).decode("ascii")
@@ -99,7 +113,7 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Site]:
 
 
 def _answer(handler: BaseHTTPRequestHandler, site: Site, answer: Answer) -> None:
-    handler.close_connection = True
+    handler.close_connection = not answer.keep
     if answer.silent:
         site.closing.wait(20)
         return
@@ -111,7 +125,10 @@ def _answer(handler: BaseHTTPRequestHandler, site: Site, answer: Answer) -> None
         handler.end_headers()
         return
     handler.send_response(answer.status)
-    handler.send_header("connection", "close")
+    if answer.keep:
+        handler.send_header("content-length", str(len(answer.body)))
+    else:
+        handler.send_header("connection", "close")
     for name, value in answer.headers.items():
         handler.send_header(name, value)
     handler.end_headers()

@@ -9,11 +9,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import httpcore2
 import httpx2
 import pytest
 
 from digest.collect.fetching.answers import Fetched, FetchFailure, FetchRequest, NotModified, Result
+from digest.collect.fetching.connection import Connection
 from digest.collect.fetching.fetch import REDIRECTS, fetch_all
 from digest.collect.fetching.guard import GuardedBackend, GuardedTransport
 from digest.model.posts import FetchLimits
@@ -300,12 +300,11 @@ def test_nothing_to_fetch_is_nothing() -> None:
 def test_an_error_of_our_own_is_that_feeds_failure(site: Site, caplog: pytest.LogCaptureFixture) -> None:
     address = "http://ada:secret@harbour.example.org/"
 
-    class Broken(httpcore2.AsyncNetworkBackend):
-        async def connect_tcp(self, *args: object, **rest: object) -> httpcore2.AsyncNetworkStream:
-            raise KeyError(address)
+    async def broken(*_: object) -> Connection:
+        raise KeyError(address)
 
     def transport(limits: FetchLimits) -> httpx2.AsyncBaseTransport:
-        return GuardedTransport(Broken())
+        return GuardedTransport(GuardedBackend(limits.allow_hosts, connect=broken))
 
     ((_, outcome),) = fetch_all(
         [FetchRequest(feed_id="a", url=site.url("/feed"))], LIMITS, transport=transport
@@ -313,6 +312,39 @@ def test_an_error_of_our_own_is_that_feeds_failure(site: Site, caplog: pytest.Lo
     assert isinstance(outcome, FetchFailure)
     assert "KeyError" in caplog.text
     assert "secret" not in caplog.text
+
+
+def test_requests_to_one_host_share_a_connection(site: Site, certificates: Certificates) -> None:
+    with serving(certificates.context) as secure:
+        for each in (site, secure):
+            each.put("/feed", Answer(keep=True, headers={"etag": '"1"'}))
+            each.put("/old", Answer(keep=True, status=301, body=b"", headers={"location": "/feed"}))
+            each.put("/none", Answer(keep=True, status=404, body=b""))
+        urls = [each.url(path) for path in ("/feed", "/old", "/none", "/feed") for each in (site, secure)]
+        requests = [FetchRequest(feed_id=url, url=url, etag='"1"') for url in urls]
+        found = fetch_all(requests, replace(LIMITS, in_flight=1), transport=trusting(certificates))
+        results = [result for _, result in found]
+    assert [type(each) for each in results[:4]] == [NotModified] * 4
+    assert {each.status for each in results if isinstance(each, FetchFailure)} == {404}
+    assert (site.connections, secure.connections) == (1, 1)
+    assert len(site.asked) == len(secure.asked) == 5
+
+
+def test_a_connection_that_the_server_has_closed_is_opened_again(site: Site) -> None:
+    url = site.put("/feed", Answer(keep=True, only_first=True))
+    requests = [FetchRequest(feed_id=str(number), url=url) for number in range(3)]
+    results = [result for _, result in fetch_all(requests, replace(LIMITS, in_flight=1))]
+    assert [each.body for each in results if isinstance(each, Fetched)] == [FEED] * 3
+    assert site.connections == 3
+
+
+def test_a_connection_whose_answer_was_given_up_is_not_used_again(site: Site) -> None:
+    large = site.put("/large", Answer(keep=True, body=CHUNK * 40))
+    urls = [large, site.put("/feed", Answer(keep=True))]
+    requests = [FetchRequest(feed_id=url, url=url) for url in urls]
+    found = dict(fetch_all(requests, replace(LIMITS, in_flight=1, max_bytes=1000)))
+    assert [type(found[request]) for request in requests] == [FetchFailure, Fetched]
+    assert site.connections == 2
 
 
 def test_a_file_is_read_and_known_to_be_unchanged(tmp_path: Path) -> None:

@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+import ssl
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
-import httpcore2
+import httpx2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.collect.fetching.addresses import is_public
+from digest.collect.fetching.connection import Connection
 from digest.collect.fetching.guard import GuardedBackend, RefusedError
 
 PUBLIC = "93.184.216.34"
@@ -79,7 +81,7 @@ def anyio_backend() -> str:
 
 async def test_a_public_name_is_connected_to_by_its_address() -> None:
     network = Network({"harbour.example.org": [PUBLIC]})
-    await network.guarded().connect_tcp("harbour.example.org", 443)
+    await network.guarded().connect("harbour.example.org", 443)
     assert network.connected == [(PUBLIC, 443)]
 
 
@@ -89,13 +91,13 @@ async def test_a_public_name_is_connected_to_by_its_address() -> None:
 async def test_a_name_with_any_address_inside_is_refused(addresses: list[str]) -> None:
     network = Network({"sly.example.org": addresses})
     with pytest.raises(RefusedError, match=r"sly\.example\.org"):
-        await network.guarded().connect_tcp("sly.example.org", 80)
+        await network.guarded().connect("sly.example.org", 80)
     assert network.connected == []
 
 
 async def test_a_name_that_changes_its_mind_gains_nothing() -> None:
     network = Network({"sly.example.org": [PUBLIC]}, afterwards={"sly.example.org": ["127.0.0.1"]})
-    await network.guarded().connect_tcp("sly.example.org", 80)
+    await network.guarded().connect("sly.example.org", 80)
     assert network.connected == [(PUBLIC, 80)]
     assert network.asked == ["sly.example.org"]
 
@@ -104,44 +106,44 @@ async def test_a_name_that_changes_its_mind_gains_nothing() -> None:
 async def test_spellings_of_this_machine_are_refused(host: str) -> None:
     network = Network({}, default=["::1" if ":" in host else "127.0.0.1"])
     with pytest.raises(RefusedError):
-        await network.guarded().connect_tcp(host, 80)
+        await network.guarded().connect(host, 80)
 
 
 async def test_a_host_the_operator_names_is_allowed_and_no_other() -> None:
     network = Network({}, default=["10.0.0.7"])
     backend = network.guarded("Intranet.test")
-    await backend.connect_tcp("intranet.test.", 80)
+    await backend.connect("intranet.test.", 80)
     assert network.connected == [("10.0.0.7", 80)]
     for other in ("www.intranet.test", "10.0.0.7", "test"):
         with pytest.raises(RefusedError):
-            await backend.connect_tcp(other, 80)
+            await backend.connect(other, 80)
 
 
 async def test_no_other_spelling_of_an_allowed_host_is_allowed() -> None:
     network = Network({}, default=["10.0.0.7"])
     backend = network.guarded("Ankerstraße.test")
-    await backend.connect_tcp("xn--ankerstrae-e4a.test", 80)
+    await backend.connect("xn--ankerstrae-e4a.test", 80)
     with pytest.raises(RefusedError):
-        await backend.connect_tcp("ankerstrasse.test", 80)
+        await backend.connect("ankerstrasse.test", 80)
 
 
 async def test_the_next_address_is_tried_when_one_is_dead() -> None:
     network = Network({"harbour.example.org": ["2606:4700::1", PUBLIC]}, dead={"2606:4700::1"})
-    await network.guarded().connect_tcp("harbour.example.org", 443)
+    await network.guarded().connect("harbour.example.org", 443)
     assert network.connected == [(PUBLIC, 443)]
 
 
 async def test_an_unknown_name_cannot_be_reached() -> None:
-    with pytest.raises(httpcore2.ConnectError):
-        await Network({}).guarded().connect_tcp("nowhere.test", 80)
+    with pytest.raises(httpx2.ConnectError):
+        await Network({}).guarded().connect("nowhere.test", 80)
 
 
 async def test_a_name_without_addresses_cannot_be_reached() -> None:
-    with pytest.raises(httpcore2.ConnectError):
-        await Network({"empty.test": []}).guarded().connect_tcp("empty.test", 80)
+    with pytest.raises(httpx2.ConnectError):
+        await Network({"empty.test": []}).guarded().connect("empty.test", 80)
 
 
-class Network(httpcore2.AsyncNetworkBackend):
+class Network:
     """A network of invented names that remembers what was asked and connected to; it opens nothing."""
 
     def __init__(
@@ -160,7 +162,7 @@ class Network(httpcore2.AsyncNetworkBackend):
         self.connected: list[tuple[str, int]] = []
 
     def guarded(self, *allowed: str) -> GuardedBackend:
-        return GuardedBackend(frozenset(allowed), resolve=self.resolve, connect=self)
+        return GuardedBackend(frozenset(allowed), resolve=self.resolve, connect=self.connect)
 
     async def resolve(self, host: str, port: int) -> Sequence[str]:
         names = self.afterwards if host in self.asked else self.names
@@ -170,15 +172,8 @@ class Network(httpcore2.AsyncNetworkBackend):
             raise OSError("name or service not known")
         return found
 
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
-    ) -> httpcore2.AsyncNetworkStream:
-        if host in self.dead:
-            raise httpcore2.ConnectError("unreachable")
-        self.connected.append((host, port))
-        return httpcore2.AsyncMockStream([])
+    async def connect(self, address: str, port: int, tls: ssl.SSLContext | None, host: str) -> Connection:
+        if address in self.dead:
+            raise OSError("unreachable")
+        self.connected.append((address, port))
+        return Connection()

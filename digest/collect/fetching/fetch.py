@@ -57,9 +57,8 @@ _VALIDATOR = re.compile(r"[\x20-\x7e]{1,500}")
 
 log = logging.getLogger(__name__)
 
-# These libraries log every address that they request, with name and password, and the headers of redirects.
-for _chatty in ("httpx2", "httpcore2"):
-    logging.getLogger(_chatty).setLevel(logging.WARNING)
+# The library logs every address that it requests, with name and password.
+logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 
 Transports = Callable[[FetchLimits], httpx2.AsyncBaseTransport]
@@ -129,7 +128,8 @@ class _Run:
                 return
             if isinstance(item, BaseException):
                 raise item
-            self._call(self._room.release)
+            if isinstance(item[1], Fetched):
+                self._call(self._room.release)
             yield item
 
     def stop(self) -> None:
@@ -150,7 +150,10 @@ class _Run:
                 group.create_task(self._fetch(transport, request))
 
     async def _fetch(self, transport: httpx2.AsyncBaseTransport, request: FetchRequest) -> None:
-        self._done.put((request, await fetch(transport, request, self._limits)))
+        result = await fetch(transport, request, self._limits)
+        if not isinstance(result, Fetched):  # it holds no document; to wake this loop for it costs a tenth
+            self._room.release()
+        self._done.put((request, result))
 
 
 async def fetch(transport: httpx2.AsyncBaseTransport, request: FetchRequest, limits: FetchLimits) -> Result:

@@ -169,15 +169,24 @@ def _healthy(row: FeedRow, now: datetime, *, moved_to: str | None) -> FeedRow:
     # The old address answers although the new one was saved: either it still redirects there, or it is right.
     kept = row.final_url if row.final_url in (asked, moved_to) else None
     seen = row.moved_seen + 1 if moved_to == row.moved_to else 1
-    since = row.moved_at if moved_to == row.moved_to and row.moved_at else now
-    healthy = replace(
-        row, detail="", failures=0, failed_at=None, final_url=kept, last_fetch_at=now, last_ok_at=now
-    )
+    first = row.moved_at if moved_to == row.moved_to and row.moved_at else now
+    since: datetime | None = first
     if moved_to is None or moved_to == kept:
-        return replace(healthy, moved_to=None, moved_seen=0, moved_at=None)
-    if seen >= MOVES and now - since >= MOVING:
-        return replace(healthy, final_url=moved_to, moved_to=None, moved_seen=0, moved_at=None)
-    return replace(healthy, moved_to=moved_to, moved_seen=seen, moved_at=since)
+        moved_to, seen, since = None, 0, None
+    elif seen >= MOVES and now - first >= MOVING:
+        kept, moved_to, seen, since = moved_to, None, 0, None
+    return replace(
+        row,
+        detail="",
+        failures=0,
+        failed_at=None,
+        final_url=kept,
+        last_fetch_at=now,
+        last_ok_at=now,
+        moved_to=moved_to,
+        moved_seen=seen,
+        moved_at=since,
+    )
 
 
 # ── in words ────────────────────────────────────────────────────────────────────────────────
