@@ -31,6 +31,11 @@ class Answer:
     only_first: bool = False  # if the connection has had a request already, it is closed without an answer
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = False
+    request_queue_size = 128  # with the default of 5, a busy machine refuses some of many connections at once
+
+
 class Site:
     """A site of canned answers that remembers what was asked of it."""
 
@@ -96,8 +101,7 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Site]:
         def log_message(self, *_: object) -> None:
             """Be quiet."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = False
+    server = _Server(("127.0.0.1", 0), Handler)
     if tls:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     site.port = server.server_port

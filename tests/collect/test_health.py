@@ -55,10 +55,10 @@ def test_a_push_makes_a_feed_due_once_a_minute_until_a_fetch_begins_after_it() -
 @pytest.mark.parametrize(
     ("hub", "text"),
     [
-        (HUB, "can tell of new posts at once; digest serve asks for this: asked at 07:15."),
+        (HUB, "can tell of new posts at once; digest serve asks for this at 07:15."),
         (
             replace(HUB, state=HubState.PENDING),
-            "has not confirmed yet that it tells of new posts; it is asked at 07:15 again.",
+            "has not confirmed yet that it tells of new posts; it is asked again at 07:15.",
         ),
         (replace(HUB, state=HubState.ACTIVE, lease_until=NOW + DAY), "tells of new posts at once."),
         (
@@ -67,15 +67,15 @@ def test_a_push_makes_a_feed_due_once_a_minute_until_a_fetch_begins_after_it() -
         ),
         (
             replace(HUB, state=HubState.ACTIVE, lease_until=NOW),
-            "has not confirmed yet that it tells of new posts; it is asked at 07:15 again.",
+            "has not confirmed yet that it tells of new posts; it is asked again at 07:15.",
         ),
         (
             replace(HUB, state=HubState.DENIED, next_at=NOW + 30 * DAY),
-            "does not want to tell of new posts; it is asked at 2026-12-22 again.",
+            "does not want to tell of new posts; it is asked again at 2026-12-22.",
         ),
         (
             replace(HUB, state=HubState.GONE, next_at=NOW + 30 * DAY),
-            "does not exist any more; it is asked at 2026-12-22 again.",
+            "does not exist any more; it is asked again at 2026-12-22.",
         ),
     ],
 )

@@ -220,11 +220,11 @@ def hub_text(hub: HubRow, now: datetime, *, public: bool) -> str:
     if is_active(hub, now):
         last = f"; the last time at {_when(hub.pushed_at, now)}" if hub.pushed_at else ""
         return f"Its hub {host} tells of new posts at once{last}."
-    again = f"asked at {_when(hub.next_at, now)}"
+    coming = _when(hub.next_at, now)
     if hub.state is HubState.FOUND:
-        return f"Its hub {host} can tell of new posts at once; digest serve asks for this: {again}."
+        return f"Its hub {host} can tell of new posts at once; digest serve asks for this at {coming}."
     reason = _HUB_REASONS.get(hub.state, "has not confirmed yet that it tells of new posts")
-    return f"Its hub {host} {reason}; it is {again} again."
+    return f"Its hub {host} {reason}; it is asked again at {coming}."
 
 
 def state_text(row: FeedRow, now: datetime) -> str:
