@@ -21,7 +21,7 @@ LAYERS = (
     "digest.model",
     "digest.schedule digest.limits digest.smtp",
     "digest.storage",
-    "digest.storage.ledger digest.storage.intake digest.storage.migrations",
+    "digest.storage.edits digest.storage.ledger digest.storage.intake digest.storage.migrations",
     "digest.collect.fetching digest.collect.wording",
     "digest.render.brand digest.render.originals",
     "digest.render.fragments digest.render.languages digest.render.reading digest.render.writing",
@@ -31,10 +31,11 @@ LAYERS = (
     "digest.collect.discovery",
     "digest.render",
     "digest.message",
-    "digest.compose.stories digest.compose.sections",
+    "digest.compose.edits digest.compose.stories digest.compose.sections",
     "digest.collect digest.compose digest.send",
     "digest.config",
     "digest.editions digest.sources digest.design",
+    "digest.editions.edits",
     "digest.readers",
     "digest.inbound",
     "digest",
@@ -43,7 +44,7 @@ LAYERS = (
     "digest.web.api",
     "digest.web",
     "digest.check digest.demo digest.cli.terminal",
-    "digest.cli",
+    "digest.cli digest.cli.edits",
 )
 HEIGHT = {folder: height for height, line in enumerate(LAYERS) for folder in line.split()}
 ENTRY_POINTS = ("digest.cli", "digest.web", "digest.demo", "digest.scheduler.service")

@@ -37,6 +37,22 @@ COMMANDS = {
         "editions": "List the newest editions, or show one edition.",
         "preview": "Write an edition to files, exactly as it would be sent.",
     },
+    "edits.stories": {
+        "drop": "Take stories out of an edition for good.",
+        "restore": "Take stories back that were dropped or deferred.",
+        "defer": "Take stories out of an edition and keep them for a later one.",
+        "move": "Put a story under a topic, or before another story.",
+        "lead": "Make a story the lead of an edition.",
+        "rewrite": "Rewrite the headline or the text of a story.",
+        "note": "Put a note under a story.",
+    },
+    "edits.editions": {
+        "intro": "Replace the introduction of an edition.",
+        "subject": "Replace the subject or the preheader of an edition.",
+        "heading": "Give a topic another title in an edition.",
+        "undo": "Undo an edit.",
+        "edits": "List the edits of an edition.",
+    },
     "steps": {
         "correct": "Take the corrections of publishers into an edition.",
         "approve": "Approve a draft.",

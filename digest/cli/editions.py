@@ -29,7 +29,7 @@ from digest.editions.editions import (
     reader_count,
     recent_editions,
 )
-from digest.editions.feeds import changes_since
+from digest.editions.edits.correct import changes_since
 from digest.editions.preflight import inspect
 from digest.editions.preview import write_preview
 from digest.editions.schedules import coming_skips

@@ -10,7 +10,7 @@ import click
 
 from digest.cli.terminal import show
 from digest.cli.terminal.session import Session, clock_of, json_option, now_option, pass_session
-from digest.editions.feeds import drop as do_drop
+from digest.editions.edits.correct import drop as do_drop
 from digest.editions.feeds import keep as do_keep
 from digest.editions.feeds import list_posts
 from digest.model.posts import Post
@@ -98,8 +98,8 @@ def keep(session: Session, names: tuple[str, ...], now: datetime | None) -> None
     `digest posts` shows it.
     """
     with session.app() as app:
-        decided = do_keep(app.database, app.config, names, clock_of(now)())
-    click.echo(f"{_count(decided.posts)} for the next edition")
+        kept = do_keep(app.database, app.config, names, clock_of(now)())
+    click.echo(f"{_count(kept)} for the next edition")
 
 
 @posts.command(epilog='Example: digest posts drop "Harbour Gazette"')

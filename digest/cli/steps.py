@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import getpass
 from datetime import datetime
 
 import click
 
 from digest.cli.terminal import show
-from digest.cli.terminal.session import Session, clock_of, now_option, pass_session
+from digest.cli.terminal.session import Session, by_option, clock_of, now_option, pass_session
 from digest.editions.approval import in_words
 from digest.editions.compose import merge_offer, merge_waiting, stories_text, waiting_together
 from digest.editions.editions import approve as do_approve
@@ -20,7 +19,7 @@ from digest.editions.editions import (
     reader_count,
     resume_edition,
 )
-from digest.editions.feeds import correct as do_correct
+from digest.editions.edits.correct import correct as do_correct
 from digest.editions.preflight import inspect
 from digest.render.preflight import Level
 
@@ -51,9 +50,7 @@ def correct(session: Session, edition: str, now: datetime | None) -> None:
 @click.command(epilog="Example: digest approve daily 3f2a9c1b")
 @click.argument("edition")
 @click.argument("reviewed", required=False, default="", metavar="[HASH]")
-@click.option(
-    "--by", default="", help="The name of the person who approves the edition.  [default: your user name]"
-)
+@by_option
 @now_option
 @pass_session
 def approve(session: Session, edition: str, reviewed: str, by: str, now: datetime | None) -> None:
@@ -66,7 +63,7 @@ def approve(session: Session, edition: str, reviewed: str, by: str, now: datetim
     past their send time too, the command offers to merge them.
     """
     with session.app() as app:
-        clock, name = clock_of(now), by or _user()
+        clock, name = clock_of(now), by
         found = find_edition(app.database, app.config, edition).edition
         record, look = do_approve(app, found.id, by=name, now=clock(), reviewed=reviewed)
         readers, own = reader_count(app, record, clock()), app.templates.own(look.templates)
@@ -109,13 +106,6 @@ def merge(session: Session, digest: str, now: datetime | None) -> None:
     click.echo(f"to approve it: digest approve {edition.id}")
     show.findings(each for each in inspection.findings if each.level is Level.WARN)
     inspection.require()
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container whose user has no name
-        return "command line"
 
 
 @click.command(epilog='Example: digest pause daily --reason "wrong lead?"')

@@ -98,7 +98,7 @@ def _read(connection: Connection, plan_input: PlanInput, now: datetime) -> _Seen
     digest = plan_input.digest
     if there := open_edition(connection, digest.slug, plan_input.due.local_date):
         return _Seen(there=f"there is already {there.edition.id} ({there.state})")
-    waiting = waiting_posts(connection, digest.slug)
+    waiting = waiting_posts(connection, digest.slug, plan_input.due.send_at)
     links = {canonical_url(each.post.url) for each in waiting if each.post.url}
     return _Seen(
         taken=taken_ids(connection, edition_name(digest, plan_input.due)),

@@ -143,16 +143,21 @@ def _by_novelty(
     fresh: Iterable[WaitingPost], published: Sequence[PublishedPost]
 ) -> tuple[list[Group], list[tuple[str, str]]]:
     """Return the new stories, and the posts that repeat one of the `published` posts."""
-    editions = {each.waiting.post.id: each.edition_id for each in published}
+    reasons = {each.waiting.post.id: _repeats(each) for each in published}
     new, repeated = [], []
     for group in gather([*fresh, *(each.waiting for each in published)]):
         ids = [each.post.id for each in group.posts]
-        if before := [editions[post_id] for post_id in ids if post_id in editions]:
-            why = f"already published in {min(before)}"
-            repeated += [(post_id, why) for post_id in ids if post_id not in editions]
+        if before := [reasons[post_id] for post_id in ids if post_id in reasons]:
+            repeated += [(post_id, min(before)) for post_id in ids if post_id not in reasons]
         else:
             new.append(group)
     return new, repeated
+
+
+def _repeats(published: PublishedPost) -> str:
+    if published.reason:
+        return f"it repeats a post that was {published.reason}, out of {published.edition_id}"
+    return f"already published in {published.edition_id}"
 
 
 def _recent(published: Iterable[PublishedPost], plan_input: PlanInput) -> list[WaitingPost]:

@@ -231,6 +231,7 @@ class Composed:
     dropped: int = 0  # posts too old, or already published
 
 
+EDITED = "edited"
 MERGED = "merged into "  # the reason of a skipped edition begins so if another has its posts
 _CARRIED = "its posts are carried over to the next edition"
 _OVER = {
@@ -258,6 +259,9 @@ def _advice(record: EditionRecord, wanted: str) -> str:
         return f"it was {record.reason}"
     if record.state in _OVER:
         return _OVER[record.state] if record.started_at else _CARRIED
+    if wanted == EDITED and record.started_at:
+        began = f"{record.started_at:%Y-%m-%d %H:%M:%S} UTC"
+        return f"sending began at {began}; to stop it: digest pause {edition_id}"
     if record.paused_at:
         return f"resume it with: digest resume {edition_id}"
     if record.state is EditionState.APPROVED and wanted == "sent":

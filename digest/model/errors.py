@@ -11,6 +11,9 @@
     │   └── NoEditionError the digest that was named has no edition yet
     ├── PreflightError     an edition cannot be sent as it is
     ├── StateError         an edition cannot take this step from its state
+    ├── EditRefusedError   an edition cannot be edited in this way
+    ├── AmbiguousError     a name may stand for several stories
+    ├── ConflictError      another editor has changed the same field
     ├── RenameError        a digest cannot be renamed as things are
     ├── MergeError         editions cannot be merged as things are
     └── TransportError     the mail server cannot be used at all (log-in refused, no TLS)
@@ -126,6 +129,41 @@ class StateError(DigestError):
         self.wanted = wanted
         what_to_do = f"; {advice}" if advice else ""
         super().__init__(f"edition {edition_id} is {state} and cannot be {wanted}{what_to_do}")
+
+
+class EditRefusedError(DigestError):
+    """An edition cannot be edited in this way; nothing has changed."""
+
+    def __init__(self, edition_id: str, reason: str) -> None:
+        self.edition_id = edition_id
+        self.reason = reason
+        super().__init__(f"{edition_id} is not edited: {reason}")
+
+
+class AmbiguousError(DigestError):
+    """The beginning of an id or of a headline stands for several stories; `candidates` are all of them."""
+
+    def __init__(self, name: str, candidates: tuple[str, ...]) -> None:
+        self.name = name
+        self.candidates = candidates
+        super().__init__(f"{name!r} may stand for several stories: {'; '.join(candidates)}")
+
+
+class ConflictError(DigestError):
+    """Another editor has changed the same field, and this editor has not seen that; nothing has changed.
+
+    `field` names it: "headline of "Ferry returns"". `theirs` is what it says now, `yours` what was refused.
+    """
+
+    def __init__(self, edition_id: str, field: str, by: str, *, theirs: str, yours: str) -> None:
+        self.edition_id = edition_id
+        self.field = field
+        self.by = by
+        self.theirs = theirs
+        self.yours = yours
+        super().__init__(
+            f"{by} has changed the {field} meanwhile, so yours is not saved. Theirs: {theirs}. Yours: {yours}"
+        )
 
 
 class MergeError(DigestError):

@@ -192,7 +192,8 @@ GONE = "it is gone from its feed"
 PROTECTED = "it is protected by a password, or private"
 BELOW_FIRST_LOOK = "older than the first look"
 LONG_AGO = "it was published long before the last edition"
-BY_EDITOR = "dropped by an editor"
+DROPPED_BY = "dropped by "  # the reason begins so if a person has dropped a post; it may be taken back
+BY_EDITOR = f"{DROPPED_BY}an editor"
 GONE_AFTER = 2  # full answers in a row without the post
 KEPT = -1  # instead of their number: an editor keeps the post, gone or not
 
@@ -294,7 +295,11 @@ class CollectReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedPost:
-    """A post that this digest has already published, and the edition it was in."""
+    """A post that this digest has already published, and the edition it was in.
+
+    With a `reason`, an editor has dropped it from that edition, so that posts like it stay out as well.
+    """
 
     waiting: WaitingPost
     edition_id: str
+    reason: str = ""

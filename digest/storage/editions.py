@@ -12,9 +12,11 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Row,
     Select,
+    case,
     func,
     insert,
     literal,
@@ -25,7 +27,7 @@ from sqlalchemy import (
 
 from digest.model.editions import DamagedEdition, Edition, EditionRecord, EditionState
 from digest.model.errors import DamagedError, NotFoundError
-from digest.model.posts import Post, PostState, PublishedPost, WaitingPost
+from digest.model.posts import DROPPED_BY, Post, PostState, PublishedPost, WaitingPost
 from digest.model.snapshot import from_json, sections_in, text_hash, to_json
 from digest.storage.tables import digest_posts, editions, feeds, posts
 from subscribers.model import Frequency
@@ -88,6 +90,18 @@ def load_edition(connection: Connection, edition_id: str) -> EditionRecord:
     if row is None:
         raise NotFoundError("edition", edition_id)
     return _record(row)
+
+
+def base_of(connection: Connection, record: EditionRecord) -> Edition:
+    """Return an edition without its edits. Raises DamagedError."""
+    query = select(editions.c.base).where(editions.c.id == record.edition.id)
+    text: str | None = connection.scalar(query)
+    if text is None:
+        return record.edition
+    try:
+        return from_json(text)
+    except ValueError as error:
+        raise DamagedError(record.edition.id, f"its base cannot be read: {error}") from error
 
 
 def lock_edition(connection: Connection, edition_id: str) -> EditionRecord:
@@ -304,17 +318,21 @@ def _snapshot(edition_id: str, content_hash: str, snapshot: str) -> Edition:
 def published_posts(
     connection: Connection, digest: str, links: Collection[str], since: datetime
 ) -> tuple[PublishedPost, ...]:
-    """Return the posts used or reserved by editions of `digest` that new posts may repeat.
+    """Return the posts of editions of `digest` that new posts may repeat: used, reserved, or dropped there.
 
     These are posts with one of `links` (canonical, see `digest.model.links`), however old, and posts first
-    seen at `since` or later. Each post has only the fields that are compared: feed, title, text, link and
-    times. A post whose headline has changed since then is also returned as it was published, because another
-    feed may still have its first headline.
+    seen at `since` or later. Posts that an editor has dropped count from `since` on. Each post has only the
+    fields that are compared: feed, title, text, link and times. A post whose headline has changed since then
+    is also returned as it was published, because another feed may still have its first headline.
     """
     ordered = sorted(links)
     parts = (ordered[at : at + _LINKS_PER_QUERY] for at in range(0, len(ordered), _LINKS_PER_QUERY))
-    conditions = [posts.c.first_seen_at >= since, *(posts.c.canonical_url.in_(part) for part in parts)]
-    rows = {row.id: row for each in conditions for row in connection.execute(_published(digest).where(each))}
+    conditions = [_new_since(since), *(posts.c.canonical_url.in_(part) for part in parts)]
+    rows = {
+        row.id: row
+        for each in conditions
+        for row in connection.execute(_published(digest, since).where(each))
+    }
     now = [_published_post(rows[post_id]) for post_id in sorted(rows)]
     recent = {
         rows[each.waiting.post.id].edition_id for each in now if each.waiting.post.first_seen_at >= since
@@ -347,10 +365,20 @@ def _before(published: PublishedPost, headlines: Mapping[str, tuple[str, str]]) 
     return replace(published, waiting=replace(published.waiting, post=first))
 
 
-def _published(digest: str) -> Select[Any]:
-    published = digest_posts.c.state.in_((PostState.USED, PostState.RESERVED))
+def _new_since(since: datetime) -> ColumnElement[bool]:
+    return or_(posts.c.first_seen_at >= since, digest_posts.c.state == PostState.DROPPED)
+
+
+def _published(digest: str, since: datetime) -> Select[Any]:
+    dropped = (
+        (digest_posts.c.state == PostState.DROPPED)
+        & digest_posts.c.reason.startswith(DROPPED_BY)
+        & (digest_posts.c.changed_at >= since)
+    )
+    published = or_(digest_posts.c.state.in_((PostState.USED, PostState.RESERVED)), dropped)
+    why = case((dropped, digest_posts.c.reason), else_="").label("why")
     return (
-        select(posts, feeds.c.name.label("feed_name"), digest_posts.c.edition_id)
+        select(posts, feeds.c.name.label("feed_name"), digest_posts.c.edition_id, why)
         .join_from(digest_posts, posts)
         .join(feeds)
         .where(digest_posts.c.digest == digest, published, digest_posts.c.edition_id.is_not(None))
@@ -370,4 +398,5 @@ def _published_post(row: Row[Any]) -> PublishedPost:
         fingerprint=row.fingerprint,
         language=row.language,
     )
-    return PublishedPost(waiting=WaitingPost(post=post, feed_name=row.feed_name), edition_id=row.edition_id)
+    waiting = WaitingPost(post=post, feed_name=row.feed_name)
+    return PublishedPost(waiting=waiting, edition_id=row.edition_id, reason=row.why)

@@ -46,12 +46,20 @@ class PostRow:
     states: tuple[tuple[str, PostState, str], ...]
 
 
-def waiting_posts(connection: Connection, digest_slug: str) -> tuple[WaitingPost, ...]:
-    """Return the posts that an edition may take, however old, in the order they were first seen."""
+def waiting_posts(
+    connection: Connection, digest_slug: str, send_at: datetime | None = None
+) -> tuple[WaitingPost, ...]:
+    """Return the posts that an edition may take, however old, in the order they were first seen.
+
+    `send_at` is the send time of the edition: it may also take posts that were deferred to that day.
+    """
+    waits = digest_posts.c.state == PostState.WAITING
+    if send_at is not None:
+        waits |= (digest_posts.c.state == PostState.DEFERRED) & (digest_posts.c.held_until <= send_at)
     query = (
         _with_feed()
         .join(digest_posts, digest_posts.c.post_id == posts.c.id)
-        .where(digest_posts.c.digest == digest_slug, digest_posts.c.state == PostState.WAITING)
+        .where(digest_posts.c.digest == digest_slug, waits)
         # Such a post has come back from an edition in which it stood when it was taken out of its feed.
         .where(posts.c.missed < GONE_AFTER)
         .order_by(posts.c.first_seen_at, posts.c.id)

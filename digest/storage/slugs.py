@@ -12,7 +12,7 @@ from digest.model.editions import EditionState
 from digest.model.errors import RenameError
 from digest.model.posts import PostState
 from digest.model.snapshot import text_hash, to_json
-from digest.storage.editions import OPEN, load_edition
+from digest.storage.editions import OPEN, base_of, load_edition
 from digest.storage.tables import digest_posts, editions, occurrences, renamed, schedules
 from subscribers.model import Frequency, SubscriptionState
 from subscribers.store.tables import subscriptions
@@ -112,8 +112,11 @@ def _rename_edition(connection: Connection, edition_id: str, new: str) -> None:
 
     The hash changes with the snapshot, so an approval of the edition is void: it is a draft again.
     """
-    snapshot = to_json(replace(load_edition(connection, edition_id).edition, digest=new))
-    changed = {"digest": new, "snapshot": snapshot, "hash": text_hash(snapshot)}
+    record = load_edition(connection, edition_id)
+    base, snapshot = (
+        to_json(replace(each, digest=new)) for each in (base_of(connection, record), record.edition)
+    )
+    changed = {"digest": new, "snapshot": snapshot, "hash": text_hash(snapshot), "base": base}
     draft = {"state": EditionState.DRAFT, "approved_by": None, "approved_at": None, "look": None}
     connection.execute(update(editions).where(editions.c.id == edition_id).values(changed | draft))
 

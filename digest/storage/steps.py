@@ -103,37 +103,22 @@ def resume(connection: Connection, edition_id: str, now: datetime) -> EditionRec
 
 
 def revise(
-    connection: Connection,
-    record: EditionRecord,
-    edition: Edition,
-    taken_out: Mapping[str, str],
-    now: datetime,
+    connection: Connection, record: EditionRecord, edition: Edition, now: datetime, *, void: str
 ) -> None:
     """Give an edition another snapshot; it is a draft again, because nobody has approved these words.
 
-    `taken_out` are the posts that leave the edition, each with the reason why it is dropped, or "" if it
-    waits again. Raises StateError if the edition has changed meanwhile or has begun to be sent.
+    `void` is the reason why its approval is void. Raises StateError if the edition has changed meanwhile or
+    has begun to be sent.
     """
     snapshot = to_json(edition)
     same = editions.c.id == record.edition.id, editions.c.hash == record.hash
     step = update(editions).where(*same, _IS_UNSENT)
     new = {"snapshot": snapshot, "hash": text_hash(snapshot), "sections": sections_in(edition)}
     if record.state is EditionState.APPROVED:
-        void = "its stories have changed since it was approved"
         new |= _changes(EditionState.DRAFT, now, reason=record.reason or void, by=None, look=None)
         step = step.where(editions.c.state == EditionState.APPROVED)
     if connection.execute(step.values(new)).rowcount != 1:
         raise refusal(load_edition(connection, record.edition.id), "changed")
-    for post_id, reason in taken_out.items():
-        values = {
-            "state": PostState.DROPPED if reason else PostState.WAITING,
-            "reason": reason,
-            "edition_id": None,
-            "changed_at": now,
-        }
-        reserved = digest_posts.c.post_id == post_id, digest_posts.c.state == PostState.RESERVED
-        of_edition = digest_posts.c.edition_id == record.edition.id
-        connection.execute(update(digest_posts).where(*reserved, of_edition).values(values))
 
 
 def replace_editions(

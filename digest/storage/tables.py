@@ -155,6 +155,7 @@ editions = Table(
     Column("send_at", Moment, nullable=False),
     Column("snapshot", Text, nullable=False),  # canonical JSON
     Column("hash", String, nullable=False),
+    Column("base", Text),  # the snapshot without the edits; null: there are none
     # [slug, title, stories] of each section, from the snapshot; empty in editions of earlier versions.
     Column("sections", JSON),
     Column("reason", String, nullable=False, server_default=""),
@@ -169,6 +170,17 @@ editions = Table(
     Column("at_once", Boolean, nullable=False, server_default=false()),
     Index("ix_editions_digest", "digest", "local_date"),
     Index("ix_editions_state", "state", "send_at"),
+)
+
+# Append-only. `operation` is an object of digest.compose.edits.operations.
+edits = Table(
+    "edits",
+    metadata,
+    Column("edition_id", String, ForeignKey("editions.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # from 1
+    Column("by", String, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("operation", JSON, nullable=False),
 )
 
 looks = Table(
@@ -203,7 +215,7 @@ digest_posts = Table(
     Column("edition_id", String, ForeignKey("editions.id")),
     Column("reason", String, nullable=False, server_default=""),
     Column("changed_at", Moment, nullable=False),
-    Column("held_until", Moment),  # only if held: it waits from then on
+    Column("held_until", Moment),  # only if held or deferred: it waits from then on
     Index("ix_digest_posts_state", "digest", "state"),
 )
 

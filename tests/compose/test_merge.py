@@ -97,7 +97,7 @@ def stop(newsroom: Newsroom) -> None:
 def edit(newsroom: Newsroom) -> None:
     with newsroom.database.write() as connection:
         record = load_edition(connection, IDS[1])
-        revise(connection, record, replace(record.edition, title="Corrected"), {}, NOW)
+        revise(connection, record, replace(record.edition, title="Corrected"), NOW, void="changed")
 
 
 @pytest.mark.parametrize("change", [begin, approve, cancel, stop, edit])

@@ -15,7 +15,8 @@ from digest.app import App
 from digest.editions.archive import forget_unused_pictures, read_picture
 from digest.editions.compose import picture_time, settle_posts
 from digest.editions.editions import compose_now
-from digest.editions.feeds import changes_since, collect_due, correct
+from digest.editions.edits.correct import changes_since, correct
+from digest.editions.feeds import collect_due
 from digest.model.editions import EditionRecord
 from digest.model.links import is_copy
 from digest.model.run_context import RunContext

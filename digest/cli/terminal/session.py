@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import signal
 import sys
@@ -71,6 +72,19 @@ def now_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option `--now TIME`, which replays a day."""
     help_text = "Run as if the current time were TIME (ISO 8601; UTC if no zone is given)."
     return click.option("--now", type=Moment(), metavar="TIME", help=help_text)(command)
+
+
+def by_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option `--by NAME`, which names the person who acts."""
+    help_text = "The name of the person who does this.  [default: your user name]"
+    return click.option("--by", default=_user, metavar="NAME", help=help_text)(command)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return "command line"
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:

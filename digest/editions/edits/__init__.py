@@ -1,0 +1,1 @@
+"""Edit editions, and take what has happened to their posts into them."""

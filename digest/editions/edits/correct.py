@@ -1,0 +1,105 @@
+"""Take what has happened to posts into editions: corrections of publishers, and posts that are dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from digest.compose.edits.apply import fates
+from digest.compose.revise import StoryChange, changes_of, revised, without_posts
+from digest.config import Config
+from digest.config.parts import Parts
+from digest.editions.compose import picture_time, settle_posts
+from digest.editions.edits.edits import EditedEdition, locked, rebased, save, with_edits
+from digest.editions.feeds import named_posts
+from digest.model.editions import EditionRecord
+from digest.model.errors import StateError
+from digest.model.posts import BY_EDITOR, Fate, PostState
+from digest.storage.database import Connection, Database
+from digest.storage.editions import load_edition
+from digest.storage.intake.decide import drop_posts, editions_with, posts_by_id
+
+_VOID = "its stories have changed since it was approved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """The result of a decision: the number of posts, and the drafts from which stories were taken out."""
+
+    posts: int
+    revised: tuple[str, ...] = ()
+
+
+def drop(database: Database, config: Config, names: Sequence[str], now: datetime) -> Decided:
+    """Drop posts, and take their stories out of editions that have not begun to be sent.
+
+    The names are those of `digest.editions.feeds.keep`. An edition that is changed is a draft again. Raises
+    NotFoundError, and StateError if an edition would have no story left.
+    """
+    with database.write() as connection:
+        ids = named_posts(connection, config, names)
+        changed: list[str] = []
+        for edition_id in editions_with(connection, ids):
+            if load_edition(connection, edition_id).is_ahead:
+                edited = locked(connection, edition_id)
+                _change(connection, edited, without_posts(edited.base, ids, BY_EDITOR), now)
+                changed.append(edition_id)
+        taken_out = drop_posts(connection, ids, now)
+        return Decided(posts=taken_out, revised=tuple(changed))
+
+
+def changes_since(database: Database, record: EditionRecord) -> tuple[StoryChange, ...]:
+    """Return what has happened to the posts of an edition that has not begun to be sent."""
+    if not record.is_ahead:
+        return ()
+    with database.read() as connection:
+        return _changes(connection, with_edits(connection, record))
+
+
+def correct(parts: Parts, edition_id: str, now: datetime) -> tuple[StoryChange, ...]:
+    """Take the new words of changed posts into the base of an edition, and stories that are gone out of it.
+
+    New pictures are inspected first. The edits are applied again, so an editor's own words stay. The edition
+    has another hash then, so its approval is void. Raises StateError if it has begun to be sent, or if no
+    story would be left.
+    """
+    with parts.database.read() as connection:
+        known = load_edition(connection, edition_id)
+    changed = changes_since(parts.database, known)
+    new = [each.story.id for each in changed if each.story.image != each.before.image]
+    settle_posts(parts, new, picture_time(), now)
+    with parts.database.write() as connection:
+        edited = locked(connection, edition_id)
+        changes = _changes(connection, edited)
+        if changes:
+            _change(connection, edited, changes, now)
+        return changes
+
+
+def _changes(connection: Connection, edited: EditedEdition) -> tuple[StoryChange, ...]:
+    stories = tuple(edited.base.stories())
+    ids = {story.id for story in stories} | {each.post_id for story in stories for each in story.coverage}
+    return changes_of(edited.base, posts_by_id(connection, ids))
+
+
+def _change(
+    connection: Connection, edited: EditedEdition, changes: Sequence[StoryChange], now: datetime
+) -> None:
+    base = revised(edited.base, changes)
+    if base is None:
+        edition_id = edited.record.edition.id
+        advice = f"cancel it: digest cancel {edition_id}"
+        raise StateError(edition_id, "made of nothing else", "emptied", advice=advice)
+    after = rebased(edited, base)
+    gone = {change.before.id: change.gone for change in changes if change.gone}
+    # The other posts of such a story may carry it into the next edition.
+    left = {
+        post_id: _fate(base.digest, gone.get(post_id, ""))
+        for post_id in fates(edited.applied).keys() - fates(after.applied)
+    }
+    save(connection, edited, after, now, void=_VOID, left=left)
+
+
+def _fate(digest: str, reason: str) -> Fate:
+    return Fate(digest=digest, state=PostState.DROPPED if reason else PostState.WAITING, reason=reason)

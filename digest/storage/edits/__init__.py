@@ -1,0 +1,1 @@
+"""Store the edits of editions, and what they do to posts."""

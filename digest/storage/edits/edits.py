@@ -1,0 +1,120 @@
+"""Store an edition's base and its list of edits; the list is append-only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, insert, select, update
+
+from digest.model.editions import Edition, EditionRecord
+from digest.model.posts import DROPPED_BY, Fate, PostState
+from digest.model.snapshot import to_json
+from digest.storage.editions import lock_digest, lock_edition
+from digest.storage.posts import batches
+from digest.storage.tables import digest_posts, editions, edits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEdit:
+    """An edit as it is stored; `digest.compose.edits.operations` reads its operation."""
+
+    number: int
+    by: str
+    at: datetime
+    operation: Mapping[str, Any]
+
+
+def lock_for_edit(connection: Connection, digest: str, edition_id: str) -> EditionRecord:
+    """Return an edition, and keep others from changing it and from composing its digest until the commit."""
+    # Composing takes posts that wait, and an edit may give posts back or take them again.
+    lock_digest(connection, digest)
+    return lock_edition(connection, edition_id)
+
+
+def keep_base(connection: Connection, edition: Edition) -> None:
+    """Save the base of an edition that has edits."""
+    base = update(editions).where(editions.c.id == edition.id).values(base=to_json(edition))
+    connection.execute(base)
+
+
+def edits_of(connection: Connection, edition_id: str) -> tuple[StoredEdit, ...]:
+    """Return the edits of an edition in their order."""
+    columns = edits.c.number, edits.c.by, edits.c.at, edits.c.operation
+    found = select(*columns).where(edits.c.edition_id == edition_id).order_by(edits.c.number)
+    return tuple(
+        StoredEdit(number=number, by=by, at=at, operation=operation)
+        for number, by, at, operation in connection.execute(found)
+    )
+
+
+def append(connection: Connection, edition_id: str, new: Sequence[StoredEdit]) -> None:
+    """Append edits to the list of an edition that is locked; their numbers follow those of the list."""
+    rows = [
+        {
+            "edition_id": edition_id,
+            "number": each.number,
+            "by": each.by,
+            "at": each.at,
+            "operation": dict(each.operation),
+        }
+        for each in new
+    ]
+    connection.execute(insert(edits), rows)
+
+
+def move_posts(
+    connection: Connection, edition: Edition, fates: Mapping[str, Fate], now: datetime
+) -> tuple[str, ...]:
+    """Give posts of an edition other states in its digest.
+
+    Return the ids of the posts that should be in the edition but cannot, because another edition has them, or
+    because they were dropped for another reason. The transaction must not be committed then.
+    """
+    rows = _rows(connection, edition.digest, list(fates))
+    for post_id, fate in fates.items():
+        values = {
+            "state": fate.state,
+            "reason": fate.reason,
+            "edition_id": edition.id if _stays(fate) else None,
+            "held_until": fate.until,
+            "changed_at": now,
+        }
+        one = digest_posts.c.digest == edition.digest, digest_posts.c.post_id == post_id
+        connection.execute(update(digest_posts).where(*one).values(values))
+    return tuple(
+        post_id
+        for post_id, fate in fates.items()
+        if fate.state is PostState.RESERVED and not _is_free(rows.get(post_id), edition.id)
+    )
+
+
+def _stays(fate: Fate) -> bool:
+    """Tell whether a post belongs to its edition still: it is in it, or an editor may take it back."""
+    by_editor = fate.reason.startswith(DROPPED_BY)
+    return by_editor or fate.state in (PostState.RESERVED, PostState.DEFERRED)
+
+
+def _rows(connection: Connection, digest: str, post_ids: Sequence[str]) -> dict[str, Any]:
+    columns = (
+        digest_posts.c.post_id,
+        digest_posts.c.state,
+        digest_posts.c.edition_id,
+        digest_posts.c.reason,
+    )
+    query = select(*columns).where(digest_posts.c.digest == digest)
+    return {
+        row.post_id: row
+        for part in batches(post_ids)
+        for row in connection.execute(query.where(digest_posts.c.post_id.in_(part)))
+    }
+
+
+def _is_free(row: Any, edition_id: str) -> bool:
+    """Tell whether an edition may take a post: nobody has it, or an editor took it out of this edition."""
+    if row is None or row.state in (PostState.WAITING, PostState.DEFERRED, PostState.HELD):
+        return True
+    own = bool(row.edition_id == edition_id)
+    return own and bool(row.state == PostState.RESERVED or row.reason.startswith(DROPPED_BY))

@@ -1,0 +1,103 @@
+"""Editors at the command line: each command makes an edit, and the email is the edited edition."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.conftest import Terminal
+
+EDITION = "daily-2026-11-23"
+NOW = ("--now", "2026-11-22T12:00")
+BY = ("--by", "Maren", *NOW)
+
+
+@pytest.fixture
+def composed(terminal: Terminal) -> Terminal:
+    """Give a publication with a reader and a draft of five stories, two of them under Green."""
+    terminal.place.publish("Ferry returns", "Ferry fares", "Tram opens")
+    terminal.place.publish("Apples", "Cider", feed="orchard")
+    terminal.place.subscribe("ada")
+    terminal.call("collect", *NOW)
+    terminal.call("compose", "daily", *NOW)
+    return terminal
+
+
+def test_an_edition_is_edited_and_sent_as_edited(composed: Terminal) -> None:
+    said = composed.says("drop", "daily", "tram", *BY)
+    assert 'edit 1: dropped "Tram opens"' in said
+    assert f"{EDITION} is a draft with 4 stories; to undo: digest undo {EDITION}" in said
+    for words in (
+        ("lead", "daily", "ferry returns"),
+        ("move", "daily", "ferry fares", "--before", "cider"),
+        ("rewrite", "daily", "apples", "--headline", "Apples are ripe", "--text", "Pick them."),
+        ("note", "daily", "cider", "Made *here*."),
+        ("intro", "daily", "Good morning from the quay."),
+        ("subject", "daily", "Boats and {{ lead.title }}", "--preheader", "And apples"),
+        ("heading", "daily", "green", "Orchards & quays"),
+        ("defer", "daily", "ferry returns"),
+    ):
+        composed.call(*words, *BY)
+    assert "undid edit 11: deferred" in composed.says("undo", "daily", *BY)
+    composed.call("approve", "daily", *BY)
+    out = composed.place.folder
+    composed.call("preview", "daily", "--out", str(out))
+    assert "Subject: Boats and Ferry returns" in (out / f"{EDITION}.eml").read_text()
+    composed.place.run("23 07:00")
+    email = composed.place.emails()["ada"]
+    for text in ("Apples are ripe", "Pick them.", "Orchards & quays"):
+        assert text.casefold() in email.casefold()
+    sections = composed.facts("editions", "daily")["edition"]["sections"]
+    stories = [
+        (story["title"], story.get("note", "")) for section in sections for story in section["stories"]
+    ]
+    assert ("Cider", "Made *here*.") in stories
+    assert "Tram opens" not in email
+
+
+def test_edits_are_listed_with_their_authors_and_with_what_became_of_them(composed: Terminal) -> None:
+    composed.call("rewrite", "daily", "apples", "--headline", "Ripe", *BY)
+    composed.call("undo", "daily", "1", "--by", "Jonas", *NOW)
+    found = composed.facts("edits", "daily")
+    assert [(each["number"], each["by"], each["remark"]) for each in found] == [
+        (1, "Maren", "undone"),
+        (2, "Jonas", ""),
+    ]
+    assert "undid edit 1: changed the headline of" in composed.says("edits", "daily")
+    assert "no edit that could be undone" in composed.says("undo", "daily", *BY, fails=2)
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "code"),
+    [
+        (("drop", "daily", "ferry"), "'ferry' may stand for several stories: \"Ferry", 1),
+        (("drop", "daily", "owls"), "no story is called 'owls'", 1),
+        (("move", "daily", "cider"), "give --topic or --before", 2),
+        (("move", "daily", "cider", "--topic", "moon"), "no topic of the edition is called 'moon'", 1),
+        (("lead", "daily"), "give a STORY or --none", 2),
+        (("rewrite", "daily", "cider"), "give --headline or --text", 2),
+        (("subject", "daily"), "give a TEXT or --preheader", 2),
+        (("subject", "daily", "{{ lede }}"), f"{EDITION} is not edited: ", 1),
+    ],
+)
+def test_a_command_that_cannot_be_meant_so_is_refused(
+    composed: Terminal, words: tuple[str, ...], said: str, code: int
+) -> None:
+    assert said in composed.says(*words, *BY, fails=code)
+    assert composed.facts("edits", "daily") == []
+
+
+def test_a_correction_keeps_the_words_of_the_editor(composed: Terminal) -> None:
+    composed.call("rewrite", "daily", "apples", "--headline", "Ripe", *BY)
+    feed = composed.place.folder / "orchard.json"
+    feed.write_text(feed.read_text().replace('"Apples"', '"Apples and pears"').replace("Cider", "Old cider"))
+    composed.call("collect", "--now", "2026-11-22T13:00")
+    assert 'it is now "Apples and pears"' in composed.says("editions", "daily")
+    composed.call("correct", "daily", *NOW)
+    titles = composed.says("editions", "daily")
+    assert "Ripe" in titles
+    assert "Old cider" in titles
+    assert "Apples and pears" not in titles
+    assert (
+        composed.facts("edits", "daily")[0]["remark"]
+        == "the publisher has changed it since: Apples and pears"
+    )

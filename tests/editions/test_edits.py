@@ -1,0 +1,300 @@
+"""An edit changes an edition and its posts together, and nothing else, on both databases."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import delete, update
+
+from digest.compose.edits.apply import fates
+from digest.compose.edits.operations import (
+    Defer,
+    Drop,
+    Introduce,
+    MakeLead,
+    Move,
+    Note,
+    Operation,
+    Part,
+    Restore,
+    Retitle,
+    Rewrite,
+    Subject,
+    Undo,
+)
+from digest.editions.edits.correct import changes_since
+from digest.editions.edits.edits import EditedEdition, Editor, edit, read_edits
+from digest.model.editions import EditionState
+from digest.model.errors import AmbiguousError, ConflictError, DigestError, EditRefusedError, StateError
+from digest.model.posts import PostState
+from digest.model.snapshot import content_hash
+from digest.storage.database import Database
+from digest.storage.editions import load_edition
+from digest.storage.steps import advance
+from digest.storage.tables import digest_posts, editions, edits
+from tests.compose.newsroom import Newsroom
+from tests.compose.samples import DAILY, NOW, published, topic
+
+EDITION = "daily-2026-11-22"
+TITLES = ("Ferry returns", "Ferry fares rise", "Owls at dusk", "Tram opens", "Quay market", "Old lighthouse")
+
+
+@pytest.fixture
+def newsroom(database: Database) -> Newsroom:
+    """Give a newsroom with a draft of six stories under two topics."""
+    newsroom = Newsroom(database=database)
+    for at, title in enumerate(TITLES):
+        newsroom.publish(published(title, id=f"post-{at}", hours=1 + at, tags=("sea",) if at < 3 else ()))
+    newsroom.compose(replace(DAILY, topics=("sea",)), topics=[topic("sea", tags=("sea",))])
+    return newsroom
+
+
+def change(
+    newsroom: Newsroom, *operations: Operation, by: str = "Maren", seen: int | None = None
+) -> EditedEdition:
+    known = len(read_edits(newsroom.database, EDITION).edits) if seen is None else seen
+    return edit(newsroom.database, EDITION, operations, Editor(name=by, seen=known, now=NOW))
+
+
+def headlines(edited: EditedEdition) -> list[str]:
+    return [story.title for story in edited.record.edition.stories()]
+
+
+def state_of(newsroom: Newsroom, at: int) -> tuple[PostState, str]:
+    state, _, reason = newsroom.states()[f"post-{at}"]
+    return state, reason
+
+
+def test_a_dropped_story_takes_its_posts_with_it_and_may_be_taken_back(newsroom: Newsroom) -> None:
+    before = read_edits(newsroom.database, EDITION)
+    after = change(newsroom, Drop(story="post-2"))
+    assert "Owls at dusk" not in headlines(after)
+    assert state_of(newsroom, 2) == (PostState.DROPPED, "dropped by Maren")
+    back = change(newsroom, Restore(story="post-2"), by="Jonas")
+    assert back.record.hash == before.record.hash
+    assert state_of(newsroom, 2) == (PostState.RESERVED, "")
+    assert [edited.by for edited in back.edits] == ["Maren", "Jonas"]
+
+
+def test_a_duplicate_of_a_dropped_story_stays_out_for_a_week(newsroom: Newsroom) -> None:
+    change(newsroom, Drop(story="post-2"))
+    link = "https://harbour-news.example.org/post-2"
+    newsroom.publish(published("Owls at dusk", "Coast Weekly", id="again", url=link))
+    assert newsroom.compose(day=1).dropped == 1
+    reason = newsroom.states()["again"][2]
+    assert reason == f"it repeats a post that was dropped by Maren, out of {EDITION}"
+    newsroom.publish(published("Owls at dusk", "Island Radio", id="later", hours=-24 * 9, url=link))
+    composed = newsroom.compose(day=9)
+    assert composed.record
+    assert newsroom.states()["later"][0] is PostState.RESERVED
+
+
+def test_a_deferred_story_waits_for_its_day(newsroom: Newsroom) -> None:
+    change(newsroom, Defer(story="post-2", until=date(2026, 11, 24)))
+    assert state_of(newsroom, 2) == (PostState.DEFERRED, "deferred by Maren to 2026-11-24")
+    assert newsroom.compose(day=1).record is None
+    composed = newsroom.compose(day=2)
+    assert composed.record
+    assert [story.id for story in composed.record.edition.stories()] == ["post-2"]
+    with pytest.raises(EditRefusedError, match='"Owls at dusk" cannot come back: another edition has it'):
+        change(newsroom, Restore(story="post-2"))
+    assert len(read_edits(newsroom.database, EDITION).edits) == 1
+    with pytest.raises(EditRefusedError, match="deferred to a later day than 2026-11-22"):
+        change(newsroom, Defer(story="post-3", until=date(2026, 11, 22)))
+
+
+def test_an_approval_is_void_after_an_edit_and_says_why(newsroom: Newsroom) -> None:
+    with newsroom.database.write() as connection:
+        advance(connection, EDITION, EditionState.APPROVED, NOW, by="Ines", look="x")
+    record = change(newsroom, Rewrite(story="post-0", part=Part.TITLE, text="The ferry is back")).record
+    assert (record.state, record.approved_by) == (EditionState.DRAFT, None)
+    assert record.reason == (
+        "Maren has edited it since it was approved: "
+        'changed the headline of "Ferry returns": The ferry is back'
+    )
+
+
+@pytest.mark.parametrize("state", [EditionState.SENDING, EditionState.SENT, EditionState.CANCELLED])
+def test_no_edit_is_accepted_once_sending_has_begun(newsroom: Newsroom, state: EditionState) -> None:
+    steps = [EditionState.CANCELLED]
+    if state is not EditionState.CANCELLED:
+        steps = [EditionState.APPROVED, EditionState.SENDING, EditionState.SENT]
+    with newsroom.database.write() as connection:
+        for step in steps[: steps.index(state) + 1]:
+            advance(connection, EDITION, step, NOW)
+    with pytest.raises(StateError, match=f"edition {EDITION} is {state} and cannot be edited"):
+        change(newsroom, Drop(story="post-0"))
+    assert read_edits(newsroom.database, EDITION).edits == ()
+
+
+def test_the_last_story_cannot_be_taken_out(newsroom: Newsroom) -> None:
+    with pytest.raises(StateError, match="made of nothing else and cannot be emptied"):
+        change(newsroom, *(Drop(story=f"post-{at}") for at in range(6)))
+    assert {state for state, _, _ in newsroom.states().values()} == {PostState.RESERVED}
+
+
+def test_two_editors_conflict_only_on_the_same_field(newsroom: Newsroom) -> None:
+    change(newsroom, Rewrite(story="post-0", part=Part.TITLE, text="Back at last"), by="Jonas", seen=0)
+    for each in (
+        Rewrite(story="post-0", part=Part.BLURB, text="Two crossings a week."),
+        Rewrite(story="post-1", part=Part.TITLE, text="Dearer crossings"),
+        Rewrite(story="post-0", part=Part.TITLE, text="Back at last"),
+    ):
+        change(newsroom, each, seen=0)
+    with pytest.raises(ConflictError) as refused:
+        change(newsroom, Rewrite(story="post-0", part=Part.TITLE, text="Here again"), seen=0)
+    conflict = refused.value
+    assert (conflict.by, conflict.theirs, conflict.yours) == ("Jonas", "Back at last", "Here again")
+    assert conflict.field == 'headline of "Ferry returns"'
+    with pytest.raises(ConflictError, match="Jonas has changed the headline"):
+        change(newsroom, Undo(number=1), by="Ines", seen=0)
+    assert len(change(newsroom, Rewrite(story="post-0", part=Part.TITLE, text="Here again")).edits) == 5
+
+
+@pytest.mark.parametrize(
+    ("operation", "said"),
+    [
+        (Drop(story="post-9"), "no story is called 'post-9'"),
+        (Move(story="post-0", topic="moon"), "no topic of the edition is called 'moon'"),
+        (Retitle(topic="moon", title="Moon"), "no topic of the edition is called 'moon'"),
+        (Undo(number=7), "no edit of daily-2026-11-22 is called '7'"),
+        (Subject(text="{{ lede.title }}"), "is not edited: .*lede"),
+        (Rewrite(story="post-0", part=Part.TITLE, text=" "), "a headline cannot be empty"),
+    ],
+)
+def test_an_edit_that_can_mean_nothing_is_refused(
+    newsroom: Newsroom, operation: Operation, said: str
+) -> None:
+    with pytest.raises(DigestError, match=said):
+        change(newsroom, operation)
+    assert read_edits(newsroom.database, EDITION).edits == ()
+
+
+def test_an_edit_is_undone_once_and_an_undo_can_be_undone(newsroom: Newsroom) -> None:
+    change(newsroom, Note(story="post-0", text="We were *aboard*."))
+    assert change(newsroom, Undo(number=1)).edits[-1].operation == Undo(number=1)
+    with pytest.raises(EditRefusedError, match="edit 1 is undone already"):
+        change(newsroom, Undo(number=1))
+    again = change(newsroom, Undo(number=2))
+    assert {story.note for story in again.record.edition.stories()} == {"", "We were *aboard*."}
+    assert again.remarks() == {2: "undone"}
+
+
+def test_a_story_is_named_by_its_id_or_by_words_of_its_old_or_new_headline(newsroom: Newsroom) -> None:
+    edited = change(newsroom, Rewrite(story="post-2", part=Part.TITLE, text="A night with owls"))
+    for name in ("post-2", "owls at", "A night", "owls dusk", "NIGHT"):
+        assert edited.story(name) == "post-2"
+    with pytest.raises(AmbiguousError, match=r"'ferry' may stand for .*\"Ferry returns\" \(post-0\)"):
+        edited.story("ferry")
+    with pytest.raises(DigestError, match="no story is called 'harvest'"):
+        edited.story("harvest")
+
+
+def test_corrections_reach_the_base_and_the_editors_words_stay(newsroom: Newsroom) -> None:
+    rewrite = Rewrite(story="post-0", part=Part.TITLE, text="Ours")
+    before = change(newsroom, rewrite, Drop(story="post-1"))
+    assert changes_since(newsroom.database, before.record) == ()
+    newsroom.edit(published("Ferry returns on Monday", id="post-0", url="https://new.example.org/0"))
+    (found,) = changes_since(newsroom.database, before.record)
+    assert found.text.endswith('it is now "Ferry returns on Monday"')
+
+
+# ── any list of edits, on both databases ────────────────────────────────────────────────────
+
+_stories = st.integers(0, 5).map("post-{}".format)
+_operations: st.SearchStrategy[Operation] = st.one_of(
+    st.builds(Drop, story=_stories),
+    st.builds(Restore, story=_stories),
+    st.builds(Defer, story=_stories, until=st.just(date(2026, 11, 24))),
+    st.builds(Move, story=_stories, topic=st.sampled_from(("sea", "more")), before=st.none() | _stories),
+    st.builds(MakeLead, story=st.none() | _stories),
+    st.builds(Rewrite, story=_stories, part=st.sampled_from(Part), text=st.sampled_from(("A", "B"))),
+    st.builds(Note, story=_stories, text=st.sampled_from(("", "A note"))),
+    st.builds(Introduce, text=st.sampled_from(("", "Good morning"))),
+    st.builds(Undo, number=st.integers(1, 8)),
+)
+
+
+@given(st.lists(st.tuples(_operations, st.sampled_from(("Maren", "Jonas"))), max_size=8))
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_after_any_edits_each_post_is_where_its_story_is(
+    newsroom: Newsroom, listed: Sequence[tuple[Operation, str]]
+) -> None:
+    first = read_edits(newsroom.database, EDITION)
+    accepted = 0
+    for operation, by in listed:
+        try:
+            accepted = len(change(newsroom, operation, by=by).edits)
+        except DigestError:
+            continue
+        after = read_edits(newsroom.database, EDITION)
+        assert (len(after.edits), after.record.edition) == (accepted, after.applied.edition)
+        assert after.record.hash == content_hash(after.applied.edition)
+        wanted = {post_id: fate.state for post_id, fate in fates(after.applied).items()}
+        assert {post_id: state for post_id, (state, _, _) in newsroom.states().items()} == wanted
+    assert len(read_edits(newsroom.database, EDITION).edits) == accepted
+    start_again(newsroom, first)
+
+
+def start_again(newsroom: Newsroom, first: EditedEdition) -> None:
+    """Undo everything, which gives the hash of the base, and empty the list for the next example."""
+    edited = read_edits(newsroom.database, EDITION)
+    while (number := edited.last_in_force()) is not None:
+        edited = change(newsroom, Undo(number=number))
+    assert edited.record.hash == first.record.hash
+    with newsroom.database.write() as connection:
+        connection.execute(delete(edits))
+        connection.execute(update(editions).values(base=None))
+        connection.execute(update(digest_posts).values(held_until=None, reason=""))
+
+
+def test_editors_an_approver_and_a_sender_at_once(newsroom: Newsroom) -> None:
+    """The edition that goes out has the hash that was approved, however the three are interleaved."""
+    ready = threading.Barrier(4)
+    seen: list[str] = []
+
+    def edit_often(by: str, story: str) -> None:
+        ready.wait()
+        for number in range(8):
+            try:
+                change(newsroom, Rewrite(story=story, part=Part.TITLE, text=f"{by} {number}"), by=by)
+            except StateError:
+                return
+
+    def approve_and_send() -> None:
+        ready.wait()
+        for _ in range(400):
+            try:
+                with newsroom.database.read() as connection:
+                    record = load_edition(connection, EDITION)
+                with newsroom.database.write() as connection:
+                    step = EditionState.APPROVED
+                    approved = advance(connection, EDITION, step, NOW, look=record.hash, seen=record)
+                with newsroom.database.write() as connection:
+                    sent = advance(connection, EDITION, EditionState.SENDING, NOW, seen=approved)
+            except StateError:
+                continue
+            seen.append(sent.hash)
+            return
+
+    threads = [
+        threading.Thread(target=edit_often, args=("Maren", "post-0")),
+        threading.Thread(target=edit_often, args=("Jonas", "post-1")),
+        threading.Thread(target=approve_and_send),
+        threading.Thread(target=approve_and_send),
+    ]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    with newsroom.database.read() as connection:
+        record = load_edition(connection, EDITION)
+    assert seen == [record.hash]  # one of the two began, and nobody has edited after that
+    assert record.hash == record.look == content_hash(record.edition)
+    assert read_edits(newsroom.database, EDITION).applied.edition == record.edition
