@@ -19,7 +19,6 @@ from digest.cli.terminal.session import (
     pass_session,
     yes_option,
 )
-from digest.compose.revise import StoryChange
 from digest.editions.approval import Standing, in_words, standing
 from digest.editions.compose import merge_offer, stories_text, waiting_together
 from digest.editions.editions import (
@@ -29,7 +28,7 @@ from digest.editions.editions import (
     reader_count,
     recent_editions,
 )
-from digest.editions.edits.correct import changes_since
+from digest.editions.edits.correct import changes_since, site_has_changed
 from digest.editions.preflight import inspect
 from digest.editions.preview import write_preview
 from digest.editions.schedules import coming_skips
@@ -118,13 +117,13 @@ def editions(session: Session, edition: str | None, digest: str | None, limit: i
             record = find_edition(app.database, app.config, edition)
             counts = delivery_counts(app.database, record.edition.id)
             readers, stands = reader_count(app, record, clock_of(None)()), standing(app, record)
-            changes = changes_since(app.database, record)
+            changes = _changed_since(app, record)
     if edition is None:
         _show_list(records, as_json)
         for line in () if as_json else coming:
             click.echo(line)
     elif as_json:
-        ahead = {"readers": readers, "changes": [change.text for change in changes]}
+        ahead = {"readers": readers, "changes": list(changes)}
         show.facts(_details(record, stands, counts) | (ahead if record.is_ahead else {}))
     else:
         _show_one(record, stands, show.goes_to(readers) if record.is_ahead else show.counts_text(counts))
@@ -138,9 +137,16 @@ def _offers(app: App, digest: str | None, now: datetime) -> Iterator[str]:
             yield f"{count} editions of {slug} wait, {merge_offer(slug, count)}"
 
 
-def _show_changes(record: EditionRecord, changes: tuple[StoryChange, ...], err: bool = False) -> None:
+def _changed_since(app: App, record: EditionRecord) -> tuple[str, ...]:
+    """Return what `digest correct` would take into an edition, in words."""
+    stories = (change.text for change in changes_since(app.database, record))
+    site = ["[site] or [brand] in config.toml has changed since it was composed"]
+    return *stories, *(site if site_has_changed(app.config, record) else [])
+
+
+def _show_changes(record: EditionRecord, changes: tuple[str, ...], err: bool = False) -> None:
     for change in changes:
-        click.echo(change.text, err=err)
+        click.echo(change, err=err)
     if changes:
         click.echo(f"to take this into the edition: digest correct {record.edition.id}", err=err)
 
@@ -283,7 +289,7 @@ def preview(
         record = find_edition(app.database, app.config, edition)
         written = write_preview(app, record, out, address=subscriber, language=language)
         readers = reader_count(app, record, clock_of(None)())
-        changes = changes_since(app.database, record)
+        changes = _changed_since(app, record)
     for path in written.paths:
         click.echo(path)
     if record.is_ahead:

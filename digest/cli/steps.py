@@ -20,6 +20,7 @@ from digest.editions.editions import (
     resume_edition,
 )
 from digest.editions.edits.correct import correct as do_correct
+from digest.editions.edits.correct import correct_site
 from digest.editions.preflight import inspect
 from digest.render.preflight import Level
 
@@ -34,14 +35,18 @@ def correct(session: Session, edition: str, now: datetime | None) -> None:
     """Take the corrections of publishers into an edition.
 
     Stories whose posts have changed since the cutoff get the new words, and stories whose posts are gone
-    from their feeds are taken out. The edition is a draft again, because nobody has approved these words.
+    from their feeds are taken out. The edition also gets [site] and [brand] as they are in config.toml now.
+    If anything changes, the edition is a draft again, because nobody has approved this.
     """
     with session.app() as app:
         found = find_edition(app.database, app.config, edition).edition
         changes = do_correct(app, found.id, clock_of(now)())
+        site_changed = correct_site(app, found.id, clock_of(now)())
     for change in changes:
         click.echo(change.text)
-    if changes:
+    if site_changed:
+        click.echo("its site and its brand are those of config.toml now")
+    if changes or site_changed:
         click.echo(f"{found.id} is corrected; to approve it: digest approve {found.id}")
     else:
         click.echo(f"{found.id}: nothing has changed since the cutoff")

@@ -96,6 +96,21 @@ def test_a_draft_shows_what_has_changed_since_the_cutoff_and_takes_it(terminal: 
     assert "nothing has changed" in terminal.says("correct", "daily")
 
 
+def test_a_draft_takes_another_brand_when_it_is_corrected(terminal: Terminal) -> None:
+    compose(terminal, TITLES[:3])
+    assert "brand" not in terminal.says("editions", "daily")
+    config = terminal.place.folder / "config.toml"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(f'{text}\n[brand]\naccent = "#0b6470"\n', encoding="utf-8")
+    out = terminal.place.folder / "out"
+    said = terminal.says("preview", "daily", "--out", str(out))
+    assert "[site] or [brand] in config.toml has changed since it was composed" in said
+    assert "its site and its brand are those of config.toml now" in terminal.says("correct", "daily")
+    assert terminal.facts("editions", "daily")["state"] == "draft"
+    assert "brand" not in terminal.says("preview", "daily", "--out", str(out))
+    assert any("#0b6470" in page.read_text(encoding="utf-8") for page in out.glob("**/*.html"))
+
+
 def test_a_story_that_is_gone_from_its_feed_is_shown_and_taken_out(terminal: Terminal) -> None:
     compose(terminal, TITLES[:4])
     write(terminal, [*TITLES[:1], *TITLES[2:4]], "old")

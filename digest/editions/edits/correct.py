@@ -1,9 +1,9 @@
-"""Take what has happened to posts into editions: corrections of publishers, and posts that are dropped."""
+"""Take what has happened to posts into editions: corrections, posts that are dropped, and another brand."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from digest.compose.edits.apply import fates
@@ -21,6 +21,7 @@ from digest.storage.editions import load_edition
 from digest.storage.intake.decide import drop_posts, editions_with, posts_by_id
 
 _VOID = "its stories have changed since it was approved"
+_VOID_SITE = "the publisher's name, address or brand has changed since it was approved"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +76,25 @@ def correct(parts: Parts, edition_id: str, now: datetime) -> tuple[StoryChange, 
         if changes:
             _change(connection, edited, changes, now)
         return changes
+
+
+def site_has_changed(config: Config, record: EditionRecord) -> bool:
+    """Tell whether an edition that has not begun to be sent has another site or brand than config.toml."""
+    return record.is_ahead and record.edition.site != config.site
+
+
+def correct_site(parts: Parts, edition_id: str, now: datetime) -> bool:
+    """Give an edition the site and the brand of config.toml; return whether it had others.
+
+    Its approval is void then. Raises StateError if it has begun to be sent.
+    """
+    with parts.database.write() as connection:
+        edited = locked(connection, edition_id)
+        changed = edited.base.site != parts.config.site
+        if changed:
+            after = rebased(edited, replace(edited.base, site=parts.config.site))
+            save(connection, edited, after, now, void=_VOID_SITE)
+        return changed
 
 
 def _changes(connection: Connection, edited: EditedEdition) -> tuple[StoryChange, ...]:
