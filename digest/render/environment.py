@@ -19,6 +19,7 @@ from jinja2.utils import missing
 
 from digest.model.nearest import hint
 from digest.render.fragments.parts import PARTS, Parts
+from digest.render.levels import beginning
 from digest.render.writing.text import direction_of, shorten, underline, wrap
 
 # When styles are inlined, cssutils would fetch the target of @import over the network.
@@ -39,7 +40,7 @@ def environment_of(loader: jinja2.BaseLoader) -> jinja2.Environment:
         bytecode_cache=_COMPILED,
     )
     environment.filters |= {"shorten": shorten, "underline": underline, "wrap": wrap, "part": _part}
-    environment.filters["direction_of"] = direction_of
+    environment.filters |= {"direction_of": direction_of, "sentences": beginning}
     return environment
 
 

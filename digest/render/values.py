@@ -119,17 +119,27 @@ class StoryValues:
     coverage: tuple[CoverageValues, ...]
     via: SourceValues | None = None  # the publication that had it first
     note: MarkedText | None = None  # an editor's note
+    level: str = ""  # "lead", "feature", "story" or "brief"
+    colour: ColourValues | None = None  # of its topic; None: the accent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SectionValues:
-    """A topic: stories in full, then headlines."""
+    """A topic: stories in full, then headlines.
+
+    `rows` and `briefs` are the same stories by their levels: a row is a story, or two features side by side.
+    """
 
     slug: str
     title: str
     stories: tuple[StoryValues, ...]
     more: tuple[StoryValues, ...]
     colour: ColourValues | None = None  # None: the accent
+    rows: tuple[tuple[StoryValues, ...], ...] = ()
+    briefs: tuple[StoryValues, ...] = ()
+    count: int = 0  # all its stories
+    first: StoryValues | None = None
+    one_source: bool = False  # whether it has more than one story, and all are from the same source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +166,10 @@ class ChoiceValues(TypedDict):
     sections: tuple[SectionValues, ...]
     count: int
     minutes: int
+    top: StoryValues | None
+    form: str
+    contents: tuple[SectionValues, ...]
+    groups: tuple[SectionValues, ...]
 
 
 # The names of the values that differ between choices of topics; a part must be given those that it needs.
@@ -182,9 +196,14 @@ class EditionValues:
     sections: tuple[SectionValues, ...]
     count: int
     minutes: int  # the time that reading its stories takes
+    top: StoryValues | None  # the lead, or the only story
+    form: str  # "alone", "short" or "led"
+    contents: tuple[SectionValues, ...]  # the topics for a list of contents
+    groups: tuple[SectionValues, ...]  # the topics; of few stories, one group without a title
     phrases: Phrases
     web_url: str | None
     style: str
+    dated: bool  # whether stories say when they were published, which says little in a daily edition
     number: int  # 0: unknown
     next: str  # the day and time of the next edition; empty: unknown
     introduction: MarkedText | None

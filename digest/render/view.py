@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
-from itertools import zip_longest
+from itertools import repeat, zip_longest
 from math import ceil
 
-from digest.model.editions import Coverage, Edition, Section, Story
+from digest.model.editions import Coverage, Edition, Every, Section, Source, Story
 from digest.model.links import small_picture_url, web_url
 from digest.model.messages import ReaderLinks
 from digest.model.posts import Image
+from digest.model.publication import Style
 from digest.render.brand.palette import topic_colour
 from digest.render.languages.dates import direction, tag
 from digest.render.languages.edition_words import EditionWords, words_of
 from digest.render.languages.languages import spoken
+from digest.render.levels import CONTENTS, SHORT, Level, levels_of
 from digest.render.values import (
     ChoiceValues,
     ColourValues,
@@ -37,9 +40,16 @@ from digest.render.writing.markdown import marked_text
 from digest.render.writing.text import width
 from subscribers.text import one_line
 
-LEAD_BOX = (592, 480)  # the width of the column without its padding; taller images are made narrower
-THUMB_BOX = (120, 120)
+LEAD_BOX = (576, 432)  # the width of the column without its padding; taller images are made narrower
+FEATURE_BOX = (260, 260)
+STORY_BOX = (96, 96)
+THUMB_BOX = (120, 120)  # for templates that do not know levels
+BOXES = {Level.LEAD: LEAD_BOX, Level.FEATURE: FEATURE_BOX, Level.STORY: STORY_BOX, Level.BRIEF: STORY_BOX}
 HEADLINES = 5  # in the list at the top
+_WORD = re.compile(r"\w+")
+_ARTICLES = frozenset(
+    ["the", "a", "an", "der", "die", "das", "ein", "eine", "el", "la", "los", "las", "un", "una"]
+)
 _WORDS_A_MINUTE = 230
 _KEPT = 10_000  # entries of each cache
 _UNCLAIMED = "catch-all"  # the rule of a story under no topic
@@ -115,6 +125,7 @@ def edition_values(
         phrases=view.words.phrases,
         web_url=web_url(web),
         style=edition.style.value,
+        dated=edition.every not in (Every.DAY, Every.WEEKDAY),
         number=edition.number,
         next=view.words.next,
         introduction=marked_text(edition.introduction, direction(edition.language)),
@@ -128,14 +139,22 @@ def edition_values(
 def choice_values(chosen: Edition, view: EditionView, *, subject: str, preheader: str) -> ChoiceValues:
     """Return the values that depend on a choice of topics; `view` keeps the values that choices share."""
     topics = view.topics(chosen)
+    levels = levels_of(chosen)
+    stories = list(chosen.stories())
+    count = len(stories)
+    sections = tuple(map(view.section, chosen.sections, repeat(topics), levels))
     return {
         "subject": subject,
         "preheader": preheader,
-        "lead": view.story(chosen.lead, topics, LEAD_BOX) if chosen.lead else None,
+        "lead": view.story(chosen.lead, topics, LEAD_BOX, Level.LEAD) if chosen.lead else None,
         "headlines": tuple(view.story(story, topics) for story in _headlines(chosen.sections)),
-        "sections": tuple(view.section(section, topics) for section in chosen.sections),
-        "count": sum(1 for _ in chosen.stories()),
+        "sections": sections,
+        "count": count,
         "minutes": _minutes(chosen.stories()),
+        "top": view.story(stories[0], topics, LEAD_BOX, Level.LEAD) if chosen.lead or count == 1 else None,
+        "form": ("alone" if count == 1 else "short") if count <= SHORT else "led",
+        "contents": sections if _has_contents(chosen, topics, count) else (),
+        "groups": view.groups(sections, short=count <= SHORT) if count > 1 else (),
     }
 
 
@@ -167,12 +186,14 @@ class EditionView:
         self.date = self.words.date
         self.site = site_values(edition.site)
         self.colours = _colours(edition)
+        self._colour_of = {each.slug: self.colours.get(each.colour) for each in edition.headings}
         self._lines: dict[str, str] = {}
         # The keys are ids of objects. The objects are kept too, because otherwise new objects could get their
         # ids.
-        self._stories: dict[tuple[int, tuple[int, int], str], tuple[Story, StoryValues]] = {}
+        self._stories: dict[tuple[int, tuple[int, int], str, Level], tuple[Story, StoryValues]] = {}
         self._known: dict[int, _Known] = {}
         self._sections: dict[tuple[object, ...], tuple[Section, SectionValues]] = {}
+        self._groups: dict[tuple[int, ...], tuple[tuple[SectionValues, ...], SectionValues]] = {}
 
     def topics(self, chosen: Edition) -> dict[str, str]:
         """Return the titles of the topics in `chosen`, by slug; stories of one group have none."""
@@ -186,43 +207,74 @@ class EditionView:
             self._lines[what.title] = one_line(what.title)
         return self._lines[what.title]
 
-    def section(self, section: Section, topics: Mapping[str, str]) -> SectionValues:
-        """Return a section; it and its stories have the titles of the chosen `topics`, if there are any."""
+    def section(
+        self, section: Section, topics: Mapping[str, str], levels: tuple[Level, ...]
+    ) -> SectionValues:
+        """Return a section with the levels of its stories.
+
+        It and its stories have the titles of the chosen `topics`, if there are any.
+        """
         known = self._known.get(id(section))
         if known is None:
             self._make_room()
             known = self._known[id(section)] = _Known(section)
-        key = known.key, *map(topics.get, known.topics)
+        key = known.key, levels, *map(topics.get, known.topics)
         view = self._sections.get(key)
         if view is None:
-            view = self._sections[key] = section, self._section(section, topics)
+            view = self._sections[key] = section, self._section(section, topics, levels)
         return view[1]
 
-    def story(self, story: Story, topics: Mapping[str, str], box: tuple[int, int] = THUMB_BOX) -> StoryValues:
-        """Return a story; its image fits into `box`."""
+    def groups(self, sections: tuple[SectionValues, ...], *, short: bool) -> tuple[SectionValues, ...]:
+        """Return the groups of a reader's email: its sections, or all stories together if they are few."""
+        if not short or not sections:
+            return sections
+        key = tuple(map(id, sections))
+        if key not in self._groups:
+            self._make_room()
+            self._groups[key] = sections, _together(sections)
+        return (self._groups[key][1],)
+
+    def story(
+        self,
+        story: Story,
+        topics: Mapping[str, str],
+        box: tuple[int, int] = THUMB_BOX,
+        level: Level = Level.STORY,
+    ) -> StoryValues:
+        """Return a story at a level; its image fits into `box`."""
         topic = "" if story.rule == _UNCLAIMED else topics.get(story.topic, "")
-        key = id(story), box, topic
+        key = id(story), box, topic, level
         view = self._stories.get(key)
         if view is None:
             self._make_room()
-            view = self._stories[key] = story, self._story(story, topic, box)
+            view = self._stories[key] = story, self._story(story, topic, box, level)
         return view[1]
 
-    def _section(self, section: Section, topics: Mapping[str, str]) -> SectionValues:
+    def _section(
+        self, section: Section, topics: Mapping[str, str], levels: tuple[Level, ...]
+    ) -> SectionValues:
+        placed = list(zip((*section.stories, *section.more), levels, strict=True))
+        small = [self.story(story, topics, THUMB_BOX, level) for story, level in placed]
+        shown = [self.story(story, topics, BOXES[level], level) for story, level in placed]
         return SectionValues(
             slug=section.slug,
             title=self.title(section) if topics else "",
-            stories=tuple(self.story(story, topics) for story in section.stories),
-            more=tuple(self.story(story, topics) for story in section.more),
+            stories=tuple(small[: len(section.stories)]),
+            more=tuple(small[len(section.stories) :]),
             colour=self.colours.get(section.colour),
+            rows=_rows(shown),
+            briefs=tuple(story for story in shown if story.level == Level.BRIEF),
+            count=len(shown),
+            first=shown[0] if shown else None,
+            one_source=_has_one_source(shown),
         )
 
     def _make_room(self) -> None:
-        for kept in (self._lines, self._stories, self._known, self._sections):
+        for kept in (self._lines, self._stories, self._known, self._sections, self._groups):
             if len(kept) >= _KEPT:
                 kept.clear()
 
-    def _story(self, story: Story, topic: str, box: tuple[int, int]) -> StoryValues:
+    def _story(self, story: Story, topic: str, box: tuple[int, int], level: Level) -> StoryValues:
         return StoryValues(
             title=self.title(story),
             blurb=one_line(story.blurb),
@@ -232,12 +284,14 @@ class EditionView:
             time=self.words.time(story, self._edition),
             topic=topic,
             image=_image(story.image, box, self._edition.site.base_url),
-            also=tuple(SourceValues(name=one_line(also.name), url=web_url(also.url)) for also in story.also),
+            also=_also(story),
             via=SourceValues(name=one_line(story.via.name), url=web_url(story.via.url))
             if story.via
             else None,
             coverage=_coverage(story),
             note=marked_text(story.note, direction(self._edition.language)),
+            level=level.value,
+            colour=self._colour_of.get(story.topic),
         )
 
 
@@ -251,6 +305,48 @@ class _Known:
         self.section = section  # it is kept, because otherwise a new section could get its id
         self.key = section.slug, section.title, section.colour, len(section.stories), *map(id, stories)
         self.topics = tuple({story.topic: None for story in stories})
+
+
+def _rows(stories: Sequence[StoryValues]) -> tuple[tuple[StoryValues, ...], ...]:
+    """Return the rows of an email: two features that follow each other, or one story.
+
+    Briefs have no rows. A feature with a picture and one without would not fit side by side.
+    """
+    rows: list[tuple[StoryValues, ...]] = []
+    for story in stories:
+        before = rows[-1] if rows else ()
+        if story.level == Level.FEATURE and [(one.level, one.image is None) for one in before] == [
+            (story.level, story.image is None)
+        ]:
+            rows[-1] = *before, story
+        elif story.level in (Level.FEATURE, Level.STORY):
+            rows.append((story,))
+    return tuple(rows)
+
+
+def _together(sections: Iterable[SectionValues]) -> SectionValues:
+    """Return the stories of some sections as one group without a title."""
+    shown = [story for section in sections for row in section.rows for story in row]
+    briefs = tuple(story for section in sections for story in section.briefs)
+    return SectionValues(
+        slug="",
+        title="",
+        stories=tuple(story for section in sections for story in section.stories),
+        more=tuple(story for section in sections for story in section.more),
+        rows=_rows(shown),
+        briefs=briefs,
+        count=len(shown) + len(briefs),
+        first=next(iter((*shown, *briefs)), None),
+    )
+
+
+def _has_contents(chosen: Edition, topics: Mapping[str, str], count: int) -> bool:
+    """Return whether a list of topics says more than the headings: not over one topic, or over headlines."""
+    return len(topics) > 1 and count >= CONTENTS and chosen.style is Style.NEWSPAPER
+
+
+def _has_one_source(stories: Sequence[StoryValues]) -> bool:
+    return len(stories) > 1 and len({story.source for story in stories}) == 1
 
 
 def _colours(edition: Edition) -> dict[str, ColourValues]:
@@ -287,15 +383,39 @@ def _length(title: str, blurb: str) -> float:
     return len(text.split()) + (0 if text.isascii() else (width(text) - len(text)) / 2)
 
 
+def _also(story: Story) -> tuple[SourceValues, ...]:
+    """Return the other sources of a story, and those whose headline is the same."""
+    same = (Source(name=each.source, url=each.url) for each in _others(story) if _says(each, story))
+    return tuple(
+        SourceValues(name=one_line(also.name), url=web_url(also.url)) for also in (*story.also, *same)
+    )
+
+
 def _coverage(story: Story) -> tuple[CoverageValues, ...]:
-    """Return the other headlines of a story, the first of each feed."""
+    """Return the other headlines of a story."""
+    return tuple(
+        CoverageValues(title=one_line(each.title), source=one_line(each.source), url=web_url(each.url))
+        for each in _others(story)
+        if not _says(each, story)
+    )
+
+
+def _others(story: Story) -> tuple[Coverage, ...]:
+    """Return the first report of each other feed."""
     first: dict[str, Coverage] = {}
     for each in story.coverage:
         first.setdefault(each.source, each)
-    return tuple(
-        CoverageValues(title=one_line(each.title), source=one_line(each.source), url=web_url(each.url))
-        for each in first.values()
-    )
+    return tuple(first.values())
+
+
+def _says(other: Coverage, story: Story) -> bool:
+    """Return whether a headline is the story's own but for case, punctuation and a leading article."""
+    return _plain(other.title) == _plain(story.title)
+
+
+def _plain(title: str) -> list[str]:
+    words = _WORD.findall(title.casefold())
+    return words[1:] if words[:1] and words[0] in _ARTICLES else words
 
 
 def _is_one_group(edition: Edition) -> bool:
@@ -334,7 +454,7 @@ def _image(image: Image | None, box: tuple[int, int], base_url: str) -> ImageVal
         return None
     width, height = _fit(image, box)
     small = small_picture_url(url, base_url)
-    if box == THUMB_BOX and small != url:  # the small version of our copies is a square
+    if box in (STORY_BOX, THUMB_BOX) and small != url:  # the small version of our copies is a square
         return ImageValues(url=small, alt=one_line(image.alt), width=box[0], height=box[1])
     return ImageValues(url=url, alt=one_line(image.alt), width=width, height=height)
 

@@ -23,7 +23,7 @@ from digest.render.templates import load_templates
 OURS = load_templates().defaults
 EDITION = sample_edition()
 RECORD = EditionRecord(edition=EDITION, hash=content_hash(EDITION), state=EditionState.DRAFT)
-LINK = '<br><a class="footlink" href="{{ unsubscribe }}">{{ phrases.unsubscribe }}</a>'
+LINK = '<a class="leave" href="{{ unsubscribe }}">{{ phrases.unsubscribe }}</a>'
 ADDRESS = "{% for line in site.postal_address %}"
 
 

@@ -8,14 +8,14 @@ from digest.editions.editions import approve, cancel, find_edition
 from digest.model.errors import PreflightError
 from tests.scheduler.installation import Place, at
 
-# With blurb and source, a story takes about a kilobyte and a half: a hundred are too much for one email.
-MANY = tuple(f"The {number}th walk along the harbour, told by those who took it" for number in range(100))
+# As a headline with its source, a story takes about half a kilobyte: two hundred are too much for one email.
+MANY = tuple(f"The {number}th walk along the harbour, told by those who took it" for number in range(220))
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     place = Place(tmp_path)
-    place.change('title = "Daily"', 'title = "Daily"\nmaximum = 200')
+    place.change('title = "Daily"', 'title = "Daily"\nmaximum = 400')
     place.publish(*MANY, published="22 12:00")
     place.subscribe("ada")
     return place

@@ -25,6 +25,10 @@ SPARE = {
     "css-height": "only height:auto, which is what the client does anyway",
     "css-max-height": "hides the preheader a second time; Outlook has mso-hide",
     "css-overflow": "hides the preheader a second time; Outlook has mso-hide",
+    "css-text-decoration-color": "a headline's underline has its colour otherwise",
+    "css-text-decoration-thickness": "an underline is as thick as the font wants otherwise",
+    "css-text-underline-offset": "an underline is a little closer to its letters otherwise",
+    "css-white-space": "a source may break into two lines otherwise",
     "css-word-break": "breaks only words longer than the line",
     "html-aria-label": "names the whole email; its h1 does too",
     "html-body": "its background is on the first table too",
@@ -33,8 +37,16 @@ SPARE = {
 WHOLE = re.compile(r"^(border|padding|margin)-(top|bottom|left|right)$")
 # So old that the data does not list them, or read by Outlook alone.
 TIMELESS = {"color", "font-family", "mso-hide", "-webkit-text-size-adjust", "-ms-text-size-adjust"}
-TAGS = {"h1": "html-h1-h6", "h2": "html-h1-h6", "h3": "html-h1-h6", "tr": "html-table", "td": "html-table"}
-OLD_TAGS = {"html", "head", "title", "a", "br", "meta"}
+TAGS = {
+    "ul": "html-lists",
+    "li": "html-lists",
+    "h1": "html-h1-h6",
+    "h2": "html-h1-h6",
+    "h3": "html-h1-h6",
+    "tr": "html-table",
+    "td": "html-table",
+}
+OLD_TAGS = {"html", "head", "title", "a", "br", "em", "meta"}
 ATTRIBUTES = ("align", "valign", "width", "height", "cellpadding", "cellspacing", "role", "dir", "lang")
 
 

@@ -141,7 +141,7 @@ def test_the_email_marks_the_language_and_direction_of_its_parts(
     for attributes in (page.all("html")[0], article):
         assert (attributes["lang"], attributes["dir"]) == around
     cells = [cell for cell in page.all("td") if "told" in (cell.get("class") or "").split()]
-    assert len(cells) == 5
+    assert len(cells) == 7
     for attributes in (*cells, *page.all("title")):
         assert (attributes["lang"], attributes["dir"]) == within
     said = [

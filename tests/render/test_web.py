@@ -67,6 +67,6 @@ def test_the_page_has_the_stories_of_the_email_and_no_reader(edition: Edition) -
     links = ReaderLinks(unsubscribe="UNSUBSCRIBE_LINK", preferences="PREFERENCES_LINK")
     email = Page(render_email(TEMPLATES, edition, links, web_url=None).html)
     stories = [text for level, text in page.headings if level == "h3"]
-    assert stories == [text for level, text in email.headings if level == "h3"]
+    assert stories == email.headlines
     assert set(email.links) - set(page.links) == {links.unsubscribe, links.preferences}
     assert set(page.links) - set(email.links) == {edition.site.base_url, PAGES.archive, PAGES.subscribe}

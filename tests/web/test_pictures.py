@@ -53,9 +53,9 @@ def test_an_email_shows_the_large_copy_for_its_lead_and_small_ones_for_the_other
     edition = sample_edition()
     assert edition.lead is not None
     url = picture_url(BASE, NAME)
-    copy = Image(url=url, alt="The pier", width=1184, height=789)
+    copy = Image(url=url, alt="The pier", width=1152, height=648)
     section = edition.sections[0]
-    stories = (replace(section.stories[0], image=copy), *section.stories[1:])
+    stories = tuple(replace(story, image=copy) for story in section.stories)
     sections = (replace(section, stories=stories), *edition.sections[1:])
     edition = replace(
         edition,
@@ -67,5 +67,6 @@ def test_an_email_shows_the_large_copy_for_its_lead_and_small_ones_for_the_other
         unsubscribe="https://digest.example.org/u/x", preferences="https://digest.example.org/p/x"
     )
     html = render_email(quick.app.templates, edition, links, web_url=None).html
-    assert f'src="{url}" width="592" height="394"' in html
-    assert f'src="{small_picture_url(url, BASE)}" width="120" height="120"' in html
+    assert f'src="{url}" width="576" height="324"' in html
+    assert f'src="{url}" width="260" height="146"' in html, "a feature"
+    assert f'src="{small_picture_url(url, BASE)}" width="96" height="96"' in html

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
+from gettext import c2py
 from pathlib import Path
+from typing import Any
 
 from babel import Locale
+from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
 from markupsafe import Markup, escape
 
@@ -25,6 +28,11 @@ class Words:
     language: str
     direction: str
     texts: Mapping[str, str] = field(repr=False)
+    counted: Mapping[str, Mapping[str, str]] = field(repr=False, default_factory=dict, kw_only=True)
+
+    def forms(self, one: str, other: str) -> Mapping[str, str]:
+        """Return a text with a number in this language, by the names of its plural forms ("one", "few")."""
+        return self.counted.get(one) or {"one": one, "other": other}
 
     def __call__(self, text: str, /, **values: object) -> str:
         """Return `text` in this language, or in English if there is no translation."""
@@ -47,13 +55,26 @@ def languages() -> dict[str, str]:
 
 @cache
 def _words(language: str) -> Words:
-    return Words(language, direction(language), {} if language == FALLBACK else _catalogue(language))
-
-
-def _catalogue(language: str) -> dict[str, str]:
+    if language == FALLBACK:
+        return Words(language, direction(language), {})
     with (FOLDER / f"{language}.po").open("rb") as file:
         catalogue = read_po(file, locale=language)
-    return {str(message.id): str(message.string) for message in catalogue if message.id and message.string}
+    said = [message for message in catalogue if message.id and message.string]
+    return Words(
+        language,
+        direction(language),
+        {str(message.id): str(message.string) for message in said if not message.pluralizable},
+        counted={
+            message.id[0]: _forms(message.string, catalogue) for message in said if message.pluralizable
+        },
+    )
+
+
+def _forms(texts: Sequence[str], catalogue: Catalog) -> dict[str, str]:
+    """Return the texts of a message with a number by the names of CLDR's plural forms."""
+    locale, place = catalogue.locale, c2py(catalogue.plural_expr)
+    assert locale is not None
+    return {locale.plural_form(number): texts[place(number)] for number in reversed(range(_NUMBERS))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,15 +94,44 @@ class Phrases:
     forwarded: str  # before the link to subscribe
     advertisement: str  # the name of the sponsor's region
     editors_note: str
+    closing: str  # after the last story
+    more: str  # before the headlines at the end of a topic
+    one_thing: str  # above the only story that is told
+    share: str
+    privacy: str
+    imprint: str
+    _language: str = field(repr=False)
+    _stories: Mapping[str, str] = field(repr=False)
+    _minutes: Mapping[str, str] = field(repr=False)
+    _length: str = field(repr=False)
+    _contents: str = field(repr=False)
+    _continue: str = field(repr=False)
     _more_in: str = field(repr=False)
     _because: str = field(repr=False)
     _via: str = field(repr=False)
     _next_edition: str = field(repr=False)
     _numbered: str = field(repr=False)
 
-    def replaced(self, texts: Mapping[str, str]) -> Phrases:
+    def replaced(self, texts: Mapping[str, Any]) -> Phrases:
         """Return these phrases with other texts; names that are not phrases are ignored."""
         return replace(self, **{name: text for name, text in texts.items() if hasattr(self, name)})
+
+    def stories(self, count: int) -> str:
+        """Return a number of stories: "12 stories"."""
+        return _counted(self._stories, count, self._language)
+
+    def length(self, count: int, minutes: int) -> str:
+        """Return the length of an email: "12 stories, 4 minutes"."""
+        minutes_text = _counted(self._minutes, minutes, self._language)
+        return self._length.format(stories=self.stories(count), minutes=minutes_text)
+
+    def contents(self, count: int, minutes: int) -> str:
+        """Return the heading of the list of contents: "In this edition: 12 stories, 4 minutes"."""
+        return self._contents.format(length=self.length(count, minutes))
+
+    def continue_at(self, source: str) -> str:
+        """Return the words of a link to a story: "Continue reading at Harbour News"; markup stays markup."""
+        return _filled(self._continue, source=source)
 
     def more_in(self, topic: str) -> str:
         """Return the heading of the headlines at the end of a topic; markup stays markup."""
@@ -122,6 +172,18 @@ def phrases_for(language: str, every: Every | None = None) -> Phrases:
         all_editions=say("All editions"),
         subscribe=say("Subscribe"),
         mail=say("email"),
+        closing=say("That’s all for today."),
+        more=say("More"),
+        one_thing=say("If you read just one thing"),
+        share=say("Share by email"),
+        privacy=say("Privacy"),
+        imprint=say("Imprint"),
+        _language=say.language,
+        _stories=say.forms("{count} story", "{count} stories"),
+        _minutes=say.forms("{count} minute", "{count} minutes"),
+        _length=say("{stories}, {minutes}"),
+        _contents=say("In this edition: {length}"),
+        _continue=say("Continue reading at {source}"),
         _more_in=say("More in {topic}"),
         forwarded=say("Was this forwarded to you?"),
         advertisement=say("Advertisement"),
@@ -146,6 +208,11 @@ def _because(every: Every | None, say: Words) -> str:
     return say("You receive this email because you subscribed to {title} from {site}.")
 
 
+def _counted(forms: Mapping[str, str], count: int, language: str) -> str:
+    form = Locale.parse(language).plural_form(count)
+    return forms.get(form, forms["other"]).format(count=count)
+
+
 def _filled(text: str, **values: str) -> str:
     """Fill in names. If one has markup (a name in another language), everything else is escaped."""
     if any(isinstance(value, Markup) for value in values.values()):
@@ -156,6 +223,7 @@ def _filled(text: str, **values: str) -> str:
 FOLDER = Path(__file__).parent
 
 FALLBACK = "en"
+_NUMBERS = 201  # from 0 on; among these are all plural forms of all languages
 
 
 @lru_cache(maxsize=1_024)  # called for every email
