@@ -318,9 +318,9 @@ def test_editions_of_earlier_versions_are_numbered_by_digest_and_frequency(empty
             connection.execute(text(f"INSERT INTO editions ({columns}) VALUES ({values}, {started})"))
     migrate(database)
     with database.read() as connection:
-        rows = connection.execute(text("SELECT id, number FROM editions ORDER BY id")).tuples().all()
+        rows = connection.execute(text("SELECT id, number FROM editions ORDER BY id"))
         expected = [("four", 3), ("one", 1), ("other", 1), ("three", 2), ("two", 0), ("week", 1)]
-        assert list(rows) == expected
+        assert [tuple(row) for row in rows] == expected
         assert next_number(connection, "daily") == 4
         assert next_number(connection, "weekend", Frequency.WEEKLY) == 1
     database.close()
