@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Union, get_args, get_origin
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from digest.config import parsers as words
+from digest.model.publication import HEADLINES
 
 Line = Annotated[str, AfterValidator(words.line)]
 Host = Annotated[str, AfterValidator(words.host)]
@@ -115,7 +116,7 @@ class DigestShape(Shape):
     review: Literal["send", "hold", "skip"] = "send"
     reply_to: Mailbox | None = None
     subject: Line = "{{ lead.title }}"
-    preheader: Line = "{{ titles[1:4] | join(' · ') }}"
+    preheader: Line = HEADLINES
     catch_all: Line = "More stories"
     gather: GatherShape = GatherShape()
     skip: list[date] = []

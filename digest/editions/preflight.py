@@ -12,7 +12,7 @@ from digest.model.editions import Edition, EditionRecord
 from digest.model.errors import PreflightError
 from digest.model.messages import Email
 from digest.model.snapshot import choose, headings_of
-from digest.render.preflight import BLOCK_SIZE, Finding, Level, encoded_size, preflight
+from digest.render.preflight import BLOCK_SIZE, Finding, Level, cut_lines, encoded_size, preflight
 from digest.render.reading.footer import Footer
 from digest.render.templates import Templates
 from subscribers.model import Choice
@@ -40,15 +40,18 @@ class Inspection:
             raise PreflightError(self.edition_id, reasons)
 
 
-def inspect(templates: Templates, record: EditionRecord) -> Inspection:
+def inspect(templates: Templates, record: EditionRecord, *, lines: bool = True) -> Inspection:
     """Render an edition in every language and check its emails; raises TemplateError.
 
     The email with all topics is checked completely. The email of each single topic is checked for what no
-    email may lack, because a template may show its foot to some readers only.
+    email may lack, because a template may show its foot to some readers only. Without `lines`, nothing is
+    said about the length of the subject and the preheader.
     """
     look, emails = look_at(templates, record)
     footer = Footer(UNSUBSCRIBE, record.edition.site.postal_address)
     found = [finding for email in emails.values() for finding in preflight(email, footer)]
+    if lines:
+        found += [finding for email in emails.values() for finding in cut_lines(email, record.edition)]
     for email in _of_each_topic(record.edition, renderer_of(templates, look), tuple(look.words)):
         found += [Finding(Level.BLOCK, sentence) for sentence in footer.missing(email)]
     return Inspection(edition_id=record.edition.id, look=look, findings=tuple(dict.fromkeys(found)))

@@ -148,7 +148,8 @@ class MessageCompiler:
         self._start = self._row(start % (after, boundary, boundary, _head("plain")))
         self._between = self._row(b"\r\n--%s\r\n%s" % (boundary, _head("html")))
         self._end = self._row(b"\r\n--%s--\r\n" % boundary)
-        # The Subject need not be checked: it is ASCII, and its lines begin with its name or a space.
+        # The email's own fields need not be checked: they are ASCII, and their lines begin with a name or a
+        # space.
         self._plain = _is_plain(self._before, self._alone, self._start, self._between, self._end)
         self._kept: dict[str, _Piece] = {}
         self.size = 0
@@ -157,13 +158,13 @@ class MessageCompiler:
     def compile(self, email: Email) -> Compiled:
         """Compile an email; without HTML it has only a text part. Raises ValueError like the constructor."""
         texts = email.text_pieces + email.html_pieces
-        subject = self._row(_subject(email.subject))
+        own = self._row(_own_fields(email.subject, email.languages))
         pieces = [self._kept.get(each) or self._piece(each) for each in texts]
         for piece in pieces:
             piece.uses += 1
         rows = [piece.row for piece in pieces]
         cut = len(email.text_pieces)
-        parts, gaps, length = _together(self._rows(subject, rows[:cut], rows[cut:]))
+        parts, gaps, length = _together(self._rows(own, rows[:cut], rows[cut:]))
         if not parts[-1].endswith(b"\r\n"):  # the text of a message must end with a line end
             parts.append(b"\r\n")
             length += 2
@@ -195,10 +196,10 @@ class MessageCompiler:
         self._room_for_whole -= sign * compiled.length * compiled.whole
         self.size += sign * compiled.size
 
-    def _rows(self, subject: _Row, text: Sequence[_Row], html: Sequence[_Row]) -> Sequence[_Row]:
+    def _rows(self, own: _Row, text: Sequence[_Row], html: Sequence[_Row]) -> Sequence[_Row]:
         if html:
-            return [self._before, subject, self._start, *text, self._between, *html, self._end]
-        return [self._before, subject, self._alone, *text]
+            return [self._before, own, self._start, *text, self._between, *html, self._end]
+        return [self._before, own, self._alone, *text]
 
     def _piece(self, text: str) -> _Piece:
         row = self._row(quoted_printable(text, self._words))
@@ -273,10 +274,13 @@ def _is_plain(*rows: _Row) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _subject(text: str) -> bytes:
-    field = text_field("Subject", text)
-    _check(field)
-    return field.encode("ascii")
+def _own_fields(subject: str, languages: tuple[str, ...]) -> bytes:
+    """Return the fields that differ between the emails of an edition (RFC 5322, RFC 3282)."""
+    spoken = [f"Content-Language: {', '.join(languages)}"] if languages else []
+    fields = [text_field("Subject", subject), *spoken]
+    for field in fields:
+        _check(field)
+    return "\r\n".join(fields).encode("ascii")
 
 
 def _fields(envelope: Envelope, words: Sequence[str]) -> tuple[bytes, bytes]:

@@ -54,15 +54,19 @@ class Email:
     preheader: str
     html_pieces: tuple[str, ...]
     text_pieces: tuple[str, ...]
+    languages: tuple[str, ...] = ()  # tags (BCP 47) for Content-Language (RFC 3282)
 
     @classmethod
-    def whole(cls, *, subject: str, preheader: str = "", html: str, text: str) -> Email:
+    def whole(
+        cls, *, subject: str, preheader: str = "", html: str, text: str, languages: tuple[str, ...] = ()
+    ) -> Email:
         """Return an email of one piece; if `html` is empty, the email has only text."""
         return cls(
             subject=subject,
             preheader=preheader,
             html_pieces=(html,) if html else (),
             text_pieces=(text,),
+            languages=languages,
         )
 
     @property

@@ -121,6 +121,9 @@ class Lead(StrEnum):
     NONE = "none"
 
 
+HEADLINES = "{{ titles[1:4] | join(' · ') }}"  # the preheader of a digest that has none of its own
+
+
 class Style(StrEnum):
     """The composition of an email: how much of each story it shows."""
 
@@ -168,7 +171,7 @@ class Digest:
     review: Review = Review.SEND
     reply_to: str | None = None
     subject: str = "{{ lead.title }}"  # Jinja2
-    preheader: str = "{{ titles[1:4] | join(' · ') }}"  # Jinja2
+    preheader: str = HEADLINES  # Jinja2
     catch_all: str = "More stories"  # the heading for stories under no topic
     gather: tuple[Gathering, ...] = ()
     style: Style = Style.NEWSPAPER

@@ -98,6 +98,7 @@ class _InLanguage:
             preheader=preheader,
             html_pieces=tuple(html_pieces),
             text_pieces=tuple(text_pieces),
+            languages=self._view.languages,
         )
 
     def _own(self, page: list[str], *lines: str) -> set[str]:

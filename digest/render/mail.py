@@ -51,6 +51,7 @@ def render_email(
         preheader=preheader,
         html=inline(templates.render(MAIL_HTML, values)),
         text=close_gaps(templates.render(MAIL_TEXT, values)),
+        languages=view.languages,
     )
 
 
@@ -108,4 +109,5 @@ def mark_as_test(email: Email, brand: Brand, language: str) -> Email:
         preheader=email.preheader,
         html=_BODY.sub(lambda begun: begun[0] + line, email.html, count=1) if email.html else "",
         text=f"{wrap(text, direction=say.direction)}\n\n{email.text}",
+        languages=email.languages,
     )

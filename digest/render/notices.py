@@ -31,6 +31,7 @@ def render_notice(templates: Templates, notice: Notice, site: Site, say: Words) 
         subject=notice.subject,
         html=inline(templates.render(f"mail/{notice.name}.html", values)),
         text=close_gaps(text),
+        languages=(say.language,),
     )
 
 

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from digest.model.editions import Edition
 from digest.model.messages import Email
+from digest.model.publication import HEADLINES
 from digest.render.brand.colours import contrast, shown
 from digest.render.reading.footer import Footer
 from digest.render.reading.page import Element, Page, is_blank
 from digest.render.reading.styles import Screen
+from digest.render.writing.text import width
 
 WARN_SIZE = 80 * 1024  # bytes of the encoded HTML part; Gmail clips emails of about 102 KB
 BLOCK_SIZE = 100 * 1024
@@ -26,6 +29,9 @@ _DEAD_TAGS = frozenset({"script", "iframe", "object", "embed", "form", "video", 
 _UNSEEN_IMAGES = (".svg", ".webp", ".avif", ".heic")
 _URL = re.compile(r"url\(\s*[\"']?([^\"')]*)")
 _HANDLER = re.compile(r"on[a-z]+")
+
+# Characters that are shown in a list of messages; the width of letters differs, so these are round numbers.
+_PHONE_SUBJECT, _LONG_FOR_PHONES, _GMAIL_SUBJECT, _PREHEADER = 45, 50, 70, 90
 
 PHONE = 360  # pixels; a narrow phone
 WIDE = 480  # pixels; no phone that is held upright is wider
@@ -67,6 +73,27 @@ def preflight(email: Email, footer: Footer | None = None) -> tuple[Finding, ...]
         *(_footer(page, email, footer) if footer else ()),
     ]
     return tuple(sorted(found, key=lambda finding: finding.level is Level.WARN))
+
+
+def cut_lines(email: Email, edition: Edition) -> Iterator[Finding]:
+    """Yield a finding for the subject and one for the preheader, if lists of messages cut them.
+
+    Nothing is said about a preheader of headlines or of the first blurb: it fills the room that there is.
+    """
+    length = width(email.subject)
+    if length > _LONG_FOR_PHONES:
+        gmail = f"Gmail shows about {_GMAIL_SUBJECT} characters, and " if length > _GMAIL_SUBJECT else ""
+        phones = f"{gmail}phones show about {_PHONE_SUBJECT}: {_begin(email.subject, _PHONE_SUBJECT)}"
+        yield Finding(Level.WARN, f"The subject is long; {phones}")
+    if edition.preheader_template not in ("", HEADLINES) and width(email.preheader) > _PREHEADER:
+        part = _begin(email.preheader, _PREHEADER)
+        yield Finding(Level.WARN, f"The preheader is long; lists of messages show about {_PREHEADER}: {part}")
+
+
+def _begin(line: str, columns: int) -> str:
+    """Return the beginning of a line that fits into so many columns, as a quotation."""
+    ends = (end for end in range(len(line), 0, -1) if width(line[:end]) <= columns)
+    return f"“{line[: next(ends, 0)].rstrip()}…”"
 
 
 def encoded_size(html: str) -> int:

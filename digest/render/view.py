@@ -184,6 +184,7 @@ class EditionView:
         self.language = self.words.language
         self.name = one_line(edition.title)
         self.date = self.words.date
+        self.languages = tuple(dict.fromkeys((tag(edition.language), self.words.tag)))
         self.site = site_values(edition.site)
         self.colours = _colours(edition)
         self._colour_of = {each.slug: self.colours.get(each.colour) for each in edition.headings}

@@ -74,6 +74,12 @@ def test_any_title_is_read_back_as_it_was_and_adds_no_header(title: str) -> None
     assert len(message.get_all("Subject", [])) == 1
 
 
+def test_a_message_names_the_languages_that_are_in_it() -> None:
+    email = replace(email_with(), languages=("en-GB", "ar"))
+    assert read(plain_message(email, ENVELOPE))["Content-Language"] == "en-GB, ar"
+    assert "Content-Language" not in read(plain_message(email_with(), ENVELOPE))
+
+
 @given(name=TITLES.filter(lambda name: one_line(name) and not set('<>,@"()\\:;[]') & set(name)))
 def test_any_display_name_is_read_back_as_it_was(name: str) -> None:
     data = plain_message(email_with(), replace(ENVELOPE, sender=f"{one_line(name)} <daily@news.example.org>"))

@@ -6,8 +6,8 @@ import pytest
 
 from digest.model.messages import Email, ReaderLinks
 from digest.render.mail import render_email
-from digest.render.preflight import Level, encoded_size, preflight
-from digest.render.sample import sample_edition
+from digest.render.preflight import Level, cut_lines, encoded_size, preflight
+from digest.render.sample import sample_edition, short_edition
 from digest.render.templates import load_templates
 
 LINKS = ReaderLinks(unsubscribe="UNSUBSCRIBE_LINK", preferences="PREFERENCES_LINK")
@@ -16,6 +16,32 @@ GOOD = Email.whole(subject="Low tide", html='<html lang="en"><p>Hello</p></html>
 
 def page(body: str, head: str = "") -> Email:
     return replace(GOOD, html_pieces=(f'<html lang="en"><head>{head}</head><body>{body}</body></html>',))
+
+
+_CUT = f"phones show about 45: “{'s' * 45}…”"
+
+
+@pytest.mark.parametrize(
+    ("subject", "found"),
+    [
+        ("s" * 50, []),
+        ("s" * 51, [f"The subject is long; {_CUT}"]),
+        ("s" * 71, [f"The subject is long; Gmail shows about 70 characters, and {_CUT}"]),
+        ("潮" * 26, [f"The subject is long; phones show about 45: “{'潮' * 22}…”"]),
+    ],
+)
+def test_an_editor_is_told_how_much_of_a_subject_is_shown(subject: str, found: list[str]) -> None:
+    email = replace(GOOD, subject=subject)
+    assert [each.message for each in cut_lines(email, short_edition())] == found
+
+
+def test_an_editor_is_told_how_much_of_a_preheader_is_shown_unless_it_fills_the_room_anyway() -> None:
+    email = replace(GOOD, preheader=("Tide " * 19).strip())
+    own = replace(short_edition(), preheader_template="{{ lead.blurb }}")
+    (only,) = cut_lines(email, own)
+    assert only.message.startswith("The preheader is long; lists of messages show about 90: “Tide Tide")
+    assert list(cut_lines(email, short_edition())) == []
+    assert list(cut_lines(replace(email, preheader="Tide " * 18), own)) == []
 
 
 def test_the_sample_has_nothing_wrong() -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 
 from digest.model.editions import Edition
@@ -24,6 +26,24 @@ PAGES = PageLinks(
 
 def metas(html: str) -> dict[str | None, str | None]:
     return {meta.get("property") or meta.get("name"): meta.get("content") for meta in Page(html).all("meta")}
+
+
+def test_the_page_shows_the_editors_words_the_number_and_a_sponsor_that_says_what_it_is() -> None:
+    page = render_web(TEMPLATES, sample_edition(), PAGES, language="de")
+    assert " · Nr. 128</span>" in page
+    assert page.index("the queue for its one cabin") < page.index("Mara Quill, editor") < page.index("<h2")
+    assert '<p class="meta" lang="de" dir="ltr">Anmerkung der Redaktion:</p>' in page
+    assert (
+        '<section class="sponsor" aria-label="Anzeige" lang="de" dir="ltr">\n<p class="meta">Anzeige</p>'
+        in page
+    )
+    assert '<a href="https://oilskin.example.org/" rel="sponsored"><bdi>Try one on</bdi></a>' in page
+
+
+def test_a_page_without_sections_shows_the_sponsor_after_the_lead() -> None:
+    page = render_web(TEMPLATES, replace(sample_edition(), sections=()))
+    assert page.count('class="sponsor"') == 1
+    assert 'class="sponsor"' not in render_web(TEMPLATES, short_edition())
 
 
 def test_the_same_edition_gives_the_same_page() -> None:

@@ -100,7 +100,9 @@ def test_an_archive_without_editions_has_a_valid_feed(quick: Site) -> None:
 def test_entries_name_their_language_if_it_differs_from_the_feeds(quick: Site) -> None:
     for number, language in enumerate(("de", "ar", "pt_BR", "de", "no such language")):
         bring_out(quick, translated(language, number))
-    assert languages_of(feed_of(quick)) == ["de", None, "ar", "pt-BR", None, "en"]
+    feed = feed_of(quick)
+    assert languages_of(feed) == ["de", None, "ar", "pt-BR", None, "en"]
+    assert not [text for text in feed.itertext() if "Oilskin" in text], "a sponsor is no news"
 
 
 def test_gathered_editions_are_listed_with_the_others(place: Site) -> None:
