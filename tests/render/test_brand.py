@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, fields
+import re
+from dataclasses import astuple, fields, replace
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from digest.config.brand import wrong_colours, wrong_topic_colour
-from digest.model.publication import Brand, BrandPicture
+from digest.model.messages import ReaderLinks
+from digest.model.publication import Brand, BrandPicture, Style
 from digest.render.brand.colours import (
     READABLE,
     VISIBLE,
@@ -17,7 +20,11 @@ from digest.render.brand.colours import (
     tone_of,
     written,
 )
-from digest.render.brand.palette import Colours, palette_of, topic_colour
+from digest.render.brand.palette import PRESETS, Colours, palette_of, topic_colour
+from digest.render.mail import render_email
+from digest.render.preflight import preflight
+from digest.render.sample import sample_edition
+from digest.render.templates import load_templates
 
 COLOURS = st.integers(0, 0xFFFFFF).map(lambda number: f"#{number:06x}")
 LOGO = BrandPicture(name="0.png", width=200, height=40)
@@ -106,3 +113,25 @@ def test_a_logo_without_a_dark_version_keeps_the_band_that_it_was_made_for() -> 
     assert (alone.dark.band, both.dark.band != "#ffe600") == ("#ffe600", True)
     assert least_contrast(alone.dark.on_band, ["#ffe600"]) >= READABLE
     assert palette_of(Brand(logo=LOGO)).dark.band == palette_of(Brand(logo=LOGO)).light.card
+
+
+_BANDED = Brand(accent="#7a1fa2", band="#ffd400", paper="#fff1e5", ink="#33302e", headings="sans", logo=LOGO)
+
+
+@pytest.mark.parametrize(
+    "brand",
+    [*PRESETS.values(), _BANDED, replace(_BANDED, logo_dark=LOGO, header=LOGO)],
+    ids=range(len(PRESETS) + 2),
+)
+@pytest.mark.parametrize("style", Style)
+def test_an_email_in_any_brand_can_be_read_in_both_modes(brand: Brand, style: Style) -> None:
+    sample = sample_edition()
+    edition = replace(sample, style=style, site=replace(sample.site, brand=brand))
+    links = ReaderLinks(unsubscribe="https://a.example.org/u", preferences="https://a.example.org/p")
+    email = render_email(load_templates(), edition, links, web_url=None)
+    assert [finding for finding in preflight(email) if "contrast" in finding.message] == []
+    used = set(re.findall(r"#[0-9a-f]{6}\b", email.html))
+    palette = palette_of(brand)
+    coloured = [heading.colour for heading in edition.headings if heading.colour]
+    topics = {each for colour in coloured for each in topic_colour(colour, brand)}
+    assert used <= {*astuple(palette.light), *astuple(palette.dark), *topics}

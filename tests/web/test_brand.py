@@ -54,6 +54,25 @@ def test_pages_show_both_logos_and_use_the_colours(quick: Site) -> None:
     assert "#12242a" in quick.client.get("/api/v1/form?digest=daily").json()["style"]
 
 
+def test_pages_notices_and_web_copies_link_to_the_privacy_policy_and_the_legal_notice(quick: Site) -> None:
+    links = """privacy_url = "https://www.example.org/privacy"
+imprint_url = "https://www.example.org/imprint"
+links = [{ name = "Radio", url = "https://radio.example.org/" }]
+"""
+    branded(quick, BRAND + links).sign_up(language="de")
+    edition = publish(quick)
+    pages = [quick.client.get(path).text for path in ("/?language=de", f"/d/daily/{edition.id}?language=de")]
+    for page in pages:
+        assert '<a href="https://www.example.org/privacy">Datenschutz</a>' in page
+        assert '<a href="https://www.example.org/imprint">Impressum</a>' in page
+        assert '<a href="https://radio.example.org/"><bdi>Radio</bdi></a>' in page
+    bodies = [quick.emails()[-1].get_body((kind,)) for kind in ("html", "plain")]
+    for body in bodies:
+        assert body
+        assert "https://www.example.org/privacy" in body.get_content()
+        assert "Impressum" in body.get_content()
+
+
 def test_there_is_nothing_at_other_addresses_of_logos(quick: Site) -> None:
     for name in ("5" * 64 + ".png", "logo.png", "5" * 64 + ".svg", "..%2Fconfig.toml"):
         assert quick.client.get(f"/brand/{name}").status_code == 404
