@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 
-from digest.compose.plan import PlanInput, plan
 from digest.compose.topics import coloured
 from digest.config import Config
+from digest.design.coming import open_editions, planned_edition
 from digest.editions.preflight import inspect
 from digest.model.editions import Edition, EditionRecord, EditionState
 from digest.model.errors import TemplateError
@@ -17,10 +16,8 @@ from digest.model.snapshot import content_hash, headings_of
 from digest.render.preflight import Finding, Level
 from digest.render.sample import sample_edition, sample_of, shortened
 from digest.render.templates import Templates
-from digest.schedule.cadence import Cadence
 from digest.storage.database import Database
 from digest.storage.editions import list_editions
-from digest.storage.posts import waiting_posts
 
 Topics = tuple[tuple[str, str], ...]  # slug and title
 _NEWEST = 5  # editions that are looked at
@@ -35,8 +32,8 @@ def emails_of(
     """
     topics = known_topics(database, config, digest)
     editions = [
-        *_open_editions(database, digest),
-        *_planned(database, config, digest, now),
+        *open_editions(database, digest),
+        *filter(None, [planned_edition(database, config, digest, now)]),
         *samples_of(config, digest, topics),
     ]
     found = dict.fromkeys(finding for edition in editions for finding in _findings(templates, edition))
@@ -66,28 +63,6 @@ def samples_of(config: Config, digest: Digest, topics: Topics) -> tuple[Edition,
     feeds = digest.feeds or tuple(feed.name for feed in config.feeds)
     long = coloured(sample_of(digest, config.site, topics or invented, feeds), config.topics)
     return long, shortened(long)
-
-
-def _open_editions(database: Database, digest: Digest) -> Iterator[Edition]:
-    with database.read() as connection:
-        newest = list_editions(connection, digest.slug, _NEWEST)
-    return (record.edition for record in newest if record.is_ahead)
-
-
-def _planned(database: Database, config: Config, digest: Digest, now: datetime) -> Iterator[Edition]:
-    """Yield the edition that the waiting posts would make now, if there are any."""
-    plan_input = PlanInput(
-        digest=replace(digest, minimum=1),
-        site=config.site,
-        due=next(Cadence(digest=digest).coming(now)),
-        topics=config.topics,
-        feeds=config.feeds,
-    )
-    with database.read() as connection:
-        waiting = waiting_posts(connection, digest.slug)
-    planned = plan(waiting, (), plan_input).edition
-    if planned is not None:
-        yield planned
 
 
 def _findings(templates: Templates, edition: Edition) -> Sequence[Finding]:

@@ -35,7 +35,6 @@ COMMANDS = {
     "editions": {
         "compose": "Compose the next edition of DIGEST now.",
         "editions": "List the newest editions, or show one edition.",
-        "preview": "Write an edition to files, exactly as it would be sent.",
     },
     "edits.stories": {
         "drop": "Take stories out of an edition for good.",
@@ -73,7 +72,10 @@ COMMANDS = {
         "rename": "Move the readers of a digest to its new slug.",
         "notices": "List the latest messages about accounts, the newest first.",
     },
-    "templates": {"templates": "List, copy and compare the templates of emails and pages."},
+    "design": {
+        "preview": "Write an edition to files, exactly as it would be sent.",
+        "templates": "List, copy and compare the templates of emails and pages.",
+    },
     "serve": {"serve": "Do everything when it is due, and serve the pages."},
     "subscribers": {"subscribers": "Manage the list of readers."},
     "receive": {"receive": "Process incoming messages: unsubscribe requests and bounces."},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 
 import click
 
@@ -28,13 +27,11 @@ from digest.editions.editions import (
     reader_count,
     recent_editions,
 )
-from digest.editions.edits.correct import changes_since, site_has_changed
+from digest.editions.edits.correct import changes_text
 from digest.editions.preflight import inspect
-from digest.editions.preview import write_preview
 from digest.editions.schedules import coming_skips
 from digest.model.deliveries import Counts
-from digest.model.editions import DamagedEdition, Edition, EditionRecord, status_text
-from digest.render.languages.languages import catalogues
+from digest.model.editions import DamagedEdition, Edition, EditionRecord
 from digest.render.preflight import Level
 from subscribers.model import Frequency
 
@@ -117,7 +114,7 @@ def editions(session: Session, edition: str | None, digest: str | None, limit: i
             record = find_edition(app.database, app.config, edition)
             counts = delivery_counts(app.database, record.edition.id)
             readers, stands = reader_count(app, record, clock_of(None)()), standing(app, record)
-            changes = _changed_since(app, record)
+            changes = changes_text(app, record)
     if edition is None:
         _show_list(records, as_json)
         for line in () if as_json else coming:
@@ -127,7 +124,7 @@ def editions(session: Session, edition: str | None, digest: str | None, limit: i
         show.facts(_details(record, stands, counts) | (ahead if record.is_ahead else {}))
     else:
         _show_one(record, stands, show.goes_to(readers) if record.is_ahead else show.counts_text(counts))
-        _show_changes(record, changes)
+        show.changes(record.edition.id, changes)
 
 
 def _offers(app: App, digest: str | None, now: datetime) -> Iterator[str]:
@@ -135,20 +132,6 @@ def _offers(app: App, digest: str | None, now: datetime) -> Iterator[str]:
     for slug in [each.slug for each in app.config.digests if digest in (None, each.slug)]:
         if count := len(waiting_together(app.database, slug, now)):
             yield f"{count} editions of {slug} wait, {merge_offer(slug, count)}"
-
-
-def _changed_since(app: App, record: EditionRecord) -> tuple[str, ...]:
-    """Return what `digest correct` would take into an edition, in words."""
-    stories = (change.text for change in changes_since(app.database, record))
-    site = ["[site] or [brand] in config.toml has changed since it was composed"]
-    return *stories, *(site if site_has_changed(app.config, record) else [])
-
-
-def _show_changes(record: EditionRecord, changes: tuple[str, ...], err: bool = False) -> None:
-    for change in changes:
-        click.echo(change, err=err)
-    if changes:
-        click.echo(f"to take this into the edition: digest correct {record.edition.id}", err=err)
 
 
 def _show_list(records: list[tuple[EditionRecord | DamagedEdition, Standing]], as_json: bool) -> None:
@@ -257,45 +240,3 @@ def _stories(edition: Edition) -> int:
 
 def _headline(edition: Edition) -> str:
     return next((story.title for story in edition.stories()), "")
-
-
-@click.command(epilog="Example: digest preview daily --subscriber ada@example.org --open")
-@click.argument("edition")
-@click.option("--subscriber", metavar="ADDRESS", help="Show the edition as this subscriber would get it.")
-@click.option(
-    "--language",
-    type=click.Choice(sorted(catalogues())),
-    help="Show the edition as a reader who chose this language would get it.",
-)
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path("preview"),
-    show_default=True,
-    help="The folder for the files.",
-)
-@click.option("--open", "open_it", is_flag=True, help="Open the HTML file in a browser.")
-@pass_session
-def preview(
-    session: Session, edition: str, *, subscriber: str | None, language: str | None, out: Path, open_it: bool
-) -> None:
-    """Write an edition to files, exactly as it would be sent.
-
-    There are four files: .html, .txt, the complete message as .eml, and the page of the web archive as
-    .web.html. EDITION is an id, or the slug of a digest, which stands for its newest edition. Nothing in
-    the database changes.
-    """
-    with session.app() as app:
-        record = find_edition(app.database, app.config, edition)
-        written = write_preview(app, record, out, address=subscriber, language=language)
-        readers = reader_count(app, record, clock_of(None)())
-        changes = _changed_since(app, record)
-    for path in written.paths:
-        click.echo(path)
-    if record.is_ahead:
-        click.echo(f"{record.edition.id} is {status_text(record)}; it {show.goes_to(readers)}")
-        click.echo(f"hash {written.hash}")
-    show.findings(written.findings)
-    _show_changes(record, changes, err=True)
-    if open_it:
-        click.launch(written.paths[0].absolute().as_uri())

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from functools import partial
-from threading import Thread
 from typing import Any
 
 import uvicorn
@@ -21,6 +20,7 @@ from digest.model.errors import DigestError
 from digest.model.run_context import utc_now
 from digest.web.app import create_web
 from digest.web.connections import Connections, LimitedProtocol, WebLimits
+from digest.web.running import quiet_config, running
 from digest.web.security.proof import PROOF_COST
 from digest.web.security.security import client_of
 
@@ -48,7 +48,7 @@ def serving(
     `wake` is called when a notice has been queued. Raises WebError when the port cannot be used.
     """
     pages = create_web(app, clock=clock, proof_cost=proof_cost, requests=limits.requests, wake=wake)
-    with _running(app, _Current(pages), limits) as port:
+    with _serving(app, _Current(pages), limits) as port:
         yield port
 
 
@@ -71,7 +71,7 @@ class Pages:
             self._current.pages = pages
             return
         server, current = ExitStack(), _Current(pages)
-        server.enter_context(_running(app, current, _LIMITS))
+        server.enter_context(_serving(app, current, _LIMITS))
         self.close()
         self._server, self._current, self._address = server, current, address
 
@@ -91,31 +91,15 @@ class _Current:
 
 
 @contextmanager
-def _running(app: App, current: _Current, limits: WebLimits) -> Iterator[int]:
-    """Serve pages until the block ends. There is no access log, because paths contain tokens."""
+def _serving(app: App, current: _Current, limits: WebLimits) -> Iterator[int]:
+    """Serve pages until the block ends."""
     web = app.config.web
     with _listening(app.config) as listener:
-        config = uvicorn.Config(
-            current,
-            access_log=False,
-            log_config=None,
-            log_level="critical",  # otherwise it logs whole errors, and their texts may contain addresses
-            server_header=False,
-            # limit_concurrency is not set, because it counts connections: silent ones would block all pages.
-            timeout_graceful_shutdown=_GRACE,
-            ws="none",
-        )
+        config = quiet_config(current, _GRACE)
         config.http = partial(LimitedProtocol, _connections(config, limits, app.secret))  # type: ignore[assignment]  # any factory will do
-        server = uvicorn.Server(config)
-        thread = Thread(target=server.run, args=([listener],), name="web", daemon=True)
-        thread.start()
-        port: int = listener.getsockname()[1]
-        log.info("pages at http://%s:%d/", web.host, port)
-        try:
+        with running(config, listener) as port:
+            log.info("pages at http://%s:%d/", web.host, port)
             yield port
-        finally:
-            server.should_exit = True
-            thread.join()
 
 
 def _connections(config: uvicorn.Config, limits: WebLimits, secret: bytes) -> Connections:

@@ -136,3 +136,11 @@ def findings(found: Iterable[Finding]) -> None:
     """Print the findings of a preflight as errors are printed."""
     for finding in found:
         click.echo(f"{finding.level}: {finding.message}", err=True)
+
+
+def changes(edition_id: str, found: Sequence[str], *, err: bool = False) -> None:
+    """Print what has changed since an edition was composed, and the command that takes it over."""
+    for change in found:
+        click.echo(change, err=err)
+    if found:
+        click.echo(f"to take this into the edition: digest correct {edition_id}", err=err)

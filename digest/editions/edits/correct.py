@@ -58,6 +58,13 @@ def changes_since(database: Database, record: EditionRecord) -> tuple[StoryChang
         return _changes(connection, with_edits(connection, record))
 
 
+def changes_text(parts: Parts, record: EditionRecord) -> tuple[str, ...]:
+    """Return what `correct` would take into an edition, in words."""
+    stories = (change.text for change in changes_since(parts.database, record))
+    site = ["[site] or [brand] in config.toml has changed since it was composed"]
+    return *stories, *(site if site_has_changed(parts.config, record) else [])
+
+
 def correct(parts: Parts, edition_id: str, now: datetime) -> tuple[StoryChange, ...]:
     """Take the new words of changed posts into the base of an edition, and stories that are gone out of it.
 
