@@ -108,7 +108,9 @@ def _is_of(country: str, language: str) -> bool:
 
 def _known(key: str) -> str | None:
     slugs = _lexicon().slugs
-    forms = [key, f"{key}s", key.removesuffix("s"), *(key.removesuffix(end) for end in _NEWS)]
+    forms = [key, f"{key}s", key.removesuffix("s")]
+    if key.endswith(_NEWS):
+        forms += [key.removesuffix(end) for end in _NEWS]
     return next((slugs[form] for form in forms if form in slugs), None)
 
 
@@ -139,9 +141,11 @@ def _path(tag: str) -> tuple[str, ...]:
     with a name in front is no path: "topics:things/gardens" says what a post is about.
     """
     parts = [] if _NAMED.match(tag) else [part.strip() for part in _STROKE.split(tag)]
+    if len(parts) < 2:
+        return ()
     meant = tuple(part for part in parts if key_of(part))
     is_path = _SPACED.search(tag) or len(meant) < len(parts) or any(map(lookup, meant))
-    return meant if len(parts) > 1 and is_path and min(map(len, parts)) >= _SHORTEST else ()
+    return meant if is_path and min(map(len, parts)) >= _SHORTEST else ()
 
 
 # ── addresses ───────────────────────────────────────────────────────────────────────────────

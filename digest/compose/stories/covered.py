@@ -44,12 +44,14 @@ class _Versions:
     def __init__(self, groups: Sequence[Group], likeness: Likeness) -> None:
         self._groups = groups
         self._likeness = likeness
+        self._feeds = [frozenset(group.feeds) for group in groups]  # thousands of pairs are compared
+        self._times = [group.at for group in groups]
         self._sets = [[place] for place in range(len(groups))]  # stories of one set share its list
 
     def may_be_one(self, one: int, other: int) -> bool:
         """Return whether two stories come from different feeds within three days."""
-        mine, yours = self._groups[one], self._groups[other]
-        return abs(mine.at - yours.at) <= APART and set(mine.feeds).isdisjoint(yours.feeds)
+        near = abs(self._times[one] - self._times[other]) <= APART
+        return near and self._feeds[one].isdisjoint(self._feeds[other])
 
     def join(self, one: int, other: int) -> None:
         """Make one set of those of two stories, unless it would not hold together."""
