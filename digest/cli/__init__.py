@@ -55,6 +55,8 @@ COMMANDS = {
     "steps": {
         "correct": "Take the corrections of publishers into an edition.",
         "approve": "Approve a draft.",
+        "unapprove": "Take the approval of an edition back.",
+        "skip": "Skip one date of DIGEST.",
         "merge": "Merge the editions of DIGEST that wait past their send time.",
         "pause": "Pause an edition, before or during sending.",
         "resume": "Resume a paused edition.",

@@ -28,6 +28,8 @@ from digest.editions.editions import (
     recent_editions,
 )
 from digest.editions.edits.correct import changes_text
+from digest.editions.edits.edits import read_edits
+from digest.editions.edits.refresh import refresh
 from digest.editions.preflight import inspect
 from digest.editions.schedules import coming_skips
 from digest.model.deliveries import Counts
@@ -45,22 +47,37 @@ _NAMED = 5  # editions; of more, only the number is shown
     type=click.Choice(("daily", "weekly")),
     help="Compose the gathered edition of this frequency instead.",
 )
+@click.option("--again", is_flag=True, help="Plan the newest draft again, with the posts that wait now.")
 @now_option
 @yes_option
 @json_option
 @pass_session
 def compose(
-    session: Session, digest: str, *, gather: str | None, now: datetime | None, yes: bool, as_json: bool
+    session: Session,
+    digest: str,
+    *,
+    gather: str | None,
+    again: bool,
+    now: datetime | None,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Compose the next edition of DIGEST now.
 
     The edition is a draft for the next date of the schedule, composed before its cutoff. The scheduler
     does not compose that date again. If there is nothing to publish, there is no edition, and the
-    command says why.
+    command says why. With --again, the newest edition is planned again instead, if it has not begun to be
+    sent: new posts and new settings come into it, and its edits are applied again.
     """
+    if again and gather:
+        raise click.UsageError("--again is for drafts that were made from posts, not from editions")
     with session.app() as app:
         clock = chosen_clock(app, now, yes=yes)
-        composed = compose_now(app, digest, clock(), frequency=Frequency(gather or "each"))
+        frequency = Frequency(gather or "each")
+        composed = (
+            refresh(app, digest, clock()) if again else compose_now(app, digest, clock(), frequency=frequency)
+        )
+        remarks = _remarks(app, composed.record) if again else ()
         inspection = inspect(app.templates, composed.record) if composed.record else None
     if as_json:
         stands = Standing(hash=inspection.hash if inspection else "")
@@ -78,10 +95,27 @@ def compose(
         click.echo(
             f"posts: {composed.used} used, {composed.carried} carried over, {composed.dropped} dropped"
         )
+    if again and composed.reason:
+        click.echo(composed.reason)
+    for remark in remarks:
+        click.echo(remark)
     click.echo(f"to look at it: digest preview {edition.id}")
     if inspection:
         show.findings(each for each in inspection.findings if each.level is Level.WARN)
         inspection.require()
+
+
+def _remarks(app: App, record: EditionRecord | None) -> tuple[str, ...]:
+    """Return a line for each edit of an edition that an editor should look at."""
+    if record is None:
+        return ()
+    edited = read_edits(app.database, record.edition.id)
+    remarks, undone = edited.remarks(), edited.applied.undone
+    return tuple(
+        f"edit {each.number} {remarks[each.number]} ({each.by} {edited.sentence(each)})"
+        for each in edited.edits
+        if each.number in remarks and each.number not in undone
+    )
 
 
 @click.command(epilog="Example: digest editions daily-2026-11-23")
@@ -109,7 +143,8 @@ def editions(session: Session, edition: str | None, digest: str | None, limit: i
                 (each, standing(app, each) if isinstance(each, EditionRecord) else Standing())
                 for each in recent_editions(app.database, app.config, digest, limit)
             ]
-            coming = (*_offers(app, digest, clock_of(None)()), *coming_skips(app.config, clock_of(None)()))
+            now = clock_of(None)()
+            coming = (*_offers(app, digest, now), *coming_skips(app.database, app.config, now))
         else:
             record = find_edition(app.database, app.config, edition)
             counts = delivery_counts(app.database, record.edition.id)

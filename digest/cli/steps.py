@@ -1,4 +1,4 @@
-"""Commands that take an edition a step on: correct, approve, merge, pause, resume, cancel."""
+"""Commands that take an edition a step on: from correct to cancel."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 from digest.cli.terminal import show
 from digest.cli.terminal.session import Session, by_option, clock_of, now_option, pass_session
 from digest.editions.approval import in_words
+from digest.editions.approval import unapprove as do_unapprove
 from digest.editions.compose import merge_offer, merge_waiting, stories_text, waiting_together
 from digest.editions.editions import approve as do_approve
 from digest.editions.editions import cancel as do_cancel
@@ -22,6 +23,8 @@ from digest.editions.editions import (
 from digest.editions.edits.correct import correct as do_correct
 from digest.editions.edits.correct import correct_site
 from digest.editions.preflight import inspect
+from digest.editions.schedules import skip_date
+from digest.model.publication import Review
 from digest.render.preflight import Level
 
 _NAMED = 5  # editions; of more, only the number is shown
@@ -55,10 +58,13 @@ def correct(session: Session, edition: str, now: datetime | None) -> None:
 @click.command(epilog="Example: digest approve daily 3f2a9c1b")
 @click.argument("edition")
 @click.argument("reviewed", required=False, default="", metavar="[HASH]")
+@click.option("--hash", "reviewed_hash", metavar="HASH", default="", help="The same as the argument HASH.")
 @by_option
 @now_option
 @pass_session
-def approve(session: Session, edition: str, reviewed: str, by: str, now: datetime | None) -> None:
+def approve(
+    session: Session, edition: str, *, reviewed: str, reviewed_hash: str, by: str, now: datetime | None
+) -> None:
     """Approve a draft.
 
     The edition is sent at its send time. If that time has passed, the next `digest run` sends it, or
@@ -67,10 +73,12 @@ def approve(session: Session, edition: str, reviewed: str, by: str, now: datetim
     `digest editions` showed; the first eight characters are enough. If other editions of the digest wait
     past their send time too, the command offers to merge them.
     """
+    if reviewed and reviewed_hash:
+        raise click.UsageError("give HASH once")
     with session.app() as app:
-        clock, name = clock_of(now), by
+        clock = clock_of(now)
         found = find_edition(app.database, app.config, edition).edition
-        record, look = do_approve(app, found.id, by=name, now=clock(), reviewed=reviewed)
+        record, look = do_approve(app, found.id, by=by, now=clock(), reviewed=reviewed or reviewed_hash)
         readers, own = reader_count(app, record, clock()), app.templates.own(look.templates)
         together = waiting_together(app.database, found.digest, clock())
     at = show.local(found.send_at, found.zone)
@@ -87,6 +95,49 @@ def approve(session: Session, edition: str, reviewed: str, by: str, now: datetim
         named = in_words(others) if len(others) <= _NAMED else f"{len(others)} other editions"
         verb = "waits" if len(others) == 1 else "wait"
         click.echo(f"{named} {verb} too, {merge_offer(found.digest, len(waiting))}")
+
+
+@click.command(epilog="Example: digest unapprove daily")
+@click.argument("edition")
+@by_option
+@now_option
+@pass_session
+def unapprove(session: Session, edition: str, by: str, now: datetime | None) -> None:
+    """Take the approval of an edition back.
+
+    The edition is a draft again. At the send time, the digest's `review` decides about it.
+    """
+    with session.app() as app:
+        found = find_edition(app.database, app.config, edition).edition
+        do_unapprove(app.database, found.id, by=by, now=clock_of(now)())
+        digest = next((each for each in app.config.digests if each.slug == found.digest), None)
+    click.echo(f"{found.id} is a draft again; to approve it: digest approve {found.id}")
+    if digest and digest.review is Review.SEND:
+        at = show.local(found.send_at, found.zone)
+        click.echo(f'it is sent {at} all the same, because its digest has review = "send"')
+        click.echo(f"to hold it: digest pause {found.id}")
+
+
+@click.command(epilog='Example: digest skip daily 2026-12-24 --reason "Christmas"')
+@click.argument("digest")
+@click.argument("date", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE")
+@click.option("--reason", required=True, help="The reason, which is shown with the date.")
+@by_option
+@now_option
+@pass_session
+def skip(
+    session: Session, digest: str, date: datetime, *, reason: str, by: str, now: datetime | None
+) -> None:
+    """Skip one date of DIGEST.
+
+    No edition is composed for that date, and its posts wait for the next one. An edition that was composed
+    for it already is skipped, unless it has begun to be sent.
+    """
+    with session.app() as app:
+        why = f"{by}: {reason}"
+        skipped = skip_date(app.database, app.config.digest(digest), date.date(), why, clock_of(now)())
+    what = f"{skipped} is skipped" if skipped else f"{digest} is skipped on {date:%Y-%m-%d}"
+    click.echo(f"{what}; its posts wait for the next edition")
 
 
 @click.command(epilog="Example: digest merge daily")

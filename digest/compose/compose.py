@@ -26,7 +26,7 @@ from digest.storage.editions import (
     published_posts,
     taken_ids,
 )
-from digest.storage.posts import last_tags, set_posts, waiting_posts
+from digest.storage.posts import last_tags, posts_of_edition, set_posts, waiting_posts
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +62,7 @@ def compose(
         digest.slug,
         Steps(
             read=lambda connection: _read(connection, plan_input, now),
-            plan=lambda seen: _plan(seen, plan_input, fits),
+            plan=lambda seen: plan_from(seen, plan_input, fits),
             keep=lambda connection, planned: _keep(connection, planned, digest.slug, now),
         ),
     )
@@ -78,11 +78,11 @@ def planned_posts(database: Database, plan_input: PlanInput, now: datetime) -> t
     """Return the ids of the posts that an edition composed now would use; nothing is saved or rendered."""
     with database.read() as connection:
         seen = _read(connection, plan_input, now)
-    return _plan(seen, plan_input, lambda _: True).used
+    return plan_from(seen, plan_input, lambda _: True).used
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Seen:
+class PlanFacts:
     """All that a plan is made from; as long as it is equal, the plan is still right."""
 
     there: str = ""  # a sentence that says that the edition exists; nothing else is read then
@@ -94,17 +94,31 @@ class _Seen:
     sections: tuple[tuple[tuple[str, str, int], ...], ...] = ()  # of the last editions
 
 
-def _read(connection: Connection, plan_input: PlanInput, now: datetime) -> _Seen:
+def _read(connection: Connection, plan_input: PlanInput, now: datetime) -> PlanFacts:
     digest = plan_input.digest
     if there := open_edition(connection, digest.slug, plan_input.due.local_date):
-        return _Seen(there=f"there is already {there.edition.id} ({there.state})")
+        return PlanFacts(there=f"there is already {there.edition.id} ({there.state})")
+    return read_facts(connection, plan_input, now)
+
+
+def read_facts(
+    connection: Connection, plan_input: PlanInput, now: datetime, *, again: str | None = None
+) -> PlanFacts:
+    """Return what a new edition is planned from, or what the edition `again` is planned from once more.
+
+    The posts of that edition may be used again, also those that an editor has taken out of it.
+    """
+    digest = plan_input.digest
     waiting = waiting_posts(connection, digest.slug, plan_input.due.send_at)
+    if again:
+        waiting = (*waiting, *posts_of_edition(connection, digest.slug, again))
     links = {canonical_url(each.post.url) for each in waiting if each.post.url}
-    return _Seen(
+    published = published_posts(connection, digest.slug, links, now - _REMEMBERED)
+    return PlanFacts(
         taken=taken_ids(connection, edition_name(digest, plan_input.due)),
         number=next_number(connection, digest.slug),
         waiting=waiting,
-        published=published_posts(connection, digest.slug, links, now - _REMEMBERED),
+        published=tuple(each for each in published if each.edition_id != again),
         **_read_past(connection, digest, waiting),
     )
 
@@ -120,17 +134,17 @@ def _read_past(connection: Connection, digest: Digest, waiting: Iterable[Waiting
     }
 
 
-def _known(seen: _Seen) -> dict[str, Any]:
+def _known(seen: PlanFacts) -> dict[str, Any]:
     return {"taken": seen.taken, "number": seen.number, "past": _past(seen)}
 
 
-def _past(seen: _Seen) -> Past:
+def _past(seen: PlanFacts) -> Past:
     sections = dict.fromkeys(slug for edition in seen.sections for slug, _, _ in edition)
     tags = {name: json.loads(text) for name, text in seen.tags}
     return Past(tags=tags, headings=tuple(sections))
 
 
-def _plan(seen: _Seen, plan_input: PlanInput, fits: Callable[[Edition], bool]) -> Plan:
+def plan_from(seen: PlanFacts, plan_input: PlanInput, fits: Callable[[Edition], bool]) -> Plan:
     """Plan the edition; stories that do not fit into one email are carried over to the next edition."""
     if seen.there:
         return Plan(edition=None, reason=seen.there)

@@ -16,7 +16,7 @@ from digest.model.publication import Review
 from digest.model.run_context import EventKind, RunContext, RunEvent
 from digest.schedule.policy import review_of
 from digest.storage.database import Database
-from digest.storage.editions import load_edition
+from digest.storage.editions import load_edition, lock_edition
 from digest.storage.ledger.looks import keep_look
 from digest.storage.steps import advance
 
@@ -104,6 +104,16 @@ def approve_look(
         if record.state is EditionState.APPROVED:
             record = advance(connection, edition_id, EditionState.DRAFT, now, seen=record)
         return advance(connection, edition_id, EditionState.APPROVED, now, by=by, look=kept.hash, seen=record)
+
+
+def unapprove(database: Database, edition_id: str, *, by: str, now: datetime) -> EditionRecord:
+    """Take an approval back: the edition is a draft again. Raises StateError if it is not approved."""
+    with database.write() as connection:
+        record = lock_edition(connection, edition_id)
+        if record.state is not EditionState.APPROVED:
+            raise refusal(record, "unapproved")
+        why = f"{by} took the approval back"
+        return advance(connection, edition_id, EditionState.DRAFT, now, reason=why, seen=record)
 
 
 def ready_to_send(

@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from digest.config import Config
 from digest.editions.clocks import AHEAD
+from digest.model.editions import EditionState
+from digest.model.errors import SkipError
 from digest.model.publication import Digest
 from digest.model.run_context import EventKind, RunEvent
 from digest.schedule.cadence import Cadence, cadences
-from digest.schedule.schedule import SKIP_REASON, skipped_dates
+from digest.schedule.schedule import SKIP_REASON, instant_of, skipped_dates
 from digest.schedule.seen import OUT, SeenSchedule, last_seen
 from digest.schedule.text import parse_schedule
 from digest.storage.database import Database
-from digest.storage.occurrences import learn_rule, note_schedule, seen_schedules, settled_dates
+from digest.storage.editions import lock_digest, open_edition
+from digest.storage.occurrences import (
+    SKIPPED_BY,
+    STARTED,
+    Occurrence,
+    finish_occurrence,
+    learn_rule,
+    note_occurrence,
+    note_schedule,
+    outcome_of,
+    seen_schedules,
+    settled_dates,
+    skipped_by_hand,
+)
+from digest.storage.steps import advance
 
 INSTANT = timedelta(microseconds=1)  # a date that is due exactly now still counts
 _DAY = timedelta(days=1)
@@ -43,8 +59,57 @@ def next_times(database: Database, config: Config, now: datetime) -> dict[str, d
     return {digest.slug: next_time(database, Cadence(digest=digest), now) for digest in config.digests}
 
 
-def coming_skips(config: Config, now: datetime) -> tuple[str, ...]:
-    """Return a line for each digest with coming dates that its `skip` leaves out."""
+def skip_date(database: Database, digest: Digest, day: date, why: str, now: datetime) -> str:
+    """Skip one date of a digest, and its edition if there is one; return the edition's id, or "".
+
+    `why` names the person too. Raises SkipError if the digest is not due on that day, or if that date is
+    over, and StateError if its edition has begun to be sent.
+    """
+    key, outcome = Cadence(digest=digest).key, f"{SKIPPED_BY}{why}"
+    with database.write() as connection:
+        lock_digest(connection, digest.slug)
+        record = open_edition(connection, digest.slug, day)
+        if record:
+            advance(connection, record.edition.id, EditionState.SKIPPED, now, reason=outcome)
+            due_at = record.edition.send_at
+        else:
+            _require_open(digest, day, outcome_of(connection, key, day))
+            due_at = _coming(digest, day, now)
+        done = Occurrence(local_date=day, due_at=due_at, done_at=now, outcome=outcome)
+        if not note_occurrence(connection, key, done):
+            finish_occurrence(connection, key, local_date=day, outcome=outcome, now=now)
+    return record.edition.id if record else ""
+
+
+def _require_open(digest: Digest, day: date, outcome: str | None) -> None:
+    if outcome == STARTED:
+        raise SkipError(digest.slug, day, "its edition is being composed; try again in a minute")
+    if outcome is not None and not outcome.startswith(SKIPPED_BY):
+        raise SkipError(digest.slug, day, f"that date is over ({outcome})")
+
+
+def _coming(digest: Digest, day: date, now: datetime) -> datetime:
+    """Return the send time of a date that is still to come."""
+    cadence = Cadence(digest=digest)
+    at = instant_of(day, time.min, digest.zone) - INSTANT
+    due = next(cadence.coming(max(at, now)))
+    if due.local_date != day:
+        following = next(cadence.coming(now)).local_date
+        raise SkipError(digest.slug, day, f"no edition is due then; the next one is due on {following}")
+    return due.send_at
+
+
+def coming_skips(database: Database, config: Config, now: datetime) -> tuple[str, ...]:
+    """Return lines for coming dates that are left out: by `skip` of the configuration, and by hand."""
+    by_hand = []
+    with database.read() as connection:
+        for digest in config.digests:
+            skipped = skipped_by_hand(connection, Cadence(digest=digest).key, now)
+            by_hand += [f"{digest.slug}: {day}: {why}" for day, why in skipped]
+    return (*_configured_skips(config, now), *by_hand)
+
+
+def _configured_skips(config: Config, now: datetime) -> tuple[str, ...]:
     found = (
         (digest, skipped_dates(digest, parse_schedule(digest.schedule), after=now))
         for digest in config.digests

@@ -14,6 +14,7 @@
     ├── EditRefusedError   an edition cannot be edited in this way
     ├── AmbiguousError     a name may stand for several stories
     ├── ConflictError      another editor has changed the same field
+    ├── SkipError          a date of a digest cannot be skipped
     ├── RenameError        a digest cannot be renamed as things are
     ├── MergeError         editions cannot be merged as things are
     └── TransportError     the mail server cannot be used at all (log-in refused, no TLS)
@@ -24,6 +25,7 @@ A refusal (a 550, a 304, a dead feed, a bad line of a CSV file) is a value, not 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from digest.model.nearest import hint
@@ -168,6 +170,15 @@ class ConflictError(DigestError):
 
 class MergeError(DigestError):
     """Editions cannot be merged into one; nothing has changed."""
+
+
+class SkipError(DigestError):
+    """A date of a digest cannot be skipped; nothing has changed."""
+
+    def __init__(self, digest: str, day: date, reason: str) -> None:
+        self.digest = digest
+        self.day = day
+        super().__init__(f"{digest} cannot be skipped on {day}: {reason}")
 
 
 class RenameError(DigestError):

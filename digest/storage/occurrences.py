@@ -16,6 +16,7 @@ from subscribers.store.tables import upsert
 
 STARTED = "started"  # a process is working on it, or died; after the lease another process may try
 LEASE = timedelta(minutes=5)
+SKIPPED_BY = "skipped by "  # the outcome of a date begins so if a person has skipped it
 
 _SHOWN = 100  # a schedule has at most one occurrence a day, so these go back three months
 
@@ -65,6 +66,21 @@ def settled_dates(
         )
     )
     return {row.local_date: row.send_at for row in rows}
+
+
+def outcome_of(connection: Connection, schedule: str, local_date: date) -> str | None:
+    """Return the outcome of a date, or None if nothing has happened for it yet."""
+    of_date = occurrences.c.schedule == schedule, occurrences.c.local_date == local_date
+    outcome: str | None = connection.scalar(select(occurrences.c.outcome).where(*of_date))
+    return outcome
+
+
+def skipped_by_hand(connection: Connection, schedule: str, after: datetime) -> tuple[tuple[date, str], ...]:
+    """Return the dates due after an instant that a person has skipped, each with the outcome."""
+    by_hand = occurrences.c.due_at > after, occurrences.c.outcome.startswith(SKIPPED_BY)
+    found = select(occurrences.c.local_date, occurrences.c.outcome).where(*by_hand)
+    rows = connection.execute(found.where(occurrences.c.schedule == schedule).order_by(occurrences.c.due_at))
+    return tuple((day, outcome) for day, outcome in rows)
 
 
 def claim_occurrence(

@@ -8,10 +8,22 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Text, bindparam, cast, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Text,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from digest.model.links import canonical_url
-from digest.model.posts import GONE_AFTER, Candidate, Image, Post, PostState, Via, WaitingPost
+from digest.model.posts import DROPPED_BY, GONE_AFTER, Candidate, Image, Post, PostState, Via, WaitingPost
 from digest.storage.tables import digest_posts, feeds, posts
 
 T = TypeVar("T")
@@ -62,6 +74,19 @@ def waiting_posts(
         .where(digest_posts.c.digest == digest_slug, waits)
         # Such a post has come back from an edition in which it stood when it was taken out of its feed.
         .where(posts.c.missed < GONE_AFTER)
+        .order_by(posts.c.first_seen_at, posts.c.id)
+    )
+    return tuple(WaitingPost(post=post_of(row), feed_name=row.feed_name) for row in connection.execute(query))
+
+
+def posts_of_edition(connection: Connection, digest_slug: str, edition_id: str) -> tuple[WaitingPost, ...]:
+    """Return the posts that an edition holds: it reserves them, or an editor has taken them out of it."""
+    taken_out = (digest_posts.c.state == PostState.DROPPED) & digest_posts.c.reason.startswith(DROPPED_BY)
+    own = or_(digest_posts.c.state.in_((PostState.RESERVED, PostState.DEFERRED)), taken_out)
+    query = (
+        _with_feed()
+        .join(digest_posts, digest_posts.c.post_id == posts.c.id)
+        .where(digest_posts.c.digest == digest_slug, digest_posts.c.edition_id == edition_id, own)
         .order_by(posts.c.first_seen_at, posts.c.id)
     )
     return tuple(WaitingPost(post=post_of(row), feed_name=row.feed_name) for row in connection.execute(query))

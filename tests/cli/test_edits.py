@@ -99,5 +99,27 @@ def test_a_correction_keeps_the_words_of_the_editor(composed: Terminal) -> None:
     assert "Apples and pears" not in titles
     assert (
         composed.facts("edits", "daily")[0]["remark"]
-        == "the publisher has changed it since: Apples and pears"
+        == "rewrites what the publisher has changed since: Apples and pears"
     )
+
+
+def test_a_draft_is_approved_by_its_hash_taken_back_planned_again_and_skipped(composed: Terminal) -> None:
+    shown = composed.facts("editions", "daily")["hash"]
+    assert "give HASH once" in composed.says("approve", "daily", shown, "--hash", shown, *BY, fails=2)
+    composed.call("approve", "daily", "--hash", shown[:8], *BY)
+    said = composed.says("unapprove", "daily", *BY)
+    assert f"{EDITION} is a draft again" in said
+    assert "it is sent Mon 23 Nov 2026 07:00 (UTC) all the same" in said
+    composed.call("rewrite", "daily", "apples", "--headline", "Ripe", *BY)
+    composed.place.publish("Market at the quay")
+    later = ("--now", "2026-11-22T13:00")
+    composed.call("collect", *later)
+    assert f"{EDITION}: 6 stories" in composed.says("compose", "daily", "--again", *later)
+    assert "--again is for drafts" in composed.says(
+        "compose", "daily", "--again", "--gather", "daily", fails=2
+    )
+    assert "nothing has changed" in composed.says("compose", "daily", "--again", *later)
+    said = composed.says("skip", "daily", "2026-11-23", "--reason", "storm", *BY)
+    assert said == f"{EDITION} is skipped; its posts wait for the next edition\n"
+    said = composed.says("skip", "daily", "2026-11-24", "--reason", "storm", *BY)
+    assert said == "daily is skipped on 2026-11-24; its posts wait for the next edition\n"

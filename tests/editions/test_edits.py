@@ -105,6 +105,8 @@ def test_a_deferred_story_waits_for_its_day(newsroom: Newsroom) -> None:
     with pytest.raises(EditRefusedError, match='"Owls at dusk" cannot come back: another edition has it'):
         change(newsroom, Restore(story="post-2"))
     assert len(read_edits(newsroom.database, EDITION).edits) == 1
+    change(newsroom, Drop(story="post-2"))  # of no effect on the edition that has it
+    assert state_of(newsroom, 2)[0] is PostState.RESERVED
     with pytest.raises(EditRefusedError, match="deferred to a later day than 2026-11-22"):
         change(newsroom, Defer(story="post-3", until=date(2026, 11, 22)))
 

@@ -11,11 +11,11 @@ from digest.compose.revise import StoryChange, changes_of, revised, without_post
 from digest.config import Config
 from digest.config.parts import Parts
 from digest.editions.compose import picture_time, settle_posts
-from digest.editions.edits.edits import EditedEdition, locked, rebased, save, with_edits
+from digest.editions.edits.edits import EditedEdition, leaving, locked, rebased, save, with_edits
 from digest.editions.feeds import named_posts
 from digest.model.editions import EditionRecord
 from digest.model.errors import StateError
-from digest.model.posts import BY_EDITOR, Fate, PostState
+from digest.model.posts import BY_EDITOR
 from digest.storage.database import Connection, Database
 from digest.storage.editions import load_edition
 from digest.storage.intake.decide import drop_posts, editions_with, posts_by_id
@@ -122,11 +122,7 @@ def _change(
     gone = {change.before.id: change.gone for change in changes if change.gone}
     # The other posts of such a story may carry it into the next edition.
     left = {
-        post_id: _fate(base.digest, gone.get(post_id, ""))
+        post_id: leaving(base.digest, gone.get(post_id, ""))
         for post_id in fates(edited.applied).keys() - fates(after.applied)
     }
     save(connection, edited, after, now, void=_VOID, left=left)
-
-
-def _fate(digest: str, reason: str) -> Fate:
-    return Fate(digest=digest, state=PostState.DROPPED if reason else PostState.WAITING, reason=reason)

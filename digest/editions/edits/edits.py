@@ -30,7 +30,7 @@ from digest.model.errors import (
     NotFoundError,
     StateError,
 )
-from digest.model.posts import Fate
+from digest.model.posts import Fate, PostState
 from digest.render.templates import check_line
 from digest.storage.database import Connection, Database
 from digest.storage.editions import base_of, load_edition
@@ -75,9 +75,9 @@ class EditedEdition:
 
     def remarks(self) -> dict[int, str]:
         """Return what an editor should know about some of the edits, by their numbers."""
-        stale = {each.edit.number: f"changes nothing: {each.reason}" for each in self.applied.stale}
+        stale = {each.edit.number: f"changes nothing, because {each.reason}" for each in self.applied.stale}
         outdated = {
-            each.edit.number: f"the publisher has changed it since: {each.source}"
+            each.edit.number: f"rewrites what the publisher has changed since: {each.source}"
             for each in self.applied.outdated
         }
         return dict.fromkeys(self.applied.undone, "undone") | stale | outdated
@@ -186,6 +186,11 @@ def save(
         taken = move_posts(connection, edition, {**moved, **(left or {})}, now)
         _require_free(after, taken)
     return replace(after, record=load_edition(connection, edition.id))
+
+
+def leaving(digest: str, why: str) -> Fate:
+    """Return the fate of a post that is not in the base any more: it is dropped with a reason, or waits."""
+    return Fate(digest=digest, state=PostState.DROPPED if why else PostState.WAITING, reason=why)
 
 
 def _applied(record: EditionRecord, base: Edition, edits: tuple[Edit, ...]) -> EditedEdition:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
-from digest.model.editions import Edition, EditionRecord
+from digest.model.editions import MERGED, Edition, EditionRecord
 from digest.model.posts import DROPPED_BY, Fate, PostState
 from digest.model.snapshot import to_json
 from digest.storage.editions import lock_digest, lock_edition
@@ -50,6 +50,12 @@ def edits_of(connection: Connection, edition_id: str) -> tuple[StoredEdit, ...]:
     )
 
 
+def is_merged(connection: Connection, edition_id: str) -> bool:
+    """Tell whether an edition was merged from several others."""
+    merged = select(editions.c.id).where(editions.c.reason == f"{MERGED}{edition_id}").limit(1)
+    return connection.scalar(merged) is not None
+
+
 def append(connection: Connection, edition_id: str, new: Sequence[StoredEdit]) -> None:
     """Append edits to the list of an edition that is locked; their numbers follow those of the list."""
     rows = [
@@ -68,27 +74,29 @@ def append(connection: Connection, edition_id: str, new: Sequence[StoredEdit]) -
 def move_posts(
     connection: Connection, edition: Edition, fates: Mapping[str, Fate], now: datetime
 ) -> tuple[str, ...]:
-    """Give posts of an edition other states in its digest.
+    """Give posts of an edition other states in its digest, unless another edition has them by now.
 
-    Return the ids of the posts that should be in the edition but cannot, because another edition has them, or
-    because they were dropped for another reason. The transaction must not be committed then.
+    Posts that were dropped for another reason stay dropped, too. Return the ids of those that should be in
+    the edition but cannot be; the transaction must not be committed then.
     """
     rows = _rows(connection, edition.digest, list(fates))
+    taken = {post_id for post_id in fates if not _is_free(rows.get(post_id), edition.id)}
     for post_id, fate in fates.items():
-        values = {
-            "state": fate.state,
-            "reason": fate.reason,
-            "edition_id": edition.id if _stays(fate) else None,
-            "held_until": fate.until,
-            "changed_at": now,
-        }
-        one = digest_posts.c.digest == edition.digest, digest_posts.c.post_id == post_id
-        connection.execute(update(digest_posts).where(*one).values(values))
-    return tuple(
-        post_id
-        for post_id, fate in fates.items()
-        if fate.state is PostState.RESERVED and not _is_free(rows.get(post_id), edition.id)
-    )
+        if post_id not in taken:
+            _move(connection, edition, post_id, fate, now)
+    return tuple(each for each in fates if each in taken and fates[each].state is PostState.RESERVED)
+
+
+def _move(connection: Connection, edition: Edition, post_id: str, fate: Fate, now: datetime) -> None:
+    values = {
+        "state": fate.state,
+        "reason": fate.reason,
+        "edition_id": edition.id if _stays(fate) else None,
+        "held_until": fate.until,
+        "changed_at": now,
+    }
+    one = digest_posts.c.digest == edition.digest, digest_posts.c.post_id == post_id
+    connection.execute(update(digest_posts).where(*one).values(values))
 
 
 def _stays(fate: Fate) -> bool:
