@@ -37,13 +37,21 @@ def test_the_page_shows_the_editors_words_the_number_and_a_sponsor_that_says_wha
         '<section class="sponsor" aria-label="Anzeige" lang="de" dir="ltr">\n<p class="meta">Anzeige</p>'
         in page
     )
-    assert '<a href="https://oilskin.example.org/" rel="sponsored"><bdi>Try one on</bdi></a>' in page
+    assert '<a href="https://oilskin.example.org/" rel="sponsored"><bdi dir="ltr">Try one on</bdi></a>' in page
 
 
 def test_a_page_without_sections_shows_the_sponsor_after_the_lead() -> None:
     page = render_web(TEMPLATES, replace(sample_edition(), sections=()))
     assert page.count('class="sponsor"') == 1
     assert 'class="sponsor"' not in render_web(TEMPLATES, short_edition())
+
+
+def test_a_name_reads_in_the_direction_of_the_edition_where_it_has_letters_of_it() -> None:
+    only = short_edition().sections[0]
+    story = replace(only.stories[0], source="iPhone في المرفأ", author="Ines Marlowe")
+    edition = replace(short_edition(), language="ar", sections=(replace(only, stories=(story,)),))
+    page = render_web(TEMPLATES, edition)
+    assert '<bdi dir="rtl">iPhone في المرفأ</bdi> · <bdi dir="ltr">Ines Marlowe</bdi>' in page
 
 
 def test_the_same_edition_gives_the_same_page() -> None:
