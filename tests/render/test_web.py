@@ -37,7 +37,7 @@ def test_the_page_shows_the_editors_words_the_number_and_a_sponsor_that_says_wha
         '<section class="sponsor" aria-label="Anzeige" lang="de" dir="ltr">\n<p class="meta">Anzeige</p>'
         in page
     )
-    assert '<a href="https://oilskin.example.org/" rel="sponsored"><bdi dir="ltr">Try one on</bdi></a>' in page
+    assert '<a href="https://oilskin.example.org/" rel="sponsored"><bdi dir="ltr">Try one on<' in page
 
 
 def test_a_page_without_sections_shows_the_sponsor_after_the_lead() -> None:
