@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from PIL import Image
 
 from digest.cli import program
 from tests.cli.conftest import Terminal
@@ -42,12 +43,28 @@ def test_init_reports_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     assert (said.exit_code, "cannot be written" in said.output) == (1, True)
 
 
+def test_check_shows_the_colours_and_what_could_be_better_about_a_logo(terminal: Terminal) -> None:
+    config = terminal.place.folder / "config.toml"
+    text = config.read_text(encoding="utf-8")
+    config.write_text(f'{text}\n[brand]\nlogo = "logo.png"\naccent = "#0b6470"\n', encoding="utf-8")
+    picture = Image.new("RGBA", (240, 48))
+    picture.paste("#0b4f59", (10, 10, 90, 38))
+    picture.save(terminal.place.folder / "logo.png")
+    said = terminal.says("check")
+    assert "ok     brand: light mode on #fffefb: ink #1d1b18 15.5, " in said
+    assert "accent #0b6470 6." in said
+    line = text.count("\n") + 3
+    assert f"config.toml:{line}: brand.logo: it has 240 × 48 pixels" in said
+    assert f"config.toml:{line}: brand.logo: there is no 'logo_dark', so the band stays #fffefb" in said
+
+
 def test_check_finds_nothing_wrong_with_a_correct_installation(terminal: Terminal) -> None:
     found = terminal.facts("check")
     assert all(each["ok"] for each in found), found
     subjects = [each["subject"] for each in found]
     assert subjects == [
         "configuration",
+        *("brand", "brand"),  # light and dark mode
         "digest daily",
         "feed Harbour Gazette",
         "feed Orchard Notes",
