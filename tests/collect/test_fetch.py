@@ -14,7 +14,7 @@ import pytest
 
 from digest.collect.fetching.answers import Fetched, FetchFailure, FetchRequest, NotModified, Result
 from digest.collect.fetching.connection import Connection
-from digest.collect.fetching.fetch import REDIRECTS, fetch_all
+from digest.collect.fetching.fetch import REDIRECTS, fetch_all, next_hop
 from digest.collect.fetching.guard import GuardedBackend, GuardedTransport
 from digest.model.posts import FetchLimits
 from tests.certificates import Certificates
@@ -223,6 +223,20 @@ def test_name_and_password_go_to_their_own_host_and_nowhere_else(site: Site) -> 
     assert [headers.get("authorization") for _, headers in site.asked] == ["Basic YWRhOnNlY3JldA=="] * 2
     assert "authorization" not in other.asked[0][1]
     assert found.url == target
+
+
+@pytest.mark.parametrize(
+    ("url", "target", "kept"),
+    [
+        ("http://ada:x@a.example.org/feed", "https://a.example.org/feed", True),
+        ("https://ada:x@a.example.org/feed", "/new", True),
+        ("https://ada:x@a.example.org/feed", "http://a.example.org/feed", False),
+        ("http://ada:x@a.example.org/feed", "https://b.example.org/feed", False),
+        ("http://ada:x@a.example.org/feed", "https://a.example.org:8443/feed", False),
+    ],
+)
+def test_a_password_follows_a_redirect_to_https_but_not_back(url: str, target: str, kept: bool) -> None:
+    assert bool(next_hop(httpx2.URL(url), target).userinfo) is kept
 
 
 def test_no_password_is_shown(site: Site, caplog: pytest.LogCaptureFixture) -> None:

@@ -231,7 +231,7 @@ async def _follow(transport: httpx2.AsyncBaseTransport, request: FetchRequest, l
                 return _taken(response)
             if response.status_code not in _REDIRECTS or not target:
                 return await _outcome(response, limits, moved_to)
-        before, url = url, _next_hop(url, target)
+        before, url = url, next_hop(url, target)
         # A redirect from https to http is followed, but it is never saved: anybody on the way could send it.
         safe = url.scheme == "https" or before.scheme == "http"
         permanent = permanent and safe and response.status_code in _PERMANENT
@@ -280,10 +280,11 @@ def _taken(response: httpx2.Response) -> Result:
     return Fetched(url=str(response.url.copy_with(userinfo=b"")), body=b"")
 
 
-def _next_hop(url: httpx2.URL, target: str) -> httpx2.URL:
-    """Return the target of a redirect; name and password are sent only if the host stays the same."""
+def next_hop(url: httpx2.URL, target: str) -> httpx2.URL:
+    """Return the target of a redirect; name and password are sent only to the same host, or to its https."""
     following = url.join(with_ascii_host(target))
-    same = (following.scheme, following.host, following.port) == (url.scheme, url.host, url.port)
+    same = (following.host, following.port) == (url.host, url.port)
+    same = same and following.scheme in (url.scheme, "https")
     userinfo = url.userinfo if same else b""
     return following.copy_with(userinfo=userinfo, fragment=None)
 
