@@ -325,12 +325,12 @@ def _rows(stories: Sequence[StoryValues]) -> tuple[tuple[StoryValues, ...], ...]
     return tuple(rows)
 
 
-def _together(sections: Iterable[SectionValues]) -> SectionValues:
+def _together(sections: Sequence[SectionValues]) -> SectionValues:
     """Return the stories of some sections as one group without a title."""
     shown = [story for section in sections for row in section.rows for story in row]
     briefs = tuple(story for section in sections for story in section.briefs)
     return SectionValues(
-        slug="",
+        slug=sections[0].slug,
         title="",
         stories=tuple(story for section in sections for story in section.stories),
         more=tuple(story for section in sections for story in section.more),

@@ -13,6 +13,8 @@ OURS = load_templates().defaults
 COLOURS = """{% set colours = {"green": "#205020"} %}
 <tr><td style="border-left:4px solid {{ colours[section.slug] }}">"""
 
+CELL = '<tr><td class="card pad told"'
+
 
 @pytest.fixture
 def own(terminal: Terminal) -> Path:
@@ -30,7 +32,7 @@ def change(own: Path, name: str, old: str, new: str) -> None:
 
 
 def test_a_template_that_knows_only_the_topics_of_the_operator_is_fine(terminal: Terminal, own: Path) -> None:
-    change(own, "mail/_section.html", "<tr><td", f"{COLOURS}</td></tr>\n<tr><td")
+    change(own, "mail/_section.html", CELL, f"{COLOURS}</td></tr>\n{CELL}")
     said = terminal.says("check")
     assert "warn   emails of daily: An edition with a story under no topic (its section is 'more')" in said
     terminal.place.publish("Ferry", "Tram")  # under no topic, so the next edition would be stopped
@@ -68,11 +70,10 @@ def test_large_wide_and_dark_templates_are_found(terminal: Terminal, own: Path) 
     change(
         own,
         "mail/edition.html",
-        'width="100%" cellpadding="0" cellspacing="0" border="0" bgcolor="#fffefb"',
+        'width="100%" cellpadding="0" cellspacing="0" border="0" bgcolor="{{ brand.light.card }}"',
         'width="900"',
     )
-    dark = ".blurb { color: #d6cfc3 !important; }"
-    change(own, "mail/_styles.html", dark, dark.replace("#d6cfc3", "#2b2a28"))
+    change(own, "mail/_styles.html", "d.text)", '"#2b2a28")')
     said = terminal.says("check", fails=1)
     assert "WRONG  emails of daily: A <table> is 900 pixels wide, wider than a phone" in said
     assert "WRONG  emails of daily: In dark mode, the text" in said
