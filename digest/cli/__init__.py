@@ -43,6 +43,7 @@ COMMANDS = {
         "move": "Put a story under a topic, or before another story.",
         "lead": "Make a story the lead of an edition.",
         "rewrite": "Rewrite the headline or the text of a story.",
+        "picture": "Give a story another picture of its post, or none.",
         "note": "Put a note under a story.",
     },
     "edits.editions": {

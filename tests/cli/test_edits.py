@@ -31,13 +31,14 @@ def test_an_edition_is_edited_and_sent_as_edited(composed: Terminal) -> None:
         ("move", "daily", "ferry fares", "--before", "cider"),
         ("rewrite", "daily", "apples", "--headline", "Apples are ripe", "--text", "Pick them."),
         ("note", "daily", "cider", "Made *here*."),
+        ("picture", "daily", "cider", "--none"),
         ("intro", "daily", "Good morning from the quay."),
         ("subject", "daily", "Boats and {{ lead.title }}", "--preheader", "And apples"),
         ("heading", "daily", "green", "Orchards & quays"),
         ("defer", "daily", "ferry returns"),
     ):
         composed.call(*words, *BY)
-    assert "undid edit 11: deferred" in composed.says("undo", "daily", *BY)
+    assert "undid edit 12: deferred" in composed.says("undo", "daily", *BY)
     composed.call("approve", "daily", *BY)
     out = composed.place.folder
     composed.call("preview", "daily", "--out", str(out))
@@ -75,6 +76,8 @@ def test_edits_are_listed_with_their_authors_and_with_what_became_of_them(compos
         (("move", "daily", "cider", "--topic", "moon"), "no topic of the edition is called 'moon'", 1),
         (("lead", "daily"), "give a STORY or --none", 2),
         (("rewrite", "daily", "cider"), "give --headline or --text", 2),
+        (("picture", "daily", "cider"), "give --url or --none", 2),
+        (("picture", "daily", "cider", "--url", "https://x.test/a.png"), "no picture of this story is", 1),
         (("subject", "daily"), "give a TEXT or --preheader", 2),
         (("subject", "daily", "{{ lede }}"), f"{EDITION} is not edited: ", 1),
     ],

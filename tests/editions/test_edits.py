@@ -22,6 +22,7 @@ from digest.compose.edits.operations import (
     Note,
     Operation,
     Part,
+    Picture,
     Restore,
     Retitle,
     Rewrite,
@@ -29,10 +30,17 @@ from digest.compose.edits.operations import (
     Undo,
 )
 from digest.editions.edits.correct import changes_since
-from digest.editions.edits.edits import EditedEdition, Editor, edit, read_edits
+from digest.editions.edits.edits import EditedEdition, Editor, edit, picture_of, read_edits
 from digest.model.editions import EditionState
-from digest.model.errors import AmbiguousError, ConflictError, DigestError, EditRefusedError, StateError
-from digest.model.posts import PostState
+from digest.model.errors import (
+    AmbiguousError,
+    ConflictError,
+    DigestError,
+    EditRefusedError,
+    NotFoundError,
+    StateError,
+)
+from digest.model.posts import Candidate, Image, PostState
 from digest.model.snapshot import content_hash
 from digest.storage.database import Database
 from digest.storage.editions import load_edition
@@ -196,6 +204,18 @@ def test_a_story_is_named_by_its_id_or_by_words_of_its_old_or_new_headline(newsr
         edited.story("ferry")
     with pytest.raises(DigestError, match="no story is called 'harvest'"):
         edited.story("harvest")
+
+
+def test_a_story_may_have_another_picture_of_its_post(newsroom: Newsroom) -> None:
+    fine, small = (Candidate(url=f"https://img.example.org/{name}.jpg", alt=name) for name in ("quay", "dot"))
+    offered = (fine, replace(small, reason="it is too small"))
+    newsroom.edit(published("Owls at dusk", id="post-2", pictures=offered))
+    image = picture_of(newsroom.database, "post-2", fine.url)
+    edited = change(newsroom, Picture(story="post-2", image=image))
+    shown = {story.id: story.image for story in edited.record.edition.stories()}
+    assert shown["post-2"] == Image(url=fine.url, alt="quay")
+    with pytest.raises(NotFoundError, match="no picture of this story is called"):
+        picture_of(newsroom.database, "post-2", small.url)
 
 
 def test_corrections_reach_the_base_and_the_editors_words_stay(newsroom: Newsroom) -> None:

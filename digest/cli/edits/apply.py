@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from digest.app import App
 from digest.cli.terminal.session import Session, by_option, clock_of, now_option, pass_session
 from digest.compose.edits.operations import Operation
 from digest.editions.compose import stories_text
@@ -15,6 +16,7 @@ from digest.editions.editions import find_edition
 from digest.editions.edits.edits import EditedEdition, Editor, edit, read_edits
 
 Make = Callable[[EditedEdition], Sequence[Operation]]
+MakeWith = Callable[[App, EditedEdition], Sequence[Operation]]
 
 
 def edit_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -27,10 +29,15 @@ def make_edits(session: Session, edition: str, make: Make, by: str, now: datetim
 
     `edition` is an id, or the slug of a digest, which stands for its newest edition.
     """
+    make_edits_with(session, edition, lambda _, seen: make(seen), by, now)
+
+
+def make_edits_with(session: Session, edition: str, make: MakeWith, by: str, now: datetime | None) -> None:
+    """Do the same as `make_edits` with a `make` that looks something up."""
     with session.app() as app:
         found = find_edition(app.database, app.config, edition).edition.id
         seen = read_edits(app.database, found)
-        operations = make(seen)
+        operations = make(app, seen)
         editor = Editor(name=by, seen=len(seen.edits), now=clock_of(now)())
         edited = edit(app.database, found, operations, editor)
     for each in edited.edits[-len(operations) :]:

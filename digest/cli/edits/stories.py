@@ -1,4 +1,4 @@
-"""Commands that edit stories: drop, restore, defer, move, lead, rewrite, note."""
+"""Commands that edit stories: drop, restore, defer, move, lead, rewrite, picture, note."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 import click
 
-from digest.cli.edits.apply import edit_options, make_edits
+from digest.app import App
+from digest.cli.edits.apply import edit_options, make_edits, make_edits_with
 from digest.cli.terminal.session import Session
 from digest.compose.edits.operations import (
     Defer,
@@ -16,10 +17,11 @@ from digest.compose.edits.operations import (
     Note,
     Operation,
     Part,
+    Picture,
     Restore,
     Rewrite,
 )
-from digest.editions.edits.edits import EditedEdition
+from digest.editions.edits.edits import EditedEdition, picture_of
 
 _DAY = timedelta(days=1)
 
@@ -159,6 +161,36 @@ def rewrite(
         return [Rewrite(story=found, part=part, text=words) for part, words in new.items()]
 
     make_edits(session, edition, make, by, now)
+
+
+@click.command(epilog='Example: digest picture daily "ferry returns" --none')
+@click.argument("edition")
+@click.argument("story")
+@click.option("--url", metavar="ADDRESS", help="The address of another picture that the feed offers.")
+@click.option("--none", "no_picture", is_flag=True, help="Show no picture.")
+@edit_options
+def picture(
+    session: Session,
+    edition: str,
+    story: str,
+    *,
+    url: str | None,
+    no_picture: bool,
+    by: str,
+    now: datetime | None,
+) -> None:
+    """Give a story another picture of its post, or none.
+
+    If the address is not one that the feed offers, the command lists the addresses that it does.
+    """
+    if (url is None) != no_picture:
+        raise click.UsageError("give --url or --none")
+
+    def make(app: App, seen: EditedEdition) -> list[Operation]:
+        found = seen.story(story)
+        return [Picture(story=found, image=picture_of(app.database, found, url) if url else None)]
+
+    make_edits_with(session, edition, make, by, now)
 
 
 @click.command(epilog='Example: digest note daily "ferry returns" "Our own report comes *tomorrow*."')

@@ -30,11 +30,12 @@ from digest.model.errors import (
     NotFoundError,
     StateError,
 )
-from digest.model.posts import Fate, PostState
+from digest.model.posts import Candidate, Fate, Image, PostState
 from digest.render.templates import check_line
 from digest.storage.database import Connection, Database
 from digest.storage.editions import base_of, load_edition
 from digest.storage.edits.edits import StoredEdit, append, edits_of, keep_base, lock_for_edit, move_posts
+from digest.storage.intake.decide import posts_by_id
 from digest.storage.steps import revise
 from subscribers.model import Frequency
 
@@ -125,6 +126,24 @@ def edit(
         append(connection, edition_id, [_stored(each) for each in new])
         after = _applied(before.record, before.base, (*before.edits, *new))
         return save(connection, before, after, editor.now, void=_void(after, new))
+
+
+def picture_of(database: Database, story_id: str, url: str) -> Image:
+    """Return one of the pictures that the post of a story offers, by its address. Raises NotFoundError.
+
+    Those that are left out, or that emails can show only as a copy, are not offered.
+    """
+    with database.read() as connection:
+        known = posts_by_id(connection, [story_id]).get(story_id)
+    offered = {each.url: each for each in known.post.pictures if _is_shown(each)} if known else {}
+    if url not in offered:
+        raise NotFoundError("picture of this story", url, tuple(offered))
+    found = offered[url]
+    return Image(url=found.url, alt=found.alt, width=found.width, height=found.height)
+
+
+def _is_shown(candidate: Candidate) -> bool:
+    return not candidate.reason and not candidate.convert
 
 
 def locked(connection: Connection, edition_id: str) -> EditedEdition:
