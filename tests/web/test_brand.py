@@ -65,7 +65,7 @@ links = [{ name = "Radio", url = "https://radio.example.org/" }]
     for page in pages:
         assert '<a href="https://www.example.org/privacy">Datenschutz</a>' in page
         assert '<a href="https://www.example.org/imprint">Impressum</a>' in page
-        assert '<a href="https://radio.example.org/"><bdi>Radio</bdi></a>' in page
+        assert re.search('<a href="https://radio.example.org/"><[^>]+>Radio<', page)
     bodies = [quick.emails()[-1].get_body((kind,)) for kind in ("html", "plain")]
     for body in bodies:
         assert body
