@@ -118,6 +118,20 @@ def test_a_link_used_while_its_reader_unsubscribes_brings_nobody_back(postgresql
     database.close()
 
 
+def test_a_mover_who_is_erased_while_the_link_waits_moves_nowhere(postgresql_url: str) -> None:
+    def erase(connection: Connection) -> None:
+        reader = readers.reader_at(connection, "anna@example.org", hash_of(), hold=True)
+        assert reader.subscriber is not None
+        writing.erase(connection, reader.subscriber, NOW)
+
+    database, answer = meanwhile(
+        postgresql_url, erase, lambda database: confirm_move(database, "new"), prepare=half_moved
+    )
+    assert answer == Refused(reason="expired")
+    assert mailable_now(database) == []
+    database.close()
+
+
 def test_a_mover_does_not_wait_for_a_sign_up_of_this_very_moment_to_be_confirmed(postgresql_url: str) -> None:
     def add(connection: Connection) -> None:
         assert writing.insert_subscriber(connection, at_the_new_address())
