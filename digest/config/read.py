@@ -24,6 +24,9 @@ API_TOKEN = "DIGEST_API_TOKEN"
 
 _SECRET_LENGTH = 32  # characters; a shorter secret can be guessed
 
+# A recipe shows a table that the sample has already, so this mistake is common.
+_TWICE = re.compile(r"Cannot declare (\(.*\)) twice")
+
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
     """Read the configuration at `path`; secrets and the database's URL may come from `environ`.
@@ -85,8 +88,16 @@ def _parse(text: str, path: Path) -> Raw:
         message = str(error)
         place = re.search(r" \(at line (\d+), column \d+\)$", message)
         line = int(place[1]) if place else text.count("\n") + 1
-        reason = f"is not valid TOML: {message[: place.start()] if place else message}"
+        reason = _in_words(message[: place.start()] if place else message)
         raise ConfigError((_problem(path, line, (), reason),)) from error
+
+
+def _in_words(message: str) -> str:
+    """Return an error of the TOML parser for an operator."""
+    if twice := _TWICE.match(message):
+        table = ".".join(re.findall(r"'([^']*)'", twice[1]))
+        return f"the table [{table}] is in this file already; put all its keys there"
+    return f"is not valid TOML: {message}"
 
 
 def _passwords(

@@ -95,7 +95,7 @@ class Board:
 def draw(path: Path, environ: Mapping[str, str], slug: str, now: datetime) -> Board:
     """Return the board of a digest, or of the first one if `slug` is empty.
 
-    What is wrong in config.toml or in a template becomes a fault.
+    An error in config.toml or in a template becomes a fault.
     """
     roots = tuple(_roots(path))
     before = stamp(roots)

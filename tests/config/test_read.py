@@ -344,6 +344,12 @@ def test_a_syntax_error_has_its_line(tmp_path: Path) -> None:
     assert problem.line == GOOD.count("\n") + 2
 
 
+def test_a_table_that_is_there_twice_is_named(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, "[brand]\n\n[brand]\n")
+    assert problem.line == 3
+    assert "the table [brand] is in this file already" in problem.message
+
+
 def test_a_missing_file_is_reported_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="digest init"):
         load(tmp_path / "none.toml", {})

@@ -41,7 +41,7 @@ class ShiftedClock:
 
 
 class Log:
-    """What the program logs, as it comes."""
+    """The lines that the program logs, in their order."""
 
     def __init__(self) -> None:
         self._records: SimpleQueue[logging.LogRecord] = SimpleQueue()

@@ -59,7 +59,7 @@ class Connection(asyncio.Protocol):
     def finish(self) -> bool:
         """End an answer; return whether the connection can be used again. If it cannot, it is closed.
 
-        What has arrived is read, but nothing is waited for.
+        It reads the bytes that have arrived, and waits for no more.
         """
         try:
             while self._http.their_state in (h11.SEND_RESPONSE, h11.SEND_BODY):
@@ -95,7 +95,7 @@ class Connection(asyncio.Protocol):
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Let whoever waits for an answer know that there is none."""
+        """Raise the error in the task that waits for an answer, because none will come."""
         self._error = exc or ConnectionError("the connection is closed")
         self._wake()
 

@@ -1,4 +1,4 @@
-"""What an editor may do with an edition, as values that are stored as JSON.
+"""The changes that an editor can make to an edition, as values that are stored as JSON.
 
 Operations name stories by the ids of their posts and topics by their slugs, never by a position, so that they
 still mean the same after other edits, and after the edition was planned again.
@@ -44,7 +44,7 @@ class Restore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defer:
-    """Take a story out of the edition, for the editions of `until` and later."""
+    """Take a story out of the edition; from the date `until` on, another edition can use it."""
 
     story: str
     until: date

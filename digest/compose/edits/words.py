@@ -34,7 +34,7 @@ _SHOWN = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """What the stories and topics of an edition are called, also those that were taken out."""
+    """The titles of the stories and topics of an edition, including stories that were taken out."""
 
     stories: Mapping[str, str]  # id → headline
     topics: Mapping[str, str]  # slug → title

@@ -25,7 +25,7 @@ _NOTICES = ("mail/_notice.", "mail/confirm.", "mail/data.", "mail/move.", "mail/
 
 
 class CopyState(StrEnum):
-    """What an operator's own template is, compared with the originals."""
+    """The result of comparing an operator's own template with the originals."""
 
     CURRENT = "current"  # a copy of today's original
     OLD = "old"  # a copy of an original that has changed since

@@ -24,7 +24,7 @@ def hub_rows(connection: Connection) -> tuple[HubRow, ...]:
 
 
 def hubs_to_ask(connection: Connection, now: datetime, longest: timedelta) -> tuple[HubRow, ...]:
-    """Return the hubs that are to be asked, those that wait longest first.
+    """Return the hubs that are due, those that wait longest first.
 
     A hub that would wait longer than `longest` is one of them, because a clock was wrong when it was asked.
     """

@@ -118,7 +118,7 @@ def names_in(text: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OldPictures:
-    """What has not been used for long: copies that an edition shows, copies that none shows, and facts."""
+    """Old copies, divided by whether an edition shows them, and whether there are old facts."""
 
     shown: frozenset[str]
     unused: frozenset[str]
