@@ -41,6 +41,7 @@ LAYERS = (
     "digest.inbound",
     "digest",
     "digest.scheduler digest.web.security",
+    "digest.web.staff",
     "digest.web.pages",
     "digest.web.api",
     "digest.web",

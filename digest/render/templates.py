@@ -20,6 +20,7 @@ from digest.model.shipped import shipped
 from digest.render.environment import environment_of, from_folders, from_sources, line_environment
 from digest.render.fragments.parts import PARTS, Parts
 from digest.render.originals.originals import (
+    STAFF,
     folders_of,
     names_from_earlier,
     own_templates,
@@ -171,6 +172,8 @@ class Templates:
         """Raise TemplateError for a file that overrides no template."""
         if self.override is None:
             return
+        if (self.override / STAFF).exists():
+            raise TemplateError(str(self.override / STAFF), "the pages of the staff cannot be replaced")
         # Such a file is usually a typo. Names that begin with "_" are allowed, because other templates may
         # include these files.
         known = template_names(self.defaults)

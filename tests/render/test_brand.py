@@ -40,13 +40,14 @@ BRANDS = st.builds(
 
 
 def assert_everything_can_be_read(colours: Colours) -> None:
-    for text in ("ink", "text", "quiet", "label", "print", "accent", "fault"):
+    for text in ("ink", "text", "quiet", "label", "print", "accent", "fault", "warn", "good"):
         assert least_contrast(getattr(colours, text), colours.grounds) >= READABLE, text
     for line in ("underline", "field"):
         assert least_contrast(getattr(colours, line), colours.grounds) >= VISIBLE, line
     for text in ("on_band", "quiet_on_band"):
         assert least_contrast(getattr(colours, text), [colours.band]) >= READABLE, text
     assert least_contrast(colours.on_flag, [colours.flag]) >= READABLE
+    assert least_contrast(colours.on_mark, [colours.mark]) >= READABLE
     assert least_contrast(colours.quiet, [colours.tile]) >= VISIBLE
 
 

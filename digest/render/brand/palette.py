@@ -45,6 +45,10 @@ class Colours:
     quiet_on_band: str
     field: str  # the border of a form's field
     fault: str
+    warn: str
+    good: str
+    mark: str  # behind words that differ
+    on_mark: str
     flag: str  # the line above a test message
     on_flag: str
 
@@ -81,6 +85,10 @@ _LIGHT = Colours(
     quiet_on_band="#625c53",
     field="#8a8378",
     fault="#a3211b",
+    warn="#7a5200",
+    good="#2f6044",
+    mark="#f7e3a8",
+    on_mark="#1d1b18",
     flag="#f7d774",
     on_flag="#1d1b18",
 )
@@ -103,6 +111,10 @@ _DARK = Colours(
     quiet_on_band="#b3ab9e",
     field="#8d8578",
     fault="#ff9d8a",
+    warn="#e3b868",
+    good="#8fc7a5",
+    mark="#5b4612",
+    on_mark="#f3eee5",
     flag="#f7d774",
     on_flag="#1d1b18",
 )
@@ -214,8 +226,9 @@ def _texts(paper: str, ink: str) -> dict[str, str]:
 
 def _readable(colours: Colours) -> Colours:
     """Return colours whose texts can be read and whose fields can be seen, whatever they are made from."""
-    texts = ((name, getattr(colours, name)) for name in (*_TEXTS, "fault"))
+    texts = ((name, getattr(colours, name)) for name in (*_TEXTS, "fault", "warn", "good"))
     seen = {name: nearest_readable(text, colours.grounds) for name, text in texts}
+    seen["on_mark"] = nearest_readable(colours.ink, [colours.mark])
     return replace(colours, **seen, field=nearest_readable(colours.field, colours.grounds, VISIBLE))
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 EARLIER = "earlier"  # the folder, among the defaults, of the originals of earlier versions
 KEPT = "originals"  # the folder, among an operator's templates, of the originals as they were copied
+STAFF = "web/desk/"  # the pages of the staff, which nobody replaces: they are part of the program
 
 _KINDS = frozenset({".html", ".txt", ".css"})
 _WORD = re.compile(r"\w+")
@@ -50,9 +51,10 @@ class OwnTemplate:
 
 
 def template_names(folder: Path) -> set[str]:
-    """Return the names of the templates in a folder: "mail/edition.html"."""
+    """Return the names of the templates in a folder, without those of the staff: "mail/edition.html"."""
     paths = (path for part in ("mail", "web") for path in folder.glob(f"{part}/**/*"))
-    return {path.relative_to(folder).as_posix() for path in paths if path.suffix in _KINDS}
+    names = (path.relative_to(folder).as_posix() for path in paths if path.suffix in _KINDS)
+    return {name for name in names if not name.startswith(STAFF)}
 
 
 def own_templates(override: Path | None, defaults: Path) -> tuple[OwnTemplate, ...]:
@@ -82,6 +84,8 @@ def folders_of(name: str, override: Path | None, defaults: Path, earlier: frozen
 
     An operator's own template may use one that there is no longer; the earlier version has it.
     """
+    if name.startswith(STAFF):
+        return (defaults,)
     before = defaults / EARLIER
     ours = (before, defaults) if name in earlier else (defaults, before)
     return ours if override is None else (override, *ours)
