@@ -183,6 +183,19 @@ edits = Table(
     Column("operation", JSON, nullable=False),
 )
 
+# Who is looking at an edition on the desk. A row counts for a minute.
+presences = Table(
+    "presences",
+    metadata,
+    Column("edition_id", String, ForeignKey("editions.id"), primary_key=True),
+    Column("person", String, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("place", String, nullable=False, server_default=""),  # of a story or a topic
+    Column("unsaved", Boolean, nullable=False, server_default=false()),  # with text that is not saved
+    Column("seen_at", Moment, nullable=False),
+    Index("ix_presences_seen_at", "seen_at"),
+)
+
 looks = Table(
     "looks",
     metadata,

@@ -1,0 +1,218 @@
+"""The values of the desk's page: each story with what an editor should know of it, and the outlook."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from digest.app import App
+from digest.compose.edits.operations import Drop, MakeLead, Move, Note, Operation, Part, Rewrite, Undo
+from digest.editions.editions import approve, pause_edition
+from digest.editions.edits.desk import be_present, pulse_of, read_desk
+from digest.editions.edits.edits import EditedEdition, Editor, edit, read_edits
+from digest.editions.edits.galley import Galley, announced, galley_of, marked, redoable
+from digest.editions.edits.outlook import clock_text, moment_text, outlook_of, span_text, timeline_of
+from digest.editions.edits.refresh import refresh
+from digest.model.deliveries import Counts, DeliveryState
+from digest.model.editions import EditionState
+from digest.model.errors import NotFoundError
+from digest.model.publication import Review
+from digest.storage.edits.desk import Presence
+from digest.storage.tables import posts
+from tests.scheduler.installation import Place, at
+
+EDITION = "daily-2026-11-23"
+EARLY, LATER = "23 06:30", "23 06:45"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """Give a publication with a draft of four stories, and two readers, of whom one chose a topic."""
+    place = Place(tmp_path)
+    place.publish("Ferry returns", "Tram opens", "Owls at dusk")
+    place.publish("Apples", feed="orchard")
+    place.subscribe("ada")
+    place.subscribe("ben", topics="green")
+    place.run(EARLY)
+    return place
+
+
+def change(app: App, *operations: Operation, by: str = "Maren") -> EditedEdition:
+    editor = Editor(name=by, seen=len(read_edits(app.database, EDITION).edits), now=at(EARLY))
+    return edit(app.database, EDITION, operations, editor)
+
+
+def galley(app: App, now: str = LATER) -> Galley:
+    return galley_of(read_desk(app, EDITION, at(now)), at(now))
+
+
+def story(app: App, name: str) -> str:
+    return read_edits(app.database, EDITION).story(name)
+
+
+def flags(found: Galley) -> dict[str, list[str]]:
+    return {each.story.title: [flag.text for flag in each.flags] for each in found.items if each.flags}
+
+
+def test_the_list_says_who_moved_rewrote_and_dropped_what(place: Place) -> None:
+    with place.app() as app:
+        ferry, tram, owls, apples = (story(app, name) for name in ("ferry", "tram", "owls", "apples"))
+        change(app, MakeLead(story=apples), Move(story=tram, topic="green"), by="Jonas")
+        change(
+            app, Rewrite(story=owls, part=Part.TITLE, text="Owls, late"), Note(story=owls, text="Bring tea.")
+        )
+        change(app, Drop(story=ferry))
+        found = galley(app)
+        assert found.lead
+        assert (found.lead.story.id, found.lead.remarks) == (apples, ("made the lead by Jonas",))
+        [green, more] = found.groups
+        assert [(each.slug, each.number, each.readers) for each in found.topics] == [
+            ("green", 1, 2),
+            ("more", 2, 1),
+        ]
+        assert [(each.story.id, each.placed) for each in green.items] == [
+            (tram, ("moved from More stories by", "Jonas"))
+        ]
+        assert [each.remarks for each in more.items] == [("headline rewritten by Maren",)]
+        assert [each.note_by for each in more.items] == ["Maren"]
+        assert [(each.story.id, each.why) for each in found.out] == [(ferry, "dropped by Maren")]
+        assert found.attention == ()
+
+
+def test_a_changed_a_missing_and_a_new_story_are_flagged(place: Place) -> None:
+    with place.app() as app:
+        tram, owls = story(app, "tram"), story(app, "owls")
+        with app.database.write() as connection:
+            changed = update(posts).where(posts.c.id == tram)
+            connection.execute(changed.values(title="Tram opens late", updated_at=at("23 06:34")))
+            connection.execute(update(posts).where(posts.c.id == owls).values(missed=2))
+        found = galley(app)
+        assert flags(found) == {
+            "Tram opens": ["Changed at the source since cutoff, at 06:34."],
+            "Owls at dusk": ["No longer in its feed as of 06:30; the posts around it still are."],
+        }
+        assert [each.story.id for each in found.attention if each.is_gone] == [owls]
+    place.publish("Market at the quay")
+    place.run(LATER)
+    with place.app() as app:
+        assert read_desk(app, EDITION, at(LATER)).arrived == 1
+        refresh(app, "daily", at(LATER))
+        assert read_desk(app, EDITION, at(LATER)).arrived == 0
+        assert flags(galley(app))["Market at the quay"] == ["New since the last refresh (06:45)."]
+
+
+def test_a_rewrite_of_words_that_change_later_is_flagged(place: Place) -> None:
+    with place.app() as app:
+        tram = story(app, "tram")
+        change(app, Rewrite(story=tram, part=Part.TITLE, text="The tram is here"))
+        with app.database.write() as connection:
+            connection.execute(update(posts).where(posts.c.id == tram).values(title="Tram opens late"))
+        refresh(app, "daily", at(LATER))
+        assert flags(galley(app)) == {
+            "The tram is here": ["Its publisher has changed the headline that Maren rewrote."]
+        }
+
+
+def test_the_last_change_is_announced_and_an_undo_can_be_redone(place: Place) -> None:
+    with place.app() as app:
+        tram = story(app, "tram")
+        after = change(app, Move(story=tram, topic="green"))
+        assert announced(after, after.edits[-1]) == "Maren moved “Tram opens” to Green, 1 of 1"
+        assert (after.last_in_force(), redoable(after)) == (1, None)
+        after = change(app, Undo(number=1), by="Jonas")
+        assert announced(after, after.edits[-1]) == "Jonas undid edit 1: moved “Tram opens” to Green"
+        assert (after.last_in_force(), redoable(after)) == (None, 2)
+        after = change(app, Undo(number=2))
+        assert (after.last_in_force(), redoable(after)) == (1, None)
+        after = change(app, Undo(number=1), Drop(story=tram))
+        assert redoable(after) is None
+
+
+def test_a_person_is_present_for_a_minute(place: Place) -> None:
+    with place.app() as app:
+        here = Presence(person="7", name="Jonas", place="green", unsaved=True, seen_at=at(EARLY))
+        be_present(app.database, EDITION, here)
+        before = pulse_of(app.database, EDITION, at(EARLY) + timedelta(seconds=60))
+        assert before.present == (here,)
+        assert pulse_of(app.database, EDITION, at(EARLY) + timedelta(seconds=61)).present == ()
+        change(app, Drop(story=story(app, "tram")))
+        after = pulse_of(app.database, EDITION, at(EARLY))
+        assert (before.edits, after.edits) == (0, 1)
+        approve(app, EDITION, by="Ines", now=at(EARLY))
+        assert len({before.beat, after.beat, pulse_of(app.database, EDITION, at(EARLY)).beat}) == 3
+        with pytest.raises(NotFoundError):
+            be_present(app.database, "daily-2020-01-01", here)
+
+
+def test_each_state_has_its_sentence(place: Place) -> None:
+    counts = Counts(by_state=((DeliveryState.ACCEPTED, 1_488), (DeliveryState.QUEUED, 824)))
+    with place.app() as app:
+        draft = read_edits(app.database, EDITION).record
+        record, _ = approve(app, EDITION, by="Ines", now=at("23 06:41"))
+        pause_edition(app.database, EDITION, reason="by Jonas: wait for the ruling", now=at("23 06:44"))
+        held = read_edits(app.database, EDITION).record
+    now = at("23 06:36")
+
+    def said(record: object, review: Review | None = Review.SEND, when: str = "23 06:36") -> str:
+        return outlook_of(record, review, at(when), readers=2_312, counts=counts).text  # type: ignore[arg-type]
+
+    assert said(draft) == "Draft. Sends automatically at 07:00, in 24 minutes, to 2,312 readers."
+    hold = "Draft. Needs your approval before 07:00, in 24 minutes, or it waits. It has 2,312 readers."
+    assert said(draft, Review.HOLD) == hold
+    assert said(draft, when="22 21:00").startswith(
+        "Draft. Sends automatically tomorrow at 07:00, in 10 hours"
+    )
+    void = replace(draft, voided_at=now, reason="Jonas changed a headline")
+    assert said(void).startswith("No longer approved: Jonas changed a headline. Still sends automatically")
+    assert said(record) == "Approved by Ines at 06:41. Sends at 07:00, in 24 minutes, to 2,312 readers."
+    assert said(held) == (
+        "Held at 06:44 by Jonas: wait for the ruling. Nothing is sent until somebody resumes it."
+    )
+    sending = replace(record, state=EditionState.SENDING, started_at=at("23 07:00"))
+    left = said(sending, when="23 07:01")
+    assert left == "Sending: 1,488 of 2,312 delivered, about 33 seconds left."
+    paused = replace(sending, paused_at=at("23 07:01"), reason="by Ida")
+    assert said(paused) == "Paused at 07:01 by Ida. 1,488 readers have it, 824 are waiting."
+    sent = replace(sending, state=EditionState.SENT, finished_at=at("23 07:02"))
+    assert said(sent) == "Sent. 1,488 of 2,312 delivered by 07:02."
+    skipped = replace(draft, state=EditionState.SKIPPED, reason="only 2 stories")
+    assert said(skipped) == "Skipped: only 2 stories. No reader gets this edition."
+    outlook = outlook_of(draft, Review.SEND, now, readers=1)
+    assert ("in 24 minutes", True) in outlook.parts
+    assert outlook.left == "24 min left"
+
+
+def test_the_line_runs_from_the_cutoff_to_the_readers(place: Place) -> None:
+    with place.app() as app:
+        edition = read_edits(app.database, EDITION).base
+    line = timeline_of(edition, at("23 06:36"), staff_at=at("23 06:55"))
+    assert [(each.at, each.time) for each in line.points] == [(0, "06:30"), (83.3, "06:55"), (100, "07:00")]
+    assert line.now.at == 20
+    assert line.label == (
+        "The cutoff was at 06:30. It is now 06:36. Staff copies go out at 06:55. "
+        "Readers’ copies go out at 07:00."
+    )
+
+
+def test_times_are_said_as_people_say_them() -> None:
+    now, zone = at("23 06:36"), "Europe/Berlin"
+    assert span_text(timedelta(seconds=1)) == "1 second"
+    assert span_text(timedelta(minutes=24, seconds=20)) == "24 minutes"
+    assert span_text(timedelta(days=3)) == "3 days"
+    assert clock_text(at("22 17:20"), zone, now) == "yesterday 18:20"
+    assert clock_text(at("20 13:00"), zone, now) == "Friday 14:00"
+    assert clock_text(at("2026-10-03 12:00"), zone, now) == "3 October 14:00"
+    assert moment_text(at("25 06:00"), zone, now) == "on Wednesday at 07:00"
+
+
+def test_words_that_differ_are_marked() -> None:
+    assert marked("The trial starts in April.", "The trial starts in March.") == (
+        ("The trial starts in ", False),
+        ("April.", True),
+    )
+    assert marked("", "Ferry") == ()
+    assert marked("Ferry", "Ferry") == (("Ferry", False),)
