@@ -138,7 +138,7 @@ def preview(
     With --watch, the command writes no files. It serves a page to this machine alone that shows sample
     editions of your first digest, or of the digest EDITION, and the next real edition. They stand there
     wide and narrow, in light and dark mode, without images, from right to left, and as plain text. The
-    page changes within two seconds when you save a template or config.toml, and shows your mistakes with file
+    page changes within a second when you save a template or config.toml, and shows your mistakes with file
     and line. Ctrl-C ends it.
     """
     if watch:

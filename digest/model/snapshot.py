@@ -152,7 +152,8 @@ def choose(edition: Edition, choice: Choice) -> Edition | None:
         queues = {heading: _without(queue, lead) for heading, queue in queues.items()}
     # The edition fits into an email, so no choice of its topics shows more stories in full than the edition.
     room = sum(len(section.stories) for section in edition.sections)
-    sections = tuple(_shared(section, edition) for section in sections_of(queues, room))
+    known = {section.slug: section for section in edition.sections}
+    sections = tuple(_shared(section, known) for section in sections_of(queues, room))
     return replace(edition, lead=lead, sections=sections) if lead or sections else None
 
 
@@ -162,11 +163,13 @@ def headings_of(edition: Edition) -> tuple[Heading, ...]:
     Editions of earlier versions have no headings, so the title of a topic that has only the lead is unknown.
     """
     found = {heading.slug: heading for heading in edition.headings}
-    claiming = {claim.topic for story in edition.stories() for claim in story.claims}
+    claiming = {claim.topic for story in edition.stories() if story.claims for claim in story.claims}
     for section in edition.sections:
-        quota = len(section.stories) if section.more else None
-        known = Heading(slug=section.slug, title=section.title, quota=quota, colour=section.colour)
-        found.setdefault(section.slug, known)
+        if section.slug not in found:
+            quota = len(section.stories) if section.more else None
+            found[section.slug] = Heading(
+                slug=section.slug, title=section.title, quota=quota, colour=section.colour
+            )
         claiming.add(section.slug)
     if edition.lead:
         claiming.add(edition.lead.topic)
@@ -233,7 +236,7 @@ def _under(story: Story, topic: str) -> Story:
 
 def _by_topic(
     placed: Iterable[tuple[str, Iterable[Story]]], wanted: frozenset[str]
-) -> Mapping[str, Iterable[Story]]:
+) -> Mapping[str, Sequence[Story]]:
     """Return the wanted stories by topic: those of a section in its order, and the others by their age."""
     own: dict[str, list[Story]] = defaultdict(list)
     moved: dict[str, list[Story]] = defaultdict(list)
@@ -243,12 +246,15 @@ def _by_topic(
                 own[section].append(story)
             elif other := _moved(story, wanted):
                 moved[other.topic].append(other)
-    return {slug: merge(own[slug], sorted(moved[slug], key=age), key=age) for slug in wanted}
+    for slug, others in moved.items():
+        own[slug] = list(merge(own[slug], sorted(others, key=age), key=age))
+    return own
 
 
-def _shared(section: Section, edition: Edition) -> Section:
-    """Return the equal section of `edition`, if there is one, because each object is rendered once."""
-    return next((each for each in edition.sections if each == section), section)
+def _shared(section: Section, known: Mapping[str, Section]) -> Section:
+    """Return the equal section of the edition, if there is one, because each object is rendered once."""
+    whole = known.get(section.slug, section)
+    return whole if whole == section else section
 
 
 def _without(stories: Iterable[Story], story: Story) -> tuple[Story, ...]:

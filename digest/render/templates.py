@@ -122,7 +122,7 @@ class Templates:
     def _used_by(self, name: str, source: str) -> Iterator[str]:
         """Yield the names of the templates that a template includes, imports, extends or has as a part."""
         try:
-            for used in _names_in(source, name):
+            for used in _outline(source, name).uses:
                 yield from [used] if used is not None else self._mail_names()
         except jinja2.TemplateSyntaxError as error:
             raise self._explain(error, name, {}) from error
@@ -139,9 +139,8 @@ class Templates:
     def _with_layouts(self, name: str) -> Iterator[str]:
         """Yield a template and the templates that it extends; these see the same values."""
         yield name
-        for node in self._tree(name).find_all(nodes.Extends):
-            if isinstance(node.template, nodes.Const):
-                yield from self._with_layouts(str(node.template.value))
+        for layout in self._outline(name).extends:
+            yield from self._with_layouts(layout)
 
     def _compile(self, name: str, values: Mapping[str, object] | None) -> None:
         try:
@@ -153,20 +152,15 @@ class Templates:
 
     def _refuse_unknown(self, name: str, values: Mapping[str, object]) -> None:
         """Raise TemplateError for an unknown name, even in a branch that the samples do not reach."""
-        tree = self._tree(name)
-        names = list(tree.find_all(nodes.Name))
-        # jinja2 also reports names that are set in only one branch. Such names may be used.
-        made = {*(node.name for node in names if node.ctx == "store"), *_imported(tree)}
-        known = {*values, *self.environment.globals, *made}
-        unknown = meta.find_undeclared_variables(tree) - known
-        for node in names:
-            if node.name in unknown:
-                raise TemplateError(self._path(name), _no_name(node.name, values), node.lineno)
+        known = {*values, *self.environment.globals}
+        for used, line in self._outline(name).undeclared:
+            if used not in known:
+                raise TemplateError(self._path(name), _no_name(used, values), line)
 
-    def _tree(self, name: str) -> nodes.Template:
+    def _outline(self, name: str) -> _Outline:
         assert self.environment.loader is not None
         source, _, _ = self.environment.loader.get_source(self.environment, name)
-        return self.environment.parse(source, name)
+        return _outline(source, name)
 
     def _refuse_strays(self) -> None:
         """Raise TemplateError for a file that overrides no template."""
@@ -271,13 +265,30 @@ def _of_editions(editions: Sequence[Edition]) -> Iterator[tuple[str, dict[str, o
         yield PAGE, page_values(edition, view, links, subject="Subject", preheader="")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outline:
+    """The names in the source of a template: of templates that it uses and extends, and of values."""
+
+    uses: tuple[str | None, ...]  # None stands for a name that it computes
+    extends: tuple[str, ...]
+    undeclared: tuple[tuple[str, int], ...]  # each with its line
+
+
 @lru_cache(maxsize=256)  # every look at an edition asks, and parsing all templates of an email takes 0.2 s
-def _names_in(source: str, name: str) -> tuple[str | None, ...]:
-    """Return the names of the templates that a source uses; None stands for a name that it computes."""
+def _outline(source: str, name: str) -> _Outline:
     tree = _PARSER.parse(source, name)
     parts = (node.node for node in tree.find_all(nodes.Filter) if node.name == "part")
     named = [str(node.value) if isinstance(node, nodes.Const) else None for node in parts]
-    return (*meta.find_referenced_templates(tree), *named)
+    layouts = (node.template for node in tree.find_all(nodes.Extends))
+    names = list(tree.find_all(nodes.Name))
+    # jinja2 also reports names that are set in only one branch. Such names may be used.
+    made = {*(node.name for node in names if node.ctx == "store"), *_imported(tree)}
+    unknown = meta.find_undeclared_variables(tree) - made
+    return _Outline(
+        uses=(*meta.find_referenced_templates(tree), *named),
+        extends=tuple(str(each.value) for each in layouts if isinstance(each, nodes.Const)),
+        undeclared=tuple((node.name, node.lineno) for node in names if node.name in unknown),
+    )
 
 
 def _imported(tree: nodes.Template) -> Iterator[str]:

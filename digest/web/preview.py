@@ -60,6 +60,11 @@ class _Live:
                 self.board = replace(drawn, pages=kept.pages, pictures=kept.pictures)
             return self.board
 
+    def seen(self, stamp: str) -> Board:
+        """Return the board with this stamp, without looking at the files again, or that of the moment."""
+        board = self.board
+        return board if stamp and board.stamp == stamp else self.look()
+
 
 def create_preview(path: Path, environ: Mapping[str, str], clock: Callable[[], datetime]) -> Starlette:
     """Return the application of the live preview of the configuration at `path`."""
@@ -77,11 +82,12 @@ def create_preview(path: Path, environ: Mapping[str, str], clock: Callable[[], d
 
     def page(request: Request) -> Response:
         """Return one page of the board, with or without images."""
-        board = live(request.query_params.get("digest", "")).look()
+        query = request.query_params
+        board = live(query.get("digest", "")).seen(query.get("stamp", ""))
         html = board.pages.get(request.path_params["name"])
         if html is None:
             raise HTTPException(404)
-        images = "'none'" if request.query_params.get("images") == "off" else _IMAGES
+        images = "'none'" if query.get("images") == "off" else _IMAGES
         policy = _FRAMED.format(images=images)
         return _answer(html.encode(), "text/html", policy, {"x-frame-options": "SAMEORIGIN"})
 
@@ -93,7 +99,9 @@ def create_preview(path: Path, environ: Mapping[str, str], clock: Callable[[], d
             body = body or kept_picture(path, environ, name)
         except DigestError as error:
             raise HTTPException(404) from error
-        return _answer(body, "image/png" if name.endswith(".png") else "image/jpeg", _OWN)
+        # Names change with the pictures, so the many views of a board need each only once.
+        kept = {"cache-control": "private, max-age=3600"}
+        return _answer(body, "image/png" if name.endswith(".png") else "image/jpeg", _OWN, kept)
 
     routes = [
         Route("/", _file),

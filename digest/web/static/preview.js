@@ -1,13 +1,14 @@
 // The live preview: asks whether a file has changed, and shows the new board without losing the place.
 "use strict";
 
-const PAUSE = 250; // milliseconds between two questions
+const PAUSE = 100; // milliseconds between two questions
 const WINDOW = 980; // the height of a frame on the overview, in its own pixels
 const GAP = 20;
 const find = (id) => document.getElementById(id);
 const digest = encodeURIComponent(new URLSearchParams(location.search).get("digest") || "");
 let seen = "";
 let board = null;
+let waiting = []; // frames with the pages that they are to load
 
 function make(tag, text, attributes = {}) {
   const made = document.createElement(tag);
@@ -132,13 +133,32 @@ function refresh(before) {
   const shape = (each) => JSON.stringify(each && each.rows.map((row) => [row.name, row.title, row.frames]));
   if (shape(before) !== shape(board)) return build();
   showLinks();
+  waiting = [];
   for (const row of board.rows) {
     const section = find(`row-${row.name}`);
     if (!section) continue;
     section.querySelector(".head").replaceWith(headFor(row));
     const insides = section.querySelectorAll("iframe");
-    row.frames.forEach((frame, place) => { insides[place].src = address(frame); });
+    row.frames.forEach((frame, place) => waiting.push([insides[place], address(frame)]));
   }
+  loadNext();
+}
+
+/** Load the frames that can be seen, all at once; the others follow one by one. */
+function loadNext() {
+  const seen = waiting.filter(([inside]) => isSeen(inside));
+  const next = seen.length ? seen : waiting.slice(0, 1);
+  waiting = waiting.filter((each) => !next.includes(each));
+  let missing = next.length;
+  for (const [inside, source] of next) {
+    inside.addEventListener("load", () => { missing -= 1; if (!missing) loadNext(); }, { once: true });
+    inside.src = source;
+  }
+}
+
+function isSeen(inside) {
+  const { top, bottom } = inside.getBoundingClientRect();
+  return bottom > 0 && top < window.innerHeight;
 }
 
 // ── following the changes ──────────────────────────────────────────────────────────────────
@@ -174,7 +194,7 @@ async function follow() {
     lost = true;
     say("digest preview has ended", "lost");
   }
-  setTimeout(follow, lost ? 4 * PAUSE : PAUSE);
+  setTimeout(follow, lost ? 10 * PAUSE : PAUSE);
 }
 
 addEventListener("hashchange", () => { build(); scrollTo(0, 0); });
