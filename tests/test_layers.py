@@ -35,6 +35,7 @@ LAYERS = (
     "digest.collect digest.compose digest.send",
     "digest.config",
     "digest.editions digest.sources",
+    "digest.editions.outlook",
     "digest.editions.edits",
     "digest.design",
     "digest.readers",

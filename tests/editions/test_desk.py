@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,16 +10,12 @@ from sqlalchemy import update
 
 from digest.app import App
 from digest.compose.edits.operations import Drop, MakeLead, Move, Note, Operation, Part, Rewrite, Undo
-from digest.editions.editions import approve, pause_edition
+from digest.editions.editions import approve
 from digest.editions.edits.desk import be_present, pulse_of, read_desk
 from digest.editions.edits.edits import EditedEdition, Editor, edit, read_edits
 from digest.editions.edits.galley import Galley, announced, galley_of, marked, redoable
-from digest.editions.edits.outlook import clock_text, moment_text, outlook_of, span_text, timeline_of
 from digest.editions.edits.refresh import refresh
-from digest.model.deliveries import Counts, DeliveryState
-from digest.model.editions import EditionState
 from digest.model.errors import NotFoundError
-from digest.model.publication import Review
 from digest.storage.edits.desk import Presence
 from digest.storage.tables import posts
 from tests.scheduler.installation import Place, at
@@ -146,67 +141,6 @@ def test_a_person_is_present_for_a_minute(place: Place) -> None:
         assert len({before.beat, after.beat, pulse_of(app.database, EDITION, at(EARLY)).beat}) == 3
         with pytest.raises(NotFoundError):
             be_present(app.database, "daily-2020-01-01", here)
-
-
-def test_each_state_has_its_sentence(place: Place) -> None:
-    counts = Counts(by_state=((DeliveryState.ACCEPTED, 1_488), (DeliveryState.QUEUED, 824)))
-    with place.app() as app:
-        draft = read_edits(app.database, EDITION).record
-        record, _ = approve(app, EDITION, by="Ines", now=at("23 06:41"))
-        pause_edition(app.database, EDITION, reason="by Jonas: wait for the ruling", now=at("23 06:44"))
-        held = read_edits(app.database, EDITION).record
-    now = at("23 06:36")
-
-    def said(record: object, review: Review | None = Review.SEND, when: str = "23 06:36") -> str:
-        return outlook_of(record, review, at(when), readers=2_312, counts=counts).text  # type: ignore[arg-type]
-
-    assert said(draft) == "Draft. Sends automatically at 07:00, in 24 minutes, to 2,312 readers."
-    hold = "Draft. Needs your approval before 07:00, in 24 minutes, or it waits. It has 2,312 readers."
-    assert said(draft, Review.HOLD) == hold
-    assert said(draft, when="22 21:00").startswith(
-        "Draft. Sends automatically tomorrow at 07:00, in 10 hours"
-    )
-    void = replace(draft, voided_at=now, reason="Jonas changed a headline")
-    assert said(void).startswith("No longer approved: Jonas changed a headline. Still sends automatically")
-    assert said(record) == "Approved by Ines at 06:41. Sends at 07:00, in 24 minutes, to 2,312 readers."
-    assert said(held) == (
-        "Held at 06:44 by Jonas: wait for the ruling. Nothing is sent until somebody resumes it."
-    )
-    sending = replace(record, state=EditionState.SENDING, started_at=at("23 07:00"))
-    left = said(sending, when="23 07:01")
-    assert left == "Sending: 1,488 of 2,312 delivered, about 33 seconds left."
-    paused = replace(sending, paused_at=at("23 07:01"), reason="by Ida")
-    assert said(paused) == "Paused at 07:01 by Ida. 1,488 readers have it, 824 are waiting."
-    sent = replace(sending, state=EditionState.SENT, finished_at=at("23 07:02"))
-    assert said(sent) == "Sent. 1,488 of 2,312 delivered by 07:02."
-    skipped = replace(draft, state=EditionState.SKIPPED, reason="only 2 stories")
-    assert said(skipped) == "Skipped: only 2 stories. No reader gets this edition."
-    outlook = outlook_of(draft, Review.SEND, now, readers=1)
-    assert ("in 24 minutes", True) in outlook.parts
-    assert outlook.left == "24 min left"
-
-
-def test_the_line_runs_from_the_cutoff_to_the_readers(place: Place) -> None:
-    with place.app() as app:
-        edition = read_edits(app.database, EDITION).base
-    line = timeline_of(edition, at("23 06:36"), staff_at=at("23 06:55"))
-    assert [(each.at, each.time) for each in line.points] == [(0, "06:30"), (83.3, "06:55"), (100, "07:00")]
-    assert line.now.at == 20
-    assert line.label == (
-        "The cutoff was at 06:30. It is now 06:36. Staff copies go out at 06:55. "
-        "Readers’ copies go out at 07:00."
-    )
-
-
-def test_times_are_said_as_people_say_them() -> None:
-    now, zone = at("23 06:36"), "Europe/Berlin"
-    assert span_text(timedelta(seconds=1)) == "1 second"
-    assert span_text(timedelta(minutes=24, seconds=20)) == "24 minutes"
-    assert span_text(timedelta(days=3)) == "3 days"
-    assert clock_text(at("22 17:20"), zone, now) == "yesterday 18:20"
-    assert clock_text(at("20 13:00"), zone, now) == "Friday 14:00"
-    assert clock_text(at("2026-10-03 12:00"), zone, now) == "3 October 14:00"
-    assert moment_text(at("25 06:00"), zone, now) == "on Wednesday at 07:00"
 
 
 def test_words_that_differ_are_marked() -> None:

@@ -22,7 +22,7 @@ from digest.compose.edits.operations import (
 from digest.compose.edits.words import names_of
 from digest.editions.edits.desk import DeskFacts
 from digest.editions.edits.edits import EditedEdition
-from digest.editions.edits.outlook import clock_text
+from digest.editions.outlook.words import clock_words
 from digest.model.editions import Edition, Story
 from digest.model.snapshot import headings_of
 
@@ -182,7 +182,7 @@ class _Maker:
         remarks = [*self._rewritten(story), *([f"made the lead by {lead.by}"] if lead and led else [])]
         return Item(
             story=story,
-            at=clock_text(story.published_at, self.zone, self.now) if story.published_at else "",
+            at=clock_words(story.published_at, self.zone, self.now) if story.published_at else "",
             placed=self._placed(story),
             covered=", ".join(
                 dict.fromkeys([each.name for each in story.also] + [each.source for each in story.coverage])
@@ -221,19 +221,19 @@ class _Maker:
                 continue
             if change.gone:
                 seen = (
-                    clock_text(times.looked_at, self.zone, self.now) if times and times.looked_at else "now"
+                    clock_words(times.looked_at, self.zone, self.now) if times and times.looked_at else "now"
                 )
                 text = f"No longer in its feed as of {seen}; the posts around it still are."
                 yield Flag(kind="fault", text=text, fix="drop")
             else:
-                at = f", at {clock_text(times.updated_at, self.zone, self.now)}" if times else ""
+                at = f", at {clock_words(times.updated_at, self.zone, self.now)}" if times else ""
                 yield Flag(kind="warn", text=f"Changed at the source since cutoff{at}.", fix="look")
         for outdated in self.facts.edited.applied.outdated:
             if _story_of(outdated) == story.id:
                 yield Flag(kind="warn", text=_outdated_text(outdated), fix="look")
         refreshed_at = self.facts.edited.base.cutoff_at
         if times and refreshed_at > self.facts.composed_at and times.first_seen_at > self.facts.composed_at:
-            at = clock_text(refreshed_at, self.zone, self.now)
+            at = clock_words(refreshed_at, self.zone, self.now)
             yield Flag(kind="good", text=f"New since the last refresh ({at}).")
 
 
