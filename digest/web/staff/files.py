@@ -53,13 +53,14 @@ def staff_files(templates: Templates, site: Site, root: str) -> StaffFiles:
     """Read the files, and fill in the colours of the brand."""
     values = {"brand": brand_values(site)}
     desk = shipped("templates") / _DESK
-    files = {
-        "staff.css": StaffFile(kind=_STYLES, body=templates.render(f"{_DESK}/staff.css", values).encode()),
-        "icon.svg": StaffFile(kind=_ICON, body=templates.render("web/static/icon.svg", values).encode()),
-        "desk.js": StaffFile(kind=_SCRIPT, body=(desk / "desk.js").read_bytes()),
-        "htmx.js": StaffFile(kind=_SCRIPT, body=(_HTMX / "htmx.min.js").read_bytes()),
-        "hx-sse.js": StaffFile(kind=_SCRIPT, body=(_HTMX / "hx-sse.min.js").read_bytes()),
-    }
+    paths = {path.name: path for path in desk.glob("*.js")}
+    paths |= {"htmx.js": _HTMX / "htmx.min.js", "hx-sse.js": _HTMX / "hx-sse.min.js"}
+    files = {name: StaffFile(kind=_SCRIPT, body=path.read_bytes()) for name, path in paths.items()}
+    for name, template, kind in (
+        ("staff.css", f"{_DESK}/staff.css", _STYLES),
+        ("icon.svg", "web/static/icon.svg", _ICON),
+    ):
+        files[name] = StaffFile(kind=kind, body=templates.render(template, values).encode())
     return StaffFiles(root=root, files=files)
 
 
