@@ -22,6 +22,7 @@ LAYERS = (
     "digest.schedule digest.limits digest.smtp",
     "digest.storage",
     "digest.storage.edits digest.storage.ledger digest.storage.intake digest.storage.migrations",
+    "digest.storage.staff",
     "digest.collect.fetching digest.collect.wording",
     "digest.render.brand digest.render.originals",
     "digest.render.fragments digest.render.languages digest.render.reading digest.render.writing",
@@ -38,7 +39,7 @@ LAYERS = (
     "digest.editions.outlook",
     "digest.editions.edits",
     "digest.design",
-    "digest.readers",
+    "digest.readers digest.staff",
     "digest.inbound",
     "digest",
     "digest.scheduler digest.web.security",
@@ -47,7 +48,7 @@ LAYERS = (
     "digest.web.api",
     "digest.web",
     "digest.check digest.demo digest.cli.terminal",
-    "digest.cli digest.cli.edits",
+    "digest.cli digest.cli.edits digest.cli.people",
 )
 HEIGHT = {folder: height for height, line in enumerate(LAYERS) for folder in line.split()}
 ENTRY_POINTS = ("digest.cli", "digest.web", "digest.demo", "digest.scheduler.service")
@@ -78,6 +79,7 @@ ONE_PLACE = {
     "fastapi": "digest.web",
     "starlette": "digest.web",
     "uvicorn": "digest.web.running digest.web.serving digest.web.connections",
+    "argon2": "digest.staff.passwords",
     "h11": "digest.web.connections digest.collect.fetching.connection",
     "altcha": "digest.web.security.proof",
     "itsdangerous": "digest.web.security.tickets",

@@ -14,8 +14,7 @@ from typing import Any
 import click
 
 from digest import __version__
-from digest.model.errors import DigestError
-from digest.model.nearest import hint
+from digest.model.errors import DigestError, hint
 from subscribers.errors import SubscribersError
 
 # The commands of each module, each with its short help. A module is imported only when one of its
@@ -80,7 +79,8 @@ COMMANDS = {
         "templates": "List, copy and compare the templates of emails and pages.",
     },
     "serve": {"serve": "Do everything when it is due, and serve the pages."},
-    "subscribers": {"subscribers": "Manage the list of readers."},
+    "people.subscribers": {"subscribers": "Manage the list of readers."},
+    "people.staff": {"staff": "Manage the accounts of editors and operators."},
     "receive": {"receive": "Process incoming messages: unsubscribe requests and bounces."},
 }
 _CHATTY = ("apscheduler", "alembic", "httpx2")

@@ -19,7 +19,7 @@ from digest.config.shape import (
     SponsorShape,
     TopicShape,
 )
-from digest.config.values import Config, MailSettings, Setting, WebSettings
+from digest.config.values import Config, MailSettings, Setting, StaffSettings, WebSettings
 from digest.limits.limits import Limit, Limits, Rules, WarmUp, domain_rules, parse_limit
 from digest.model.errors import Problem
 from digest.model.links import is_rest
@@ -74,6 +74,7 @@ def build(shape: RootShape, path: Path, outside: Outside, settings: tuple[Settin
         mail=_mail(shape.mail, folder, outside),
         database_url=outside.database_url or _beside(shape.database.url, folder),
         web=WebSettings(host=shape.web.host, port=shape.web.port),
+        staff=StaffSettings(url=shape.staff.url) if shape.staff.url else None,
         limits=_limits(shape),
         brand_files=outside.brand.files,
         copies=shape.pictures.copies,

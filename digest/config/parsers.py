@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from digest.limits.limits import domain_of, parse_limit
 from digest.message.reader_links import with_token
+from digest.model.errors import hint
 from digest.model.links import web_url
-from digest.model.nearest import hint
 from digest.model.publication import LINK_PLACES
 from digest.model.tags import slug
 from digest.render.writing.markdown import refused_links

@@ -189,6 +189,12 @@ class WebShape(Shape):
     port: Port = 8000
 
 
+class StaffShape(Shape):
+    """[staff]: the pages of editors and operators."""
+
+    url: BaseUrl | None = None
+
+
 class CollectShape(Shape):
     """[collect]: the limits for fetching a feed."""
 
@@ -242,6 +248,7 @@ class RootShape(Shape):
     mail: MailShape = MailShape()
     database: DatabaseShape = DatabaseShape()
     web: WebShape = WebShape()
+    staff: StaffShape = StaffShape()
     collect: CollectShape = CollectShape()
     pictures: PicturesShape = PicturesShape()
     brand: BrandShape = BrandShape()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -17,7 +18,7 @@ from digest.config.brand import brand_faults
 from digest.config.lines import Path
 from digest.config.shape import RootShape, ServerShape, keys, table_of, tables
 from digest.limits.limits import domain_of, parse_limit
-from digest.model.nearest import hint
+from digest.model.errors import hint
 from digest.render.templates import check_line
 
 Fault = tuple[Path, str]
@@ -36,7 +37,7 @@ _PLAIN = {
 
 def faults(raw: Raw) -> list[Fault]:
     """Return every fault in the values of a config.toml, in no special order."""
-    rules = (_shape, _repeats, _references, _feeds, _digests, _mail, _mail_limits, brand_faults)
+    rules = (_shape, _repeats, _references, _feeds, _digests, _mail, _mail_limits, _staff, brand_faults)
     return [fault for rule in rules for fault in rule(raw)]
 
 
@@ -206,6 +207,38 @@ def _mail_limits(raw: Raw) -> Iterator[Fault]:
             if isinstance(name, str) and domain_of(name) in taken:
                 yield (*place, "names", number), f"{name!r} is already in a [[mail.domain]]"
             taken.add(domain_of(str(name)))
+
+
+# The first parts of the paths of readers' pages.
+_TAKEN = frozenset(
+    {"api", "brand", "c", "d", "hub", "m", "p", "pictures", "robots.txt", "signup", "sitemap.xml", "static"}
+    | {"u", "undo"}
+)
+
+
+def _staff(raw: Raw) -> Iterator[Fault]:
+    staff, site = raw.get("staff"), raw.get("site")
+    if not isinstance(staff, dict) or not isinstance(site, dict):
+        return
+    url, base = staff.get("url"), site.get("base_url")
+    if not isinstance(url, str) or not isinstance(base, str):
+        return
+    own, readers = urlsplit(url.rstrip("/").lower()), urlsplit(base.rstrip("/").lower())
+    if own.netloc == readers.netloc:
+        path = own.path.removeprefix(readers.path).strip("/")
+        if not path:
+            advice = f"{base.rstrip('/')}/team, or another host"
+            yield (
+                ("staff", "url"),
+                f"is the address of the readers' pages; the staff's need one of their own: {advice}",
+            )
+        elif path.split("/")[0] in _TAKEN:
+            yield (
+                ("staff", "url"),
+                f"/{path.split('/')[0]} belongs to the readers' pages; choose another path",
+            )
+    if own.scheme == "http" and own.hostname not in ("localhost", "127.0.0.1", "::1"):
+        yield ("staff", "url"), "must begin with https://, because passwords and cookies are sent there"
 
 
 def _limits(table: Raw, place: Path) -> Iterator[Fault]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from digest.limits.limits import Limits
 from digest.model.errors import ConfigError, NotFoundError, Problem
@@ -43,6 +44,23 @@ class WebSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StaffSettings:
+    """Where the pages of editors and operators answer: at a host or under a path of their own."""
+
+    url: str
+
+    @property
+    def host(self) -> str:
+        """Return the host of the address, with its port if it has one."""
+        return urlsplit(self.url).netloc.lower()
+
+    @property
+    def path(self) -> str:
+        """Return the path of the address: empty, or "/team"."""
+        return urlsplit(self.url).path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
     """One key with its value, or "(hidden)" for a secret; `source` is file:line, a variable, or default."""
 
@@ -70,6 +88,7 @@ class Config:
     secret_file: Path
     secret: bytes | None = field(repr=False)  # from the environment; None: it is in `secret_file`
     settings: tuple[Setting, ...] = field(repr=False)
+    staff: StaffSettings | None = None  # None: there are no pages for the staff
     api_token: bytes | None = field(default=None, repr=False)  # gives access to the staff's part of the API
 
     def problem(self, key: str, message: str) -> Problem:

@@ -24,11 +24,25 @@ A refusal (a 550, a 304, a dead feed, a bad line of a CSV file) is a value, not 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 
-from digest.model.nearest import hint
+_SHOWN = 8  # more names than this are a wall of text, not a hint
+
+
+def hint(word: str, known: Iterable[str]) -> str:
+    """Return the end of an error message: "; did you mean 'x'?", "; available: a, b, c", or nothing."""
+    names = list(dict.fromkeys(known))
+    folded = {name.casefold(): name for name in reversed(names)}
+    close = get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {folded[close[0]]!r}?"
+    if 0 < len(names) <= _SHOWN:
+        return f"; available: {', '.join(names)}"
+    return ""
 
 
 class DigestError(Exception):

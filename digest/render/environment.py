@@ -17,7 +17,7 @@ from jinja2.compiler import CodeGenerator, Frame
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.utils import missing
 
-from digest.model.nearest import hint
+from digest.model.errors import hint
 from digest.render.fragments.parts import PARTS, Parts
 from digest.render.levels import beginning
 from digest.render.writing.text import direction_of, shorten, underline, wrap

@@ -13,9 +13,8 @@ import jinja2
 from jinja2 import meta, nodes
 
 from digest.model.editions import Edition
-from digest.model.errors import TemplateError
+from digest.model.errors import TemplateError, hint
 from digest.model.messages import ReaderLinks
-from digest.model.nearest import hint
 from digest.model.shipped import shipped
 from digest.render.environment import environment_of, from_folders, from_sources, line_environment
 from digest.render.fragments.parts import PARTS, Parts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, time
 
-from digest.model.nearest import hint
+from digest.model.errors import hint
 from digest.schedule.schedule import ALL_WEEKDAYS, FIRST_WEEK, LAST_DAY, Schedule, ScheduleError, next_due
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

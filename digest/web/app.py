@@ -1,4 +1,4 @@
-"""Build the FastAPI application for readers: pages, the API, static files and error pages."""
+"""Build the FastAPI application: the readers' pages, the API, and the way to the staff's pages."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from traceback import extract_tb
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -28,6 +29,7 @@ from digest.web.security.abuse import AbuseGuard
 from digest.web.security.proof import PROOF_COST, Proofs
 from digest.web.security.security import MAX_REQUESTS, RequestsMiddleware, SecurityMiddleware
 from digest.web.security.tickets import Tickets
+from digest.web.staff_pages import StaffDoor, create_staff
 from subscribers.errors import SubscribersError, TokenError
 
 log = logging.getLogger(__name__)
@@ -77,6 +79,10 @@ def create_web(
     web.add_exception_handler(OutageError, _away)
     web.add_exception_handler(Exception, _failed)
     # The middleware that is added last is the first to see a request.
+    if app.config.staff is not None:
+        staff = create_staff(app, clock=clock, wake=wake)
+        host = urlsplit(app.config.site.base_url).netloc.lower()
+        web.add_middleware(StaffDoor, staff=staff, settings=app.config.staff, readers_host=host)
     web.add_middleware(RequestsMiddleware, most=requests, busy=_busy)
     web.add_middleware(SecurityMiddleware)
     return web

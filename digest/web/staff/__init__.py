@@ -1,1 +1,1 @@
-"""The ground of the staff's pages: their files, and who may open which page."""
+"""Let the staff in: who may do what, signing in, and what all pages of the staff share."""

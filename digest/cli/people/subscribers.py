@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from digest.cli.imports import export, import_
+from digest.cli.people.imports import export, import_
 from digest.cli.terminal import show
 from digest.cli.terminal.session import Session, clock_of, json_option, now_option, pass_session
 from digest.inbound.bounces import bounces_listed

@@ -1,0 +1,1 @@
+"""Commands about people: readers, and the staff."""

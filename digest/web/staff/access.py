@@ -1,0 +1,52 @@
+"""Say which right each page and each request of the staff needs, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from digest.model.staff import Right
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What a route needs, and what the audit trail says when a request has succeeded.
+
+    Without a right, the route is open to everybody. `audit` is in the past tense: "approved an edition". It
+    is "" if the trail need not know, or if the operation writes into the trail itself.
+    """
+
+    right: Right | None
+    audit: str | None = None  # only for requests that change something
+
+
+OPEN = Access(right=None)
+LOOK = Access(right=Right.LOOK)
+
+# (method, path of the route) → access. `create_staff` refuses a route that is not here, and a line without
+# a route. Each POST says what it writes into the audit trail.
+ACCESS: Mapping[tuple[str, str], Access] = {
+    # Signing in and out
+    ("GET", "/"): OPEN,
+    ("GET", "/static/{name}"): OPEN,
+    ("GET", "/login"): OPEN,
+    ("POST", "/login"): Access(right=None, audit=""),
+    ("POST", "/logout"): Access(right=None, audit=""),
+    ("GET", "/welcome/{token}"): OPEN,
+    ("POST", "/welcome/{token}"): Access(right=None, audit=""),
+}
+
+
+def faults_of(routes: Iterable[tuple[str, str]]) -> list[str]:
+    """Return what is wrong with the table for these routes: nothing, if each has its line."""
+    known = set(routes)
+    faults = [f"{method} {path} has no line in ACCESS" for method, path in sorted(known - ACCESS.keys())]
+    faults += [
+        f"ACCESS has {method} {path}, but there is no such route" for method, path in ACCESS.keys() - known
+    ]
+    faults += [
+        f"{method} {path} does not say what the audit trail says"
+        for (method, path), access in ACCESS.items()
+        if method != "GET" and access.audit is None
+    ]
+    return faults

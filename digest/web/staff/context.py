@@ -1,0 +1,169 @@
+"""Give the staff's pages what they share: the app, the clock, the person who is signed in, and rendering."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse, RedirectResponse
+
+from digest.app import App
+from digest.config import StaffSettings
+from digest.model.staff import Person, Right, rights_of
+from digest.render.values import brand_values, site_values
+from digest.staff.signin import Visitor
+from digest.web.security.security import client_of
+from digest.web.security.tickets import Tickets
+from digest.web.staff.access import ACCESS
+
+# The pages that every other page leads to, for those who may see them.
+_NAV = (("/desk", "Desk"), ("/desk/posts", "Posts"), ("/ops", "Operations"), ("/staff", "Staff"))
+_ACCOUNT = "/account"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NavItem:
+    """A link in the head of each page. `note` stands beside it: "8 held"."""
+
+    title: str
+    path: str
+    current: bool
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaffContext:
+    """The parts of the program that the staff's pages use. A server has one, and its threads share it."""
+
+    app: App
+    settings: StaffSettings
+    clock: Callable[[], datetime]
+    wake: Callable[[], None]  # sends what is queued at once, if this process sends anything
+    tickets: Tickets
+    file: Callable[[str], str]  # the address of a stylesheet or a script
+
+    @property
+    def root(self) -> str:
+        """Return the prefix of every path: empty, or the path of [staff] `url`."""
+        return self.settings.path
+
+    @property
+    def cookie(self) -> str:
+        """Return the name of the cookie. Browsers accept these prefixes only from https."""
+        if not self.settings.url.startswith("https:"):
+            return "desk"
+        return "__Secure-desk" if self.root else "__Host-desk"
+
+    def visitor(self, request: Request) -> Visitor:
+        """Return who has sent a request, as far as it tells."""
+        client = client_of(request.client.host if request.client else None, self.app.secret)
+        browser = _browser(request.headers.get("user-agent", ""))
+        return Visitor(key=client.key, client=client.shown, browser=browser)
+
+    def page(
+        self,
+        request: Request,
+        name: str,
+        values: Mapping[str, object],
+        *,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> HTMLResponse:
+        """Render the template `web/desk/{name}.html` with `values` and the values that all pages share."""
+        html = self.app.templates.render(f"web/desk/{name}.html", {**self.shared(request), **values})
+        return HTMLResponse(html, status_code=status, headers=dict(headers or {}))
+
+    def shared(self, request: Request) -> dict[str, object]:
+        """Return the values that the templates of all pages of the staff share."""
+        person: Person | None = getattr(request.state, "person", None)
+        return {
+            "person": person,
+            "rights": frozenset(rights_of(person.role)) if person else frozenset(),
+            "nav": _nav(person, self.path(request)),
+            "site": site_values(self.app.config.site),
+            "brand": brand_values(self.app.config.site),
+            "root": self.root,
+            "now": self.clock(),
+            "file": self.file,
+        }
+
+    def path(self, request: Request) -> str:
+        """Return the path of a request, without the prefix."""
+        return request.url.path.removeprefix(self.root) or "/"
+
+    def redirect(self, path: str) -> RedirectResponse:
+        """Return an answer that leads to another page of the staff after a form."""
+        return RedirectResponse(f"{self.root}{path}", status_code=303)
+
+    def home(self, person: Person | None) -> str:
+        """Return the path of the page to begin with."""
+        return next((item.path for item in _nav(person, "")), _ACCOUNT)
+
+
+def name_subject(request: Request, subject: str) -> None:
+    """Say what the audit trail names as the subject of this request, instead of the parts of its path."""
+    request.state.subject = subject
+
+
+def _nav(person: Person | None, path: str) -> tuple[NavItem, ...]:
+    shown = [(title, to) for to, title in _NAV if person is not None and _may(person, to)]
+    here = max((to for _, to in shown if path == to or path.startswith(f"{to}/")), key=len, default="")
+    return tuple(NavItem(title=title, path=to, current=to == here) for title, to in shown)
+
+
+def _may(person: Person, path: str) -> bool:
+    access = ACCESS.get(("GET", path))
+    return access is not None and (access.right is None or person.may(access.right))
+
+
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR", "Opera"),
+    ("Firefox", "Firefox"),
+    ("Chrome", "Chrome"),
+    ("Safari", "Safari"),
+)
+_SYSTEMS = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+def _browser(agent: str) -> str:
+    """Return the name of a browser for the person who looks at the list: "Firefox on Linux"."""
+    names = [next((name for mark, name in table if mark in agent), "") for table in (_BROWSERS, _SYSTEMS)]
+    return " on ".join(filter(None, names)) or "another program"
+
+
+def _context(request: Request) -> StaffContext:
+    context: StaffContext = request.app.state.context
+    return context
+
+
+def _signed_in(request: Request) -> Person:
+    person: Person | None = request.state.person
+    assert person is not None, "a route that needs a right has a person"
+    return person
+
+
+Desk = Annotated[StaffContext, Depends(_context)]
+SignedIn = Annotated[Person, Depends(_signed_in)]
+
+
+class SignedOutError(Exception):
+    """The request needs somebody who is signed in."""
+
+
+class RightMissingError(Exception):
+    """The person who is signed in lacks the right for the request."""
+
+    def __init__(self, right: Right) -> None:
+        self.right = right
+        super().__init__(right)

@@ -1,0 +1,171 @@
+"""Sign people in and out, and let them choose a password by their one-time link."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import quote, urlsplit
+
+from fastapi import APIRouter, Request, Response
+
+from digest.staff.people import StaffError
+from digest.staff.signin import (
+    LIFE,
+    Refusal,
+    Welcome,
+    begin_session,
+    check_password,
+    person_of_link,
+    sign_out,
+    use_link,
+)
+from digest.web.security.forms import Form, Sent
+from digest.web.staff.context import Desk, StaffContext
+
+router = APIRouter()
+
+KEPT = "kept:"  # begins the names of fields that a form had when its session ended
+_WORDS = {
+    Refusal.WRONG: "The address or the password is wrong.",
+    Refusal.TOO_MANY: "Too many attempts. Please try again in a quarter of an hour.",
+}
+_STATUS = {Refusal.WRONG: 401, Refusal.TOO_MANY: 429}
+
+
+@router.get("/")
+def home(request: Request, context: Desk) -> Response:
+    """Lead to the page to begin with."""
+    return context.redirect(context.home(request.state.person) if request.state.person else "/login")
+
+
+@router.get("/login")
+def login(request: Request, context: Desk, then: str = "") -> Response:
+    """Show the form to sign in."""
+    if request.state.person is not None:
+        return context.redirect(safe_path(then) or context.home(request.state.person))
+    return context.page(request, "login", form_values(then=safe_path(then)))
+
+
+@router.post("/login")
+def log_in(request: Request, context: Desk, form: Sent) -> Response:
+    """Sign in with an address and a password."""
+    visitor = context.visitor(request)
+    password = (form.many("password") or ("",))[0]
+    found = check_password(
+        context.app.database,
+        context.app.secret,
+        form.one("address"),
+        password,
+        visitor=visitor,
+        now=context.clock(),
+    )
+    if isinstance(found, Refusal):
+        values = form_values(then=safe_path(form.one("then")), kept=kept_of(form), fault=_WORDS[found])
+        return context.page(
+            request, "login", {**values, "address": form.one("address")}, status=_STATUS[found]
+        )
+    return welcome(request, context, found, form)
+
+
+@router.post("/logout")
+def log_out(request: Request, context: Desk) -> Response:
+    """End the session."""
+    sign_out(context.app.database, request.cookies.get(context.cookie, ""))
+    answer = context.redirect("/login")
+    answer.delete_cookie(context.cookie, path=context.root or "/", secure=_is_secure(context), httponly=True)
+    answer.headers["clear-site-data"] = '"cache"'
+    return answer
+
+
+@router.get("/welcome/{token}")
+def invitation(request: Request, context: Desk, token: str) -> Response:
+    """Show the form to choose a password. Looking at it does not use the link up."""
+    invited = person_of_link(context.app.database, token, context.clock())
+    if invited is None:
+        return _no_link(request, context)
+    return context.page(request, "welcome", {"invited": invited, "fault": ""})
+
+
+@router.post("/welcome/{token}")
+def accept(request: Request, context: Desk, form: Sent, token: str) -> Response:
+    """Set the password, and sign in."""
+    password, again = ((form.many(name) or ("",))[0] for name in ("password", "again"))
+    invited = person_of_link(context.app.database, token, context.clock())
+    if invited is None:
+        return _no_link(request, context)
+    try:
+        if password != again:
+            raise StaffError("The two passwords are not the same.")
+        found = use_link(context.app.database, token, password, now=context.clock())
+    except StaffError as error:
+        return context.page(request, "welcome", {"invited": invited, "fault": str(error)}, status=422)
+    return welcome(request, context, found, form) if found else _no_link(request, context)
+
+
+def welcome(request: Request, context: StaffContext, found: Welcome, form: Form) -> Response:
+    """Sign in the person whose password was right, and lead to the page that was asked for."""
+    return enter(request, context, found.person.id, form)
+
+
+def enter(request: Request, context: StaffContext, person_id: str, form: Form) -> Response:
+    """Begin a session with a new cookie; the earlier session of this browser ends."""
+    sign_out(context.app.database, request.cookies.get(context.cookie, ""))
+    cookie = begin_session(context.app.database, person_id, context.visitor(request), context.clock())
+    then, kept = safe_path(form.one("then")), kept_of(form)
+    if kept and then:
+        answer: Response = context.page(request, "continue", {"then": then, "kept": kept})
+    else:
+        answer = context.redirect(then or "/")
+    answer.set_cookie(
+        context.cookie,
+        cookie,
+        max_age=int(LIFE.total_seconds()),
+        path=context.root or "/",
+        secure=_is_secure(context),
+        httponly=True,
+        samesite="lax",
+    )
+    return answer
+
+
+def signed_out(request: Request, context: StaffContext, form: Form) -> Response:
+    """Return the answer to a request without a session. What was written into its form is kept."""
+    if request.method in ("GET", "HEAD"):
+        query = f"?{request.url.query}" if request.url.query else ""
+        return context.redirect(f"/login?then={quote(context.path(request) + query, safe='/')}")
+    kept = {f"{KEPT}{name}": values for name, values in form.values.items()}
+    values = form_values(then=context.path(request), kept=kept, ended=True)
+    name = "_session_ended" if request.headers.get("hx-request") else "login"
+    return context.page(request, name, values, status=401)
+
+
+def form_values(
+    *, then: str = "", kept: Mapping[str, tuple[str, ...]] | None = None, fault: str = "", ended: bool = False
+) -> dict[str, object]:
+    """Return the values of the form to sign in."""
+    return {"then": then, "kept": kept or {}, "fault": fault, "ended": ended, "address": ""}
+
+
+def kept_of(form: Form) -> dict[str, tuple[str, ...]]:
+    """Return the fields that a form had when its session ended, under the names that they had."""
+    return {name: values for name, values in form.values.items() if name.startswith(KEPT)}
+
+
+def safe_path(path: str) -> str:
+    """Return a path of our own pages, or "" for anything that could lead elsewhere."""
+    parts = urlsplit(path)
+    odd = parts.scheme or parts.netloc or "\\" in path or path.startswith("//") or not path.isprintable()
+    return "" if odd or not path.startswith("/") else path
+
+
+def _no_link(request: Request, context: StaffContext) -> Response:
+    texts = (
+        "The link was used, was replaced by a newer one, or is older than three days.",
+        "Nothing has changed. An administrator can give you a new link.",
+    )
+    return context.page(
+        request, "message", {"heading": "This link does not work", "texts": texts}, status=410
+    )
+
+
+def _is_secure(context: StaffContext) -> bool:
+    return context.settings.url.startswith("https:")

@@ -1,0 +1,71 @@
+"""Every route, asked by somebody of each role and by somebody who is signed out."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from digest.model.staff import Right, Role, rights_of
+from digest.web.staff.access import ACCESS, OPEN, Access, faults_of
+from digest.web.staff_pages import routes
+from tests.web.staff.newsroom import Newsroom
+
+RIGHTS = {
+    Role.READER: {"look"},
+    Role.EDITOR: {"look", "edit"},
+    Role.APPROVER: {"look", "edit", "approve"},
+    Role.OPERATOR: {"look", "edit", "operate"},
+    Role.ADMINISTRATOR: {"look", "edit", "approve", "operate", "administer"},
+}
+CLOSED = {key: access for key, access in ACCESS.items() if access.right is not None}
+
+
+def test_the_roles_have_the_rights_that_the_guide_promises() -> None:
+    assert {role: set(rights_of(role)) for role in Role} == RIGHTS
+
+
+def test_each_route_is_in_the_table() -> None:
+    assert faults_of(routes()) == []
+    assert faults_of([*routes(), ("GET", "/new")]) == ["GET /new has no line in ACCESS"]
+    assert len(faults_of([each for each in routes() if each != ("GET", "/login")])) == 1
+
+
+def test_what_is_open_is_only_about_signing_in() -> None:
+    begin = ("/login", "/logout", "/welcome/", "/static/")
+    assert [
+        path for (_, path), access in ACCESS.items() if access.right is None and not path.startswith(begin)
+    ] == ["/"]
+    assert Access(right=None) == OPEN
+
+
+@pytest.mark.parametrize("role", Role)
+def test_each_role_gets_what_it_may_and_nothing_else(desk: Newsroom, role: Role) -> None:
+    browser, person = desk.visitor(), desk.person(role)
+    for (method, path), access in CLOSED.items():
+        desk.sign_in(browser, person)
+        answer = browser.request(method, _filled(path))
+        where = f"{method} {path} as {role}: {answer.status_code}"
+        assert answer.status_code < 500, where
+        assert ("You may not " in answer.text) == (not person.may(_right(access))), where
+
+
+def test_nobody_who_is_signed_out_gets_anything(desk: Newsroom) -> None:
+    browser = desk.visitor()
+    for method, path in CLOSED:
+        answer = browser.request(method, _filled(path))
+        if method == "GET":
+            assert (answer.status_code, answer.headers["location"][:12]) == (303, "/login?then=")
+        else:
+            assert answer.status_code == 401
+            assert "Sign in" in answer.text
+
+
+def _right(access: Access) -> Right:
+    assert access.right is not None
+    return access.right
+
+
+def _filled(path: str) -> str:
+    """Return a path with something in the place of its parameters; there is no such edition or person."""
+    return re.sub(r"\{[^}]*\}", "0", path)

@@ -1,0 +1,157 @@
+"""Signing in and out, and what stays of a form whose session has ended."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+
+from digest.model.staff import Person, Role
+from digest.staff.people import StaffError, add_person, change_role, remove_person
+from digest.staff.signin import IDLE, LIFE, OF_ACCOUNT, OF_CLIENT, WINDOW
+from tests.web.site import BASE
+from tests.web.staff.newsroom import DESK, PASSWORD, Newsroom
+
+GOOD = {"address": "jonas@example.org", "password": PASSWORD}
+
+
+def test_a_person_signs_in_and_out(newsroom: Newsroom) -> None:
+    newsroom.person()
+    browser = newsroom.visitor()
+    assert browser.get("/login").status_code == 200
+    answer = browser.post("/login", data=GOOD)
+    assert answer.status_code == 303
+    (cookie,) = answer.headers.get_list("set-cookie")
+    assert re.fullmatch(
+        r"__Host-desk=[\w-]{43}; HttpOnly; Max-Age=43200; Path=/; SameSite=lax; Secure", cookie
+    )
+    assert browser.get("/login").headers["location"] == "/account"
+    kept = {"cookie": f"__Host-desk={browser.cookies['__Host-desk']}"}
+    assert browser.post("/logout").headers["location"] == "/login"
+    assert browser.get("/login", headers=kept).status_code == 200, "the session itself has ended"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"password": "marmalade lantern ferry"},
+        {"address": "nobody@example.org"},
+        {"address": "x"},
+        {"password": ""},
+    ],
+)
+def test_a_wrong_sign_in_says_nothing_about_accounts(desk: Newsroom, wrong: dict[str, str]) -> None:
+    desk.person()
+    answers = [
+        desk.visitor().post("/login", data={**GOOD, **each}) for each in (wrong, {"password": "x" * 300})
+    ]
+    assert {answer.status_code for answer in answers} == {401}
+    assert "The address or the password is wrong." in answers[0].text
+    assert _without_address(answers[0].text) == _without_address(answers[1].text)
+    assert not answers[0].headers.get_list("set-cookie")
+
+
+def _without_address(html: str) -> str:
+    return re.sub(r'name="address" value="[^"]*"', "", html)
+
+
+def test_attempts_are_limited_by_account_and_by_client(newsroom: Newsroom) -> None:
+    newsroom.person()
+    wrong = {**GOOD, "password": "not the password"}
+    for number in range(OF_ACCOUNT):
+        assert newsroom.visitor(f"192.0.2.{number}").post("/login", data=wrong).status_code == 401
+    assert newsroom.visitor("192.0.2.200").post("/login", data=GOOD).status_code == 429
+    for number in range(OF_CLIENT):
+        newsroom.visitor("198.51.100.1").post("/login", data={**wrong, "address": f"a{number}@example.org"})
+    newsroom.clock.forward(seconds=(WINDOW - timedelta(seconds=30)).total_seconds())
+    assert newsroom.visitor("198.51.100.1").post("/login", data=GOOD).status_code == 429
+    newsroom.clock.forward(minutes=1)
+    assert newsroom.visitor("198.51.100.1").post("/login", data=GOOD).status_code == 303
+
+
+@pytest.mark.parametrize(("step", "times"), [(IDLE, 1), (timedelta(hours=1), LIFE // timedelta(hours=1))])
+def test_a_session_ends_when_it_is_unused_and_after_half_a_day(
+    desk: Newsroom, step: timedelta, times: int
+) -> None:
+    browser = desk.signed_in()
+    for _ in range(times):
+        assert browser.get("/login").status_code == 303
+        desk.clock.forward(seconds=step.total_seconds())
+    assert browser.get("/login").status_code == 200
+
+
+def test_signing_in_gives_a_new_cookie_and_ends_the_old_session(desk: Newsroom) -> None:
+    browser = desk.signed_in()
+    before = browser.cookies["__Host-desk"]
+    browser.post("/login", data=GOOD)
+    assert browser.cookies["__Host-desk"] != before
+    browser.cookies.clear()
+    assert browser.get("/login", headers={"cookie": f"__Host-desk={before}"}).status_code == 200
+
+
+def test_a_one_time_link_sets_a_password_once(newsroom: Newsroom) -> None:
+    new = Person(id="", name="Eva Brandt", address="Eva@example.org", role=Role.EDITOR)
+    _, token = add_person(newsroom.app.database, new, newsroom.clock())
+    browser, page = newsroom.visitor(), f"/welcome/{token}"
+    assert "Welcome, Eva" in browser.get(page).text
+    for password, again in (("short", "short"), (PASSWORD, "other"), ("Eva Brandt 2026", "Eva Brandt 2026")):
+        assert browser.post(page, data={"password": password, "again": again}).status_code == 422
+    chosen = "violet harbour pigeon"
+    assert browser.post(page, data={"password": chosen, "again": chosen}).status_code == 303
+    assert browser.get("/login").status_code == 303
+    for answer in (browser.get(page), browser.post(page, data={"password": chosen, "again": chosen})):
+        assert answer.status_code == 410
+    sent = {"address": "eva@EXAMPLE.org", "password": chosen}
+    assert newsroom.visitor().post("/login", data=sent).status_code == 303
+
+
+def test_a_removed_person_is_out_at_once(newsroom: Newsroom) -> None:
+    browser, person = newsroom.signed_in(), newsroom.person()
+    remove_person(newsroom.app.database, person.id, newsroom.clock())
+    assert browser.get("/login").status_code == 200
+    assert newsroom.visitor().post("/login", data=GOOD).status_code == 401
+
+
+def test_the_last_administrator_stays(newsroom: Newsroom) -> None:
+    only, database = newsroom.person(Role.ADMINISTRATOR), newsroom.app.database
+    with pytest.raises(StaffError, match="only administrator"):
+        remove_person(database, only.id, newsroom.clock())
+    with pytest.raises(StaffError, match="only administrator"):
+        change_role(database, only.id, Role.EDITOR, newsroom.clock())
+    newsroom.person(Role.ADMINISTRATOR, "Ada Lind")
+    assert change_role(database, only.id, Role.EDITOR, newsroom.clock()).role is Role.EDITOR
+
+
+def test_forms_of_other_sites_are_refused(desk: Newsroom) -> None:
+    desk.person()
+    for headers in (
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"origin": "https://evil.example.org"},
+        {"origin": "null"},
+        {},
+    ):
+        browser = desk.visitor()
+        del browser.headers["sec-fetch-site"]
+        assert browser.post("/login", data=GOOD, headers=headers).status_code == 403
+    browser = desk.visitor()
+    del browser.headers["sec-fetch-site"]
+    assert browser.post("/login", data=GOOD, headers={"origin": DESK}).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "then", ["//evil.example.org", "https://evil.example.org", "/\\evil.example.org", "x"]
+)
+def test_signing_in_leads_nowhere_else(desk: Newsroom, then: str) -> None:
+    desk.person()
+    assert desk.visitor().post("/login", data={**GOOD, "then": then}).headers["location"] == "/"
+
+
+def test_the_staff_answer_at_their_own_host_only(desk: Newsroom) -> None:
+    browser = desk.visitor()
+    assert browser.get(f"{BASE}/login").status_code == 404
+    assert browser.get(f"{DESK}/signup").status_code == 404
+    page = browser.get("/login")
+    assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+    assert page.headers["cache-control"] == "no-store"
