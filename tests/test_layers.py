@@ -38,6 +38,7 @@ LAYERS = (
     "digest.editions digest.sources",
     "digest.editions.outlook",
     "digest.editions.edits",
+    "digest.editions.views",
     "digest.design",
     "digest.readers digest.staff",
     "digest.inbound",

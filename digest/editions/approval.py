@@ -113,7 +113,7 @@ def unapprove(database: Database, edition_id: str, *, by: str, now: datetime) ->
         if record.state is not EditionState.APPROVED:
             raise refusal(record, "unapproved")
         why = f"{by} took the approval back"
-        return advance(connection, edition_id, EditionState.DRAFT, now, reason=why, seen=record)
+        return advance(connection, edition_id, EditionState.DRAFT, now, reason=why, by=by, seen=record)
 
 
 def ready_to_send(

@@ -113,25 +113,25 @@ def approve(
     return approve_look(parts.database, record, inspection.look, by=by, now=now), inspection.look
 
 
-def pause_edition(database: Database, edition_id: str, *, reason: str, now: datetime) -> None:
+def pause_edition(database: Database, edition_id: str, *, reason: str, now: datetime, by: str = "") -> None:
     """Pause an edition: senders that are at work take no more messages of it. Raises StateError."""
     with database.write() as connection:
-        pause(connection, edition_id, now, reason=reason)
+        pause(connection, edition_id, now, reason=reason, by=by)
 
 
-def resume_edition(database: Database, edition_id: str, now: datetime) -> EditionRecord:
+def resume_edition(database: Database, edition_id: str, now: datetime, *, by: str = "") -> EditionRecord:
     """Resume a paused edition; the next run continues with it. Raises StateError."""
     with database.write() as connection:
-        return resume(connection, edition_id, now)
+        return resume(connection, edition_id, now, by=by)
 
 
-def cancel(database: Database, edition_id: str, *, reason: str, now: datetime) -> EditionRecord:
+def cancel(database: Database, edition_id: str, *, reason: str, now: datetime, by: str = "") -> EditionRecord:
     """Cancel an edition for good: messages that have not been sent are skipped. Raises StateError.
 
     If sending has not begun, the edition's posts wait again.
     """
     with database.write() as connection:
-        record = advance(connection, edition_id, EditionState.CANCELLED, now, reason=reason)
+        record = advance(connection, edition_id, EditionState.CANCELLED, now, reason=reason, by=by)
     settle_cancelled(database, edition_id, now)
     return record
 

@@ -209,6 +209,38 @@ class EditionRecord:
         return min(self.edition.send_at, self.started_at or self.edition.send_at)
 
 
+class StepKind(StrEnum):
+    """What has happened to an edition, besides the edits of its editors. The values are stored."""
+
+    APPROVED = "approved"
+    VOID = "void"  # the approval, so that the edition is a draft again
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    REPLANNED = "replanned"  # it has another base: new words of publishers, or new posts
+    TESTED = "tested"  # a test message was sent
+    SENDING = "sending"
+    SENT = "sent"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of an edition: who took it, when, and what the edition was then.
+
+    `edits` is the number of edits that it had, and `look` the hash of what an approval covers. Editions of
+    earlier versions have no steps.
+    """
+
+    kind: StepKind
+    at: datetime
+    by: str  # empty: the program
+    detail: str  # a clause: why, or to whom
+    edits: int
+    hash: str  # of the canonical snapshot, after the step
+    look: str | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DamagedEdition:
     """An edition whose snapshot cannot be used, as far as it is known from its other columns."""

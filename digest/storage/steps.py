@@ -1,4 +1,7 @@
-"""Move an edition from one state to another, and its posts with it; of two steps at once, one wins."""
+"""Move an edition from one state to another, and its posts with it; of two steps at once, one wins.
+
+Each step is noted in the table `steps`, in the same transaction.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,16 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, case, delete, func, literal, select, update
+from sqlalchemy import Connection, case, delete, func, insert, literal, select, update
 
-from digest.model.editions import MERGED, Edition, EditionRecord, EditionState, refusal
+from digest.model.editions import MERGED, Edition, EditionRecord, EditionState, StepKind, refusal
 from digest.model.errors import DigestError, MergeError
 from digest.model.posts import PostState
 from digest.model.snapshot import sections_in, text_hash, to_json
 from digest.storage.editions import OPEN, insert_edition, load_edition, lock_edition
 from digest.storage.posts import batches
-from digest.storage.tables import digest_posts, editions, gatherings
+from digest.storage.tables import digest_posts, editions, edits, gatherings
+from digest.storage.tables import steps as noted
 
 # The states from which each state can be reached. Nothing leads out of sent, skipped and cancelled. A draft
 # must be approved before it is sent. An edition whose approval becomes void is a draft again.
@@ -27,6 +31,14 @@ _BEFORE: Mapping[EditionState, tuple[EditionState, ...]] = {
     EditionState.CANCELLED: OPEN,
 }
 
+_KINDS: Mapping[EditionState, StepKind] = {
+    EditionState.DRAFT: StepKind.VOID,
+    EditionState.APPROVED: StepKind.APPROVED,
+    EditionState.SENDING: StepKind.SENDING,
+    EditionState.SENT: StepKind.SENT,
+    EditionState.SKIPPED: StepKind.SKIPPED,
+    EditionState.CANCELLED: StepKind.CANCELLED,
+}
 
 # Unsent editions with the posts that they reserve.
 _RESERVED = (
@@ -54,8 +66,8 @@ def advance(
     One statement decides: the state must allow the step, a paused edition does not begin to be sent, and
     with `seen`, the snapshot and the approved look must be those that the caller has seen. The posts of a
     sent edition are used. An edition that is skipped, or cancelled before it began to be sent, releases its
-    posts and the editions it has gathered. `by` names the person who approves, and `look` is the hash of all
-    that the approval covers. Raises StateError if the step is not allowed, and NotFoundError.
+    posts and the editions it has gathered. `by` names the person who does it, and `look` is the hash of all
+    that an approval covers. Raises StateError if the step is not allowed, and NotFoundError.
     """
     allowed = [editions.c.id == edition_id, editions.c.state.in_(_BEFORE[to])]
     if to is EditionState.SENDING:
@@ -65,6 +77,7 @@ def advance(
     step = update(editions).where(*allowed).values(_changes(to, now, reason=reason, by=by, look=look))
     if connection.execute(step).rowcount != 1:
         raise refusal(load_edition(connection, edition_id), to)
+    note_step(connection, edition_id, _KINDS[to], now, by=by or "", detail=reason)
     record = load_edition(connection, edition_id)
     # An edition that is cancelled while it is being sent keeps its posts: some readers have had them, and
     # must not get them again.
@@ -76,7 +89,7 @@ def advance(
     return record
 
 
-def pause(connection: Connection, edition_id: str, now: datetime, *, reason: str) -> None:
+def pause(connection: Connection, edition_id: str, now: datetime, *, reason: str, by: str = "") -> None:
     """Pause an edition, which may also be a draft; after the commit, no sender takes new deliveries of it.
 
     Raises StateError if the edition is over or paused already, and NotFoundError.
@@ -85,9 +98,10 @@ def pause(connection: Connection, edition_id: str, now: datetime, *, reason: str
     step = update(editions).where(*held).values(paused_at=now, reason=reason)
     if connection.execute(step).rowcount != 1:
         raise refusal(load_edition(connection, edition_id), "paused")
+    note_step(connection, edition_id, StepKind.PAUSED, now, by=by, detail=reason)
 
 
-def resume(connection: Connection, edition_id: str, now: datetime) -> EditionRecord:
+def resume(connection: Connection, edition_id: str, now: datetime, *, by: str = "") -> EditionRecord:
     """Resume a paused edition. Raises StateError if it is not paused, and NotFoundError."""
     # An approved edition counts as approved now. Otherwise it could be too late to be sent.
     paused = editions.c.id == edition_id, editions.c.paused_at.is_not(None)
@@ -99,6 +113,7 @@ def resume(connection: Connection, edition_id: str, now: datetime) -> EditionRec
     }
     if connection.execute(update(editions).where(*paused).values(changes)).rowcount != 1:
         raise refusal(load_edition(connection, edition_id), "resumed")
+    note_step(connection, edition_id, StepKind.RESUMED, now, by=by)
     return load_edition(connection, edition_id)
 
 
@@ -119,6 +134,41 @@ def revise(
         step = step.where(editions.c.state == EditionState.APPROVED)
     if connection.execute(step.values(new)).rowcount != 1:
         raise refusal(load_edition(connection, record.edition.id), "changed")
+    if record.state is EditionState.APPROVED:
+        note_step(connection, record.edition.id, StepKind.VOID, now, detail=void)
+
+
+def note_step(
+    connection: Connection,
+    edition_id: str,
+    kind: StepKind,
+    now: datetime,
+    *,
+    by: str = "",
+    detail: str = "",
+    replaced: tuple[Edition, str] | None = None,
+) -> None:
+    """Note a step of an edition that this transaction has locked or changed.
+
+    `replaced` is the base that the edition had before, and the hash that it has with the new one.
+    """
+    of_edition = editions.c.id == edition_id
+    number = select(func.coalesce(func.max(noted.c.number), 0) + 1).where(noted.c.edition_id == edition_id)
+    count = select(func.count()).select_from(edits).where(edits.c.edition_id == edition_id)
+    hashed = select(editions.c.hash).where(of_edition)
+    step = {
+        "edition_id": edition_id,
+        "number": number.scalar_subquery(),
+        "kind": kind,
+        "at": now,
+        "by": by,
+        "detail": detail,
+        "edits": count.scalar_subquery(),
+        "hash": replaced[1] if replaced else hashed.scalar_subquery(),
+        "look": select(editions.c.look).where(of_edition).scalar_subquery(),
+        "base": to_json(replaced[0]) if replaced else None,
+    }
+    connection.execute(insert(noted).values(step))
 
 
 def replace_editions(

@@ -181,6 +181,36 @@ edits = Table(
     Column("by", String, nullable=False),
     Column("at", Moment, nullable=False),
     Column("operation", JSON, nullable=False),
+    Column("hash", String),  # of the snapshot with this edit and those saved with it; null: not known
+)
+
+# Append-only: what has happened to an edition besides its edits.
+steps = Table(
+    "steps",
+    metadata,
+    Column("edition_id", String, ForeignKey("editions.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # from 1
+    Column("kind", String, nullable=False),  # digest.model.editions.StepKind
+    Column("at", Moment, nullable=False),
+    Column("by", String, nullable=False, server_default=""),  # empty: the program
+    Column("detail", String, nullable=False, server_default=""),
+    Column("edits", Integer, nullable=False),  # how many the edition had
+    Column("hash", String, nullable=False),  # of the snapshot, after the step
+    Column("look", String),
+    Column("base", Text),  # the base that this step has replaced; null: it has the same base as before
+)
+
+# Append-only. They are about an edition and never a part of it.
+comments = Table(
+    "comments",
+    metadata,
+    Column("edition_id", String, ForeignKey("editions.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # from 1
+    Column("story", String),  # the id of its first post; null: about the whole edition
+    Column("answers", Integer),  # the number of an earlier comment
+    Column("by", String, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("text", Text, nullable=False),
 )
 
 # Who is looking at an edition on the desk. A row counts for a minute.

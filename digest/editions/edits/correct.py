@@ -11,7 +11,7 @@ from digest.compose.revise import StoryChange, changes_of, revised, without_post
 from digest.config import Config
 from digest.config.parts import Parts
 from digest.editions.compose import picture_time, settle_posts
-from digest.editions.edits.edits import EditedEdition, leaving, locked, rebased, save, with_edits
+from digest.editions.edits.edits import EditedEdition, Rebase, leaving, locked, rebased, save, with_edits
 from digest.editions.feeds import named_posts
 from digest.model.editions import EditionRecord
 from digest.model.errors import StateError
@@ -44,7 +44,8 @@ def drop(database: Database, config: Config, names: Sequence[str], now: datetime
         for edition_id in editions_with(connection, ids):
             if load_edition(connection, edition_id).is_ahead:
                 edited = locked(connection, edition_id)
-                _change(connection, edited, without_posts(edited.base, ids, BY_EDITOR), now)
+                changes = without_posts(edited.base, ids, BY_EDITOR)
+                _change(connection, edited, changes, Rebase(what="took dropped posts out of it", at=now))
                 changed.append(edition_id)
         taken_out = drop_posts(connection, ids, now)
         return Decided(posts=taken_out, revised=tuple(changed))
@@ -65,7 +66,7 @@ def changes_text(parts: Parts, record: EditionRecord) -> tuple[str, ...]:
     return *stories, *(site if site_has_changed(parts.config, record) else [])
 
 
-def correct(parts: Parts, edition_id: str, now: datetime) -> tuple[StoryChange, ...]:
+def correct(parts: Parts, edition_id: str, now: datetime, *, by: str = "") -> tuple[StoryChange, ...]:
     """Take the new words of changed posts into the base of an edition, and stories that are gone out of it.
 
     New pictures are inspected first. The edits are applied again, so an editor's own words stay. The edition
@@ -81,7 +82,8 @@ def correct(parts: Parts, edition_id: str, now: datetime) -> tuple[StoryChange, 
         edited = locked(connection, edition_id)
         changes = _changes(connection, edited)
         if changes:
-            _change(connection, edited, changes, now)
+            rebase = Rebase(what="took the publishers' corrections into it", at=now, by=by)
+            _change(connection, edited, changes, rebase)
         return changes
 
 
@@ -100,7 +102,8 @@ def correct_site(parts: Parts, edition_id: str, now: datetime) -> bool:
         changed = edited.base.site != parts.config.site
         if changed:
             after = rebased(edited, replace(edited.base, site=parts.config.site))
-            save(connection, edited, after, now, void=_VOID_SITE)
+            rebase = Rebase(what="took the site and brand of config.toml into it", at=now)
+            save(connection, edited, after, now, void=_VOID_SITE, rebase=rebase)
         return changed
 
 
@@ -111,7 +114,7 @@ def _changes(connection: Connection, edited: EditedEdition) -> tuple[StoryChange
 
 
 def _change(
-    connection: Connection, edited: EditedEdition, changes: Sequence[StoryChange], now: datetime
+    connection: Connection, edited: EditedEdition, changes: Sequence[StoryChange], rebase: Rebase
 ) -> None:
     base = revised(edited.base, changes)
     if base is None:
@@ -125,4 +128,4 @@ def _change(
         post_id: leaving(base.digest, gone.get(post_id, ""))
         for post_id in fates(edited.applied).keys() - fates(after.applied)
     }
-    save(connection, edited, after, now, void=_VOID, left=left)
+    save(connection, edited, after, rebase.at, void=_VOID, left=left, rebase=rebase)

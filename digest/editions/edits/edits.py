@@ -22,7 +22,7 @@ from digest.compose.edits.operations import (
     touched,
 )
 from digest.compose.edits.words import field_text, names_of, sentence, story_named, text_of
-from digest.model.editions import EDITED, Edition, EditionRecord, refusal
+from digest.model.editions import EDITED, Edition, EditionRecord, StepKind, refusal
 from digest.model.errors import (
     ConflictError,
     DamagedError,
@@ -31,12 +31,13 @@ from digest.model.errors import (
     StateError,
 )
 from digest.model.posts import Candidate, Fate, Image, PostState
+from digest.model.snapshot import content_hash
 from digest.render.templates import check_line
 from digest.storage.database import Connection, Database
 from digest.storage.editions import base_of, load_edition
 from digest.storage.edits.edits import StoredEdit, append, edits_of, keep_base, lock_for_edit, move_posts
 from digest.storage.intake.decide import posts_by_id
-from digest.storage.steps import revise
+from digest.storage.steps import note_step, revise
 from subscribers.model import Frequency
 
 
@@ -93,6 +94,15 @@ class Editor:
     now: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebase:
+    """Why an edition gets another base, as a clause without its subject ("refreshed it"), and by whom."""
+
+    what: str
+    at: datetime
+    by: str = ""
+
+
 def read_edits(database: Database, edition_id: str) -> EditedEdition:
     """Return an edition with its edits. Raises NotFoundError, and DamagedError."""
     with database.read() as connection:
@@ -123,8 +133,9 @@ def edit(
         )
         for at, each in enumerate(new):
             _require_sense(before, (*before.edits, *new[:at]), each.operation)
-        append(connection, edition_id, [_stored(each) for each in new])
         after = _applied(before.record, before.base, (*before.edits, *new))
+        made = content_hash(after.applied.edition)
+        append(connection, edition_id, [_stored(each, made) for each in new])
         return save(connection, before, after, editor.now, void=_void(after, new))
 
 
@@ -181,11 +192,12 @@ def save(
     *,
     void: str,
     left: Mapping[str, Fate] | None = None,
+    rebase: Rebase | None = None,
 ) -> EditedEdition:
     """Save an edition whose edits or base have changed, and let its posts follow; return it.
 
-    `left` are the fates of posts that are not in the new base. `void` is the reason why an approval is void.
-    Raises StateError if no story is left, and if a story cannot come back.
+    `left` are the fates of posts that are not in the new base, and `rebase` says why there is one. `void` is
+    the reason why an approval is void. Raises StateError if no story is left, or a story cannot come back.
     """
     edition = after.applied.edition
     if next(edition.stories(), None) is None:
@@ -194,6 +206,11 @@ def save(
         )
     if after.edits:
         keep_base(connection, after.base)
+    if rebase and after.base != before.base:
+        replaced = before.base, content_hash(edition)
+        kind = StepKind.REPLANNED
+        at, by, what = rebase.at, rebase.by, rebase.what
+        note_step(connection, edition.id, kind, at, by=by, detail=what, replaced=replaced)
     if edition != before.record.edition:
         revise(connection, before.record, edition, now, void=void)
     # The posts of a gathered edition were used by the editions that it was gathered from.
@@ -216,8 +233,9 @@ def _applied(record: EditionRecord, base: Edition, edits: tuple[Edit, ...]) -> E
     return EditedEdition(record=record, base=base, edits=edits, applied=apply(base, edits))
 
 
-def _stored(edit: Edit) -> StoredEdit:
-    return StoredEdit(number=edit.number, by=edit.by, at=edit.at, operation=to_values(edit.operation))
+def _stored(edit: Edit, made: str) -> StoredEdit:
+    values = to_values(edit.operation)
+    return StoredEdit(number=edit.number, by=edit.by, at=edit.at, operation=values, hash=made)
 
 
 def _void(after: EditedEdition, new: Sequence[Edit]) -> str:

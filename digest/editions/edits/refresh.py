@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from digest.compose.compose import PlanFacts, plan_from, read_facts
 from digest.compose.edits.apply import apply, fates
 from digest.compose.optimistic import Steps, plan_and_keep
 from digest.compose.plan import Plan, PlanInput
 from digest.editions.compose import picture_time, settle_posts
-from digest.editions.edits.edits import EditedEdition, leaving, locked, rebased, save, with_edits
+from digest.editions.edits.edits import EditedEdition, Rebase, leaving, locked, rebased, save, with_edits
 from digest.editions.parts import EditionParts
 from digest.editions.preflight import fits_in_an_email
 from digest.model.editions import EDITED, Composed, Due, Edition, EditionRecord, refusal
@@ -32,7 +33,7 @@ class _Seen:
     facts: PlanFacts
 
 
-def refresh(parts: EditionParts, slug: str, now: datetime) -> Composed:
+def refresh(parts: EditionParts, slug: str, now: datetime, *, by: str = "") -> Composed:
     """Plan the newest edition of a digest again: its posts and those that wait make a new base.
 
         read the edition, its edits, its posts and the waiting posts
@@ -43,15 +44,16 @@ def refresh(parts: EditionParts, slug: str, now: datetime) -> Composed:
             apply the edits to the new base → the snapshot; stale edits are listed by `digest edits`
             the posts follow; those that find no room wait again
 
-    If the base would be the same, nothing changes, and an approval stays. Raises NotFoundError, StateError if
-    the edition has begun to be sent or is over, and EditRefusedError for a merged edition.
+    If the base would be the same, nothing changes, and an approval stays. `by` names the editor. Raises
+    NotFoundError, StateError if the edition has begun to be sent or is over, and EditRefusedError for a
+    merged edition.
     """
     record = _newest(parts, slug)
     plan_input, edition_id = _plan_input(parts, record.edition, now), record.edition.id
     steps = Steps(
         read=lambda connection: _read(connection, plan_input, edition_id, now),
         plan=lambda seen: _plan(parts, plan_input, seen),
-        keep=lambda connection, planned: _keep(connection, planned, edition_id, now),
+        keep=lambda connection, planned: _keep(connection, planned, _Kept(edition_id, now, by)),
     )
     with parts.database.read() as connection:
         seen = steps.read(connection)
@@ -108,8 +110,16 @@ def _plan(parts: EditionParts, plan_input: PlanInput, seen: _Seen) -> Plan:
     return replace(planned, edition=replace(planned.edition, id=before.id, number=before.number))
 
 
-def _keep(connection: Connection, planned: Plan, edition_id: str, now: datetime) -> Composed:
-    before = locked(connection, edition_id)
+class _Kept(NamedTuple):
+    """Where and when a new plan is kept, and for whom."""
+
+    edition_id: str
+    now: datetime
+    by: str
+
+
+def _keep(connection: Connection, planned: Plan, kept: _Kept) -> Composed:
+    before, now = locked(connection, kept.edition_id), kept.now
     counts = {"used": len(planned.used), "carried": len(planned.carried), "dropped": len(planned.dropped)}
     if planned.edition is None:
         return Composed(record=None, reason=planned.reason, **counts)
@@ -126,5 +136,6 @@ def _keep(connection: Connection, planned: Plan, edition_id: str, now: datetime)
         post_id: leaving(planned.edition.digest, dropped.get(post_id, ""))
         for post_id in held - fates(after.applied).keys()
     }
-    saved = save(connection, before, after, now, void=_VOID, left=left)
+    rebase = Rebase(what="refreshed it", at=now, by=kept.by)
+    saved = save(connection, before, after, now, void=_VOID, left=left, rebase=rebase)
     return Composed(record=saved.record, reason="", **counts)

@@ -25,6 +25,7 @@ class StoredEdit:
     by: str
     at: datetime
     operation: Mapping[str, Any]
+    hash: str | None = None  # of the snapshot that it led to; None: it was not kept in earlier versions
 
 
 def lock_for_edit(connection: Connection, digest: str, edition_id: str) -> EditionRecord:
@@ -42,11 +43,11 @@ def keep_base(connection: Connection, edition: Edition) -> None:
 
 def edits_of(connection: Connection, edition_id: str) -> tuple[StoredEdit, ...]:
     """Return the edits of an edition in their order."""
-    columns = edits.c.number, edits.c.by, edits.c.at, edits.c.operation
+    columns = edits.c.number, edits.c.by, edits.c.at, edits.c.operation, edits.c.hash
     found = select(*columns).where(edits.c.edition_id == edition_id).order_by(edits.c.number)
     return tuple(
-        StoredEdit(number=number, by=by, at=at, operation=operation)
-        for number, by, at, operation in connection.execute(found)
+        StoredEdit(number=number, by=by, at=at, operation=operation, hash=made)
+        for number, by, at, operation, made in connection.execute(found)
     )
 
 
@@ -65,6 +66,7 @@ def append(connection: Connection, edition_id: str, new: Sequence[StoredEdit]) -
             "by": each.by,
             "at": each.at,
             "operation": dict(each.operation),
+            "hash": each.hash,
         }
         for each in new
     ]
