@@ -15,9 +15,9 @@ from markupsafe import escape
 
 from digest.model.editions import Edition
 from digest.model.messages import Email, ReaderLinks
+from digest.render.fragments.inline import Inliner, ends_outside
 from digest.render.fragments.parts import PARTS, Parts
 from digest.render.fragments.pieces import Cutter, GapCloser
-from digest.render.inline import Inliner, ends_outside
 from digest.render.languages.edition_words import EditionWords
 from digest.render.languages.languages import spoken
 from digest.render.mail import lines

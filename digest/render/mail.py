@@ -10,8 +10,8 @@ from digest.model.messages import Email, ReaderLinks
 from digest.model.publication import Brand
 from digest.render.brand.fonts import SIZES, sans_of
 from digest.render.brand.palette import palette_of
+from digest.render.fragments.inline import inline
 from digest.render.fragments.pieces import close_gaps
-from digest.render.inline import inline
 from digest.render.languages.languages import words_for
 from digest.render.sample import sample_edition
 from digest.render.templates import (

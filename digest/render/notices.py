@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from digest.model.messages import Email
 from digest.model.publication import Site
+from digest.render.fragments.inline import inline
 from digest.render.fragments.pieces import close_gaps
-from digest.render.inline import inline
 from digest.render.languages.languages import Words
 from digest.render.templates import Templates
 from digest.render.values import brand_values, site_values

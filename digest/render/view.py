@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
-from functools import lru_cache
-from itertools import repeat, zip_longest
-from math import ceil
+from collections.abc import Mapping
+from itertools import repeat
 
-from digest.model.editions import Coverage, Edition, Every, Section, Source, Story
-from digest.model.links import small_picture_url, web_url
+from digest.model.editions import Edition, Every, Section, Story
+from digest.model.links import web_url
 from digest.model.messages import ReaderLinks
-from digest.model.posts import Image
 from digest.model.publication import Style
 from digest.render.brand.palette import topic_colour
 from digest.render.languages.dates import direction, tag
 from digest.render.languages.edition_words import EditionWords, words_of
 from digest.render.languages.languages import spoken
 from digest.render.levels import CONTENTS, SHORT, Level, levels_of
+from digest.render.stories import (
+    STORY_BOX,
+    THUMB_BOX,
+    also_of,
+    coverage_of,
+    have_one_source,
+    headlines_of,
+    image_of,
+    minutes_of,
+    rows_of,
+    together,
+)
 from digest.render.values import (
     ChoiceValues,
     ColourValues,
-    CoverageValues,
     EditionValues,
-    ImageValues,
     LineValues,
     PageLinks,
     PageValues,
@@ -37,23 +43,13 @@ from digest.render.values import (
     site_values,
 )
 from digest.render.writing.markdown import marked_text
-from digest.render.writing.text import width
 from subscribers.text import one_line
 
 LEAD_BOX = (576, 432)  # the width of the column without its padding; taller images are made narrower
 FEATURE_BOX = (260, 260)
-STORY_BOX = (96, 96)
-THUMB_BOX = (120, 120)  # for templates that do not know levels
 BOXES = {Level.LEAD: LEAD_BOX, Level.FEATURE: FEATURE_BOX, Level.STORY: STORY_BOX, Level.BRIEF: STORY_BOX}
-HEADLINES = 5  # in the list at the top
-_WORD = re.compile(r"\w+")
-_ARTICLES = frozenset(
-    ["the", "a", "an", "der", "die", "das", "ein", "eine", "el", "la", "los", "las", "un", "una"]
-)
-_WORDS_A_MINUTE = 230
 _KEPT = 10_000  # entries of each cache
 _UNCLAIMED = "catch-all"  # the rule of a story under no topic
-_GUESS = 2 / 3  # the height of an image, as a share of its width, if the feed does not give its size
 
 
 def email_values(
@@ -147,10 +143,10 @@ def choice_values(chosen: Edition, view: EditionView, *, subject: str, preheader
         "subject": subject,
         "preheader": preheader,
         "lead": view.story(chosen.lead, topics, LEAD_BOX, Level.LEAD) if chosen.lead else None,
-        "headlines": tuple(view.story(story, topics) for story in _headlines(chosen.sections)),
+        "headlines": tuple(view.story(story, topics) for story in headlines_of(chosen.sections)),
         "sections": sections,
         "count": count,
-        "minutes": _minutes(chosen.stories()),
+        "minutes": minutes_of(chosen.stories()),
         "top": view.story(stories[0], topics, LEAD_BOX, Level.LEAD) if chosen.lead or count == 1 else None,
         "form": ("alone" if count == 1 else "short") if count <= SHORT else "led",
         "contents": sections if _has_contents(chosen, topics, count) else (),
@@ -232,7 +228,7 @@ class EditionView:
         key = tuple(map(id, sections))
         if key not in self._groups:
             self._make_room()
-            self._groups[key] = sections, _together(sections)
+            self._groups[key] = sections, together(sections)
         return (self._groups[key][1],)
 
     def story(
@@ -263,11 +259,11 @@ class EditionView:
             stories=tuple(small[: len(section.stories)]),
             more=tuple(small[len(section.stories) :]),
             colour=self.colours.get(section.colour),
-            rows=_rows(shown),
+            rows=rows_of(shown),
             briefs=tuple(story for story in shown if story.level == Level.BRIEF),
             count=len(shown),
             first=shown[0] if shown else None,
-            one_source=_has_one_source(shown),
+            one_source=have_one_source(shown),
         )
 
     def _make_room(self) -> None:
@@ -284,12 +280,12 @@ class EditionView:
             author=one_line(story.author or ""),
             time=self.words.time(story, self._edition),
             topic=topic,
-            image=_image(story.image, box, self._edition.site.base_url),
-            also=_also(story),
+            image=image_of(story.image, box, self._edition.site.base_url),
+            also=also_of(story),
             via=SourceValues(name=one_line(story.via.name), url=web_url(story.via.url))
             if story.via
             else None,
-            coverage=_coverage(story),
+            coverage=coverage_of(story),
             note=marked_text(story.note, direction(self._edition.language)),
             level=level.value,
             colour=self._colour_of.get(story.topic),
@@ -308,46 +304,9 @@ class _Known:
         self.topics = tuple({story.topic: None for story in stories})
 
 
-def _rows(stories: Sequence[StoryValues]) -> tuple[tuple[StoryValues, ...], ...]:
-    """Return the rows of an email: two features that follow each other, or one story.
-
-    Briefs have no rows. A feature with a picture and one without would not fit side by side.
-    """
-    rows: list[tuple[StoryValues, ...]] = []
-    for story in stories:
-        before = rows[-1] if rows else ()
-        if story.level == Level.FEATURE and [(one.level, one.image is None) for one in before] == [
-            (story.level, story.image is None)
-        ]:
-            rows[-1] = *before, story
-        elif story.level in (Level.FEATURE, Level.STORY):
-            rows.append((story,))
-    return tuple(rows)
-
-
-def _together(sections: Sequence[SectionValues]) -> SectionValues:
-    """Return the stories of some sections as one group without a title."""
-    shown = [story for section in sections for row in section.rows for story in row]
-    briefs = tuple(story for section in sections for story in section.briefs)
-    return SectionValues(
-        slug=sections[0].slug,
-        title="",
-        stories=tuple(story for section in sections for story in section.stories),
-        more=tuple(story for section in sections for story in section.more),
-        rows=_rows(shown),
-        briefs=briefs,
-        count=len(shown) + len(briefs),
-        first=next(iter((*shown, *briefs)), None),
-    )
-
-
 def _has_contents(chosen: Edition, topics: Mapping[str, str], count: int) -> bool:
     """Return whether a list of topics says more than the headings: not over one topic, or over headlines."""
     return len(topics) > 1 and count >= CONTENTS and chosen.style is Style.NEWSPAPER
-
-
-def _has_one_source(stories: Sequence[StoryValues]) -> bool:
-    return len(stories) > 1 and len({story.source for story in stories}) == 1
 
 
 def _colours(edition: Edition) -> dict[str, ColourValues]:
@@ -372,53 +331,6 @@ def _sponsor(edition: Edition) -> SponsorValues | None:
     )
 
 
-def _minutes(stories: Iterable[Story]) -> int:
-    """Return the minutes that reading these stories takes, rounded up."""
-    return max(1, ceil(sum(_length(story.title, story.blurb) for story in stories) / _WORDS_A_MINUTE))
-
-
-@lru_cache(maxsize=4_096)  # each choice of topics asks again
-def _length(title: str, blurb: str) -> float:
-    """Return the number of words; in scripts without spaces between words, a word has two letters."""
-    text = f"{title} {blurb}"
-    return len(text.split()) + (0 if text.isascii() else (width(text) - len(text)) / 2)
-
-
-def _also(story: Story) -> tuple[SourceValues, ...]:
-    """Return the other sources of a story, and those whose headline is the same."""
-    same = (Source(name=each.source, url=each.url) for each in _others(story) if _says(each, story))
-    return tuple(
-        SourceValues(name=one_line(also.name), url=web_url(also.url)) for also in (*story.also, *same)
-    )
-
-
-def _coverage(story: Story) -> tuple[CoverageValues, ...]:
-    """Return the other headlines of a story."""
-    return tuple(
-        CoverageValues(title=one_line(each.title), source=one_line(each.source), url=web_url(each.url))
-        for each in _others(story)
-        if not _says(each, story)
-    )
-
-
-def _others(story: Story) -> tuple[Coverage, ...]:
-    """Return the first report of each other feed."""
-    first: dict[str, Coverage] = {}
-    for each in story.coverage:
-        first.setdefault(each.source, each)
-    return tuple(first.values())
-
-
-def _says(other: Coverage, story: Story) -> bool:
-    """Return whether a headline is the story's own but for case, punctuation and a leading article."""
-    return _plain(other.title) == _plain(story.title)
-
-
-def _plain(title: str) -> list[str]:
-    words = _WORD.findall(title.casefold())
-    return words[1:] if words[:1] and words[0] in _ARTICLES else words
-
-
 def _is_one_group(edition: Edition) -> bool:
     """Return whether a heading would say nothing, because all stories stand in one group.
 
@@ -431,38 +343,6 @@ def _is_one_group(edition: Edition) -> bool:
     return len(edition.headings) == 1 or all(story.rule == _UNCLAIMED for story in stories)
 
 
-def _headlines(sections: Sequence[Section]) -> tuple[Story, ...]:
-    """Return the stories of the list at the top: the first of every topic, then the second, and so on.
-
-    They are in reading order. A short edition has no list, because the list would only repeat everything.
-    """
-    stories = [story for section in sections for story in (*section.stories, *section.more)]
-    if len(stories) < HEADLINES:
-        return ()
-    rounds = zip_longest(*(section.stories for section in sections))
-    chosen = [story.id for turn in rounds for story in turn if story is not None][:HEADLINES]
-    return tuple(story for story in stories if story.id in chosen)
-
-
 def _sides(direction: str) -> tuple[str, str]:
     """Return the sides where lines of this direction start and end."""
     return ("right", "left") if direction == "rtl" else ("left", "right")
-
-
-def _image(image: Image | None, box: tuple[int, int], base_url: str) -> ImageValues | None:
-    url = web_url(image.url) if image else None
-    if image is None or url is None:
-        return None
-    width, height = _fit(image, box)
-    small = small_picture_url(url, base_url)
-    if box in (STORY_BOX, THUMB_BOX) and small != url:  # the small version of our copies is a square
-        return ImageValues(url=small, alt=one_line(image.alt), width=box[0], height=box[1])
-    return ImageValues(url=url, alt=one_line(image.alt), width=width, height=height)
-
-
-def _fit(image: Image, box: tuple[int, int]) -> tuple[int, int]:
-    """Return the largest size inside `box` that keeps the image's shape and does not enlarge the image."""
-    width = image.width or box[0]
-    height = image.height if image.width and image.height else width * _GUESS
-    scale = min(box[0] / width, box[1] / height, 1)
-    return max(1, round(width * scale)), max(1, round(height * scale))

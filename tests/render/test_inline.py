@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from lxml import html as lxml_html
 
 from digest.model.errors import TemplateError
-from digest.render.inline import Inliner, ends_outside, inline
+from digest.render.fragments.inline import Inliner, ends_outside, inline
 
 RULES = (
     "p { margin: 0; color: #111 } .a { color: red !important; margin: 2px } p.b { color: green }\n"

@@ -13,7 +13,7 @@ from digest.model.errors import TemplateError
 from digest.model.links import web_url
 from digest.model.messages import Email, ReaderLinks
 from digest.model.posts import Image, Via
-from digest.render.inline import inline
+from digest.render.fragments.inline import inline
 from digest.render.mail import lines, render_email
 from digest.render.preflight import encoded_size, preflight
 from digest.render.sample import sample_edition, short_edition
