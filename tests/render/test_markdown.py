@@ -180,10 +180,14 @@ def test_the_small_part_becomes_html(written: str, html: str) -> None:
     [
         ("Tea & *toast*", "Tea & toast"),
         ("One\\\ntwo\nthree\n\nfour", "One\ntwo three\n\nfour"),
-        ("See [the pier](https://pier.example.org/).", "See the pier.\nthe pier:\nhttps://pier.example.org/"),
+        ("See [the pier](https://pier.example.org/).", "See the pier.\nhttps://pier.example.org/"),
+        (
+            "[One](https://one.test/) or [two](https://two.test/)",
+            "One or two\nOne:\nhttps://one.test/\ntwo:\nhttps://two.test/",
+        ),
         ("<https://pier.example.org/>", "https://pier.example.org/"),
-        ("Ask [us](mailto:desk@press.example.org)", "Ask us\nus:\ndesk@press.example.org"),
-        ("9. nine\n10. ten [x](https://x.test/)", "9. nine\n10. ten x\n    x:\n    https://x.test/"),
+        ("Ask [us](mailto:desk@press.example.org)", "Ask us\ndesk@press.example.org"),
+        ("9. nine\n10. ten [x](https://x.test/)", "9. nine\n10. ten x\n    https://x.test/"),
         ("- a\n  - b\n- c", "- a\n  - b\n- c"),
     ],
 )

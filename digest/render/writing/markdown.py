@@ -142,13 +142,17 @@ def _inline(node: SyntaxTreeNode) -> str:
 
 
 def _lines(block: SyntaxTreeNode, columns: int, direction: str) -> str:
-    """Return a block as lines; the address of a link stands on a line of its own after the paragraph."""
+    """Return a block as lines; the address of a link stands on a line of its own after the paragraph.
+
+    Where there are several, the words of each link stand before its address.
+    """
     if block.type in _LISTS:
         return "\n".join(_item_lines(block, columns, direction))
     paragraphs = _split(block)
     texts = [wrap(text, columns, direction) for text in paragraphs]
-    for words, address in _links(block):
-        texts += [wrap(f"{words}:", columns, direction), address]
+    links = list(_links(block))
+    for words, address in links:
+        texts += [wrap(f"{words}:", columns, direction), address] if len(links) > 1 else [address]
     return "\n".join(texts)
 
 
