@@ -29,6 +29,7 @@ from digest.storage.occurrences import (
     seen_schedules,
     settled_dates,
     skipped_by_hand,
+    unskip_occurrence,
 )
 from digest.storage.steps import advance
 
@@ -79,6 +80,21 @@ def skip_date(database: Database, digest: Digest, day: date, why: str, now: date
         if not note_occurrence(connection, key, done):
             finish_occurrence(connection, key, local_date=day, outcome=outcome, now=now)
     return record.edition.id if record else ""
+
+
+def unskip_date(database: Database, digest: Digest, day: date, now: datetime) -> None:
+    """Take back that a person has skipped a date: an edition is composed for it at its cutoff.
+
+    A draft that was skipped with the date stays skipped; its posts are in the new edition. Raises SkipError
+    if nobody has skipped that date, or if its send time has passed.
+    """
+    key = Cadence(digest=digest).key
+    with database.write() as connection:
+        lock_digest(connection, digest.slug)
+        skipped = dict(skipped_by_hand(connection, key, now))
+        if day not in skipped:
+            raise SkipError(digest.slug, day, "nobody has skipped that date, or its time is over", undo=True)
+        unskip_occurrence(connection, key, day)
 
 
 def _require_open(digest: Digest, day: date, outcome: str | None) -> None:

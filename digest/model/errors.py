@@ -187,12 +187,13 @@ class MergeError(DigestError):
 
 
 class SkipError(DigestError):
-    """A date of a digest cannot be skipped; nothing has changed."""
+    """A date of a digest cannot be skipped, or a skip cannot be undone; nothing has changed."""
 
-    def __init__(self, digest: str, day: date, reason: str) -> None:
+    def __init__(self, digest: str, day: date, reason: str, *, undo: bool = False) -> None:
         self.digest = digest
         self.day = day
-        super().__init__(f"{digest} cannot be skipped on {day}: {reason}")
+        skip = f"{digest} cannot be skipped on {day}"
+        super().__init__(f"{f'the skip of {digest} on {day} cannot be undone' if undo else skip}: {reason}")
 
 
 class RenameError(DigestError):

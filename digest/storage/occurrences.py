@@ -83,6 +83,12 @@ def skipped_by_hand(connection: Connection, schedule: str, after: datetime) -> t
     return tuple((day, outcome) for day, outcome in rows)
 
 
+def unskip_occurrence(connection: Connection, schedule: str, local_date: date) -> None:
+    """Forget that a person has skipped a date."""
+    of_date = occurrences.c.schedule == schedule, occurrences.c.local_date == local_date
+    connection.execute(delete(occurrences).where(*of_date, occurrences.c.outcome.startswith(SKIPPED_BY)))
+
+
 def claim_occurrence(
     connection: Connection, schedule: str, *, local_date: date, due_at: datetime, now: datetime
 ) -> bool:

@@ -201,6 +201,8 @@ def coming_sentence(digest: Digest, due: Due, readers: int, now: datetime) -> st
     at = (
         f"{local(due.send_at, digest.zone):%H:%M}" if same_day else clock_words(due.send_at, digest.zone, now)
     )
+    if due.cutoff_at <= now:
+        return f"Is being composed now. Its send time is {at}."
     if digest.review is Review.SEND:
         return f"Collects posts until {until}, then sends at {at} to {_readers(readers)}."
     return f"Collects posts until {until}, then needs approval by {at} to be sent to {_readers(readers)}."

@@ -1,0 +1,218 @@
+"""List the posts of a digest with the reason of their state, and decide about many of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from digest.compose.compose import plan_from, read_facts
+from digest.compose.plan import Plan, PlanInput
+from digest.config import Config
+from digest.editions.outlook.words import at_words, clock_words, local
+from digest.model.errors import DigestError
+from digest.model.posts import DROPPED_BY, Fate, PostState
+from digest.model.publication import CATCH_ALL_RULE, Digest
+from digest.model.snapshot import headings_of
+from digest.schedule.cadence import Cadence
+from digest.storage.database import Connection, Database
+from digest.storage.desk.overview import PostCounts, post_counts
+from digest.storage.desk.posts import (
+    ListedPost,
+    count_posts,
+    feeds_in,
+    ids_of,
+    list_posts,
+    reasons_in,
+    set_fate,
+)
+from digest.storage.desk.posts import Search as Search
+
+PAGE = 50  # posts
+_PLANNED = (
+    500  # waiting posts at most for which the next edition is planned; that takes a quarter of a second
+)
+_FAR = timedelta(days=366)
+
+# The decisions that can be made about posts in a state.
+DECISIONS: Mapping[PostState, tuple[str, ...]] = {
+    PostState.WAITING: ("drop", "defer"),
+    PostState.HELD: ("keep", "old", "drop", "defer"),
+    PostState.DEFERRED: ("keep", "drop", "defer"),
+    PostState.DROPPED: ("keep",),
+    PostState.RESERVED: (),
+    PostState.USED: (),
+}
+
+
+class DecisionError(DigestError):
+    """A decision about posts cannot be made; nothing has changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownPost:
+    """A post of a list: under which topic it would stand, and why it is where it is."""
+
+    post: ListedPost
+    topic: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldFeed:
+    """Posts of a feed that the flood guard holds."""
+
+    feed: str
+    reason: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostList:
+    """One page of the posts of a digest in one state."""
+
+    search: Search
+    counts: PostCounts
+    found: int  # posts on all pages
+    page: int  # from 1
+    posts: tuple[ShownPost, ...]
+    feeds: tuple[tuple[str, int], ...]
+    held: tuple[HeldFeed, ...]
+
+    @property
+    def pages(self) -> int:
+        """Return the number of pages; there is always one."""
+        return max(1, -(-self.found // PAGE))
+
+
+def search_posts(database: Database, config: Config, search: Search, page: int, now: datetime) -> PostList:
+    """Return a page of posts. Raises NotFoundError for a digest that is not configured."""
+    digest = config.digest(search.digest)
+    with database.read() as connection:
+        found = count_posts(connection, search)
+        page = min(max(page, 1), max(1, -(-found // PAGE)))
+        listed = list_posts(connection, search, skip=(page - 1) * PAGE, limit=PAGE)
+        counts = post_counts(connection, digest.slug)
+        held = reasons_in(connection, digest.slug, PostState.HELD)
+        feeds = feeds_in(connection, digest.slug, search.state)
+        planned = _planned(connection, config, digest, counts, now) if listed else None
+    reader = _Reasons(digest, now, planned)
+    return PostList(
+        search=search,
+        counts=counts,
+        found=found,
+        page=page,
+        posts=tuple(reader.shown(each, search.state) for each in listed),
+        feeds=feeds,
+        held=tuple(HeldFeed(feed=feed, reason=reason, count=count) for feed, reason, count in held),
+    )
+
+
+def _planned(
+    connection: Connection, config: Config, digest: Digest, counts: PostCounts, now: datetime
+) -> Plan | None:
+    """Plan the next edition as it would be if it were composed now; nothing is saved."""
+    if counts.of(PostState.WAITING, PostState.DEFERRED) > _PLANNED:
+        return None
+    due = next(Cadence(digest=digest).coming(now))
+    plan_input = PlanInput(digest=digest, site=config.site, due=due, topics=config.topics, feeds=config.feeds)
+    return plan_from(read_facts(connection, plan_input, now), plan_input, lambda _: True)
+
+
+class _Reasons:
+    """Says of each post under which topic it would stand, and why it is where it is."""
+
+    def __init__(self, digest: Digest, now: datetime, planned: Plan | None) -> None:
+        self._digest, self._now, self._planned = digest, now, planned
+        self._dropped = dict(planned.dropped) if planned else {}
+        self._topics: dict[str, str] = {}
+        edition = planned.edition if planned else None
+        if edition:
+            titles = {heading.slug: heading.title for heading in (*edition.headings, *headings_of(edition))}
+            for story in edition.stories():
+                title = "" if story.rule == CATCH_ALL_RULE else titles.get(story.topic, "")
+                self._topics |= dict.fromkeys(story.post_ids, title)
+
+    def shown(self, post: ListedPost, state: PostState) -> ShownPost:
+        return ShownPost(post=post, topic=self._topics.get(post.id, ""), why=self._why(post, state))
+
+    def _why(self, post: ListedPost, state: PostState) -> str:
+        if state is PostState.WAITING:
+            return self._waits(post)
+        if state is PostState.HELD and post.held_until:
+            until = clock_words(post.held_until, self._digest.zone, self._now)
+            return f"held as a possible repeat; waits from {until} on"
+        if state is PostState.RESERVED:
+            return "in an edition that has not been sent yet"
+        if state is PostState.USED:
+            return "sent"
+        return post.reason
+
+    def _waits(self, post: ListedPost) -> str:
+        if self._planned is None:
+            return f"arrived {at_words(post.first_seen_at, self._digest.zone, self._now)}"
+        if post.id in self._dropped:
+            return f"will be dropped: {self._dropped[post.id]}"
+        if post.id in self._topics:
+            topic = self._topics[post.id]
+            return "in the next edition" if topic else "in the next edition; no topic claims it"
+        if self._planned.edition is None:
+            return self._planned.reason
+        return f"over the limits of an edition, which has {self._digest.maximum} stories at most"
+
+
+# ── decisions ───────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a person wants to happen to posts: "keep", "drop", "old" or "defer", with a date for the last."""
+
+    what: str
+    by: str
+    until: date | None = None
+
+
+def decide(
+    database: Database, digest: Digest, ids: Collection[str], decision: Decision, now: datetime
+) -> int:
+    """Carry out a decision about posts of a digest, and return their number.
+
+    Posts whose state does not allow it by now are left as they are. Raises DecisionError.
+    """
+    fate = _fate(digest, decision, now)
+    before = [state for state, allowed in DECISIONS.items() if decision.what in allowed]
+    with database.write() as connection:
+        return set_fate(connection, ids, before, fate, now)
+
+
+def decide_held(database: Database, digest: Digest, feed: str, decision: Decision, now: datetime) -> int:
+    """Carry out a decision about all posts of a feed that are held in a digest, and return their number."""
+    with database.read() as connection:
+        held = ids_of(connection, Search(digest=digest.slug, state=PostState.HELD, feed=feed))
+    return decide(database, digest, held, decision, now)
+
+
+def _fate(digest: Digest, decision: Decision, now: datetime) -> Fate:
+    waits = Fate(digest=digest.slug, state=PostState.WAITING, reason="")
+    dropped = replace(waits, state=PostState.DROPPED, reason=f"{DROPPED_BY}{decision.by}")
+    if decision.what == "keep":
+        return waits
+    if decision.what == "drop":
+        return dropped
+    if decision.what == "old":
+        return replace(dropped, reason=f"{dropped.reason}, because it was sent before")
+    if decision.what != "defer":
+        raise DecisionError("Please choose what should happen to the posts.")
+    today = local(now, digest.zone).date()
+    if decision.until is None or not today < decision.until <= today + _FAR:
+        raise DecisionError("Please give a date for the posts that is after today and within a year.")
+    until = datetime.combine(decision.until, time.min, ZoneInfo(digest.zone)).astimezone(UTC)
+    why = f"deferred by {decision.by} to {decision.until}"
+    return replace(waits, state=PostState.DEFERRED, reason=why, until=until)
+
+
+def words_of(text: str) -> Sequence[str]:
+    """Return the words of a search, each once, at most ten."""
+    return tuple(dict.fromkeys(text.split()))[:10]
