@@ -45,6 +45,7 @@ LAYERS = (
     "digest",
     "digest.scheduler digest.web.security",
     "digest.web.staff",
+    "digest.web.desk",
     "digest.web.pages",
     "digest.web.api",
     "digest.web",

@@ -19,6 +19,7 @@ from digest.config import StaffSettings
 from digest.model.errors import ConflictError, DigestError, NotFoundError, OutageError, StateError
 from digest.model.staff import Person, Right
 from digest.staff.people import people_with
+from digest.web.desk import overview, posts
 from digest.web.security.forms import Form, read_form
 from digest.web.security.tickets import Tickets
 from digest.web.staff import files, login
@@ -30,7 +31,8 @@ from subscribers.errors import SubscribersError
 
 log = logging.getLogger(__name__)
 
-_ROUTERS: tuple[APIRouter, ...] = (files.router, login.router)
+# The pages of an edition come last, because its id may be any word after /desk/.
+_ROUTERS: tuple[APIRouter, ...] = (files.router, login.router, overview.router, posts.router)
 _DOES = {
     Right.LOOK: "look at the desk",
     Right.EDIT: "edit",

@@ -17,7 +17,7 @@ from digest.model.editions import Due, Edition, EditionRecord, EditionState
 from digest.model.posts import PostState
 from digest.model.publication import Digest, Review
 from digest.schedule.cadence import Cadence
-from digest.storage.database import Connection
+from digest.storage.database import Connection, Database
 from digest.storage.desk.overview import (
     PostCounts,
     bounced,
@@ -110,9 +110,9 @@ def overview(parts: EditionParts, now: datetime) -> Overview:
     return Overview(digests=tuple(ahead), failing=failing, held=held)
 
 
-def held_posts(parts: EditionParts) -> int:
+def held_posts(database: Database) -> int:
     """Count the posts that are held, for the head of each page."""
-    with parts.database.read() as connection:
+    with database.read() as connection:
         return held_count(connection)
 
 

@@ -23,6 +23,11 @@ class Access:
 OPEN = Access(right=None)
 LOOK = Access(right=Right.LOOK)
 
+
+def _edit(audit: str) -> Access:
+    return Access(right=Right.EDIT, audit=audit)
+
+
 # (method, path of the route) → access. `create_staff` refuses a route that is not here, and a line without
 # a route. Each POST says what it writes into the audit trail.
 ACCESS: Mapping[tuple[str, str], Access] = {
@@ -34,6 +39,12 @@ ACCESS: Mapping[tuple[str, str], Access] = {
     ("POST", "/logout"): Access(right=None, audit=""),
     ("GET", "/welcome/{token}"): OPEN,
     ("POST", "/welcome/{token}"): Access(right=None, audit=""),
+    # The overview of the desk, and posts
+    ("GET", "/desk"): LOOK,
+    ("POST", "/desk/skip"): _edit("skipped a date"),
+    ("POST", "/desk/unskip"): _edit("took the skip of a date back"),
+    ("GET", "/desk/posts"): LOOK,
+    ("POST", "/desk/posts"): _edit("decided about posts"),
 }
 
 

@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from digest.app import App
 from digest.config import StaffSettings
+from digest.editions.desk.overview import held_posts
 from digest.model.staff import Person, Right, rights_of
 from digest.render.values import brand_values, site_values
 from digest.staff.signin import Visitor
@@ -82,13 +83,18 @@ class StaffContext:
         return {
             "person": person,
             "rights": frozenset(rights_of(person.role)) if person else frozenset(),
-            "nav": _nav(person, self.path(request)),
+            "nav": _nav(person, self.path(request), self._notes(person)),
             "site": site_values(self.app.config.site),
             "brand": brand_values(self.app.config.site),
             "root": self.root,
             "now": self.clock(),
             "file": self.file,
         }
+
+    def _notes(self, person: Person | None) -> dict[str, str]:
+        """Return what stands beside the links to pages, by their paths."""
+        held = held_posts(self.app.database) if person else 0
+        return {"/desk/posts": f"{held} held"} if held else {}
 
     def path(self, request: Request) -> str:
         """Return the path of a request, without the prefix."""
@@ -100,7 +106,7 @@ class StaffContext:
 
     def home(self, person: Person | None) -> str:
         """Return the path of the page to begin with."""
-        return next((item.path for item in _nav(person, "")), _ACCOUNT)
+        return next((item.path for item in _nav(person, "", {})), _ACCOUNT)
 
 
 def name_subject(request: Request, subject: str) -> None:
@@ -108,10 +114,12 @@ def name_subject(request: Request, subject: str) -> None:
     request.state.subject = subject
 
 
-def _nav(person: Person | None, path: str) -> tuple[NavItem, ...]:
+def _nav(person: Person | None, path: str, notes: Mapping[str, str]) -> tuple[NavItem, ...]:
     shown = [(title, to) for to, title in _NAV if person is not None and _may(person, to)]
     here = max((to for _, to in shown if path == to or path.startswith(f"{to}/")), key=len, default="")
-    return tuple(NavItem(title=title, path=to, current=to == here) for title, to in shown)
+    return tuple(
+        NavItem(title=title, path=to, current=to == here, note=notes.get(to, "")) for title, to in shown
+    )
 
 
 def _may(person: Person, path: str) -> bool:
