@@ -45,9 +45,15 @@ COMMANDS = {
         "picture": "Give a story another picture of its post, or none.",
         "note": "Put a note under a story.",
     },
+    "edits.made": {
+        "add": "Add a story of your own to an edition.",
+        "split": "Split a story of several posts.",
+        "merge": "Merge stories of an edition, or the editions of DIGEST that wait.",
+    },
     "edits.editions": {
         "intro": "Replace the introduction of an edition.",
         "subject": "Replace the subject or the preheader of an edition.",
+        "sponsor": "Replace the sponsor of an edition.",
         "heading": "Give a topic another title in an edition.",
         "undo": "Undo an edit.",
         "edits": "List the edits of an edition.",
@@ -57,7 +63,6 @@ COMMANDS = {
         "approve": "Approve a draft.",
         "unapprove": "Take the approval of an edition back.",
         "skip": "Skip one date of DIGEST.",
-        "merge": "Merge the editions of DIGEST that wait past their send time.",
         "pause": "Pause an edition, before or during sending.",
         "resume": "Resume a paused edition.",
         "cancel": "Cancel an edition for good, before or during sending.",

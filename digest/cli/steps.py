@@ -10,7 +10,7 @@ from digest.cli.terminal import show
 from digest.cli.terminal.session import Session, by_option, clock_of, now_option, pass_session
 from digest.editions.approval import in_words
 from digest.editions.approval import unapprove as do_unapprove
-from digest.editions.compose import merge_offer, merge_waiting, stories_text, waiting_together
+from digest.editions.compose import merge_offer, stories_text, waiting_together
 from digest.editions.editions import approve as do_approve
 from digest.editions.editions import cancel as do_cancel
 from digest.editions.editions import (
@@ -22,10 +22,8 @@ from digest.editions.editions import (
 )
 from digest.editions.edits.correct import correct as do_correct
 from digest.editions.edits.correct import correct_site
-from digest.editions.preflight import inspect
 from digest.editions.schedules import skip_date
 from digest.model.publication import Review
-from digest.render.preflight import Level
 
 _NAMED = 5  # editions; of more, only the number is shown
 
@@ -138,30 +136,6 @@ def skip(
         skipped = skip_date(app.database, app.config.digest(digest), date.date(), why, clock_of(now)())
     what = f"{skipped} is skipped" if skipped else f"{digest} is skipped on {date:%Y-%m-%d}"
     click.echo(f"{what}; its posts wait for the next edition")
-
-
-@click.command(epilog="Example: digest merge daily")
-@click.argument("digest")
-@now_option
-@pass_session
-def merge(session: Session, digest: str, now: datetime | None) -> None:
-    """Merge the editions of DIGEST that wait past their send time.
-
-    They become one draft, so that each reader gets one message. Each story appears once; stories over the
-    maximum become headlines. The draft needs an approval, and earlier approvals are void. Paused editions
-    stay as they are. If one of the editions has begun to be sent, nothing is merged.
-    """
-    with session.app() as app:
-        merged = merge_waiting(app, digest, clock_of(now)())
-        inspection = inspect(app.templates, merged.record)
-    edition = merged.record.edition
-    click.echo(f"{edition.id}: {stories_text(edition)}, merged from {in_words(merged.replaced)}")
-    if merged.left:
-        click.echo(f"not merged, because the email would be too long: {', '.join(merged.left)}")
-    click.echo(f"to look at it: digest preview {edition.id}")
-    click.echo(f"to approve it: digest approve {edition.id}")
-    show.findings(each for each in inspection.findings if each.level is Level.WARN)
-    inspection.require()
 
 
 @click.command(epilog='Example: digest pause daily --reason "wrong lead?"')

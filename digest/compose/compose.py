@@ -15,7 +15,7 @@ from digest.compose.sections.headings import Past
 from digest.compose.sections.learning import LEARNED
 from digest.model.editions import Composed, Edition, EditionRecord
 from digest.model.links import canonical_url
-from digest.model.posts import PostState, PublishedPost, WaitingPost
+from digest.model.posts import PostState, PublishedPost, WaitingPost, is_own
 from digest.model.publication import Digest
 from digest.storage.database import Connection, Database
 from digest.storage.editions import (
@@ -118,7 +118,11 @@ def read_facts(
         taken=taken_ids(connection, edition_name(digest, plan_input.due)),
         number=next_number(connection, digest.slug),
         waiting=waiting,
-        published=tuple(each for each in published if each.edition_id != again),
+        published=tuple(
+            each
+            for each in published
+            if each.edition_id != again or is_own(each.waiting.post, again)  # which is not planned again
+        ),
         **_read_past(connection, digest, waiting),
     )
 

@@ -20,7 +20,7 @@ from digest.compose.stories.group import Group, dated_at, newest_first, to_story
 from digest.compose.stories.same import gather
 from digest.compose.topics import Placed, TopicGroup, coloured, free_slug, place
 from digest.model.editions import Due, Edition, Heading, Section, Story
-from digest.model.posts import PublishedPost, WaitingPost
+from digest.model.posts import DESK, PublishedPost, WaitingPost
 from digest.model.publication import CATCH_ALL_RULE, Digest, Feed, Lead, Site, Topic
 from digest.schedule.cadence import Cadence
 from subscribers.model import Frequency
@@ -106,7 +106,7 @@ def arrange(joined: Joined, plan_input: PlanInput) -> Plan:
 def _by_feed(
     waiting: Iterable[WaitingPost], plan_input: PlanInput
 ) -> tuple[list[WaitingPost], list[WaitingPost]]:
-    """Return the posts of the digest's feeds, and the posts of feeds that it does not use any more.
+    """Return the posts of the digest's feeds and desk, and those of feeds that it does not use any more.
 
     The second go on waiting, so that nothing is lost if the feed comes back into the configuration.
     """
@@ -114,7 +114,8 @@ def _by_feed(
     taken: list[WaitingPost] = []
     left: list[WaitingPost] = []
     for each in waiting:
-        (taken if not names or each.feed_name in names else left).append(each)
+        is_taken = not names or each.feed_name in names or each.post.feed_id == DESK
+        (taken if is_taken else left).append(each)
     return taken, left
 
 

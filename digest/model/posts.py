@@ -186,6 +186,22 @@ class WaitingPost:
     feed_name: str
 
 
+# ── editors' own stories ─────────────────────────────────────────────────────────────────────
+
+# The id of the feed whose posts are editors' own stories. Its name is empty, because readers see no source.
+DESK = "desk"
+
+
+def own_key(edition_id: str, number: int) -> str:
+    """Return the key of the post that is the own story of an edit."""
+    return f"{edition_id}#{number}"
+
+
+def is_own(post: Post, edition_id: str) -> bool:
+    """Tell whether an edit of this edition has added a post."""
+    return post.feed_id == DESK and post.key.rpartition("#")[0] == edition_id
+
+
 # ── what a document does to the posts of its feed ───────────────────────────────────────────
 
 GONE = "it is gone from its feed"
@@ -194,6 +210,7 @@ BELOW_FIRST_LOOK = "older than the first look"
 LONG_AGO = "it was published long before the last edition"
 DROPPED_BY = "dropped by "  # the reason begins so if a person has dropped a post; it may be taken back
 BY_EDITOR = f"{DROPPED_BY}an editor"
+WITHDRAWN = "withdrawn by "  # the reason begins so if an editor's own story was undone; it may be taken back
 GONE_AFTER = 2  # full answers in a row without the post
 KEPT = -1  # instead of their number: an editor keeps the post, gone or not
 

@@ -78,7 +78,7 @@ def _edition(data: dict[str, Any]) -> Edition:
             "cutoff_at": datetime.fromisoformat(data["cutoff_at"]),
             "send_at": datetime.fromisoformat(data["send_at"]),
             "site": _site(data["site"]),
-            "lead": _story(data["lead"]) if data["lead"] else None,
+            "lead": story_from(data["lead"]) if data["lead"] else None,
             "sections": tuple(_section(section) for section in data["sections"]),
             # Snapshots of earlier versions have no headings, and no claims below.
             "headings": tuple(Heading(**heading) for heading in data.get("headings", ())),
@@ -103,13 +103,22 @@ def _brand(data: dict[str, Any]) -> Brand:
 
 
 def _section(data: dict[str, Any]) -> Section:
-    stories = {part: tuple(_story(story) for story in data[part]) for part in ("stories", "more")}
+    stories = {part: tuple(story_from(story) for story in data[part]) for part in ("stories", "more")}
     return Section(**data | stories)
 
 
-def _story(data: dict[str, Any]) -> Story:
+def story_values(story: Story) -> dict[str, Any]:
+    """Return a story as values for JSON, as a snapshot has them."""
+    values: dict[str, Any] = json.loads(
+        json.dumps(asdict(story, dict_factory=_without_news), default=_iso, ensure_ascii=False)
+    )
+    return values
+
+
+def story_from(data: Mapping[str, Any]) -> Story:
+    """Return the story of which `data` are the `story_values`."""
     return Story(
-        **data
+        **dict(data)
         | {
             "published_at": _moment(data["published_at"]),
             "image": Image(**data["image"]) if data["image"] else None,

@@ -103,8 +103,11 @@ def _others(story: Story) -> tuple[Coverage, ...]:
 
 
 def _says(other: Coverage, story: Story) -> bool:
-    """Return whether a headline is the story's own but for case, punctuation and a leading article."""
-    return _plain(other.title) == _plain(story.title)
+    """Return whether a headline is the story's own but for case, punctuation and a leading article.
+
+    An editor's own story has no source, so that there would be nothing to show but its headline.
+    """
+    return bool(other.source) and _plain(other.title) == _plain(story.title)
 
 
 def _plain(title: str) -> list[str]:

@@ -23,7 +23,17 @@ from sqlalchemy import (
 )
 
 from digest.model.links import canonical_url
-from digest.model.posts import DROPPED_BY, GONE_AFTER, Candidate, Image, Post, PostState, Via, WaitingPost
+from digest.model.posts import (
+    DROPPED_BY,
+    GONE_AFTER,
+    Candidate,
+    Image,
+    Post,
+    PostState,
+    Via,
+    WaitingPost,
+    is_own,
+)
 from digest.storage.tables import digest_posts, feeds, posts
 
 T = TypeVar("T")
@@ -80,7 +90,10 @@ def waiting_posts(
 
 
 def posts_of_edition(connection: Connection, digest_slug: str, edition_id: str) -> tuple[WaitingPost, ...]:
-    """Return the posts that an edition holds: it reserves them, or an editor has taken them out of it."""
+    """Return the posts that an edition holds: it reserves them, or an editor has taken them out of it.
+
+    Posts that its edits have added are left out, because they are added again when the edits are applied.
+    """
     taken_out = (digest_posts.c.state == PostState.DROPPED) & digest_posts.c.reason.startswith(DROPPED_BY)
     own = or_(digest_posts.c.state.in_((PostState.RESERVED, PostState.DEFERRED)), taken_out)
     query = (
@@ -89,7 +102,16 @@ def posts_of_edition(connection: Connection, digest_slug: str, edition_id: str) 
         .where(digest_posts.c.digest == digest_slug, digest_posts.c.edition_id == edition_id, own)
         .order_by(posts.c.first_seen_at, posts.c.id)
     )
-    return tuple(WaitingPost(post=post_of(row), feed_name=row.feed_name) for row in connection.execute(query))
+    found = (WaitingPost(post=post_of(row), feed_name=row.feed_name) for row in connection.execute(query))
+    return tuple(each for each in found if not is_own(each.post, edition_id))
+
+
+def posts_with_feed(connection: Connection, ids: Sequence[str]) -> dict[str, WaitingPost]:
+    """Return posts with the names of their feeds, by their ids; ids that are not stored are left out."""
+    rows = (
+        row for part in batches(ids) for row in connection.execute(_with_feed().where(posts.c.id.in_(part)))
+    )
+    return {row.id: WaitingPost(post=post_of(row), feed_name=row.feed_name) for row in rows}
 
 
 def last_tags(connection: Connection, feed_id: str, limit: int) -> str:

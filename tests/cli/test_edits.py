@@ -126,3 +126,20 @@ def test_a_draft_is_approved_by_its_hash_taken_back_planned_again_and_skipped(co
     assert said == f"{EDITION} is skipped; its posts wait for the next edition\n"
     said = composed.says("skip", "daily", "2026-11-24", "--reason", "storm", *BY)
     assert said == "daily is skipped on 2026-11-24; its posts wait for the next edition\n"
+
+
+def test_own_merged_and_split_stories_and_a_sponsor_reach_the_email(composed: Terminal) -> None:
+    own = ("--title", "Open house", "--topic", "green", "--blurb", "On Sunday.")
+    assert 'edit 1: added "Open house" to Green' in composed.says("add", "daily", *own, *BY)
+    merged = composed.says("merge", "daily", "apples", "cider", "open house", *BY)
+    assert 'edit 3: merged "Open house" into "Apples"' in merged
+    split = composed.says("split", "daily", "apples", "--post", "open", *BY)
+    assert 'edit 4: split "Open house" off "Apples"' in split
+    sponsor = ("--name", "Quay Books", "--text", "Maps of *every* island.", "--url", "https://quay.test")
+    assert "changed the sponsor: Quay Books" in composed.says("sponsor", "daily", *sponsor, *BY)
+    composed.call("sponsor", "daily", "--name", "Quay Books", *BY, fails=2)
+    composed.call("merge", "daily", "apples", *BY, fails=2)
+    composed.place.run("23 07:00")
+    email = composed.place.emails()["ada"]
+    for text in ("Open house", "On Sunday.", "Cider — Orchard Notes", "Quay Books"):
+        assert text.casefold() in email.casefold()

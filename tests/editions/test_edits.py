@@ -14,10 +14,13 @@ from sqlalchemy import delete, update
 
 from digest.compose.edits.apply import fates
 from digest.compose.edits.operations import (
+    Add,
+    Advertise,
     Defer,
     Drop,
     Introduce,
     MakeLead,
+    Merge,
     Move,
     Note,
     Operation,
@@ -26,11 +29,20 @@ from digest.compose.edits.operations import (
     Restore,
     Retitle,
     Rewrite,
+    Split,
     Subject,
     Undo,
 )
 from digest.editions.edits.correct import changes_since
-from digest.editions.edits.edits import EditedEdition, Editor, edit, picture_of, read_edits
+from digest.editions.edits.edits import (
+    EditedEdition,
+    Editor,
+    edit,
+    picture_of,
+    post_named,
+    posts_of,
+    read_edits,
+)
 from digest.model.editions import EditionState
 from digest.model.errors import (
     AmbiguousError,
@@ -40,13 +52,16 @@ from digest.model.errors import (
     NotFoundError,
     StateError,
 )
-from digest.model.posts import Candidate, Image, PostState
+from digest.model.posts import DESK, Candidate, Image, PostState
+from digest.model.publication import Sponsor
 from digest.model.snapshot import content_hash
 from digest.storage.database import Database
 from digest.storage.editions import load_edition
+from digest.storage.feeds import sync_feeds
+from digest.storage.posts import recent_posts
 from digest.storage.steps import advance
-from digest.storage.tables import digest_posts, editions, edits
-from tests.compose.newsroom import Newsroom
+from digest.storage.tables import digest_posts, editions, edits, posts
+from tests.compose.newsroom import FEED_LIST, Newsroom
 from tests.compose.samples import DAILY, NOW, published, topic
 
 EDITION = "daily-2026-11-22"
@@ -176,6 +191,17 @@ def test_two_editors_conflict_only_on_the_same_field(newsroom: Newsroom) -> None
         (Undo(number=7), "no edit of daily-2026-11-22 is called '7'"),
         (Subject(text="{{ lede.title }}"), "is not edited: .*lede"),
         (Rewrite(story="post-0", part=Part.TITLE, text=" "), "a headline cannot be empty"),
+        (Add(title=" ", topic="sea"), "a headline cannot be empty"),
+        (Add(title="Open house", topic="moon"), "no topic of the edition is called 'moon'"),
+        (Add(title="Open house", topic="sea", url="javascript:alert(1)"), "not the address of a web page"),
+        (
+            Add(title="Back", topic="sea", url="https://harbour-news.example.org/post-0?utm_source=x"),
+            'its story "Ferry returns" has this link already',
+        ),
+        (Split(story="post-0"), '"Ferry returns" cannot be split, because it has no other post'),
+        (Merge(story="post-0", into="post-0"), "cannot be merged into itself"),
+        (Merge(story="post-0", into="post-9"), "no story is called 'post-9'"),
+        (Advertise(sponsor=Sponsor(name="Q", text="Q", url="ftp://q.test")), "not the address of a web page"),
     ],
 )
 def test_an_edit_that_can_mean_nothing_is_refused(
@@ -227,10 +253,109 @@ def test_corrections_reach_the_base_and_the_editors_words_stay(newsroom: Newsroo
     assert found.text.endswith('it is now "Ferry returns on Monday"')
 
 
+# ── own stories, and stories that are split and merged ──────────────────────────────────────
+
+
+def own_story(newsroom: Newsroom, **fields: str) -> str:
+    added = change(newsroom, Add(title="Open house", topic="sea", blurb="On Sunday.", **fields)).edits[-1]
+    assert isinstance(added.operation, Add)
+    return added.operation.story
+
+
+def test_an_own_story_is_a_post_that_is_published_once(newsroom: Newsroom) -> None:
+    link = "https://harbour.example.org/open"
+    own = own_story(newsroom, url=link)
+    assert newsroom.states()[own] == (PostState.RESERVED, EDITION, "")
+    assert change(newsroom, Drop(story=own)).edits[-1].number == 2
+    assert newsroom.states()[own] == (PostState.DROPPED, EDITION, "dropped by Maren")
+    change(newsroom, Restore(story=own), Rewrite(story=own, part=Part.TITLE, text="Open on Sunday"))
+    with newsroom.database.write() as connection:
+        for step in (EditionState.APPROVED, EditionState.SENDING, EditionState.SENT):
+            advance(connection, EDITION, step, NOW)
+    assert newsroom.states()[own][0] is PostState.USED
+    newsroom.publish(published("Open house", id="again", url=link))
+    assert newsroom.compose(day=1).dropped == 1
+    assert newsroom.states()["again"][2] == f"already published in {EDITION}"
+
+
+def test_an_own_story_that_is_undone_is_withdrawn_and_its_link_is_free(newsroom: Newsroom) -> None:
+    before = read_edits(newsroom.database, EDITION)
+    own = own_story(newsroom, url="https://harbour.example.org/open")
+    undone = change(newsroom, Undo(number=1), by="Jonas")
+    assert undone.record.hash == before.record.hash
+    assert newsroom.states()[own] == (PostState.DROPPED, EDITION, "withdrawn by Jonas")
+    newsroom.publish(published("Open house", id="feed", url="https://harbour.example.org/open"))
+    assert newsroom.compose(day=1).used == 1
+    assert "Open house" in headlines(change(newsroom, Undo(number=2)))
+    assert newsroom.states()[own][0] is PostState.RESERVED
+
+
+def test_the_next_edition_takes_an_own_story_that_did_not_go_out(newsroom: Newsroom) -> None:
+    later, never = own_story(newsroom), own_story(newsroom, url="https://harbour.example.org/b")
+    change(newsroom, Defer(story=later, until=date(2026, 11, 23)), Drop(story=never))
+    with newsroom.database.write() as connection:
+        advance(connection, EDITION, EditionState.CANCELLED, NOW)
+        sync_feeds(connection, FEED_LIST, NOW)
+    composed = newsroom.compose(replace(DAILY, feeds=("Harbour News",)), day=1)
+    assert composed.record
+    story = next(each for each in composed.record.edition.stories() if each.id == later)
+    assert (story.title, story.source, story.also) == ("Open house", "", ())
+    assert newsroom.states()[never][0] is PostState.DROPPED
+    with newsroom.database.read() as connection:
+        assert {row.post.id for row in recent_posts(connection, 9) if row.post.feed_id == DESK} == {
+            later,
+            never,
+        }
+
+
+def test_a_story_of_several_posts_is_split_and_merged_again(newsroom: Newsroom) -> None:
+    link = "https://harbour-news.example.org/post-6"
+    newsroom.publish(published("Kites over the bay", id="post-6", url=link))
+    newsroom.publish(published("Kites over the bay", "Coast Weekly", id="post-7", hours=2, url=link))
+    newsroom.compose(day=1)
+    second = "daily-2026-11-23"
+    before = read_edits(newsroom.database, second)
+    (story,) = before.applied.edition.stories()
+    (shown, other) = posts_of(newsroom.database, before, story.id)
+    assert post_named(other.feed_name, (shown, other)) == other.post.id
+
+    def do(*operations: Operation) -> EditedEdition:
+        seen = len(read_edits(newsroom.database, second).edits)
+        return edit(newsroom.database, second, operations, Editor(name="Maren", seen=seen, now=NOW))
+
+    with pytest.raises(EditRefusedError, match="is this post; split it into all its posts"):
+        do(Split(story=story.id, post=story.id))
+    split = do(Split(story=story.id, post=other.post.id))
+    assert [(each.id, each.source, each.also) for each in split.applied.edition.stories()] == [
+        (story.id, shown.feed_name, ()),
+        (other.post.id, other.feed_name, ()),
+    ]
+    assert {state for state, _, _ in newsroom.states().values()} == {PostState.RESERVED}
+    merged = do(Merge(story=other.post.id, into=story.id))
+    (again,) = merged.applied.edition.stories()
+    assert sorted(again.post_ids) == sorted(story.post_ids)
+    assert [each.source for each in again.coverage] == [other.feed_name]
+    with pytest.raises(EditRefusedError, match=r"was merged into .*; split that story first"):
+        do(Note(story=other.post.id, text="A note"))
+
+
+def test_who_merges_a_story_has_seen_what_others_did_to_it(newsroom: Newsroom) -> None:
+    change(newsroom, Rewrite(story="post-1", part=Part.TITLE, text="Dearer"), by="Jonas", seen=0)
+    with pytest.raises(ConflictError, match='Jonas has changed the headline of "Ferry fares rise"'):
+        change(newsroom, Merge(story="post-1", into="post-0"), seen=0)
+    change(newsroom, Drop(story="post-3"), by="Jonas", seen=1)
+    with pytest.raises(ConflictError, match='the place in the edition of "Tram opens"'):
+        change(newsroom, Merge(story="post-2", into="post-3"), seen=1)
+    change(newsroom, Merge(story="post-1", into="post-0"), Note(story="post-2", text="Aboard"), seen=1)
+
+
 # ── any list of edits, on both databases ────────────────────────────────────────────────────
 
 _stories = st.integers(0, 5).map("post-{}".format)
 _operations: st.SearchStrategy[Operation] = st.one_of(
+    st.builds(Add, title=st.just("Open house"), topic=st.sampled_from(("sea", "more"))),
+    st.builds(Merge, story=_stories, into=_stories),
+    st.builds(Split, story=_stories),
     st.builds(Drop, story=_stories),
     st.builds(Restore, story=_stories),
     st.builds(Defer, story=_stories, until=st.just(date(2026, 11, 24))),
@@ -274,6 +399,7 @@ def start_again(newsroom: Newsroom, first: EditedEdition) -> None:
         connection.execute(delete(edits))
         connection.execute(update(editions).values(base=None))
         connection.execute(update(digest_posts).values(held_until=None, reason=""))
+        connection.execute(delete(posts).where(posts.c.feed_id == DESK))
 
 
 def test_editors_an_approver_and_a_sender_at_once(newsroom: Newsroom) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from digest.app import App
-from digest.compose.edits.operations import Defer, Drop, Operation, Part, Rewrite, Undo
+from digest.compose.edits.operations import Add, Defer, Drop, Merge, Operation, Part, Rewrite, Undo
 from digest.editions.approval import unapprove
 from digest.editions.editions import approve
 from digest.editions.edits.edits import EditedEdition, Editor, edit, read_edits
@@ -80,6 +80,30 @@ def test_new_posts_come_in_and_the_edits_are_applied_again(place: Place) -> None
         }
         # What was dropped is in the new base, so it can come back.
         assert "Tram opens" in titles(change(app, Undo(number=1)))
+
+
+def test_own_split_and_merged_stories_stay_when_a_draft_is_planned_again(place: Place) -> None:
+    with place.app() as app:
+        tram, ferry = (read_edits(app.database, EDITION).story(name) for name in ("tram", "ferry"))
+        link = "https://gazette.example.org/open"
+        change(app, Add(title="Open house", topic="more", url=link), Merge(story=tram, into=ferry))
+    publish_and_collect(place, "Market at the quay")
+    with place.app() as app:
+        composed = refresh(app, "daily", at(LATER))
+        after = read_edits(app.database, EDITION)
+        assert composed.record == after.record
+        assert titles(after) == {
+            "Ferry returns",
+            "Owls at dusk",
+            "Apples",
+            "Open house",
+            "Market at the quay",
+        }
+        assert after.remarks() == {}
+        assert set(states(app).values()) == {"reserved"}
+        before = after.record.hash
+        assert refresh(app, "daily", at(LATER)).reason == "nothing has changed since it was composed"
+        assert read_edits(app.database, EDITION).record.hash == before
 
 
 def test_a_draft_to_which_nothing_is_new_keeps_its_approval(place: Place) -> None:

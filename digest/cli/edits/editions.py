@@ -9,9 +9,18 @@ import click
 from digest.cli.edits.apply import edit_options, make_edits
 from digest.cli.terminal import show
 from digest.cli.terminal.session import Session, json_option, pass_session
-from digest.compose.edits.operations import Introduce, Operation, Preheader, Retitle, Subject, Undo
+from digest.compose.edits.operations import (
+    Advertise,
+    Introduce,
+    Operation,
+    Preheader,
+    Retitle,
+    Subject,
+    Undo,
+)
 from digest.editions.editions import find_edition
 from digest.editions.edits.edits import EditedEdition, read_edits
+from digest.model.publication import Sponsor
 
 
 @click.command(epilog='Example: digest intro daily "Good morning. The **ferry** is back."')
@@ -44,6 +53,38 @@ def subject(
     if not new:
         raise click.UsageError("give a TEXT or --preheader")
     make_edits(session, edition, lambda _: new, by, now)
+
+
+@click.command(
+    epilog='Example: digest sponsor daily --name "Quay Books" --text Maps. --url https://quay.test'
+)
+@click.argument("edition")
+@click.option("--name", help="The name of the sponsor.")
+@click.option("--text", help="The words of the advertisement: emphasis, links, lists in Markdown.")
+@click.option("--url", metavar="ADDRESS", help="The address to which the advertisement leads.")
+@click.option("--link", metavar="WORDS", default="", help="The words of the link.  [default: the name]")
+@click.option("--none", "no_sponsor", is_flag=True, help="Show no sponsor.")
+@edit_options
+def sponsor(
+    session: Session,
+    edition: str,
+    *,
+    name: str | None,
+    text: str | None,
+    url: str | None,
+    link: str,
+    no_sponsor: bool,
+    by: str,
+    now: datetime | None,
+) -> None:
+    """Replace the sponsor of an edition.
+
+    The email and the web copy always say that it is an advertisement.
+    """
+    if no_sponsor == bool(name and text and url):
+        raise click.UsageError("give --name, --text and --url, or --none")
+    new = None if no_sponsor else Sponsor(name=name or "", text=text or "", url=url or "", link=link)
+    make_edits(session, edition, lambda _: [Advertise(sponsor=new)], by, now)
 
 
 @click.command(epilog='Example: digest heading daily green "Orchards & gardens"')

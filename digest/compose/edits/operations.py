@@ -12,8 +12,10 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from digest.model.editions import Story
 from digest.model.posts import Image
 from digest.model.publication import Sponsor
+from digest.model.snapshot import story_from, story_values
 
 
 class Part(StrEnum):
@@ -26,6 +28,37 @@ class Part(StrEnum):
     def noun(self) -> str:
         """Return the word that editors use."""
         return "headline" if self is Part.TITLE else "text"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Add:
+    """Put an editor's own story at the end of a topic."""
+
+    title: str
+    topic: str
+    blurb: str = ""
+    url: str | None = None
+    story: str = ""  # the id of the post as which it is saved; it is made when the edit is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """Make stories of the posts of a story: of all but the first, or of one of them.
+
+    `parts` are these stories, with the words that their posts had when the edit was made.
+    """
+
+    story: str
+    post: str | None = None
+    parts: tuple[Story, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """Make a story part of another one, under which its headline and its link stand then."""
+
+    story: str
+    into: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +169,10 @@ class Undo:
 
 
 Operation = (
-    Drop
+    Add
+    | Split
+    | Merge
+    | Drop
     | Restore
     | Defer
     | Move
@@ -154,6 +190,9 @@ Operation = (
 
 # The names under which operations are stored. A name never changes, because edits are kept for ever.
 _NAMES: Mapping[str, type[Any]] = {
+    "add": Add,
+    "split": Split,
+    "merge": Merge,
     "drop": Drop,
     "restore": Restore,
     "defer": Defer,
@@ -188,6 +227,8 @@ def to_values(operation: Operation) -> dict[str, Any]:
         name: value.isoformat() if isinstance(value, date) else value
         for name, value in asdict(operation).items()
     }
+    if isinstance(operation, Split):
+        values["parts"] = [story_values(each) for each in operation.parts]
     return {"do": _NAME_OF[type(operation)], **values}
 
 
@@ -214,24 +255,33 @@ def _read(name: str, value: Any) -> Any:
             return Image(**value)
         case "sponsor", _:
             return Sponsor(**value)
+        case "parts", _:
+            return tuple(story_from(each) for each in value)
     return value
 
 
+_PLACE, _POSTS = "place in the edition", "posts"
+TITLE = "title"  # of a topic
 # The name of the field that an operation sets, and the attribute that says whose field it is.
 _FIELDS: Mapping[type[Any], tuple[str, str]] = {
-    Drop: ("place in the edition", "story"),
-    Restore: ("place in the edition", "story"),
-    Defer: ("place in the edition", "story"),
+    Add: (_PLACE, "story"),
+    Split: (_POSTS, "story"),
+    Merge: (_POSTS, "into"),
+    Drop: (_PLACE, "story"),
+    Restore: (_PLACE, "story"),
+    Defer: (_PLACE, "story"),
     Move: ("topic", "story"),
     Picture: ("picture", "story"),
     Note: ("note", "story"),
-    Retitle: ("title", "topic"),
+    Retitle: (TITLE, "topic"),
     MakeLead: ("lead", ""),
     Introduce: ("introduction", ""),
     Advertise: ("sponsor", ""),
     Subject: ("subject", ""),
     Preheader: ("preheader", ""),
 }
+# All fields of a story. They come and go with it.
+_OF_A_STORY = (_PLACE, _POSTS, "topic", "picture", "note", *(part.noun for part in Part))
 
 
 def touched(operation: Operation) -> tuple[str, str]:
@@ -246,3 +296,21 @@ def touched(operation: Operation) -> tuple[str, str]:
             return "edit", str(operation.number)
     field, subject = _FIELDS[type(operation)]
     return field, getattr(operation, subject) if subject else ""
+
+
+def all_touched(operation: Operation) -> frozenset[tuple[str, str]]:
+    """Return all fields that an operation sets: several if it changes what a story is made of.
+
+    A story that is taken out takes its posts with it, so taking it out and changing its posts conflict.
+    """
+    own, whole = {touched(operation)}, set[str]()
+    match operation:
+        case Add():
+            whole = {operation.story}
+        case Split():
+            own.add((_PLACE, operation.story))
+            whole = {part.id for part in operation.parts}
+        case Merge():
+            own.add((_PLACE, operation.into))
+            whole = {operation.story}
+    return frozenset(own | {(field, story) for story in whole for field in _OF_A_STORY})

@@ -6,12 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from digest.compose.edits.operations import (
+    TITLE,
+    Add,
     Advertise,
     Defer,
     Drop,
     Edit,
     Introduce,
     MakeLead,
+    Merge,
     Move,
     Note,
     Operation,
@@ -20,6 +23,7 @@ from digest.compose.edits.operations import (
     Restore,
     Retitle,
     Rewrite,
+    Split,
     Subject,
     Undo,
     touched,
@@ -49,12 +53,12 @@ class Names:
         return self.topics.get(slug) or slug
 
 
-def names_of(base: Edition) -> Names:
-    """Return the names in an edition; headlines are those of the base, because editors may rewrite them."""
+def names_of(base: Edition, sources: Mapping[str, Story]) -> Names:
+    """Return the names in an edition; headlines are those of the sources, not the rewritten ones."""
     topics = {each.slug: each.title for each in base.headings} | {
         each.slug: each.title for each in base.sections
     }
-    return Names(stories={story.id: story.title for story in base.stories()}, topics=topics)
+    return Names(stories={story.id: story.title for story in sources.values()}, topics=topics)
 
 
 def sentence(edit: Edit, edits: Sequence[Edit], names: Names) -> str:
@@ -62,7 +66,7 @@ def sentence(edit: Edit, edits: Sequence[Edit], names: Names) -> str:
     return _said(edit.operation, {each.number: each for each in edits}, names)
 
 
-def _said(operation: Operation, edits: Mapping[int, Edit], names: Names) -> str:
+def _said(operation: Operation, edits: Mapping[int, Edit], names: Names) -> str:  # noqa: C901 - one table
     match operation:
         case Drop():
             return f"dropped {names.story(operation.story)}"
@@ -75,11 +79,20 @@ def _said(operation: Operation, edits: Mapping[int, Edit], names: Names) -> str:
             return f"moved {names.story(operation.story)} to {names.topic(operation.topic)}{before}"
         case MakeLead(story=str() as story):
             return f"made {names.story(story)} the lead"
+        case Add():
+            return f'added "{operation.title}" to {names.topic(operation.topic)}'
+        case Split(post=None):
+            return f"split {names.story(operation.story)} into its posts"
+        case Split():
+            off = next((f'"{each.title}"' for each in operation.parts), "a post")
+            return f"split {off} off {names.story(operation.story)}"
+        case Merge():
+            return f"merged {names.story(operation.story)} into {names.story(operation.into)}"
         case Undo():
             undone = edits.get(operation.number)
             what = f": {_said(undone.operation, edits, names)}" if undone else ""
             return f"undid edit {operation.number}{what}"
-    field, text = field_text(operation, names), text_of(operation)
+    field, text = field_text(touched(operation), names), text_of(operation)
     return f"changed the {field}: {text}" if text else f"removed the {field}"
 
 
@@ -97,10 +110,10 @@ def text_of(operation: Operation) -> str:
     return ""
 
 
-def field_text(operation: Operation, names: Names) -> str:
-    """Return the field that an operation sets, in words: 'headline of "Ferry returns"'."""
-    field, subject = touched(operation)
-    if isinstance(operation, Retitle):
+def field_text(of: tuple[str, str], names: Names) -> str:
+    """Return a field that an operation sets (see `touched`) in words: 'headline of "Ferry returns"'."""
+    field, subject = of
+    if field == TITLE:
         return f"title of the topic {names.topic(subject)}"
     return f"{field} of {names.story(subject)}" if subject else field
 

@@ -11,7 +11,8 @@ from digest.compose.revise import StoryChange, changes_of, revised, without_post
 from digest.config import Config
 from digest.config.parts import Parts
 from digest.editions.compose import picture_time, settle_posts
-from digest.editions.edits.edits import EditedEdition, Rebase, leaving, locked, rebased, save, with_edits
+from digest.editions.edits.edited import EditedEdition, rebased, with_edits
+from digest.editions.edits.edits import Rebase, leaving, locked, save
 from digest.editions.feeds import named_posts
 from digest.model.editions import EditionRecord
 from digest.model.errors import StateError

@@ -8,7 +8,8 @@ from datetime import datetime
 from difflib import SequenceMatcher
 from itertools import pairwise
 
-from digest.compose.edits.apply import Outdated, TakenOut
+from digest.compose.edits.apply import Outdated
+from digest.compose.edits.draft import TakenOut
 from digest.compose.edits.operations import (
     Edit,
     MakeLead,
@@ -19,7 +20,6 @@ from digest.compose.edits.operations import (
     Undo,
     touched,
 )
-from digest.compose.edits.words import names_of
 from digest.editions.edits.desk import DeskFacts
 from digest.editions.edits.edits import EditedEdition
 from digest.editions.outlook.words import clock_words
@@ -171,8 +171,8 @@ class _Maker:
     def of(cls, facts: DeskFacts, now: datetime) -> _Maker:
         edited = facts.edited
         last = {touched(each.operation): each for each in in_force(edited)}
-        sources = {story.id: story for story in edited.base.stories()}
-        topics = names_of(edited.base).topics
+        sources = edited.applied.sources
+        topics = edited.names.topics
         return cls(facts=facts, now=now, zone=edited.base.zone, topics=topics, sources=sources, last=last)
 
     def item(self, story: Story, order: Sequence[str]) -> Item:
@@ -267,7 +267,7 @@ def announced(edited: EditedEdition, edit: Edit) -> str:
         moved = edit.operation
         section = next((each for each in edition.sections if each.slug == moved.topic), None)
         ids = [story.id for story in (*section.stories, *section.more)] if section else []
-        names = names_of(edited.base)
+        names = edited.names
         if moved.story in ids:
             place = f"{ids.index(moved.story) + 1} of {len(ids)}"
             text = f"{edit.by} moved {names.story(moved.story)} to {names.topic(moved.topic)}, {place}"

@@ -11,7 +11,8 @@ from digest.compose.edits.apply import apply, fates
 from digest.compose.optimistic import Steps, plan_and_keep
 from digest.compose.plan import Plan, PlanInput
 from digest.editions.compose import picture_time, settle_posts
-from digest.editions.edits.edits import EditedEdition, Rebase, leaving, locked, rebased, save, with_edits
+from digest.editions.edits.edited import EditedEdition, rebased, with_edits
+from digest.editions.edits.edits import Rebase, leaving, locked, save
 from digest.editions.parts import EditionParts
 from digest.editions.preflight import fits_in_an_email
 from digest.model.editions import EDITED, Composed, Due, Edition, EditionRecord, refusal
@@ -103,7 +104,10 @@ def _plan(parts: EditionParts, plan_input: PlanInput, seen: _Seen) -> Plan:
         planned = plan_from(seen.facts, replace(plan_input, digest=digest), fits)
         if planned.edition is None:
             return planned
-        if sum(1 for _ in apply(planned.edition, seen.edited.edits).edition.stories()) <= maximum:
+        left = apply(planned.edition, seen.edited.edits).edition.stories()
+        planned_ids = {story.id for story in planned.edition.stories()}
+        # The editors' own stories, and those that they have split off, need no room.
+        if sum(story.id in planned_ids for story in left) <= maximum:
             break
     before = seen.edited.base
     assert planned.edition

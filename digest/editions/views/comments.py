@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from digest.editions.edits.edits import with_edits
+from digest.editions.edits.edited import with_edits
 from digest.model.editions import EditionRecord
 from digest.model.errors import DigestError, NotFoundError
 from digest.storage.database import Connection, Database

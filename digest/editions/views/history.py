@@ -9,7 +9,7 @@ from datetime import datetime
 from digest.compose.edits.apply import apply
 from digest.compose.edits.difference import Difference, differences
 from digest.compose.edits.operations import Edit, Part, Rewrite, Undo
-from digest.editions.edits.edits import EditedEdition, with_edits
+from digest.editions.edits.edited import EditedEdition, with_edits
 from digest.editions.parts import EditionParts
 from digest.message.look import Look, look_at, look_from
 from digest.message.look import differences as look_differences

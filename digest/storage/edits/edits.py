@@ -10,11 +10,13 @@ from typing import Any
 from sqlalchemy import Connection, insert, select, update
 
 from digest.model.editions import MERGED, Edition, EditionRecord
-from digest.model.posts import DROPPED_BY, Fate, PostState
+from digest.model.posts import DROPPED_BY, WITHDRAWN, Fate, PostState
 from digest.model.snapshot import to_json
 from digest.storage.editions import lock_digest, lock_edition
 from digest.storage.posts import batches
 from digest.storage.tables import digest_posts, editions, edits
+
+_BY_EDITOR = (DROPPED_BY, WITHDRAWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +105,7 @@ def _move(connection: Connection, edition: Edition, post_id: str, fate: Fate, no
 
 def _stays(fate: Fate) -> bool:
     """Tell whether a post belongs to its edition still: it is in it, or an editor may take it back."""
-    by_editor = fate.reason.startswith(DROPPED_BY)
+    by_editor = fate.reason.startswith(_BY_EDITOR)
     return by_editor or fate.state in (PostState.RESERVED, PostState.DEFERRED)
 
 
@@ -127,4 +129,4 @@ def _is_free(row: Any, edition_id: str) -> bool:
     if row is None or row.state in (PostState.WAITING, PostState.DEFERRED, PostState.HELD):
         return True
     own = bool(row.edition_id == edition_id)
-    return own and bool(row.state == PostState.RESERVED or row.reason.startswith(DROPPED_BY))
+    return own and bool(row.state == PostState.RESERVED or row.reason.startswith(_BY_EDITOR))

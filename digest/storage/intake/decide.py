@@ -1,4 +1,4 @@
-"""Save what an editor decides about posts: to keep them, or to drop them."""
+"""Save what an editor decides about posts: to keep them, to drop them, or to write one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select, update
 
-from digest.model.posts import BY_EDITOR, KEPT, Fate, KnownPost, PostState
-from digest.storage.intake.save import WAITS
+from digest.model.posts import BY_EDITOR, DESK, KEPT, Arrival, Fate, Intake, KnownPost, Post, PostState
+from digest.storage.intake.save import WAITS, save_intake
 from digest.storage.posts import POST_COLUMNS, batches, post_of
 from digest.storage.tables import digest_posts, feeds, posts
+from subscribers.store.tables import upsert
 
 _TWO = 2  # posts whose ids begin alike are enough to know that the beginning is not enough
 
@@ -70,6 +71,14 @@ def keep_posts(connection: Connection, ids: Collection[str], now: datetime) -> i
 def drop_posts(connection: Connection, ids: Collection[str], now: datetime) -> int:
     """Drop posts that are not in an edition, and return their number."""
     return _set(connection, ids, WAITS, Fate(digest="", state=PostState.DROPPED, reason=BY_EDITOR), now)
+
+
+def save_own(connection: Connection, post: Post, digest: str, now: datetime) -> None:
+    """Save an editor's own story as a post of the desk's feed, which waits in one digest."""
+    feed = upsert(connection, feeds).on_conflict_do_nothing()
+    connection.execute(feed.values(id=DESK, name="", url="", status="new", next_fetch_at=now))
+    waits = Fate(digest=digest, state=PostState.WAITING)
+    save_intake(connection, Intake(arrivals=(Arrival(post=post, place=0, fates=(waits,)),)), now)
 
 
 def editions_with(connection: Connection, ids: Collection[str]) -> tuple[str, ...]:

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 
 from digest.compose.edits.apply import apply, fates
 from digest.compose.edits.operations import (
+    Add,
     Advertise,
     Defer,
     Drop,
     Edit,
     Introduce,
     MakeLead,
+    Merge,
     Move,
     Note,
     Operation,
@@ -28,13 +30,14 @@ from digest.compose.edits.operations import (
     Restore,
     Retitle,
     Rewrite,
+    Split,
     Subject,
     Undo,
+    all_touched,
     from_values,
     to_values,
-    touched,
 )
-from digest.model.editions import Edition, Heading, Section, Story
+from digest.model.editions import Coverage, Edition, Heading, Section, Source, Story
 from digest.model.posts import PostState
 from digest.model.publication import CATCH_ALL, CATCH_ALL_RULE, Sponsor
 from digest.model.snapshot import content_hash
@@ -49,7 +52,15 @@ def story(story_id: str, topic: str, **fields: Any) -> Story:
     values: dict[str, Any] = {"url": None, "author": None, "published_at": None, "image": None, "tags": ()}
     rule = CATCH_ALL_RULE if topic == CATCH_ALL else f"tag: {topic}"
     own = {"title": story_id, "blurb": "Calm.", "source": "Harbour News", "rule": rule, "topic": topic}
-    return Story(id=story_id, post_ids=(f"{story_id}-a", f"{story_id}-b"), **(values | own | fields))
+    posts = {"post_ids": (story_id, f"{story_id}-b", f"{story_id}-c")}
+    return Story(id=story_id, **(values | own | posts | fields))
+
+
+def part(post_id: str, source: str = "Coast Weekly") -> Story:
+    """Return the story that a post makes when it is split off."""
+    return story(
+        post_id, "", post_ids=(post_id,), source=source, rule="", url=f"https://coast.test/{post_id}"
+    )
 
 
 def base_edition(lead: bool = True, more: bool = True) -> Edition:
@@ -71,10 +82,15 @@ def base_edition(lead: bool = True, more: bool = True) -> Edition:
     return replace(sample_edition(), lead=first, sections=sections, headings=headings)
 
 
-stories = st.sampled_from((*IDS, "gone"))
+PARTS = tuple(f"{story_id}-{post}" for story_id in IDS[:4] for post in "bc")
+OWN = ("own-1", "own-2")
+stories = st.sampled_from((*IDS, *PARTS, *OWN, "gone"))
 topics = st.sampled_from((*TOPICS, "island", "nowhere"))
 texts = st.sampled_from(("", "The *ferry* is back", "Owls", "{{ lead.title }}"))
 operations: st.SearchStrategy[Operation] = st.one_of(
+    st.builds(Add, story=st.sampled_from(OWN), title=texts, topic=topics),
+    st.builds(Split, story=stories, parts=st.lists(st.sampled_from(PARTS).map(part), max_size=3).map(tuple)),
+    st.builds(Merge, story=stories, into=stories),
     st.builds(Drop, story=stories),
     st.builds(Restore, story=stories),
     st.builds(Defer, story=stories, until=st.dates(date(2026, 12, 1), date(2026, 12, 9))),
@@ -109,12 +125,21 @@ def apply_all(base: Edition, *listed: Operation) -> Edition:
 @given(bases, lists)
 @settings(max_examples=40)
 def test_no_list_of_edits_loses_or_repeats_a_story(base: Edition, listed: list[Operation]) -> None:
-    applied = apply(base, edits_of(listed))
-    shown = [each.id for each in applied.edition.stories()]
-    out = [each.story.id for each in applied.taken_out]
-    assert sorted((*shown, *out)) == sorted(each.id for each in base.stories())
+    edits = edits_of(listed)
+    applied = apply(base, edits)
+    own = {each.operation.story for each in edits if isinstance(each.operation, Add)}
+    withdrawn = applied.withdrawn.keys() - applied.sources.keys()
     posts = [post_id for each in base.stories() for post_id in each.post_ids]
-    assert Counter(fates(applied).keys()) == Counter(posts)
+    everywhere = (*applied.edition.stories(), *(each.story for each in applied.taken_out))
+    found = [post_id for each in everywhere for post_id in each.post_ids]
+    assert Counter(found) == Counter((*posts, *(own - withdrawn)))
+    assert fates(applied).keys() == {*posts, *own}
+    shown = [each.id for each in applied.edition.stories()]
+    assert sorted((*shown, *(each.story.id for each in applied.taken_out))) == sorted(
+        applied.sources.keys() - applied.merged.keys()
+    )
+    for each in everywhere:
+        assert {other.post_id for other in each.coverage} <= set(each.post_ids)
     for section in applied.edition.sections:
         assert all(each.topic == section.slug for each in (*section.stories, *section.more))
     slugs = [section.slug for section in applied.edition.sections]
@@ -123,13 +148,30 @@ def test_no_list_of_edits_loses_or_repeats_a_story(base: Edition, listed: list[O
 
 @given(bases, lists)
 @settings(max_examples=40)
+def test_a_replay_on_another_base_loses_nothing_silently(base: Edition, listed: list[Operation]) -> None:
+    """Each edit is in force in the new edition, or was undone, or is listed as stale with a reason."""
+    fewer = apply(base, edits_of([Drop(story=IDS[1]), Drop(story=IDS[4]), Drop(story=IDS[7])])).edition
+    applied = apply(fewer, edits_of(listed))
+    stale = {each.edit.number: each.reason for each in applied.stale}
+    assert all(stale.values())
+    for each in edits_of(listed):
+        named = getattr(each.operation, "story", None)
+        if each.number not in (*applied.undone, *stale) and named is not None:
+            assert named in applied.sources
+
+
+def numbers_in_force(base: Edition, edits: tuple[Edit, ...]) -> list[int]:
+    undone = apply(base, edits).undone
+    return [
+        each.number for each in edits if each.number not in undone and not isinstance(each.operation, Undo)
+    ]
+
+
+@given(bases, lists)
+@settings(max_examples=40)
 def test_undoing_every_edit_gives_the_hash_of_the_base(base: Edition, listed: list[Operation]) -> None:
     edits = edits_of(listed)
-    while in_force := [
-        each.number
-        for each in edits
-        if each.number not in apply(base, edits).undone and not isinstance(each.operation, Undo)
-    ]:
+    while in_force := numbers_in_force(base, edits):
         undo = Undo(number=in_force[-1])
         edits = (*edits, Edit(number=len(edits) + 1, by="Jonas", at=SEND_AT, operation=undo))
     assert content_hash(apply(base, edits).edition) == content_hash(base)
@@ -146,10 +188,21 @@ def test_an_undone_list_that_is_redone_gives_the_same_edition(base: Edition, lis
 
 
 def named(operation: Operation) -> set[object]:
-    """Return the field that an edit sets, and the place at which it puts a story."""
-    names: set[object] = {touched(operation)}
-    if isinstance(operation, Move):
-        names |= {("topic", operation.before)} if operation.before else {("end", operation.topic)}
+    """Return the fields that an edit sets, the places at which it puts stories, and the stories it needs."""
+    names: set[object] = {*all_touched(operation)}
+    match operation:
+        case Add():
+            names |= {("end", operation.topic), ("end", TOPICS[-1]), ("exists", operation.story)}
+        case Move():
+            # A story that does not stand under the topic is no place; the story goes to the end then.
+            names |= {("topic", operation.before), ("end", operation.topic), ("exists", operation.before)}
+        case MakeLead():
+            names |= {("exists", operation.story)}
+        case Split():
+            names |= {("topic", operation.story)}  # the parts stand after the story, wherever it is
+            names |= {("exists", each.id) for each in operation.parts}
+        case Merge():
+            names |= {("exists", operation.into)}
     return names
 
 
@@ -224,7 +277,56 @@ def test_a_rewrite_of_a_text_that_has_changed_since_is_listed() -> None:
 def test_posts_are_reserved_dropped_by_a_person_or_deferred_to_a_day() -> None:
     listed = Drop(story=IDS[1]), Defer(story=IDS[2], until=date(2026, 12, 3))
     found = fates(apply(base_edition(), edits_of(listed)))
-    assert found[f"{IDS[0]}-a"].state is PostState.RESERVED
-    dropped, deferred = found[f"{IDS[1]}-b"], found[f"{IDS[2]}-a"]
+    assert found[f"{IDS[0]}-c"].state is PostState.RESERVED
+    dropped, deferred = found[f"{IDS[1]}-b"], found[f"{IDS[2]}-c"]
     assert (dropped.state, dropped.reason) == (PostState.DROPPED, "dropped by Maren")
     assert (deferred.state, deferred.until) == (PostState.DEFERRED, datetime(2026, 12, 3, tzinfo=UTC))
+
+
+# ── own stories, and stories that are split and merged ──────────────────────────────────────
+
+
+def test_an_own_story_is_the_last_of_its_topic_and_never_lost() -> None:
+    add = Add(story="own-1", title="Open house", topic="town", blurb="On Sunday.", url="https://town.test/")
+    town = apply_all(base_edition(), add).sections[1]
+    (own,) = town.more[-1:]
+    assert (own.title, own.source, own.rule, own.post_ids) == ("Open house", "", "an editor", ("own-1",))
+    # If its topic is not found again when the edition is planned again, it stands under the last one.
+    applied = apply(base_edition(), edits_of([replace(add, topic="nowhere")]))
+    assert ("own-1", CATCH_ALL) in [(each.id, each.topic) for each in applied.edition.stories()]
+    assert applied.stale == ()
+    undone = apply(base_edition(), edits_of([add, Undo(number=1)]))
+    assert fates(undone)["own-1"].reason == "withdrawn by Maren"
+
+
+def test_a_post_that_is_split_off_stands_after_its_story() -> None:
+    listed = story(IDS[1], "sea", also=(Source(name="Coast Weekly", url=f"https://coast.test/{IDS[1]}-b"),))
+    base = base_edition()
+    sea = replace(base.sections[0], stories=(listed, base.sections[0].stories[1]))
+    base = replace(base, sections=(sea, *base.sections[1:]))
+    edition = apply_all(base, Split(story=IDS[1], parts=(part(f"{IDS[1]}-b"),)))
+    first, second = edition.sections[0].stories[:2]
+    assert (first.also, first.post_ids) == ((), (IDS[1], f"{IDS[1]}-c"))
+    assert (second.id, second.topic, second.rule) == (f"{IDS[1]}-b", "sea", "tag: sea")
+    again = Split(story=IDS[1], parts=(part(f"{IDS[1]}-b"),))
+    twice = apply(base, edits_of([again, again]))
+    assert [each.reason for each in twice.stale] == ["its posts are not in one story any more"]
+
+
+def test_a_story_that_is_merged_stands_as_a_headline_under_the_other_and_its_readers_get_it() -> None:
+    base = base_edition()
+    merge = Merge(story=IDS[3], into=IDS[1])
+    applied = apply(base, edits_of([MakeLead(story=IDS[3]), merge, Drop(story=IDS[3])]))
+    assert applied.edition.lead
+    lead = applied.edition.lead
+    assert (lead.id, lead.topics) == (IDS[1], ("sea", "town"))
+    assert lead.coverage == (Coverage(post_id=IDS[3], title=IDS[3], source="Harbour News", url=None),)
+    assert [each.reason for each in applied.stale] == ["its story was merged into another"]
+    # To split it is to take the story out again; it stands where it stood.
+    assert apply_all(base, merge, Split(story=IDS[1], parts=(part(IDS[3]),))) == base
+    assert apply(base, edits_of([merge, Merge(story=IDS[1], into=IDS[3])])).stale[0].edit.number == 2
+
+
+def test_who_takes_a_story_out_takes_out_what_was_merged_into_it() -> None:
+    found = fates(apply(base_edition(), edits_of([Merge(story=IDS[3], into=IDS[1]), Drop(story=IDS[1])])))
+    assert found[f"{IDS[3]}-b"].state is PostState.DROPPED
