@@ -82,6 +82,8 @@ ONE_PLACE = {
     "starlette": "digest.web",
     "uvicorn": "digest.web.running digest.web.serving digest.web.connections",
     "argon2": "digest.staff.passwords",
+    "pyotp": "digest.staff.second_factor",
+    "segno": "digest.staff.second_factor",
     "h11": "digest.web.connections digest.collect.fetching.connection",
     "altcha": "digest.web.security.proof",
     "itsdangerous": "digest.web.security.tickets",

@@ -17,12 +17,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from digest.app import App
 from digest.config import StaffSettings
 from digest.model.errors import ConflictError, DigestError, NotFoundError, OutageError, StateError
-from digest.model.staff import Person, Right
 from digest.staff.people import people_with
 from digest.web.desk import overview, posts
 from digest.web.security.forms import Form, read_form
 from digest.web.security.tickets import Tickets
-from digest.web.staff import files, login
+from digest.web.staff import account, files, login, people
 from digest.web.staff.access import faults_of
 from digest.web.staff.admit import StaffMiddleware, admit
 from digest.web.staff.context import RightMissingError, SignedOutError, StaffContext
@@ -32,14 +31,14 @@ from subscribers.errors import SubscribersError
 log = logging.getLogger(__name__)
 
 # The pages of an edition come last, because its id may be any word after /desk/.
-_ROUTERS: tuple[APIRouter, ...] = (files.router, login.router, overview.router, posts.router)
-_DOES = {
-    Right.LOOK: "look at the desk",
-    Right.EDIT: "edit",
-    Right.APPROVE: "approve",
-    Right.OPERATE: "operate",
-    Right.ADMINISTER: "administer",
-}
+_ROUTERS: tuple[APIRouter, ...] = (
+    files.router,
+    login.router,
+    account.router,
+    people.router,
+    overview.router,
+    posts.router,
+)
 
 
 def create_staff(app: App, *, clock: Callable[[], datetime], wake: Callable[[], None]) -> FastAPI:
@@ -125,13 +124,8 @@ def _right_missing(request: Request, error: Exception) -> Response:
     context, person = _context(request), request.state.person
     names = [each.name for each in people_with(context.app.database, error.right)]
     having = f"These people may: {', '.join(names)}." if names else "Nobody may at the moment."
-    return _message(
-        request, f"You may not {_DOES[error.right]}", f"Your role is {_role(person)}. {having}", status=403
-    )
-
-
-def _role(person: Person) -> str:
-    return f"“{person.role}”"
+    heading = f"You may not {account.DOES[error.right]}"
+    return _message(request, heading, f"Your role is “{person.role}”. {having}", status=403)
 
 
 def _error(request: Request, error: Exception) -> Response:

@@ -22,6 +22,7 @@ class Access:
 
 OPEN = Access(right=None)
 LOOK = Access(right=Right.LOOK)
+ADMINISTER = Access(right=Right.ADMINISTER)
 
 
 def _edit(audit: str) -> Access:
@@ -38,6 +39,7 @@ ACCESS: Mapping[tuple[str, str], Access] = {
     ("POST", "/login"): Access(right=None, audit=""),
     ("POST", "/logout"): Access(right=None, audit=""),
     ("GET", "/welcome/{token}"): OPEN,
+    ("POST", "/login/code"): Access(right=None, audit=""),
     ("POST", "/welcome/{token}"): Access(right=None, audit=""),
     # The overview of the desk, and posts
     ("GET", "/desk"): LOOK,
@@ -45,6 +47,25 @@ ACCESS: Mapping[tuple[str, str], Access] = {
     ("POST", "/desk/unskip"): _edit("took the skip of a date back"),
     ("GET", "/desk/posts"): LOOK,
     ("POST", "/desk/posts"): _edit("decided about posts"),
+    # One's own account; the operations write into the trail themselves
+    ("GET", "/account"): LOOK,
+    ("POST", "/account/password"): Access(right=Right.LOOK, audit=""),
+    ("GET", "/account/second-factor"): LOOK,
+    ("POST", "/account/second-factor"): Access(right=Right.LOOK, audit=""),
+    ("POST", "/account/second-factor/off"): Access(right=Right.LOOK, audit=""),
+    ("POST", "/account/sessions/end"): Access(right=Right.LOOK, audit=""),
+    ("POST", "/account/sessions/{name}/end"): Access(right=Right.LOOK, audit=""),
+    ("POST", "/account/tokens"): Access(right=Right.LOOK, audit=""),
+    ("POST", "/account/tokens/{name}/revoke"): Access(right=Right.LOOK, audit=""),
+    # People and the audit trail; the operations write into the trail themselves
+    ("GET", "/staff"): ADMINISTER,
+    ("POST", "/staff"): Access(right=Right.ADMINISTER, audit=""),
+    ("POST", "/staff/{person_id}/link"): Access(right=Right.ADMINISTER, audit=""),
+    ("POST", "/staff/{person_id}/role"): Access(right=Right.ADMINISTER, audit=""),
+    ("POST", "/staff/{person_id}/second-factor/off"): Access(right=Right.ADMINISTER, audit=""),
+    ("GET", "/staff/{person_id}/remove"): ADMINISTER,
+    ("POST", "/staff/{person_id}/remove"): Access(right=Right.ADMINISTER, audit=""),
+    ("GET", "/staff/audit"): ADMINISTER,
 }
 
 

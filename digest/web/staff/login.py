@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from urllib.parse import quote, urlsplit
 
 from fastapi import APIRouter, Request, Response
 
 from digest.staff.people import StaffError
+from digest.staff.second_factor import is_code
 from digest.staff.signin import (
     LIFE,
     Refusal,
@@ -16,10 +18,12 @@ from digest.staff.signin import (
     check_password,
     person_of_link,
     sign_out,
+    still_welcome,
     use_link,
 )
 from digest.web.security.forms import Form, Sent
 from digest.web.staff.context import Desk, StaffContext
+from subscribers.errors import TokenError
 
 router = APIRouter()
 
@@ -28,6 +32,9 @@ _WORDS = {
     Refusal.WRONG: "The address or the password is wrong.",
     Refusal.TOO_MANY: "Too many attempts. Please try again in a quarter of an hour.",
 }
+_WRONG_CODE = "This code is wrong, was used already, or there were too many. Please try the next one."
+_TICKET = "password was right"
+_LIFE = timedelta(minutes=10)  # between the password and the code
 _STATUS = {Refusal.WRONG: 401, Refusal.TOO_MANY: 429}
 
 
@@ -102,8 +109,32 @@ def accept(request: Request, context: Desk, form: Sent, token: str) -> Response:
 
 
 def welcome(request: Request, context: StaffContext, found: Welcome, form: Form) -> Response:
-    """Sign in the person whose password was right, and lead to the page that was asked for."""
-    return enter(request, context, found.person.id, form)
+    """Sign in the person whose password was right, or ask for a code if there is a second factor."""
+    if not found.second:
+        return enter(request, context, found.person.id, form)
+    ticket = context.tickets.make(_TICKET, found.person.id, found.mark)
+    return context.page(request, "code", {**_carried(form), "ticket": ticket, "fault": ""})
+
+
+@router.post("/login/code")
+def log_in_with_code(request: Request, context: Desk, form: Sent) -> Response:
+    """Sign in with a code of the second factor, after the password was right."""
+    try:
+        person_id, mark = context.tickets.read(_TICKET, form.one("ticket"), life=_LIFE).values
+    except (TokenError, ValueError):
+        return context.redirect("/login")
+    database, key = context.app.database, context.app.secret
+    if still_welcome(database, person_id, mark) is None:
+        return context.redirect("/login")
+    if not is_code(database, key, person_id, form.one("code"), context.clock()):
+        values = {**_carried(form), "ticket": form.one("ticket"), "fault": _WRONG_CODE}
+        return context.page(request, "code", values, status=401)
+    return enter(request, context, person_id, form)
+
+
+def _carried(form: Form) -> dict[str, object]:
+    """Return what the form to sign in carries from step to step."""
+    return form_values(then=safe_path(form.one("then")), kept=kept_of(form))
 
 
 def enter(request: Request, context: StaffContext, person_id: str, form: Form) -> Response:

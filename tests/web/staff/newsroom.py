@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from digest.app import App
@@ -38,6 +39,10 @@ class Newsroom:
     base: str = DESK
     cookie: str = "__Host-desk"
     people: dict[str, Person] = field(default_factory=dict)
+    web: FastAPI = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.web = create_web(self.app, clock=self.clock, proof_cost=1)
 
     @property
     def app(self) -> App:
@@ -49,9 +54,8 @@ class Newsroom:
 
     def visitor(self, address: str = "192.0.2.9") -> TestClient:
         """Return the browser of somebody who is not signed in. It says that its forms come from our pages."""
-        web = create_web(self.app, clock=self.clock, proof_cost=1)
         client = TestClient(
-            web,
+            self.web,
             base_url=self.base,
             client=(address, 50_000),
             raise_server_exceptions=False,

@@ -26,7 +26,7 @@ def test_a_person_signs_in_and_out(newsroom: Newsroom) -> None:
     assert re.fullmatch(
         r"__Host-desk=[\w-]{43}; HttpOnly; Max-Age=43200; Path=/; SameSite=lax; Secure", cookie
     )
-    assert browser.get("/login").headers["location"] == "/account"
+    assert browser.get("/login").headers["location"] == "/desk"
     kept = {"cookie": f"__Host-desk={browser.cookies['__Host-desk']}"}
     assert browser.post("/logout").headers["location"] == "/login"
     assert browser.get("/login", headers=kept).status_code == 200, "the session itself has ended"

@@ -1,0 +1,189 @@
+"""The page of one's own account: password, second factor, signed-in browsers and tokens for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from fastapi import APIRouter, Request, Response
+from markupsafe import Markup
+
+from digest.model.staff import Person, Right, rights_of
+from digest.staff import tokens
+from digest.staff.account import (
+    change_password,
+    end_other_sessions,
+    end_session_named,
+    open_sessions,
+    own_account,
+    require_proof,
+)
+from digest.staff.people import StaffError
+from digest.staff.second_factor import new_secret, qr_code, turn_off, turn_on
+from digest.web.security.forms import Form, Sent
+from digest.web.staff.context import Desk, SignedIn, StaffContext
+from subscribers.errors import TokenError
+
+router = APIRouter()
+
+DOES: Mapping[Right, str] = {
+    Right.LOOK: "look at the desk",
+    Right.EDIT: "edit",
+    Right.APPROVE: "approve",
+    Right.OPERATE: "operate",
+    Right.ADMINISTER: "administer",
+}
+_SAID = {
+    "password": "Your password is changed. You are signed out everywhere else.",
+    "factor-off": "The second factor is off.",
+    "session": "That browser is signed out.",
+    "sessions": "You are signed out everywhere else.",
+    "token": "The token is revoked.",
+}
+_TICKET = "second factor"
+_LIFE = timedelta(minutes=15)  # of the secret on the page that shows it
+
+
+@router.get("/account")
+def account(request: Request, context: Desk, person: SignedIn, done: str = "") -> Response:
+    """Show the account of the person who is signed in."""
+    return _page(request, context, person, {"said": _SAID.get(done, "")})
+
+
+@router.post("/account/password")
+def password(request: Request, context: Desk, person: SignedIn, form: Sent) -> Response:
+    """Change the password."""
+    try:
+        chosen = secret_of(form, "password")
+        if chosen != secret_of(form, "again"):
+            raise StaffError("The two new passwords are not the same. Nothing has changed.")
+        _prove(request, context, person, form)
+        session = request.state.session
+        change_password(context.app.database, person, chosen, session=session, now=context.clock())
+    except StaffError as error:
+        return _page(request, context, person, {"faults": {"password": str(error)}}, status=422)
+    return context.redirect("/account?done=password")
+
+
+@router.get("/account/second-factor")
+def second_factor(request: Request, context: Desk, person: SignedIn) -> Response:
+    """Show a new secret to be scanned; nothing changes until a code has shown that the app has it."""
+    return _factor_page(request, context, person, new_secret())
+
+
+@router.post("/account/second-factor")
+def second_factor_on(request: Request, context: Desk, person: SignedIn, form: Sent) -> Response:
+    """Turn the second factor on, and show the recovery codes, once."""
+    try:
+        ticket = context.tickets.read(_TICKET, form.one("ticket"), life=_LIFE)
+        owner, secret = ticket.values
+    except (TokenError, ValueError):
+        owner, secret = "", ""
+    if owner != person.id:
+        return context.redirect("/account/second-factor")
+    try:
+        _prove(request, context, person, form)
+        now = context.clock()
+        codes = turn_on(context.app.database, context.app.secret, person, secret, form.one("code"), now=now)
+        if codes is None:
+            raise StaffError("This code is wrong or too old. Please try the next one.")
+    except StaffError as error:
+        return _factor_page(request, context, person, secret, fault=str(error))
+    return context.page(request, "recovery", {"codes": codes})
+
+
+@router.post("/account/second-factor/off")
+def second_factor_off(request: Request, context: Desk, person: SignedIn, form: Sent) -> Response:
+    """Turn the second factor off."""
+    try:
+        _prove(request, context, person, form)
+    except StaffError as error:
+        return _page(request, context, person, {"faults": {"factor": str(error)}}, status=422)
+    turn_off(context.app.database, person.id, context.clock(), by=person)
+    return context.redirect("/account?done=factor-off")
+
+
+@router.post("/account/sessions/end")
+def end_others(request: Request, context: Desk, person: SignedIn) -> Response:
+    """Sign the person out everywhere but here."""
+    end_other_sessions(context.app.database, person, request.state.session, context.clock())
+    return context.redirect("/account?done=sessions")
+
+
+@router.post("/account/sessions/{name}/end")
+def end_one(context: Desk, person: SignedIn, name: str) -> Response:
+    """Sign one browser out."""
+    end_session_named(context.app.database, person, name, context.clock())
+    return context.redirect("/account?done=session")
+
+
+@router.post("/account/tokens")
+def add_token(request: Request, context: Desk, person: SignedIn, form: Sent) -> Response:
+    """Make a token, and show it, once."""
+    days = form.one("days")
+    life = timedelta(days=int(days) if days.isdecimal() and len(days) < 5 else 0)
+    scopes = {right for right in Right if right in form.many("scope")}
+    try:
+        _prove(request, context, person, form)
+        token = tokens.make_token(
+            context.app.database, person, form.one("name"), scopes, life, now=context.clock()
+        )
+    except StaffError as error:
+        return _page(request, context, person, {"faults": {"token": str(error)}}, status=422)
+    return _page(request, context, person, {"token": token})
+
+
+@router.post("/account/tokens/{name}/revoke")
+def revoke(context: Desk, person: SignedIn, name: str) -> Response:
+    """Revoke a token."""
+    tokens.revoke_token(context.app.database, person, name, context.clock())
+    return context.redirect("/account?done=token")
+
+
+def secret_of(form: Form, name: str) -> str:
+    """Return a password as it was typed, with its spaces at the ends."""
+    return (form.many(name) or ("",))[0]
+
+
+def _prove(request: Request, context: StaffContext, person: Person, form: Form) -> None:
+    require_proof(
+        context.app.database,
+        person,
+        secret_of(form, "present"),
+        session=request.state.session,
+        now=context.clock(),
+    )
+
+
+def _factor_page(
+    request: Request, context: StaffContext, person: Person, secret: str, *, fault: str = ""
+) -> Response:
+    own = own_account(context.app.database, person)
+    values = {
+        "qr": Markup(qr_code(secret, person, context.app.config.site.name)),
+        "secret": " ".join(secret[at : at + 4] for at in range(0, len(secret), 4)),
+        "ticket": context.tickets.make(_TICKET, person.id, secret),
+        "has_password": own.password is not None,
+        "is_on": own.totp is not None,
+        "fault": fault,
+    }
+    return context.page(request, "second_factor", values, status=422 if fault else 200)
+
+
+def _page(
+    request: Request, context: StaffContext, person: Person, values: Mapping[str, object], status: int = 200
+) -> Response:
+    own = own_account(context.app.database, person)
+    shown = {
+        "own": own,
+        "may": [DOES[right] for right in Right if person.may(right)],
+        "sessions": open_sessions(context.app.database, person, context.clock()),
+        "here": request.state.session.name,
+        "tokens": tokens.tokens_of(context.app.database, person),
+        "scopes": [(right, DOES[right]) for right in tokens.SCOPES if right in rights_of(person.role)],
+        "lives": [life.days for life in tokens.LIVES],
+        "faults": {},
+        "token": "",
+        "said": "",
+    }
+    return context.page(request, "account", {**shown, **values}, status=status)
