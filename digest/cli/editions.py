@@ -18,7 +18,7 @@ from digest.cli.terminal.session import (
     pass_session,
     yes_option,
 )
-from digest.editions.approval import Standing, in_words, standing
+from digest.editions.approval import Standing, approvals_of, in_words, standing
 from digest.editions.compose import merge_offer, stories_text, waiting_together
 from digest.editions.editions import (
     compose_now,
@@ -150,15 +150,23 @@ def editions(session: Session, edition: str | None, digest: str | None, limit: i
             counts = delivery_counts(app.database, record.edition.id)
             readers, stands = reader_count(app, record, clock_of(None)()), standing(app, record)
             changes = changes_text(app, record)
+            given = approvals_of(app.database, record.edition.id)
     if edition is None:
         _show_list(records, as_json)
         for line in () if as_json else coming:
             click.echo(line)
     elif as_json:
-        ahead = {"readers": readers, "changes": list(changes)}
+        ahead = {
+            "readers": readers,
+            "changes": list(changes),
+            "approvals": [{"by": each.by, "at": each.at, "hash": each.look} for each in given],
+        }
         show.facts(_details(record, stands, counts) | (ahead if record.is_ahead else {}))
     else:
-        _show_one(record, stands, show.goes_to(readers) if record.is_ahead else show.counts_text(counts))
+        names = record.approved_by or in_words([each.by for each in given])
+        _show_one(
+            record, stands, show.goes_to(readers) if record.is_ahead else show.counts_text(counts), names
+        )
         show.changes(record.edition.id, changes)
 
 
@@ -217,14 +225,14 @@ def _damage(each: DamagedEdition) -> dict[str, object]:
     }
 
 
-def _show_one(record: EditionRecord, stands: Standing, deliveries: str) -> None:
+def _show_one(record: EditionRecord, stands: Standing, deliveries: str, approved_by: str) -> None:
     edition = record.edition
     click.echo(
         f"{edition.id}  {edition.title}  {_state(record)}{f': {record.reason}' if record.reason else ''}"
     )
     click.echo(f"send time   {show.local(edition.send_at, edition.zone)}")
-    if record.approved_by:
-        click.echo(f"approved by {record.approved_by}")
+    if approved_by:
+        click.echo(f"approved by {approved_by}")
     click.echo(f"deliveries  {deliveries}")
     click.echo(f"hash        {stands.hash or '–'}")
     if warning := _warning(record, stands):

@@ -8,7 +8,7 @@ import click
 
 from digest.cli.terminal import show
 from digest.cli.terminal.session import Session, by_option, clock_of, now_option, pass_session
-from digest.editions.approval import in_words
+from digest.editions.approval import approvals_missing, approvals_of, in_words
 from digest.editions.approval import unapprove as do_unapprove
 from digest.editions.compose import merge_offer, stories_text, waiting_together
 from digest.editions.editions import approve as do_approve
@@ -68,8 +68,9 @@ def approve(
     The edition is sent at its send time. If that time has passed, the next `digest run` sends it, or
     `digest serve` within a few seconds. The approval covers the stories, the templates and the fixed words.
     If HASH is given, the edition is approved only if it still has the hash that `digest preview` and
-    `digest editions` showed; the first eight characters are enough. If other editions of the digest wait
-    past their send time too, the command offers to merge them.
+    `digest editions` showed; the first eight characters are enough. If `approvals` of the digest is 2, two
+    persons must approve the same hash. If other editions of the digest wait past their send time too, the
+    command offers to merge them.
     """
     if reviewed and reviewed_hash:
         raise click.UsageError("give HASH once")
@@ -79,9 +80,15 @@ def approve(
         record, look = do_approve(app, found.id, by=by, now=clock(), reviewed=reviewed or reviewed_hash)
         readers, own = reader_count(app, record, clock()), app.templates.own(look.templates)
         together = waiting_together(app.database, found.digest, clock())
+        given = approvals_of(app.database, found.id)
+        missing = approvals_missing(app.config, record, given)
     at = show.local(found.send_at, found.zone)
-    click.echo(f"{found.id} is approved, to be sent {at}; it {show.goes_to(readers)}")
-    click.echo(f"hash {record.look}")
+    if missing:
+        names, more = in_words([each.by for each in given]), show.counted(missing, "other person")
+        click.echo(f"{found.id} is approved by {names}; before it is sent {at}, {more} must approve it, too")
+    else:
+        click.echo(f"{found.id} is approved, to be sent {at}; it {show.goes_to(readers)}")
+    click.echo(f"hash {look.kept().hash}")
     yours = f", of which {in_words(own)} {'is' if len(own) == 1 else 'are'} yours" if own else ""
     click.echo(
         f"the approval covers {stories_text(found)}, {show.counted(len(look.templates), 'template')}{yours}, "

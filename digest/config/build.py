@@ -138,6 +138,7 @@ def _digest(digest: DigestShape) -> Digest:
         max_age=digest.max_age,
         lead=Lead(digest.lead),
         review=Review(digest.review),
+        approvals=digest.approvals,
         reply_to=digest.reply_to,
         subject=digest.subject,
         preheader=digest.preheader,

@@ -114,6 +114,7 @@ class DigestShape(Shape):
     max_age: Duration | None = None
     lead: Literal["auto", "newest", "none"] = "auto"
     review: Literal["send", "hold", "skip"] = "send"
+    approvals: Annotated[int, Field(ge=1, le=9)] = 1
     reply_to: Mailbox | None = None
     subject: Line = "{{ lead.title }}"
     preheader: Line = HEADLINES

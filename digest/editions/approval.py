@@ -10,15 +10,16 @@ from digest.config import Config
 from digest.editions.parts import EditionParts
 from digest.editions.preflight import Inspection, inspect
 from digest.message.look import Look, approved_look, differences, look_at
-from digest.model.editions import EditionRecord, EditionState, refusal
+from digest.model.editions import EditionRecord, EditionState, Step, StepKind, refusal
 from digest.model.errors import DigestError, StateError
 from digest.model.publication import Review
 from digest.model.run_context import EventKind, RunContext, RunEvent
+from digest.model.tags import fold
 from digest.schedule.policy import review_of
-from digest.storage.database import Database
+from digest.storage.database import Connection, Database
 from digest.storage.editions import load_edition, lock_edition
 from digest.storage.ledger.looks import keep_look
-from digest.storage.steps import advance
+from digest.storage.steps import advance, approvals_in_force, note_step
 
 POLICY = "review policy"  # approves editions that need no person's approval
 _SHORTEST = 8  # characters of a hash that identify it
@@ -34,6 +35,17 @@ class ReviewError(DigestError):
             f"{edition_id} is not approved: its hash is {now} and not {reviewed}, so its stories, its "
             "templates or its fixed words have changed since it was reviewed; look at it again: "
             f"digest preview {edition_id}"
+        )
+
+
+class ApprovedAlreadyError(DigestError):
+    """A person approves an edition twice that two persons must approve."""
+
+    def __init__(self, edition_id: str, by: str, persons: int) -> None:
+        self.edition_id = edition_id
+        super().__init__(
+            f"{by} has approved {edition_id} already. Its digest needs the approvals of {persons} persons, "
+            "so another one must approve it"
         )
 
 
@@ -94,25 +106,72 @@ def is_approvable(database: Database, record: EditionRecord, look: Look) -> bool
 
 
 def approve_look(
-    database: Database, record: EditionRecord, look: Look, *, by: str, now: datetime
+    database: Database, record: EditionRecord, look: Look, *, by: str, now: datetime, persons: int = 1
 ) -> EditionRecord:
-    """Approve an edition with a look, and keep the look. Raises StateError if it has changed meanwhile."""
+    """Approve an edition with a look, and keep the look.
+
+    It stays a draft until so many `persons` have approved this look. Raises StateError if it has changed
+    meanwhile, and ApprovedAlreadyError if this person has approved this look and another person must.
+    """
     kept = look.kept()
     edition_id = record.edition.id
     with database.write() as connection:
+        now_is = lock_edition(connection, edition_id)
+        if (now_is.state, now_is.hash, now_is.look) != (record.state, record.hash, record.look):
+            raise refusal(now_is, EditionState.APPROVED)
         keep_look(connection, kept)
-        if record.state is EditionState.APPROVED:
-            record = advance(connection, edition_id, EditionState.DRAFT, now, seen=record)
-        return advance(connection, edition_id, EditionState.APPROVED, now, by=by, look=kept.hash, seen=record)
+        others = _others(connection, record, kept.hash, now)
+        if persons > 1 and fold(by) in map(fold, others):
+            raise ApprovedAlreadyError(edition_id, by, persons)
+        if len(others) + 1 < persons:
+            nth = f"number {len(others) + 1} of {persons}"
+            note_step(connection, edition_id, StepKind.APPROVED, now, by=by, detail=nth, look=kept.hash)
+            return load_edition(connection, edition_id)
+        names = in_words((*others, by)) if persons > 1 else by
+        return advance(connection, edition_id, EditionState.APPROVED, now, by=names, look=kept.hash)
+
+
+def _others(connection: Connection, record: EditionRecord, look: str, now: datetime) -> tuple[str, ...]:
+    """Return the persons who have approved this look before; approvals of another look become void."""
+    edition_id = record.edition.id
+    given = approvals_in_force(connection, edition_id)
+    if record.state is EditionState.APPROVED:
+        advance(connection, edition_id, EditionState.DRAFT, now, seen=record)
+        return ()
+    if any(each.look != look for each in given):
+        why = "its look has changed since it was approved"
+        note_step(connection, edition_id, StepKind.VOID, now, detail=why)
+        return ()
+    return tuple(each.by for each in given)
+
+
+def approvals_of(database: Database, edition_id: str) -> tuple[Step, ...]:
+    """Return the approvals of an edition that are in force, each with its person, time and look."""
+    with database.read() as connection:
+        return approvals_in_force(connection, edition_id)
+
+
+def approvals_missing(config: Config, record: EditionRecord, given: Sequence[Step]) -> int:
+    """Return how many persons must still approve a draft; 0 for any other edition."""
+    return max(persons_for(config, record) - len(given), 1) if record.state is EditionState.DRAFT else 0
+
+
+def persons_for(config: Config, record: EditionRecord) -> int:
+    """Return how many persons must approve an edition; its digest may be gone from the configuration."""
+    found = (each.approvals for each in config.digests if each.slug == record.edition.digest)
+    return next(found, 1)
 
 
 def unapprove(database: Database, edition_id: str, *, by: str, now: datetime) -> EditionRecord:
-    """Take an approval back: the edition is a draft again. Raises StateError if it is not approved."""
+    """Take an approval back: the edition is a draft again. Raises StateError if nobody has approved it."""
     with database.write() as connection:
         record = lock_edition(connection, edition_id)
+        why = f"{by} took the approval back"
+        if record.state is EditionState.DRAFT and approvals_in_force(connection, edition_id):
+            note_step(connection, edition_id, StepKind.VOID, now, by=by, detail=why)
+            return record
         if record.state is not EditionState.APPROVED:
             raise refusal(record, "unapproved")
-        why = f"{by} took the approval back"
         return advance(connection, edition_id, EditionState.DRAFT, now, reason=why, by=by, seen=record)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from digest.config import Config
-from digest.editions.approval import approve_look, is_approvable, require_reviewed
+from digest.editions.approval import approve_look, is_approvable, persons_for, require_reviewed
 from digest.editions.compose import compose_cadence, picture_time
 from digest.editions.parts import EditionParts
 from digest.editions.preflight import inspect
@@ -98,10 +98,11 @@ def approve(
 ) -> tuple[EditionRecord, Look]:
     """Approve a draft with the look it has now; return both.
 
-    It is sent at its send time, or with the next run if that time has passed. `reviewed` is the hash that
-    was looked at, or its first eight characters or more. An approved edition can be approved again if its
-    look has changed. Raises StateError, ReviewError if the hash is not `reviewed`, and PreflightError if the
-    email cannot be sent as it is.
+    It is sent at its send time, or with the next run if that time has passed. If its digest needs the
+    approvals of two persons, it stays a draft until the second one has approved the same look. `reviewed` is
+    the hash that was looked at, or its first eight characters or more. An approved edition can be approved
+    again if its look has changed. Raises StateError, ReviewError if the hash is not `reviewed`,
+    ApprovedAlreadyError, and PreflightError if the email cannot be sent as it is.
     """
     with parts.database.read() as connection:
         record = load_edition(connection, edition_id)
@@ -110,7 +111,8 @@ def approve(
         raise refusal(record, EditionState.APPROVED)
     require_reviewed(inspection, reviewed)
     inspection.require()
-    return approve_look(parts.database, record, inspection.look, by=by, now=now), inspection.look
+    look, persons = inspection.look, persons_for(parts.config, record)
+    return approve_look(parts.database, record, look, by=by, now=now, persons=persons), look
 
 
 def pause_edition(database: Database, edition_id: str, *, reason: str, now: datetime, by: str = "") -> None:

@@ -169,6 +169,7 @@ class Digest:
     max_age: timedelta | None = None  # older posts are dropped, with this reason
     lead: Lead = Lead.AUTO
     review: Review = Review.SEND
+    approvals: int = 1  # persons who must approve the same look of an edition
     reply_to: str | None = None
     subject: str = "{{ lead.title }}"  # Jinja2
     preheader: str = HEADLINES  # Jinja2

@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, case, delete, func, insert, literal, select, update
 
-from digest.model.editions import MERGED, Edition, EditionRecord, EditionState, StepKind, refusal
+from digest.model.editions import MERGED, Edition, EditionRecord, EditionState, Step, StepKind, refusal
 from digest.model.errors import DigestError, MergeError
 from digest.model.posts import PostState
 from digest.model.snapshot import sections_in, text_hash, to_json
@@ -129,13 +129,42 @@ def revise(
     same = editions.c.id == record.edition.id, editions.c.hash == record.hash
     step = update(editions).where(*same, _IS_UNSENT)
     new = {"snapshot": snapshot, "hash": text_hash(snapshot), "sections": sections_in(edition)}
-    if record.state is EditionState.APPROVED:
-        new |= _changes(EditionState.DRAFT, now, reason=record.reason or void, by=None, look=None)
+    was_approved = record.state is EditionState.APPROVED
+    if was_approved:
         step = step.where(editions.c.state == EditionState.APPROVED)
+    # Of two persons who must approve it, one may have done so: the edition is a draft then.
+    is_void = was_approved or bool(approvals_in_force(connection, record.edition.id))
+    if is_void:
+        new |= _changes(EditionState.DRAFT, now, reason=record.reason or void, by=None, look=None)
     if connection.execute(step.values(new)).rowcount != 1:
         raise refusal(load_edition(connection, record.edition.id), "changed")
-    if record.state is EditionState.APPROVED:
+    if is_void:
         note_step(connection, record.edition.id, StepKind.VOID, now, detail=void)
+
+
+def approvals_in_force(connection: Connection, edition_id: str) -> tuple[Step, ...]:
+    """Return the approvals of an edition that no later step has made void, oldest first."""
+    kinds = noted.c.kind.in_((StepKind.APPROVED, StepKind.VOID))
+    rows = connection.execute(
+        select(noted).where(noted.c.edition_id == edition_id, kinds).order_by(noted.c.number)
+    )
+    found: list[Step] = []
+    for row in rows:
+        if row.kind == StepKind.VOID:
+            found.clear()
+        else:
+            found.append(
+                Step(
+                    kind=StepKind.APPROVED,
+                    at=row.at,
+                    by=row.by,
+                    detail=row.detail,
+                    edits=row.edits,
+                    hash=row.hash,
+                    look=row.look,
+                )
+            )
+    return tuple(found)
 
 
 def note_step(
@@ -146,11 +175,13 @@ def note_step(
     *,
     by: str = "",
     detail: str = "",
+    look: str | None = None,
     replaced: tuple[Edition, str] | None = None,
 ) -> None:
     """Note a step of an edition that this transaction has locked or changed.
 
-    `replaced` is the base that the edition had before, and the hash that it has with the new one.
+    `look` is what a person has approved, if the edition is not approved by that. `replaced` is the base that
+    the edition had before, and the hash that it has with the new one.
     """
     of_edition = editions.c.id == edition_id
     number = select(func.coalesce(func.max(noted.c.number), 0) + 1).where(noted.c.edition_id == edition_id)
@@ -165,7 +196,7 @@ def note_step(
         "detail": detail,
         "edits": count.scalar_subquery(),
         "hash": replaced[1] if replaced else hashed.scalar_subquery(),
-        "look": select(editions.c.look).where(of_edition).scalar_subquery(),
+        "look": look or select(editions.c.look).where(of_edition).scalar_subquery(),
         "base": to_json(replaced[0]) if replaced else None,
     }
     connection.execute(insert(noted).values(step))

@@ -12,8 +12,19 @@ import pytest
 from sqlalchemy import func, select
 
 from digest.app import App
-from digest.editions.approval import ReviewError, VoidError, approve_look, standing
+from digest.compose.edits.operations import Introduce
+from digest.editions.approval import (
+    ApprovedAlreadyError,
+    ReviewError,
+    VoidError,
+    approvals_missing,
+    approvals_of,
+    approve_look,
+    standing,
+    unapprove,
+)
 from digest.editions.editions import approve, find_edition
+from digest.editions.edits.edits import Editor, edit, read_edits
 from digest.editions.send import send_by_hand
 from digest.message.look import approved_look, differences, look_at, look_from
 from digest.model.editions import EditionRecord, EditionState
@@ -317,3 +328,67 @@ def test_two_processes_that_begin_at_once_send_one_edition_with_one_look(place: 
         each.communicate(timeout=60)
     assert [each.returncode for each in processes] == [0, 0]
     assert sorted(place.emails()) == ["ada", "bob"]
+
+
+# ── two persons ─────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def careful(place: Place) -> Place:
+    """Give a publication in which two persons must approve each edition."""
+    place.change("schedule =", 'approvals = 2\nreview = "hold"\nschedule =')
+    return place
+
+
+def said_to_approve(app: App, by: str, reviewed: str = "") -> EditionRecord:
+    return approve(app, EDITION, by=by, now=at("23 06:40"), reviewed=reviewed)[0]
+
+
+def persons(app: App) -> tuple[list[str], int]:
+    """Return who has approved the edition, and how many persons are missing."""
+    given = approvals_of(app.database, EDITION)
+    return [each.by for each in given], approvals_missing(app.config, edition(app), given)
+
+
+def test_an_edition_is_approved_when_two_persons_have_approved_the_same_hash(careful: Place) -> None:
+    with careful.app() as app:
+        first = said_to_approve(app, "Ines")
+        assert (first.state, persons(app)) == (EditionState.DRAFT, (["Ines"], 1))
+        with pytest.raises(ApprovedAlreadyError, match="needs the approvals of 2 persons"):
+            said_to_approve(app, "ines")
+        with pytest.raises(StateError):
+            send_by_hand(app, edition(app), RunContext(clock=lambda: at("23 06:45")))
+    assert careful.run("23 07:00")[-1].endswith("waits for approval")
+    with careful.app() as app:
+        reviewed = approvals_of(app.database, EDITION)[0].look or ""
+        second = said_to_approve(app, "Jonas", reviewed)
+        assert (second.state, second.approved_by, second.look) == (
+            EditionState.APPROVED,
+            "Ines and Jonas",
+            reviewed,
+        )
+    assert careful.run("23 07:05") == [f"{EDITION}: sent: 2 accepted"]
+
+
+def test_any_change_makes_the_approvals_of_both_persons_void(careful: Place) -> None:
+    with careful.app() as app:
+        for approvers in (["Ines"], ["Ines", "Jonas"]):
+            for by in approvers:
+                said_to_approve(app, by)
+            seen = len(read_edits(app.database, EDITION).edits)
+            text = Introduce(text=f"Good morning, {seen}.")
+            record = edit(
+                app.database, EDITION, [text], Editor(name="Maren", seen=seen, now=at("23 06:41"))
+            ).record
+            assert (record.state, persons(app)) == (EditionState.DRAFT, ([], 2))
+            assert record.reason.startswith("Maren has edited it since it was approved")
+        said_to_approve(app, "Ines")
+    change(careful)
+    with careful.app() as app:
+        # Another template is another hash, so the first approval does not count for it.
+        assert said_to_approve(app, "Jonas").state is EditionState.DRAFT
+        assert persons(app) == (["Jonas"], 1)
+        unapprove(app.database, EDITION, by="Jonas", now=at("23 06:42"))
+        assert persons(app) == ([], 2)
+        with pytest.raises(StateError, match="cannot be unapproved"):
+            unapprove(app.database, EDITION, by="Jonas", now=at("23 06:43"))
