@@ -125,6 +125,7 @@ def try_again(
     now: datetime,
     code: int | None = None,
     domain: str | None = None,
+    only: int | None = None,
 ) -> int:
     """Queue failed deliveries again and return their number; a sent edition is then being sent again.
 
@@ -135,7 +136,7 @@ def try_again(
         record = lock_edition(connection, edition_id)
         if record.state not in (EditionState.SENDING, EditionState.SENT):
             raise refusal(record, "sent again")
-        count = retry(connection, edition_id, states, now=now, code=code, domain=domain)
+        count = retry(connection, edition_id, states, now=now, code=code, domain=domain, only=only)
         if count:
             reopen(connection, edition_id)
         return count

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -66,6 +66,47 @@ class Counts:
         """Return how many deliveries may still change without an operator."""
         state = DeliveryState
         return self.of(state.QUEUED, state.CLAIMED, state.WIRE, state.DEFERRED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerCount:
+    """How many of an edition's deliveries failed or are uncertain with one reply code, and one such reply."""
+
+    state: DeliveryState
+    code: int | None
+    count: int
+    reply: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainCount:
+    """An edition's deliveries to the addresses of one domain."""
+
+    domain: str
+    total: int
+    accepted: int
+    deferred: int
+    rejected: int
+    uncertain: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcceptedOverTime:
+    """How many deliveries were accepted in each interval, from `began_at` on; empty if none was."""
+
+    began_at: datetime
+    width: timedelta  # of an interval
+    counts: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """An edition's deliveries, counted in every way that pages show; kept once the edition has ended."""
+
+    counts: Counts
+    answers: tuple[AnswerCount, ...]  # the most first
+    domains: tuple[DomainCount, ...]  # the largest
+    over_time: AcceptedOverTime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,6 +27,7 @@ from digest.model.editions import Composed, Due, EditionRecord, EditionState
 from digest.model.errors import DigestError, OutageError, StateError
 from digest.model.publication import Digest
 from digest.model.run_context import EventKind, RunContext, RunEvent
+from digest.monitoring.progress import keep_tallies
 from digest.readers.notices import send_notices
 from digest.readers.signup import expire_signups
 from digest.schedule.cadence import Cadence, cadences
@@ -55,7 +56,7 @@ def run_due(app: App, context: RunContext) -> None:
 
     release   what rows later than the clock hold up, because a clock was ahead once
     begin     record each new digest and changed schedule: only dates from now on count
-    clean up  erase sign-ups that nobody has confirmed
+    clean up  erase sign-ups that nobody has confirmed; count the editions that have ended
     notices   send messages about accounts
     send      the editions that are already frozen, so that no slow feed delays them
     collect   the feeds that are due
@@ -94,8 +95,12 @@ def release_and_report(app: App, context: RunContext) -> None:
 
 
 def clean_up(app: App, now: datetime) -> int:
-    """Erase expired sign-ups, old counts of the limits and unused pictures; return the number of sign-ups."""
+    """Erase expired sign-ups, old counts of the limits and unused pictures; return the number of sign-ups.
+
+    The counts of editions that have ended are kept, if they are not yet.
+    """
     forget_old_counts(app.database, now)
+    keep_tallies(app.database, now)
     forget_unused_pictures(app.database, now)
     return expire_signups(app.database, now)
 
@@ -278,10 +283,13 @@ def _due(app: App, context: RunContext) -> tuple[tuple[str, str], ...]:
 
 
 def _send(app: App, due: Iterable[tuple[str, str]], context: RunContext) -> bool:
-    fine = True
+    fine, tried = True, False
     for edition_id, _ in due:
         if not context.stop():
+            tried = True
             fine &= _guarded(edition_id, context, partial(_follow, app, edition_id, context))
+    if tried:
+        keep_tallies(app.database, context.clock())
     return fine
 
 

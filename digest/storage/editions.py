@@ -235,6 +235,12 @@ def sending_editions(connection: Connection) -> tuple[tuple[str, datetime], ...]
     return tuple((edition_id, at) for edition_id, at in connection.execute(found.order_by(editions.c.id)))
 
 
+def states_of(connection: Connection, ids: Collection[str]) -> dict[str, tuple[EditionState, str]]:
+    """Return the state and the reason of each edition with one of these ids, by its id."""
+    query = select(editions.c.id, editions.c.state, editions.c.reason).where(editions.c.id.in_(sorted(ids)))
+    return {name: (EditionState(state), reason) for name, state, reason in connection.execute(query)}
+
+
 def open_edition(
     connection: Connection, digest: str, local_date: date, frequency: Frequency = Frequency.EACH
 ) -> EditionRecord | None:

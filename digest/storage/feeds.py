@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import fields, replace
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Date, bindparam, delete, func, select, update
 
 from digest.model.posts import FeedRow
 from digest.model.publication import Feed
-from digest.storage.tables import feeds, hubs
+from digest.storage.tables import feeds, hubs, posts
 from subscribers.store.tables import upsert
 
 _COLUMNS = tuple(field.name for field in fields(FeedRow))
@@ -27,6 +27,25 @@ def feed_rows(connection: Connection) -> tuple[FeedRow, ...]:
 def latest_fetch(connection: Connection) -> datetime | None:
     """Return when a feed was last fetched."""
     found: datetime | None = connection.scalar(select(func.max(feeds.c.last_fetch_at)))
+    return found
+
+
+def make_due(connection: Connection, name: str, now: datetime) -> None:
+    """Let a feed be due at once; a feed that has no row yet is due anyway."""
+    connection.execute(update(feeds).where(feeds.c.name == name).values(next_fetch_at=now))
+
+
+def new_posts_by_day(connection: Connection, since: datetime) -> dict[str, dict[date, int]]:
+    """Count the posts that were first seen since a time, by feed id and by day in UTC."""
+    seen = posts.c.first_seen_at
+    in_utc = func.timezone("UTC", seen) if connection.dialect.name == "postgresql" else seen
+    day = func.date(in_utc, type_=Date).label("day")
+    rows = connection.execute(
+        select(posts.c.feed_id, day, func.count()).where(seen >= since).group_by(posts.c.feed_id, day)
+    )
+    found: dict[str, dict[date, int]] = {}
+    for feed_id, on, count in rows:
+        found.setdefault(feed_id, {})[on] = count
     return found
 
 

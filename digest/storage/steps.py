@@ -17,7 +17,7 @@ from digest.model.posts import PostState
 from digest.model.snapshot import sections_in, text_hash, to_json
 from digest.storage.editions import OPEN, insert_edition, load_edition, lock_edition
 from digest.storage.posts import batches
-from digest.storage.tables import digest_posts, editions, edits, gatherings
+from digest.storage.tables import digest_posts, editions, edits, gatherings, tallies
 from digest.storage.tables import steps as noted
 
 # The states from which each state can be reached. Nothing leads out of sent, skipped and cancelled. A draft
@@ -247,6 +247,7 @@ def reopen(connection: Connection, edition_id: str) -> None:
     """Take a sent edition back to `sending`, so that deliveries can be tried again; its times stay."""
     sent = editions.c.id == edition_id, editions.c.state == EditionState.SENT
     connection.execute(update(editions).where(*sent).values(state=EditionState.SENDING, finished_at=None))
+    connection.execute(delete(tallies).where(tallies.c.edition_id == edition_id))
 
 
 def latest_step(connection: Connection) -> datetime | None:

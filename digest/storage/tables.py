@@ -314,6 +314,14 @@ def _spell_for_postgresql(_table: Table, connection: Connection, **_: object) ->
         _DUE.dialect_options["postgresql"]["where"] = deliveries.c.due_at.is_not(None)
 
 
+# What pages show of editions that have ended, because counting a large edition takes a second.
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("edition_id", String, ForeignKey("editions.id"), primary_key=True),
+    Column("tally", JSON, nullable=False),  # see digest.storage.ledger.tallies
+)
+
 # Claims and marks are kept here and not in the rows of deliveries, so that a page or a group is claimed or
 # marked by writing one row.
 senders = Table(

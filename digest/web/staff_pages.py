@@ -19,6 +19,8 @@ from digest.config import StaffSettings
 from digest.model.errors import ConflictError, DigestError, NotFoundError, OutageError, StateError
 from digest.staff.people import people_with
 from digest.web.desk import overview, posts
+from digest.web.ops import ops, sent
+from digest.web.ops.recount import Recount
 from digest.web.security.forms import Form, read_form
 from digest.web.security.tickets import Tickets
 from digest.web.staff import account, files, login, people
@@ -38,6 +40,8 @@ _ROUTERS: tuple[APIRouter, ...] = (
     people.router,
     overview.router,
     posts.router,
+    sent.router,
+    ops.router,
 )
 
 
@@ -59,6 +63,7 @@ def create_staff(app: App, *, clock: Callable[[], datetime], wake: Callable[[], 
     )
     web = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(admit)])
     web.state.context, web.state.files = context, served
+    web.state.recount = Recount()
     for router in _ROUTERS:
         web.include_router(router)
     if faults := faults_of(routes()):

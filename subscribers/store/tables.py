@@ -69,6 +69,8 @@ subscribers = Table(
     Column("created_at", Moment, nullable=False),
     Column("confirmed_at", Moment),
     Column("left_at", Moment),
+    Index("ix_subscribers_confirmed_at", "confirmed_at"),
+    Index("ix_subscribers_left_at", "left_at"),
 )
 
 subscriptions = Table(
@@ -107,6 +109,7 @@ suppressions = Table(
     Column("reason", String, nullable=False),  # bounce, complaint, erased, operator
     Column("at", Moment, nullable=False),
     Column("note", String, nullable=False, server_default=""),
+    Index("ix_suppressions_at", "at"),
 )
 
 bounces = Table(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
 
 from digest.model.deliveries import DeliveryState, NoticeRecord, Result
 from digest.storage.ledger.senders import NO_ANSWER, lease_end, ran_out
@@ -148,6 +148,12 @@ def list_notices(
     if states:
         query = query.where(notices.c.state.in_(states))
     return tuple(map(_record, connection.execute(query)))
+
+
+def count_notices(connection: Connection) -> dict[DeliveryState, int]:
+    """Count the notices that are kept, by state."""
+    rows = connection.execute(select(notices.c.state, func.count()).group_by(notices.c.state))
+    return {DeliveryState(state): count for state, count in rows}
 
 
 def notices_of(connection: Connection, subscriber_id: int) -> tuple[NoticeRecord, ...]:

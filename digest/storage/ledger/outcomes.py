@@ -144,14 +144,18 @@ def retry(
     now: datetime,
     code: int | None = None,
     domain: str | None = None,
+    only: int | None = None,
 ) -> int:
-    """Queue deliveries in `states` again, due now, and return how many; optionally of one code or domain.
+    """Queue deliveries in `states` again, due now, and return how many.
+
+    Optionally, only those with one code, at one domain, or to the one reader `only`.
 
     Raises ValueError for a state that is not in RETRYABLE.
     """
     if not RETRYABLE.issuperset(states):
         raise ValueError(f"only {', '.join(sorted(RETRYABLE))} deliveries can be sent again")
     conditions = [_of(edition_id), deliveries.c.state.in_(states), *_answered(code, domain)]
+    conditions += [] if only is None else [deliveries.c.subscriber_id == only]
     # A due time is set because `editions.at_once` may be off by now. Without a due time, nobody would look
     # for the delivery.
     again = {"state": DeliveryState.QUEUED, "due_at": now, "tries": 0, "owner": None, "changed_at": now}
@@ -191,5 +195,7 @@ def _answered(code: int | None, domain: str | None) -> Iterator[ColumnElement[bo
     if code is not None:
         yield deliveries.c.code == code
     if domain is not None:
+        # By the key of the reader: a search of all addresses at the domain would read the whole list.
         at_domain = func.lower(subscribers.c.address).endswith(f"@{domain.lower()}", autoescape=True)
-        yield deliveries.c.subscriber_id.in_(select(subscribers.c.id).where(at_domain))
+        reader = subscribers.c.id == deliveries.c.subscriber_id
+        yield select(subscribers.c.id).where(reader, at_domain).correlate(deliveries).exists()

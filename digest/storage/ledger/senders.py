@@ -165,6 +165,15 @@ def held_of(connection: Connection, edition_id: str, but: Sender | None = None) 
     return reduce(Held.__or__, (_held(*row) for row in rows), NOTHING)
 
 
+def at_work(connection: Connection) -> tuple[tuple[str, str, Held, datetime], ...]:
+    """Return every sender with a lease: its edition, its name, what it holds, and the end of the lease."""
+    every = select(senders).order_by(senders.c.edition_id, senders.c.owner)
+    return tuple(
+        (row.edition_id, row.owner, _held(row.claimed, row.wire), row.lease_until)
+        for row in connection.execute(every)
+    )
+
+
 def _never(_tries: int) -> bool:
     return False
 

@@ -6,12 +6,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, select, update
 
 from digest.model.deliveries import DeliveryState, Result
 from digest.model.editions import EditionState
 from digest.storage.ledger.senders import Held, Sender, among, id_list
-from digest.storage.tables import SENDABLE, deliveries, editions
+from digest.storage.tables import SENDABLE, deliveries, editions, tallies
 
 NO_LONGER_MAILABLE = "unsubscribed, paused or suppressed before it was sent"
 
@@ -119,6 +119,7 @@ def _write_late(connection: Connection, sender: Sender, results: Sequence[Result
         may = _NOT_ACCEPTED if result.state == DeliveryState.ACCEPTED else _UNCERTAIN_HERE
         late = update(deliveries).where(*this, may).values(**kept, changed_at=now, owner=None)
         connection.execute(late, {"sender": sender.owner})
+    connection.execute(delete(tallies).where(tallies.c.edition_id == sender.edition_id))
 
 
 def _moment(connection: Connection, at: datetime) -> object:

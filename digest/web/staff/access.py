@@ -66,6 +66,26 @@ ACCESS: Mapping[tuple[str, str], Access] = {
     ("GET", "/staff/{person_id}/remove"): ADMINISTER,
     ("POST", "/staff/{person_id}/remove"): Access(right=Right.ADMINISTER, audit=""),
     ("GET", "/staff/audit"): ADMINISTER,
+    # Operations. Anybody may stop an edition.
+    ("GET", "/ops"): LOOK,
+    ("GET", "/ops/readers"): LOOK,
+    ("GET", "/ops/feeds"): LOOK,
+    ("GET", "/ops/feeds/{name:path}"): LOOK,
+    ("POST", "/ops/fetch"): Access(right=Right.OPERATE, audit="asked for a feed"),
+    ("GET", "/ops/schedules"): LOOK,
+    ("GET", "/ops/notices"): LOOK,
+    ("GET", "/ops/editions"): LOOK,
+    ("GET", "/ops/editions/{edition_id}"): LOOK,
+    ("GET", "/ops/editions/{edition_id}/progress"): LOOK,
+    ("GET", "/ops/editions/{edition_id}/domains"): LOOK,
+    ("POST", "/ops/editions/{edition_id}/pause"): Access(right=Right.LOOK, audit="paused an edition"),
+    ("POST", "/ops/editions/{edition_id}/resume"): Access(right=Right.OPERATE, audit="resumed an edition"),
+    ("GET", "/ops/editions/{edition_id}/cancel"): Access(right=Right.OPERATE),
+    ("POST", "/ops/editions/{edition_id}/cancel"): Access(
+        right=Right.OPERATE, audit="cancelled the rest of an edition"
+    ),
+    ("GET", "/ops/deliveries"): LOOK,
+    ("POST", "/ops/retry"): Access(right=Right.OPERATE, audit="queued deliveries again"),
 }
 
 

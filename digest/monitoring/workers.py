@@ -1,0 +1,67 @@
+"""Say who is at work: the senders with what they hold, and the notices that wait or failed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from digest.editions.outlook.words import counted
+from digest.model.deliveries import DeliveryState
+from digest.monitoring.wording import are
+from digest.storage.database import Database
+from digest.storage.ledger.notices import count_notices
+from digest.storage.ledger.owner import host_of
+from digest.storage.ledger.senders import at_work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SenderStatus:
+    """A process that sends an edition: its machine, what it holds, and until when its lease lasts."""
+
+    edition_id: str
+    host: str
+    claimed: int
+    wire: int
+    lease_until: datetime
+
+
+def senders_at_work(database: Database) -> tuple[SenderStatus, ...]:
+    """Return the senders that have a lease, by edition and machine."""
+    with database.read() as connection:
+        found = at_work(connection)
+    return tuple(
+        SenderStatus(
+            edition_id=edition_id,
+            host=host_of(owner),
+            claimed=len(held.claimed),
+            wire=len(held.wire),
+            lease_until=until,
+        )
+        for edition_id, owner, held, until in found
+    )
+
+
+def notices_text(database: Database) -> tuple[str, bool]:
+    """Return one sentence about the messages about accounts, and whether some of them need somebody."""
+    with database.read() as connection:
+        found = count_notices(connection)
+    state = DeliveryState
+    waiting = sum(found.get(each, 0) for each in (state.QUEUED, state.WIRE))
+    parts = [
+        f"{counted(waiting, 'message')} about accounts {are(waiting)} waiting" if waiting else "",
+        _phrase(found.get(state.DEFERRED, 0), "tried again later"),
+        _phrase(found.get(state.REJECTED, 0), "rejected"),
+        _phrase(found.get(state.UNCERTAIN, 0), "uncertain"),
+    ]
+    needs = bool(found.get(state.REJECTED, 0) or found.get(state.UNCERTAIN, 0))
+    return _sentence(parts) or "No message about an account is waiting or has failed.", needs
+
+
+def _phrase(number: int, state: str) -> str:
+    return f"{number:,} {are(number)} {state}" if number else ""
+
+
+def _sentence(parts: Sequence[str]) -> str:
+    text = ", ".join(filter(None, parts))
+    return f"{text}." if text else ""

@@ -1,0 +1,1 @@
+"""Show operators what is going on, and let them act on it."""

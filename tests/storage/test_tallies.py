@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+from digest.model.deliveries import AcceptedOverTime, Result, Tally
+from digest.model.editions import EditionState
+from digest.storage.database import Database
+from digest.storage.ledger import tallies
+from digest.storage.ledger.outcomes import counts, retry
+from digest.storage.ledger.senders import expire
+from digest.storage.steps import advance, reopen
+from tests.send.world import EDITION, NOW, add_edition, add_reader
+from tests.storage.ledger import LATER, STATE, addressed, claimed, marked, settled
+
+
+def _sent(database: Database) -> None:
+    """Send to six readers at one domain and one at another: five accepted, one rejected, one accepted."""
+    add_edition(database)
+    for number in range(1, 8):
+        add_reader(database, number, address=f"reader{number}@{'Post' if number < 7 else 'own'}.test")
+    with database.write() as connection:
+        advance(connection, EDITION, EditionState.SENDING, NOW)
+    addressed(database)
+    marked(database, [reader.subscriber_id for reader in claimed(database)])
+    results = [Result(key, STATE.ACCEPTED, None, 250, "kept") for key in (1, 2, 3, 4, 5, 7)]
+    settled(database, *results, Result(6, STATE.REJECTED, None, 550, "no such user"))
+
+
+def _tally(database: Database) -> Tally:
+    with database.read() as connection:
+        return Tally(
+            counts=counts(connection, EDITION),
+            answers=(),
+            domains=tallies.by_domain(connection, EDITION),
+            over_time=AcceptedOverTime(began_at=NOW, width=tallies.SLOT, counts=(6,)),
+        )
+
+
+def _keep(database: Database) -> Tally:
+    tally = _tally(database)
+    with database.write() as connection:
+        tallies.keep_tally(connection, EDITION, tally)
+    return tally
+
+
+def test_deliveries_are_counted_by_domain_whatever_its_spelling(database: Database) -> None:
+    _sent(database)
+    (post,) = _tally(database).domains
+    assert (post.domain, post.total, post.accepted, post.rejected) == ("post.test", 6, 5, 1)
+
+
+def test_a_domain_that_can_be_one_person_is_not_named(database: Database) -> None:
+    _sent(database)
+    assert "own.test" not in [each.domain for each in _tally(database).domains]
+
+
+def test_accepted_deliveries_are_counted_by_the_ten_seconds_of_their_answer(database: Database) -> None:
+    _sent(database)
+    with database.read() as connection:
+        assert tallies.accepted_slots(connection, EDITION) == {NOW: 6}
+
+
+def test_an_edition_has_a_tally_only_after_it_has_ended(database: Database) -> None:
+    _sent(database)
+    with database.write() as connection:
+        assert tallies.ended_without_tally(connection, limit=9) == ()
+        advance(connection, EDITION, EditionState.SENT, NOW)
+        assert tallies.ended_without_tally(connection, limit=9) == (EDITION,)
+    kept = _keep(database)
+    with database.read() as connection:
+        assert tallies.kept_tally(connection, EDITION) == kept
+        assert tallies.ended_without_tally(connection, limit=9) == ()
+        assert tallies.accepted_since(connection, NOW - timedelta(days=1)) == ((EDITION, NOW, 6),)
+
+
+def test_a_retry_makes_the_tally_void(database: Database) -> None:
+    _sent(database)
+    with database.write() as connection:
+        advance(connection, EDITION, EditionState.SENT, NOW)
+    _keep(database)
+    with database.write() as connection:
+        assert retry(connection, EDITION, [STATE.REJECTED], now=NOW, only=5) == 0
+        assert retry(connection, EDITION, [STATE.REJECTED], now=NOW, domain="POST.test", only=6) == 1
+        reopen(connection, EDITION)
+        assert tallies.kept_tally(connection, EDITION) is None
+
+
+def test_a_late_answer_makes_the_tally_void(database: Database) -> None:
+    add_edition(database)
+    add_reader(database, 1)
+    with database.write() as connection:
+        advance(connection, EDITION, EditionState.SENDING, NOW)
+    addressed(database)
+    marked(database, [reader.subscriber_id for reader in claimed(database)])
+    with database.write() as connection:
+        expire(connection, EDITION, now=LATER)
+        advance(connection, EDITION, EditionState.SENT, LATER)
+    assert _keep(database).counts.of(STATE.UNCERTAIN) == 1
+    settled(database, Result(1, STATE.ACCEPTED, None, 250, "kept"))
+    with database.read() as connection:
+        assert tallies.kept_tally(connection, EDITION) is None
