@@ -17,7 +17,7 @@ from subscribers.tokens import token_hash
 
 PREFIX = "digest_"  # so that scanners of public code recognise a token
 LIVES = (timedelta(days=30), timedelta(days=90), timedelta(days=365))
-SCOPES = (Right.LOOK, Right.EDIT, Right.APPROVE)  # what the API offers
+SCOPES = (Right.LOOK, Right.EDIT, Right.APPROVE, Right.OPERATE)  # what the API offers
 _MOST = 20  # tokens of one person
 _USED = timedelta(hours=1)  # how exactly the last use is known
 _LONGEST = 60  # characters of a name

@@ -161,7 +161,7 @@ def test_the_api_does_what_its_document_says(place: Site) -> None:
     publish(place)
     schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", place.visitor().app)
     operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
-    assert len(operations) == 9
+    assert len(operations) == 14
     for operation in operations:
         _hold(operation)
 

@@ -1,55 +1,45 @@
-"""The JSON API: sign-up and reading are public; the list of subscribers needs the staff's token."""
+"""The JSON API: sign-up and reading are public; the rest is for programs of the staff, which have tokens."""
 
 from __future__ import annotations
 
-import hmac
 import json
-from collections.abc import Sequence
 from hashlib import sha256
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request, Response
-from fastapi import Path as PathParameter
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.middleware.cors import CORSMiddleware
 
+from digest.editions.approval import ReviewError
 from digest.editions.archive import read_archive, read_edition_by_id
 from digest.message.reader_links import archive_url, edition_url
 from digest.model.editions import EditionRecord
-from digest.model.errors import DigestError, NotFoundError, OutageError
+from digest.model.errors import DigestError, NotFoundError, OutageError, SkipError, StateError
 from digest.model.snapshot import to_json
 from digest.readers.descriptions import cadence_text, settled_ahead
-from digest.readers.history import consents_of
-from digest.readers.preferences import reader_by_id
 from digest.readers.signup import request_for, sign_up
-from digest.readers.subscribers import NoReaderError, add_reader, find_readers, remove_reader_by_id
+from digest.readers.subscribers import NoReaderError
 from digest.render.languages.languages import Words
 from digest.render.mail import lines
 from digest.render.values import brand_values
 from digest.schedule.next_copy import next_copy
 from digest.web.api import shapes
+from digest.web.api.desk import desk
+from digest.web.api.subscribers import readers, requests_of
 from digest.web.pages.context import VARY, Context, WebContext
 from digest.web.pages.offers import frequencies, topics_of
 from digest.web.pages.signup import WORDING, wording_text
 from subscribers.errors import AddressError, SubscribersError, TokenError
-from subscribers.model import Format, Origin, Preferences, Reader, SubscriberState
-from subscribers.rules.decisions import SubscriptionRequest
+from subscribers.model import Format, Origin, Preferences
 
 PATH = "/api/v1"
 
-_bearer = HTTPBearer(auto_error=False, description="The token in DIGEST_API_TOKEN")
 _WRONG: dict[int | str, dict[str, Any]] = {
     code: {"model": shapes.Problem} for code in (400, 404, 413, 422, 429, 503)
 }
-_CLOSED: dict[int | str, dict[str, Any]] = {401: {"model": shapes.Problem}}
 
 public = APIRouter(responses=_WRONG)
-# Ids are strings, because they are larger than JavaScript's exact numbers (2^53). The pattern ends a little
-# below 2^63.
-_ID = "[0-8]?[0-9]{1,18}"
-_Id = Annotated[str, PathParameter(pattern=f"^{_ID}$")]
 
 
 def create_api(context: WebContext) -> FastAPI:
@@ -65,7 +55,8 @@ def create_api(context: WebContext) -> FastAPI:
     api.state.context = context
     api.state.base_url = context.app.config.site.base_url
     api.include_router(public)
-    api.include_router(staff)
+    for router in (readers, desk):
+        api.include_router(router, responses=_WRONG)
     for kind in (DigestError, SubscribersError, RequestValidationError):
         api.add_exception_handler(kind, _problem)
     api.add_exception_handler(OutageError, _away)
@@ -74,13 +65,19 @@ def create_api(context: WebContext) -> FastAPI:
     return api
 
 
+_STATUSES: tuple[tuple[int, tuple[type[Exception], ...]], ...] = (
+    (404, (NotFoundError, NoReaderError, TokenError)),
+    (409, (StateError, ReviewError, SkipError)),
+)
+
+
 def _vary(response: Response) -> None:
     """Add Vary, because the texts of the answer depend on the request's language (a dependency)."""
     response.headers["vary"] = VARY
 
 
 def _problem(_request: Request, error: Exception) -> Response:
-    status = 404 if isinstance(error, NotFoundError | NoReaderError | TokenError) else 422
+    status = next((status for status, kinds in _STATUSES if isinstance(error, kinds)), 422)
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -130,7 +127,7 @@ def signups(
     say = context.words(request, asked.language)
     client = context.client(request)
     origin = Origin(source="api", wording=f"{WORDING} ({say.language})", client=client.shown)
-    requests = _requests(asked.digests)
+    requests = requests_of(asked.digests)
     try:
         wanted = request_for(
             context.app.config,
@@ -209,96 +206,6 @@ def edition(context: Context, edition_id: str) -> shapes.EditionContent:
     return shapes.EditionContent(**_edition_facts(context, record), hash=record.hash, snapshot=snapshot)
 
 
-# ── staff ───────────────────────────────────────────────────────────────────────────────────
-
-
-def _staff(
-    context: Context, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None
-) -> None:
-    """Refuse a request without the right token, with 401; also when no token is configured."""
-    token = context.app.config.api_token
-    offered = given.credentials.encode(errors="replace") if given else b""
-    if token is None or not hmac.compare_digest(offered, token):
-        raise HTTPException(401, "the token is missing or wrong", headers={"www-authenticate": "Bearer"})
-
-
-staff = APIRouter(prefix="/subscribers", dependencies=[Depends(_staff)], responses=_WRONG | _CLOSED)
-
-
-@staff.get("")
-def subscribers(
-    context: Context,
-    digest: shapes.Short | None = None,
-    state: SubscriberState | None = None,
-    begins: shapes.Short = "",
-    after: Annotated[str, Query(pattern=f"^(-1|{_ID})$")] = "-1",
-    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
-) -> list[shapes.SubscriberShape]:
-    """List readers in the order they joined. For the next page, pass the last id as `after`."""
-    if "\0" in begins:
-        return []
-    found = find_readers(
-        context.app.database,
-        context.app.config,
-        digest=digest,
-        state=state,
-        prefix=begins,
-        after=int(after),
-        limit=limit,
-    )
-    return [shapes.SubscriberShape(**_reader_facts(reader)) for reader in found]
-
-
-@staff.post("", status_code=201)
-def add(context: Context, new: shapes.NewSubscriber) -> shapes.Outcome:
-    """Add a reader who agreed elsewhere. Readers who unsubscribed or are suppressed are not added."""
-    outcome = add_reader(
-        context.app,
-        new.address,
-        _requests(new.digests),
-        source=new.source.replace("\0", ""),
-        now=context.clock(),
-    )
-    return shapes.Outcome(outcome=outcome)
-
-
-@staff.get("/{subscriber_id}")
-def subscriber(context: Context, subscriber_id: _Id) -> shapes.SubscriberHistory:
-    """Return one reader with their whole history."""
-    reader = reader_by_id(context.app.database, int(subscriber_id))
-    consents = [
-        shapes.ConsentShape(
-            act=each.act,
-            at=each.at,
-            source=each.origin.source,
-            wording=each.origin.wording,
-            client=each.origin.client,
-            detail=dict(each.detail),
-        )
-        for each in consents_of(context.app.database, int(subscriber_id))
-    ]
-    return shapes.SubscriberHistory(**_reader_facts(reader), history=consents)
-
-
-@staff.delete("/{subscriber_id}", status_code=204)
-def remove(context: Context, subscriber_id: _Id, forget: bool = False) -> Response:
-    """End all subscriptions of a reader; with `forget`, also erase all their data except a keyed hash."""
-    remove_reader_by_id(context.app.database, int(subscriber_id), forget=forget, now=context.clock())
-    return Response(status_code=204)
-
-
-def _requests(asked: Sequence[shapes.RequestShape]) -> tuple[SubscriptionRequest, ...]:
-    return tuple(
-        SubscriptionRequest(
-            digest=each.digest,
-            preferences=Preferences.parse(
-                topics=each.topics, hour=each.hour, zone=each.zone, frequency=each.frequency
-            ),
-        )
-        for each in {each.digest: each for each in asked}.values()
-    )
-
-
 def _edition_facts(context: WebContext, record: EditionRecord) -> dict[str, Any]:
     edition = record.edition
     return {
@@ -310,30 +217,4 @@ def _edition_facts(context: WebContext, record: EditionRecord) -> dict[str, Any]
         "number": edition.number,
         "sent_at": record.dated_at,
         "url": edition_url(context.app.config.site.base_url, edition.digest, edition.id),
-    }
-
-
-def _reader_facts(reader: Reader) -> dict[str, Any]:
-    known = reader.subscriber
-    assert known is not None, "only readers on the list are shown"
-    return {
-        "id": str(known.id),  # larger than JavaScript's exact numbers
-        "address": known.address,
-        "state": known.state,
-        "language": known.language,
-        "format": known.format,
-        "suppressed": reader.suppression.reason if reader.suppression else None,
-        "confirmed_at": known.confirmed_at,
-        "digests": [
-            shapes.SubscriptionShape(
-                digest=each.digest,
-                state=each.state,
-                topics=str(each.preferences.topics),
-                hour=each.preferences.hour,
-                zone=each.preferences.zone,
-                frequency=each.preferences.frequency,
-                paused_until=each.paused_until,
-            )
-            for each in reader.subscriptions
-        ],
     }

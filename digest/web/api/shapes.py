@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -110,6 +110,64 @@ class EditionContent(EditionShape):
 
     hash: str
     snapshot: dict[str, Any]
+
+
+class DeskEditionShape(Shape):
+    """An edition in any state, as the staff sees it."""
+
+    id: str
+    digest: str
+    title: str
+    subject: str
+    local_date: str
+    number: int
+    state: str
+    held: bool
+    reason: Annotated[str, Field(description="Why it was held, skipped or cancelled")]
+    approved_by: str | None
+    cutoff_at: datetime
+    send_at: datetime
+
+
+class FindingShape(Shape):
+    """One problem of an email; `block` keeps the edition from being approved and sent."""
+
+    level: str
+    message: str
+
+
+class DeskEditionContent(DeskEditionShape):
+    """An edition with its content, and the hash of all that an approval would cover."""
+
+    hash: str
+    findings: list[FindingShape]
+    snapshot: dict[str, Any]
+
+
+class ApprovalShape(Shape):
+    """An approval of what has this hash, and of nothing else."""
+
+    hash: Annotated[str, Field(min_length=64, max_length=64, pattern="^[0-9a-f]+$")]
+
+
+class ReasonShape(Shape):
+    """The reason that the colleagues read."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S")]
+
+
+class SkipShape(ReasonShape):
+    """One date of a digest that is left out."""
+
+    day: Annotated[date, Field(description="A date in the zone of the digest: 2026-12-24")]
+
+
+class SkippedShape(Shape):
+    """A date that is left out, and the edition that was skipped with it, if there was one."""
+
+    digest: str
+    day: date
+    edition: str | None
 
 
 class SubscriptionShape(Shape):

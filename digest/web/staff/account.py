@@ -33,6 +33,12 @@ DOES: Mapping[Right, str] = {
     Right.OPERATE: "operate",
     Right.ADMINISTER: "administer",
 }
+_SCOPES: Mapping[Right, str] = {
+    Right.LOOK: "list and read editions, and hold one",
+    Right.EDIT: "skip a date",
+    Right.APPROVE: "approve an edition",
+    Right.OPERATE: "read and change the list of readers",
+}
 _SAID = {
     "password": "Your password is changed. You are signed out everywhere else.",
     "factor-off": "The second factor is off.",
@@ -180,7 +186,7 @@ def _page(
         "sessions": open_sessions(context.app.database, person, context.clock()),
         "here": request.state.session.name,
         "tokens": tokens.tokens_of(context.app.database, person),
-        "scopes": [(right, DOES[right]) for right in tokens.SCOPES if right in rights_of(person.role)],
+        "scopes": [(right, _SCOPES[right]) for right in tokens.SCOPES if right in rights_of(person.role)],
         "lives": [life.days for life in tokens.LIVES],
         "faults": {},
         "token": "",
