@@ -60,6 +60,7 @@ COMMANDS = {
     },
     "steps": {
         "correct": "Take the corrections of publishers into an edition.",
+        "correction": "Put a correction on the web copy of an edition that has been sent.",
         "approve": "Approve a draft.",
         "unapprove": "Take the approval of an edition back.",
         "skip": "Skip one date of DIGEST.",

@@ -10,6 +10,7 @@ from digest.cli.terminal import show
 from digest.cli.terminal.session import Session, by_option, clock_of, now_option, pass_session
 from digest.editions.approval import approvals_missing, approvals_of, in_words
 from digest.editions.approval import unapprove as do_unapprove
+from digest.editions.archive import add_correction
 from digest.editions.compose import merge_offer, stories_text, waiting_together
 from digest.editions.editions import approve as do_approve
 from digest.editions.editions import cancel as do_cancel
@@ -23,6 +24,7 @@ from digest.editions.editions import (
 from digest.editions.edits.correct import correct as do_correct
 from digest.editions.edits.correct import correct_site
 from digest.editions.schedules import skip_date
+from digest.message.reader_links import edition_url
 from digest.model.publication import Review
 
 _NAMED = 5  # editions; of more, only the number is shown
@@ -51,6 +53,25 @@ def correct(session: Session, edition: str, now: datetime | None) -> None:
         click.echo(f"{found.id} is corrected; to approve it: digest approve {found.id}")
     else:
         click.echo(f"{found.id}: nothing has changed since the cutoff")
+
+
+@click.command(epilog='Example: digest correction daily-2026-11-22 "The ferry runs on *Monday*."')
+@click.argument("edition")
+@click.argument("text")
+@by_option
+@now_option
+@pass_session
+def correction(session: Session, edition: str, text: str, by: str, now: datetime | None) -> None:
+    """Put a correction on the web copy of an edition that has been sent.
+
+    It shows the date, and stands above the stories. TEXT is a small part of Markdown: emphasis, links,
+    lists. The email stays as readers have it, and its hash, too.
+    """
+    with session.app() as app:
+        found = find_edition(app.database, app.config, edition).edition
+        made = add_correction(app.database, found.id, text, by=by, now=clock_of(now)())
+        url = edition_url(app.config.site.base_url, found.digest, found.id)
+    click.echo(f"correction {made.number} of {found.id} stands on {url}")
 
 
 @click.command(epilog="Example: digest approve daily 3f2a9c1b")

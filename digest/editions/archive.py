@@ -1,4 +1,4 @@
-"""The web archive: editions that have been sent, which anybody may read."""
+"""The web archive: editions that have been sent, which anybody may read, and corrections of them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,25 @@ import re
 from datetime import datetime
 
 from digest.message.reader_links import edition_url
-from digest.model.editions import Edition, EditionRecord
-from digest.model.errors import NotFoundError
+from digest.model.editions import CORRECTED, Correction, Edition, EditionRecord, refusal
+from digest.model.errors import EditRefusedError, NotFoundError
 from digest.model.links import parse_copy_name
 from digest.storage.database import Database
-from digest.storage.editions import PUBLIC, load_edition, newest_public_id, public_dates, public_editions
+from digest.storage.editions import (
+    PUBLIC,
+    load_edition,
+    lock_edition,
+    newest_public_id,
+    public_dates,
+    public_editions,
+)
+from digest.storage.edits.history import append_correction
+from digest.storage.edits.history import corrections_of as stored_corrections
 from digest.storage.intake.pictures import forget_pictures, old_pictures, read_brand_file, read_copy
 
 PAGE = 30  # editions on one page of an archive
 _BRAND_FILE = re.compile(r"[0-9a-f]{64}\.(?:png|jpg)")
+_LONGEST = 5_000  # characters of a correction
 _MANY = 40_000  # a sitemap holds 50,000 addresses
 
 
@@ -94,3 +104,32 @@ def every_edition(database: Database) -> tuple[tuple[str, str, datetime], ...]:
 def edition_path(edition: Edition) -> str:
     """Return the path of an edition's web page."""
     return edition_url("", edition.digest, edition.id)
+
+
+# ── corrections ─────────────────────────────────────────────────────────────────────────────
+
+
+def corrections_of(database: Database, edition_id: str) -> tuple[Correction, ...]:
+    """Return the corrections of an edition, oldest first."""
+    with database.read() as connection:
+        return stored_corrections(connection, edition_id)
+
+
+def add_correction(database: Database, edition_id: str, text: str, *, by: str, now: datetime) -> Correction:
+    """Put a correction on the web copy of an edition that is being sent or has been sent.
+
+    The snapshot and its hash stay, because readers have that email. `text` is Markdown. Raises NotFoundError,
+    StateError for an edition that can still be edited or was not sent, and EditRefusedError.
+    """
+    words = text.strip()
+    if not words or len(words) > _LONGEST:
+        why = f"a correction has between 1 and {_LONGEST:,} characters; this one has {len(words):,}"
+        raise EditRefusedError(edition_id, why)
+    with database.write() as connection:
+        record = lock_edition(connection, edition_id)
+        if record.state not in PUBLIC:
+            raise refusal(record, CORRECTED)
+        number = len(stored_corrections(connection, edition_id)) + 1
+        made = Correction(number=number, by=by, at=now, text=words)
+        append_correction(connection, edition_id, made)
+    return made

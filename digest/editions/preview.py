@@ -8,6 +8,7 @@ from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
 
+from digest.editions.archive import corrections_of
 from digest.editions.parts import EditionParts
 from digest.editions.preflight import inspect
 from digest.message.build import MessageBuilder, MessageSettings
@@ -65,7 +66,8 @@ def write_preview(
     data = _message(record, reader, settings)
     message = message_from_bytes(data, policy=default)
     html, text = _part(message, "html"), _part(message, "plain")
-    page = render_web(parts.templates, record.edition, language=reader.language)
+    corrections = corrections_of(parts.database, record.edition.id)
+    page = render_web(parts.templates, record.edition, language=reader.language, corrections=corrections)
     files = {".html": html.encode(), ".txt": text.encode(), ".eml": data, ".web.html": page.encode()}
     written = _write(folder, record.edition.id, {name: body for name, body in files.items() if body})
     email = Email.whole(subject=str(message["Subject"]), html=html, text=text)

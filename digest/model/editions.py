@@ -242,6 +242,16 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Correction:
+    """What the editors have corrected after an edition was sent; it stands on the web copy."""
+
+    number: int
+    by: str
+    at: datetime
+    text: str  # Markdown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DamagedEdition:
     """An edition whose snapshot cannot be used, as far as it is known from its other columns."""
 
@@ -263,7 +273,7 @@ class Composed:
     dropped: int = 0  # posts too old, or already published
 
 
-EDITED = "edited"
+EDITED, CORRECTED = "edited", "corrected on the web"
 MERGED = "merged into "  # the reason of a skipped edition begins so if another has its posts
 _CARRIED = "its posts are carried over to the next edition"
 _OVER = {
@@ -306,4 +316,5 @@ def _advice(record: EditionRecord, wanted: str) -> str:
         "approved": "it does not need approval any more",
         "resumed": "it is not paused",
         "sent again": f"it has not been sent yet: digest send {edition_id}",
+        CORRECTED: "it has not been sent yet, so it can be edited",
     }.get(wanted, "")

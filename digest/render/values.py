@@ -225,6 +225,15 @@ class ReaderValues:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CorrectionValues:
+    """A correction of an edition that has been sent."""
+
+    title: str  # "Correction, Monday, November 23, 2026:", in the language of the page
+    iso_date: str
+    text: MarkedText | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PageValues:
     """More values for the template of the web copy; it has no reader."""
 
@@ -235,6 +244,7 @@ class PageValues:
     home_url: str  # the page that offers all digests
     choices: tuple[tuple[str, str], ...]  # the page's languages: tag, and name in that language
     published: str  # the time when the edition went out, in ISO 8601, or its date if it has not gone out
+    corrections: tuple[CorrectionValues, ...]  # made after it went out, the newest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import repeat
+from zoneinfo import ZoneInfo
 
-from digest.model.editions import Edition, Every, Section, Story
+from digest.model.editions import Correction, Edition, Every, Section, Story
 from digest.model.links import web_url
 from digest.model.messages import ReaderLinks
 from digest.model.publication import Style
 from digest.render.brand.palette import topic_colour
-from digest.render.languages.dates import direction, tag
+from digest.render.languages.dates import direction, long_date, tag
 from digest.render.languages.edition_words import EditionWords, words_of
-from digest.render.languages.languages import spoken
+from digest.render.languages.languages import spoken, words_for
 from digest.render.levels import CONTENTS, SHORT, Level, levels_of
 from digest.render.stories import (
     STORY_BOX,
@@ -29,6 +30,7 @@ from digest.render.stories import (
 from digest.render.values import (
     ChoiceValues,
     ColourValues,
+    CorrectionValues,
     EditionValues,
     LineValues,
     PageLinks,
@@ -67,7 +69,13 @@ def _in_language(url: str | None, edition: Edition, view: EditionView) -> str | 
 
 
 def page_values(
-    edition: Edition, view: EditionView, links: PageLinks, *, subject: str, preheader: str
+    edition: Edition,
+    view: EditionView,
+    links: PageLinks,
+    *,
+    subject: str,
+    preheader: str,
+    corrections: Sequence[Correction] = (),
 ) -> dict[str, object]:
     """Return all values for the template of the web copy, by name."""
     shared = edition_values(edition, view, subject=subject, preheader=preheader, web=links.web)
@@ -81,8 +89,18 @@ def page_values(
         published=links.published_at.isoformat(timespec="seconds")
         if links.published_at
         else edition.local_date.isoformat(),
+        corrections=tuple(_correction(each, edition, view.words.language) for each in reversed(corrections)),
     )
     return as_mapping(shared) | as_mapping(page)
+
+
+def _correction(correction: Correction, edition: Edition, language: str) -> CorrectionValues:
+    day = correction.at.astimezone(ZoneInfo(edition.zone)).date()
+    return CorrectionValues(
+        title=words_for(language)("Correction, {date}:", date=long_date(day, language)),
+        iso_date=day.isoformat(),
+        text=marked_text(correction.text, direction(edition.language)),
+    )
 
 
 def line_values(edition: Edition, view: EditionView | None = None) -> LineValues | None:

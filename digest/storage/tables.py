@@ -213,6 +213,17 @@ comments = Table(
     Column("text", Text, nullable=False),
 )
 
+# Append-only. They stand on the web copy of an edition that has been sent, whose snapshot stays as it is.
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("edition_id", String, ForeignKey("editions.id"), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),  # from 1
+    Column("by", String, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("text", Text, nullable=False),  # Markdown
+)
+
 # Who is looking at an edition on the desk. A row counts for a minute.
 presences = Table(
     "presences",

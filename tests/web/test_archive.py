@@ -11,10 +11,12 @@ import feedparser
 import pytest
 from sqlalchemy import text
 
-from digest.model.editions import Edition, EditionState
+from digest.editions.archive import add_correction, corrections_of
+from digest.model.editions import Edition, EditionRecord, EditionState
+from digest.model.errors import EditRefusedError, StateError
 from digest.render.languages.languages import words_for
 from digest.render.sample import sample_edition
-from digest.storage.editions import insert_edition
+from digest.storage.editions import insert_edition, load_edition
 from digest.storage.steps import advance
 from subscribers.tokens import reader_token
 from tests.web.site import SECRET, Site
@@ -88,6 +90,37 @@ def test_an_edition_that_was_not_sent_cannot_be_read(place: Site, state: Edition
     assert edition.id not in place.client.get("/d/daily").text
     assert edition.id not in place.client.get("/sitemap.xml").text
     assert edition.id not in place.client.get("/d/daily/feed.atom").text
+
+
+def test_a_correction_stands_with_its_date_on_the_web_copy_and_the_hash_stays(place: Site) -> None:
+    edition, database = publish(place), place.app.database
+    before = load(place, edition.id)
+    path, at = f"/d/daily/{edition.id}", datetime(2026, 11, 23, 9, tzinfo=UTC)
+    first = place.client.get(path)
+    add_correction(database, edition.id, "The ferry runs on *Monday*. <script>x</script>", by="Ana", now=at)
+    add_correction(database, edition.id, "It has 300 seats.", by="Ana", now=at + timedelta(days=1))
+    page = place.client.get(f"{path}?language=de")
+    assert '<time datetime="2026-11-23">Berichtigung, Montag, 23. November 2026:</time>' in page.text
+    assert "The ferry runs on <em>Monday</em>." in page.text
+    assert "<script>x" not in page.text
+    assert page.text.index("300 seats") < page.text.index("The ferry runs on <em>")
+    assert place.client.get(path).headers["etag"] != first.headers["etag"]
+    assert load(place, edition.id) == before
+
+
+@pytest.mark.parametrize("state", [EditionState.DRAFT, EditionState.APPROVED, EditionState.CANCELLED])
+def test_an_edition_that_was_not_sent_has_no_corrections(place: Site, state: EditionState) -> None:
+    edition = publish(place, state=state)
+    with pytest.raises(StateError, match="cannot be corrected on the web"):
+        add_correction(place.app.database, edition.id, "No.", by="Ana", now=place.clock())
+    with pytest.raises(EditRefusedError, match="between 1 and 5,000 characters"):
+        add_correction(place.app.database, edition.id, " ", by="Ana", now=place.clock())
+    assert corrections_of(place.app.database, edition.id) == ()
+
+
+def load(place: Site, edition_id: str) -> EditionRecord:
+    with place.app.database.read() as connection:
+        return load_edition(connection, edition_id)
 
 
 def test_an_edition_that_is_being_sent_can_be_read(place: Site) -> None:

@@ -1,17 +1,17 @@
-"""Read the steps of an edition, and keep the comments on it; both lists are append-only."""
+"""Read the steps of an edition, and keep comments on it and corrections of it; all lists are append-only."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, func, insert, select
 
-from digest.model.editions import Edition, Step, StepKind
+from digest.model.editions import Correction, Edition, Step, StepKind
 from digest.model.errors import DamagedError
 from digest.model.snapshot import from_json
-from digest.storage.tables import comments, steps
+from digest.storage.tables import comments, corrections, steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,3 +86,17 @@ def count_comments(connection: Connection, edition_id: str) -> dict[str | None, 
     )
     rows = connection.execute(of_edition.group_by(comments.c.story))
     return {row.story: row.number for row in rows}
+
+
+def corrections_of(connection: Connection, edition_id: str) -> tuple[Correction, ...]:
+    """Return the corrections of an edition, oldest first."""
+    found = select(corrections).where(corrections.c.edition_id == edition_id).order_by(corrections.c.number)
+    return tuple(
+        Correction(number=row.number, by=row.by, at=row.at, text=row.text)
+        for row in connection.execute(found)
+    )
+
+
+def append_correction(connection: Connection, edition_id: str, correction: Correction) -> None:
+    """Append a correction to the list of an edition that is locked."""
+    connection.execute(insert(corrections).values(edition_id=edition_id, **asdict(correction)))

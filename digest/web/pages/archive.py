@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, PlainTextResponse
 
 from digest.editions.archive import (
     PAGE,
+    corrections_of,
     edition_path,
     every_edition,
     read_archive,
@@ -83,7 +84,13 @@ def edition(request: Request, context: Context, slug: str, edition_id: str) -> R
     record = read_edition(context.app.database, slug, edition_id)
     say = context.words(request, None)
     links = _page_links(context, record, say.kept)
-    html = render_web(context.app.templates, record.edition, links, language=say.language).encode()
+    html = render_web(
+        context.app.templates,
+        record.edition,
+        links,
+        language=say.language,
+        corrections=corrections_of(context.app.database, edition_id),
+    ).encode()
     answer = _unchanged_or(request, sha256(html).hexdigest()[:32], html, "text/html")
     answer.headers["content-security-policy"] = PICTURES
     answer.headers["vary"] = VARY
