@@ -39,6 +39,7 @@ LAYERS = (
     "digest.editions.outlook",
     "digest.editions.edits",
     "digest.editions.views digest.editions.desk",
+    "digest.editions.notices",
     "digest.design",
     "digest.readers digest.staff",
     "digest.monitoring digest.inbound",

@@ -78,7 +78,7 @@ COMMANDS = {
         "run": "Do everything that is due now, and exit.",
         "limits": "Show how much of each sending limit is used.",
         "rename": "Move the readers of a digest to its new slug.",
-        "notices": "List the latest messages about accounts, the newest first.",
+        "notices": "List the latest messages about accounts and to the staff, the newest first.",
     },
     "design": {
         "preview": "Write an edition to files, exactly as it would be sent.",

@@ -201,9 +201,9 @@ _STATES = ("queued", "wire", "accepted", "deferred", "rejected", "uncertain", "s
 @json_option
 @pass_session
 def notices(session: Session, states: tuple[str, ...], limit: int, as_json: bool) -> None:
-    """List the latest messages about accounts, the newest first.
+    """List the latest messages about accounts and to the staff, the newest first.
 
-    These messages are confirmations, welcomes, changes of address and links to a reader's data. Each is
+    Those about accounts are confirmations, welcomes, changes of address and links to a reader's data. Each is
     shown with its kind, its state, its tries and the server's answer. A message without an address was
     withheld, because the address must not be mailed.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from digest.config.brand import BrandParts
@@ -132,6 +133,7 @@ def _digest(digest: DigestShape) -> Digest:
         feeds=tuple(digest.feeds),
         topics=tuple(digest.topics),
         cutoff=digest.cutoff,
+        head_start=digest.head_start or timedelta(0),
         late=digest.late,
         minimum=digest.minimum,
         maximum=digest.maximum,

@@ -108,6 +108,7 @@ class DigestShape(Shape):
     feeds: list[Line] = []
     topics: list[Slug] = []
     cutoff: Duration = timedelta(minutes=30)
+    head_start: Duration | None = None
     late: Duration = timedelta(hours=4)
     minimum: Positive = 1
     maximum: Positive = 30

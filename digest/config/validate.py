@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 
 from digest.config.brand import brand_faults
 from digest.config.lines import Path
+from digest.config.parsers import duration
 from digest.config.shape import RootShape, ServerShape, keys, table_of, tables
 from digest.limits.limits import domain_of, parse_limit
 from digest.model.errors import hint
@@ -164,9 +165,23 @@ def _digests(raw: Raw) -> Iterator[Fault]:
         if isinstance(minimum, int) and isinstance(maximum, int) and minimum > maximum:
             key = "minimum" if "minimum" in row else "maximum"
             yield ("digest", index, key), f"minimum {minimum} is greater than maximum {maximum}"
+        yield from _head_start(("digest", index, "head_start"), row, raw)
         for key in ("subject", "preheader"):
             if isinstance(row.get(key), str) and (wrong := check_line(row[key])):
                 yield ("digest", index, key), wrong
+
+
+def _head_start(place: Path, row: Raw, raw: Raw) -> Iterator[Fault]:
+    """Yield what is wrong with a head start; what is not a length of time is reported already."""
+    if "head_start" not in row:
+        return
+    with suppress(ValueError):
+        ahead, cutoff = duration(row["head_start"]), duration(row.get("cutoff", "30m"))
+        if ahead >= cutoff:
+            yield place, f"must be shorter than the cutoff, {row.get('cutoff', '30m')} before the send time"
+    staff = raw.get("staff")
+    if not (isinstance(staff, dict) and staff.get("url")):
+        yield place, "there is no [staff] with a 'url', so nobody would get a copy before the readers"
 
 
 def _mail(raw: Raw) -> Iterator[Fault]:

@@ -9,6 +9,7 @@
     │   └── DamagedError   the stored snapshot of one edition cannot be used; the others can
     ├── NotFoundError      there is no such edition, digest or feed
     │   └── NoEditionError the digest that was named has no edition yet
+    ├── ObsoleteError      a message that waits to be sent makes no sense any more
     ├── PreflightError     an edition cannot be sent as it is
     ├── StateError         an edition cannot take this step from its state
     ├── EditRefusedError   an edition cannot be edited in this way
@@ -113,6 +114,10 @@ class NotFoundError(DigestError):
         self.kind = kind
         self.name = name
         super().__init__(f"no {kind} is called {name!r}{hint(name, known)}")
+
+
+class ObsoleteError(DigestError):
+    """A message that waits to be sent makes no sense any more; its text is a clause that says why."""
 
 
 class NoEditionError(NotFoundError):

@@ -163,6 +163,7 @@ class Digest:
     feeds: tuple[str, ...] = ()  # names; empty: all feeds
     topics: tuple[str, ...] = ()  # slugs; empty: topics are found in the posts' own tags
     cutoff: timedelta = timedelta(minutes=30)  # how long before the send time an edition is composed
+    head_start: timedelta = timedelta(0)  # of the staff's copies before the readers'; 0: there are none
     late: timedelta = timedelta(hours=4)  # an edition may be sent so late after an outage; then it is skipped
     minimum: int = 1  # stories; with fewer there is no edition
     maximum: int = 30  # stories; extra ones are carried over to the next edition

@@ -1,14 +1,16 @@
-"""Write, send, list and repeat notices: messages to readers about their own account."""
+"""Write, send, list and repeat notices: messages to readers about their account, and to the staff."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from email.utils import parseaddr
-from functools import partial
+from functools import lru_cache, partial
 from typing import Protocol
 
 from digest.config import Config
 from digest.config.parts import Parts
+from digest.editions.notices.standing import Inspect, inspected
+from digest.editions.notices.write import staff_email
 from digest.message.compile import Envelope, plain_message
 from digest.message.headers import wire_address
 from digest.message.reader_links import (
@@ -20,7 +22,7 @@ from digest.message.reader_links import (
 )
 from digest.model.deliveries import DeliveryState, NoticeRecord
 from digest.model.errors import DigestError, NotFoundError, OutageError
-from digest.model.messages import Message
+from digest.model.messages import Email, Message
 from digest.model.publication import Digest
 from digest.model.run_context import EventKind, RunContext, RunEvent
 from digest.readers.descriptions import described
@@ -61,7 +63,8 @@ def send_notices(parts: SendingParts, context: RunContext) -> bool:
     with parts.database.read() as connection:
         if not has_open_notices(connection, now=context.clock()):
             return True
-    write = partial(write_notice, parts)
+    # Several people are told about one edition, which is inspected once in a run.
+    write = partial(write_notice, parts, inspect=lru_cache(maxsize=8)(partial(inspected, parts)))
     try:
         found = sending.send_notices(
             parts.database, write, outbox=parts.outbox(), clock=context.clock, stop=context.stop
@@ -108,21 +111,18 @@ def repeat_confirmation(parts: SendingParts, address: str, context: RunContext) 
         return notices_of(connection, reader.subscriber.id)[-1]
 
 
-def write_notice(parts: Parts, notice: NoticeRecord) -> Message:
+def write_notice(parts: Parts, notice: NoticeRecord, inspect: Inspect | None = None) -> Message:
     """Write the message of a notice, in its reader's language; each try gives the same Message-ID.
 
-    Its link is made here, and is kept nowhere. Raises NotFoundError, TemplateError, and ValueError, without
-    the address in its text, if the address cannot be written.
+    Its link is made here, and is kept nowhere. Raises NotFoundError, TemplateError, ObsoleteError for a
+    message to the staff, and ValueError, without the address in its text, if the address cannot be written.
     """
-    with parts.database.read() as connection:
-        reader = reader_of(connection, notice.subscriber_id or 0)
-    if reader.subscriber is None or notice.address is None:
-        raise NotFoundError("reader of a notice", notice.name)
-    say = words_for(notice.language)
-    sender = _sender_of(parts.config, notice, reader)
-    email = render_notice(
-        parts.templates, _WRITERS[notice.kind](parts, notice, reader, say), parts.config.site, say
-    )
+    if notice.address is None:
+        raise NotFoundError("address of a notice", notice.name)
+    if notice.kind is NoticeKind.STAFF:
+        email, sender = staff_email(parts, notice.id, inspect or partial(inspected, parts))
+    else:
+        email, sender = _to_reader(parts, notice)
     seal = reader_seal(parts.secret, notice.id, FOR_NOTICES).hex()
     address = wire_address(parseaddr(sender.sender)[1])
     envelope = Envelope(
@@ -134,6 +134,17 @@ def write_notice(parts: Parts, notice: NoticeRecord) -> Message:
     )
     return_path = (parts.config.mail.bounce_address or address).replace("{token}", seal)
     return Message.whole(notice.id, return_path, wire_address(notice.address), plain_message(email, envelope))
+
+
+def _to_reader(parts: Parts, notice: NoticeRecord) -> tuple[Email, Digest]:
+    with parts.database.read() as connection:
+        reader = reader_of(connection, notice.subscriber_id or 0)
+    if reader.subscriber is None:
+        raise NotFoundError("reader of a notice", notice.name)
+    say = words_for(notice.language)
+    written = _WRITERS[notice.kind](parts, notice, reader, say)
+    email = render_notice(parts.templates, written, parts.config.site, say)
+    return email, _sender_of(parts.config, notice, reader)
 
 
 def _sender_of(config: Config, notice: NoticeRecord, reader: Reader) -> Digest:

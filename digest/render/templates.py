@@ -165,8 +165,10 @@ class Templates:
         """Raise TemplateError for a file that overrides no template."""
         if self.override is None:
             return
-        if (self.override / STAFF).exists():
-            raise TemplateError(str(self.override / STAFF), "the pages of the staff cannot be replaced")
+        for place in STAFF:
+            if (self.override / place).exists():
+                what = "emails" if place.startswith("mail/") else "pages"
+                raise TemplateError(str(self.override / place), f"the {what} of the staff cannot be replaced")
         # Such a file is usually a typo. Names that begin with "_" are allowed, because other templates may
         # include these files.
         known = template_names(self.defaults)

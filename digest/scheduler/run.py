@@ -20,6 +20,7 @@ from digest.editions.compose import (
 )
 from digest.editions.feeds import collect_due
 from digest.editions.limits import forget_old_counts
+from digest.editions.notices.queue import forget_notices, held_back_until, notify_staff
 from digest.editions.preflight import inspect
 from digest.editions.schedules import INSTANT, begin_digests, local_text
 from digest.editions.send import send_edition
@@ -57,28 +58,37 @@ def run_due(app: App, context: RunContext) -> None:
     release   what rows later than the clock hold up, because a clock was ahead once
     begin     record each new digest and changed schedule: only dates from now on count
     clean up  erase sign-ups that nobody has confirmed; count the editions that have ended
-    notices   send messages about accounts
+    notices   tell the staff what it should know by now; send this, and messages about accounts
     send      the editions that are already frozen, so that no slow feed delays them
     collect   the feeds that are due
     compose   each digest whose cutoff has come, claimed by one row for its local date;
               too late after an outage → recorded as missed, its posts are carried over
+    notices   tell the staff what is new
     send      the other editions whose send time has come, as their review policies say
     gather    the editions that were sent, for readers who chose one email a day or a week
     send      the gathered editions
+    notices   tell the staff what has become of them
     offer     to merge the editions of a digest, if several wait for approval
     """
     release_and_report(app, context)
     for event in begin_digests(app.database, app.config, context.clock()):
         context.report(event)
     clean_up(app, context.clock())
-    send_notices(app, context)
+    _tell(app, context)
     tried = _send_others(app, context, frozenset())
     collect_due(app.database, app.config, context)
     compose_due(app, context, collect_first=False)
+    _tell(app, context)
     tried = _send_others(app, context, tried)
     gather_due(app, context)
     _send_others(app, context, tried)
+    _tell(app, context)
     _offer_merges(app, context)
+
+
+def _tell(app: App, context: RunContext) -> None:
+    notify_staff(app, context)
+    send_notices(app, context)
 
 
 def _offer_merges(app: App, context: RunContext) -> None:
@@ -102,6 +112,7 @@ def clean_up(app: App, now: datetime) -> int:
     forget_old_counts(app.database, now)
     keep_tallies(app.database, now)
     forget_unused_pictures(app.database, now)
+    forget_notices(app.database, now)
     return expire_signups(app.database, now)
 
 
@@ -306,8 +317,20 @@ def _follow(app: App, edition_id: str, context: RunContext) -> None:
         app, record, ruled.reason, context, anew=stopped is not None
     ):
         context.report(RunEvent(kind=EventKind.SKIPPED, subject=edition_id, detail=ruled.reason))
-    elif ruled.step is EditionStep.SEND:
+    elif ruled.step is EditionStep.SEND and not _goes_to_staff_first(app, record, digest, context):
         send_edition(app, edition_id, context)
+
+
+def _goes_to_staff_first(app: App, record: EditionRecord, digest: Digest | None, context: RunContext) -> bool:
+    """Tell whether the readers' copies of an edition wait, because the staff's copies have a head start."""
+    if digest is None or not record.is_ahead:
+        return False
+    begins_at = held_back_until(app.database, app.config, record, digest)
+    if begins_at is None or begins_at <= context.clock():
+        return False
+    detail = f"the staff gets its copies first; readers get theirs {local_text(begins_at, digest)}"
+    context.report(RunEvent(kind=EventKind.WAITING, subject=record.edition.id, detail=detail))
+    return True
 
 
 def _skipped(app: App, record: EditionRecord, why: str, context: RunContext, *, anew: bool) -> bool:

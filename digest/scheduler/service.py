@@ -13,6 +13,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from digest.app import App
 from digest.editions.feeds import collect_due, collect_pushed
+from digest.editions.notices.queue import notify_staff
 from digest.editions.schedules import begin_digests
 from digest.model.errors import DigestError, OutageError
 from digest.model.posts import FeedReport
@@ -44,6 +45,7 @@ class Intervals:
     compose: float = 5
     send: float = 5
     notices: float = 5  # besides those that the bell announces
+    staff: float = 5  # to find what the staff should be told
     clean_up: float = 600  # of expired sign-ups, old counts of the limits and unused pictures
 
 
@@ -77,7 +79,8 @@ def serve(
 
     def jobs(app: App) -> _Jobs:
         hubs = {"ask hubs": (partial(_ask_hubs, app, context), intervals.ask_hubs)} if pages else {}
-        return _jobs(app, context, intervals, busy) | hubs
+        staff = {"tell the staff": (partial(notify_staff, app, context), intervals.staff)}
+        return _jobs(app, context, intervals, busy) | hubs | staff
 
     _schedule(scheduler, jobs(app), stop, app)
     # The function has the app of the moment.

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 
 from digest.model.deliveries import DeliveryState, NoticeRecord, Recipient, Result
-from digest.model.errors import DigestError
+from digest.model.errors import DigestError, ObsoleteError
 from digest.model.messages import Message, Outcome, Receipt
 from digest.send.dead_mailboxes import is_dead
 from digest.send.gate import Gate
@@ -55,7 +55,8 @@ def send_notices(
         write their messages, and hand them over
     record the last answers; a message without an answer is tried again or uncertain
 
-    `write` makes the message of a notice. If it raises an error, the notice is deferred, with the reason.
+    `write` makes the message of a notice. If it raises ObsoleteError, the notice is skipped; after another
+    error it is deferred. Both have the reason.
     Raises TransportError after recording the answers; unsent notices then wait for the next run.
     """
     run = _Run(database, write, outbox, clock=clock, stop=stop)
@@ -181,6 +182,10 @@ class _Run:
         for notice in marked:
             try:
                 written.append(self._write(notice))
+            except ObsoleteError as error:
+                self._results.append(
+                    (notice, Result(notice.id, DeliveryState.SKIPPED, None, None, str(error), tried=0))
+                )
             except ValueError:
                 result = Result(notice.id, DeliveryState.REJECTED, None, None, _NOT_WRITABLE)
                 self._results.append((notice, result))

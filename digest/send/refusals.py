@@ -23,6 +23,7 @@ from subscribers.text import without_addresses
 ENOUGH = 50
 _FORGET = 4 * ENOUGH  # answers, after which earlier answers count half
 _OF_ONE_READER = frozenset({Cause.MAILBOX, Cause.FULL})
+_LAST = "; the last answer was: "
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
 
@@ -59,7 +60,7 @@ class Refusals:
         noun = "message was" if count == 1 else "messages were"
         # No address, because the reason is logged, and kept with the edition.
         answer = without_addresses(f"{self.last.code or ''} {self.last.reply}".strip())
-        return f"{count} {noun} refused {_why(self.last, now)}; the last answer was: {answer}"
+        return f"{count} {noun} refused {_why(self.last, now)}{_LAST}{answer}"
 
     def _accepted(self) -> Refusals:
         ours, others = self.ours, self.others + 1
@@ -74,6 +75,11 @@ class Refusals:
             return self
         rejected = (*self.rejected, receipt.key) if is_rejected and not is_ours else self.rejected
         return replace(self, row=self.row + 1, rejected=rejected, ours=self.ours + is_ours, last=receipt)
+
+
+def is_alarm(reason: str) -> bool:
+    """Tell whether an edition that is paused for this reason was paused by the program."""
+    return _LAST in reason
 
 
 # A run whose server accepts messages; it stays the same value while nothing is refused.

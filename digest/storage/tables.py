@@ -389,6 +389,8 @@ staff = Table(
     Column("link", String, unique=True),  # hash of the one-time link to set a password
     Column("link_until", Moment),
     Column("signed_in_at", Moment),  # the last time
+    # Slugs of the digests that the person is told about by email, with spaces between; "*": all.
+    Column("notices", String, nullable=False, server_default="*"),
     Column("removed_at", Moment),  # its row stays, because the audit trail names it
 )
 
@@ -429,4 +431,25 @@ staff_audit = Table(
     Column("subject", String, nullable=False, server_default=""),  # an edition, a person, a date
     Index("ix_staff_audit_at", "at"),
     Index("ix_staff_audit_person_id", "person_id", "at"),
+)
+
+# What each person of the staff was told, once for each occasion; its message is in `notices`.
+staff_notices = Table(
+    "staff_notices",
+    metadata,
+    Column("notice_id", Key, primary_key=True, autoincrement=False),
+    Column("person_id", String, ForeignKey("staff.id"), nullable=False),
+    Column("occasion", String, nullable=False),  # digest.schedule.staff_notices.Occasion.key
+    Column("kind", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("edition_id", String, nullable=False, server_default=""),  # empty: it is about a date
+    Column("snapshot", String, nullable=False, server_default=""),  # the hash of the edition at that time
+    Column("look", String, nullable=False, server_default=""),  # the hash that its links are about
+    Column("edits", Integer, nullable=False, server_default="0"),  # of the edition at that time
+    Column("detail", String, nullable=False, server_default=""),
+    Column("made_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    UniqueConstraint("person_id", "occasion"),
+    Index("ix_staff_notices_edition_id", "edition_id", "kind"),
+    Index("ix_staff_notices_occasion", "occasion"),
 )

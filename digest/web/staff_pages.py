@@ -18,7 +18,7 @@ from digest.app import App
 from digest.config import StaffSettings
 from digest.model.errors import ConflictError, DigestError, NotFoundError, OutageError, StateError
 from digest.staff.people import people_with
-from digest.web.desk import overview, posts
+from digest.web.desk import overview, posts, signed
 from digest.web.ops import ops, sent
 from digest.web.ops.recount import Recount
 from digest.web.security.forms import Form, read_form
@@ -38,6 +38,7 @@ _ROUTERS: tuple[APIRouter, ...] = (
     login.router,
     account.router,
     people.router,
+    signed.router,
     overview.router,
     posts.router,
     sent.router,

@@ -7,6 +7,7 @@
 All spellings of an address that reach one mailbox count together, so each address counts with its mailbox. A
 notice that is withheld, because its address must not be mailed, counts like one that is sent. Otherwise its
 reader could tell by the next notice. A welcome is counted but never refused: it follows a press of a button.
+A notice to the staff is neither counted nor refused, because no request of a stranger causes it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class NoticeKind(StrEnum):
     OLD_ADDRESS = "old address"  # of a change of address, to the present address
     NEW_ADDRESS = "new address"  # of a change of address, to the new address
     DATA = "data link"
+    STAFF = "staff"  # to a person of the staff, about an edition or a date; not to a reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,8 @@ def obstacle(standing: Standing, now: datetime) -> str:
         return WITHHELD
     if now >= standing.expires_at:
         return "its link has expired"
+    if standing.kind is NoticeKind.STAFF:
+        return ""
     if standing.kind is NoticeKind.WELCOME:
         return "" if standing.reader is SubscriberState.ACTIVE else "its reader has unsubscribed"
     return "" if standing.has_link else "its link has been used or is void"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select
 
@@ -21,6 +21,8 @@ from subscribers.rules.signup import requests_to_json
 from subscribers.store.tables import notices
 from subscribers.store.writing import fresh_ids
 from subscribers.tokens import address_hash, mailbox_hash, notice_token, token_hash
+
+_KEPT_FOR_STAFF = timedelta(days=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,8 @@ def _counts(
     connection: Connection, which: ColumnElement[bool], kind: NoticeKind, since: datetime
 ) -> NoticeCounts:
     each = func.count().filter(notices.c.kind == kind)
-    row = connection.execute(select(each, func.count()).where(which, notices.c.made_at > since)).one()
+    counted = which, notices.c.made_at > since, notices.c.kind != NoticeKind.STAFF
+    row = connection.execute(select(each, func.count()).where(*counted)).one()
     return NoticeCounts(each=row[0], all=row[1])
 
 
@@ -104,7 +107,10 @@ def queue(connection: Connection, notice_id: int, notice: NewNotice, *, secret: 
 
 
 def forget_strangers(connection: Connection, now: datetime) -> None:
-    """Delete expired notices to addresses of which nothing else is kept."""
-    strangers = or_(notices.c.subscriber_id.is_(None), notices.c.kind == NoticeKind.NEW_ADDRESS)
+    """Delete expired notices to addresses of which nothing else is kept; those to the staff after a month."""
+    to_staff = notices.c.kind == NoticeKind.STAFF
+    nobody = and_(notices.c.subscriber_id.is_(None), ~to_staff)
+    strangers = or_(nobody, notices.c.kind == NoticeKind.NEW_ADDRESS)
+    long_ago = and_(to_staff, notices.c.expires_at <= now - _KEPT_FOR_STAFF)
     old = and_(notices.c.expires_at <= now, notices.c.due_at.is_(None))
-    connection.execute(delete(notices).where(old, strangers))
+    connection.execute(delete(notices).where(old, or_(strangers, long_ago)))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 EARLIER = "earlier"  # the folder, among the defaults, of the originals of earlier versions
 KEPT = "originals"  # the folder, among an operator's templates, of the originals as they were copied
-STAFF = "web/desk/"  # the pages of the staff, which nobody replaces: they are part of the program
+STAFF = ("web/desk/", "mail/staff/")  # nobody replaces what the staff sees, because it is part of the program
 
 _KINDS = frozenset({".html", ".txt", ".css"})
 _WORD = re.compile(r"\w+")

@@ -12,6 +12,8 @@ from sqlalchemy import Connection, Row, insert, or_, select, update
 from digest.model.staff import Person, Role
 from digest.storage.tables import staff
 
+EVERY_DIGEST = "*"  # in the notices of an account: its person is told about all digests by email
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
@@ -27,6 +29,7 @@ class Account:
     totp: str | None = field(default=None, repr=False)
     totp_step: int = 0
     recovery: tuple[str, ...] = field(default=(), repr=False)
+    notices: str = EVERY_DIGEST
 
     @property
     def is_active(self) -> bool:
@@ -118,4 +121,5 @@ def _account(row: Row[Any]) -> Account:
         totp=row.totp,
         totp_step=row.totp_step,
         recovery=tuple(row.recovery),
+        notices=row.notices,
     )

@@ -86,6 +86,11 @@ ACCESS: Mapping[tuple[str, str], Access] = {
     ),
     ("GET", "/ops/deliveries"): LOOK,
     ("POST", "/ops/retry"): Access(right=Right.OPERATE, audit="queued deliveries again"),
+    # Emails to the staff. A signed link names its person, whose right is checked with it.
+    ("GET", "/signed/{purpose}/{token}"): OPEN,
+    ("POST", "/signed/{purpose}/{token}"): Access(right=None, audit=""),
+    ("GET", "/account/notices"): LOOK,
+    ("POST", "/account/notices"): Access(right=Right.LOOK, audit=""),
 }
 
 

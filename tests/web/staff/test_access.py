@@ -31,8 +31,8 @@ def test_each_route_is_in_the_table() -> None:
     assert len(faults_of([each for each in routes() if each != ("GET", "/login")])) == 1
 
 
-def test_what_is_open_is_only_about_signing_in() -> None:
-    begin = ("/login", "/logout", "/welcome/", "/static/")
+def test_what_is_open_is_only_about_signing_in_or_needs_a_signed_link() -> None:
+    begin = ("/login", "/logout", "/welcome/", "/static/", "/signed/")
     assert [
         path for (_, path), access in ACCESS.items() if access.right is None and not path.startswith(begin)
     ] == ["/"]
