@@ -30,7 +30,7 @@ from digest.editions.editions import (
 from digest.editions.edits.correct import changes_text
 from digest.editions.edits.edits import read_edits
 from digest.editions.edits.refresh import refresh
-from digest.editions.preflight import inspect
+from digest.editions.preflight import inspection_of
 from digest.editions.schedules import coming_skips
 from digest.model.deliveries import Counts
 from digest.model.editions import DamagedEdition, Edition, EditionRecord
@@ -78,7 +78,7 @@ def compose(
             refresh(app, digest, clock()) if again else compose_now(app, digest, clock(), frequency=frequency)
         )
         remarks = _remarks(app, composed.record) if again else ()
-        inspection = inspect(app.templates, composed.record) if composed.record else None
+        inspection = inspection_of(app, composed.record, clock()) if composed.record else None
     if as_json:
         stands = Standing(hash=inspection.hash if inspection else "")
         summary = _summary(composed.record, stands) if composed.record else None

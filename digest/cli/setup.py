@@ -13,6 +13,7 @@ import click
 from digest.check.check import check_all
 from digest.cli.feeds import find_and_choose, show_topics
 from digest.cli.terminal import show
+from digest.cli.terminal.preflight import check_edition
 from digest.cli.terminal.session import Session, json_option, pass_session
 from digest.demo.run import Summary, run
 from digest.model.deliveries import Counts
@@ -65,18 +66,26 @@ def _into(folder: Path) -> str:
     return "" if folder == Path() else f"cd {folder} && "
 
 
-@click.command(epilog="Example: digest check")
+@click.command(epilog="Example: digest check daily-2026-11-23")
+@click.argument("edition", required=False)
 @json_option
 @pass_session
-def check(session: Session, as_json: bool) -> None:
-    """Check the installation without sending anything.
+def check(session: Session, edition: str | None, as_json: bool) -> None:
+    """Check the installation, or one EDITION, without sending anything.
 
     The command checks the configuration, the templates, the secret, the database and the mail server. It
     asks each feed for its posts and tags, and says how many of the posts match each topic. It renders the
     emails of each digest, with its own topics and the posts that wait, in each language, and checks them as
     before sending. It lists what is wrong and how to fix it, and exits with 1 if anything is wrong. A feed
     that fails now is a warning.
+
+    With EDITION, which is an id or the slug of a digest, the command runs the preflight of this edition. It
+    asks each link once, at most one a second at each host, and SpamAssassin if it is installed. It exits
+    with 1 if a finding blocks the edition.
     """
+    if edition is not None:
+        check_edition(session, edition, as_json=as_json)
+        return
     findings = list(check_all(session.config_path, os.environ, datetime.now(UTC)))
     if as_json:
         show.facts(

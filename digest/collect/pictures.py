@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import traceback
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from digest.collect.complete import one_of_each_host, page_limits
-from digest.collect.fetching.addresses import leads_inside
+from digest.collect.fetching.addresses import is_sample, leads_inside
 from digest.collect.fetching.answers import Fetched, FetchFailure, FetchRequest, Result
 from digest.collect.fetching.fetch import fetch_all
 from digest.collect.reading.images import WARNED, candidates, image_of
@@ -37,7 +36,6 @@ TIMEOUT = 10.0  # seconds for one picture
 MAX_BYTES = 8_000_000
 _STEPS = 5  # addresses that are asked for one post, one after the other
 _MISSING = frozenset([404, 410])
-_RESERVED = re.compile(r"(.*\.)?(example\.(com|net|org)|example|test|invalid)")  # RFC 2606
 
 
 log = logging.getLogger(__name__)
@@ -197,7 +195,7 @@ def _may_ask(url: str, rules: PictureRules) -> bool:
     host = host_of(url)
     if host in rules.closed:
         return False
-    return host in rules.limits.allow_hosts or not _RESERVED.fullmatch(host)
+    return host in rules.limits.allow_hosts or not is_sample(host)
 
 
 def _facts(url: str, known: Mapping[str, Inspected], rules: PictureRules) -> Inspected | None:

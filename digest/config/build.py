@@ -79,6 +79,7 @@ def build(shape: RootShape, path: Path, outside: Outside, settings: tuple[Settin
         limits=_limits(shape),
         brand_files=outside.brand.files,
         copies=shape.pictures.copies,
+        rules_off=tuple(shape.preflight.off.items()),
         templates=_path(site.templates, folder) if site.templates else None,
         secret_file=_path(site.secret_file, folder),
         secret=outside.secret,

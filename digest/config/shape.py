@@ -214,6 +214,12 @@ class PicturesShape(Shape):
     copies: bool = True
 
 
+class PreflightShape(Shape):
+    """[preflight]: the rules of the preflight that are turned off, each with the reason."""
+
+    off: dict[str, Line] = {}
+
+
 class BrandLinkShape(Shape):
     """[[brand.links]]: a link at the foot of emails and pages."""
 
@@ -253,6 +259,7 @@ class RootShape(Shape):
     staff: StaffShape = StaffShape()
     collect: CollectShape = CollectShape()
     pictures: PicturesShape = PicturesShape()
+    preflight: PreflightShape = PreflightShape()
     brand: BrandShape = BrandShape()
 
 

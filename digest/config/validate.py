@@ -20,6 +20,7 @@ from digest.config.parsers import duration
 from digest.config.shape import RootShape, ServerShape, keys, table_of, tables
 from digest.limits.limits import domain_of, parse_limit
 from digest.model.errors import hint
+from digest.render.preflight.rules import cannot_be_off
 from digest.render.templates import check_line
 
 Fault = tuple[Path, str]
@@ -38,7 +39,8 @@ _PLAIN = {
 
 def faults(raw: Raw) -> list[Fault]:
     """Return every fault in the values of a config.toml, in no special order."""
-    rules = (_shape, _repeats, _references, _feeds, _digests, _mail, _mail_limits, _staff, brand_faults)
+    references = (_repeats, _references, _feeds, _digests, _mail, _mail_limits, _staff, _preflight)
+    rules = (_shape, *references, brand_faults)
     return [fault for rule in rules for fault in rule(raw)]
 
 
@@ -271,6 +273,14 @@ def _limits(table: Raw, place: Path) -> Iterator[Fault]:
             (*place, "warm_up_from"),
             "also set the number of messages for each day: warm_up = [200, 400, 800]",
         )
+
+
+def _preflight(raw: Raw) -> Iterator[Fault]:
+    table = raw.get("preflight")
+    off = table.get("off") if isinstance(table, dict) else None
+    for name in off if isinstance(off, dict) else ():
+        if why := cannot_be_off(name):
+            yield ("preflight", "off", name), why
 
 
 def _rows(raw: Raw, table: str) -> Iterator[tuple[int, Raw]]:

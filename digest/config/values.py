@@ -84,6 +84,7 @@ class Config:
     limits: FetchLimits
     brand_files: tuple[tuple[str, BrandFile], ...] = field(repr=False)  # by their keys in [brand]
     copies: bool  # of pictures; without them, emails link to the originals
+    rules_off: tuple[tuple[str, str], ...]  # of the preflight, each with the reason
     templates: Path | None  # the operator's own folder, which comes before ours
     secret_file: Path
     secret: bytes | None = field(repr=False)  # from the environment; None: it is in `secret_file`

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from digest.config import Config
 from digest.editions.parts import EditionParts
-from digest.editions.preflight import Inspection, inspect
+from digest.editions.preflight import Inspection, inspection_of
 from digest.message.look import Look, approved_look, differences, look_at
 from digest.model.editions import EditionRecord, EditionState, Step, StepKind, refusal
 from digest.model.errors import DigestError, StateError
@@ -184,7 +184,7 @@ def ready_to_send(
     reported, and the edition is approved with its new look; otherwise its approval is void. Another process
     may be faster; its edition is returned. Raises VoidError, PreflightError, StateError.
     """
-    inspection = inspect(parts.templates, record)
+    inspection = inspection_of(parts, record, context.clock())
     is_approved = record.state is EditionState.APPROVED
     changes = changes_since_approval(parts.database, record, inspection.look) if is_approved else ()
     if changes:

@@ -9,7 +9,7 @@ from digest.config import Config
 from digest.editions.approval import approve_look, is_approvable, persons_for, require_reviewed
 from digest.editions.compose import compose_cadence, picture_time
 from digest.editions.parts import EditionParts
-from digest.editions.preflight import inspect
+from digest.editions.preflight import inspection_of
 from digest.message.look import Look
 from digest.model.deliveries import Counts
 from digest.model.editions import Composed, DamagedEdition, EditionRecord, EditionState, refusal
@@ -106,7 +106,7 @@ def approve(
     """
     with parts.database.read() as connection:
         record = load_edition(connection, edition_id)
-    inspection = inspect(parts.templates, record)
+    inspection = inspection_of(parts, record, now)
     if not is_approvable(parts.database, record, inspection.look):
         raise refusal(record, EditionState.APPROVED)
     require_reviewed(inspection, reviewed)

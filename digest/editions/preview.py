@@ -10,7 +10,7 @@ from pathlib import Path
 
 from digest.editions.archive import corrections_of
 from digest.editions.parts import EditionParts
-from digest.editions.preflight import inspect
+from digest.editions.preflight import inspection_of
 from digest.message.build import MessageBuilder, MessageSettings
 from digest.message.look import Look, approved_look, renderer_of
 from digest.model.deliveries import Recipient
@@ -71,8 +71,9 @@ def write_preview(
     files = {".html": html.encode(), ".txt": text.encode(), ".eml": data, ".web.html": page.encode()}
     written = _write(folder, record.edition.id, {name: body for name, body in files.items() if body})
     email = Email.whole(subject=str(message["Subject"]), html=html, text=text)
-    findings = tuple(dict.fromkeys([*known, *(preflight(email) if html else ())]))
-    return Written(paths=written, findings=findings, hash=look.kept().hash)
+    told = {finding.message for finding in known} | {rule for rule, _ in parts.config.rules_off}
+    own = [each for each in preflight(email) if told.isdisjoint((each.message, each.rule))] if html else []
+    return Written(paths=written, findings=(*known, *own), hash=look.kept().hash)
 
 
 def _look(parts: EditionParts, record: EditionRecord) -> tuple[Look, tuple[Finding, ...]]:
@@ -80,7 +81,7 @@ def _look(parts: EditionParts, record: EditionRecord) -> tuple[Look, tuple[Findi
     begun = approved_look(parts.database, record) if record.started_at else None
     if begun is not None:
         return begun, ()
-    inspection = inspect(parts.templates, record)
+    inspection = inspection_of(parts, record, record.edition.send_at)
     return inspection.look, inspection.findings
 
 

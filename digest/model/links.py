@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urljoin, urlsplit, urlunsplit
 
 from subscribers.hosts import ascii_host
@@ -22,6 +24,17 @@ _FEED_MARKS = {("ref", "rss"), ("src", "rss"), ("source", "rss"), ("partner", "r
 _IDLE_FRAGMENTS = {"", "rss", "atom", "feed", "comments", "respond", "more", "top"}
 _GOOGLE = re.compile(r"(?:www\.)?google(?:\.[a-z]{2,3}){1,2}")
 _PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkAnswer:
+    """The answer at the address of a link; with a `problem`, the end of a sentence, readers find no page."""
+
+    url: str
+    checked_at: datetime
+    problem: str = ""
+    leads_to: str = ""  # after redirects; empty: the address itself
+    answered: bool = True  # False: nothing is known, because there was no answer in time, or no permission
 
 
 def web_url(link: str | None, base: str | None = None) -> str | None:

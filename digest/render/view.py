@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import repeat
 from zoneinfo import ZoneInfo
 
@@ -152,6 +153,7 @@ def edition_values(
 
 def choice_values(chosen: Edition, view: EditionView, *, subject: str, preheader: str) -> ChoiceValues:
     """Return the values that depend on a choice of topics; `view` keeps the values that choices share."""
+    chosen = _without_empty_sections(chosen)
     topics = view.topics(chosen)
     levels = levels_of(chosen)
     stories = list(chosen.stories())
@@ -170,6 +172,14 @@ def choice_values(chosen: Edition, view: EditionView, *, subject: str, preheader
         "contents": sections if _has_contents(chosen, topics, count) else (),
         "groups": view.groups(sections, short=count <= SHORT) if count > 1 else (),
     }
+
+
+def _without_empty_sections(edition: Edition) -> Edition:
+    """Return an edition without headings over nothing; an editor may have moved the last story away."""
+    if all(section.stories or section.more for section in edition.sections):
+        return edition
+    filled = tuple(section for section in edition.sections if section.stories or section.more)
+    return replace(edition, sections=filled)
 
 
 def reader_values(edition: Edition, view: EditionView, links: ReaderLinks) -> ReaderValues:

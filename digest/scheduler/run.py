@@ -10,6 +10,7 @@ from functools import partial
 
 from digest.app import App
 from digest.editions.archive import forget_unused_pictures
+from digest.editions.checks.links import forget_old_answers
 from digest.editions.clocks import release_ahead
 from digest.editions.compose import (
     compose_cadence,
@@ -21,7 +22,7 @@ from digest.editions.compose import (
 from digest.editions.feeds import collect_due
 from digest.editions.limits import forget_old_counts
 from digest.editions.notices.queue import forget_notices, held_back_until, notify_staff
-from digest.editions.preflight import inspect
+from digest.editions.preflight import inspection_of
 from digest.editions.schedules import INSTANT, begin_digests, local_text
 from digest.editions.send import send_edition
 from digest.model.editions import Composed, Due, EditionRecord, EditionState
@@ -105,7 +106,7 @@ def release_and_report(app: App, context: RunContext) -> None:
 
 
 def clean_up(app: App, now: datetime) -> int:
-    """Erase expired sign-ups, old counts of the limits and unused pictures; return the number of sign-ups.
+    """Erase expired sign-ups, old counts, answers and pictures; return the number of sign-ups.
 
     The counts of editions that have ended are kept, if they are not yet.
     """
@@ -113,6 +114,7 @@ def clean_up(app: App, now: datetime) -> int:
     keep_tallies(app.database, now)
     forget_unused_pictures(app.database, now)
     forget_notices(app.database, now)
+    forget_old_answers(app.database, now)
     return expire_signups(app.database, now)
 
 
@@ -241,7 +243,7 @@ def _compose_one(app: App, cadence: Cadence, due: Due, context: RunContext) -> N
     context.report(RunEvent(kind=EventKind.COMPOSED, subject=record.edition.id, detail=detail))
     try:
         # Somebody should know now, and not only at the send time.
-        inspect(app.templates, record).require()
+        inspection_of(app, record, context.clock()).require()
     except DigestError as error:
         context.report(RunEvent(kind=EventKind.FAILED, subject=record.edition.id, detail=str(error)))
 

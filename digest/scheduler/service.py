@@ -14,6 +14,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from digest.app import App
 from digest.editions.feeds import collect_due, collect_pushed
 from digest.editions.notices.queue import notify_staff
+from digest.editions.preflight import check_ahead
 from digest.editions.schedules import begin_digests
 from digest.model.errors import DigestError, OutageError
 from digest.model.posts import FeedReport
@@ -46,7 +47,8 @@ class Intervals:
     send: float = 5
     notices: float = 5  # besides those that the bell announces
     staff: float = 5  # to find what the staff should be told
-    clean_up: float = 600  # of expired sign-ups, old counts of the limits and unused pictures
+    check_links: float = 60  # of editions that are to be sent within a day
+    clean_up: float = 600  # of expired sign-ups, old counts of the limits, old answers and unused pictures
 
 
 def serve(
@@ -136,6 +138,7 @@ def _jobs(app: App, context: RunContext, intervals: Intervals, busy: _Busy) -> _
         "compose": (partial(compose_due, app, context), intervals.compose),
         "gather": (partial(gather_due, app, context), intervals.compose),
         "send the others": (partial(send_due, app, context, only=busy.others(app)), intervals.send),
+        "check links": (partial(check_ahead, app, context), intervals.check_links),
         "clean up": (lambda: clean_up(app, context.clock()), intervals.clean_up),
         **{
             f"send {digest.slug}": (partial(busy.send, app, context, digest.slug), intervals.send)

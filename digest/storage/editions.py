@@ -154,6 +154,22 @@ def last_edition(connection: Connection, digest: str) -> EditionRecord | None:
     return next(iter(_records(connection, newest)), None)
 
 
+def edition_before(connection: Connection, record: EditionRecord) -> EditionRecord | None:
+    """Return the edition of the same digest and frequency that was sent, or is to be sent, before another."""
+    edition = record.edition
+    own = editions.c.digest == edition.digest, editions.c.frequency == record.frequency
+    earlier = editions.c.state.in_((*OPEN, *PUBLIC)), editions.c.send_at < edition.send_at
+    newest = select(editions).where(*own, *earlier).order_by(editions.c.send_at.desc(), editions.c.id.desc())
+    return next(iter(_records(connection, newest.limit(1))), None)
+
+
+def open_before(connection: Connection, before: datetime) -> tuple[EditionRecord, ...]:
+    """Return the editions that are to be sent before a time and have not begun, without damaged ones."""
+    ahead = editions.c.state.in_((EditionState.DRAFT, EditionState.APPROVED)), editions.c.send_at < before
+    found = map(_record_or_damage, connection.execute(select(editions).where(*ahead).limit(_AT_ONCE)))
+    return tuple(each for each in found if isinstance(each, EditionRecord))
+
+
 def last_sections(
     connection: Connection, digest: str, *, since: datetime | None = None, limit: int = 100
 ) -> tuple[tuple[tuple[str, str, int], ...], ...]:

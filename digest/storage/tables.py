@@ -8,6 +8,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Date,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -123,6 +124,26 @@ pictures = Table(
     Index("ix_pictures_copy", "copy"),
     Index("ix_pictures_checked_at", "checked_at"),
     Index("ix_pictures_leads_to", "leads_to"),
+)
+
+link_answers = Table(
+    "link_answers",
+    metadata,
+    Column("url", String, primary_key=True),  # of a link or a picture in an edition
+    Column("checked_at", Moment, nullable=False),
+    Column("problem", String, nullable=False),  # why readers find no page; empty if they find one
+    Column("leads_to", String, nullable=False),  # after redirects; empty: nowhere else
+    Column("answered", Boolean, nullable=False),  # False: nothing is known
+    Index("ix_link_answers_checked_at", "checked_at"),
+)
+
+spam_scores = Table(
+    "spam_scores",
+    metadata,
+    Column("hash", String, primary_key=True),  # of an edition's snapshot
+    Column("checked_at", Moment, nullable=False),
+    Column("score", Float, nullable=False),  # points of SpamAssassin
+    Column("rules", JSON, nullable=False),  # names, each with its points
 )
 
 picture_copies = Table(

@@ -78,3 +78,18 @@ def test_large_wide_and_dark_templates_are_found(terminal: Terminal, own: Path) 
     assert "WRONG  emails of daily: A <table> is 900 pixels wide, wider than a phone" in said
     assert "WRONG  emails of daily: In dark mode, the text" in said
     assert "warn   emails of daily: The HTML has" in said
+
+
+def test_the_preflight_of_an_edition_names_rule_place_and_fix(terminal: Terminal) -> None:
+    terminal.place.publish("THE FERRY IS BACK TODAY", published="22 12:00", feed="orchard")
+    terminal.place.run("23 06:30")
+    terminal.call("intro", "daily", "Hello {{ name }}!")
+    said = terminal.says("check", "daily", fails=1)
+    assert "daily-2026-11-23: cannot be sent as it is: one error and one warning" in said
+    assert "WRONG  unresolved: “{{” in “Hello {{ name }}!” is an expression" in said
+    assert "warn   subject_shouting: The subject shouts: “THE FERRY IS BACK TODAY” (the subject)" in said
+    assert "ok     subject line, length of the subject, same subject as last time" in said
+    assert "all topics" in said
+    off = '[preflight]\noff = { subject_shouting = "so be it", unresolved = "it is about templates" }\n\n'
+    terminal.place.change("[[digest]]", f"{off}[[digest]]")
+    assert "ready to send\noff    subject_shouting: so be it\n" in terminal.says("check", "daily")

@@ -27,6 +27,7 @@ class Answer:
     silent: bool = False  # nothing at all is answered
     after: int = 0  # answered only when the site has been asked this many times
     dripping: bool = False  # one byte, and then nothing
+    no_head: bool = False  # HEAD is refused
     keep: bool = False  # the connection stays open
     only_first: bool = False  # if the connection has had a request already, it is closed without an answer
 
@@ -43,6 +44,7 @@ class Site:
         self.scheme = scheme
         self.answers: dict[str, Answer] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
+        self.heads: list[str] = []  # paths that were asked by HEAD
         self.posted: list[tuple[str, dict[str, str]]] = []  # forms
         self.sent = 0  # bytes of bodies
         self.connections = 0
@@ -90,6 +92,15 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Site]:
                 self.close_connection = True
             else:
                 _answer(self, site, answer)
+
+        def do_HEAD(self) -> None:
+            with site.arrival:
+                site.heads.append(self.path)
+            answer = site.answers.get(self.path, Answer(status=404))
+            self.send_response(405 if answer.no_head else answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.end_headers()
 
         def do_POST(self) -> None:
             form = self.rfile.read(int(self.headers["content-length"])).decode("ascii")

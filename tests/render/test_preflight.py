@@ -11,23 +11,24 @@ from digest.render.sample import sample_edition, short_edition
 from digest.render.templates import load_templates
 
 LINKS = ReaderLinks(unsubscribe="UNSUBSCRIBE_LINK", preferences="PREFERENCES_LINK")
-GOOD = Email.whole(subject="Low tide", html='<html lang="en"><p>Hello</p></html>', text="Hello\n")
+GOOD = Email.whole(subject="Low tide", html='<html lang="en"><h1>Hello</h1></html>', text="Hello\n")
 
 
 def page(body: str, head: str = "") -> Email:
-    return replace(GOOD, html_pieces=(f'<html lang="en"><head>{head}</head><body>{body}</body></html>',))
+    return replace(
+        GOOD, html_pieces=(f'<html lang="en"><head>{head}</head><body><h1>Tide</h1>{body}</body></html>',)
+    )
 
 
-_CUT = f"phones show about 45: “{'s' * 45}…”"
+_CUT = "The subject is long; Gmail shows about 70 characters, and phones show about 45"
 
 
 @pytest.mark.parametrize(
     ("subject", "found"),
     [
-        ("s" * 50, []),
-        ("s" * 51, [f"The subject is long; {_CUT}"]),
-        ("s" * 71, [f"The subject is long; Gmail shows about 70 characters, and {_CUT}"]),
-        ("潮" * 26, [f"The subject is long; phones show about 45: “{'潮' * 22}…”"]),
+        ("s" * 90, []),
+        ("s" * 91, [f"{_CUT}: “{'s' * 45}…”"]),
+        ("潮" * 46, [f"{_CUT}: “{'潮' * 22}…”"]),
     ],
 )
 def test_an_editor_is_told_how_much_of_a_subject_is_shown(subject: str, found: list[str]) -> None:
@@ -55,7 +56,6 @@ def test_the_sample_has_nothing_wrong() -> None:
     [
         (replace(GOOD, subject=" "), Level.BLOCK, "subject is empty"),
         (replace(GOOD, subject="a\nb"), Level.BLOCK, "more than one line"),
-        (replace(GOOD, subject="a" * 151), Level.WARN, "151 characters"),
         (replace(GOOD, text_pieces=("\n",)), Level.BLOCK, "plain text is empty"),
         (replace(GOOD, text_pieces=("It\x92s",)), Level.BLOCK, "U+0092"),
         (page("It\x92s"), Level.BLOCK, "HTML contains the control character U+0092"),
@@ -75,7 +75,7 @@ def test_the_sample_has_nothing_wrong() -> None:
         (page("<form></form>"), Level.BLOCK, "<form>"),
         (page("", f"<style>{'a' * 17_000}</style>"), Level.WARN, "16 KB"),
         (page("", "<style>@import 'x'</style>"), Level.BLOCK, "@import"),
-        (replace(GOOD, html_pieces=("<html><p>x</p></html>",)), Level.WARN, "language"),
+        (replace(GOOD, html_pieces=("<html><h1>x</h1></html>",)), Level.WARN, "language"),
     ],
 )
 def test_each_fault_is_found_once_and_reported_in_plain_words(email: Email, level: Level, words: str) -> None:

@@ -15,7 +15,7 @@ from digest.compose.edits.operations import Add, Merge, Operation, Split
 from digest.editions.approval import in_words
 from digest.editions.compose import merge_waiting, stories_text
 from digest.editions.edits.edits import EditedEdition, post_named, posts_of
-from digest.editions.preflight import inspect
+from digest.editions.preflight import inspection_of
 from digest.render.preflight import Level
 
 
@@ -92,7 +92,7 @@ def merge(session: Session, edition: str, stories: tuple[str, ...], *, by: str, 
 def _merge_waiting(session: Session, digest: str, now: datetime | None) -> None:
     with session.app() as app:
         merged = merge_waiting(app, digest, clock_of(now)())
-        inspection = inspect(app.templates, merged.record)
+        inspection = inspection_of(app, merged.record, clock_of(now)())
     edition = merged.record.edition
     click.echo(f"{edition.id}: {stories_text(edition)}, merged from {in_words(merged.replaced)}")
     if merged.left:

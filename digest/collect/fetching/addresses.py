@@ -21,6 +21,7 @@ _REFUSED_V6 = [
     *map(ipaddress.IPv6Network, ["2001::/23", "2001:db8::/32", "2620:4f:8000::/48", "3fff::/20"]),
 ]
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+_SAMPLES = re.compile(r"(.*\.)?(example\.(com|net|org)|example|test|invalid)")
 _LOCALHOST = re.compile(r"(.+\.)?localhost")
 _NUMBER = re.compile(r"(\d+|0x[0-9a-f]*)")  # browsers take 127.1, 2130706433 and 0x7f.1 for addresses
 
@@ -38,6 +39,11 @@ def is_public(address: str) -> bool:
     if inner:
         return all(map(_is_public, inner))
     return _is_public(parsed)
+
+
+def is_sample(host: str) -> bool:
+    """Return whether a host exists only in samples and tests (RFC 2606), so that asking it is useless."""
+    return bool(_SAMPLES.fullmatch(host.rstrip(".")))
 
 
 def leads_inside(url: str) -> bool:

@@ -65,6 +65,7 @@ class Page(HTMLParser):
         self._dark = self._knows_dark()
         self._on = cache(self._applying)
         self._won = cache(self._winner)
+        self._weight = cache(_matched)
         self._hidden = cache(self._is_hidden)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -160,7 +161,10 @@ class Page(HTMLParser):
         for rule in self._on(screen):
             if name in rule.declared:
                 matching = [
-                    weight for each in rule.selectors if (weight := _matched(each, element)) is not None
+                    weight
+                    for each in rule.selectors
+                    if _classes(each) <= element.classes
+                    and (weight := self._weight(each, element)) is not None
                 ]
                 found += [(rule.declared[name], False, max(matching))] if matching else []
         if name in element.declared:
@@ -192,6 +196,12 @@ def _matched(selector: str, element: Element) -> tuple[int, int, int] | None:
         return None
     names = "".join(re.sub(r"[.#][\w-]+", "", each) for each in (*outer, last))
     return selector.count("#"), selector.count("."), len(names)
+
+
+@lru_cache(maxsize=1_024)
+def _classes(selector: str) -> frozenset[str]:
+    """Return the classes that an element itself must have to be selected; most elements lack them."""
+    return frozenset(re.findall(r"\.([\w-]+)", selector.replace(">", " ").split(" ")[-1]))
 
 
 def _is(compound: str, element: Element) -> bool:

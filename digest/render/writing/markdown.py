@@ -52,6 +52,14 @@ def refused_links(written: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(reader.refused))
 
 
+@lru_cache(maxsize=256)
+def marked_links(written: str) -> tuple[str, ...]:
+    """Return the addresses of the links that are shown as links."""
+    nodes = SyntaxTreeNode(_Reader().parse(_clean(written))).walk()
+    hrefs = (str(node.attrs["href"]) for node in nodes if node.type == "link")
+    return tuple(dict.fromkeys(target for href in hrefs if (target := _target(href))))
+
+
 class _Reader(MarkdownIt):
     """Reads the part of Markdown that is shown; the other rules of the parser are off."""
 

@@ -78,6 +78,12 @@ def read_copy(connection: Connection, name: str, *, small: bool) -> bytes | None
     return body
 
 
+def has_copy(connection: Connection, name: str) -> bool:
+    """Tell whether the copies of a picture are kept."""
+    query = select(picture_copies.c.hash).where(picture_copies.c.hash == name)
+    return connection.scalar(query) is not None
+
+
 def save_brand_file(connection: Connection, name: str, body: bytes) -> None:
     """Save a logo or a header picture by its name. It is kept for ever, because any edition may show it."""
     statement = upsert(connection, brand_files).values(name=name, body=body)

@@ -47,6 +47,14 @@ def choices(
     return tuple((topics, form, count) for topics, form, count in rows)
 
 
+def readers_by_choice(connection: Connection, mailable: Mailable) -> tuple[tuple[str, str, int], ...]:
+    """Count readers by topics and language."""
+    readers = mailable.subquery("readers")
+    kinds = readers.c.topics, readers.c.language
+    rows = connection.execute(select(*kinds, func.count()).group_by(*kinds).order_by(*kinds))
+    return tuple((topics, language, count) for topics, language, count in rows)
+
+
 def count_readers(connection: Connection, mailable: Mailable) -> int:
     """Count the readers that an edition would be addressed to."""
     return connection.execute(select(func.count()).select_from(mailable.subquery())).scalar_one()

@@ -1,0 +1,1 @@
+"""Find out what the preflight needs to know about an edition: its links, its readers, its spam points."""

@@ -1,0 +1,109 @@
+"""A finding of the preflight: its rule, its severity, its place, and what somebody can do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from digest.model.editions import Edition
+
+
+class Level(StrEnum):
+    """The severity of a finding."""
+
+    WARN = "warn"  # the email can be sent
+    BLOCK = "block"  # the email must not be sent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a fault is; empty values mean everywhere."""
+
+    story: str = ""  # its id
+    topic: str = ""  # its slug
+    choice: str = ""  # the choice of topics, as `subscribers.model.Choice` writes it
+    language: str = ""  # of the reader
+    part: str = (
+        ""  # "subject", "preheader", "HTML", "plain text", "introduction", "note", "sponsor", "picture"
+    )
+
+    def text(self, edition: Edition) -> str:
+        """Return the place in words, such as "the note of “Low tide”, in 'de'"; empty if it is everywhere."""
+        titles = {story.id: story.title for story in edition.stories()}
+        topics = {heading.slug: heading.title for heading in edition.headings}
+        topics |= {section.slug: section.title for section in edition.sections}
+        named = f"“{titles.get(self.story) or self.story}”" if self.story else ""
+        words = [
+            " of ".join(filter(None, [f"the {self.part}" if self.part else "", named])),
+            f"under {topics.get(self.topic) or self.topic}" if self.topic else "",
+            f"for the choice {self.choice}" if self.choice else "",
+            f"in {self.language!r}" if self.language else "",
+        ]
+        return ", ".join(filter(None, words))
+
+
+class Verb(StrEnum):
+    """What a button beside a finding does."""
+
+    DROP = "drop"  # the story
+    REWRITE = "rewrite"  # the story's headline or text
+    PICTURE = "picture"  # take the story's picture away
+    LEAD = "lead"  # choose another story
+    NOTE = "note"  # change the note under the story
+    INTRODUCTION = "introduction"
+    SPONSOR = "sponsor"
+    SUBJECT = "subject"
+    PREHEADER = "preheader"
+    REFRESH = "refresh"  # plan the edition again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """A change to the edition that removes a fault."""
+
+    verb: Verb
+    story: str = ""  # its id
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One problem of an email, in one plain sentence; `fix` says what to do."""
+
+    level: Level
+    message: str
+    rule: str = ""  # its name; see `digest.render.preflight.rules`
+    place: Place = field(default_factory=Place)
+    fix: str = ""
+    actions: tuple[Action, ...] = ()
+
+
+def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings with the blocking ones first, and each only once."""
+    return tuple(sorted(dict.fromkeys(findings), key=lambda finding: finding.level is Level.WARN))
+
+
+def gathered(findings: Iterable[Finding], languages: Sequence[str]) -> tuple[Finding, ...]:
+    """Return findings, the worst first, as one where they differ only in language or choice of topics.
+
+    The place names a language only if the fault is not in all `languages`, and a choice only if the fault is
+    not in the email with all topics.
+    """
+    groups: dict[Finding, list[Place]] = {}
+    for finding in findings:
+        bare = replace(finding, place=replace(finding.place, choice="", language=""))
+        groups.setdefault(bare, []).append(finding.place)
+    return worst_first(
+        replace(bare, place=_joined(bare.place, places, languages)) for bare, places in groups.items()
+    )
+
+
+def _joined(bare: Place, places: Sequence[Place], languages: Sequence[str]) -> Place:
+    spoken = {place.language for place in places}
+    everywhere = "" in spoken or spoken >= set(languages)
+    choices = [place.choice for place in places]
+    return replace(
+        bare,
+        language="" if everywhere else ", ".join(sorted(spoken)),
+        choice="" if "" in choices else choices[0],
+    )
