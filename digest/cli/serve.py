@@ -35,25 +35,41 @@ def serve(session: Session, no_web: bool) -> None:
     log_everything()
     session.config().mail.require_passwords()
     bell = Event()  # the pages ring it when they have queued a notice
-    pages = Pages(bell.set)
-    with hangups() as hung_up, session.app() as app, stop_on_signals() as stop, closing(pages):
-        if not no_web:
-            pages.show(app)
+    with hangups() as hung_up, session.app() as app, stop_on_signals() as stop:
+        asked: list[App] = []  # apps of configurations that a page has changed and that are shown already
 
-        def reloaded(app: App) -> App | None:
-            return _reload(session, app, None if no_web else pages) if hung_up() else None
+        def changed_by_a_page() -> App:
+            changed = _reopened(session, app, pages)
+            asked.append(changed)
+            return changed
 
-        keep_serving(app, stop, bell=bell, pages=not no_web, reloaded=reloaded)
+        pages = Pages(bell.set, changed_by_a_page)
+        with closing(pages):
+            if not no_web:
+                pages.show(app)
+
+            def reloaded(app: App) -> App | None:
+                if asked:
+                    return asked.pop(0)
+                return _reload(session, app, None if no_web else pages) if hung_up() else None
+
+            keep_serving(app, stop, bell=bell, pages=not no_web, reloaded=reloaded)
+
+
+def _reopened(session: Session, app: App, pages: Pages | None) -> App:
+    """Return the app of the changed configuration, and show its pages. Raises DigestError."""
+    config = session.config()
+    changed = reopen_app(config, app)
+    check_templates(config)
+    if pages is not None:
+        pages.show(changed)
+    return changed
 
 
 def _reload(session: Session, app: App, pages: Pages | None) -> App | None:
     """Return the app of the changed configuration, or log why it cannot be used."""
     try:
-        config = session.config()
-        changed = reopen_app(config, app)
-        check_templates(config)
-        if pages is not None:
-            pages.show(changed)
+        return _reopened(session, app, pages)
     except DigestError as error:
         for line in str(error).splitlines():
             log.error("not reloaded, the earlier configuration stays in use: %s", line)
@@ -61,4 +77,3 @@ def _reload(session: Session, app: App, pages: Pages | None) -> App | None:
     except Exception:  # a bug must not end a process that is sending
         log.exception("not reloaded, the earlier configuration stays in use")
         return None
-    return changed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -68,21 +68,25 @@ def is_quiet(found: Iterable[Found], now: datetime) -> bool:
     return not any(date is None or date >= now - FIRST_LOOK for date in dates)
 
 
-def config_for(found: Sequence[Found], topics: TopicReport) -> str:
+def config_for(
+    found: Sequence[Found], topics: TopicReport, sample: str = "", *, keep: Collection[str] | None = None
+) -> str:
     """Return the sample configuration with these feeds, and with the name and language of the first.
 
     The topics are those that are found in the posts from day to day. The ones of today stand there as
-    comments, ready to be changed.
+    comments, ready to be changed; with `keep`, the topics with these slugs are written as fixed ones.
+    `sample` is the sample as it stands in an installation. Raises ValueError if it has been changed too much.
     """
-    text, first = shipped(CONFIG).read_text(encoding="utf-8"), found[0]
+    text, first = sample or shipped(CONFIG).read_text(encoding="utf-8"), found[0]
     feeds = with_free_names(map(feed_of, found))
-    own = [each for each in topics.topics[:_TOPICS] if each.setting]
-    slugs = [_slug(number, each) for number, each in enumerate(own, start=1)] or ["city", "green"]
+    own = [each for each in topics.topics[:_TOPICS] if each.setting and (keep is None or each.slug in keep)]
+    mark = "#" if keep is None or not own else ""
+    slugs = topic_slugs(own) or ["city", "green"]
     for pattern, new in (
         ("two sample feeds beside it", "the feeds of a site"),
         (r'^name = "Harbour Digest" +', _line("name", first.title)),
         (r"^\[\[feed\]\].*?(?=^# ── topics)", "\n".join(map(_block, feeds)) + "\n"),
-        (r'^topics = \["city", "green"\] *', _line("#topics", slugs)),
+        (r'^topics = \["city", "green"\] *', _line(f"{mark}topics", slugs)),
         (r'^(?=about = "The day around the harbour)', "#"),
     ):
         text = _replaced(text, pattern, new)
@@ -94,7 +98,9 @@ def config_for(found: Sequence[Found], topics: TopicReport) -> str:
         text,
     )
     text = text.replace('#feeds = ["Harbour Gazette"]', f"#feeds = {toml_value([feeds[0].name])}")
-    return _TOPICS_OF_SAMPLE.sub(lambda sample: _topics(own) if own else _as_comment(sample[0]), text)
+    return _TOPICS_OF_SAMPLE.sub(
+        lambda sample: topic_blocks(own, mark) if own else _as_comment(sample[0]), text
+    )
 
 
 def _sender_name(title: str) -> str:
@@ -110,7 +116,13 @@ def _as_comment(topics: str) -> str:
     return "\n".join([_FOUND, "", *lines, ""])
 
 
-def _topics(found: Sequence[FoundTopic]) -> str:
+def topic_slugs(found: Sequence[FoundTopic]) -> list[str]:
+    """Return the slugs of topics as `topic_blocks` writes them."""
+    return [_slug(number, each) for number, each in enumerate(found, start=1)]
+
+
+def topic_blocks(found: Sequence[FoundTopic], mark: str = "") -> str:
+    """Return [[topic]] tables that claim the same stories as these topics; `mark` begins each line."""
     blocks = (
         (
             "[[topic]]",
@@ -120,7 +132,8 @@ def _topics(found: Sequence[FoundTopic]) -> str:
         )
         for number, each in enumerate(found, start=1)
     )
-    return "\n\n".join([_FOUND, *("\n".join(f"#{line}" for line in block) for block in blocks), ""])
+    written = ("\n".join(f"{mark}{line}" for line in block) for block in blocks)
+    return "\n\n".join([*([_FOUND] if mark else []), *written, ""])
 
 
 def _slug(number: int, topic: FoundTopic) -> str:
@@ -149,7 +162,8 @@ def _line(key: str, value: str | list[str]) -> str:
 
 def _replaced(text: str, pattern: str, new: str) -> str:
     changed, count = re.subn(pattern, lambda _: new, text, count=1, flags=re.DOTALL | re.MULTILINE)
-    assert count == 1, pattern
+    if count != 1:
+        raise ValueError(f"the sample configuration has been changed: {pattern!r} is not in it")
     return changed
 
 

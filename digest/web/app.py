@@ -58,10 +58,11 @@ def create_web(
     proof_cost: int = PROOF_COST,
     requests: int = MAX_REQUESTS,
     wake: Callable[[], None] = lambda: None,
+    reload: Callable[[], App] | None = None,
 ) -> FastAPI:
     """Return the application that serves all pages and the API, to `requests` requests at once.
 
-    `wake` is called when a notice has been queued.
+    `wake` is called when a notice has been queued, and `reload` when a page has changed config.toml.
     """
     proofs = Proofs(secret=app.secret, clock=clock, cost=proof_cost)
     context = _context(app, clock, proofs, wake)
@@ -80,7 +81,7 @@ def create_web(
     web.add_exception_handler(Exception, _failed)
     # The middleware that is added last is the first to see a request.
     if app.config.staff is not None:
-        staff = create_staff(app, clock=clock, wake=wake)
+        staff = create_staff(app, clock=clock, wake=wake, reload=reload)
         host = urlsplit(app.config.site.base_url).netloc.lower()
         web.add_middleware(StaffDoor, staff=staff, settings=app.config.staff, readers_host=host)
     web.add_middleware(RequestsMiddleware, most=requests, busy=_busy)

@@ -55,8 +55,8 @@ def serving(
 class Pages:
     """The pages of a process that may be given another configuration. Call `close` at the end."""
 
-    def __init__(self, wake: Callable[[], None]) -> None:
-        self._wake = wake
+    def __init__(self, wake: Callable[[], None], reload: Callable[[], App] | None = None) -> None:
+        self._wake, self._reload = wake, reload
         self._server = ExitStack()
         self._current: _Current | None = None
         self._address: WebSettings | None = None
@@ -66,7 +66,7 @@ class Pages:
 
         Raises WebError if the new address cannot be used; the earlier pages are then served as before.
         """
-        pages, address = create_web(app, wake=self._wake), app.config.web
+        pages, address = create_web(app, wake=self._wake, reload=self._reload), app.config.web
         if self._current is not None and self._address == address:
             self._current.pages = pages
             return

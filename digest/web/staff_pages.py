@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from datetime import datetime
 from traceback import extract_tb
@@ -14,11 +15,11 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from digest.app import App
-from digest.config import StaffSettings
+from digest.app import App, reopen_app
+from digest.config import StaffSettings, load
 from digest.model.errors import ConflictError, DigestError, NotFoundError, OutageError, StateError
 from digest.staff.people import people_with
-from digest.web.desk import overview, posts, signed
+from digest.web.desk import overview, posts, signed, start
 from digest.web.ops import ops, sent
 from digest.web.ops.recount import Recount
 from digest.web.security.forms import Form, read_form
@@ -43,12 +44,20 @@ _ROUTERS: tuple[APIRouter, ...] = (
     posts.router,
     sent.router,
     ops.router,
+    start.router,
 )
 
 
-def create_staff(app: App, *, clock: Callable[[], datetime], wake: Callable[[], None]) -> FastAPI:
+def create_staff(
+    app: App,
+    *,
+    clock: Callable[[], datetime],
+    wake: Callable[[], None],
+    reload: Callable[[], App] | None = None,
+) -> FastAPI:
     """Return the application of the staff's pages, for a configuration with [staff] `url`.
 
+    `reload` is called when a page has changed config.toml, and returns the app that the file describes now.
     Raises ValueError if a route has no line in ACCESS, or a line has no route.
     """
     settings = app.config.staff
@@ -61,6 +70,7 @@ def create_staff(app: App, *, clock: Callable[[], datetime], wake: Callable[[], 
         wake=wake,
         tickets=Tickets(secret=app.secret, clock=clock),
         file=served.url,
+        reload=reload or (lambda: reopen_app(load(app.config.path, os.environ), app)),
     )
     web = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(admit)])
     web.state.context, web.state.files = context, served

@@ -27,7 +27,7 @@ from digest.storage.desk.posts import (
     reasons_in,
     set_fate,
 )
-from digest.storage.desk.posts import Search as Search
+from digest.storage.desk.posts import PostSearch as PostSearch
 
 PAGE = 50  # posts
 _PLANNED = (
@@ -72,7 +72,7 @@ class HeldFeed:
 class PostList:
     """One page of the posts of a digest in one state."""
 
-    search: Search
+    search: PostSearch
     counts: PostCounts
     found: int  # posts on all pages
     page: int  # from 1
@@ -86,7 +86,9 @@ class PostList:
         return max(1, -(-self.found // PAGE))
 
 
-def search_posts(database: Database, config: Config, search: Search, page: int, now: datetime) -> PostList:
+def search_posts(
+    database: Database, config: Config, search: PostSearch, page: int, now: datetime
+) -> PostList:
     """Return a page of posts. Raises NotFoundError for a digest that is not configured."""
     digest = config.digest(search.digest)
     with database.read() as connection:
@@ -190,7 +192,7 @@ def decide(
 def decide_held(database: Database, digest: Digest, feed: str, decision: Decision, now: datetime) -> int:
     """Carry out a decision about all posts of a feed that are held in a digest, and return their number."""
     with database.read() as connection:
-        held = ids_of(connection, Search(digest=digest.slug, state=PostState.HELD, feed=feed))
+        held = ids_of(connection, PostSearch(digest=digest.slug, state=PostState.HELD, feed=feed))
     return decide(database, digest, held, decision, now)
 
 

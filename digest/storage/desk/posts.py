@@ -15,7 +15,7 @@ from digest.storage.tables import digest_posts, feeds, posts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
+class PostSearch:
     """Which posts are listed. `before_at` leaves out those that were first seen later."""
 
     digest: str
@@ -41,7 +41,9 @@ class ListedPost:
     published_at: datetime | None
 
 
-def list_posts(connection: Connection, search: Search, *, skip: int, limit: int) -> tuple[ListedPost, ...]:
+def list_posts(
+    connection: Connection, search: PostSearch, *, skip: int, limit: int
+) -> tuple[ListedPost, ...]:
     """Return a page of the posts, the newest first."""
     columns = (
         posts.c.id,
@@ -59,21 +61,21 @@ def list_posts(connection: Connection, search: Search, *, skip: int, limit: int)
     return tuple(ListedPost(**row) for row in connection.execute(newest.offset(skip).limit(limit)).mappings())
 
 
-def count_posts(connection: Connection, search: Search) -> int:
+def count_posts(connection: Connection, search: PostSearch) -> int:
     """Count the posts that a search finds."""
     return connection.scalar(_found(select(func.count()), search)) or 0
 
 
 def feeds_in(connection: Connection, digest: str, state: PostState) -> tuple[tuple[str, int], ...]:
     """Return the names of the feeds with posts in a state, each with their number."""
-    found = _found(select(feeds.c.name, func.count()), Search(digest=digest, state=state))
+    found = _found(select(feeds.c.name, func.count()), PostSearch(digest=digest, state=state))
     return tuple((name, count) for name, count in connection.execute(found.group_by(feeds.c.name)))
 
 
 def reasons_in(connection: Connection, digest: str, state: PostState) -> tuple[tuple[str, str, int], ...]:
     """Return why the posts of each feed are in a state: the feed, the reason and the number of posts."""
     kind = feeds.c.name, digest_posts.c.reason
-    found = _found(select(*kind, func.count()), Search(digest=digest, state=state))
+    found = _found(select(*kind, func.count()), PostSearch(digest=digest, state=state))
     rows = connection.execute(found.group_by(*kind).order_by(*kind))
     return tuple((feed, reason, count) for feed, reason, count in rows)
 
@@ -103,12 +105,12 @@ def set_fate(
     return len(changed)
 
 
-def ids_of(connection: Connection, search: Search) -> tuple[str, ...]:
+def ids_of(connection: Connection, search: PostSearch) -> tuple[str, ...]:
     """Return the ids of all posts that a search finds."""
     return tuple(connection.scalars(_found(select(posts.c.id), search)))
 
 
-def _found(columns: Select[Any], search: Search) -> Select[Any]:
+def _found(columns: Select[Any], search: PostSearch) -> Select[Any]:
     found = (
         columns.select_from(digest_posts)
         .join(posts, posts.c.id == digest_posts.c.post_id)

@@ -15,7 +15,8 @@ from digest.editions.schedules import skip_date, unskip_date
 from digest.model.errors import DigestError
 from digest.model.posts import PostState
 from digest.model.publication import Digest, Review
-from digest.model.staff import Person
+from digest.model.staff import Person, Right
+from digest.sources.begin import has_samples, is_empty
 from digest.web.security.forms import Form, Sent
 from digest.web.staff.context import Desk, SignedIn, StaffContext, name_subject
 
@@ -34,7 +35,7 @@ _APPROVAL = {
 @router.api_route("/desk", methods=["GET", "HEAD"])
 def show_overview(request: Request, context: Desk, person: SignedIn) -> Response:
     """Show the overview; on an empty installation, the page that leads to a first digest."""
-    if not context.app.config.digests:
+    if is_empty(context.app.config) and person.may(Right.OPERATE):
         return context.redirect("/desk/start")
     query = request.query_params
     asked = SkipForm(
@@ -107,6 +108,7 @@ def _page(
         "greeting": greeting(found, person, now, zone),
         "today": f"{_long(local(now, zone))}, {local(now, zone):%H:%M} in {_place(zone)}",
         "failing": _failing(found),
+        "samples": has_samples(config),
         "digests": [_digest_values(each, now) for each in found.digests],
         **_calendar_values(calendar_of(context.app.database, config, zone, now)),
         "choices": [(digest.slug, digest.title) for digest in config.digests],

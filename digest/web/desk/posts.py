@@ -16,7 +16,7 @@ from digest.editions.desk.posts import (
     DecisionError,
     HeldFeed,
     PostList,
-    Search,
+    PostSearch,
     ShownPost,
     decide,
     decide_held,
@@ -91,8 +91,6 @@ def _page(
     request: Request, context: StaffContext, query: Mapping[str, str], *, fault: str = "", status: int = 200
 ) -> Response:
     now, config = context.clock(), context.app.config
-    if not config.digests:
-        return context.redirect("/desk/start")
     digest = config.digest(query.get("digest") or config.digests[0].slug)
     search, seen = _search(query, digest, now)
     number = query.get("page", "")
@@ -128,11 +126,11 @@ def _page(
     return context.page(request, "posts", values, status=status)
 
 
-def _search(query: Mapping[str, str], digest: Digest, now: datetime) -> tuple[Search, str]:
+def _search(query: Mapping[str, str], digest: Digest, now: datetime) -> tuple[PostSearch, str]:
     state = query.get("state", "")
     seen = query.get("seen", "")
     seen = seen if seen in dict(_AGES) else ""
-    search = Search(
+    search = PostSearch(
         digest=digest.slug,
         state=PostState(state) if state in list(PostState) else PostState.WAITING,
         words=tuple(words_of(query.get("q", ""))),
@@ -142,7 +140,7 @@ def _search(query: Mapping[str, str], digest: Digest, now: datetime) -> tuple[Se
     return search, seen
 
 
-def _kept(search: Search, seen: str) -> dict[str, str]:
+def _kept(search: PostSearch, seen: str) -> dict[str, str]:
     query = {"digest": search.digest, "state": str(search.state), "q": " ".join(search.words)}
     return {name: value for name, value in (query | {"feed": search.feed, "seen": seen}).items() if value}
 

@@ -47,6 +47,10 @@ ACCESS: Mapping[tuple[str, str], Access] = {
     ("POST", "/desk/unskip"): _edit("took the skip of a date back"),
     ("GET", "/desk/posts"): LOOK,
     ("POST", "/desk/posts"): _edit("decided about posts"),
+    ("GET", "/desk/start"): Access(right=Right.OPERATE),
+    ("POST", "/desk/start"): Access(right=Right.OPERATE, audit="searched a site for feeds"),
+    ("GET", "/desk/start/{job}"): Access(right=Right.OPERATE),
+    ("POST", "/desk/start/{job}"): Access(right=Right.OPERATE, audit="added feeds and began a digest"),
     # One's own account; the operations write into the trail themselves
     ("GET", "/account"): LOOK,
     ("POST", "/account/password"): Access(right=Right.LOOK, audit=""),

@@ -45,6 +45,7 @@ class StaffContext:
     wake: Callable[[], None]  # sends what is queued at once, if this process sends anything
     tickets: Tickets
     file: Callable[[str], str]  # the address of a stylesheet or a script
+    reload: Callable[[], App]  # reads config.toml again, and returns the app that it describes
 
     @property
     def root(self) -> str:

@@ -26,3 +26,26 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
 });
+
+// Tick all posts of a list at once, and say how many are ticked.
+document.addEventListener("change", (event) => {
+  const form = event.target.form;
+  const name = event.target.dataset.all ?? event.target.name;
+  const line = form?.querySelector(`[data-count="${CSS.escape(name ?? "")}"]`);
+  if (!line) return;
+  const boxes = [...form.querySelectorAll(`input[type=checkbox][name="${CSS.escape(name)}"]`)];
+  if (event.target.dataset.all) for (const box of boxes) box.checked = event.target.checked;
+  line.textContent = `${boxes.filter((box) => box.checked).length} selected`;
+});
+
+/** Show what works only with scripts, and fill in what only the browser knows. */
+const enhance = () => {
+  for (const box of document.querySelectorAll("[data-all]")) box.hidden = false;
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  for (const place of document.querySelectorAll("[data-zone]")) {
+    if (place.matches("input")) place.value = zone;
+    else place.textContent = `${zone.split("/").pop().replaceAll("_", " ")} time`;
+  }
+};
+enhance();
+document.addEventListener("htmx:after:swap", enhance);

@@ -12,7 +12,7 @@ from digest.editions.desk.posts import (
     Decision,
     DecisionError,
     PostList,
-    Search,
+    PostSearch,
     decide,
     decide_held,
     search_posts,
@@ -37,7 +37,7 @@ def posts(
     place: Place, state: PostState = PostState.WAITING, words: str = "", now: str = EVENING, page: int = 1
 ) -> PostList:
     with place.app() as app:
-        search = Search(digest="daily", state=state, words=tuple(words_of(words)))
+        search = PostSearch(digest="daily", state=state, words=tuple(words_of(words)))
         return search_posts(app.database, app.config, search, page, at(now))
 
 
