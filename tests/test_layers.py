@@ -86,6 +86,8 @@ ONE_PLACE = {
     "starlette": "digest.web",
     "uvicorn": "digest.web.running digest.web.serving digest.web.connections",
     "argon2": "digest.staff.passwords",
+    "authlib": "digest.staff.oidc",
+    "joserfc": "digest.staff.oidc",
     "pyotp": "digest.staff.second_factor",
     "segno": "digest.staff.second_factor",
     "h11": "digest.web.connections digest.collect.fetching.connection",

@@ -18,9 +18,10 @@ from digest.config.shape import (
     RootShape,
     ServerShape,
     SponsorShape,
+    StaffShape,
     TopicShape,
 )
-from digest.config.values import Config, MailSettings, Setting, StaffSettings, WebSettings
+from digest.config.values import Config, MailSettings, OidcSettings, Setting, StaffSettings, WebSettings
 from digest.limits.limits import Limit, Limits, Rules, WarmUp, domain_rules, parse_limit
 from digest.model.errors import Problem
 from digest.model.links import is_rest
@@ -51,6 +52,7 @@ class Outside:
     brand: BrandParts
     secret: bytes | None
     api_token: bytes | None = None
+    oidc_secret: str = ""
 
     def __repr__(self) -> str:
         return "Outside(…)"
@@ -75,7 +77,7 @@ def build(shape: RootShape, path: Path, outside: Outside, settings: tuple[Settin
         mail=_mail(shape.mail, folder, outside),
         database_url=outside.database_url or _beside(shape.database.url, folder),
         web=WebSettings(host=shape.web.host, port=shape.web.port),
-        staff=StaffSettings(url=shape.staff.url) if shape.staff.url else None,
+        staff=_staff(shape.staff, outside.oidc_secret),
         limits=_limits(shape),
         brand_files=outside.brand.files,
         copies=shape.pictures.copies,
@@ -86,6 +88,14 @@ def build(shape: RootShape, path: Path, outside: Outside, settings: tuple[Settin
         api_token=outside.api_token,
         settings=settings,
     )
+
+
+def _staff(staff: StaffShape, secret: str) -> StaffSettings | None:
+    if staff.url is None:
+        return None
+    issuer, client = staff.oidc_issuer, staff.oidc_client
+    oidc = OidcSettings(issuer=issuer, client=client, secret=secret) if issuer and client else None
+    return StaffSettings(url=staff.url, oidc=oidc)
 
 
 def _feed(feed: FeedShape, folder: Path) -> Feed:

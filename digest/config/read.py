@@ -21,6 +21,7 @@ DATABASE_URL = "DIGEST_DATABASE_URL"
 SMTP_PASSWORD = "DIGEST_SMTP_PASSWORD"
 SECRET = "DIGEST_SECRET"
 API_TOKEN = "DIGEST_API_TOKEN"
+OIDC_SECRET = "DIGEST_OIDC_SECRET"
 
 _SECRET_LENGTH = 32  # characters; a shorter secret can be guessed
 
@@ -40,6 +41,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     wrong = faults(raw)
     mail = raw.get("mail")
     passwords, missing = _passwords(mail if isinstance(mail, dict) else {}, path.absolute().parent, environ)
+    oidc_secret, lacking = _oidc_secret(raw.get("staff"), path.absolute().parent, environ)
+    wrong += lacking
     brand = read_brand(raw, path.absolute().parent)
     wrong += brand.faults
     problems = [_problem(path, line_of(found, where), where, message) for where, message in wrong]
@@ -56,6 +59,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
         brand=brand,
         secret=environ[SECRET].encode() if environ.get(SECRET) else None,
         api_token=environ[API_TOKEN].encode() if environ.get(API_TOKEN) else None,
+        oidc_secret=oidc_secret,
     )
     variables = {key: name for name, key in _SHOWN.items() if environ.get(name)}
     return build(shape, path.absolute(), outside, settings(shape, found, path=path, variables=variables))
@@ -66,6 +70,7 @@ _SHOWN = {
     SMTP_PASSWORD: "mail.password",
     SECRET: "site.secret",
     API_TOKEN: "web.api_token",
+    OIDC_SECRET: "staff.oidc_secret",
 }
 
 
@@ -141,6 +146,24 @@ def _no_password(place: Path_, server: Raw) -> list[Fault]:
             ((*place, "user"), f"there is no password: set 'password_file', or the variable {SMTP_PASSWORD}")
         ]
     return []
+
+
+def _oidc_secret(staff: object, folder: Path, environ: Mapping[str, str]) -> tuple[str, list[Fault]]:
+    """Return the secret that the provider knows us by, from its file or else from the environment."""
+    if not isinstance(staff, dict) or not isinstance(staff.get("oidc_issuer"), str):
+        return "", []
+    name, instead = staff.get("oidc_secret_file"), f"or set the variable {OIDC_SECRET}"
+    if environ.get(OIDC_SECRET):
+        return environ[OIDC_SECRET], []
+    if not isinstance(name, str):
+        return "", [(("staff", "oidc_issuer"), f"there is no secret: set 'oidc_secret_file', {instead}")]
+    where = ("staff", "oidc_secret_file")
+    try:
+        secret = (folder / name).expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "is not UTF-8 text"
+        return "", [(where, f"{name!r} cannot be read: {reason}; correct it, {instead}")]
+    return secret, [] if secret else [(where, f"{name!r} is empty; correct it, {instead}")]
 
 
 def _variables(environ: Mapping[str, str]) -> list[Problem]:

@@ -195,6 +195,9 @@ class StaffShape(Shape):
     """[staff]: the pages of editors and operators."""
 
     url: BaseUrl | None = None
+    oidc_issuer: WebAddress | None = None
+    oidc_client: Line | None = None
+    oidc_secret_file: Line | None = None
 
 
 class CollectShape(Shape):

@@ -233,6 +233,9 @@ _TAKEN = frozenset(
 )
 
 
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
 def _staff(raw: Raw) -> Iterator[Fault]:
     staff, site = raw.get("staff"), raw.get("site")
     if not isinstance(staff, dict) or not isinstance(site, dict):
@@ -254,8 +257,19 @@ def _staff(raw: Raw) -> Iterator[Fault]:
                 ("staff", "url"),
                 f"/{path.split('/')[0]} belongs to the readers' pages; choose another path",
             )
-    if own.scheme == "http" and own.hostname not in ("localhost", "127.0.0.1", "::1"):
+    yield from _oidc(staff)
+    if own.scheme == "http" and own.hostname not in _LOOPBACK:
         yield ("staff", "url"), "must begin with https://, because passwords and cookies are sent there"
+
+
+def _oidc(staff: Raw) -> Iterator[Fault]:
+    for key, other in (("oidc_issuer", "oidc_client"), ("oidc_client", "oidc_issuer")):
+        if key in staff and other not in staff:
+            yield ("staff", key), f"also set {other!r}"
+    issuer = staff.get("oidc_issuer")
+    parts = urlsplit(issuer) if isinstance(issuer, str) else None
+    if parts and parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        yield ("staff", "oidc_issuer"), "must begin with https://, because the staff signs in there"
 
 
 def _limits(table: Raw, place: Path) -> Iterator[Fault]:

@@ -44,10 +44,20 @@ class WebSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OidcSettings:
+    """The provider by which the staff may sign in, and how it knows us."""
+
+    issuer: str
+    client: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StaffSettings:
     """Where the pages of editors and operators answer: at a host or under a path of their own."""
 
     url: str
+    oidc: OidcSettings | None = None
 
     @property
     def host(self) -> str:

@@ -70,7 +70,7 @@ def check_password(
     if usable.password and is_outdated(usable.password):
         with database.write() as connection:
             stored.change_account(connection, usable.person.id, password=hash_password(password))
-    return _welcome(usable)
+    return welcome_of(usable)
 
 
 def begin_session(database: Database, person_id: str, visitor: Visitor, now: datetime) -> str:
@@ -133,7 +133,7 @@ def use_link(database: Database, token: str, password: str, *, now: datetime) ->
         sessions.end_sessions(connection, person.id)
         record(connection, person, "set a password by link", person.name, now)
         known = stored.account_of(connection, person.id)
-    return _welcome(known) if known else None
+    return welcome_of(known) if known else None
 
 
 def still_welcome(database: Database, person_id: str, mark: str) -> Person | None:
@@ -145,7 +145,8 @@ def still_welcome(database: Database, person_id: str, mark: str) -> Person | Non
     return account.person
 
 
-def _welcome(account: Account) -> Welcome:
+def welcome_of(account: Account) -> Welcome:
+    """Return what is known of a person who has just proved who they are."""
     return Welcome(person=account.person, second=account.totp is not None, mark=_mark(account))
 
 

@@ -24,7 +24,7 @@ from digest.web.ops import ops, sent
 from digest.web.ops.recount import Recount
 from digest.web.security.forms import Form, read_form
 from digest.web.security.tickets import Tickets
-from digest.web.staff import account, files, login, people
+from digest.web.staff import account, files, login, oidc, people
 from digest.web.staff.access import faults_of
 from digest.web.staff.admit import StaffMiddleware, admit
 from digest.web.staff.context import RightMissingError, SignedOutError, StaffContext
@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 _ROUTERS: tuple[APIRouter, ...] = (
     files.router,
     login.router,
+    oidc.router,
     account.router,
     people.router,
     signed.router,

@@ -43,7 +43,8 @@ def test_every_documented_example_is_accepted(table: str, tmp_path: Path) -> Non
     chosen = {key: value for key, value in examples if (table, key) not in ELSE}
     written = "\n".join(f"{key} = {value}" for key, value in chosen.items())
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "smtp-password").write_text("hush")
+    for name in ("smtp-password", "oidc-secret"):
+        (tmp_path / "data" / name).write_text("hush")
     for name in ("logo.png", "logo-dark.png", "header.jpg"):
         Image.new("RGB", (1280, 320), "teal").save(tmp_path / name)
     text = _without(_base(table), table) + f"\n{heading(table)}\n{written}\n"

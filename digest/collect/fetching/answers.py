@@ -23,7 +23,8 @@ class FetchRequest:
     etag: str | None = None
     last_modified: str | None = None
     page: bool = False  # a web page is wanted, and not a feed
-    form: bytes | None = None  # it is sent by POST; the answer's body is not read then
+    form: bytes | None = None  # it is sent by POST; the answer's body is not read then,
+    answer: bool = False  # unless it is wanted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -228,7 +228,7 @@ async def _follow(transport: httpx2.AsyncBaseTransport, request: FetchRequest, l
         async with _answer(transport, url, _headers(request, limits), request.form) as response:
             target = response.headers.get("location")
             if request.form is not None and response.status_code not in _SAME_METHOD:
-                return _taken(response)
+                return await _outcome(response, limits, None) if request.answer else _taken(response)
             if response.status_code not in _REDIRECTS or not target:
                 return await _outcome(response, limits, moved_to)
         before, url = url, next_hop(url, target)

@@ -40,6 +40,8 @@ ACCESS: Mapping[tuple[str, str], Access] = {
     ("POST", "/logout"): Access(right=None, audit=""),
     ("GET", "/welcome/{token}"): OPEN,
     ("POST", "/login/code"): Access(right=None, audit=""),
+    ("GET", "/login/oidc"): OPEN,
+    ("GET", "/login/oidc/back"): OPEN,
     ("POST", "/welcome/{token}"): Access(right=None, audit=""),
     # The overview of the desk, and posts
     ("GET", "/desk"): LOOK,

@@ -49,7 +49,7 @@ def login(request: Request, context: Desk, then: str = "") -> Response:
     """Show the form to sign in."""
     if request.state.person is not None:
         return context.redirect(safe_path(then) or context.home(request.state.person))
-    return context.page(request, "login", form_values(then=safe_path(then)))
+    return context.page(request, "login", form_values(context, then=safe_path(then)))
 
 
 @router.post("/login")
@@ -66,7 +66,9 @@ def log_in(request: Request, context: Desk, form: Sent) -> Response:
         now=context.clock(),
     )
     if isinstance(found, Refusal):
-        values = form_values(then=safe_path(form.one("then")), kept=kept_of(form), fault=_WORDS[found])
+        values = form_values(
+            context, then=safe_path(form.one("then")), kept=kept_of(form), fault=_WORDS[found]
+        )
         return context.page(
             request, "login", {**values, "address": form.one("address")}, status=_STATUS[found]
         )
@@ -78,7 +80,7 @@ def log_out(request: Request, context: Desk) -> Response:
     """End the session."""
     sign_out(context.app.database, request.cookies.get(context.cookie, ""))
     answer = context.redirect("/login")
-    answer.delete_cookie(context.cookie, path=context.root or "/", secure=_is_secure(context), httponly=True)
+    answer.delete_cookie(context.cookie, path=context.root or "/", secure=is_secure(context), httponly=True)
     answer.headers["clear-site-data"] = '"cache"'
     return answer
 
@@ -113,7 +115,7 @@ def welcome(request: Request, context: StaffContext, found: Welcome, form: Form)
     if not found.second:
         return enter(request, context, found.person.id, form)
     ticket = context.tickets.make(_TICKET, found.person.id, found.mark)
-    return context.page(request, "code", {**_carried(form), "ticket": ticket, "fault": ""})
+    return context.page(request, "code", {**_carried(context, form), "ticket": ticket, "fault": ""})
 
 
 @router.post("/login/code")
@@ -127,14 +129,14 @@ def log_in_with_code(request: Request, context: Desk, form: Sent) -> Response:
     if still_welcome(database, person_id, mark) is None:
         return context.redirect("/login")
     if not is_code(database, key, person_id, form.one("code"), context.clock()):
-        values = {**_carried(form), "ticket": form.one("ticket"), "fault": _WRONG_CODE}
+        values = {**_carried(context, form), "ticket": form.one("ticket"), "fault": _WRONG_CODE}
         return context.page(request, "code", values, status=401)
     return enter(request, context, person_id, form)
 
 
-def _carried(form: Form) -> dict[str, object]:
+def _carried(context: StaffContext, form: Form) -> dict[str, object]:
     """Return what the form to sign in carries from step to step."""
-    return form_values(then=safe_path(form.one("then")), kept=kept_of(form))
+    return form_values(context, then=safe_path(form.one("then")), kept=kept_of(form))
 
 
 def enter(request: Request, context: StaffContext, person_id: str, form: Form) -> Response:
@@ -151,7 +153,7 @@ def enter(request: Request, context: StaffContext, person_id: str, form: Form) -
         cookie,
         max_age=int(LIFE.total_seconds()),
         path=context.root or "/",
-        secure=_is_secure(context),
+        secure=is_secure(context),
         httponly=True,
         samesite="lax",
     )
@@ -164,16 +166,28 @@ def signed_out(request: Request, context: StaffContext, form: Form) -> Response:
         query = f"?{request.url.query}" if request.url.query else ""
         return context.redirect(f"/login?then={quote(context.path(request) + query, safe='/')}")
     kept = {f"{KEPT}{name}": values for name, values in form.values.items()}
-    values = form_values(then=context.path(request), kept=kept, ended=True)
+    values = form_values(context, then=context.path(request), kept=kept, ended=True)
     name = "_session_ended" if request.headers.get("hx-request") else "login"
     return context.page(request, name, values, status=401)
 
 
 def form_values(
-    *, then: str = "", kept: Mapping[str, tuple[str, ...]] | None = None, fault: str = "", ended: bool = False
+    context: StaffContext,
+    *,
+    then: str = "",
+    kept: Mapping[str, tuple[str, ...]] | None = None,
+    fault: str = "",
+    ended: bool = False,
 ) -> dict[str, object]:
     """Return the values of the form to sign in."""
-    return {"then": then, "kept": kept or {}, "fault": fault, "ended": ended, "address": ""}
+    return {
+        "then": then,
+        "kept": kept or {},
+        "fault": fault,
+        "ended": ended,
+        "address": "",
+        "oidc": context.settings.oidc is not None,
+    }
 
 
 def kept_of(form: Form) -> dict[str, tuple[str, ...]]:
@@ -198,5 +212,6 @@ def _no_link(request: Request, context: StaffContext) -> Response:
     )
 
 
-def _is_secure(context: StaffContext) -> bool:
+def is_secure(context: StaffContext) -> bool:
+    """Tell whether the cookies are for https alone; on this machine, http is enough."""
     return context.settings.url.startswith("https:")

@@ -56,18 +56,18 @@ def _without_address(html: str) -> str:
     return re.sub(r'name="address" value="[^"]*"', "", html)
 
 
-def test_attempts_are_limited_by_account_and_by_client(newsroom: Newsroom) -> None:
-    newsroom.person()
+def test_attempts_are_limited_by_account_and_by_client(desk: Newsroom) -> None:
+    desk.person()
     wrong = {**GOOD, "password": "not the password"}
     for number in range(OF_ACCOUNT):
-        assert newsroom.visitor(f"192.0.2.{number}").post("/login", data=wrong).status_code == 401
-    assert newsroom.visitor("192.0.2.200").post("/login", data=GOOD).status_code == 429
+        assert desk.visitor(f"192.0.2.{number}").post("/login", data=wrong).status_code == 401
+    assert desk.visitor("192.0.2.200").post("/login", data=GOOD).status_code == 429
     for number in range(OF_CLIENT):
-        newsroom.visitor("198.51.100.1").post("/login", data={**wrong, "address": f"a{number}@example.org"})
-    newsroom.clock.forward(seconds=(WINDOW - timedelta(seconds=30)).total_seconds())
-    assert newsroom.visitor("198.51.100.1").post("/login", data=GOOD).status_code == 429
-    newsroom.clock.forward(minutes=1)
-    assert newsroom.visitor("198.51.100.1").post("/login", data=GOOD).status_code == 303
+        desk.visitor("198.51.100.1").post("/login", data={**wrong, "address": f"a{number}@example.org"})
+    desk.clock.forward(seconds=(WINDOW - timedelta(seconds=30)).total_seconds())
+    assert desk.visitor("198.51.100.1").post("/login", data=GOOD).status_code == 429
+    desk.clock.forward(minutes=1)
+    assert desk.visitor("198.51.100.1").post("/login", data=GOOD).status_code == 303
 
 
 @pytest.mark.parametrize(("step", "times"), [(IDLE, 1), (timedelta(hours=1), LIFE // timedelta(hours=1))])
