@@ -49,6 +49,7 @@ LAYERS = (
     "digest.scheduler digest.web.security",
     "digest.web.staff",
     "digest.web.desk",
+    "digest.web.desk.editing",
     "digest.web.pages",
     "digest.web.api",
     "digest.web.ops",

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -173,15 +173,19 @@ class AmbiguousError(DigestError):
 class ConflictError(DigestError):
     """Another editor has changed the same field, and this editor has not seen that; nothing has changed.
 
-    `field` names it: "headline of "Ferry returns"". `theirs` is what it says now, `yours` what was refused.
+    `field` names it: "headline of "Ferry returns"". `theirs` is what it says now, since `at`; `yours` is what
+    was refused.
     """
 
-    def __init__(self, edition_id: str, field: str, by: str, *, theirs: str, yours: str) -> None:
+    def __init__(
+        self, edition_id: str, field: str, by: str, *, theirs: str, yours: str, at: datetime
+    ) -> None:
         self.edition_id = edition_id
         self.field = field
         self.by = by
         self.theirs = theirs
         self.yours = yours
+        self.at = at
         super().__init__(
             f"{by} has changed the {field} meanwhile, so yours is not saved. Theirs: {theirs}. Yours: {yours}"
         )

@@ -20,6 +20,7 @@ from digest.config import StaffSettings, load
 from digest.model.errors import ConflictError, DigestError, NotFoundError, OutageError, StateError
 from digest.staff.people import people_with
 from digest.web.desk import overview, posts, signed, start
+from digest.web.desk.editing import live, page, steps, verbs
 from digest.web.ops import ops, sent
 from digest.web.ops.recount import Recount
 from digest.web.security.forms import Form, read_form
@@ -46,6 +47,10 @@ _ROUTERS: tuple[APIRouter, ...] = (
     sent.router,
     ops.router,
     start.router,
+    page.router,
+    verbs.router,
+    steps.router,
+    live.router,
 )
 
 

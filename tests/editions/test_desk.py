@@ -10,13 +10,13 @@ from sqlalchemy import update
 
 from digest.app import App
 from digest.compose.edits.operations import Drop, MakeLead, Move, Note, Operation, Part, Rewrite, Undo
-from digest.editions.editions import approve
+from digest.editions.editions import approve, pause_edition
 from digest.editions.edits.desk import be_present, pulse_of, read_desk
 from digest.editions.edits.edits import EditedEdition, Editor, edit, read_edits
 from digest.editions.edits.galley import Galley, announced, galley_of, marked, redoable
 from digest.editions.edits.refresh import refresh
 from digest.model.errors import NotFoundError
-from digest.storage.edits.desk import Presence
+from digest.model.staff import Person, Role
 from digest.storage.tables import posts
 from tests.scheduler.installation import Place, at
 
@@ -119,28 +119,55 @@ def test_the_last_change_is_announced_and_an_undo_can_be_redone(place: Place) ->
         assert announced(after, after.edits[-1]) == "Maren moved “Tram opens” to Green, 1 of 1"
         assert (after.last_in_force(), redoable(after)) == (1, None)
         after = change(app, Undo(number=1), by="Jonas")
-        assert announced(after, after.edits[-1]) == "Jonas undid edit 1: moved “Tram opens” to Green"
+        assert announced(after, after.edits[-1]) == "Jonas undid: moved “Tram opens” to Green"
         assert (after.last_in_force(), redoable(after)) == (None, 2)
         after = change(app, Undo(number=2))
+        assert announced(after, after.edits[-1]) == "Maren redid: moved “Tram opens” to Green"
         assert (after.last_in_force(), redoable(after)) == (1, None)
         after = change(app, Undo(number=1), Drop(story=tram))
         assert redoable(after) is None
 
 
 def test_a_person_is_present_for_a_minute(place: Place) -> None:
+    maren, jonas = (
+        Person(id=name, name=name.title(), address=f"{name}@example.org", role=Role.EDITOR)
+        for name in ("maren", "jonas")
+    )
     with place.app() as app:
-        here = Presence(person="7", name="Jonas", place="green", unsaved=True, seen_at=at(EARLY))
-        be_present(app.database, EDITION, here)
-        before = pulse_of(app.database, EDITION, at(EARLY) + timedelta(seconds=60))
-        assert before.present == (here,)
-        assert pulse_of(app.database, EDITION, at(EARLY) + timedelta(seconds=61)).present == ()
-        change(app, Drop(story=story(app, "tram")))
-        after = pulse_of(app.database, EDITION, at(EARLY))
-        assert (before.edits, after.edits) == (0, 1)
-        approve(app, EDITION, by="Ines", now=at(EARLY))
-        assert len({before.beat, after.beat, pulse_of(app.database, EDITION, at(EARLY)).beat}) == 3
+        be_present(app.database, EDITION, jonas, at(EARLY), place="green", unsaved=True)
+        [present] = read_desk(app, EDITION, at(EARLY) + timedelta(seconds=60)).present
+        assert (present.name, present.place, present.unsaved) == ("Jonas", "green", True)
+        assert read_desk(app, EDITION, at(EARLY) + timedelta(seconds=61)).present == ()
+        be_present(app.database, EDITION, maren, at(EARLY) + timedelta(seconds=90), place="", unsaved=False)
+        assert [each.name for each in read_desk(app, EDITION, at(EARLY)).present] == ["Maren"]
         with pytest.raises(NotFoundError):
-            be_present(app.database, "daily-2020-01-01", here)
+            be_present(app.database, "daily-2020-01-01", maren, at(EARLY), place="", unsaved=False)
+
+
+def test_the_pulse_changes_with_all_that_a_page_shows(place: Place) -> None:
+    maren, jonas = (
+        Person(id=name, name=name.title(), address=f"{name}@example.org", role=Role.EDITOR)
+        for name in ("maren", "jonas")
+    )
+    with place.app() as app:
+
+        def pulse(seconds: int = 0) -> str:
+            return pulse_of(app.database, EDITION, maren, at(EARLY) + timedelta(seconds=seconds))
+
+        beats = [pulse()]
+        assert pulse(59) == beats[0]
+        be_present(app.database, EDITION, maren, at(EARLY), place="green", unsaved=False)
+        assert pulse() == beats[0]
+        beats.append(pulse(60))
+        be_present(app.database, EDITION, jonas, at(EARLY), place="green", unsaved=False)
+        beats.append(pulse())
+        change(app, Drop(story=story(app, "tram")))
+        beats.append(pulse())
+        approve(app, EDITION, by="Ines", now=at(EARLY))
+        beats.append(pulse())
+        pause_edition(app.database, EDITION, reason="by Ines", now=at(EARLY))
+        beats.append(pulse())
+        assert len(set(beats)) == len(beats)
 
 
 def test_words_that_differ_are_marked() -> None:

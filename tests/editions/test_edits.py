@@ -177,7 +177,7 @@ def test_two_editors_conflict_only_on_the_same_field(newsroom: Newsroom) -> None
     conflict = refused.value
     assert (conflict.by, conflict.theirs, conflict.yours) == ("Jonas", "Back at last", "Here again")
     assert conflict.field == 'headline of "Ferry returns"'
-    with pytest.raises(ConflictError, match="Jonas has changed the headline"):
+    with pytest.raises(ConflictError, match="Maren has changed the headline"):
         change(newsroom, Undo(number=1), by="Ines", seen=0)
     assert len(change(newsroom, Rewrite(story="post-0", part=Part.TITLE, text="Here again")).edits) == 5
 

@@ -11,7 +11,9 @@ from digest.editions.edits.correct import changes_since
 from digest.editions.edits.edits import EditedEdition, read_edits
 from digest.editions.parts import EditionParts
 from digest.model.deliveries import Counts
+from digest.model.editions import EditionState
 from digest.model.snapshot import headings_of
+from digest.model.staff import Person
 from digest.storage.database import Database
 from digest.storage.edits.desk import (
     PostTimes,
@@ -29,6 +31,7 @@ from subscribers.model import Choice
 from subscribers.store.mailable import mailable
 
 PRESENT = timedelta(minutes=1)  # after the last sign of them, people count as gone
+_MINUTE, _PROGRESS = 60, 5  # seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,26 +82,30 @@ def read_desk(parts: EditionParts, edition_id: str, now: datetime) -> DeskFacts:
     return replace(facts, changes=changes_since(parts.database, record), arrived=arrived, choices=found)
 
 
-def be_present(database: Database, edition_id: str, presence: Presence) -> None:
-    """Keep that a person is looking at an edition. Raises NotFoundError."""
+def be_present(
+    database: Database, edition_id: str, person: Person, now: datetime, *, place: str, unsaved: bool
+) -> None:
+    """Keep that a person is looking at an edition: at a story or a topic, with text that is not saved or not.
+
+    Raises NotFoundError.
+    """
+    presence = Presence(person=person.id, name=person.name, place=place, unsaved=unsaved, seen_at=now)
     with database.write() as connection:
         state_of(connection, edition_id)
         keep_presence(connection, edition_id, presence)
-        forget_presences(connection, presence.seen_at - PRESENT)
+        forget_presences(connection, now - PRESENT)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pulse:
-    """What changes when an edition changes: a page with the same `beat` shows what is there now."""
+def pulse_of(database: Database, edition_id: str, person: Person, now: datetime) -> str:
+    """Return a text that changes whenever a person's page of an edition should be made again.
 
-    edits: int
-    beat: str
-    present: tuple[Presence, ...]
-
-
-def pulse_of(database: Database, edition_id: str, now: datetime) -> Pulse:
-    """Return the pulse of an edition, which costs little. Raises NotFoundError."""
+    That is: with its edits, its state, the other people and the minute, and every few seconds while it is
+    being sent. It costs little, because the snapshot is not read. Raises NotFoundError.
+    """
     with database.read() as connection:
-        count, state = state_of(connection, edition_id)
+        state = state_of(connection, edition_id)
         present = presences_in(connection, edition_id, now - PRESENT)
-    return Pulse(edits=count, beat=f"{count}-{state}", present=present)
+    others = (each for each in present if each.person != person.id)
+    people = ",".join(f"{each.person}:{each.place}:{each.unsaved:d}" for each in others)
+    seconds = _PROGRESS if EditionState.SENDING in state else _MINUTE
+    return f"{state}-{int(now.timestamp()) // seconds}-{people}"

@@ -84,18 +84,23 @@ def _with(
     return edited_by(before.record, before.base, (*before.edits, new))
 
 
-def picture_of(database: Database, story_id: str, url: str) -> Image:
-    """Return one of the pictures that the post of a story offers, by its address. Raises NotFoundError.
+def pictures_of(database: Database, story_id: str) -> tuple[Image, ...]:
+    """Return the pictures that the post of a story offers.
 
     Those that are left out, or that emails can show only as a copy, are not offered.
     """
     with database.read() as connection:
         known = posts_by_id(connection, [story_id]).get(story_id)
-    offered = {each.url: each for each in known.post.pictures if _is_shown(each)} if known else {}
+    offered = (each for each in known.post.pictures if _is_shown(each)) if known else ()
+    return tuple(Image(url=each.url, alt=each.alt, width=each.width, height=each.height) for each in offered)
+
+
+def picture_of(database: Database, story_id: str, url: str) -> Image:
+    """Return one of the pictures of `pictures_of` by its address. Raises NotFoundError."""
+    offered = {each.url: each for each in pictures_of(database, story_id)}
     if url not in offered:
         raise NotFoundError("picture of this story", url, tuple(offered))
-    found = offered[url]
-    return Image(url=found.url, alt=found.alt, width=found.width, height=found.height)
+    return offered[url]
 
 
 def posts_of(database: Database, edited: EditedEdition, story_id: str) -> tuple[WaitingPost, ...]:

@@ -25,8 +25,9 @@ from digest.editions.edits.edits import EditedEdition
 from digest.editions.outlook.words import clock_words
 from digest.model.editions import Edition, Story
 from digest.model.snapshot import headings_of
+from digest.model.tags import fold
 
-_TAGS = 5  # that are shown of a story
+_TAGS = 5  # that are shown of a story, besides the one that placed it
 _SHORT = 48  # characters of a headline in a sentence
 
 Marked = tuple[tuple[str, bool], ...]  # texts, each with whether it differs
@@ -187,7 +188,9 @@ class _Maker:
             covered=", ".join(
                 dict.fromkeys([each.name for each in story.also] + [each.source for each in story.coverage])
             ),
-            tags=story.tags[:_TAGS],
+            tags=tuple(each for each in story.tags if fold(each) != fold(story.rule.partition(": ")[2]))[
+                :_TAGS
+            ],
             remarks=tuple(remarks),
             note_by=note.by if note and story.note else "",
             flags=tuple(self._flags(story)),
@@ -237,6 +240,11 @@ class _Maker:
             yield Flag(kind="good", text=f"New since the last refresh ({at}).")
 
 
+def _tags(story: Story) -> tuple[str, ...]:
+    placed = fold(story.rule.partition(": ")[2])
+    return tuple(each for each in story.tags if fold(each) != placed)[:_TAGS]
+
+
 def in_force(edited: EditedEdition) -> Iterator[Edit]:
     """Yield the edits that are in force and are no undo, the oldest first."""
     stale = {each.edit.number for each in edited.applied.stale}
@@ -261,17 +269,28 @@ def _outdated_text(outdated: Outdated) -> str:
 
 def announced(edited: EditedEdition, edit: Edit) -> str:
     """Return an edit as it is announced: "Jonas moved “Late apples” to Sea and garden, 2 of 2"."""
-    text = f"{edit.by} {edited.sentence(edit)}"
-    edition = edited.applied.edition
-    if isinstance(edit.operation, Move):
-        moved = edit.operation
-        section = next((each for each in edition.sections if each.slug == moved.topic), None)
-        ids = [story.id for story in (*section.stories, *section.more)] if section else []
-        names = edited.names
-        if moved.story in ids:
-            place = f"{ids.index(moved.story) + 1} of {len(ids)}"
-            text = f"{edit.by} moved {names.story(moved.story)} to {names.topic(moved.topic)}, {place}"
-    return _curly(text)
+    return _curly(f"{edit.by} {_announced(edited, edit)}")
+
+
+def _announced(edited: EditedEdition, edit: Edit) -> str:
+    match edit.operation:
+        case Move() as moved:
+            place = _place(edited.applied.edition, moved)
+            names = edited.names
+            return f"moved {names.story(moved.story)} to {names.topic(moved.topic)}{place}"
+        case Undo():
+            undone = edited.edits[edit.operation.number - 1]
+            if isinstance(undone.operation, Undo):
+                return f"redid: {edited.sentence(edited.edits[undone.operation.number - 1])}"
+            return f"undid: {edited.sentence(undone)}"
+    return edited.sentence(edit)
+
+
+def _place(edition: Edition, moved: Move) -> str:
+    """Return where a story stands under its topic: ", 2 of 5"; nothing if it leads, or was taken out."""
+    section = next((each for each in edition.sections if each.slug == moved.topic), None)
+    ids = [story.id for story in (*section.stories, *section.more)] if section else []
+    return f", {ids.index(moved.story) + 1} of {len(ids)}" if moved.story in ids else ""
 
 
 def _curly(text: str) -> str:

@@ -34,7 +34,9 @@ from subscribers.model import Frequency
 def require_unseen(before: EditedEdition, operations: Sequence[Operation], editor: Editor) -> None:
     """Raise ConflictError if an edit that the editor has not seen sets the same field as one of these."""
     for operation in operations:
-        for other in before.edits[editor.seen :]:
+        for other in reversed(before.edits[editor.seen :]):
+            if other.by == editor.name:
+                continue  # from another page of the same person, or from keys pressed in quick succession
             theirs, yours = _meant(before, other.operation), _meant(before, operation)
             shared = all_touched(theirs) & all_touched(yours)
             if shared and not _is_same(other.operation, operation):
@@ -46,6 +48,7 @@ def require_unseen(before: EditedEdition, operations: Sequence[Operation], edito
                     other.by,
                     theirs=text_of(other.operation) or before.sentence(other),
                     yours=text_of(operation) or before.sentence(mine),
+                    at=other.at,
                 )
 
 

@@ -53,8 +53,8 @@ def composed_at(connection: Connection, edition_id: str) -> datetime:
     return found
 
 
-def state_of(connection: Connection, edition_id: str) -> tuple[int, str]:
-    """Return how many edits an edition has, and a text that changes with its state, words and approval.
+def state_of(connection: Connection, edition_id: str) -> str:
+    """Return a text that changes with an edition's edits, words, state and approval.
 
     Its snapshot is not read. Raises NotFoundError.
     """
@@ -64,7 +64,7 @@ def state_of(connection: Connection, edition_id: str) -> tuple[int, str]:
     if row is None:
         raise NotFoundError("edition", edition_id)
     count, words, state, paused_at, look = row
-    return count, f"{words[:12]}-{state}{'-held' if paused_at else ''}-{(look or '')[:12]}"
+    return f"{count}-{words[:12]}-{state}{'-held' if paused_at else ''}-{(look or '')[:12]}"
 
 
 def arrived_since(connection: Connection, digest: str, since: datetime) -> int:

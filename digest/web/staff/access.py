@@ -97,6 +97,25 @@ ACCESS: Mapping[tuple[str, str], Access] = {
     ("POST", "/signed/{purpose}/{token}"): Access(right=None, audit=""),
     ("GET", "/account/notices"): LOOK,
     ("POST", "/account/notices"): Access(right=Right.LOOK, audit=""),
+    # One edition. Its list of edits says who changed what, and anybody may hold it.
+    ("GET", "/desk/{edition_id}"): LOOK,
+    ("GET", "/desk/{edition_id}/live"): LOOK,
+    ("POST", "/desk/{edition_id}/here"): Access(right=Right.LOOK, audit=""),
+    ("GET", "/desk/pictures/{name}"): LOOK,
+    ("POST", "/desk/{edition_id}/edit"): Access(right=Right.EDIT, audit=""),
+    ("POST", "/desk/{edition_id}/refresh"): Access(right=Right.EDIT, audit="planned an edition again"),
+    ("POST", "/desk/{edition_id}/correct"): Access(right=Right.EDIT, audit="corrected an edition"),
+    ("GET", "/desk/{edition_id}/test"): LOOK,
+    ("POST", "/desk/{edition_id}/test"): Access(right=Right.LOOK, audit="sent a test of an edition"),
+    ("GET", "/desk/{edition_id}/approve"): Access(right=Right.APPROVE),
+    ("POST", "/desk/{edition_id}/approve"): Access(right=Right.APPROVE, audit="approved an edition"),
+    ("POST", "/desk/{edition_id}/unapprove"): Access(right=Right.APPROVE, audit="took an approval back"),
+    ("POST", "/desk/{edition_id}/hold"): Access(right=Right.LOOK, audit="held an edition"),
+    ("POST", "/desk/{edition_id}/resume"): Access(right=Right.EDIT, audit="resumed an edition"),
+    ("GET", "/desk/{edition_id}/send"): Access(right=Right.APPROVE),
+    ("POST", "/desk/{edition_id}/send"): Access(right=Right.APPROVE, audit="sent an edition before its time"),
+    ("GET", "/desk/{edition_id}/cancel"): Access(right=Right.EDIT),
+    ("POST", "/desk/{edition_id}/cancel"): Access(right=Right.EDIT, audit="cancelled an edition"),
 }
 
 

@@ -8,6 +8,8 @@ import pytest
 
 from digest.storage.database import Database
 from tests.web.desk.newsroom import Desk, open_desk
+from tests.web.staff.conftest import desk as desk
+from tests.web.staff.conftest import newsroom as newsroom
 
 
 @pytest.fixture

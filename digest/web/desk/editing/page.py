@@ -1,0 +1,275 @@
+"""Show the desk's page of one edition: what happens to it, its stories, and what can be done with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request, Response
+
+from digest.compose.edits.operations import Part
+from digest.editions.approval import standing
+from digest.editions.editions import find_edition
+from digest.editions.edits.desk import DeskFacts, pulse_of, read_desk
+from digest.editions.edits.edits import pictures_of
+from digest.editions.edits.galley import Galley, announced, galley_of, marked, redoable
+from digest.editions.outlook.phases import Outlook, verbs
+from digest.editions.outlook.sentence import left_words, sentence, stressed
+from digest.editions.outlook.timeline import timeline
+from digest.editions.outlook.words import counted, ended, span_words
+from digest.model.editions import Edition, EditionRecord, EditionState, Story
+from digest.model.posts import Image
+from digest.model.staff import Person, Right
+from digest.staff.people import people_with
+from digest.web.staff.context import Desk, StaffContext
+
+router = APIRouter()
+
+_READ = ["GET", "HEAD"]
+_DAY = timedelta(days=1)
+# The forms that the page opens in place, each by the name of its query parameter.
+_OPEN = ("edit", "note", "picture", "heading", "words")
+_WORDS = (
+    ("introduction", "Introduction"),
+    ("subject", "Subject"),
+    ("preheader", "Preheader"),
+    ("sponsor", "Sponsor"),
+)
+_TABS = (("mail", "Email"), ("inbox", "Inbox"), ("checks", "Checks"), ("readers", "Readers"))
+_KEYS = (
+    ("j k", "next, previous story"),
+    ("Enter", "edit headline and blurb"),
+    ("x", "drop, with duplicates"),
+    ("d", "defer to the next day"),
+    ("Alt ↑ Alt ↓", "move up, down"),
+    ("m 1–9", "move to topic 1–9"),
+    ("l", "make or remove lead"),
+    ("n", "note"),
+    ("i", "picture"),
+    ("z Z", "undo, redo"),
+    ("/", "search the waiting posts"),
+    ("t", "send a test"),
+    ("a h", "approve, hold"),
+    ("Esc", "leave a field, and keep the text"),
+)
+# What a step has done, as the status line says it.
+_DONE = {
+    "approved": "You approved this edition.",
+    "unapproved": "You took the approval back.",
+    "held": "You held this edition. Nothing is sent until somebody resumes it.",
+    "resumed": "You resumed this edition.",
+    "sending": "Sending has begun.",
+    "cancelled": "You cancelled this edition.",
+    "refreshed": "The edition was planned again. All edits were kept.",
+    "same": "Nothing new: the edition is as it was.",
+    "corrected": "The changes at the sources are in the edition now.",
+    "tested": "The test is on its way.",
+    "nothing": "Nothing was changed.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The form that is open in the page: its kind, and the story, topic or words that it is about."""
+
+    kind: str = ""
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """One person's view of an edition: its facts, and what stands in the page besides them."""
+
+    facts: DeskFacts
+    person: Person
+    now: datetime
+    opened: Opened = Opened()
+    said: str = ""
+
+    @property
+    def record(self) -> EditionRecord:
+        """Return the edition with its state."""
+        return self.facts.edited.record
+
+
+@router.api_route("/desk/{edition_id}", methods=_READ)
+def edition(request: Request, context: Desk, edition_id: str) -> Response:
+    """Show an edition. The slug of a digest leads to its newest one."""
+    record = find_edition(context.app.database, context.app.config, edition_id)
+    if record.edition.id != edition_id:
+        return context.redirect(f"/desk/{record.edition.id}")
+    return show(request, context, edition_id)
+
+
+def show(
+    request: Request,
+    context: StaffContext,
+    edition_id: str,
+    *,
+    status: int = 200,
+    values: Mapping[str, object] | None = None,
+) -> Response:
+    """Return the page of an edition, with values of its own: a question, a conflict, a refusal."""
+    shown = _shown(request, context, edition_id)
+    page = {
+        **page_values(context, shown),
+        **list_values(context, shown),
+        **side_values(request),
+        "ask": "",
+        "clash": None,
+        "refusal": "",
+        "written": (),
+        "blocks": (),
+        "warnings": (),
+        **(values or {}),
+    }
+    return context.page(request, "edition", page, status=status)
+
+
+def _shown(request: Request, context: StaffContext, edition_id: str) -> Shown:
+    facts = read_desk(context.app, edition_id, context.clock())
+    query = request.query_params
+    kind = next((each for each in _OPEN if query.get(each)), "")
+    return Shown(
+        facts=facts,
+        person=request.state.person,
+        now=context.clock(),
+        opened=Opened(kind=kind, subject=query.get(kind, "")),
+        said=_DONE.get(query.get("done", ""), ""),
+    )
+
+
+def side_values(request: Request) -> dict[str, object]:
+    """Return the values of the right-hand side: its tabs, and the one that is shown."""
+    tab = request.query_params.get("show", "")
+    query = {name: text for name, text in request.query_params.items() if name in (*_OPEN, "show")}
+    return {
+        "tabs": _TABS,
+        "tab": tab if tab in dict(_TABS) else "stories",
+        "query": f"?{urlencode(query)}" if query else "",
+    }
+
+
+def page_values(context: StaffContext, shown: Shown) -> dict[str, object]:
+    """Return the values of the bar and the status line: what happens to the edition, and the last change."""
+    facts, now, record = shown.facts, shown.now, shown.record
+    edited, edition = facts.edited, facts.edited.applied.edition
+    outlook = outlook_of(context, facts)
+    stood = standing(context.app, record)
+    last = edited.edits[-1] if edited.edits else None
+    may_approve = record.state is EditionState.DRAFT or bool(stood.changes)
+    return {
+        "edition": edition,
+        "record": record,
+        "path": f"{context.root}/desk/{record.edition.id}",
+        "day": f"{edition.local_date:%A} {edition.local_date.day} {edition.local_date:%B}",
+        "outlook": stressed(sentence(outlook, now)),
+        "outlook_text": sentence(outlook, now),
+        "sends_by_itself": outlook.sends_by_itself,
+        "line": timeline(outlook, now) if record.is_ahead else None,
+        "left": left_words(outlook, now),
+        "verbs_now": frozenset(each.name for each in verbs(outlook, now)),
+        "readers_text": counted(facts.everybody, "reader"),
+        "hash": stood.hash,
+        "problem": stood.problem,
+        "may_approve": may_approve and record.is_ahead and shown.person.may(Right.APPROVE),
+        "seen": len(edited.edits),
+        "beat": pulse_of(context.app.database, record.edition.id, shown.person, now),
+        "said": shown.said or (ended(announced(edited, last)) if last else ""),
+        "ago": f"{span_words(now - last.at)} ago" if last and not shown.said else "",
+        "undo": edited.last_in_force(),
+        "redo": redoable(edited),
+    }
+
+
+def outlook_of(context: StaffContext, facts: DeskFacts) -> Outlook:
+    """Return what is known of an edition for its sentence."""
+    record = facts.edited.record
+    digest = next((each for each in context.app.config.digests if each.slug == record.edition.digest), None)
+    return Outlook(record=record, digest=digest, readers=facts.everybody, counts=facts.counts)
+
+
+def list_values(context: StaffContext, shown: Shown) -> dict[str, object]:
+    """Return the values of the list of stories."""
+    facts, edition = shown.facts, shown.facts.edited.applied.edition
+    galley = galley_of(facts, shown.now)
+    may_edit = shown.record.is_ahead and shown.person.may(Right.EDIT)
+    editors = () if shown.person.may(Right.EDIT) else people_with(context.app.database, Right.EDIT)
+    return {
+        "galley": galley,
+        "attention": tuple(_attention(galley)),
+        "arrived": facts.arrived,
+        "present": tuple(_people(facts, galley)),
+        "may_edit": may_edit,
+        "editors": ", ".join(each.first_name for each in editors),
+        "stories_text": counted(len(galley.items), "story", "stories"),
+        "tomorrow": edition.local_date + _DAY,
+        "opened": shown.opened,
+        "form": _form_values(context, shown),
+        "picture_path": lambda image: _picture_path(context, image),
+        "counted": counted,
+        "words_kinds": _WORDS,
+        "keys": _KEYS,
+    }
+
+
+def _attention(galley: Galley) -> Iterator[tuple[str, str]]:
+    """Yield the links of the yellow notice: the id of a story, and what is the matter with it."""
+    for item in galley.attention:
+        yield item.story.id, "is no longer in its feed" if item.is_gone else "has changed at its source"
+
+
+def _people(facts: DeskFacts, galley: Galley) -> Iterator[Mapping[str, object]]:
+    titles = {each.slug: each.title for each in galley.topics}
+    topics = {item.story.id: item.topic for item in galley.items}
+    for each in facts.present:
+        place = titles.get(each.place) or topics.get(each.place, "")
+        yield {"person": each.person, "name": each.name, "place": place, "unsaved": each.unsaved}
+
+
+def _picture_path(context: StaffContext, image: Image | None) -> str:
+    """Return the path at which the desk shows a picture: only our own copies, whatever a feed links to."""
+    if image is None:
+        return ""
+    base, url = f"{context.app.config.site.base_url}/pictures/", image.url
+    return f"{context.root}/desk/pictures/{url.removeprefix(base)}" if url.startswith(base) else ""
+
+
+# ── the form that is open ───────────────────────────────────────────────────────────────────
+
+
+def _form_values(context: StaffContext, shown: Shown) -> dict[str, object]:
+    """Return the values of the form that is open: the present words, and those of the source."""
+    opened, edition = shown.opened, shown.facts.edited.applied.edition
+    story = next((each for each in edition.stories() if each.id == opened.subject), None)
+    match opened.kind:
+        case "edit" if story:
+            return _source_values(shown, story)
+        case "picture" if story:
+            return {"pictures": pictures_of(context.app.database, story.id)}
+        case "words":
+            return _words_values(edition, opened.subject)
+    return {}
+
+
+def _source_values(shown: Shown, story: Story) -> dict[str, object]:
+    """Return the words of the source beside those of the edition; what has changed since is marked."""
+    base = shown.facts.edited.applied.sources.get(story.id, story)
+    change = next((each for each in shown.facts.changes if each.before.id == story.id), None)
+    now = change.story if change and not change.gone else base
+    return {
+        "source": {part.value: getattr(now, part.value) for part in Part},
+        "marked": {part.value: marked(getattr(now, part.value), getattr(base, part.value)) for part in Part},
+        "changed": now != base,
+    }
+
+
+def _words_values(edition: Edition, subject: str) -> dict[str, object]:
+    texts = {
+        "introduction": edition.introduction,
+        "subject": edition.subject_template,
+        "preheader": edition.preheader_template,
+    }
+    return {"text": texts.get(subject, ""), "sponsor": edition.sponsor}
