@@ -8,7 +8,7 @@ from datetime import datetime
 from digest.config.parts import Parts
 from digest.editions.outlook.phases import Outlook
 from digest.editions.outlook.sentence import sentence
-from digest.editions.preflight import Inspection, inspect
+from digest.editions.preflight import Inspection, inspection_of
 from digest.model.editions import EditionRecord
 from digest.model.errors import DigestError, OutageError
 from digest.render.preflight import Level
@@ -38,7 +38,7 @@ def inspected(parts: Parts, record: EditionRecord) -> tuple[Inspection | None, t
     if not record.is_ahead:
         return None, ()
     try:
-        found = inspect(parts.templates, record)
+        found = inspection_of(parts, record, record.edition.send_at)
     except OutageError:
         raise
     except DigestError as error:

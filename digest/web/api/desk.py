@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 
 from digest.editions.editions import approve, find_edition, pause_edition, recent_editions
-from digest.editions.preflight import inspect
+from digest.editions.preflight import inspection_of
 from digest.editions.schedules import skip_date
 from digest.model.editions import EditionRecord
 from digest.model.errors import NotFoundError
@@ -93,12 +93,19 @@ def _record(context: WebContext, edition_id: str) -> EditionRecord:
 
 
 def _content(context: WebContext, record: EditionRecord) -> shapes.DeskEditionContent:
-    inspection = inspect(context.app.templates, record)
+    inspection = inspection_of(context.app, record, context.clock())
     return shapes.DeskEditionContent(
         **_facts(record),
         hash=inspection.hash,
         findings=[
-            shapes.FindingShape(level=each.level.value, message=each.message) for each in inspection.findings
+            shapes.FindingShape(
+                level=each.level.value,
+                message=each.message,
+                rule=each.rule,
+                where=each.place.text(record.edition),
+                fix=each.fix,
+            )
+            for each in inspection.findings
         ],
         snapshot=json.loads(to_json(record.edition)),
     )

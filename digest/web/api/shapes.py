@@ -134,6 +134,9 @@ class FindingShape(Shape):
 
     level: str
     message: str
+    rule: str  # see the guide to the preflight
+    where: str  # in words
+    fix: str
 
 
 class DeskEditionContent(DeskEditionShape):
