@@ -25,6 +25,7 @@ from digest.model.shipped import shipped
 from digest.render.mail import render_email
 from digest.render.originals.originals import text_at
 from digest.render.preflight import encoded_size, preflight
+from digest.render.reading.schemes import Scheme, in_scheme
 from digest.render.templates import Templates, load_templates
 from digest.render.web import render_web
 from digest.storage.database import open_database
@@ -33,8 +34,6 @@ from digest.storage.migrate import migrate
 SITE = "/site"  # the pages ask for the pictures of the site below this path
 _WIDTHS = (640, 360)
 _FILES = (("site", "templates"), ("brand", "logo"), ("brand", "logo_dark"), ("brand", "header"))
-_SCHEME = re.compile(r"prefers-color-scheme:\s*(light|dark)")
-_SCHEMES = re.compile(r"""((?:\bcontent="|color-scheme:\s*))light dark\b""")
 _AROUND = 2  # lines before and after the line of a fault
 _TEXT = (
     '<!DOCTYPE html><meta charset="utf-8"><title>Plain text</title><style>body {{ margin: 24px;'
@@ -219,15 +218,9 @@ def _text_frames(shown: Iterable[SampleEdition]) -> Iterator[Frame]:
 def _pages(emails: Mapping[str, Email], webs: Mapping[str, str], base_url: str) -> Iterator[tuple[str, str]]:
     for name, email in emails.items():
         for page, html in ((name, email.html), (f"{name}.web", webs[name])):
-            for scheme in ("light", "dark"):
-                yield f"{page}.{scheme}", _in_scheme(_with_pictures(html, base_url), scheme)
+            for scheme in (Scheme.LIGHT, Scheme.DARK):
+                yield f"{page}.{scheme}", in_scheme(_with_pictures(html, base_url), scheme)
         yield f"{name}.text", _TEXT.format(text=escape(email.text))
-
-
-def _in_scheme(html: str, scheme: str) -> str:
-    """Return a page as it looks in light or in dark mode, whatever the mode of the browser is."""
-    html = _SCHEME.sub(lambda found: "min-width:0" if found[1] == scheme else "max-width:0", html)
-    return _SCHEMES.sub(rf"\g<1>{scheme}", html)
 
 
 def _with_pictures(html: str, base_url: str) -> str:

@@ -13,7 +13,16 @@ from digest.editions.checks.links import check_links
 from digest.editions.checks.spam import spam_answers, spam_report
 from digest.editions.parts import EditionParts, RenderEdition
 from digest.message.build import MessageBuilder, MessageSettings, Render
-from digest.message.look import UNSUBSCRIBE, Look, approved_look, languages_of, links_of, look_at, renderer_of
+from digest.message.look import (
+    UNSUBSCRIBE,
+    Look,
+    approved_look,
+    languages_of,
+    links_of,
+    look_at,
+    look_to_render,
+    renderer_of,
+)
 from digest.model.deliveries import Recipient
 from digest.model.editions import Edition, EditionRecord
 from digest.model.errors import PreflightError
@@ -261,6 +270,5 @@ def settings_for(parts: EditionParts, record: EditionRecord) -> MessageSettings:
     Raises TemplateError.
     """
     look = approved_look(parts.database, record) if record.started_at else None
-    if look is None:
-        look, _ = look_at(parts.templates, record)
+    look = look or look_to_render(parts.templates, record)
     return replace(parts.message_settings(), render=renderer_of(parts.templates, look))

@@ -1,8 +1,8 @@
-"""Write an edition to files, with the same code that builds its messages."""
+"""Show the message that a reader would get, with the same code that builds it; write it to files."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from digest.editions.archive import corrections_of
 from digest.editions.parts import EditionParts
-from digest.editions.preflight import inspection_of
+from digest.editions.preflight import inspection_of, settings_for
 from digest.message.build import MessageBuilder, MessageSettings
 from digest.message.look import Look, approved_look, renderer_of
 from digest.model.deliveries import Recipient
@@ -21,7 +21,7 @@ from digest.render.preflight import Finding, preflight
 from digest.render.web import render_web
 from digest.storage.database import Database
 from subscribers.address import parse_address
-from subscribers.model import Format
+from subscribers.model import Format, Reader
 from subscribers.store.readers import reader_at
 from subscribers.tokens import address_hash
 
@@ -46,6 +46,25 @@ class Written:
     hash: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownMessage:
+    """A message as its reader would get it, and the parts that mail programs show; a part may be empty."""
+
+    subject: str
+    html: str
+    text: str
+    data: bytes = field(repr=False)
+
+
+def shown_message(parts: EditionParts, record: EditionRecord, reader: Recipient) -> ShownMessage:
+    """Return the message of an edition for a reader, with the look that it is sent with, or would be now.
+
+    Only the reader's own fields differ from the bytes that are sent to others with the same choices. Raises
+    PreviewError if the reader chose nothing of the edition, and TemplateError.
+    """
+    return _shown(record, reader, replace(settings_for(parts, record), only_shown=True))
+
+
 def write_preview(
     parts: EditionParts,
     record: EditionRecord,
@@ -63,17 +82,21 @@ def write_preview(
     look, known = _look(parts, record)
     render = renderer_of(parts.templates, look)
     settings = replace(parts.message_settings(), render=render, only_shown=True)
-    data = _message(record, reader, settings)
-    message = message_from_bytes(data, policy=default)
-    html, text = _part(message, "html"), _part(message, "plain")
-    corrections = corrections_of(parts.database, record.edition.id)
-    page = render_web(parts.templates, record.edition, language=reader.language, corrections=corrections)
-    files = {".html": html.encode(), ".txt": text.encode(), ".eml": data, ".web.html": page.encode()}
+    shown = _shown(record, reader, settings)
+    html, text = shown.html, shown.text
+    page = web_copy(parts, record, reader.language)
+    files = {".html": html.encode(), ".txt": text.encode(), ".eml": shown.data, ".web.html": page.encode()}
     written = _write(folder, record.edition.id, {name: body for name, body in files.items() if body})
-    email = Email.whole(subject=str(message["Subject"]), html=html, text=text)
+    email = Email.whole(subject=shown.subject, html=html, text=text)
     told = {finding.message for finding in known} | {rule for rule, _ in parts.config.rules_off}
     own = [each for each in preflight(email) if told.isdisjoint((each.message, each.rule))] if html else []
     return Written(paths=written, findings=(*known, *own), hash=look.kept().hash)
+
+
+def web_copy(parts: EditionParts, record: EditionRecord, language: str) -> str:
+    """Return the web copy of an edition, as a page that contains its styles. Raises TemplateError."""
+    corrections = corrections_of(parts.database, record.edition.id)
+    return render_web(parts.templates, record.edition, language=language, corrections=corrections)
 
 
 def _look(parts: EditionParts, record: EditionRecord) -> tuple[Look, tuple[Finding, ...]]:
@@ -88,21 +111,29 @@ def _look(parts: EditionParts, record: EditionRecord) -> tuple[Look, tuple[Findi
 def _reader(
     database: Database, secret: bytes, record: EditionRecord, address: str | None, language: str | None
 ) -> Recipient:
-    reader = _recipient(database, secret, record.edition.digest, address) if address else NOBODY
+    reader = recipient_at(database, secret, record.edition.digest, address) if address else NOBODY
     return reader if language is None else reader._replace(language=language)
 
 
-def _message(record: EditionRecord, reader: Recipient, settings: MessageSettings) -> bytes:
-    message = MessageBuilder(record, settings).message(reader)
-    if message is None:
+def _shown(record: EditionRecord, reader: Recipient, settings: MessageSettings) -> ShownMessage:
+    made = MessageBuilder(record, settings).message(reader)
+    if made is None:
         raise PreviewError(f"{record.edition.id} has no story in the topics that this reader chose")
-    return message.data
+    message = message_from_bytes(made.data, policy=default)
+    html, text = _part(message, "html"), _part(message, "plain")
+    return ShownMessage(subject=str(message["Subject"]), html=html, text=text, data=made.data)
 
 
-def _recipient(database: Database, secret: bytes, digest: str, address: str) -> Recipient:
+def recipient_at(database: Database, secret: bytes, digest: str, address: str) -> Recipient:
+    """Return the reader with an address who has ever chosen a digest. Raises PreviewError, AddressError."""
     folded = parse_address(address).folded
     with database.read() as connection:
         reader = reader_at(connection, folded, address_hash(secret, folded))
+    return recipient_from(reader, digest)
+
+
+def recipient_from(reader: Reader, digest: str) -> Recipient:
+    """Return a reader as the recipient of a digest. Raises PreviewError if it was never chosen."""
     subscription = reader.subscription(digest)
     if reader.subscriber is None or subscription is None:
         raise PreviewError(f"no reader with this address has ever chosen {digest}")

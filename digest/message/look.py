@@ -65,16 +65,24 @@ def look_at(templates: Templates, record: EditionRecord) -> tuple[Look, dict[str
 
     The templates are read from the disk. Raises TemplateError.
     """
-    look = Look(
+    look = look_to_render(templates, record)
+    render = renderer_of(templates, look)
+    links = links_of(record.edition)
+    emails = {language: render(record.edition, links, language) for language in look.words}
+    return replace(look, emails={language: _email_hash(email) for language, email in emails.items()}), emails
+
+
+def look_to_render(templates: Templates, record: EditionRecord) -> Look:
+    """Return the look that an edition has now, without the hashes of its emails: enough to render them.
+
+    The templates are read from the disk. Raises TemplateError.
+    """
+    return Look(
         snapshot=record.hash,
         templates=templates.sources(MAIL_HTML, MAIL_TEXT),
         words={language: all_words_of(record.edition, language) for language in languages_of(record.edition)},
         emails={},
     )
-    render = renderer_of(templates, look)
-    links = links_of(record.edition)
-    emails = {language: render(record.edition, links, language) for language in look.words}
-    return replace(look, emails={language: _email_hash(email) for language, email in emails.items()}), emails
 
 
 def links_of(edition: Edition) -> ReaderLinks:

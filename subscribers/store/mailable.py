@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, exists, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Select, bindparam, case, exists, or_, select
 
 from subscribers.model import Frequency, SubscriberState, SubscriptionState
 from subscribers.store.tables import subscribers, subscriptions, suppressions
@@ -54,6 +54,34 @@ def mailable(
             *served,
         )
     )
+
+
+def unserved(
+    digest: str, now: datetime, frequency: Frequency, offered: Collection[Frequency] = ()
+) -> Select[tuple[str]]:
+    """Select a clause for each reader of `digest` who is not mailed an edition at `now`: the reason.
+
+    It is the first reason that applies. People who have unsubscribed are no readers any more.
+    """
+    suppressed = exists().where(suppressions.c.address_hash == subscribers.c.address_hash)
+    why = case(
+        (subscribers.c.state == SubscriberState.PENDING, "have not confirmed yet"),
+        (suppressed, "must not be mailed, because their mailbox is gone or they complained"),
+        (subscriptions.c.paused_until > now, "have paused"),
+        (~_is_served(frequency, offered), "chose another frequency"),
+        else_="",
+    ).label("why")
+    readers = (
+        select(why)
+        .join(subscribers, subscribers.c.id == subscriptions.c.subscriber_id)
+        .where(
+            subscriptions.c.digest == digest,
+            subscriptions.c.state == SubscriptionState.ACTIVE,
+            subscribers.c.state != SubscriberState.UNSUBSCRIBED,
+        )
+        .subquery()
+    )
+    return select(readers.c.why).where(readers.c.why != "")
 
 
 def _is_served(frequency: Frequency, offered: Collection[Frequency]) -> ColumnElement[bool]:

@@ -64,7 +64,7 @@ def test_edits_approvals_and_what_voided_them_are_told_newest_first(newsroom: Ne
         'Maren undid edit 1: dropped "Quay market"',
         "Maren resumed it",
         "Jonas held it: check the lead",
-        f"The approval was withdrawn: Jonas {VOID}.",
+        f"The approval was withdrawn. →Jonas {VOID}.",
         "Jonas rewrote a headline: Ferry returns→The ferry is back",
         "Ines approved it",
         'Maren dropped "Quay market"',

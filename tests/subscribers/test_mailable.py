@@ -12,7 +12,7 @@ from sqlalchemy.exc import StatementError
 
 from digest.storage.database import Database
 from subscribers.model import Frequency
-from subscribers.store.mailable import mailable
+from subscribers.store.mailable import mailable, unserved
 from subscribers.store.tables import subscribers, subscriptions, suppressions
 
 NOW = datetime(2026, 11, 22, 7, tzinfo=UTC)
@@ -99,6 +99,41 @@ def test_an_edition_goes_to_the_readers_of_its_frequency(
     made = [EACH, *offered]
     assert [each for each in made if _ids(database, frequency=each, offered=offered)] == [served]
     assert _ids(database) == [1]  # asked again while an edition goes out, whatever is chosen by then
+
+
+@pytest.mark.parametrize(
+    ("reader", "choice", "why"),
+    [
+        ({}, {}, []),
+        ({"state": "pending"}, {}, ["have not confirmed yet"]),
+        ({"state": "unsubscribed"}, {}, []),
+        ({}, {"state": "removed"}, []),
+        ({}, {"paused_until": NOW + timedelta(days=1)}, ["have paused"]),
+        ({}, {"paused_until": NOW}, []),
+        ({}, {"frequency": WEEKLY}, ["chose another frequency"]),
+        ({"state": "pending"}, {"frequency": WEEKLY}, ["have not confirmed yet"]),
+        (
+            {"address_hash": "gone"},
+            {"frequency": WEEKLY},
+            ["must not be mailed, because their mailbox is gone or they complained"],
+        ),
+    ],
+)
+def test_each_reader_who_is_not_mailed_has_one_reason(
+    database: Database, reader: dict[str, Any], choice: dict[str, Any], why: list[str]
+) -> None:
+    _put_reader(database)
+    with database.write() as connection:
+        connection.execute(insert(suppressions).values(address_hash="gone", reason="bounce", at=NOW))
+        if reader:
+            connection.execute(update(subscribers).values(**reader))
+        if choice:
+            connection.execute(update(subscriptions).values(**choice))
+    with database.read() as connection:
+        found = [row.why for row in connection.execute(unserved("daily", NOW, EACH, (WEEKLY,)))]
+        mailed = connection.execute(mailable("daily", NOW, EACH, (WEEKLY,))).all()
+    assert found == why
+    assert not (found and mailed)
 
 
 def _put_reader(database: Database) -> None:

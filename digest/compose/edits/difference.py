@@ -18,6 +18,8 @@ from difflib import SequenceMatcher
 from digest.model.editions import Edition, Section, Story
 from digest.model.publication import Sponsor
 
+_SHORT = 90  # characters of a headline in a sentence
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
@@ -207,7 +209,8 @@ def _under(edition: Edition, story: Story) -> str:
 
 
 def _name(story: Story) -> str:
-    return f"“{story.title}”"
+    title = story.title if len(story.title) <= _SHORT else f"{story.title[: _SHORT - 1].rstrip()}…"
+    return f"“{title}”"
 
 
 def _pair(before: object, after: object, field: str) -> tuple[str, str]:

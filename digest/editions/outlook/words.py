@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 _SOON = timedelta(seconds=90)
@@ -27,6 +27,11 @@ def at_words(at: datetime, zone: str, now: datetime) -> str:
     day = _day(at, zone, now)
     on = "on " if day and day not in _NEAR else ""
     return f"{on}{day} at {local(at, zone):%H:%M}".strip()
+
+
+def date_words(day: date) -> str:
+    """Return a date in words: "Monday 30 November"."""
+    return f"{day:%A} {day.day} {day:%B}"
 
 
 def _day(at: datetime, zone: str, now: datetime) -> str:

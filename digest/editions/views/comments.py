@@ -90,8 +90,7 @@ def _subject(
         return answered.story
     if remark.story is None:
         return None
-    stories = (*with_edits(connection, record).base.stories(), *record.edition.stories())
-    titles = {each.id: each.title for each in stories}
+    titles = {each.id: each.title for each in with_edits(connection, record).applied.sources.values()}
     if remark.story not in titles:
         raise NotFoundError("story", remark.story, tuple(titles.values()))
     return remark.story

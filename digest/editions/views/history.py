@@ -10,6 +10,7 @@ from digest.compose.edits.apply import apply
 from digest.compose.edits.difference import Difference, differences
 from digest.compose.edits.operations import Edit, Part, Rewrite, Undo
 from digest.editions.edits.edited import EditedEdition, with_edits
+from digest.editions.outlook.words import ended
 from digest.editions.parts import EditionParts
 from digest.message.look import Look, look_at, look_from
 from digest.message.look import differences as look_differences
@@ -50,7 +51,7 @@ class Line:
     before: str = ""  # of a rewrite: the text that it replaces, and its own
     after: str = ""
     remark: str = ""  # "undone", or why the edit changes nothing
-    is_void: bool = False  # an approval was withdrawn
+    is_void: bool = False  # an approval was withdrawn; `after` is the reason
     undo: int | None = None  # the number of the edit, if it can be undone
     hash: str = ""  # of the snapshot afterwards; empty: not known
     look: str = ""  # of all that an approval covers, if it was approved here
@@ -174,8 +175,9 @@ def _edit_line(edited: EditedEdition, edit: Edit, made: str, at: tuple[int, str]
 def _step_line(stored: StoredStep, base: int) -> Line:
     step = stored.step
     personal, plain = _SAID[step.kind]
-    if step.kind is StepKind.VOID:
-        text, by = f"The approval was withdrawn{f': {step.detail}' if step.detail else ''}.", ""
+    is_void = step.kind is StepKind.VOID
+    if is_void:
+        text, by = "The approval was withdrawn.", ""
     elif step.kind is StepKind.REPLANNED:
         text, by = (step.detail, step.by) if step.by else (f"Somebody {step.detail}.", "")
     elif step.kind is StepKind.TESTED:
@@ -187,7 +189,8 @@ def _step_line(stored: StoredStep, base: int) -> Line:
         at=step.at,
         by=by,
         text=text,
-        is_void=step.kind is StepKind.VOID,
+        after=ended(step.detail) if is_void and step.detail else "",
+        is_void=is_void,
         hash=step.hash,
         look=(step.look or "") if step.kind is StepKind.APPROVED else "",
         edits=step.edits,

@@ -55,6 +55,34 @@ def readers_by_choice(connection: Connection, mailable: Mailable) -> tuple[tuple
     return tuple((topics, language, count) for topics, language, count in rows)
 
 
+def kinds_of_readers(connection: Connection, mailable: Mailable) -> tuple[tuple[str, str, bool, int], ...]:
+    """Count readers by topics, by format, and by whether they get editions at an hour of their own."""
+    readers = mailable.subquery("readers")
+    kinds = readers.c.topics, readers.c.format, readers.c.hour.is_not(None).label("own_hour")
+    rows = connection.execute(select(*kinds, func.count()).group_by(*kinds).order_by(*kinds))
+    return tuple((topics, form, bool(own), count) for topics, form, own, count in rows)
+
+
+def kinds_of_addressed(connection: Connection, edition_id: str) -> tuple[tuple[str, str, bool, int], ...]:
+    """Count the readers that an edition was addressed to like `kinds_of_readers`, as they are now.
+
+    Readers who were erased since have no format; they count as readers of HTML, at no hour of their own.
+    """
+    kinds = deliveries.c.variant, func.coalesce(subscribers.c.format, "html").label("format")
+    joined = deliveries.outerjoin(subscribers, subscribers.c.id == deliveries.c.subscriber_id)
+    query = select(*kinds, func.count()).select_from(joined).where(_of(edition_id))
+    rows = connection.execute(query.group_by(*kinds).order_by(*kinds))
+    return tuple((variant, form, False, count) for variant, form, count in rows)
+
+
+def count_reasons(connection: Connection, unserved: Select[tuple[str]]) -> tuple[tuple[str, int], ...]:
+    """Count the readers who are not mailed an edition by the reason, the most frequent first."""
+    readers = unserved.subquery("readers")
+    number = func.count().label("number")
+    query = select(readers.c.why, number).group_by(readers.c.why).order_by(number.desc(), readers.c.why)
+    return tuple((why, count) for why, count in connection.execute(query))
+
+
 def count_readers(connection: Connection, mailable: Mailable) -> int:
     """Count the readers that an edition would be addressed to."""
     return connection.execute(select(func.count()).select_from(mailable.subquery())).scalar_one()

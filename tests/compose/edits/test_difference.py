@@ -96,6 +96,7 @@ def test_no_field_of_an_edition_or_a_story_changes_in_silence() -> None:
     known: dict[str, Any] = {
         "local_date": date(2026, 12, 1),
         "number": 7,
+        "sponsor": None,
         "every": Every.WEEK,
         "style": "links",
     }

@@ -1,0 +1,84 @@
+"""The history of an edition, its comments, and its lines in inboxes, as pages."""
+
+from __future__ import annotations
+
+from html import escape
+
+from digest.compose.edits.operations import Drop, Note, Part, Rewrite
+from digest.editions.edits.edits import read_edits
+from digest.editions.views.history import read_history
+from digest.model.staff import Role
+from digest.staff.audit import trail
+from tests.web.desk.sample_draft import DRAFT, change
+from tests.web.staff.newsroom import Newsroom
+
+PATH = f"/desk/{DRAFT}"
+XSS = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+
+
+def test_the_history_compares_versions_and_undoes_single_edits(drafted: Newsroom) -> None:
+    change(drafted, Drop(story="minutes"))
+    change(drafted, Rewrite(story="lead", part=Part.TITLE, text=f"Night ferry {XSS}"), by="Jonas Wieck")
+    editor = drafted.signed_in(Role.EDITOR)
+    page = editor.get(f"{PATH}/history").text
+    assert XSS not in page
+    assert "The headline of “The night ferry returns" in page
+    assert "was taken out." in page
+    assert page.count(">Undo<") == 2
+    assert drafted.signed_in(Role.READER).get(f"{PATH}/history").text.count(">Undo<") == 0
+    first, *_, last = reversed(read_history(drafted.app.database, DRAFT).versions)
+    same = editor.get(f"{PATH}/history", params={"from": last.hash, "to": last.hash[:8]}).text
+    assert "The stories and their words are the same." in same
+    assert "The templates and fixed words are the same." in same
+    assert "no version with one of these hashes" in editor.get(f"{PATH}/history?from=12345678").text
+    for _ in range(2):  # the second press of the button does nothing
+        answer = editor.post(f"{PATH}/history", data={"number": "1", "seen": "2"})
+        assert answer.headers["location"] == f"{PATH}/history"
+    edited = read_edits(drafted.app.database, DRAFT)
+    assert [edit.by for edit in edited.edits] == ["Maren Kolb", "Jonas Wieck", "Jonas Wieck"]
+    assert "minutes" in {story.id for story in edited.applied.edition.stories()}
+    assert editor.post(f"{PATH}/history", data={"number": "9"}).status_code == 404
+    assert first.hash
+
+
+def test_comments_are_shown_as_they_were_written_and_answered(drafted: Newsroom) -> None:
+    change(drafted, Note(story="lead", text=XSS))
+    reader, editor = drafted.signed_in(Role.READER), drafted.signed_in(Role.EDITOR)
+    snapshot = read_edits(drafted.app.database, DRAFT).record.hash
+    story = {"story": "lead", "text": f"Is this right?\n{XSS}"}
+    assert reader.post(f"{PATH}/comments", data=story).headers["location"] == f"{PATH}/comments?story=lead#c1"
+    editor.post(f"{PATH}/comments", data={"answers": "1", "text": "It is."})
+    editor.post(f"{PATH}/comments", data={"text": "A good morning."})
+    page = reader.get(f"{PATH}/comments").text
+    assert XSS not in page
+    assert escape(XSS) in page
+    assert page.index("Ada Lind") < page.index("Jonas Wieck") < page.index("A good morning.")
+    assert "A good morning." not in reader.get(f"{PATH}/comments?story=lead").text
+    assert reader.get(f"{PATH}/comments?story=none").status_code == 404
+    for wrong in ({"text": " "}, {"text": "?", "story": "none"}, {"text": "?", "answers": "7"}):
+        assert reader.post(f"{PATH}/comments", data=wrong).status_code in (404, 422)
+    long = reader.post(f"{PATH}/comments", data={"text": "calm " * 500}).text
+    assert "was not saved: a comment has between 1 and 2,000 characters" in long
+    assert "calm calm" in long  # what was written is not lost
+    assert read_edits(drafted.app.database, DRAFT).record.hash == snapshot
+    assert [entry.action for entry in trail(drafted.app.database)].count("commented") == 3
+
+
+def test_the_inbox_line_follows_what_is_typed_and_is_saved(drafted: Newsroom) -> None:
+    editor = drafted.signed_in(Role.EDITOR)
+    typed = {"subject": "Ferries <b>again</b>", "preheader": "{{ titles | length }} stories"}
+    part = editor.get(f"{PATH}/lines", params=typed).text
+    assert part.startswith('<div id="lines"')
+    assert "Ferries &lt;b&gt;again&lt;/b&gt;" in part
+    assert "11 stories" in part
+    assert "cannot be used" in editor.get(f"{PATH}/lines", params={"subject": "{{ nothing.here }}"}).text
+    assert editor.post(f"{PATH}/lines", data={**typed, "seen": "0"}).status_code == 303
+    edition = read_edits(drafted.app.database, DRAFT).applied.edition
+    assert (edition.subject_template, edition.preheader_template) == tuple(typed.values())
+    editor.post(f"{PATH}/lines", data={**typed, "seen": "2"})  # nothing has changed
+    editor.post(f"{PATH}/lines", data={"default": "subject", "seen": "2"})
+    edited = read_edits(drafted.app.database, DRAFT)
+    assert len(edited.edits) == 3
+    assert edited.applied.edition.subject_template == edited.base.subject_template
+    conflict = editor.post(f"{PATH}/lines", data={"subject": "Mine", "preheader": "", "seen": "0"})
+    assert conflict.status_code in (303, 409)
