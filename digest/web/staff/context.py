@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -90,12 +91,24 @@ class StaffContext:
             "root": self.root,
             "now": self.clock(),
             "file": self.file,
+            "when": self.when,
         }
 
     def _notes(self, person: Person | None) -> dict[str, str]:
         """Return what stands beside the links to pages, by their paths."""
         held = held_posts(self.app.database) if person else 0
         return {"/desk/posts": f"{held} held"} if held else {}
+
+    @property
+    def zone(self) -> str:
+        """Return the time zone of the desk, which is that of the first digest."""
+        return next((digest.zone for digest in self.app.config.digests), "UTC")
+
+    def when(self, instant: datetime) -> str:
+        """Return an instant as the staff's lists show it, in the zone of the desk: "30 Nov, 06:36"."""
+        local, now = (each.astimezone(ZoneInfo(self.zone)) for each in (instant, self.clock()))
+        year = f" {local.year}" if local.year != now.year else ""
+        return f"{local.day} {local:%b}{year}, {local:%H:%M}"
 
     def path(self, request: Request) -> str:
         """Return the path of a request, without the prefix."""

@@ -81,7 +81,8 @@ def log_out(request: Request, context: Desk) -> Response:
     sign_out(context.app.database, request.cookies.get(context.cookie, ""))
     answer = context.redirect("/login")
     answer.delete_cookie(context.cookie, path=context.root or "/", secure=is_secure(context), httponly=True)
-    answer.headers["clear-site-data"] = '"cache"'
+    if is_secure(context):  # browsers accept this header from https alone
+        answer.headers["clear-site-data"] = '"cache"'
     return answer
 
 
