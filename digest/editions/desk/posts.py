@@ -99,7 +99,8 @@ def search_posts(
         held = reasons_in(connection, digest.slug, PostState.HELD)
         feeds = feeds_in(connection, digest.slug, search.state)
         planned = _planned(connection, config, digest, counts, now) if listed else None
-    reader = _Reasons(digest, now, planned)
+    feeds_of = frozenset(digest.feeds or (feed.name for feed in config.feeds))
+    reader = _Reasons(digest, feeds_of, now, planned)
     return PostList(
         search=search,
         counts=counts,
@@ -125,8 +126,10 @@ def _planned(
 class _Reasons:
     """Says of each post under which topic it would stand, and why it is where it is."""
 
-    def __init__(self, digest: Digest, now: datetime, planned: Plan | None) -> None:
-        self._digest, self._now, self._planned = digest, now, planned
+    def __init__(
+        self, digest: Digest, feeds_of: Collection[str], now: datetime, planned: Plan | None
+    ) -> None:
+        self._digest, self._feeds, self._now, self._planned = digest, feeds_of, now, planned
         self._dropped = dict(planned.dropped) if planned else {}
         self._topics: dict[str, str] = {}
         edition = planned.edition if planned else None
@@ -159,6 +162,8 @@ class _Reasons:
         if post.id in self._topics:
             topic = self._topics[post.id]
             return "in the next edition" if topic else "in the next edition; no topic claims it"
+        if post.feed not in self._feeds:
+            return "its feed is not in this digest any more"
         if self._planned.edition is None:
             return self._planned.reason
         return f"over the limits of an edition, which has {self._digest.maximum} stories at most"

@@ -103,7 +103,7 @@ def _held(outlook: Outlook, now: datetime) -> str:
 
 def _paused_by(what: str, outlook: Outlook, now: datetime) -> str:
     """Return who has paused an edition, when and why, as a sentence."""
-    by, why = hold_of(outlook.record.reason)
+    by, why = hold_of(outlook.record.reason.removesuffix("."))
     assert outlook.record.paused_at is not None
     at = at_words(outlook.record.paused_at, outlook.zone, now)
     who = f" by {first_name(by)}" if by else ""

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
+from digest.model.editions import EditionState
 from digest.model.posts import PostState
 from digest.storage.editions import OPEN, PUBLIC
 from digest.storage.tables import digest_posts, editions, feeds, posts
@@ -66,6 +67,12 @@ def last_gone_out(connection: Connection, digest: str) -> str | None:
     sent = select(editions.c.id).where(*own, editions.c.state.in_(PUBLIC))
     last: str | None = connection.scalar(sent.order_by(editions.c.started_at.desc()).limit(1))
     return last
+
+
+def edition_state(connection: Connection, edition_id: str) -> EditionState | None:
+    """Return the state of an edition; None if there is no edition with this id."""
+    state = connection.scalar(select(editions.c.state).where(editions.c.id == edition_id))
+    return EditionState(state) if state else None
 
 
 def bounced(connection: Connection, edition_id: str, since: datetime) -> int:

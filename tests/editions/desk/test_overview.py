@@ -141,3 +141,20 @@ def test_dates_that_the_file_skips_are_shown_without_a_way_to_undo_them_here(pla
     (skip,) = calendar(place, "22 20:00").skips
     assert skip.in_config
     assert skip.day == date(2026, 11, 25)
+
+
+def today(place: Place, now: str) -> list[tuple[str, bool, str]]:
+    entries = calendar(place, now).weeks[0][0].entries
+    return [(entry.title, entry.off, entry.note) for entry in entries]
+
+
+def test_today_shows_what_has_happened_and_no_time_before_the_digest_began(place: Place) -> None:
+    place.run("22 08:00")
+    assert today(place, "22 08:01") == []
+    assert today(place, "23 06:00") == [("Daily", False, "")]
+    place.run("23 06:30")
+    assert today(place, "23 06:36") == [("Daily", False, "draft")]
+    place.run("23 07:00")
+    assert today(place, "23 07:01") == [("Daily", False, "sent")]
+    place.run("24 06:30")
+    assert today(place, "24 06:31") == [("Daily", True, "no edition")]

@@ -62,6 +62,12 @@ def test_each_waiting_post_says_what_becomes_of_it(place: Place) -> None:
     assert why.count("over the limits of an edition, which has 1 stories at most") == 3
 
 
+def test_a_post_whose_feed_has_left_the_digest_says_so(place: Place) -> None:
+    place.change('topics = ["green"]', 'topics = ["green"]\nfeeds = ["Harbour Gazette"]')
+    found = {each.post.title: each.why for each in posts(place).posts}
+    assert found["Apples"] == "its feed is not in this digest any more"
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

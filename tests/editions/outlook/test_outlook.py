@@ -49,7 +49,7 @@ DRAFT, APPROVED, SENDING = EditionState.DRAFT, EditionState.APPROVED, EditionSta
 MAREN: dict[str, Any] = {"approved_by": "Maren Kolb", "approved_at": NOW + minutes(5)}
 JONAS: dict[str, Any] = {
     "paused_at": NOW + minutes(8),
-    "reason": held_reason("Jonas Behr", "Wait for the court ruling"),
+    "reason": held_reason("Jonas Behr", "Wait for the court ruling."),
 }
 PAUSED: dict[str, Any] = {
     "started_at": SEVEN,
