@@ -6,15 +6,16 @@ READY = $(VENV)/.ready
 LOCK = pip compile --quiet --upgrade --universal --generate-hashes --no-header --no-emit-index-url \
 	--no-annotate --python-version 3.11
 
-# Three parts of about the same length. Tests often wait for a disk or a process, so three keep two cores busy.
-# The first part also runs tests/subscribers; the third part runs what is not in the others.
+# Four parts of about the same length. Tests often wait for a disk or a process, so four keep two cores busy.
+# The first part also runs tests/subscribers; the fourth part runs what is not in the others.
 FIRST = tests/render tests/cli tests/demo tests/config
 SECOND = tests/web tests/collect tests/compose tests/storage tests/smtp tests/limits tests/message tests/model
+THIRD = tests/send tests/scheduler tests/inbound tests/chaos
 FAST_LIST = tests/subscribers
 FAST_REST = tests/test_layers.py tests/test_docs.py tests/storage tests/model tests/schedule tests/limits \
 	tests/message tests/compose tests/config
 
-.PHONY: help setup demo test test-fast test-fast-list test-fast-rest test-first-part test-second-part test-third-part check format lock clean
+.PHONY: help setup demo test test-fast test-fast-list test-fast-rest test-first-part test-second-part test-third-part test-fourth-part check format lock clean
 
 help:
 	@echo "make demo       set up, then run the main job: feeds to inbox, on loopback"
@@ -39,7 +40,7 @@ demo: $(READY)
 test: $(READY)
 	@.ci/components
 	@$(MAKE) check
-	@$(MAKE) -j 3 test-first-part test-second-part test-third-part
+	@$(MAKE) -j 4 test-first-part test-second-part test-third-part test-fourth-part
 
 test-fast: $(READY)
 	@$(MAKE) -j 2 test-fast-list test-fast-rest
@@ -59,7 +60,11 @@ test-second-part: $(READY)
 	$(BIN)/python -m pytest $(SECOND)
 
 test-third-part: $(READY)
-	$(BIN)/python -m pytest --ignore=tests/subscribers $(FIRST:%=--ignore=%) $(SECOND:%=--ignore=%)
+	$(BIN)/python -m pytest $(THIRD)
+
+test-fourth-part: $(READY)
+	$(BIN)/python -m pytest --ignore=tests/subscribers $(FIRST:%=--ignore=%) $(SECOND:%=--ignore=%) \
+		$(THIRD:%=--ignore=%)
 
 check: $(READY)
 	$(BIN)/ruff check .
