@@ -20,6 +20,9 @@ from digest.design.copies import (
 )
 from digest.editions.editions import find_edition, reader_count
 from digest.editions.edits.correct import changes_text
+from digest.editions.outlook.phases import Outlook
+from digest.editions.outlook.sentence import sentence
+from digest.editions.outlook.timeline import timeline
 from digest.editions.preview import write_preview
 from digest.model.editions import status_text
 from digest.render.languages.languages import catalogues
@@ -149,13 +152,18 @@ def preview(
     with session.app() as app:
         record = find_edition(app.database, app.config, edition)
         written = write_preview(app, record, out, address=subscriber, language=language)
-        readers = reader_count(app, record, clock_of(None)())
+        now = clock_of(None)()
+        readers = reader_count(app, record, now)
         changes = changes_text(app, record)
+        digest = next((each for each in app.config.digests if each.slug == record.edition.digest), None)
     for path in written.paths:
         click.echo(path)
     if record.is_ahead:
         click.echo(f"{record.edition.id} is {status_text(record)}; it {show.goes_to(readers)}")
         click.echo(f"hash {written.hash}")
+        outlook = Outlook(record=record, digest=digest, readers=readers)
+        line = timeline(outlook, now)
+        click.echo(" ".join([sentence(outlook, now), *([line.label] if line else [])]))
     show.findings(written.findings)
     show.changes(record.edition.id, changes, err=True)
     if open_it:

@@ -65,7 +65,8 @@ def _base(table: str) -> str:
     topics = '[[topic]]\nslug = "city"\ntitle = "City"\n[[topic]]\nslug = "green"\ntitle = "Green"\n'
     site = '[site]\nname = "a"\nbase_url = "https://a.example.org"\npostal_address = "b"\n'
     digest = '[[digest]]\nslug = "d"\ntitle = "D"\nschedule = "daily at 7"\nfrom = "d@example.org"\n'
-    parts = {"feed": feed, "topic": topics, "site": site, "digest": digest}
+    staff = '[staff]\nurl = "https://desk.example.org"\n'
+    parts = {"feed": feed, "topic": topics, "site": site, "digest": digest, "staff": staff}
     if table == "topic":
         parts["topic"] = ""
     return "\n".join(parts.values())

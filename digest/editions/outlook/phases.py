@@ -56,7 +56,6 @@ class Outlook:
     readers: int = 0  # who would get it now
     counts: Counts = field(default_factory=lambda: Counts(by_state=()))  # of its deliveries
     bounced: int = 0
-    staff_at: datetime | None = None  # when the staff get their copies; None: with the readers
     writer: str = ""  # a person with unsaved text, for whom the sending waits until `waits_until`
     waits_until: datetime | None = None
     trouble: str = ""  # why sending has not begun or does not go on: "the mail server does not answer"
@@ -65,6 +64,12 @@ class Outlook:
     def zone(self) -> str:
         """Return the time zone of the edition's times."""
         return self.record.edition.zone
+
+    @property
+    def staff_at(self) -> datetime | None:
+        """Return when the staff get their copies; None if they have no head start."""
+        ahead = self.digest.head_start if self.digest else None
+        return self.record.edition.send_at - ahead if ahead else None
 
     @property
     def sends_by_itself(self) -> bool:

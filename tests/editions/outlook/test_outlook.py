@@ -33,7 +33,8 @@ def outlook(state: EditionState, review: Review = Review.SEND, **values: Any) ->
     )
     own = {name: values.pop(name) for name in list(values) if name in EditionRecord.__slots__}
     record = replace(EditionRecord(edition=edition, hash="7c1e", state=state), **own)
-    whole = Outlook(record=record, digest=replace(DAILY, review=review), readers=READERS)
+    digest = replace(DAILY, review=review, head_start=values.pop("head_start", minutes(0)))
+    whole = Outlook(record=record, digest=digest, readers=READERS)
     return replace(whole, **values)
 
 
@@ -122,7 +123,7 @@ NO_LONGER = "No longer approved: Jonas rewrote a headline."
             "Jonas has unsaved edits. Waiting until 07:03, then sending without them.",
         ),
         (
-            outlook(APPROVED, staff_at=SEVEN - minutes(5)),
+            outlook(APPROVED, head_start=minutes(5)),
             SEVEN - minutes(4),
             "Staff got their copies at 06:55. Readers get theirs at 07:00, in 4 minutes.",
         ),
@@ -206,7 +207,7 @@ def test_every_edition_at_every_moment_has_one_whole_sentence_and_its_buttons(
         paused_at=SIX_THIRTY if is_paused and state in open_states else None,
         voided_at=SIX_THIRTY if is_void and state is DRAFT else None,
         started_at=SEVEN if state is SENDING else None,
-        staff_at=SEVEN - minutes(5) if has_staff else None,
+        head_start=minutes(5 if has_staff else 0),
     )
     said = sentence(found, now)
     assert said.endswith(".")
@@ -226,7 +227,7 @@ def test_every_edition_at_every_moment_has_one_whole_sentence_and_its_buttons(
 
 
 def test_the_timeline_says_what_its_label_says() -> None:
-    line = timeline(outlook(DRAFT, staff_at=SEVEN - minutes(5)), NOW)
+    line = timeline(outlook(DRAFT, head_start=minutes(5)), NOW)
     assert line is not None
     assert [(point.text, point.place) for point in line.points] == [
         ("06:30 cutoff", 0.0),
