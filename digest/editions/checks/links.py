@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from digest.collect.fetching.addresses import is_sample
@@ -20,6 +20,24 @@ MOST = 300  # links that are asked at once; the others wait for the next time
 
 Ask = Callable[[Iterable[str], LinkTerms, Callable[[LinkAnswer], None]], tuple[LinkAnswer, ...]]
 _Progress = Callable[[int, int], None]  # how many links were asked, and how many there are
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkCount:
+    """How many links and pictures of an edition there are, how many were asked, and when the last one was."""
+
+    total: int
+    asked: int
+    last_at: datetime | None
+
+
+def count_links(database: Database, edition: Edition, now: datetime) -> LinkCount:
+    """Count the links of an edition that are known."""
+    urls = urls_in(edition)
+    with database.read() as connection:
+        known = known_links(connection, urls, now)
+    last_at = max((answer.checked_at for answer in known.values()), default=None)
+    return LinkCount(total=len(urls), asked=len(known), last_at=last_at)
 
 
 def urls_in(edition: Edition) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from digest.model.editions import Edition, EditionRecord, EditionState, Story
 from digest.model.posts import Image
 from digest.model.staff import Person, Right
 from digest.staff.people import people_with
+from digest.web.desk import checks
 from digest.web.staff.context import Desk, StaffContext
 
 router = APIRouter()
@@ -117,6 +118,7 @@ def show(
         **page_values(context, shown),
         **list_values(context, shown),
         **side_values(request),
+        **tab_values(request, context, shown),
         "ask": "",
         "clash": None,
         "refusal": "",
@@ -150,6 +152,13 @@ def side_values(request: Request) -> dict[str, object]:
         "tab": tab if tab in dict(_TABS) else "stories",
         "query": f"?{urlencode(query)}" if query else "",
     }
+
+
+def tab_values(request: Request, context: StaffContext, shown: Shown) -> Mapping[str, object]:
+    """Return the values of the tab that is shown."""
+    if request.query_params.get("show") == "checks":
+        return checks.shown(context, shown.facts.edited, request)
+    return {}
 
 
 def page_values(context: StaffContext, shown: Shown) -> dict[str, object]:

@@ -13,7 +13,7 @@ from digest.editions.edits.edits import read_edits
 from digest.editions.edits.refresh import refresh
 from digest.editions.outlook.phases import held_reason
 from digest.editions.outlook.words import local
-from digest.editions.preflight import inspect
+from digest.editions.preflight import inspection_of
 from digest.editions.send import send_by_hand, send_test
 from digest.model.editions import EditionRecord, EditionState
 from digest.model.errors import DigestError, PreflightError, StateError, TransportError
@@ -98,7 +98,7 @@ def _approve(context: StaffContext, person: Person, reviewed: str, edition_id: s
 
 
 def _require_hash(context: StaffContext, record: EditionRecord, reviewed: str) -> None:
-    found = inspect(context.app.templates, record).hash
+    found = inspection_of(context.app, record, context.clock()).hash
     if not reviewed or found != reviewed:
         raise ReviewError(record.edition.id, reviewed, found)
 
@@ -262,7 +262,7 @@ def _ask(request: Request, context: StaffContext, edition_id: str, step: str) ->
 
 def _findings(context: StaffContext, record: EditionRecord) -> Mapping[str, object]:
     try:
-        found = inspect(context.app.templates, record).findings
+        found = inspection_of(context.app, record, context.clock()).findings
     except DigestError as error:
         return {"blocks": (str(error),), "warnings": ()}
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
@@ -64,7 +65,9 @@ def make_edit(request: Request, context: Desk, person: SignedIn, form: Sent, edi
         return _refused(request, context, edition_id, sent, error)
     story = sent.get("story")
     anchor = f"#s-{story}" if story and sent.do not in ("drop", "defer") else ""
-    return context.redirect(f"/desk/{edition_id}{'' if changed else '?done=nothing'}{anchor}")
+    kept = {"show": sent.get("show")} if sent.get("show") else {}  # the tab beside the stories
+    query = urlencode(kept | ({} if changed else {"done": "nothing"}))
+    return context.redirect(f"/desk/{edition_id}{'?' if query else ''}{query}{anchor}")
 
 
 def _make(context: StaffContext, person: Person, edition_id: str, sent: Asked) -> bool:
