@@ -23,7 +23,7 @@ from digest.editions.editions import (
 )
 from digest.editions.edits.correct import correct as do_correct
 from digest.editions.edits.correct import correct_site
-from digest.editions.schedules import skip_date
+from digest.editions.schedules import skip_date, unskip_date
 from digest.message.reader_links import edition_url
 from digest.model.publication import Review
 
@@ -147,19 +147,34 @@ def unapprove(session: Session, edition: str, by: str, now: datetime | None) -> 
 @click.command(epilog='Example: digest skip daily 2026-12-24 --reason "Christmas"')
 @click.argument("digest")
 @click.argument("date", type=click.DateTime(["%Y-%m-%d"]), metavar="DATE")
-@click.option("--reason", required=True, help="The reason, which is shown with the date.")
+@click.option("--reason", help="The reason, which is shown with the date.")
+@click.option("--undo", is_flag=True, help="Take the skip of the date back.")
 @by_option
 @now_option
 @pass_session
 def skip(
-    session: Session, digest: str, date: datetime, *, reason: str, by: str, now: datetime | None
+    session: Session,
+    digest: str,
+    date: datetime,
+    *,
+    reason: str | None,
+    undo: bool,
+    by: str,
+    now: datetime | None,
 ) -> None:
     """Skip one date of DIGEST.
 
     No edition is composed for that date, and its posts wait for the next one. An edition that was composed
-    for it already is skipped, unless it has begun to be sent.
+    for it already is skipped, unless it has begun to be sent. With --undo, a skip is taken back until the
+    send time of its date: the edition is composed at the cutoff, or at once if that has passed.
     """
+    if undo == bool(reason):
+        raise click.UsageError("give either --reason or --undo")
     with session.app() as app:
+        if undo:
+            unskip_date(app.database, app.config.digest(digest), date.date(), clock_of(now)())
+            click.echo(f"{digest} is not skipped on {date:%Y-%m-%d} any more")
+            return
         why = f"{by}: {reason}"
         skipped = skip_date(app.database, app.config.digest(digest), date.date(), why, clock_of(now)())
     what = f"{skipped} is skipped" if skipped else f"{digest} is skipped on {date:%Y-%m-%d}"

@@ -126,6 +126,9 @@ def test_a_draft_is_approved_by_its_hash_taken_back_planned_again_and_skipped(co
     assert said == f"{EDITION} is skipped; its posts wait for the next edition\n"
     said = composed.says("skip", "daily", "2026-11-24", "--reason", "storm", *BY)
     assert said == "daily is skipped on 2026-11-24; its posts wait for the next edition\n"
+    said = composed.says("skip", "daily", "2026-11-24", "--undo", *BY)
+    assert said == "daily is not skipped on 2026-11-24 any more\n"
+    assert "give either" in composed.says("skip", "daily", "2026-11-24", *BY, fails=2)
 
 
 def test_own_merged_and_split_stories_and_a_sponsor_reach_the_email(composed: Terminal) -> None:

@@ -103,11 +103,11 @@ def _held(outlook: Outlook, now: datetime) -> str:
 
 def _paused_by(what: str, outlook: Outlook, now: datetime) -> str:
     """Return who has paused an edition, when and why, as a sentence."""
-    by, why = hold_of(outlook.record.reason.removesuffix("."))
+    by, why = hold_of(outlook.record.reason)
     assert outlook.record.paused_at is not None
     at = at_words(outlook.record.paused_at, outlook.zone, now)
     who = f" by {first_name(by)}" if by else ""
-    return f"{what}{who} {at}: “{why}”." if why else f"{what}{who} {at}."
+    return f"{what}{who} {at}: “{ended(why)}”" if why else f"{what}{who} {at}."
 
 
 def _writing(outlook: Outlook, now: datetime) -> str:
@@ -184,7 +184,7 @@ def delivered_words(outlook: Outlook, now: datetime) -> str:
     counts, finished = outlook.counts, outlook.record.finished_at
     asked = counts.total - counts.of(DeliveryState.SKIPPED)
     done = f"{counts.of(DeliveryState.ACCEPTED):,} of {asked:,} delivered"
-    by = f" by {clock_words(finished, outlook.zone, now)}" if finished else ""
+    by = f" by {_finish(outlook, finished, now)}" if finished else ""
     failed = (
         (outlook.bounced, "bounced"),
         (counts.of(DeliveryState.REJECTED), "rejected"),
@@ -192,6 +192,13 @@ def delivered_words(outlook: Outlook, now: datetime) -> str:
     )
     named = ", ".join(f"{number:,} {what}" for number, what in failed if number)
     return f"{done}{by}{f'; {named}' if named else ''}"
+
+
+def _finish(outlook: Outlook, finished: datetime, now: datetime) -> str:
+    """Return when an edition was finished; the day is left out if it is that of the edition."""
+    at = local(finished, outlook.zone)
+    same_day = at.date() == local(_send_at(outlook), outlook.zone).date()
+    return f"{at:%H:%M}" if same_day else clock_words(finished, outlook.zone, now)
 
 
 def coming_sentence(digest: Digest, due: Due, readers: int, now: datetime) -> str:
@@ -209,7 +216,7 @@ def coming_sentence(digest: Digest, due: Due, readers: int, now: datetime) -> st
 
 
 def _readers(number: int) -> str:
-    return counted(number, "reader")
+    return counted(number, "reader") if number else "no readers yet"
 
 
 def _send_at(outlook: Outlook) -> datetime:

@@ -262,6 +262,7 @@ def _feed_values(found: Found, first: Found, now: datetime) -> Mapping[str, obje
         "about": f"{about}; {counted(len(tags), 'tag')}." if tags else f"{about}.",
         "problems": [f"Note: {each}." for each in problems_of(found, now)] if not found.comments else (),
         "titles": [post.title for post in newest_posts(found, 3)],
+        "can_use": not found.comments or first.comments,  # feeds of comments come last
         "checked": found is first and not found.comments,
     }
 

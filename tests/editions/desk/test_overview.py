@@ -72,7 +72,7 @@ def test_each_state_is_told_and_the_last_edition_stays_in_sight(place: Place) ->
     held = daily(place, "23 06:45")
     assert held.needs_attention
     assert held.editions[0].phase is Phase.HELD
-    assert held.editions[0].sentence.startswith("Held by Jonas at 06:44: “Wait”.")
+    assert held.editions[0].sentence.startswith("Held by Jonas at 06:44: “Wait.”")
 
 
 def test_after_the_sending_the_outcome_is_told(place: Place) -> None:

@@ -110,12 +110,12 @@ NO_LONGER = "No longer approved: Jonas rewrote a headline."
         (
             outlook(DRAFT, **JONAS),
             NOW + minutes(9),
-            "Held by Jonas at 06:44: “Wait for the court ruling”. Nothing is sent until someone resumes it.",
+            "Held by Jonas at 06:44: “Wait for the court ruling.” Nothing is sent until someone resumes it.",
         ),
         (
             outlook(DRAFT, paused_at=NOW, reason="paused by hand"),
             NOW,
-            "Held at 06:36: “paused by hand”. Nothing is sent until someone resumes it.",
+            "Held at 06:36: “paused by hand.” Nothing is sent until someone resumes it.",
         ),
         (
             outlook(DRAFT, writer="Jonas", waits_until=SEVEN + minutes(3)),
