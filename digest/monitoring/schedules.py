@@ -9,6 +9,7 @@ from enum import StrEnum
 from itertools import takewhile
 
 from digest.config import Config
+from digest.editions.outlook.words import counted
 from digest.model.editions import Due, EditionState
 from digest.schedule.cadence import Cadence, cadences
 from digest.schedule.schedule import SKIP_REASON
@@ -60,9 +61,14 @@ class CadenceStatus:
         return tuple(each for each in reversed(self.dates) if each.fate in (Fate.COMING, Fate.LEFT_OUT))
 
     @property
-    def skipped(self) -> int:
-        """Return how many dates of the last 30 days had no edition that went out."""
-        return sum(each.fate is Fate.SKIPPED for each in self.dates)
+    def summary(self) -> str:
+        """Return one sentence about the last 30 days: "30 dates in 30 days, of which 2 had no edition."."""
+        past, days = self.past(), BEFORE // timedelta(days=1)
+        if not past:
+            return f"No date in {days} days."
+        skipped = sum(each.fate is Fate.SKIPPED for each in past)
+        which = f", of which {skipped} had no edition that went out" if skipped else ""
+        return f"{counted(len(past), 'date')} in {days} days{which}."
 
 
 def schedules_status(database: Database, config: Config, now: datetime) -> tuple[CadenceStatus, ...]:

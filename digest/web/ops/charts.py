@@ -16,6 +16,7 @@ TOP, BOTTOM = 14.0, 82.0  # the area of the values, in percent of the height; th
 _GAP = 0.22  # of the width of a group of bars
 _LEAST_SHARE = 0.6  # percent, so that one delivery of a million can be seen
 _TICKS = 3
+_NARROW = 50  # percent; with fewer, two labels would touch each other on a phone
 _WIDE = 1_000  # units of a curve
 
 
@@ -57,11 +58,15 @@ def bars(
     says: str,
     marks: Sequence[Mark] = (),
     shown: Callable[[float], str] = _plain,
+    least: int = 1,
 ) -> Markup:
-    """Draw groups of bars from zero, one group for each label; the largest value is written above its bar."""
+    """Draw groups of bars from zero, one group for each label; the largest value is written above its bar.
+
+    There is room for at least `least` groups.
+    """
     high = max((value for each in series for value in each.values), default=0)
     top = max([high, *(mark.value for mark in marks)]) * 1.08 or 1
-    group = 100 / max(len(labels), 1)
+    group = 100 / max(len(labels), least)
     width = group * (1 - _GAP) / max(len(series), 1)
     parts = [_line("grid", BOTTOM)]
     for number, each in enumerate(series):
@@ -70,7 +75,7 @@ def bars(
             parts += [_bar(each.look, x, width, _y(value, 0, top))] if value else []
     parts += [part for mark in marks for part in _mark(mark, _y(mark.value, 0, top))]
     parts += _highest(series, group, _y(high, 0, top), shown) if high else []
-    return _svg("chart", says, [*parts, *_below(labels, centred=True)])
+    return _svg("chart", says, [*parts, *_below(labels, width=group)])
 
 
 def curve(
@@ -158,19 +163,23 @@ def _highest(series: Sequence[Series], group: float, y: float, shown: Callable[[
     return [_text(x, y, shown(high), look="lab", anchor=anchor, dy="-0.4em")]
 
 
-def _below(labels: Sequence[str], *, centred: bool = False) -> list[Markup]:
-    """Write the first and the last label, and two between them if there are enough."""
+def _below(labels: Sequence[str], *, width: float = 0.0) -> list[Markup]:
+    """Write the first and the last label, and two between them if there are enough.
+
+    `width` is that of a group of bars; the points of a curve have none.
+    """
     last = len(labels) - 1
-    if last < 0:
-        return []
-    places = sorted({0, last} | ({last // 3, 2 * last // 3} if last >= 6 else set()))
+    places = sorted({0, last} | ({last // 3, 2 * last // 3} if last >= 6 else set())) if last >= 0 else []
+    room = width * (last + 1) if width else 100.0
+    if room < _NARROW:
+        places = places[:1]
     found = []
     for place in places:
         anchor = "start" if place == 0 else "end" if place == last else "middle"
-        middle = (place + 0.5) / (last + 1) if centred else place / max(last, 1)
-        x = {"start": 0.0, "end": 100.0}.get(anchor, 100 * middle)
+        middle = (place + 0.5) * width if width else 100 * place / max(last, 1)
+        x = {"start": 0.0, "end": room}.get(anchor, middle)
         found.append(_text(x, 97, labels[place], anchor=anchor))
-    return found if last else found[:1]
+    return found if room >= 100 or len(found) < _TICKS else [found[0], found[-1]]
 
 
 def _svg(look: str, says: str, parts: Sequence[Markup]) -> Markup:

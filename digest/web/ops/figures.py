@@ -28,14 +28,16 @@ from digest.web.ops import charts
 
 _STATE = DeliveryState
 _ANSWERS = 3  # shown in one line
+_BARS = 30  # there is room for at least so many, so that an edition that has just begun has no broad bars
 _LONGEST = 70  # characters of a reply in one line
 _UNCERTAIN = "the connection was lost after the last byte, so they may have arrived"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """A chart with the table of its numbers: the first column has the labels."""
+    """A chart with the table of its numbers: the first column has the labels. `name` is that of the table."""
 
+    name: str
     svg: Markup
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -140,7 +142,8 @@ def accepted_figure(found: AcceptedOverTime, zone: str) -> Figure | None:
     says = f"Accepted messages by {width}: from {labels[0]} to {labels[-1]}, at most {most:,} at {peak}"
     series = charts.Series(name="Accepted", values=found.counts, look="s-ok")
     rows = tuple((label, f"{count:,}") for label, count in zip(labels, found.counts, strict=True))
-    return Figure(svg=charts.bars(labels, [series], says=says), heads=("From", "Accepted"), rows=rows)
+    svg = charts.bars(labels, [series], says=says, least=_BARS)
+    return Figure(name="accepted messages", svg=svg, heads=("From", "Accepted"), rows=rows)
 
 
 def _width_text(width: timedelta) -> str:
@@ -161,7 +164,8 @@ def readers_figure(growth: Growth) -> Figure:
         (label, *(f"{value:,}" for value in row)) for label, *row in zip(labels, *columns, strict=True)
     )
     heads = ("Day (UTC)", "Joined", "Left", "Removed", "Readers")
-    return Figure(svg=charts.curve(labels, growth.readers, says=says), heads=heads, rows=rows[::-1])
+    svg = charts.curve(labels, growth.readers, says=says)
+    return Figure(name="readers by day", svg=svg, heads=heads, rows=rows[::-1])
 
 
 def changes_figure(growth: Growth) -> Figure:
@@ -176,7 +180,8 @@ def changes_figure(growth: Growth) -> Figure:
         charts.Series(name="Lost", values=lost, look="s-q"),
     ]
     rows = tuple(zip(labels, map(str, joined), map(str, lost), strict=True))
-    return Figure(svg=charts.bars(labels, series, says=says), heads=("Week of", "Joined", "Lost"), rows=rows)
+    svg = charts.bars(labels, series, says=says)
+    return Figure(name="readers by week", svg=svg, heads=("Week of", "Joined", "Lost"), rows=rows)
 
 
 def complaints_figure(weeks: Sequence[Week]) -> Figure:
@@ -203,7 +208,8 @@ def complaints_figure(weeks: Sequence[Week]) -> Figure:
         for label, each in zip(labels, weeks, strict=True)
     )
     svg = charts.bars(labels, [series], says=says, marks=marks, shown=lambda value: f"{value:.2f}%")
-    return Figure(svg=svg, heads=("Week of", "Accepted", "Complaints", "Bounces"), rows=rows)
+    heads = ("Week of", "Accepted", "Complaints", "Bounces")
+    return Figure(name="complaints by week", svg=svg, heads=heads, rows=rows)
 
 
 def posts_figure(by_day: Mapping[date, int], now: datetime) -> Figure:
@@ -213,9 +219,8 @@ def posts_figure(by_day: Mapping[date, int], now: datetime) -> Figure:
     says = f"New posts by day: {counted(sum(values), 'post')} in {RATE_DAYS} days"
     series = charts.Series(name="New posts", values=values, look="s-wire")
     rows = tuple((label, f"{value:,}") for label, value in zip(labels, values, strict=True))
-    return Figure(
-        svg=charts.bars(labels, [series], says=says), heads=("Day (UTC)", "New posts"), rows=rows[::-1]
-    )
+    svg = charts.bars(labels, [series], says=says)
+    return Figure(name="new posts by day", svg=svg, heads=("Day (UTC)", "New posts"), rows=rows[::-1])
 
 
 def day_text(day: date) -> str:

@@ -13,7 +13,7 @@ from digest.editions.limits import limit_statuses
 from digest.editions.outlook.words import at_words, clock_words
 from digest.editions.schedules import next_times
 from digest.model.deliveries import DeliveryState
-from digest.model.editions import EditionRecord
+from digest.model.editions import EditionRecord, EditionState
 from digest.model.staff import Right
 from digest.monitoring.feeds import (
     Health,
@@ -63,7 +63,11 @@ def ops(request: Request, context: Desk, recount: Counting) -> Response:
     notices, needs_somebody = notices_text(app.database)
     values = {
         "going": [shown(context, recount, each) for each in editions_going(app.database)],
-        "latest": [values_of(context, recount, each) for each in latest if isinstance(each, EditionRecord)],
+        "latest": [
+            values_of(context, recount, each)
+            for each in latest
+            if isinstance(each, EditionRecord) and each.state is not EditionState.SENDING
+        ],
         "coming": [
             (app.config.digest(slug).title, at_words(at, app.config.digest(slug).zone, now))
             for slug, at in coming[:1]

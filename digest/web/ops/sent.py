@@ -39,6 +39,7 @@ router = APIRouter()
 
 _PAGE = 50
 _RECENT = 30
+_NAMED = 5  # domains beside the states
 _RETRYABLE = (DeliveryState.REJECTED, DeliveryState.UNCERTAIN, DeliveryState.DEFERRED)
 
 
@@ -152,9 +153,16 @@ def domains(request: Request, context: Desk, recount: Counting, edition_id: str)
     values = values_of(context, recount, record)
     key = "domains", edition_id, record.state
     found = recount.of(key, lambda: read_domains(context.app.database, record))
-    others = values.progress.counts.total - sum(each.total for each in found)
-    part = "_ops_domains" if "hx-request" in request.headers else "ops_domains"
-    return context.page(request, part, {"edition": values, "domains": found, "others": others})
+    is_part = "hx-request" in request.headers
+    named = found[:_NAMED] if is_part else found
+    shown = {
+        "edition": values,
+        "domains": named,
+        "rest": values.progress.counts.total - sum(each.total for each in named),
+        "rest_accepted": max(values.progress.accepted - sum(each.accepted for each in named), 0),
+    }
+    part = "_ops_domains" if is_part else "ops_domains"
+    return context.page(request, part, shown)
 
 
 @router.get("/ops/editions/{edition_id}/cancel")

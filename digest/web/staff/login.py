@@ -164,6 +164,9 @@ def enter(request: Request, context: StaffContext, person_id: str, form: Form) -
 def signed_out(request: Request, context: StaffContext, form: Form) -> Response:
     """Return the answer to a request without a session. What was written into its form is kept."""
     if request.method in ("GET", "HEAD"):
+        if request.headers.get("hx-request"):
+            # A page that asks for news by itself keeps what it shows, unless it says where this notice goes.
+            return context.page(request, "_session_over", {}, status=401, headers={"hx-reswap": "none"})
         query = f"?{request.url.query}" if request.url.query else ""
         return context.redirect(f"/login?then={quote(context.path(request) + query, safe='/')}")
     kept = {f"{KEPT}{name}": values for name, values in form.values.items()}

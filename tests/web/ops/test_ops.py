@@ -186,3 +186,20 @@ def test_an_unknown_edition_is_not_found(desk: Newsroom) -> None:
     client = desk.signed_in(Role.OPERATOR)
     for path in ("/ops/editions/none", "/ops/deliveries?edition=none"):
         assert client.get(path).status_code == 404
+
+
+def test_the_largest_domains_stand_beside_the_states(going: Newsroom) -> None:
+    client = going.signed_in(Role.READER)
+    path = f"/ops/editions/{EDITION}/domains"
+    part = client.get(path, headers={"hx-request": "true"}).text
+    assert "<html" not in part
+    assert re.search(r"example\.org.*6 of 10", part)
+    assert "<html" in client.get(path).text
+
+
+def test_a_page_that_asks_by_itself_says_when_the_session_has_ended(going: Newsroom) -> None:
+    path = f"/ops/editions/{EDITION}/progress"
+    answer = going.visitor().get(path, headers={"hx-request": "true"})
+    assert (answer.status_code, answer.headers["hx-reswap"]) == (401, "none")
+    assert "Your session has ended" in answer.text
+    assert 'hx-status:401="swap:innerHTML"' in going.signed_in(Role.READER).get(path).text
