@@ -207,7 +207,7 @@ function shown() {
   const field = find("form [data-focus]");
   if (field && !field.closest("form").dataset.focused) {
     field.closest("form").dataset.focused = "yes";
-    if (same) go(same, false);
+    if (field.closest(".story") ?? same) go(field.closest(".story") ?? same, false);
     field.focus();
   } else if (find("#refusal") && !find("#refusal").dataset.focused) {
     find("#refusal").dataset.focused = "yes";

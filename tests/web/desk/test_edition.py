@@ -67,12 +67,15 @@ def test_every_edit_is_a_form(draft_desk: Newsroom) -> None:
         {"do": "heading", "topic": "green", "text": "Orchards"},
         {"do": "sponsor", "name": "Quay Books", "text": "Maps", "url": "https://books.example.org/"},
         {"do": "picture", "story": "tram", "url": ""},
+        {"do": "add", "title": "The night bus at a glance", "topic": "city", "url": "https://bus.example.org/"},
+        {"do": "merge", "story": "seagrass", "into": "apples"},
         {"do": "rewrite", "story": "tram", "title": "The  tram\r\nopens", "shown_title": "Tram opens"},
     ):  # fmt: skip
         answer = send(client, seen=99, **fields)
         assert (answer.status_code, fields) == (303, fields)
     found = edited(draft_desk).applied.edition
-    assert order(draft_desk, "green") == ["apples", "seagrass", "library"]
+    assert order(draft_desk, "green") == ["apples", "library"]
+    assert "The night bus at a glance" in titles(draft_desk)
     assert found.lead
     assert (found.lead.title, found.lead.image) == ("The tram opens", None)
     assert (found.introduction, found.subject_template) == (
@@ -124,7 +127,7 @@ def test_each_form_opens_in_place_with_the_words_of_the_source_beside_it(draft_d
     image = next(each for each in edited(draft_desk).applied.edition.stories() if each.id == "tram").image
     assert image
     assert image.url == "https://images.example.org/tram.jpg"
-    for query in ("note=owls", "heading=green", "words=introduction", "words=subject", "words=sponsor"):
+    for query in ("note=owls", "heading=green", "words=introduction", "words=add", "words=sponsor"):
         assert '<button class="main" name="do"' in client.get(f"{PATH}?{query}").text
 
 

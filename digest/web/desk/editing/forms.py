@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from digest.compose.edits.operations import (
+    Add,
     Advertise,
     Defer,
     Drop,
     Introduce,
     MakeLead,
+    Merge,
     Move,
     Note,
     Operation,
@@ -21,6 +23,7 @@ from digest.compose.edits.operations import (
     Restore,
     Retitle,
     Rewrite,
+    Split,
     Subject,
     Undo,
 )
@@ -141,6 +144,15 @@ def _heading(form: Asked, wanted: Wanted) -> Iterator[Operation]:
     yield Retitle(topic=form.get("topic"), title=form.get("text"))
 
 
+def _add(form: Asked, wanted: Wanted) -> Iterator[Operation]:
+    title, url = " ".join(form.get("title").split()), form.get("url")
+    if not title:
+        raise wanted.refuse("a story of your own has a headline")
+    if url and not url.startswith(("https://", "http://")):
+        raise wanted.refuse("a link begins with https://")
+    yield Add(title=title, topic=form.get("topic"), blurb=form.get("blurb"), url=url or None)
+
+
 def _sponsor(form: Asked, wanted: Wanted) -> Iterator[Operation]:
     name, text, url = (form.get(each) for each in ("name", "text", "url"))
     if not (name or text or url):
@@ -163,6 +175,9 @@ _KINDS: Mapping[str, Callable[[Asked, Wanted], Iterator[Operation]]] = {
     "restore": lambda form, _: _story(form, Restore),
     "lead": lambda form, _: _story(form, MakeLead),
     "no lead": lambda _form, _: iter([MakeLead(story=None)]),
+    "split": lambda form, _: _story(form, Split),
+    "merge": lambda form, _: iter([Merge(story=form.get("story"), into=form.get("into"))]),
+    "add": _add,
     "defer": _defer,
     "move": _move,
     "up": _step,

@@ -31,7 +31,7 @@ router = APIRouter()
 _READ = ["GET", "HEAD"]
 _DAY = timedelta(days=1)
 # The forms that the page opens in place, each by the name of its query parameter.
-_OPEN = ("edit", "note", "picture", "heading", "words")
+_OPEN = ("edit", "note", "picture", "merge", "heading", "words")
 _WORDS = (
     ("introduction", "Introduction"),
     ("subject", "Subject"),
@@ -49,6 +49,7 @@ _KEYS = (
     ("l", "make or remove lead"),
     ("n", "note"),
     ("i", "picture"),
+    ("+", "add a story of your own"),
     ("z Z", "undo, redo"),
     ("/", "search the waiting posts"),
     ("t", "send a test"),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from fastapi import APIRouter, Request, Response
 
-from digest.editions.approval import ReviewError, unapprove
+from digest.editions.approval import ApprovedAlreadyError, ReviewError, unapprove
 from digest.editions.editions import approve, cancel, find_edition, pause_edition, resume_edition
 from digest.editions.edits.correct import correct, correct_site
 from digest.editions.edits.edits import read_edits
@@ -112,18 +112,18 @@ def hold(request: Request, context: Desk, person: SignedIn, form: Sent, edition_
 
     def step() -> str:
         why = held_reason(person.name, form.one("reason"))
-        pause_edition(context.app.database, edition_id, reason=why, now=context.clock())
+        pause_edition(context.app.database, edition_id, reason=why, now=context.clock(), by=person.name)
         return "held"
 
     return _step(request, context, edition_id, step)
 
 
 @router.post("/desk/{edition_id}/resume")
-def resume(request: Request, context: Desk, edition_id: str) -> Response:
+def resume(request: Request, context: Desk, person: SignedIn, edition_id: str) -> Response:
     """Resume an edition that is held or paused."""
 
     def step() -> str:
-        resume_edition(context.app.database, edition_id, context.clock())
+        resume_edition(context.app.database, edition_id, context.clock(), by=person.name)
         context.wake()
         return "resumed"
 
@@ -144,7 +144,7 @@ def cancel_edition(
 
     def step() -> str:
         why = held_reason(person.name, form.one("reason"))
-        cancel(context.app.database, edition_id, reason=why, now=context.clock())
+        cancel(context.app.database, edition_id, reason=why, now=context.clock(), by=person.name)
         return "cancelled"
 
     return _step(request, context, edition_id, step)
@@ -154,14 +154,14 @@ def cancel_edition(
 
 
 @router.post("/desk/{edition_id}/refresh")
-def plan_again(request: Request, context: Desk, edition_id: str) -> Response:
+def plan_again(request: Request, context: Desk, person: SignedIn, edition_id: str) -> Response:
     """Plan an edition again with the posts that wait now. The edits are kept."""
 
     def step() -> str:
         slug = read_edits(context.app.database, edition_id).record.edition.digest
         if find_edition(context.app.database, context.app.config, slug).edition.id != edition_id:
             raise _RefusedError("Only the newest edition of a digest can be planned again.", 422)
-        composed = refresh(context.app, slug, context.clock())
+        composed = refresh(context.app, slug, context.clock(), by=person.name)
         if composed.record is None:
             raise _RefusedError(f"The edition stays as it is. There would be none: {composed.reason}.", 422)
         return "same" if composed.reason else "refreshed"
@@ -170,11 +170,11 @@ def plan_again(request: Request, context: Desk, edition_id: str) -> Response:
 
 
 @router.post("/desk/{edition_id}/correct")
-def take_changes(request: Request, context: Desk, edition_id: str) -> Response:
+def take_changes(request: Request, context: Desk, person: SignedIn, edition_id: str) -> Response:
     """Take the new words of the publishers into an edition, and stories that are gone out of it."""
 
     def step() -> str:
-        changed = correct(context.app, edition_id, context.clock())
+        changed = correct(context.app, edition_id, context.clock(), by=person.name)
         site = correct_site(context.app, edition_id, context.clock())
         return "corrected" if changed or site else "nothing"
 
@@ -230,6 +230,8 @@ def _step(request: Request, context: StaffContext, edition_id: str, step: Callab
         return _refused(
             request, context, edition_id, f"This cannot be sent as it is: {' '.join(error.reasons)}", 422
         )
+    except ApprovedAlreadyError as error:
+        return _refused(request, context, edition_id, f"This was not done: {error}", 409)
     except TransportError as error:
         return _refused(request, context, edition_id, f"The mail server cannot be used: {error}", 503)
     except StateError:
