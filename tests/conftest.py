@@ -25,6 +25,8 @@ _TEMPLATE = "template_with_tables"
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("fast", derandomize=True, deadline=None, max_examples=20)
 settings.register_profile("explore", derandomize=False)
+# Tests that use `tests.strategies.few` try 10,000 new examples each; see benchmarks.md.
+settings.register_profile("thorough", derandomize=False, deadline=None, max_examples=10_000)
 settings.load_profile("same")
 
 

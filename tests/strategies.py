@@ -6,11 +6,26 @@ import string
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from digest.model.editions import Coverage, Edition, Section, Source, Story
 from digest.model.posts import Image
 from digest.model.publication import Site
+
+_THOROUGH = 1_000  # a profile with more examples than this counts for `few`, too
+
+
+def few(examples: int, *, most: int = 10_000, shared: bool = False) -> settings:
+    """Return settings with few examples, or with those of the profile "thorough", but no more than `most`.
+
+    With `shared`, the examples have a fixture in common, which each of them leaves as it was.
+    """
+    wanted: int = settings.default.max_examples if settings.default else 0
+    known = (HealthCheck.function_scoped_fixture,) if shared else ()
+    number = min(wanted, most) if wanted > _THOROUGH else examples
+    return settings(max_examples=number, suppress_health_check=known)
+
 
 SEND_AT = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
 

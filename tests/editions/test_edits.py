@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from sqlalchemy import delete, update
 
-from digest.compose.edits.apply import fates
 from digest.compose.edits.operations import (
     Add,
     Advertise,
     Defer,
     Drop,
-    Introduce,
-    MakeLead,
     Merge,
     Move,
     Note,
@@ -54,13 +46,10 @@ from digest.model.errors import (
 )
 from digest.model.posts import DESK, Candidate, Image, PostState
 from digest.model.publication import Sponsor
-from digest.model.snapshot import content_hash
 from digest.storage.database import Database
-from digest.storage.editions import load_edition
 from digest.storage.feeds import sync_feeds
 from digest.storage.posts import recent_posts
 from digest.storage.steps import advance
-from digest.storage.tables import digest_posts, editions, edits, posts
 from tests.compose.newsroom import FEED_LIST, Newsroom
 from tests.compose.samples import DAILY, NOW, published, topic
 
@@ -347,102 +336,3 @@ def test_who_merges_a_story_has_seen_what_others_did_to_it(newsroom: Newsroom) -
     with pytest.raises(ConflictError, match='the place in the edition of "Tram opens"'):
         change(newsroom, Merge(story="post-2", into="post-3"), seen=1)
     change(newsroom, Merge(story="post-1", into="post-0"), Note(story="post-2", text="Aboard"), seen=1)
-
-
-# ── any list of edits, on both databases ────────────────────────────────────────────────────
-
-_stories = st.integers(0, 5).map("post-{}".format)
-_operations: st.SearchStrategy[Operation] = st.one_of(
-    st.builds(Add, title=st.just("Open house"), topic=st.sampled_from(("sea", "more"))),
-    st.builds(Merge, story=_stories, into=_stories),
-    st.builds(Split, story=_stories),
-    st.builds(Drop, story=_stories),
-    st.builds(Restore, story=_stories),
-    st.builds(Defer, story=_stories, until=st.just(date(2026, 11, 24))),
-    st.builds(Move, story=_stories, topic=st.sampled_from(("sea", "more")), before=st.none() | _stories),
-    st.builds(MakeLead, story=st.none() | _stories),
-    st.builds(Rewrite, story=_stories, part=st.sampled_from(Part), text=st.sampled_from(("A", "B"))),
-    st.builds(Note, story=_stories, text=st.sampled_from(("", "A note"))),
-    st.builds(Introduce, text=st.sampled_from(("", "Good morning"))),
-    st.builds(Undo, number=st.integers(1, 8)),
-)
-
-
-@given(st.lists(st.tuples(_operations, st.sampled_from(("Maren", "Jonas"))), max_size=8))
-@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_after_any_edits_each_post_is_where_its_story_is(
-    newsroom: Newsroom, listed: Sequence[tuple[Operation, str]]
-) -> None:
-    first = read_edits(newsroom.database, EDITION)
-    accepted = 0
-    for operation, by in listed:
-        try:
-            accepted = len(change(newsroom, operation, by=by).edits)
-        except DigestError:
-            continue
-        after = read_edits(newsroom.database, EDITION)
-        assert (len(after.edits), after.record.edition) == (accepted, after.applied.edition)
-        assert after.record.hash == content_hash(after.applied.edition)
-        wanted = {post_id: fate.state for post_id, fate in fates(after.applied).items()}
-        assert {post_id: state for post_id, (state, _, _) in newsroom.states().items()} == wanted
-    assert len(read_edits(newsroom.database, EDITION).edits) == accepted
-    start_again(newsroom, first)
-
-
-def start_again(newsroom: Newsroom, first: EditedEdition) -> None:
-    """Undo everything, which gives the hash of the base, and empty the list for the next example."""
-    edited = read_edits(newsroom.database, EDITION)
-    while (number := edited.last_in_force()) is not None:
-        edited = change(newsroom, Undo(number=number))
-    assert edited.record.hash == first.record.hash
-    with newsroom.database.write() as connection:
-        connection.execute(delete(edits))
-        connection.execute(update(editions).values(base=None))
-        connection.execute(update(digest_posts).values(held_until=None, reason=""))
-        connection.execute(delete(posts).where(posts.c.feed_id == DESK))
-
-
-def test_editors_an_approver_and_a_sender_at_once(newsroom: Newsroom) -> None:
-    """The edition that goes out has the hash that was approved, however the three are interleaved."""
-    ready = threading.Barrier(4)
-    seen: list[str] = []
-
-    def edit_often(by: str, story: str) -> None:
-        ready.wait()
-        for number in range(8):
-            try:
-                change(newsroom, Rewrite(story=story, part=Part.TITLE, text=f"{by} {number}"), by=by)
-            except StateError:
-                return
-
-    def approve_and_send() -> None:
-        ready.wait()
-        for _ in range(400):
-            try:
-                with newsroom.database.read() as connection:
-                    record = load_edition(connection, EDITION)
-                with newsroom.database.write() as connection:
-                    step = EditionState.APPROVED
-                    approved = advance(connection, EDITION, step, NOW, look=record.hash, seen=record)
-                with newsroom.database.write() as connection:
-                    sent = advance(connection, EDITION, EditionState.SENDING, NOW, seen=approved)
-            except StateError:
-                continue
-            seen.append(sent.hash)
-            return
-
-    threads = [
-        threading.Thread(target=edit_often, args=("Maren", "post-0")),
-        threading.Thread(target=edit_often, args=("Jonas", "post-1")),
-        threading.Thread(target=approve_and_send),
-        threading.Thread(target=approve_and_send),
-    ]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
-    with newsroom.database.read() as connection:
-        record = load_edition(connection, EDITION)
-    assert seen == [record.hash]  # one of the two began, and nobody has edited after that
-    assert record.hash == record.look == content_hash(record.edition)
-    assert read_edits(newsroom.database, EDITION).applied.edition == record.edition

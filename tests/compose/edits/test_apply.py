@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from digest.compose.edits.apply import apply, fates
@@ -42,7 +42,7 @@ from digest.model.posts import PostState
 from digest.model.publication import CATCH_ALL, CATCH_ALL_RULE, Sponsor
 from digest.model.snapshot import content_hash
 from digest.render.sample import sample_edition
-from tests.strategies import SEND_AT, images
+from tests.strategies import SEND_AT, few, images
 
 IDS = tuple(f"story-{number}" for number in range(9))
 TOPICS = ("sea", "town", CATCH_ALL)
@@ -123,7 +123,7 @@ def apply_all(base: Edition, *listed: Operation) -> Edition:
 
 
 @given(bases, lists)
-@settings(max_examples=40)
+@few(40)
 def test_no_list_of_edits_loses_or_repeats_a_story(base: Edition, listed: list[Operation]) -> None:
     edits = edits_of(listed)
     applied = apply(base, edits)
@@ -147,7 +147,7 @@ def test_no_list_of_edits_loses_or_repeats_a_story(base: Edition, listed: list[O
 
 
 @given(bases, lists)
-@settings(max_examples=40)
+@few(40)
 def test_a_replay_on_another_base_loses_nothing_silently(base: Edition, listed: list[Operation]) -> None:
     """Each edit is in force in the new edition, or was undone, or is listed as stale with a reason."""
     fewer = apply(base, edits_of([Drop(story=IDS[1]), Drop(story=IDS[4]), Drop(story=IDS[7])])).edition
@@ -168,7 +168,7 @@ def numbers_in_force(base: Edition, edits: tuple[Edit, ...]) -> list[int]:
 
 
 @given(bases, lists)
-@settings(max_examples=40)
+@few(40)
 def test_undoing_every_edit_gives_the_hash_of_the_base(base: Edition, listed: list[Operation]) -> None:
     edits = edits_of(listed)
     while in_force := numbers_in_force(base, edits):
@@ -178,7 +178,7 @@ def test_undoing_every_edit_gives_the_hash_of_the_base(base: Edition, listed: li
 
 
 @given(bases, lists)
-@settings(max_examples=20)
+@few(20)
 def test_an_undone_list_that_is_redone_gives_the_same_edition(base: Edition, listed: list[Operation]) -> None:
     edits = edits_of(listed)
     last = len(edits) + 1
@@ -207,7 +207,7 @@ def named(operation: Operation) -> set[object]:
 
 
 @given(bases, lists, lists, st.randoms(use_true_random=False))
-@settings(max_examples=40)
+@few(40)
 def test_the_edits_of_two_editors_give_the_same_edition_in_any_order(
     base: Edition, ours: list[Operation], theirs: list[Operation], random: Any
 ) -> None:
