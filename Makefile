@@ -15,10 +15,11 @@ FAST_LIST = tests/subscribers
 FAST_REST = tests/test_layers.py tests/test_docs.py tests/storage tests/model tests/schedule tests/limits \
 	tests/message tests/compose tests/config
 
-.PHONY: help setup demo test test-fast test-fast-list test-fast-rest test-first-part test-second-part test-third-part test-fourth-part check format lock clean
+.PHONY: help setup demo desk test test-fast test-fast-list test-fast-rest test-first-part test-second-part test-third-part test-fourth-part check format lock clean
 
 help:
 	@echo "make demo       set up, then run the main job: feeds to inbox, on loopback"
+	@echo "make desk       set up, then open the demo's newsroom: the editors' desk with a draft"
 	@echo "make test       set up, then check style and types and pass all tests"
 	@echo "make test-fast  the pure half and SQLite, in under a minute, with nothing but Python"
 	@echo "make check      style and types alone"
@@ -36,6 +37,9 @@ $(READY): pyproject.toml requirements.lock requirements-uv.lock
 
 demo: $(READY)
 	@$(BIN)/digest demo
+
+desk: $(READY)
+	@$(BIN)/digest demo --serve
 
 test: $(READY)
 	@.ci/components

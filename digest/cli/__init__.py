@@ -24,8 +24,8 @@ COMMANDS = {
         "init": "Write a sample config.toml and two sample feeds.",
         "check": "Check the installation without sending anything.",
         "config": "Print all settings.",
-        "demo": "Show the program at work, on this machine alone.",
     },
+    "demo": {"demo": "Show the program at work, on this machine alone."},
     "feeds": {"feeds": "Show the state of each feed."},
     "posts": {
         "posts": "List the posts that were found last.",

@@ -66,7 +66,7 @@ def run(folder: Path, show: Show, clock: Callable[[], datetime]) -> Summary:
         config = load(write_config(workspace, feeds=address, port=port), {})
         with open_app(config) as app:
             context = RunContext(clock=clock, feed=show.feed, progress=show.progress)
-            _import(app, show, clock())
+            import_readers(app, show, clock())
             show.step("collect: feeds to posts")
             collect_due(app.database, app.config, context, force=True)
             records = list(_compose(app, show, clock()))
@@ -77,7 +77,8 @@ def run(folder: Path, show: Show, clock: Callable[[], datetime]) -> Summary:
     return Summary(workspace=workspace, editions=editions, pages=tuple(pages), emails=emails)
 
 
-def _import(app: App, show: Show, now: datetime) -> None:
+def import_readers(app: App, show: Show, now: datetime) -> None:
+    """Import the readers from the list that ships with the demo."""
     show.step("Import readers with different topics from a CSV file")
     request = ImportRequest(source="the demo")
     with readers_file().open("rb") as file, open_import(app, file, request) as listed:

@@ -67,6 +67,7 @@ class _Quiet(SimpleHTTPRequestHandler):
         ".xml": "application/rss+xml",
         ".atom": "application/atom+xml",
         ".json": "application/feed+json",
+        ".jpg": "image/jpeg",
         "": "application/octet-stream",
     }
 

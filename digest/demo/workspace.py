@@ -66,13 +66,18 @@ def readers_file() -> Path:
     return _SHIPPED / "readers.csv"
 
 
+def picture_files() -> Path:
+    """Return the folder with the pictures of the invented feeds."""
+    return _SHIPPED / "pictures"
+
+
 def with_pictures(page: Path) -> Path:
     """Rewrite a page so that it shows the pictures of the invented feeds from this machine.
 
     The email itself links to pictures.example.org, which does not exist.
     """
     pictures = page.parent / "pictures"
-    shutil.copytree(_SHIPPED / "pictures", pictures, dirs_exist_ok=True)
+    shutil.copytree(picture_files(), pictures, dirs_exist_ok=True)
     text = page.read_text(encoding="utf-8")
     page.write_text(_PICTURE.sub(r"pictures/\1", text), encoding="utf-8")
     return page

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from digest.app import App
@@ -42,13 +42,15 @@ def serving(
     proof_cost: int = PROOF_COST,
     limits: WebLimits = _LIMITS,
     wake: Callable[[], None] = lambda: None,
+    behind: Callable[[ASGIApp], ASGIApp] = lambda pages: pages,
 ) -> Iterator[int]:
     """Serve the pages at [web] `host` and `port` until the block ends, and yield the port.
 
-    `wake` is called when a notice has been queued. Raises WebError when the port cannot be used.
+    `wake` is called when a notice has been queued, and `behind` returns an application that passes requests
+    on to the pages. Raises WebError when the port cannot be used.
     """
     pages = create_web(app, clock=clock, proof_cost=proof_cost, requests=limits.requests, wake=wake)
-    with _serving(app, _Current(pages), limits) as port:
+    with _serving(app, _Current(behind(pages)), limits) as port:
         yield port
 
 
@@ -83,7 +85,7 @@ class Pages:
 class _Current:
     """An ASGI application that passes each request to the pages of the moment."""
 
-    def __init__(self, pages: FastAPI) -> None:
+    def __init__(self, pages: ASGIApp) -> None:
         self.pages = pages
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

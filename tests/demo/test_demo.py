@@ -5,11 +5,15 @@ from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
 
+import httpx2
 import pytest
 
+from digest.demo.newsroom import newsroom
 from digest.demo.run import Summary, run
 from digest.model.deliveries import Counts
+from digest.model.editions import EditionState
 from digest.model.posts import FeedReport
+from digest.web.trial import trial
 
 NOW = datetime(2026, 11, 20, 6, 30, tzinfo=UTC)
 NEW_POST = """<item><title>A bench for everyone</title><link>https://harbour-courier.example.org/bench/</link>
@@ -106,6 +110,32 @@ def test_the_previews_show_pictures_from_this_machine(folder: Path) -> None:
     assert "pictures.example.org" not in text
     assert (page.parent / "pictures" / "night-train.jpg").is_file()
     assert 'src="pictures/night-train.jpg"' in text
+
+
+def test_the_newsroom_stays_open_with_a_draft_and_links_that_sign_in_once(folder: Path) -> None:
+    (folder / "before").mkdir(parents=True)  # it begins anew
+    with (
+        newsroom(folder, Recorded(), lambda: datetime.now(UTC)) as opened,
+        trial(opened.app, opened.people, lambda: None) as links,
+    ):
+        assert not (folder / "before").exists()
+        draft = opened.draft
+        assert draft.state is EditionState.DRAFT
+        assert timedelta(minutes=29) < draft.edition.send_at - datetime.now(UTC) <= timedelta(minutes=31)
+        images = [story.image for story in draft.edition.stories() if story.image]
+        assert images
+        assert all(image.url.startswith(opened.url) for image in images)  # our own copies
+        assert len(list(opened.mail.glob("*.eml"))) == 3  # an edition of the other digest
+        for person, link in zip(opened.people, links, strict=True):
+            with httpx2.Client() as browser:
+                desk = browser.get(link, follow_redirects=True)
+                assert str(desk.url) == f"{opened.url}/team/desk"
+                assert person.name in desk.text
+                assert draft.edition.title in desk.text
+                assert browser.get(f"{opened.url}/").status_code == 200
+            with httpx2.Client() as stranger:
+                assert stranger.get(link).status_code == 404
+                assert stranger.get(f"{opened.url}/team/desk").status_code == 303
 
 
 ADAS_MORNING = ("ada@readers.test", "The Morning Paper")

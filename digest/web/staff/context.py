@@ -55,10 +55,8 @@ class StaffContext:
 
     @property
     def cookie(self) -> str:
-        """Return the name of the cookie. Browsers accept these prefixes only from https."""
-        if not self.settings.url.startswith("https:"):
-            return "desk"
-        return "__Secure-desk" if self.root else "__Host-desk"
+        """Return the name of the cookie."""
+        return cookie_name(self.settings)
 
     def visitor(self, request: Request) -> Visitor:
         """Return who has sent a request, as far as it tells."""
@@ -121,6 +119,13 @@ class StaffContext:
     def home(self, person: Person | None) -> str:
         """Return the path of the page to begin with."""
         return next((item.path for item in _nav(person, "", {})), _ACCOUNT)
+
+
+def cookie_name(settings: StaffSettings) -> str:
+    """Return the name of the cookie of a session. Browsers accept these prefixes only from https."""
+    if not settings.url.startswith("https:"):
+        return "desk"
+    return "__Secure-desk" if settings.path else "__Host-desk"
 
 
 def name_subject(request: Request, subject: str) -> None:
