@@ -59,16 +59,16 @@ def mailable(
 def unserved(
     digest: str, now: datetime, frequency: Frequency, offered: Collection[Frequency] = ()
 ) -> Select[tuple[str]]:
-    """Select a clause for each reader of `digest` who is not mailed an edition at `now`: the reason.
+    """Select a phrase for each reader of `digest` who is not mailed an edition at `now`: the reason.
 
     It is the first reason that applies. People who have unsubscribed are no readers any more.
     """
     suppressed = exists().where(suppressions.c.address_hash == subscribers.c.address_hash)
     why = case(
-        (subscribers.c.state == SubscriberState.PENDING, "have not confirmed yet"),
-        (suppressed, "must not be mailed, because their mailbox is gone or they complained"),
-        (subscriptions.c.paused_until > now, "have paused"),
-        (~_is_served(frequency, offered), "chose another frequency"),
+        (subscribers.c.state == SubscriberState.PENDING, "not confirmed yet"),
+        (suppressed, "the mailbox is gone, or its owner complained"),
+        (subscriptions.c.paused_until > now, "paused"),
+        (~_is_served(frequency, offered), "another frequency chosen"),
         else_="",
     ).label("why")
     readers = (

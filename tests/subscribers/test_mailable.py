@@ -105,17 +105,17 @@ def test_an_edition_goes_to_the_readers_of_its_frequency(
     ("reader", "choice", "why"),
     [
         ({}, {}, []),
-        ({"state": "pending"}, {}, ["have not confirmed yet"]),
+        ({"state": "pending"}, {}, ["not confirmed yet"]),
         ({"state": "unsubscribed"}, {}, []),
         ({}, {"state": "removed"}, []),
-        ({}, {"paused_until": NOW + timedelta(days=1)}, ["have paused"]),
+        ({}, {"paused_until": NOW + timedelta(days=1)}, ["paused"]),
         ({}, {"paused_until": NOW}, []),
-        ({}, {"frequency": WEEKLY}, ["chose another frequency"]),
-        ({"state": "pending"}, {"frequency": WEEKLY}, ["have not confirmed yet"]),
+        ({}, {"frequency": WEEKLY}, ["another frequency chosen"]),
+        ({"state": "pending"}, {"frequency": WEEKLY}, ["not confirmed yet"]),
         (
             {"address_hash": "gone"},
             {"frequency": WEEKLY},
-            ["must not be mailed, because their mailbox is gone or they complained"],
+            ["the mailbox is gone, or its owner complained"],
         ),
     ],
 )

@@ -72,7 +72,8 @@ def read_audience(parts: EditionParts, record: EditionRecord, now: datetime) -> 
 
 def choice_title(edition: Edition, choice: Choice, titles: Mapping[str, str]) -> str:
     """Return a choice of topics in words: "All topics", "All but Culture", "Harbour and Town hall"."""
-    named = {**titles, **{each.choice: each.title for each in headings_of(edition) if each.title}}
+    headings = (*edition.headings, *headings_of(edition))
+    named = {**titles, **{each.choice: each.title for each in headings if each.title}}
     known = dict.fromkeys(each.choice for each in headings_of(edition))
     wanted = [slug for slug in known if choice.wants(slug)]
     missing = [slug for slug in known if not choice.wants(slug)]

@@ -35,6 +35,7 @@ class Frame:
     part: str = "html"
     scheme: str = ""  # empty: that of the browser, and the very bytes that are sent
     images: bool = True
+    version: str = ""  # of the edition; the email itself does not depend on it
 
 
 def viewer_of(query: Mapping[str, str]) -> Viewer:
@@ -56,6 +57,7 @@ def frame_url(context: StaffContext, edition_id: str, viewer: Viewer, frame: Fra
         "as": "" if frame.part == "html" else frame.part,
         "scheme": frame.scheme,
         "images": "" if frame.images else "off",
+        "v": frame.version,
     }
     query = urlencode({name: value for name, value in shown.items() if value} | viewer_query(viewer))
     return f"{context.root}/desk/{edition_id}/mail{f'?{query}' if query else ''}"

@@ -9,7 +9,6 @@ from email.utils import parseaddr
 from fastapi import APIRouter, Request, Response
 
 from digest.compose.edits.operations import Operation, Preheader, Subject
-from digest.editions.approval import standing
 from digest.editions.edits.edits import EditedEdition, Editor, edit, read_edits
 from digest.editions.preview import PreviewError
 from digest.editions.views.mail import Viewer, view
@@ -98,9 +97,9 @@ def _mail_values(context: StaffContext, edited: EditedEdition, wanted: str) -> M
     values: dict[str, object] = {
         "views": _VIEWS,
         "view": wanted if wanted in dict(_VIEWS) else "desktop",
-        "src": frame_url(context, record.edition.id, viewer, Frame()),
+        # The page follows changes, and the frame follows the address.
+        "src": frame_url(context, record.edition.id, viewer, Frame(version=record.hash[:8])),
         "clipped": CLIPPED,
-        "hash": standing(context.app, record).hash,
     }
     try:
         seen = view(context.app, record, viewer)

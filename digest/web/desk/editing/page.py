@@ -19,11 +19,12 @@ from digest.editions.outlook.phases import Outlook, verbs
 from digest.editions.outlook.sentence import left_words, sentence, stressed
 from digest.editions.outlook.timeline import timeline
 from digest.editions.outlook.words import counted, ended, span_words
+from digest.editions.views.comments import comment_counts
 from digest.model.editions import Edition, EditionRecord, EditionState, Story
 from digest.model.posts import Image
 from digest.model.staff import Person, Right
 from digest.staff.people import people_with
-from digest.web.desk import checks
+from digest.web.desk import checks, tabs
 from digest.web.staff.context import Desk, StaffContext
 
 router = APIRouter()
@@ -156,10 +157,9 @@ def side_values(request: Request) -> dict[str, object]:
 
 
 def tab_values(request: Request, context: StaffContext, shown: Shown) -> Mapping[str, object]:
-    """Return the values of the tab that is shown."""
-    if request.query_params.get("show") == "checks":
-        return checks.shown(context, shown.facts.edited, request)
-    return {}
+    """Return the values of the tab that is shown; on a wide screen, the email stands beside the stories."""
+    tab = checks if request.query_params.get("show") == "checks" else tabs
+    return tab.shown(context, shown.facts.edited, request)
 
 
 def page_values(context: StaffContext, shown: Shown) -> dict[str, object]:
@@ -222,6 +222,7 @@ def list_values(context: StaffContext, shown: Shown) -> dict[str, object]:
         "counted": counted,
         "words_kinds": _WORDS,
         "keys": _KEYS,
+        "comments": comment_counts(context.app.database, shown.record.edition.id),
     }
 
 
