@@ -24,6 +24,7 @@ from digest.editions.send import (
     deliveries_of,
     dry_run_edition,
     failures_of,
+    note_test,
     send_by_hand,
     send_test,
     try_again,
@@ -80,7 +81,7 @@ def send(
         if dry_run:
             _show_dry_run(dry_run_edition(app, record.edition.id, clock_of(now)()), as_json)
         elif test_to:
-            _send_test(app, record, test_to)
+            _send_test(app, record, test_to, clock_of(now)())
         else:
             _send_all(app, record, chosen_clock(app, now, yes=yes), as_json)
 
@@ -98,11 +99,12 @@ def _show_dry_run(found: DryRun, as_json: bool) -> None:
     )
 
 
-def _send_test(app: App, record: EditionRecord, address: str) -> None:
+def _send_test(app: App, record: EditionRecord, address: str, now: datetime) -> None:
     receipt = send_test(app, record, address)
     click.echo(f"test message {receipt.outcome}: {receipt.code or ''} {receipt.reply}".rstrip())
     if receipt.outcome is not Outcome.ACCEPTED:
         raise click.exceptions.Exit(1)
+    note_test(app.database, record.edition.id, now)
 
 
 def _send_all(app: App, record: EditionRecord, clock: Callable[[], datetime], as_json: bool) -> None:

@@ -11,9 +11,10 @@ from secrets import token_hex
 from digest.editions.approval import POLICY, ready_to_send
 from digest.editions.parts import EditionParts
 from digest.editions.preflight import settings_for
+from digest.editions.preview import NOBODY, PreviewError
 from digest.message.build import MessageBuilder
 from digest.model.deliveries import Delivery, DeliveryState, Recipient
-from digest.model.editions import EditionRecord, EditionState, refusal
+from digest.model.editions import EditionRecord, EditionState, StepKind, refusal
 from digest.model.messages import Receipt
 from digest.model.publication import Review
 from digest.model.run_context import EventKind, RunContext, RunEvent
@@ -23,7 +24,7 @@ from digest.send.send import Sent, send, send_one
 from digest.storage.database import Database
 from digest.storage.editions import load_edition, lock_edition
 from digest.storage.ledger.outcomes import by_code, list_deliveries, retry
-from digest.storage.steps import reopen
+from digest.storage.steps import note_step, reopen
 from subscribers.address import parse_address
 
 _ENDED = {EditionState.SENT: EventKind.SENT, EditionState.CANCELLED: EventKind.CANCELLED}
@@ -80,16 +81,28 @@ def dry_run_edition(parts: EditionParts, edition_id: str, now: datetime) -> DryR
     )
 
 
-def send_test(parts: EditionParts, record: EditionRecord, address: str) -> Receipt:
-    """Send one copy with all topics to any address, marked as a test in subject, body and header.
+def send_test(
+    parts: EditionParts, record: EditionRecord, address: str, seen_by: Recipient = NOBODY
+) -> Receipt:
+    """Send one copy to any address, marked as a test in subject, body and header.
 
-    It is not in the ledger, and its links change nothing. Raises AddressError, TransportError.
+    It is the copy that `seen_by` would get. It is not in the ledger, and its links change nothing. Raises
+    AddressError, TransportError, and PreviewError if there is nothing in the topics of `seen_by`.
     """
-    reader = Recipient(0, parse_address(address).address)
+    reader = seen_by._replace(subscriber_id=0, address=parse_address(address).address)
     message_settings = replace(settings_for(parts, record), test=token_hex(8))
     message = MessageBuilder(record, message_settings).message(reader)
-    assert message is not None, "an edition has at least one topic"
+    if message is None:
+        raise PreviewError(f"{record.edition.id} has no story in the topics that this reader chose")
     return send_one(parts.transport(), message)
+
+
+def note_test(database: Database, edition_id: str, now: datetime, *, by: str = "", seen_as: str = "") -> None:
+    """Note in the history of an edition that a test was sent, and as whose copy; its address is not kept."""
+    with database.write() as connection:
+        lock_edition(connection, edition_id)
+        detail = f"as {seen_as or 'a reader of all topics'}"
+        note_step(connection, edition_id, StepKind.TESTED, now, by=by, detail=detail)
 
 
 def deliveries_of(

@@ -10,6 +10,7 @@ from digest.compose.edits.apply import apply
 from digest.compose.edits.difference import Difference, differences
 from digest.compose.edits.operations import Edit, Part, Rewrite, Undo
 from digest.editions.edits.edited import EditedEdition, with_edits
+from digest.editions.outlook.phases import hold_of
 from digest.editions.outlook.words import ended
 from digest.editions.parts import EditionParts
 from digest.message.look import Look, look_at, look_from
@@ -181,9 +182,10 @@ def _step_line(stored: StoredStep, base: int) -> Line:
     elif step.kind is StepKind.REPLANNED:
         text, by = (step.detail, step.by) if step.by else (f"Somebody {step.detail}.", "")
     elif step.kind is StepKind.TESTED:
-        text, by = f"{personal if step.by else plain} {step.detail}{'' if step.by else '.'}", step.by
+        text, by = f"{personal if step.by else plain}, {step.detail}{'' if step.by else '.'}", step.by
     else:
-        why = f": {step.detail}" if step.detail else ""
+        reason = hold_of(step.detail)[1] if step.by else step.detail
+        why = f": {reason}" if reason else ""
         text, by = f"{personal if step.by else plain}{why}{'' if step.by else '.'}", step.by
     return Line(
         at=step.at,

@@ -10,12 +10,14 @@ from fastapi import APIRouter, Request, Response
 
 from digest.editions.editions import find_edition
 from digest.editions.preview import PreviewError, web_copy
-from digest.editions.views.mail import Viewer, view
+from digest.editions.views.mail import Viewer, languages_to_see, view
+from digest.editions.views.readers import choice_title
 from digest.model.editions import EditionRecord
 from digest.model.errors import NotFoundError, TemplateError
 from digest.model.staff import Person, Right
 from digest.render.reading.schemes import Scheme, in_scheme, without_pictures
 from digest.web.staff.context import Desk, RightMissingError, SignedIn, StaffContext
+from subscribers.model import Choice
 
 router = APIRouter()
 
@@ -67,6 +69,18 @@ def require_reader_right(person: Person, viewer: Viewer) -> None:
     """Raise RightMissingError if a person looks at the email of a reader of the list without the right."""
     if viewer.reader and not person.may(Right.EDIT):
         raise RightMissingError(Right.EDIT)
+
+
+def viewer_words(context: StaffContext, record: EditionRecord, viewer: Viewer) -> str:
+    """Return in words whose email is shown: "a reader of Harbour, in Deutsch"."""
+    titles = {topic.slug: topic.title for topic in context.app.config.topics}
+    named = "a reader of all topics"
+    if viewer.reader:
+        named = "one reader of the list"
+    elif viewer.topics:
+        named = f"a reader of {choice_title(record.edition, Choice.parse(viewer.topics), titles)}"
+    language = dict(languages_to_see(record)).get(viewer.language, viewer.language)
+    return f"{named}, in {language}" if language else named
 
 
 @router.api_route("/desk/{edition_id}/mail", methods=["GET", "HEAD"])

@@ -82,3 +82,21 @@ def test_the_inbox_line_follows_what_is_typed_and_is_saved(drafted: Newsroom) ->
     assert edited.applied.edition.subject_template == edited.base.subject_template
     conflict = editor.post(f"{PATH}/lines", data={"subject": "Mine", "preheader": "", "seen": "0"})
     assert conflict.status_code in (303, 409)
+
+
+def test_the_history_tells_who_held_an_edition_and_who_sent_tests_of_it(drafted: Newsroom) -> None:
+    editor = drafted.signed_in(Role.EDITOR)
+    editor.post(f"{PATH}/hold", data={"reason": "Wait for the port."})
+    editor.post(f"{PATH}/resume")
+    editor.post(f"{PATH}/test", data={"topics": "coast", "language": "de"})
+    lines = read_history(drafted.app.database, DRAFT).lines
+    assert [f"{line.by} {line.text}".strip() for line in lines] == [
+        "Jonas Wieck sent a test, as a reader of Coast & sea, in Deutsch",
+        "Jonas Wieck resumed it",
+        "Jonas Wieck held it: Wait for the port.",
+        "Composed at the cutoff: 11 stories.",
+    ]
+    [email] = drafted.site.emails()
+    assert email["To"] == "jonas@example.org"
+    assert email["Content-Language"] == "en-GB, de"
+    assert str(email["Subject"]).startswith("[")

@@ -158,8 +158,8 @@ def side_values(request: Request) -> dict[str, object]:
 
 def tab_values(request: Request, context: StaffContext, shown: Shown) -> Mapping[str, object]:
     """Return the values of the tab that is shown; on a wide screen, the email stands beside the stories."""
-    tab = checks if request.query_params.get("show") == "checks" else tabs
-    return tab.shown(context, shown.facts.edited, request)
+    of_tab = checks.shown if request.query_params.get("show") == "checks" else tabs.shown
+    return of_tab(context, shown.facts.edited, request)
 
 
 def page_values(context: StaffContext, shown: Shown) -> dict[str, object]:

@@ -14,7 +14,9 @@ from digest.editions.edits.refresh import refresh
 from digest.editions.outlook.phases import held_reason
 from digest.editions.outlook.words import local
 from digest.editions.preflight import inspection_of
-from digest.editions.send import send_by_hand, send_test
+from digest.editions.preview import PreviewError
+from digest.editions.send import note_test, send_by_hand, send_test
+from digest.editions.views.mail import Viewer, recipient_for
 from digest.model.editions import EditionRecord, EditionState
 from digest.model.errors import DigestError, PreflightError, StateError, TransportError
 from digest.model.messages import Outcome
@@ -22,6 +24,7 @@ from digest.model.run_context import RunContext
 from digest.model.staff import Person, Right
 from digest.render.preflight import Level
 from digest.web.desk.editing.page import show
+from digest.web.desk.mail import require_reader_right, viewer_words
 from digest.web.security.forms import Sent
 from digest.web.staff.context import Desk, RightMissingError, SignedIn, StaffContext
 from subscribers.errors import AddressError
@@ -189,19 +192,24 @@ def ask_for_test(request: Request, context: Desk, edition_id: str) -> Response:
 
 @router.post("/desk/{edition_id}/test")
 def send_one_test(request: Request, context: Desk, person: SignedIn, form: Sent, edition_id: str) -> Response:
-    """Send a test: to oneself, or to any address with the right for it."""
+    """Send a test, as anybody gets the email: to oneself, or to any address with the right for it."""
     address = form.one("address") or person.address
     if address.casefold() != person.address.casefold() and not person.may(Right.OPERATE):
         raise RightMissingError(Right.OPERATE)
+    viewer = Viewer(topics=form.one("topics"), language=form.one("language"), reader=form.one("reader"))
+    require_reader_right(person, viewer)
 
     def step() -> str:
         record = read_edits(context.app.database, edition_id).record
         try:
-            receipt = send_test(context.app, record, address)
-        except AddressError as error:
+            seen_by = recipient_for(context.app, record, viewer)
+            receipt = send_test(context.app, record, address, seen_by)
+        except (AddressError, PreviewError) as error:
             raise _RefusedError(f"No test was sent to {address}: {error}", 422) from error
         if receipt.outcome is not Outcome.ACCEPTED:
             raise _RefusedError(f"The mail server did not take the test: {receipt.reply}", 422)
+        seen_as = viewer_words(context, record, viewer)
+        note_test(context.app.database, edition_id, context.clock(), by=person.name, seen_as=seen_as)
         return "tested"
 
     return _step(request, context, edition_id, step)
