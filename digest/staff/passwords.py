@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
@@ -39,7 +40,7 @@ _DIFFERENT = 5  # characters
 def hash_password(password: str) -> str:
     """Return the hash of a password, with its salt and its parameters."""
     with _AT_ONCE:
-        return _HASHER.hash(password)
+        return _HASHER.hash(_as_typed(password))
 
 
 def is_password(hashed: str | None, password: str) -> bool:
@@ -49,7 +50,9 @@ def is_password(hashed: str | None, password: str) -> bool:
     """
     with _AT_ONCE:
         try:
-            return _HASHER.verify(hashed or _NOBODYS, password[: LONGEST + 1]) and hashed is not None
+            return (
+                _HASHER.verify(hashed or _NOBODYS, _as_typed(password[: LONGEST + 1])) and hashed is not None
+            )
         except (VerificationError, InvalidHashError):
             return False
 
@@ -73,6 +76,11 @@ def password_fault(password: str, *known: str) -> str | None:
             "This password is made of words that are tried first. Please choose one that is harder to guess."
         )
     return None
+
+
+def _as_typed(password: str) -> str:
+    """Return a password in the one form that all keyboards mean: some type "ü" as two characters."""
+    return unicodedata.normalize("NFC", password)
 
 
 def _without(folded: str, known: tuple[str, ...]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -21,6 +22,8 @@ from subscribers.address import parse_address
 from subscribers.errors import AddressError
 from subscribers.store.confirmations import count_attempt
 from subscribers.tokens import address_hash, token_hash
+
+log = logging.getLogger(__name__)
 
 IDLE = timedelta(hours=2)  # a session that is not used ends after this time
 LIFE = timedelta(hours=12)  # and every session after this one
@@ -60,12 +63,14 @@ def check_password(
     """Check an address and a password, and count the attempt. The answer takes as long for any address."""
     folded = _folded(address)
     if not _admit(database, secret, folded, visitor, now):
+        log.warning("there were too many attempts to sign in, by one network or to one account")
         return Refusal.TOO_MANY
     with database.read() as connection:
         account = stored.account_at(connection, folded)
     usable = account if account is not None and account.removed_at is None else None
     right = is_password(usable.password if usable else None, password)
     if usable is None or not right:
+        log.info("somebody could not sign in as %s", usable.person.id if usable else "nobody we know")
         return Refusal.WRONG
     if usable.password and is_outdated(usable.password):
         with database.write() as connection:

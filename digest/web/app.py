@@ -9,7 +9,6 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from traceback import extract_tb
-from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -82,8 +81,8 @@ def create_web(
     # The middleware that is added last is the first to see a request.
     if app.config.staff is not None:
         staff = create_staff(app, clock=clock, wake=wake, reload=reload)
-        host = urlsplit(app.config.site.base_url).netloc.lower()
-        web.add_middleware(StaffDoor, staff=staff, settings=app.config.staff, readers_host=host)
+        base_url = app.config.site.base_url
+        web.add_middleware(StaffDoor, staff=staff, settings=app.config.staff, base_url=base_url)
     web.add_middleware(RequestsMiddleware, most=requests, busy=_busy)
     web.add_middleware(SecurityMiddleware)
     return web

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from traceback import extract_tb
 from typing import Any
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -110,11 +111,14 @@ def routes() -> list[tuple[str, str]]:
 class StaffDoor:
     """Wrap the readers' pages: requests for the staff's host or path go to the staff's pages instead."""
 
-    def __init__(
-        self, readers: ASGIApp, *, staff: ASGIApp, settings: StaffSettings, readers_host: str
-    ) -> None:
-        self._readers, self._staff, self._path = readers, staff, settings.path
-        self._host = settings.host if settings.host != readers_host else None
+    def __init__(self, readers: ASGIApp, *, staff: ASGIApp, settings: StaffSettings, base_url: str) -> None:
+        self._readers, self._staff = readers, staff
+        base = urlsplit(base_url)
+        self._is_elsewhere = settings.host != base.netloc.lower()
+        self._host = settings.host.encode("ascii")
+        # A proxy that serves the readers' pages under a path takes this path away.
+        below = not self._is_elsewhere and settings.path.startswith(f"{base.path}/")
+        self._path = settings.path.removeprefix(base.path) if below else settings.path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request to the pages that it is for."""
@@ -126,12 +130,8 @@ class StaffDoor:
         await self._staff({**scope, "path": path, "root_path": root}, receive, send)
 
     def _is_staff(self, scope: Scope) -> bool:
-        host = (
-            next((value for name, value in scope["headers"] if name == b"host"), b"")
-            .decode("latin-1")
-            .lower()
-        )
-        if self._host is not None and host != self._host:
+        host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+        if self._is_elsewhere and host.lower() != self._host:
             return False
         path: str = scope["path"]
         return path == self._path or path.startswith(f"{self._path}/")

@@ -110,6 +110,7 @@ def test_a_password_is_known_by_its_hash_alone() -> None:
     assert is_password(hashed, GOOD)
     assert not is_password(hashed, GOOD + " ")
     assert not is_password(None, "nobody has this password")
+    assert is_password(hash_password("Gr\u00fcne Tram am Kai"), "Gru\u0308ne Tram am Kai")
     assert not is_outdated(hashed)
 
 

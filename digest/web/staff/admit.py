@@ -85,6 +85,8 @@ class StaffMiddleware:
                 headers = MutableHeaders(scope=message)
                 headers.setdefault("content-security-policy", POLICY)
                 headers.setdefault("referrer-policy", _REFERRER)
+                if self.context().settings.url.startswith("https:"):
+                    headers.setdefault("strict-transport-security", "max-age=31536000")
                 if message["status"] < 400 and scope["state"].get("audit"):
                     await run_sync(self._note, scope)
             await send(message)

@@ -110,7 +110,8 @@ class StaffContext:
 
     def path(self, request: Request) -> str:
         """Return the path of a request, without the prefix."""
-        return request.url.path.removeprefix(self.root) or "/"
+        path: str = request.scope["path"]
+        return path.removeprefix(request.scope["root_path"]) or "/"
 
     def redirect(self, path: str) -> RedirectResponse:
         """Return an answer that leads to another page of the staff after a form."""

@@ -12,6 +12,7 @@ from digest.staff.people import StaffError
 from digest.staff.second_factor import is_code
 from digest.staff.signin import (
     LIFE,
+    WINDOW,
     Refusal,
     Welcome,
     begin_session,
@@ -66,12 +67,10 @@ def log_in(request: Request, context: Desk, form: Sent) -> Response:
         now=context.clock(),
     )
     if isinstance(found, Refusal):
-        values = form_values(
-            context, then=safe_path(form.one("then")), kept=kept_of(form), fault=_WORDS[found]
-        )
-        return context.page(
-            request, "login", {**values, "address": form.one("address")}, status=_STATUS[found]
-        )
+        values = {**_carried(context, form), "fault": _WORDS[found], "address": form.one("address")}
+        wait = str(int(WINDOW.total_seconds()))
+        headers = {"retry-after": wait} if found is Refusal.TOO_MANY else {}
+        return context.page(request, "login", values, status=_STATUS[found], headers=headers)
     return welcome(request, context, found, form)
 
 
@@ -163,15 +162,16 @@ def enter(request: Request, context: StaffContext, person_id: str, form: Form) -
 
 def signed_out(request: Request, context: StaffContext, form: Form) -> Response:
     """Return the answer to a request without a session. What was written into its form is kept."""
+    by_script = "hx-request" in request.headers or "event-stream" in request.headers.get("accept", "")
     if request.method in ("GET", "HEAD"):
-        if request.headers.get("hx-request"):
+        if by_script:
             # A page that asks for news by itself keeps what it shows, unless it says where this notice goes.
             return context.page(request, "_session_over", {}, status=401, headers={"hx-reswap": "none"})
         query = f"?{request.url.query}" if request.url.query else ""
         return context.redirect(f"/login?then={quote(context.path(request) + query, safe='/')}")
     kept = {f"{KEPT}{name}": values for name, values in form.values.items()}
     values = form_values(context, then=context.path(request), kept=kept, ended=True)
-    name = "_session_ended" if request.headers.get("hx-request") else "login"
+    name = "_session_ended" if by_script else "login"
     return context.page(request, name, values, status=401)
 
 

@@ -41,9 +41,8 @@ def test_what_is_open_is_only_about_signing_in_or_needs_a_signed_link() -> None:
 
 @pytest.mark.parametrize("role", Role)
 def test_each_role_gets_what_it_may_and_nothing_else(desk: Newsroom, role: Role) -> None:
-    browser, person = desk.visitor(), desk.person(role)
+    browser, person = desk.signed_in(role), desk.person(role)
     for (method, path), access in CLOSED.items():
-        desk.sign_in(browser, person)
         answer = browser.request(method, _filled(path))
         where = f"{method} {path} as {role}: {answer.status_code}"
         assert answer.status_code < 500, where

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from digest.model.staff import Person, Role
+from digest.readers.signup import count_request
 from digest.staff.people import StaffError, add_person, change_role, remove_person
 from digest.staff.signin import IDLE, LIFE, OF_ACCOUNT, OF_CLIENT, WINDOW
-from tests.web.site import BASE
-from tests.web.staff.newsroom import DESK, PASSWORD, Newsroom
+from digest.storage.database import Database
+from digest.web.security.security import client_of
+from tests.web.conftest import quick as quick
+from tests.web.site import BASE, CONFIG, Site
+from tests.web.staff.newsroom import DESK, PASSWORD, Newsroom, open_newsroom
 
 GOOD = {"address": "jonas@example.org", "password": PASSWORD}
 
@@ -62,8 +67,9 @@ def test_attempts_are_limited_by_account_and_by_client(desk: Newsroom) -> None:
     for number in range(OF_ACCOUNT):
         assert desk.visitor(f"192.0.2.{number}").post("/login", data=wrong).status_code == 401
     assert desk.visitor("192.0.2.200").post("/login", data=GOOD).status_code == 429
-    for number in range(OF_CLIENT):
-        desk.visitor("198.51.100.1").post("/login", data={**wrong, "address": f"a{number}@example.org"})
+    key = client_of("198.51.100.1", desk.app.secret).key
+    for _ in range(OF_CLIENT):  # as that many attempts do
+        count_request(desk.app.database, f"staff:{key}", WINDOW, desk.clock())
     desk.clock.forward(seconds=(WINDOW - timedelta(seconds=30)).total_seconds())
     assert desk.visitor("198.51.100.1").post("/login", data=GOOD).status_code == 429
     desk.clock.forward(minutes=1)
@@ -155,3 +161,58 @@ def test_the_staff_answer_at_their_own_host_only(desk: Newsroom) -> None:
     page = browser.get("/login")
     assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
     assert page.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("base", "url", "asked"),
+    [
+        (BASE, f"{BASE}/team", "/team"),
+        (f"{BASE}/news", f"{BASE}/news/team", "/team"),  # the proxy takes /news away
+        (f"{BASE}/news", f"{BASE}/team", "/team"),
+        (f"{BASE}/news", f"{DESK}/team", "/team"),
+    ],
+)
+def test_the_pages_answer_under_a_path_with_a_cookie_of_that_path(
+    sqlite: Database, tmp_path: Path, base: str, url: str, asked: str
+) -> None:
+    office = open_newsroom(sqlite, tmp_path, CONFIG.replace(BASE, base), url=url)
+    office.base = url[: url.index("/", 8)]
+    path = url.removeprefix(office.base)
+    office.person()
+    browser = office.visitor()
+    assert f'action="{path}/login"' in browser.get(f"{asked}/login").text
+    answer = browser.post(f"{asked}/login", data={**GOOD, "then": "/account"})
+    assert answer.headers["location"] == f"{path}/account"
+    (cookie,) = answer.headers.get_list("set-cookie")
+    assert (cookie.partition("=")[0], f"Path={path};" in cookie) == ("__Secure-desk", True)
+    kept = {"cookie": cookie.partition(";")[0]}
+    assert "Jonas Wieck" in browser.get(f"{asked}/account", headers=kept).text
+    assert browser.get(asked, headers=kept).headers["location"] == f"{path}/desk"
+    stranger = office.visitor()
+    assert stranger.get(f"{asked}/account").headers["location"] == f"{path}/login?then=/account"
+    assert browser.get("/teams").status_code == browser.get("/account").status_code == 404
+
+
+def test_without_staff_there_are_no_such_pages(quick: Site) -> None:
+    for path in ("/login", "/desk", "/staff", "/ops", "/account", "/team/login"):
+        assert quick.client.get(path).status_code == 404
+
+
+def test_a_script_is_told_that_the_session_has_ended(desk: Newsroom) -> None:
+    for headers in ({"hx-request": "true"}, {"accept": "text/event-stream"}):
+        assert desk.visitor().get("/account", headers=headers).status_code == 401
+
+
+def test_nothing_that_is_secret_is_logged(desk: Newsroom, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    new = Person(id="", name="Eva Brandt", address="eva@example.org", role=Role.EDITOR)
+    _, token = add_person(desk.app.database, new, desk.clock())
+    browser = desk.visitor()
+    browser.post(f"/welcome/{token}", data={"password": PASSWORD, "again": PASSWORD})
+    sent = {"address": "eva@example.org", "password": PASSWORD}
+    browser.post("/login", data={**sent, "password": "another password"})
+    browser.post("/login", data=sent)
+    ours = "\n".join(each.getMessage() for each in caplog.records if each.name.startswith("digest"))
+    assert "could not sign in" in ours
+    for secret in ("eva", PASSWORD, "another password", token, browser.cookies["__Host-desk"]):
+        assert secret not in ours
