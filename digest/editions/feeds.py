@@ -60,7 +60,9 @@ class FeedStatus:
     name: str
     row: FeedRow | None
     held: int = 0  # posts
-    notes: tuple[str, ...] = ()  # sentences for an editor or operator
+    notes: tuple[str, ...] = ()  # sentences for an editor or operator at the command line
+    worries: tuple[str, ...] = ()  # those of them that somebody should look at
+    details: tuple[str, ...] = ()  # those that only describe how the feed is read
     state: str = "not collected yet."  # one sentence
 
 
@@ -75,22 +77,24 @@ def list_feeds(database: Database, config: Config, now: datetime) -> tuple[FeedS
     for feed in config.feeds:
         status = _status(feed.name, rows.get(feed.name), held.get(feed.name, ()), now)
         if status.row and (hub := hubs.get(status.row.id)):
-            status = replace(status, notes=(*status.notes, hub_text(hub, now, public=public)))
+            told = hub_text(hub, now, public=public)
+            status = replace(status, notes=(*status.notes, told), details=(*status.details, told))
         found.append(status)
     return tuple(found)
 
 
 def _status(name: str, row: FeedRow | None, held: Sequence[tuple[str, int]], now: datetime) -> FeedStatus:
-    notes = [f"{reason}." for reason, _ in held]
-    if held:
-        notes.append(f'To decide: digest posts keep "{name}", or: digest posts drop "{name}".')
-    if row:
-        notes += filter(None, (gap_text(row, now), fallback_text(row)))
+    reasons = [f"{reason}." for reason, _ in held]
+    decide = [f'To decide: digest posts keep "{name}", or: digest posts drop "{name}".'] if held else []
+    gap = list(filter(None, [gap_text(row, now) if row else ""]))
+    details = list(filter(None, [fallback_text(row) if row else ""]))
     return FeedStatus(
         name=name,
         row=row,
         held=sum(count for _, count in held),
-        notes=tuple(notes),
+        notes=(*reasons, *decide, *gap, *details),
+        worries=(*reasons, *gap),
+        details=tuple(details),
         state=state_text(row, now) if row else "not collected yet.",
     )
 

@@ -35,7 +35,8 @@ class FeedHealth:
     health: Health
     sentence: str  # "has been down since 17:20 yesterday: host not found."
     held: int
-    notes: tuple[str, ...]
+    notes: tuple[str, ...]  # sentences that somebody should look at
+    details: tuple[str, ...]  # sentences that only describe how it is read; their times are in UTC
     by_day: Mapping[date, int]  # new posts in the last thirty days
     row: FeedRow | None
 
@@ -73,14 +74,15 @@ def _health(
     health = Health.GOOD
     if row and row.failures:
         health = Health.FAULT
-    elif row is None or row.last_fetch_at is None or status.held or status.notes:
+    elif row is None or row.last_fetch_at is None or status.worries:
         health = Health.WARN
     return FeedHealth(
         name=status.name,
         health=health,
         sentence=sentence_of(row, sum(found.values()), now, zone),
         held=status.held,
-        notes=status.notes,
+        notes=status.worries,
+        details=status.details,
         by_day=found,
         row=row,
     )

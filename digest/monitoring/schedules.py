@@ -115,7 +115,7 @@ def past_status(occurrence: Occurrence, edition: tuple[EditionState, str] | None
     fate = Fate.SKIPPED
     if state in _WORDS:
         fate = Fate.SENT if state is EditionState.SENT else Fate.OPEN
-    text = _WORDS.get(state) or f"{state}: {reason}".removesuffix(": ")
+    text = _WORDS.get(state) or reason
     return DateStatus(
         day=occurrence.local_date,
         send_at=occurrence.due_at,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -9,13 +10,16 @@ from hypothesis import strategies as st
 
 from digest.model.editions import EditionState
 from digest.model.posts import FeedRow
-from digest.monitoring.feeds import FeedHealth, Health, heading, names_text, sentence_of
+from digest.monitoring.feeds import FeedHealth, Health, feeds_health, heading, names_text, sentence_of
 from digest.monitoring.readers import days_to, growth, verdict, weeks
 from digest.monitoring.schedules import Fate, past_status
 from digest.monitoring.wording import percent_text
+from digest.storage.database import Database
+from digest.storage.feeds import record_feeds, sync_feeds
 from digest.storage.occurrences import Occurrence
 from subscribers.rules.bounces import BounceKind
 from tests.send.world import NOW
+from tests.web.site import CONFIG, open_site
 
 HOUR = timedelta(hours=1)
 ROW = FeedRow(id="a", name="Orchard Notes", url="https://orchard.test/feed", next_fetch_at=NOW + HOUR)
@@ -39,7 +43,9 @@ def test_a_feed_that_answers_says_when_and_what_is_next() -> None:
 
 def _feeds(*health: Health) -> list[FeedHealth]:
     return [
-        FeedHealth(name=f"Feed {number}", health=each, sentence="", held=0, notes=(), by_day={}, row=None)
+        FeedHealth(
+            name=f"Feed {number}", health=each, sentence="", held=0, notes=(), details=(), by_day={}, row=None
+        )
         for number, each in enumerate(health)
     ]
 
@@ -67,7 +73,7 @@ def test_a_date_without_an_edition_is_skipped_and_says_why() -> None:
     done = Occurrence(local_date=date(2026, 11, 22), due_at=NOW, done_at=NOW, outcome="no new posts")
     assert (past_status(done, None).fate, past_status(done, None).text) == (Fate.SKIPPED, "no new posts")
     skipped = past_status(done, (EditionState.SKIPPED, "nobody approved it"))
-    assert (skipped.fate, skipped.text) == (Fate.SKIPPED, "skipped: nobody approved it")
+    assert (skipped.fate, skipped.text) == (Fate.SKIPPED, "nobody approved it")
     assert past_status(done, (EditionState.SENT, "")).fate is Fate.SENT
     assert past_status(replace(done, outcome="started"), None).fate is Fate.OPEN
 
@@ -112,3 +118,23 @@ def test_complaints_are_judged_by_the_lines_of_the_providers(complaints: int, be
 def test_a_share_has_the_digits_that_matter() -> None:
     shares = [percent_text(*each) for each in ((0, 0), (1, 10**6), (4, 10**4), (25, 1_000), (12, 100))]
     assert shares == ["0%", "under 0.01%", "0.04%", "2.5%", "12%"]
+
+
+def test_a_feed_needs_somebody_only_if_something_is_wrong(sqlite: Database, tmp_path: Path) -> None:
+    names = ("Gazette", "Orchard", "Tide")
+    lines = "".join(f'\n[[feed]]\nname = "{name}"\nurl = "https://{name}.test/"\n' for name in names)
+    site = open_site(sqlite, tmp_path, CONFIG + lines)
+    with sqlite.write() as connection:
+        gazette, orchard, tide = sync_feeds(connection, site.app.config.feeds, NOW)
+        read = replace(gazette, last_fetch_at=NOW, fallback="it asks for a password")
+        fails = replace(orchard, last_fetch_at=NOW, failures=1, detail="host not found")
+        full = replace(tide, last_fetch_at=NOW, gap=10, gap_at=NOW)
+        record_feeds(connection, [read, fails, full])
+    found = feeds_health(sqlite, site.app.config, NOW, "UTC")
+    assert [(each.name, each.health) for each in found] == [
+        ("Orchard", Health.FAULT),
+        ("Tide", Health.WARN),
+        ("Gazette", Health.GOOD),
+    ]
+    assert found[1].notes[0].startswith("Posts may be missing")
+    assert found[2].details[0].startswith("The site's feed is read until tomorrow")
