@@ -1,0 +1,126 @@
+"""The desk's page of an edition in Chromium: by keyboard, beside a second editor, and without scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from digest.config.values import WebSettings
+from digest.model.staff import Role
+from digest.staff.signin import Visitor, begin_session, sign_out
+from digest.storage.database import Database
+from digest.web.serving import serving
+from tests.web.desk.drafts import EDITION, draft, edited, order, titles
+from tests.web.desk.test_in_a_browser import require_fine
+from tests.web.staff.newsroom import Newsroom, open_newsroom
+
+PORT = 18_437
+BASE = f"http://127.0.0.1:{PORT}"
+PAGE = f"{BASE}/desk/{EDITION}"
+
+
+@dataclass(slots=True)
+class Browsers:
+    """The browsers of several people, at one draft."""
+
+    desk: Newsroom
+    chromium: Browser
+    cookies: dict[Role, str] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+
+    def open(self, role: Role, *, script: bool = True) -> Page:
+        person = self.desk.person(role)
+        self.cookies[role] = begin_session(
+            self.desk.app.database, person.id, Visitor(key="test"), self.desk.clock()
+        )
+        context = self.chromium.new_context(
+            viewport={"width": 1280, "height": 900}, java_script_enabled=script
+        )
+        context.add_cookies([{"name": "desk", "value": self.cookies[role], "url": BASE}])
+        page = context.new_page()
+        page.on("console", lambda message: self.said.append(message.text))
+        page.on("pageerror", lambda error: self.said.append(str(error)))
+        page.goto(PAGE)
+        return page
+
+
+@pytest.fixture
+def browsers(sqlite: Database, tmp_path: Path, chromium: Browser) -> Iterator[Browsers]:
+    desk = open_newsroom(sqlite, tmp_path, url=BASE)
+    draft(desk)
+    app = replace(desk.app, config=replace(desk.app.config, web=WebSettings(host="127.0.0.1", port=PORT)))
+    found = Browsers(desk=desk, chromium=chromium)
+    with serving(app, clock=desk.clock):
+        yield found
+        for context in chromium.contexts:
+            context.close()
+
+
+def test_an_editor_works_by_keyboard_while_another_follows(browsers: Browsers) -> None:
+    maren, jonas = browsers.open(Role.APPROVER), browsers.open(Role.EDITOR)
+    said = maren.locator("#said")
+
+    def press(*keys: str, says: str) -> None:
+        for key in keys:
+            maren.keyboard.press(key)
+        expect(said).to_have_text(f"Maren Kolb {says}")
+
+    expect(maren.get_by_text("Live", exact=True)).to_be_visible()
+    press("j", "j", "Alt+ArrowDown", says="moved “Tram opens on Quay Street” to Around town, 2 of 2.")
+    assert order(browsers.desk, "city") == ["library", "tram"]
+    press("m", "2", says="moved “Tram opens on Quay Street” to Sea and garden, 3 of 3.")
+    press("x", says="dropped “Tram opens on Quay Street”.")
+    expect(jonas.locator("#said")).to_have_text("Maren Kolb dropped “Tram opens on Quay Street”.")
+    expect(jonas.locator("#present")).to_contain_text("Maren Kolb is in")
+    press("z", says="undid: dropped “Tram opens on Quay Street”.")
+    press("Shift+Z", says="redid: dropped “Tram opens on Quay Street”.")
+    # A text that is left with Esc is still there; it is not the text of the edition.
+    maren.keyboard.press("j")
+    maren.keyboard.press("Enter")
+    headline = maren.get_by_label("Headline")
+    expect(headline).to_be_focused()
+    maren.keyboard.type("x ")
+    maren.keyboard.press("Escape")
+    expect(headline).to_have_count(0)
+    maren.keyboard.press("Enter")
+    expect(maren.get_by_text("This is your text from before.")).to_be_visible()
+    # The session ends meanwhile: nothing is swapped, and the text can be saved after signing in again.
+    sign_out(browsers.desk.app.database, browsers.cookies[Role.APPROVER])
+    headline.fill("Owls, and a lighthouse")
+    maren.keyboard.press("Enter")
+    expect(maren.get_by_text("You have been signed out.")).to_be_visible()
+    expect(headline).to_have_value("Owls, and a lighthouse")
+    browsers.open(Role.APPROVER)
+    maren.context.add_cookies([{"name": "desk", "value": browsers.cookies[Role.APPROVER], "url": BASE}])
+    headline.press("Enter")
+    expect(headline).to_have_count(0)
+    assert "Owls, and a lighthouse" in titles(browsers.desk)
+    maren.keyboard.press("a")
+    expect(maren.get_by_role("dialog")).to_be_visible()
+    require_fine(maren)
+    maren.get_by_role("button", name="Approve").press("Enter")
+    expect(maren.locator("#outlook")).to_contain_text("Approved by Maren")
+    expect(jonas.locator("#outlook")).to_contain_text("Approved by Maren")
+    require_fine(jonas)
+    assert [line for line in browsers.said if "401" not in line] == []
+
+
+def test_an_editor_works_without_scripts(browsers: Browsers) -> None:
+    page = browsers.open(Role.EDITOR, script=False)
+    page.get_by_role("button", name="Actions for “Tram opens on Quay Street”").click()
+    page.get_by_role("button", name="Drop, with duplicates").locator("visible=true").click()
+    expect(page.locator("#said")).to_have_text("Jonas Wieck dropped “Tram opens on Quay Street”.")
+    page.get_by_role("button", name="Undo").click()
+    assert "Tram opens on Quay Street" in titles(browsers.desk)
+    page.get_by_role("button", name="Actions for “Owls at dusk”").click()
+    page.get_by_role("link", name="Edit headline and blurb").locator("visible=true").click()
+    page.get_by_label("Headline").fill("Owls at dawn")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#said")).to_contain_text("changed the headline")
+    page.get_by_role("button", name="Hold").click()
+    expect(page.locator("#outlook")).to_contain_text("Held by Jonas")
+    assert edited(browsers.desk).record.paused_at
