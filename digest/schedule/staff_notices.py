@@ -5,6 +5,7 @@ a draft is frozen at its cutoff                                              the
 nobody has approved it ten minutes before it goes out                        the edition
 its approval is void                                                         each time
 it has not gone out five minutes after its time                              the edition
+there is no draft five minutes after the cutoff                              the date
 the program has paused it                                                    each time
 it is skipped                                                                the edition
 a date has no edition                                                        the date
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from digest.model.editions import MERGED, EditionRecord, EditionState
+from digest.model.editions import MERGED, Due, EditionRecord, EditionState
 from digest.model.publication import Digest, Review
 from digest.schedule.policy import review_of
 
@@ -185,6 +186,21 @@ def date_occasion(
         detail=outcome,
         began_at=done_at,
         until=done_at + WATCHED,
+    )
+
+
+def overdue_occasion(schedule: str, digest: str, due: Due, now: datetime) -> Occasion | None:
+    """Return the occasion of a date without a draft, if it should have had one by now; otherwise None."""
+    since = due.cutoff_at + LATE_AFTER
+    if not since <= now < due.send_at:
+        return None
+    return Occasion(
+        kind=StaffNoticeKind.LATE,
+        key=f"{StaffNoticeKind.LATE.value}:{schedule}:{due.local_date}",
+        digest=digest,
+        detail="it should have been composed at its cutoff, and there is no draft yet",
+        began_at=since,
+        until=due.send_at,
     )
 
 

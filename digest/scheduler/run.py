@@ -75,7 +75,7 @@ def run_due(app: App, context: RunContext) -> None:
     for event in begin_digests(app.database, app.config, context.clock()):
         context.report(event)
     clean_up(app, context.clock())
-    _tell(app, context)
+    _tell(app, context, composed=False)
     tried = _send_others(app, context, frozenset())
     collect_due(app.database, app.config, context)
     compose_due(app, context, collect_first=False)
@@ -87,8 +87,8 @@ def run_due(app: App, context: RunContext) -> None:
     _offer_merges(app, context)
 
 
-def _tell(app: App, context: RunContext) -> None:
-    notify_staff(app, context)
+def _tell(app: App, context: RunContext, *, composed: bool = True) -> None:
+    notify_staff(app, context, composed=composed)
     send_notices(app, context)
 
 

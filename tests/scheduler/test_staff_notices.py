@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from threading import Barrier, Thread
 
@@ -17,7 +18,7 @@ from digest.model.deliveries import DeliveryState
 from digest.model.editions import EditionState
 from digest.model.run_context import RunContext
 from digest.model.staff import Role
-from digest.readers.notices import latest_notices
+from digest.readers.notices import latest_notices, send_notices
 from digest.scheduler.run import run_due
 from digest.storage.staff.people import change_account
 from subscribers.errors import TokenError
@@ -173,6 +174,35 @@ def test_after_a_restart_what_was_queued_is_sent_and_what_makes_no_sense_is_skip
 
 def _queued(newsroom: Newsroom) -> int:
     return len(latest_notices(newsroom.app.database, [], 2))
+
+
+def test_a_draft_that_is_missing_after_its_cutoff_is_told_once(newsroom: Newsroom) -> None:
+    newsroom.run("23 06:29")
+    for minute in ("06:34", "06:35", "06:36"):
+        now = RunContext(clock=partial(at, f"23 {minute}"))
+        notify_staff(newsroom.app, now)
+        send_notices(newsroom.app, now)
+        assert newsroom.told() == (both("Daily is late") if minute == "06:35" else [])
+    newsroom.run("23 06:40")
+    assert newsroom.told() == both("[Draft, 07:00] Ferry returns")
+
+
+def test_two_approvals_are_given_by_two_persons(tmp_path: Path) -> None:
+    for newsroom in newsrooms(Place(tmp_path), digest='review = "hold"\napprovals = 2\n'):
+        begin(newsroom)
+        newsroom.hire("Edda")
+        newsroom.run("23 06:30")
+        links = {to: links_in(message).get("approve", "") for to, message in newsroom.mail()}
+        follow(newsroom.app, newsroom.asked(links["maren"], "23 06:35"), at("23 06:35"))
+        again = newsroom.asked(links["maren"], "23 06:36")
+        assert again.refusal == "You have approved it already, and it needs the approval of somebody else."
+        assert "Maren has approved it, and 1 approval is missing." in again.outlook
+        newsroom.run("23 06:50")
+        assert {subject for _, subject in newsroom.told()} == {
+            "Daily: the edition for 07:00 lacks an approval"
+        }
+        follow(newsroom.app, newsroom.asked(links["edda"], "23 06:55"), at("23 06:55"))
+        assert newsroom.record().state is EditionState.APPROVED
 
 
 def test_without_staff_pages_nobody_is_told_anything(newsroom: Newsroom) -> None:

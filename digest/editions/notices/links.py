@@ -8,6 +8,7 @@ from datetime import datetime
 
 from digest.compose.edits.difference import differences
 from digest.config.parts import Parts
+from digest.editions.approval import approvals_of
 from digest.editions.editions import approve, pause_edition
 from digest.editions.notices.standing import inspected, outlook_text
 from digest.editions.outlook.phases import held_reason
@@ -48,6 +49,7 @@ class Asked:
     outlook: str
     changes: tuple[str, ...]
     refusal: str
+    has_approved: bool  # its person has approved what the edition is now
 
     @property
     def differs(self) -> bool:
@@ -69,6 +71,7 @@ def asked(parts: Parts, purpose: LinkPurpose, token: str, now: datetime) -> Aske
             raise TokenError("damaged")
         record = load_edition(connection, about.edition_id)
     inspection, faults = inspected(parts, record)
+    given = approvals_of(parts.database, record.edition.id)
     link = Asked(
         purpose=purpose,
         person=account.person,
@@ -78,6 +81,7 @@ def asked(parts: Parts, purpose: LinkPurpose, token: str, now: datetime) -> Aske
         outlook=outlook_text(parts, record, now),
         changes=tuple(_changes(parts, about, inspection.look)) if inspection else (),
         refusal="",
+        has_approved=any(each.by == account.person.name and each.look == about.look for each in given),
     )
     return replace(link, refusal=_refusal(link, faults, now))
 
@@ -115,6 +119,8 @@ def _not_approvable(link: Asked, faults: tuple[str, ...]) -> str:
         return "Your role does not let you approve editions."
     if link.differs:
         return "This link approves only the edition that you have seen. Look at it again on the desk."
+    if link.has_approved and link.record.state is EditionState.DRAFT:
+        return "You have approved it already, and it needs the approval of somebody else."
     if link.record.state is EditionState.APPROVED:
         return f"{link.record.approved_by} has approved it already."
     return " ".join(faults)

@@ -14,12 +14,13 @@ from digest.model.errors import DigestError, OutageError, TemplateError
 from digest.model.publication import Digest
 from digest.model.run_context import EventKind, RunContext, RunEvent
 from digest.model.staff import Right
-from digest.schedule.cadence import cadences
+from digest.schedule.cadence import Cadence, cadences
 from digest.schedule.staff_notices import (
     Occasion,
     StaffNoticeKind,
     date_occasion,
     occasions_of,
+    overdue_occasion,
     readers_begin_at,
 )
 from digest.send.refusals import is_alarm
@@ -27,6 +28,7 @@ from digest.storage.database import Connection, Database
 from digest.storage.editions import load_edition, usable_editions
 from digest.storage.edits.edits import edits_of
 from digest.storage.ledger.looks import KeptLook, keep_look
+from digest.storage.occurrences import STARTED, outcome_of
 from digest.storage.staff.notices import (
     StaffNotice,
     add_staff_notice,
@@ -53,19 +55,20 @@ class _Untold:
     people: tuple[Account, ...]
 
 
-def notify_staff(parts: Parts, context: RunContext) -> bool:
+def notify_staff(parts: Parts, context: RunContext, *, composed: bool = True) -> bool:
     """Queue what each person of the staff should be told by now; False if something could not be queued.
 
     read what has happened to editions and dates, and who has been told
     for each occasion that somebody has not been told:
         in one transaction: a row for each person, unique, and with it the message in the ledger of notices
 
-    Without `[staff]` in config.toml, nobody is told anything. Raises OutageError.
+    Without `[staff]` in config.toml, nobody is told anything. A run that has not `composed` yet
+    tells nobody that a draft is missing. Raises OutageError.
     """
     if parts.config.staff is None:
         return True
     now, fine = context.clock(), True
-    for untold in _untold(parts, now):
+    for untold in _untold(parts, now, composed=composed):
         try:
             _tell(parts, untold, now)
         except OutageError:
@@ -121,10 +124,12 @@ def forget_notices(database: Database, now: datetime) -> None:
         forget_staff_notices(connection, now)
 
 
-def _untold(parts: Parts, now: datetime) -> tuple[_Untold, ...]:
+def _untold(parts: Parts, now: datetime, *, composed: bool) -> tuple[_Untold, ...]:
+    config = parts.config
     with parts.database.read() as connection:
         people = accounts(connection)
-        occasions = [*_of_editions(connection, parts.config, now), *_of_dates(connection, parts.config, now)]
+        occasions = [*_of_editions(connection, config, now), *_of_dates(connection, config, now)]
+        occasions += _overdue(connection, config, now) if composed else ()
         told = told_already(connection, [each.key for each in occasions])
     found = (
         _Untold(each, tuple(one for one in people if _needs_telling(one, each, told))) for each in occasions
@@ -161,6 +166,15 @@ def _of_dates(connection: Connection, config: Config, now: datetime) -> Iterator
     slugs = {cadence.key: digest.slug for digest in config.digests for cadence in cadences(digest)}
     for schedule, day, at, why in dates_without_editions(connection, list(slugs), now):
         yield date_occasion(schedule, slugs[schedule], day, done_at=at, outcome=why)
+
+
+def _overdue(connection: Connection, config: Config, now: datetime) -> Iterator[Occasion]:
+    for digest in config.digests:
+        cadence = Cadence(digest=digest)
+        due = next(cadence.coming(now))
+        found = overdue_occasion(cadence.key, digest.slug, due, now)
+        if found and outcome_of(connection, cadence.key, due.local_date) in (None, STARTED):
+            yield found
 
 
 def _tell(parts: Parts, untold: _Untold, now: datetime) -> None:

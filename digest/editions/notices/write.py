@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from digest.config.parts import Parts
+from digest.editions.approval import approvals_of
 from digest.editions.notices.queue import held_back_until, is_told
 from digest.editions.notices.standing import Inspect, outlook_text
 from digest.editions.outlook.words import clock_words
@@ -27,7 +28,9 @@ from digest.model.publication import Digest
 from digest.model.staff import Person, Right
 from digest.render.notices import StaffLink, Told, render_message, with_panel
 from digest.schedule.staff_notices import StaffNoticeKind
+from digest.storage.database import Connection
 from digest.storage.editions import load_edition
+from digest.storage.occurrences import STARTED, outcome_of
 from digest.storage.staff.notices import StaffNotice, staff_notice
 from digest.storage.staff.people import account_of
 from subscribers.tokens import reader_token
@@ -86,11 +89,12 @@ def _case(parts: Parts, notice_id: int, inspect: Inspect) -> _Case:
         about = staff_notice(connection, notice_id)
         account = account_of(connection, about.person_id) if about else None
         record = load_edition(connection, about.edition_id) if about and about.edition_id else None
+        composed = about is not None and _is_composed(connection, about)
     if about is None or account is None or parts.config.staff is None:
         raise ObsoleteError("nobody needs it any more")
     if not is_told(account, about.kind, about.digest):
         raise ObsoleteError("its person is not told about this any more")
-    if record and not _still(about, record):
+    if composed or (record and not _still(about, record)):
         raise ObsoleteError("the edition has gone on meanwhile")
     digest = parts.config.digest(about.digest)
     inspection, faults = inspect(record) if record else (None, ())
@@ -103,6 +107,14 @@ def _case(parts: Parts, notice_id: int, inspect: Inspect) -> _Case:
         inspection=inspection,
         faults=faults,
     )
+
+
+def _is_composed(connection: Connection, about: StaffNotice) -> bool:
+    """Tell whether a date that had no draft when it was queued has one now."""
+    if about.edition_id or about.kind is not StaffNoticeKind.LATE:
+        return False
+    schedule, _, day = about.occasion.partition(":")[2].rpartition(":")
+    return outcome_of(connection, schedule, date.fromisoformat(day)) not in (None, STARTED)
 
 
 def _still(about: StaffNotice, record: EditionRecord) -> bool:
@@ -192,8 +204,10 @@ def _message(case: _Case) -> Told:
 
 
 def _reminder(case: _Case) -> tuple[str, ...]:
-    at = f"{case.edition.title}: nobody has approved the edition for {_clock(case)}"
-    return at, "Nobody has approved this edition yet.", _outlook(case)
+    if approvals_of(case.parts.database, case.edition.id):
+        return f"{case.edition.title}: the edition for {_clock(case)} lacks an approval", _outlook(case)
+    subject = f"{case.edition.title}: nobody has approved the edition for {_clock(case)}"
+    return subject, "Nobody has approved this edition yet.", _outlook(case)
 
 
 def _void(case: _Case) -> tuple[str, ...]:
@@ -202,6 +216,10 @@ def _void(case: _Case) -> tuple[str, ...]:
 
 
 def _late(case: _Case) -> tuple[str, ...]:
+    if case.record is None:
+        day = case.about.occasion.rpartition(":")[2]
+        why = f"The edition of {day} is late: {case.about.detail}."
+        return f"{case.digest.title} is late", why, "The program tries again, and its log says what is wrong."
     due = f"This edition was due at {_clock(case)} and has not begun to go out."
     return f"{case.edition.title} is late", due, _outlook(case)
 
