@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Date, Select, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Date, Select, and_, exists, func, select
 
 from subscribers.model import SubscriberState, SuppressionReason
 from subscribers.rules.bounces import BounceKind
-from subscribers.store.tables import bounces, subscribers, suppressions
+from subscribers.store.tables import bounces, subscribers, subscriptions, suppressions
 
 _REFUSED = (SuppressionReason.BOUNCE, SuppressionReason.COMPLAINT, SuppressionReason.OPERATOR)
 _ACTIVE = subscribers.c.state == SubscriberState.ACTIVE
@@ -39,6 +39,15 @@ def left_by_day(connection: Connection, since: datetime) -> dict[date, int]:
     left = subscribers.c.left_at >= since, subscribers.c.confirmed_at.is_not(None)
     query = select(subscribers.c.left_at).where(*left, ~_ACTIVE)
     return dict(_by_day(connection, subscribers.c.left_at, query))
+
+
+def moved_since(connection: Connection, digest: str, since: datetime) -> tuple[int, int]:
+    """Count the readers of a digest who were confirmed since a time, and those who left the whole list."""
+    takes = subscriptions.c.subscriber_id == subscribers.c.id, subscriptions.c.digest == digest
+    readers = select(func.count()).select_from(subscribers).where(exists().where(*takes))
+    joined = readers.where(subscribers.c.confirmed_at >= since, _ACTIVE)
+    left = readers.where(subscribers.c.left_at >= since, ~_ACTIVE, subscribers.c.confirmed_at.is_not(None))
+    return connection.scalar(joined) or 0, connection.scalar(left) or 0
 
 
 def suppressed_by_day(connection: Connection, since: datetime) -> dict[date, int]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from digest.storage.database import Database
 from subscribers.rules.bounces import BounceKind
@@ -10,10 +10,11 @@ from subscribers.store.growth import (
     bounces_by_day,
     joined_by_day,
     left_by_day,
+    moved_since,
     number_of_readers,
     suppressed_by_day,
 )
-from subscribers.store.tables import bounces, subscribers, suppressions
+from subscribers.store.tables import bounces, subscribers, subscriptions, suppressions
 from tests.send.world import NOW, add_reader
 
 DAY = timedelta(days=1)
@@ -65,3 +66,13 @@ def test_bounces_are_counted_by_kind_and_day(database: Database) -> None:
     assert found[BounceKind.HARD] == {NOW.date(): 1, NOW.date() - 2 * DAY: 1}
     assert found[BounceKind.SOFT] == {NOW.date() - DAY: 1}
     assert found[BounceKind.COMPLAINT] == {}
+
+
+def test_a_digest_has_those_who_joined_and_left_since_a_time(database: Database) -> None:
+    _world(database)
+    with database.read() as connection:
+        digest = connection.scalar(select(subscriptions.c.digest).limit(1))
+        assert digest
+        assert moved_since(connection, digest, SINCE) == (2, 1)
+        assert moved_since(connection, digest, NOW) == (1, 0)
+        assert moved_since(connection, "no such digest", SINCE) == (0, 0)

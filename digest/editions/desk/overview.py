@@ -31,6 +31,7 @@ from digest.storage.editions import usable_editions
 from digest.storage.ledger.outcomes import count_readers, counts
 from digest.storage.occurrences import SKIPPED_BY, STARTED, outcome_of, settled_dates
 from subscribers.model import Frequency
+from subscribers.store.growth import moved_since
 from subscribers.store.mailable import mailable
 
 _NEEDS = (Phase.VOID, Phase.HELD, Phase.WRITING, Phase.DELAYED, Phase.PAUSED)
@@ -60,6 +61,7 @@ class LastEdition:
     id: str
     dated_at: datetime
     outcome: str
+    since: str = ""  # "4 joined, 1 left"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +190,14 @@ def _last(connection: Connection, digest: Digest, now: datetime) -> LastEdition 
     outlook = Outlook(
         record=record, digest=digest, counts=counts(connection, record.edition.id), bounced=back
     )
-    return LastEdition(id=record.edition.id, dated_at=record.dated_at, outcome=delivered_words(outlook, now))
+    joined, left = moved_since(connection, digest.slug, record.started_at or record.edition.send_at)
+    moved = [f"{count:,} {what}" for count, what in ((joined, "joined"), (left, "left")) if count]
+    return LastEdition(
+        id=record.edition.id,
+        dated_at=record.dated_at,
+        outcome=delivered_words(outlook, now),
+        since=", ".join(moved),
+    )
 
 
 def _coming(connection: Connection, digest: Digest, now: datetime) -> Due:

@@ -34,6 +34,7 @@ _PLANNED = (
     500  # waiting posts at most for which the next edition is planned; that takes a quarter of a second
 )
 _FAR = timedelta(days=366)
+_NO_FEED = "its feed is not in this digest any more"
 
 # The decisions that can be made about posts in a state.
 DECISIONS: Mapping[PostState, tuple[str, ...]] = {
@@ -163,7 +164,7 @@ class _Reasons:
             topic = self._topics[post.id]
             return "in the next edition" if topic else "in the next edition; no topic claims it"
         if post.feed not in self._feeds:
-            return "its feed is not in this digest any more"
+            return _NO_FEED
         if self._planned.edition is None:
             return self._planned.reason
         return f"over the limits of an edition, which has {self._digest.maximum} stories at most"
@@ -199,6 +200,16 @@ def decide_held(database: Database, digest: Digest, feed: str, decision: Decisio
     with database.read() as connection:
         held = ids_of(connection, PostSearch(digest=digest.slug, state=PostState.HELD, feed=feed))
     return decide(database, digest, held, decision, now)
+
+
+def drop_feeds(database: Database, config: Config, names: Collection[str], now: datetime) -> None:
+    """Drop the posts that wait of feeds that are not configured any more, in all digests."""
+    for digest in config.digests:
+        fate = Fate(digest=digest.slug, state=PostState.DROPPED, reason=_NO_FEED)
+        for name in names:
+            search = PostSearch(digest=digest.slug, state=PostState.WAITING, feed=name)
+            with database.write() as connection:
+                set_fate(connection, ids_of(connection, search), [PostState.WAITING], fate, now)
 
 
 def _fate(digest: Digest, decision: Decision, now: datetime) -> Fate:

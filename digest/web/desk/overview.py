@@ -171,7 +171,12 @@ def _edition_values(edition: NextEdition) -> Mapping[str, object]:
 
 
 def _last_values(last: LastEdition, zone: str, now: datetime) -> Mapping[str, str]:
-    return {"id": last.id, "day": _day_words(last.dated_at, zone, now), "outcome": last.outcome}
+    return {
+        "id": last.id,
+        "day": _day_words(last.dated_at, zone, now),
+        "outcome": last.outcome,
+        "since": last.since,
+    }
 
 
 def _calendar_values(calendar: Calendar) -> Mapping[str, object]:

@@ -41,6 +41,14 @@ _TABS = {
     PostState.USED: "Sent",
 }
 _WHY = {PostState.WAITING: "What becomes of it", PostState.DEFERRED: "Until when, and why"}
+_NOTHING = {
+    PostState.WAITING: "No post waits. Every post is in a draft, was sent, or was dropped.",
+    PostState.HELD: "No post is held.",
+    PostState.DEFERRED: "No post is deferred.",
+    PostState.DROPPED: "No post is dropped.",
+    PostState.RESERVED: "No post is in a draft at the moment.",
+    PostState.USED: "No post has been sent yet.",
+}
 _AGES = (("", "Any time"), ("2", "Over two days ago"), ("7", "Over a week ago"))
 _DONE = {"drop": "dropped", "old": "dropped", "keep": "waiting for the next edition", "defer": "deferred"}
 _BLURB = 140  # characters
@@ -119,7 +127,9 @@ def _page(
         "pages": found.pages,
         "query": f"{context.root}/desk/posts?{urlencode(_kept(search, seen))}",
         "tomorrow": (local(now, digest.zone).date() + timedelta(days=1)).isoformat(),
-        "nothing": "No post is found." if search.words or search.feed or seen else "There is no such post.",
+        "nothing": _NOTHING[search.state]
+        if not (search.words or search.feed or seen)
+        else "No post is found.",
         "said": _said(query.get("done", "")),
         "fault": fault,
     }

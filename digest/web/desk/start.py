@@ -17,6 +17,7 @@ from fastapi import APIRouter, Request, Response
 from digest.app import App
 from digest.collect.discovery.find import REQUESTS, find_feeds
 from digest.collect.discovery.found import Found, Search
+from digest.editions.desk.posts import drop_feeds
 from digest.editions.editions import compose_now
 from digest.editions.feeds import collect_due
 from digest.editions.outlook.words import counted, span_words
@@ -184,7 +185,12 @@ def _make(context: StaffContext, job: Job, beginning: Beginning) -> None:
     """
     begin(context.app.config, beginning).write()
     job.steps.append("config.toml is written.")
+    before = {feed.name for feed in context.app.config.feeds}
     app = context.reload()
+    gone = before - {feed.name for feed in app.config.feeds}
+    drop_feeds(
+        app.database, app.config, gone, context.clock()
+    )  # posts of the samples, if they were collected
     begin_digests(app.database, app.config, context.clock())
     report = RunContext(clock=context.clock, feed=lambda each: job.steps.append(_collected(each)))
     collect_due(app.database, app.config, report)

@@ -13,6 +13,7 @@ from digest.editions.editions import approve, pause_edition
 from digest.editions.outlook.phases import Phase, held_reason
 from digest.editions.schedules import skip_date, unskip_date
 from digest.model.errors import SkipError
+from digest.readers.subscribers import remove_reader
 from tests.scheduler.installation import Place, at
 
 MONDAY = "daily-2026-11-23"
@@ -82,9 +83,16 @@ def test_after_the_sending_the_outcome_is_told(place: Place) -> None:
     assert found.editions == ()
     assert found.last is not None
     assert found.last.id == MONDAY
-    assert found.last.outcome == "2 of 2 delivered by 07:00"
+    assert (found.last.outcome, found.last.since) == ("2 of 2 delivered by 07:00", "")
     assert found.sentence.startswith("Collects posts until tomorrow 06:30")
     assert found.today == ""
+    place.subscribe("cora", now="23 08:00")
+    place.subscribe("dan", digest="daily", now="23 08:00")
+    with place.app() as app:
+        remove_reader(app, "ada@example.org", None, forget=False, now=at("23 08:10"))
+    last = daily(place, "23 08:20").last
+    assert last is not None
+    assert last.since == "2 joined, 1 left"
 
 
 def test_a_day_without_an_edition_says_why(place: Place) -> None:

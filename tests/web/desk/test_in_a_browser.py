@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -56,13 +56,16 @@ def signed_in(sqlite: Database, tmp_path: Path, chromium: Browser) -> Iterator[P
         assert said == []
 
 
-def require_fine(page: Page) -> None:
-    """Fail if the page scrolls sideways, or if axe finds a fault, in light or in dark."""
-    if not page.evaluate("'axe' in window"):
-        page.evaluate(AXE)
-    for width, scheme in ((1280, "light"), (360, "dark")):
-        page.set_viewport_size({"width": width, "height": 800})
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of its literals
+Look = tuple[int, Literal["light", "dark"]]
+LOOKS: tuple[Look, ...] = ((1280, "light"), (360, "dark"))
+
+
+def require_fine(page: Page, *looks: Look) -> None:
+    """Fail if the page scrolls sideways, or if axe finds a fault, in these widths and colours or in two."""
+    page.evaluate(AXE)
+    for width, scheme in looks or LOOKS:
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
         found: dict[str, Any] = page.evaluate(FAULTS)
         faults = [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]]
@@ -73,12 +76,11 @@ def test_the_pages_are_sound_and_lead_to_a_digest_of_a_site(signed_in: Page) -> 
     page = signed_in
     page.goto(f"{BASE}/desk")
     expect(page.get_by_role("img", name="Cutoff was at 06:30")).to_be_visible()
-    require_fine(page)
-    page.set_viewport_size({"width": 1280, "height": 900})
+    require_fine(page, (1280, "light"))
     page.goto(f"{BASE}/desk/posts?state=held")
     page.get_by_label("Select “Harbour story 3”").check()
     expect(page.get_by_role("status")).to_have_text("1 selected")
-    require_fine(page)
+    require_fine(page, (360, "dark"))
     page.get_by_role("button", name="Let in", exact=True).click()
     expect(page.get_by_text("1 post waiting for the next edition.")).to_be_visible()
     with serving_site() as site:
@@ -92,5 +94,5 @@ def test_the_pages_are_sound_and_lead_to_a_digest_of_a_site(signed_in: Page) -> 
         page.get_by_label("Your site, or one of its feeds").fill(site.url("/"))
         page.get_by_role("button", name="Find feeds").click()
         expect(page.get_by_role("button", name="Show my digest")).to_be_visible(timeout=20_000)
-        require_fine(page)
+        require_fine(page, (360, "light"))
         expect(page.get_by_text("Quay Notes.", exact=True)).to_be_visible()

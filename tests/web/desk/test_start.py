@@ -125,6 +125,8 @@ def test_the_sample_gives_way_to_the_site_and_its_other_settings_stay(
     room = empty(sqlite, tmp_path, text.replace('"2h"', '"3h"'))
     client = room.newsroom.signed_in(Role.OPERATOR)
     assert "This is the sample." in text_of(client.get("/desk"))
+    room.run("22 20:00")
+    assert "No post waits" not in text_of(client.get("/desk/posts"))
     path = found(client, site.url("/"))
     offered = re.findall(r'name="offered" value="([^"]+)"', client.get(path).text)
     chosen = offered[:2] if fixed else offered
@@ -135,6 +137,8 @@ def test_the_sample_gives_way_to_the_site_and_its_other_settings_stay(
     assert config.site.name == "Quay Notes"
     assert [str(digest.cutoff) for digest in config.digests] == ["0:30:00", "3:00:00"]
     assert config.staff is not None
+    dropped = text_of(client.get("/desk/posts?state=dropped&digest=weekend"))
+    assert "its feed is not in this digest any more" in dropped
     assert {digest.zone for digest in config.digests} == {"Europe/Lisbon"}
     assert [topic.slug for topic in config.topics] == (chosen if fixed else [])
     assert config.digests[0].topics == tuple(chosen if fixed else ())
