@@ -120,9 +120,8 @@ def heading(feeds: Sequence[FeedHealth]) -> str:
     if not feeds:
         return "No feed is configured"
     if not down:
-        if len(feeds) == 1:
-            return "The feed is responding"
-        return f"All {number_word(len(feeds))} feeds are responding"
+        few = {1: "The feed is responding", 2: "Both feeds are responding"}
+        return few.get(len(feeds)) or f"All {number_word(len(feeds))} feeds are responding"
     if len(feeds) == 1:
         return "The feed is not responding"
     verb = "is" if len(down) == 1 else "are"
