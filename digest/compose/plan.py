@@ -16,7 +16,7 @@ from itertools import islice
 from digest.compose.discover import Newsroom, discover
 from digest.compose.sections.headings import Past
 from digest.compose.stories.covered import cover
-from digest.compose.stories.group import Group, dated_at, newest_first, to_story
+from digest.compose.stories.group import Group, dated_at, led_by, newest_first, to_story
 from digest.compose.stories.same import gather
 from digest.compose.topics import Placed, TopicGroup, coloured, free_slug, place
 from digest.model.editions import Due, Edition, Heading, Section, Story
@@ -41,6 +41,7 @@ class PlanInput:
     feeds: Sequence[Feed] = ()  # all configured feeds, which may name topics for their posts
     taken: Collection[str] = ()  # ids of existing editions
     number: int = 0  # of the edition; 0: unknown
+    leaders: Collection[str] = ()  # the ids of the stories of an edition that is planned again
     past: Past = field(default_factory=lambda: Past(tags={}))  # for topics that are found
 
 
@@ -78,8 +79,9 @@ def join(waiting: Iterable[WaitingPost], published: Sequence[PublishedPost], pla
     taken, left = _by_feed(waiting, plan_input)
     fresh, too_old = _by_age(taken, plan_input)
     new, repeated = _by_novelty(fresh, published)
-    groups = cover(new, _recent(published, plan_input), plan_input.site.language)
-    return Joined(groups=groups, left=tuple(left), dropped=tuple(sorted([*too_old, *repeated])))
+    covered = cover(new, _recent(published, plan_input), plan_input.site.language)
+    groups = sorted((led_by(each, plan_input.leaders) for each in covered), key=newest_first)
+    return Joined(groups=tuple(groups), left=tuple(left), dropped=tuple(sorted([*too_old, *repeated])))
 
 
 def arrange(joined: Joined, plan_input: PlanInput) -> Plan:

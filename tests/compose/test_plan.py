@@ -301,3 +301,23 @@ def test_ages_are_counted_from_the_cutoff_so_a_replay_is_the_same() -> None:
     waiting, limit = [published("Bus", id="bus", hours=30)], timedelta(days=2)
     assert plan(waiting, (), plan_input(max_age=limit)).used == ("bus",)
     assert plan(waiting, (), plan_input(max_age=limit, due=later)).used == ()
+
+
+# ── an edition that is planned again ────────────────────────────────────────────────────────
+
+
+def test_a_story_is_still_led_by_its_post_when_another_feed_has_it_too() -> None:
+    link = "https://harbour.example.org/ferry"
+    ours = published("Ferry returns", id="ours", url=link)
+    better = published("Ferry returns", "Coast Weekly", id="better", url=link, hours=5, image=IMAGE)
+    other_words = published("The ferry is back at the quay", "Island Radio", id="other", hours=6)
+    (first,) = edition_of(ours, plan_input=plan_input()).stories()
+    (changed,) = edition_of(ours, better, plan_input=plan_input()).stories()
+    assert (first.id, changed.id) == ("ours", "better")
+    again = replace(plan_input(), leaders={"ours"})
+    (kept,) = edition_of(ours, better, plan_input=again).stories()
+    assert (kept.id, sorted(kept.post_ids)) == ("ours", ["better", "ours"])
+    assert [each.name for each in kept.also] == ["Coast Weekly"]
+    ids = [story.id for story in edition_of(ours, better, other_words, plan_input=again).stories()]
+    assert "ours" in ids
+    assert "better" not in ids

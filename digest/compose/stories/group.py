@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -80,6 +80,19 @@ def versions_of(groups: Iterable[Group]) -> Group:
     """Return one story of several that report the same happening; the others are its coverage."""
     first, *others = sorted(groups, key=_version_first)
     return replace(first, coverage=tuple(each for group in others for each in group.posts))
+
+
+def led_by(group: Group, leaders: Collection[str]) -> Group:
+    """Return a story with the first of its posts that is one of the `leaders` as the post that is shown.
+
+    Editors name a story by the id of its first post. If another feed's post took that place when an edition
+    is planned again, their edits would not find the story any more, and one that was dropped would be back.
+    """
+    leader = next((each for each in group.every if each.post.id in leaders), group.posts[0])
+    if leader in group.posts:
+        return replace(group, posts=(leader, *(each for each in group.posts if each != leader)))
+    others = tuple(each for each in group.every if each != leader)
+    return replace(group, posts=(leader,), coverage=others)
 
 
 def shown_first(waiting: WaitingPost) -> tuple[bool, bool, bool, datetime, str]:

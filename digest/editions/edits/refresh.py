@@ -98,7 +98,8 @@ def _plan(parts: EditionParts, plan_input: PlanInput, seen: _Seen) -> Plan:
     def fits(base: Edition) -> bool:
         return fits_in_an_email(parts.render, apply(base, seen.edited.edits).edition)
 
-    maximum = plan_input.digest.maximum
+    maximum, before = plan_input.digest.maximum, seen.edited.base
+    plan_input = replace(plan_input, leaders=frozenset(story.id for story in before.stories()))
     for room in dict.fromkeys((maximum + len(seen.edited.applied.taken_out), maximum)):
         digest = replace(plan_input.digest, maximum=room)
         planned = plan_from(seen.facts, replace(plan_input, digest=digest), fits)
@@ -109,7 +110,6 @@ def _plan(parts: EditionParts, plan_input: PlanInput, seen: _Seen) -> Plan:
         # The editors' own stories, and those that they have split off, need no room.
         if sum(story.id in planned_ids for story in left) <= maximum:
             break
-    before = seen.edited.base
     assert planned.edition
     return replace(planned, edition=replace(planned.edition, id=before.id, number=before.number))
 
