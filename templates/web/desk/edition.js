@@ -161,12 +161,13 @@ let sent = null; // the form whose answer is awaited
 let turn = 0; // counts the requests of this person; an older answer must not undo a newer one
 let flying = 0;
 const isRefresh = (ctx) => ctx.sourceElement === page() && ctx.request.method === "GET";
+const isPart = (ctx) => ctx?.sourceElement?.matches("[data-part]"); // its answer is a part of the page
 let opener = ""; // the address of the link that opened the question
 
 document.addEventListener("htmx:before:request", (event) => {
   const { ctx } = event.detail;
   flying += 1;
-  if (isRefresh(ctx)) return;
+  if (isRefresh(ctx) || isPart(ctx)) return;
   turn += 1;
   sent = ctx.request.form?.matches("[data-draft]") ? ctx.request.form : null;
   if (ctx.sourceElement.matches("[data-forget]")) keep(`desk ${page().dataset.path} edit ${current}`, null);
@@ -179,6 +180,7 @@ document.addEventListener("htmx:finally:request", () => { flying -= 1; });
 document.addEventListener("htmx:after:request", (event) => {
   const { ctx } = event.detail;
   const { response, text } = ctx;
+  if (isPart(ctx)) return response.status < 400 ? undefined : event.preventDefault();
   if (isRefresh(ctx) && (turn !== asking || busy())) return event.preventDefault();
   if (response.status < 500 && text.includes('id="edition"')) {
     if (sent && response.raw.redirected) keep(draftOf(sent), null);
@@ -193,7 +195,7 @@ document.addEventListener("htmx:error", (event) => {
   if (event.detail.ctx?.sourceElement) lost("The server cannot be reached. Your text is safe on this page; please try again.");
 });
 
-document.addEventListener("htmx:after:swap", shown);
+document.addEventListener("htmx:after:swap", (event) => { if (!isPart(event.detail?.ctx)) shown(); });
 
 /** Follow a swap: the current story stays, and the focus goes where a person would look next. */
 function shown() {

@@ -14,7 +14,7 @@ from tests.web.staff.conftest import desk as desk
 from tests.web.staff.conftest import newsroom as newsroom
 from tests.web.staff.newsroom import Newsroom, open_newsroom
 
-_TOPICS = CONFIG.replace('"city"', '"coast"').replace('"green"', '"town"')
+TOPICS = CONFIG.replace('"city"', '"coast"').replace('"green"', '"town"')
 
 
 @pytest.fixture
@@ -25,6 +25,6 @@ def room(sqlite: Database, tmp_path: Path) -> Desk:
 @pytest.fixture
 def drafted(sqlite: Database, tmp_path: Path) -> Newsroom:
     """Give a newsroom with the draft `daily-draft`."""
-    found = open_newsroom(sqlite, tmp_path, _TOPICS)
+    found = open_newsroom(sqlite, tmp_path, TOPICS)
     put_draft(found)
     return found
