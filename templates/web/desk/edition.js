@@ -74,7 +74,10 @@ function done(event, used) {
 
 function move(event) {
   const way = { ArrowUp: "up", ArrowDown: "down" }[event.key];
-  if (way) done(event, press(`[data-step="${way}"]:not([disabled])`, here()));
+  if (!way || !here()) return;
+  if (here().matches(".leads")) find("#said").textContent = "The lead stands at the top; l puts it back under its topic.";
+  else if (!press(`[data-step="${way}"]:not([disabled])`, here())) find("#said").textContent = "This is its end of the topic; m moves it to another.";
+  done(event, true);
 }
 
 function answer(event) {

@@ -239,7 +239,7 @@ def test_an_approval_needs_the_hash_that_the_page_showed(draft_desk: Newsroom) -
 def test_an_edition_is_held_resumed_and_cancelled(draft_desk: Newsroom) -> None:
     reader, jonas = draft_desk.signed_in(Role.READER), draft_desk.signed_in()
     assert reader.post(f"{PATH}/hold", data={"reason": "Wait for the ruling."}).status_code == 303
-    assert f"Held by {READER.split()[0]} at 06:36: “Wait for the ruling”." in words(jonas.get(PATH))
+    assert f"Held by {READER.split()[0]} at 06:36: “Wait for the ruling.”" in words(jonas.get(PATH))
     assert reader.post(f"{PATH}/resume", data={}).status_code == 403
     assert jonas.post(f"{PATH}/resume", data={}).status_code == 303
     twice = jonas.post(f"{PATH}/resume", data={})
