@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import takewhile
 
@@ -12,6 +12,8 @@ from digest.model.editions import Due, EditionRecord, EditionState
 from digest.model.publication import Digest, Review
 from digest.schedule.cadence import Cadence
 from subscribers.model import Frequency
+
+UNSAVED = timedelta(minutes=3)  # so long an edition waits at its send time for somebody with unsaved text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,11 +82,17 @@ def review_of(record: EditionRecord, digest: Digest) -> Review:
 
 
 def ruling(
-    record: EditionRecord, digest: Digest | None, now: datetime, *, stopped: str | None = None
+    record: EditionRecord,
+    digest: Digest | None,
+    now: datetime,
+    *,
+    stopped: str | None = None,
+    writer: str = "",
 ) -> Ruling:
     """Decide what happens to an edition now; from its send time on, the digest's review policy decides.
 
     `stopped` names an edition that is part of this gathered edition and was paused or cancelled since.
+    `writer` names a person with text that is not saved; the edition waits a few minutes for it.
     """
     send_at = record.edition.send_at
     if record.paused_at:
@@ -103,15 +111,17 @@ def ruling(
         # An edition that was approved after its send time may go out late: its time counts from the approval.
         since = max(send_at, record.approved_at or send_at)
         return _in_time(since, digest, now)
-    return _unapproved(record, digest, now)
+    return _unapproved(record, digest, now, writer)
 
 
-def _unapproved(record: EditionRecord, digest: Digest, now: datetime) -> Ruling:
+def _unapproved(record: EditionRecord, digest: Digest, now: datetime, writer: str) -> Ruling:
     """Decide what happens at its send time to an edition that nobody has approved."""
     review, send_at = review_of(record, digest), record.edition.send_at
     # If an approval became void after the send time, the edition is no later than that.
     since = max(send_at, record.voided_at or send_at)
     if review is Review.SEND:
+        if writer and now < send_at + UNSAVED:
+            return Ruling(EditionStep.WAIT, f"waits a few minutes for the unsaved edits of {writer}")
         return _in_time(since, digest, now)
     if review is Review.HOLD:
         return Ruling(EditionStep.WAIT, f"waits for approval{_why_void(record)}")

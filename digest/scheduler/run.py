@@ -19,6 +19,7 @@ from digest.editions.compose import (
     stories_text,
     waiting_together,
 )
+from digest.editions.edits.desk import writer_of
 from digest.editions.feeds import collect_due
 from digest.editions.limits import forget_old_counts
 from digest.editions.notices.queue import forget_notices, held_back_until, notify_staff
@@ -312,7 +313,8 @@ def _follow(app: App, edition_id: str, context: RunContext) -> None:
         record = load_edition(connection, edition_id)
         stopped = stopped_since(connection, edition_id)
     digest = next((each for each in app.config.digests if each.slug == record.edition.digest), None)
-    ruled = ruling(record, digest, context.clock(), stopped=stopped)
+    now = context.clock()
+    ruled = ruling(record, digest, now, stopped=stopped, writer=writer_of(app.database, edition_id, now))
     if ruled.step is EditionStep.WAIT and ruled.reason:
         context.report(RunEvent(kind=EventKind.WAITING, subject=edition_id, detail=ruled.reason))
     elif ruled.step is EditionStep.SKIP and _skipped(

@@ -8,7 +8,7 @@ import pytest
 from digest.model.editions import EditionRecord, EditionState
 from digest.model.publication import Digest, Gathering, Review
 from digest.render.sample import sample_edition
-from digest.schedule.policy import EditionStep, occasions, ruling
+from digest.schedule.policy import UNSAVED, EditionStep, Ruling, occasions, ruling
 from subscribers.model import Frequency
 
 DAILY = Digest(slug="daily", title="Daily", schedule="every day at 07:00", sender="daily@digest.example.org")
@@ -83,6 +83,14 @@ def test_at_the_send_time_the_review_policy_decides_on_a_draft(review: Review, e
 @pytest.mark.parametrize("review", list(Review))
 def test_an_approved_edition_goes_under_every_policy(review: Review) -> None:
     assert step(record(EditionState.APPROVED), MONDAY, review) is EditionStep.SEND
+
+
+def test_a_draft_waits_a_few_minutes_for_text_that_is_not_saved() -> None:
+    draft, approved = record(EditionState.DRAFT), record(EditionState.APPROVED)
+    waits = ruling(draft, DAILY, MONDAY, writer="Jonas")
+    assert waits == Ruling(EditionStep.WAIT, "waits a few minutes for the unsaved edits of Jonas")
+    assert ruling(draft, DAILY, MONDAY + UNSAVED, writer="Jonas").step is EditionStep.SEND
+    assert ruling(approved, DAILY, MONDAY, writer="Jonas").step is EditionStep.SEND
 
 
 def test_a_draft_that_missed_its_time_by_too_much_is_skipped() -> None:

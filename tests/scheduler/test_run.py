@@ -9,10 +9,12 @@ import pytest
 from sqlalchemy import update
 
 from digest.editions.editions import approve, find_edition
+from digest.editions.edits.desk import be_present
 from digest.model.deliveries import DeliveryState
 from digest.model.editions import EditionState
 from digest.model.posts import FeedReport
 from digest.model.run_context import EventKind, RunContext, RunEvent
+from digest.model.staff import Person, Role
 from digest.scheduler.run import run_due
 from digest.storage.ledger.outcomes import list_deliveries
 from digest.storage.tables import editions
@@ -132,6 +134,20 @@ def test_on_hold_an_edition_waits_for_approval_however_late_it_is(place: Place) 
         approve(app, "daily-2026-11-23", by="Ines", now=at("23 19:30"))
     assert place.run("23 19:31") == ["daily-2026-11-23: sent: 1 accepted"]
     assert set(place.emails()) == {"ada"}
+
+
+def test_a_draft_waits_at_its_send_time_for_somebody_with_unsaved_text(place: Place) -> None:
+    place.publish("Ferry")
+    place.subscribe("ada")
+    place.run("23 06:30")
+    jonas = Person(id="jonas", name="Jonas Wieck", address="jonas@staff.test", role=Role.EDITOR)
+    for minute in ("06:59", "07:02"):
+        with place.app() as app:
+            be_present(app.database, "daily-2026-11-23", jonas, at(f"23 {minute}"), place="", unsaved=True)
+        if minute == "06:59":
+            waits = "waits a few minutes for the unsaved edits of Jonas"
+            assert place.run("23 07:00") == [f"daily-2026-11-23: waiting: {waits}"]
+    assert place.run("23 07:03") == ["daily-2026-11-23: sent: 1 accepted"]
 
 
 def test_posts_of_an_edition_skipped_without_approval_are_carried_over(place: Place) -> None:

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from digest.editions.clocks import AHEAD
 from digest.editions.edits.correct import changes_since
+from digest.editions.edits.desk import PRESENT, writer_among
 from digest.editions.outlook.phases import Outlook, Phase, Verb, phase_of, verbs
 from digest.editions.outlook.sentence import coming_sentence, delivered_words, sentence
 from digest.editions.outlook.timeline import Timeline, timeline
@@ -28,6 +29,7 @@ from digest.storage.desk.overview import (
     post_counts,
 )
 from digest.storage.editions import usable_editions
+from digest.storage.edits.desk import presences_in
 from digest.storage.ledger.outcomes import count_readers, counts
 from digest.storage.occurrences import SKIPPED_BY, STARTED, outcome_of, settled_dates
 from subscribers.model import Frequency
@@ -142,7 +144,11 @@ def _outlook(
 ) -> Outlook:
     readers = _readers(connection, parts, digest.slug, record.frequency, now) if record.is_ahead else 0
     return Outlook(
-        record=record, digest=digest, readers=readers, counts=counts(connection, record.edition.id)
+        record=record,
+        digest=digest,
+        readers=readers,
+        counts=counts(connection, record.edition.id),
+        writer=writer_among(presences_in(connection, record.edition.id, now - PRESENT)),
     )
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from digest.model.deliveries import Counts
 from digest.model.editions import EditionRecord, EditionState
 from digest.model.publication import Digest, Review
-from digest.schedule.policy import EditionStep, review_of, ruling
+from digest.schedule.policy import UNSAVED, EditionStep, review_of, ruling
 
 HELD_BY = "by "  # the reason of a pause begins so if a person at the desk has paused the edition
 
@@ -57,13 +57,17 @@ class Outlook:
     counts: Counts = field(default_factory=lambda: Counts(by_state=()))  # of its deliveries
     bounced: int = 0
     writer: str = ""  # a person with unsaved text, for whom the sending waits until `waits_until`
-    waits_until: datetime | None = None
     trouble: str = ""  # why sending has not begun or does not go on: "the mail server does not answer"
 
     @property
     def zone(self) -> str:
         """Return the time zone of the edition's times."""
         return self.record.edition.zone
+
+    @property
+    def waits_until(self) -> datetime:
+        """Return until when the edition waits for text that is not saved."""
+        return self.record.edition.send_at + UNSAVED
 
     @property
     def staff_at(self) -> datetime | None:
@@ -91,7 +95,7 @@ def phase_of(outlook: Outlook, now: datetime) -> Phase:
         return Phase.PAUSED if record.paused_at else Phase.SENDING
     if record.paused_at:
         return Phase.HELD
-    if outlook.writer and outlook.waits_until and record.edition.send_at <= now < outlook.waits_until:
+    if _waits_for_a_writer(outlook, now):
         return Phase.WRITING
     if record.edition.send_at <= now and ruling(record, outlook.digest, now).step is EditionStep.SEND:
         return Phase.DELAYED
@@ -100,6 +104,15 @@ def phase_of(outlook: Outlook, now: datetime) -> Phase:
     if record.state is EditionState.APPROVED:
         return Phase.APPROVED
     return Phase.VOID if record.voided_at else Phase.DRAFT
+
+
+def _waits_for_a_writer(outlook: Outlook, now: datetime) -> bool:
+    return (
+        outlook.writer != ""
+        and outlook.record.state is EditionState.DRAFT
+        and outlook.sends_by_itself
+        and outlook.record.edition.send_at <= now < outlook.waits_until
+    )
 
 
 def _will_be_sent(outlook: Outlook) -> bool:

@@ -111,7 +111,6 @@ def _paused_by(what: str, outlook: Outlook, now: datetime) -> str:
 
 
 def _writing(outlook: Outlook, now: datetime) -> str:
-    assert outlook.waits_until is not None
     until = clock_words(outlook.waits_until, outlook.zone, now)
     return f"{outlook.writer} has unsaved edits. Waiting until {until}, then sending without them."
 

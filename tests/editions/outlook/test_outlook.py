@@ -118,7 +118,7 @@ NO_LONGER = "No longer approved: Jonas rewrote a headline."
             "Held at 06:36: “paused by hand.” Nothing is sent until someone resumes it.",
         ),
         (
-            outlook(DRAFT, writer="Jonas", waits_until=SEVEN + minutes(3)),
+            outlook(DRAFT, writer="Jonas"),
             SEVEN + minutes(1),
             "Jonas has unsaved edits. Waiting until 07:03, then sending without them.",
         ),

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from digest.compose.edits.operations import Part
 from digest.editions.approval import standing
 from digest.editions.editions import find_edition
-from digest.editions.edits.desk import DeskFacts, pulse_of, read_desk
+from digest.editions.edits.desk import DeskFacts, pulse_of, read_desk, writer_among
 from digest.editions.edits.edits import pictures_of
 from digest.editions.edits.galley import Galley, announced, galley_of, marked, redoable
 from digest.editions.outlook.phases import Outlook, verbs
@@ -199,7 +199,13 @@ def outlook_of(context: StaffContext, facts: DeskFacts) -> Outlook:
     """Return what is known of an edition for its sentence."""
     record = facts.edited.record
     digest = next((each for each in context.app.config.digests if each.slug == record.edition.digest), None)
-    return Outlook(record=record, digest=digest, readers=facts.everybody, counts=facts.counts)
+    return Outlook(
+        record=record,
+        digest=digest,
+        readers=facts.everybody,
+        counts=facts.counts,
+        writer=writer_among(facts.present),
+    )
 
 
 def list_values(context: StaffContext, shown: Shown) -> dict[str, object]:
