@@ -22,7 +22,7 @@ from subscribers.errors import SubscribersError
 COMMANDS = {
     "setup": {
         "init": "Write a sample config.toml and two sample feeds.",
-        "check": "Check the installation without sending anything.",
+        "check": "Check the installation, or one EDITION, without sending anything.",
         "config": "Print all settings.",
     },
     "demo": {"demo": "Show the program at work, on this machine alone."},

@@ -96,9 +96,9 @@ def page_values(
 
 
 def _correction(correction: Correction, edition: Edition, language: str) -> CorrectionValues:
-    day = correction.at.astimezone(ZoneInfo(edition.zone)).date()
+    day, say = correction.at.astimezone(ZoneInfo(edition.zone)).date(), words_for(language)
     return CorrectionValues(
-        title=words_for(language)("Correction, {date}:", date=long_date(day, language)),
+        title=say("Correction, {date}:", date=long_date(day, language)),
         iso_date=day.isoformat(),
         text=marked_text(correction.text, direction(edition.language)),
     )
