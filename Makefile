@@ -9,7 +9,7 @@ LOCK = pip compile --quiet --upgrade --universal --generate-hashes --no-header -
 # Four parts of about the same length. Tests often wait for a disk or a process, so four keep two cores busy.
 # The first part also runs tests/subscribers; the fourth part runs what is not in the others.
 FIRST = tests/render tests/cli tests/demo tests/config
-SECOND = tests/web tests/collect tests/compose tests/storage tests/smtp tests/limits tests/message tests/model
+SECOND = tests/web tests/collect tests/compose tests/smtp tests/limits tests/message tests/model
 THIRD = tests/send tests/scheduler tests/inbound tests/chaos
 FAST_LIST = tests/subscribers
 FAST_REST = tests/test_layers.py tests/test_docs.py tests/storage tests/model tests/schedule tests/limits \

@@ -22,7 +22,7 @@ _TEMPLATE = "template_with_tables"
 
 # Hypothesis uses the same examples each time, so that a failure is due to the change under test. This looks
 # for new examples: pytest --hypothesis-profile=explore
-settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("same", derandomize=True, deadline=None, max_examples=50)
 settings.register_profile("fast", derandomize=True, deadline=None, max_examples=20)
 settings.register_profile("explore", derandomize=False)
 # Tests that use `tests.strategies.few` try 10,000 new examples each; see benchmarks.md.

@@ -164,8 +164,17 @@ def emails_of(visit: Visit) -> list[Any]:
     return visit.place.emails()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("language", ["en", "de", "es", "ar"])
+# The colours are the same in every language, so dark mode is looked at in one.
+SPOKEN: list[tuple[str, Scheme]] = [
+    ("en", "light"),
+    ("en", "dark"),
+    ("de", "light"),
+    ("es", "light"),
+    ("ar", "light"),
+]
+
+
+@pytest.mark.parametrize(("language", "scheme"), SPOKEN)
 def test_every_email_is_accessible(visit: Visit, language: str, scheme: Scheme) -> None:
     emails = every_email(visit.place, language)
     assert len(emails) == 5
@@ -354,8 +363,7 @@ def pages_after_buttons(visit: Visit, page: Page, language: str) -> Iterator[str
     yield "too many requests"
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("language", ["en", "de", "es", "ar"])
+@pytest.mark.parametrize(("language", "scheme"), SPOKEN)
 def test_pages_after_a_button_are_accessible_in_every_language(
     visit: Visit, language: str, scheme: Scheme
 ) -> None:
