@@ -189,7 +189,7 @@ def ask_spamassassin(parts: EditionParts, record: EditionRecord, now: datetime, 
 def check_ahead(parts: EditionParts, context: RunContext) -> None:
     """Ask the links of the editions that are to be sent within a day, and the server of SpamAssassin.
 
-    What is known already is not asked again. Raises TemplateError.
+    Links and scores that are known already are not asked for again. Raises TemplateError.
     """
     with parts.database.read() as connection:
         records = open_before(connection, context.clock() + _AHEAD)

@@ -210,7 +210,7 @@ class EditionRecord:
 
 
 class StepKind(StrEnum):
-    """What has happened to an edition, besides the edits of its editors. The values are stored."""
+    """The kind of a step in the history of an edition. The values are stored; edits are kept elsewhere."""
 
     APPROVED = "approved"
     VOID = "void"  # the approval, so that the edition is a draft again
@@ -243,7 +243,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Correction:
-    """What the editors have corrected after an edition was sent; it stands on the web copy."""
+    """A correction that editors made after an edition was sent; it stands on the web copy."""
 
     number: int
     by: str

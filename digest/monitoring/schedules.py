@@ -22,7 +22,7 @@ AHEAD = timedelta(days=14)
 
 
 class Fate(StrEnum):
-    """What became of a date, or what is planned."""
+    """The outcome of a date, or the plan for it."""
 
     SENT = "sent"
     OPEN = "open"  # its edition is a draft, approved or being sent

@@ -1,4 +1,4 @@
-"""Say numbers and lists as people say them, for the operators' pages. Pure."""
+"""Write numbers and lists in words for the operators' pages. Pure."""
 
 from __future__ import annotations
 

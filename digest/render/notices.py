@@ -69,7 +69,7 @@ class StaffLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What an email tells the staff. The texts are whole sentences, and the faults need somebody."""
+    """The content of an email to the staff: whole sentences, and faults that somebody must mend."""
 
     subject: str
     texts: tuple[str, ...]

@@ -18,7 +18,7 @@ _ZONE = 'zone = "Europe/Berlin"'  # of the sample
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beginning:
-    """What a first digest is made of: feeds that were found, and the time zone of its schedule.
+    """The parts of a first digest: the feeds that were found, and the time zone of its schedule.
 
     Without `topics`, its topics are found in the posts of each day; otherwise these slugs are fixed topics.
     """

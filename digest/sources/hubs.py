@@ -33,7 +33,7 @@ class Hubs:
 
 
 def ask_hubs(hubs: Hubs, context: RunContext) -> int:
-    """Ask the hubs that are due, for the first time or again; return how many were asked.
+    """Ask each hub whose first or next request is due; return the number of hubs that were asked.
 
     Each row is saved before its hub is asked, because a hub may verify our request before it answers it.
     """

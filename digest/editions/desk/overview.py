@@ -115,7 +115,7 @@ def overview(parts: EditionParts, now: datetime) -> Overview:
 
 
 def held_posts(database: Database) -> int:
-    """Count the posts that are held, for the head of each page."""
+    """Return the number of held posts, which the head of each page shows."""
     with database.read() as connection:
         return held_count(connection)
 

@@ -175,7 +175,7 @@ class _Reasons:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What a person wants to happen to posts: "keep", "drop", "old" or "defer", with a date for the last."""
+    """A person's decision about posts: "keep", "drop", "old", or "defer" with a date."""
 
     what: str
     by: str

@@ -35,9 +35,9 @@ class LinkRefusedError(DigestError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a signed link asks for, and how the edition stands now.
+    """The step that a signed link asks for, and the present state of its edition.
 
-    `changes` are sentences about what has happened to the edition since the message was written. `refusal`
+    `changes` are sentences about the changes of the edition since the message was written. `refusal`
     says why the step cannot be taken; it is empty if it can.
     """
 

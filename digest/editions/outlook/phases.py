@@ -49,7 +49,7 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """What is known of an edition at one moment, as far as its sentence and its timeline need it."""
+    """The facts about an edition that its sentence and its timeline need, at one moment."""
 
     record: EditionRecord
     digest: Digest | None  # None: it is not in config.toml any more

@@ -44,7 +44,7 @@ class Place:
 
 
 class Verb(StrEnum):
-    """What a button beside a finding does."""
+    """The edit that a button beside a finding makes."""
 
     DROP = "drop"  # the story
     REWRITE = "rewrite"  # the story's headline or text

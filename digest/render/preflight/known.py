@@ -18,7 +18,7 @@ class SpamReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is known about an edition; empty values mean that nothing is known.
+    """The facts that the database has about an edition; an empty value means that there are none.
 
     `readers` are counted by choice of topics, `links` are by address, and `lost` are pictures of ours that
     are not kept any more.

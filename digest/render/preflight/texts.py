@@ -87,7 +87,7 @@ def _texts_of_story(story: Story) -> Iterator[Said]:
 def wrong_in(edition: Edition) -> Iterator[Finding]:
     """Yield a finding for each text of an edition that has a fault, and each kind of fault in it.
 
-    What a publisher has written is only a warning, because one careless feed must not stop an edition.
+    A fault in a publisher's own text is only a warning, because one careless feed must not stop an edition.
     """
     for text, place, actions in texts_of(edition):
         level = Level.WARN if place.story and place.part != "note" else None

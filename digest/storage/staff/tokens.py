@@ -60,5 +60,5 @@ def end_tokens(connection: Connection, person_id: str) -> None:
 
 
 def _token(values: dict[str, object]) -> StaffToken:
-    scopes = frozenset(map(Right, values["scopes"]))  # type: ignore[call-overload]  # the column is JSON
-    return StaffToken(**{**values, "scopes": scopes})  # type: ignore[arg-type]  # as in the table
+    scopes = frozenset(map(Right, values["scopes"]))  # type: ignore[call-overload]  # a JSON column has no type for its content
+    return StaffToken(**{**values, "scopes": scopes})  # type: ignore[arg-type]  # a row has the types of its columns, which mypy cannot see
