@@ -20,6 +20,7 @@ LAYERS = (
     "subscribers.store subscribers.files",
     "digest.model",
     "digest.schedule digest.limits digest.smtp",
+    "digest.storage.tables",
     "digest.storage",
     "digest.storage.edits digest.storage.ledger digest.storage.intake digest.storage.migrations",
     "digest.storage.staff digest.storage.desk",

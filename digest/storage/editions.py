@@ -29,7 +29,8 @@ from digest.model.editions import DamagedEdition, Edition, EditionRecord, Editio
 from digest.model.errors import DamagedError, NotFoundError
 from digest.model.posts import DROPPED_BY, Post, PostState, PublishedPost, WaitingPost
 from digest.model.snapshot import from_json, sections_in, text_hash, to_json
-from digest.storage.tables import digest_posts, editions, feeds, posts
+from digest.storage.tables.editions import editions
+from digest.storage.tables.posts import digest_posts, feeds, posts
 from subscribers.model import Frequency
 
 _LINKS_PER_QUERY = 500

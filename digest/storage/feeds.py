@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Date, bindparam, delete, func, select, update
 
 from digest.model.posts import FeedRow
 from digest.model.publication import Feed
-from digest.storage.tables import feeds, hubs, posts
+from digest.storage.tables.posts import feeds, hubs, posts
 from subscribers.store.tables import upsert
 
 _COLUMNS = tuple(field.name for field in fields(FeedRow))

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from digest.storage.tables import fingerprints
+from digest.storage.tables.links import fingerprints
 from subscribers.store.tables import subscribers, upsert
 
 _KEY = "links"

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, exists, insert, select
 
 from digest.model.editions import EditionState
 from digest.storage.editions import PUBLIC
-from digest.storage.tables import editions, gatherings
+from digest.storage.tables.editions import editions, gatherings
 from subscribers.model import Frequency
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, RowMapping, bindparam, delete, select, update
 
 from digest.limits.buckets import bucket_of, kept_of
 from digest.limits.limits import Meter, Slowdown
-from digest.storage.tables import meters
+from digest.storage.tables.deliveries import meters
 from subscribers.store.tables import upsert
 
 _OVER = timedelta(hours=25)  # a message counts for a day at most; the rest allows for clocks that differ

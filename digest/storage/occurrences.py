@@ -11,7 +11,8 @@ from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
 from digest.schedule.seen import SeenSchedule
 from digest.storage.editions import OPEN
-from digest.storage.tables import editions, occurrences, schedules
+from digest.storage.tables.editions import editions
+from digest.storage.tables.schedules import occurrences, schedules
 from subscribers.store.tables import upsert
 
 STARTED = "started"  # a process is working on it, or died; after the lease another process may try

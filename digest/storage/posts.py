@@ -34,7 +34,7 @@ from digest.model.posts import (
     WaitingPost,
     is_own,
 )
-from digest.storage.tables import digest_posts, feeds, posts
+from digest.storage.tables.posts import digest_posts, feeds, posts
 
 T = TypeVar("T")
 _Row = Row[*tuple[Any, ...]]

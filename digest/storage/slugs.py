@@ -13,7 +13,10 @@ from digest.model.errors import RenameError
 from digest.model.posts import PostState
 from digest.model.snapshot import text_hash, to_json
 from digest.storage.editions import OPEN, base_of, load_edition
-from digest.storage.tables import digest_posts, editions, occurrences, renamed, schedules
+from digest.storage.tables.editions import editions
+from digest.storage.tables.links import renamed
+from digest.storage.tables.posts import digest_posts
+from digest.storage.tables.schedules import occurrences, schedules
 from subscribers.model import Frequency, SubscriptionState
 from subscribers.store.tables import subscriptions
 

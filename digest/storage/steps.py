@@ -17,8 +17,10 @@ from digest.model.posts import PostState
 from digest.model.snapshot import sections_in, text_hash, to_json
 from digest.storage.editions import OPEN, insert_edition, load_edition, lock_edition
 from digest.storage.posts import batches
-from digest.storage.tables import digest_posts, editions, edits, gatherings, tallies
-from digest.storage.tables import steps as noted
+from digest.storage.tables.deliveries import tallies
+from digest.storage.tables.editions import editions, edits, gatherings
+from digest.storage.tables.editions import steps as noted
+from digest.storage.tables.posts import digest_posts
 
 # The states from which each state can be reached. Nothing leads out of sent, skipped and cancelled. A draft
 # must be approved before it is sent. An edition whose approval becomes void is a draft again.

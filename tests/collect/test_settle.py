@@ -43,7 +43,8 @@ from digest.storage.intake.pictures import (
 )
 from digest.storage.intake.save import save_page
 from digest.storage.posts import recent_posts
-from digest.storage.tables import feeds, picture_copies, pictures
+from digest.storage.tables.pictures import picture_copies, pictures
+from digest.storage.tables.posts import feeds
 from tests.collect.servers import Answer, Site, serving
 
 NOW = datetime(2026, 11, 24, 8, tzinfo=UTC)

@@ -19,7 +19,7 @@ from digest.model.publication import Digest, Feed, Topic
 from digest.storage.database import Database
 from digest.storage.feeds import sync_feeds
 from digest.storage.intake.save import save_intake
-from digest.storage.tables import digest_posts
+from digest.storage.tables.posts import digest_posts
 from tests.compose.samples import DAILY, DUE, FEEDS, NOW, SITE
 
 FEED_LIST = tuple(Feed(name=name, url=f"https://feeds.example.org/{n}") for n, name in enumerate(FEEDS))

@@ -14,7 +14,7 @@ from digest.model.posts import PostState
 from digest.storage.database import Database
 from digest.storage.editions import load_edition
 from digest.storage.steps import advance, pause, replace_editions, revise
-from digest.storage.tables import editions
+from digest.storage.tables.editions import editions
 from tests.compose.newsroom import Newsroom, is_locked, meanwhile
 from tests.compose.samples import DAILY, NOW, published
 

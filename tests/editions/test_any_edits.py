@@ -45,7 +45,8 @@ from digest.model.run_context import RunContext
 from digest.model.snapshot import content_hash
 from digest.storage.editions import load_edition
 from digest.storage.steps import advance
-from digest.storage.tables import digest_posts, editions, edits, posts, steps
+from digest.storage.tables.editions import editions, edits, steps
+from digest.storage.tables.posts import digest_posts, posts
 from tests.compose.newsroom import Newsroom
 from tests.compose.samples import NOW
 from tests.editions.test_edits import EDITION, change

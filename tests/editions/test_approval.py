@@ -34,7 +34,7 @@ from digest.readers.subscribers import add_reader, requested
 from digest.render.templates import load_templates
 from digest.send.send import send
 from digest.storage.steps import advance
-from digest.storage.tables import looks, template_sources
+from digest.storage.tables.editions import looks, template_sources
 from tests.scheduler.installation import Place, at
 
 EDITION = "daily-2026-11-23"

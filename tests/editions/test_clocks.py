@@ -21,7 +21,10 @@ from digest.model.editions import EditionState
 from digest.model.run_context import RunContext
 from digest.scheduler.run import run_due
 from digest.storage.posts import waiting_posts
-from digest.storage.tables import deliveries, editions, feeds, occurrences, posts, schedules
+from digest.storage.tables.deliveries import deliveries
+from digest.storage.tables.editions import editions
+from digest.storage.tables.posts import feeds, posts
+from digest.storage.tables.schedules import occurrences, schedules
 from subscribers.store.tables import subscribers
 from tests.scheduler.installation import Place, at
 

@@ -17,7 +17,7 @@ from digest.editions.edits.galley import Galley, announced, galley_of, marked, r
 from digest.editions.edits.refresh import refresh
 from digest.model.errors import NotFoundError
 from digest.model.staff import Person, Role
-from digest.storage.tables import posts
+from digest.storage.tables.posts import posts
 from tests.scheduler.installation import Place, at
 
 EDITION = "daily-2026-11-23"

@@ -17,7 +17,7 @@ from digest.model.errors import NotFoundError
 from digest.storage.database import Database
 from digest.storage.editions import load_edition
 from digest.storage.steps import advance
-from digest.storage.tables import comments
+from digest.storage.tables.desk import comments
 from tests.compose.newsroom import Newsroom
 from tests.compose.samples import DAILY, NOW, published, topic
 

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from digest.editions.editions import cancel, compose_now
 from digest.editions.schedules import begin_digests, next_times
 from digest.model.run_context import RunContext, RunEvent
-from digest.storage.tables import schedules
+from digest.storage.tables.schedules import schedules
 from tests.scheduler.installation import Place, at
 
 DAILY = 'schedule = "every day at 07:00"'

@@ -12,7 +12,8 @@ from digest.editions.editions import approve, cancel, find_edition, pause_editio
 from digest.model.editions import EditionState
 from digest.model.errors import MergeError, StateError
 from digest.storage.editions import list_editions
-from digest.storage.tables import digest_posts, occurrences
+from digest.storage.tables.posts import digest_posts
+from digest.storage.tables.schedules import occurrences
 from tests.scheduler.installation import Place, at
 from tests.scheduler.test_gather import WEEKLY, offering, stories, subscribe
 

@@ -17,7 +17,7 @@ from digest.model.run_context import EventKind, RunContext, RunEvent
 from digest.model.staff import Person, Role
 from digest.scheduler.run import run_due
 from digest.storage.ledger.outcomes import list_deliveries
-from digest.storage.tables import editions
+from digest.storage.tables.editions import editions
 from tests.scheduler.installation import Place, at
 
 MISSED = "was missed; its posts are carried over to the next edition"

@@ -18,7 +18,7 @@ from digest.send.outbox import Outbox
 from digest.send.send import send
 from digest.storage.database import Database, open_database
 from digest.storage.ledger.outcomes import list_deliveries
-from digest.storage.tables import senders
+from digest.storage.tables.deliveries import senders
 from tests.send.world import EDITION, NOW, SETTINGS, Appender, Clock, add_edition, add_readers
 
 READERS = 120

@@ -19,7 +19,8 @@ from digest.storage.ledger.outcomes import list_deliveries
 from digest.storage.ledger.queue import START, Place
 from digest.storage.ledger.senders import Sender
 from digest.storage.steps import advance
-from digest.storage.tables import deliveries, editions
+from digest.storage.tables.deliveries import deliveries
+from digest.storage.tables.editions import editions
 from subscribers.store.mailable import mailable
 from tests.databases import create_tables
 from tests.send.world import EDITION, NOW, add_edition, add_readers

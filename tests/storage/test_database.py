@@ -10,7 +10,7 @@ from sqlalchemy import insert, select
 
 from digest.model.errors import DatabaseError
 from digest.storage.database import Database, open_database
-from digest.storage.tables import occurrences
+from digest.storage.tables.schedules import occurrences
 
 
 def test_changes_on_a_connection_for_reading_are_not_kept(database: Database) -> None:

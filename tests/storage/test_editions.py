@@ -27,7 +27,7 @@ from digest.storage.editions import (
 )
 from digest.storage.migrate import migrate, upgrade
 from digest.storage.steps import advance
-from digest.storage.tables import editions
+from digest.storage.tables.editions import editions
 from subscribers.model import Frequency
 from tests.compose.newsroom import Newsroom
 from tests.compose.samples import DUE, NOW, plan_input, published

@@ -11,7 +11,7 @@ from digest.schedule.local_hours import copy_due_at
 from digest.schedule.schedule import instant_of
 from digest.storage.database import Database
 from digest.storage.ledger.addressing import address, set_hours
-from digest.storage.tables import deliveries
+from digest.storage.tables.deliveries import deliveries
 from subscribers.store.mailable import mailable
 from subscribers.store.tables import subscriptions
 from tests.send.world import EDITION, NOW, add_edition, add_reader, edition

@@ -26,7 +26,7 @@ from digest.storage.feeds import sync_feeds
 from digest.storage.intake.save import release_held, save_intake
 from digest.storage.intake.stored import Traits, posts_like, posts_unknown_to, stored_posts, unsent_posts
 from digest.storage.posts import recent_posts, set_posts, waiting_posts
-from digest.storage.tables import posts as posts_table
+from digest.storage.tables.posts import posts as posts_table
 
 NOW = datetime(2026, 11, 22, 7, tzinfo=UTC)
 LATER = NOW + timedelta(hours=3)

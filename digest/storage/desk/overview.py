@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Connection, func, select
 from digest.model.editions import EditionState
 from digest.model.posts import PostState
 from digest.storage.editions import OPEN, PUBLIC
-from digest.storage.tables import digest_posts, editions, feeds, posts
+from digest.storage.tables.editions import editions
+from digest.storage.tables.posts import digest_posts, feeds, posts
 from subscribers.model import Frequency
 from subscribers.rules.bounces import BounceKind
 from subscribers.store.tables import bounces

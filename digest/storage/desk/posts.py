@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 
 from digest.model.posts import KEPT, Fate, PostState
 from digest.storage.posts import batches
-from digest.storage.tables import digest_posts, feeds, posts
+from digest.storage.tables.posts import digest_posts, feeds, posts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,9 @@ from sqlalchemy import Connection, delete, func, select
 from digest.model.errors import NotFoundError
 from digest.model.posts import PostState
 from digest.storage.posts import batches
-from digest.storage.tables import digest_posts, editions, edits, feeds, posts, presences
+from digest.storage.tables.desk import presences
+from digest.storage.tables.editions import editions, edits
+from digest.storage.tables.posts import digest_posts, feeds, posts
 from subscribers.store.tables import upsert
 
 

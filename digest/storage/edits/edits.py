@@ -14,7 +14,8 @@ from digest.model.posts import DROPPED_BY, WITHDRAWN, Fate, PostState
 from digest.model.snapshot import to_json
 from digest.storage.editions import lock_digest, lock_edition
 from digest.storage.posts import batches
-from digest.storage.tables import digest_posts, editions, edits
+from digest.storage.tables.editions import editions, edits
+from digest.storage.tables.posts import digest_posts
 
 _BY_EDITOR = (DROPPED_BY, WITHDRAWN)
 

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, func, insert, select
 from digest.model.editions import Correction, Edition, Step, StepKind
 from digest.model.errors import DamagedError
 from digest.model.snapshot import from_json
-from digest.storage.tables import comments, corrections, steps
+from digest.storage.tables.desk import comments, corrections
+from digest.storage.tables.editions import steps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select, update
 from digest.model.posts import BY_EDITOR, DESK, KEPT, Arrival, Fate, Intake, KnownPost, Post, PostState
 from digest.storage.intake.save import WAITS, save_intake
 from digest.storage.posts import POST_COLUMNS, batches, post_of
-from digest.storage.tables import digest_posts, feeds, posts
+from digest.storage.tables.posts import digest_posts, feeds, posts
 from subscribers.store.tables import upsert
 
 _TWO = 2  # posts whose ids begin alike are enough to know that the beginning is not enough

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Row, delete, or_, select
 
 from digest.model.posts import HubRow, HubState
-from digest.storage.tables import feeds, hubs
+from digest.storage.tables.posts import feeds, hubs
 from subscribers.store.tables import upsert
 
 

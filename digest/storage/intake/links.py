@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, select
 
 from digest.model.links import LinkAnswer
 from digest.storage.posts import batches
-from digest.storage.tables import link_answers, spam_scores
+from digest.storage.tables.desk import link_answers, spam_scores
 from subscribers.store.tables import upsert
 
 ASKED_AGAIN_AFTER = timedelta(hours=6)

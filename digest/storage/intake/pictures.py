@@ -11,7 +11,9 @@ from sqlalchemy import ColumnElement, Connection, and_, delete, func, or_, selec
 
 from digest.model.posts import Image, Inspected, Post
 from digest.storage.posts import PostRow, batches
-from digest.storage.tables import brand_files, editions, picture_copies, pictures, posts
+from digest.storage.tables.editions import editions
+from digest.storage.tables.pictures import brand_files, picture_copies, pictures
+from digest.storage.tables.posts import posts
 from subscribers.store.tables import upsert
 
 RETRIED_AFTER = timedelta(hours=1)  # if there was no answer

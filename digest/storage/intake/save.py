@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from digest.model.links import canonical_url
 from digest.model.posts import GONE, GONE_AFTER, PROTECTED, Arrival, Fate, Intake, PageFacts, Post, PostState
 from digest.storage.posts import batches, post_values
-from digest.storage.tables import digest_posts, pages, posts
+from digest.storage.tables.posts import digest_posts, pages, posts
 from subscribers.store.tables import upsert
 
 WAITS = (PostState.WAITING, PostState.DEFERRED, PostState.HELD)  # not in an edition yet

@@ -20,7 +20,7 @@ from digest.model.posts import (
     StoredPosts,
 )
 from digest.storage.posts import POST_COLUMNS, batches, post_of
-from digest.storage.tables import digest_posts, pages, posts
+from digest.storage.tables.posts import digest_posts, pages, posts
 
 UNSENT = (PostState.WAITING, PostState.DEFERRED, PostState.HELD, PostState.RESERVED)
 _LATEST = 1_000  # posts of a feed whose titles are compared; a feed shows 500 at most

@@ -12,7 +12,7 @@ from digest.model.editions import Edition
 from digest.schedule.local_hours import copy_due_at
 from digest.schedule.schedule import instant_of
 from digest.storage.ledger.queue import begin_queue
-from digest.storage.tables import deliveries
+from digest.storage.tables.deliveries import deliveries
 from subscribers.store.mailable import Mailable
 from subscribers.store.tables import subscriptions, upsert
 

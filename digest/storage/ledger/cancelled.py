@@ -12,7 +12,8 @@ from digest.storage.database import Database
 from digest.storage.ledger.owner import has_ended
 from digest.storage.ledger.queue import end_queue
 from digest.storage.ledger.senders import among, expire, held_of, holders
-from digest.storage.tables import SENDABLE, deliveries, editions, senders
+from digest.storage.tables.deliveries import SENDABLE, deliveries, senders
+from digest.storage.tables.editions import editions
 
 CANCELLED = "the edition was cancelled"
 _SKIPPED = {"state": DeliveryState.SKIPPED, "due_at": None, "code": None, "reply": CANCELLED}

@@ -31,7 +31,8 @@ from digest.storage.ledger.senders import (
     listed,
 )
 from digest.storage.ledger.settling import settle, skip
-from digest.storage.tables import SENDABLE, deliveries, editions
+from digest.storage.tables.deliveries import SENDABLE, deliveries
+from digest.storage.tables.editions import editions
 from subscribers.store.mailable import Mailable
 
 _GOING = select(editions.c.at_once).where(

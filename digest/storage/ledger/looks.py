@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from digest.model.errors import DamagedError
-from digest.storage.tables import looks, template_sources
+from digest.storage.tables.editions import looks, template_sources
 from subscribers.store.tables import upsert
 
 

@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, 
 
 from digest.model.deliveries import Counts, Delivery, DeliveryState
 from digest.storage.ledger.senders import NOTHING, Held, among, held_of
-from digest.storage.tables import SENDABLE, deliveries, editions, senders
+from digest.storage.tables.deliveries import SENDABLE, deliveries, senders
+from digest.storage.tables.editions import editions
 from subscribers.store.mailable import Mailable
 from subscribers.store.tables import subscribers
 

@@ -21,7 +21,8 @@ from digest.model.deliveries import Recipient
 from digest.storage.ledger.prepared import Prepared
 from digest.storage.ledger.senders import id_list, listed
 from digest.storage.ledger.settling import skip
-from digest.storage.tables import SENDABLE, deliveries, editions
+from digest.storage.tables.deliveries import SENDABLE, deliveries
+from digest.storage.tables.editions import editions
 from subscribers.store.mailable import Mailable
 
 _READERS_PER_QUERY = 200  # for many more, PostgreSQL would read the whole list of readers

@@ -37,7 +37,8 @@ from sqlalchemy import (
 from digest.model.deliveries import DeliveryState
 from digest.model.editions import EditionState
 from digest.storage.ledger.prepared import Prepared
-from digest.storage.tables import SENDABLE, deliveries, editions, senders
+from digest.storage.tables.deliveries import SENDABLE, deliveries, senders
+from digest.storage.tables.editions import editions
 
 _Row = Row[*tuple[Any, ...]]
 Again = Callable[[int], bool]  # by the number of tries: whether a message without an answer is sent again

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, and_, bindparam, delete, select, update
 from digest.model.deliveries import DeliveryState, Result
 from digest.model.editions import EditionState
 from digest.storage.ledger.senders import Held, Sender, among, id_list
-from digest.storage.tables import SENDABLE, deliveries, editions, tallies
+from digest.storage.tables.deliveries import SENDABLE, deliveries, tallies
+from digest.storage.tables.editions import editions
 
 NO_LONGER_MAILABLE = "unsubscribed, paused or suppressed before it was sent"
 

@@ -23,7 +23,8 @@ from digest.model.deliveries import (
     Tally,
 )
 from digest.model.editions import EditionState
-from digest.storage.tables import deliveries, editions, tallies
+from digest.storage.tables.deliveries import deliveries, tallies
+from digest.storage.tables.editions import editions
 from subscribers.store.tables import subscribers, upsert
 
 SLOT = timedelta(seconds=10)

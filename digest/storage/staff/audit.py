@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, func, insert, select
 
 from digest.model.staff import Person
-from digest.storage.tables import staff_audit
+from digest.storage.tables.staff import staff_audit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

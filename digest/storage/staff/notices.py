@@ -14,7 +14,9 @@ from digest.schedule.schedule import SKIP_REASON
 from digest.schedule.staff_notices import WATCHED, Copies, StaffNoticeKind
 from digest.storage.editions import OPEN
 from digest.storage.occurrences import SKIPPED_BY, STARTED
-from digest.storage.tables import editions, occurrences, staff_notices
+from digest.storage.tables.editions import editions
+from digest.storage.tables.schedules import occurrences
+from digest.storage.tables.staff import staff_notices
 from subscribers.store.tables import upsert
 
 _KEPT = timedelta(days=30)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, insert, or_, select, update
 
 from digest.model.staff import Person, Role
-from digest.storage.tables import staff
+from digest.storage.tables.staff import staff
 
 EVERY_DIGEST = "*"  # in the notices of an account: its person is told about all digests by email
 

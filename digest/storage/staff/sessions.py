@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
-from digest.storage.tables import staff_sessions
+from digest.storage.tables.staff import staff_sessions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

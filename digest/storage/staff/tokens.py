@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, select, update
 
 from digest.model.staff import Right
-from digest.storage.tables import staff_tokens
+from digest.storage.tables.staff import staff_tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

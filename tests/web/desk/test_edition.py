@@ -14,7 +14,7 @@ from digest.editions.approval import standing
 from digest.editions.editions import approve
 from digest.model.editions import EditionState
 from digest.model.staff import Role
-from digest.storage.tables import posts
+from digest.storage.tables.posts import posts
 from tests.web.desk.drafts import EDITION, PATH, draft, edited, order, send, titles
 from tests.web.staff.newsroom import NAMES, Newsroom
 

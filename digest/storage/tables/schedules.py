@@ -1,0 +1,26 @@
+"""The tables of schedules: the dates that are done, and the rules as they were seen."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Date, Integer, String, Table
+
+from subscribers.store.tables import Moment, metadata
+
+occurrences = Table(
+    "occurrences",
+    metadata,
+    Column("schedule", String, primary_key=True),  # "compose:daily"
+    Column("local_date", Date, primary_key=True),
+    Column("due_at", Moment, nullable=False),
+    Column("done_at", Moment, nullable=False),
+    Column("outcome", String, nullable=False),
+)
+
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("schedule", String, primary_key=True),  # as in occurrences
+    Column("number", Integer, primary_key=True, autoincrement=False),  # from 1; of two writers, one conflicts
+    Column("rule", String),  # see digest.schedule.seen
+    Column("seen_at", Moment, nullable=False),
+)
