@@ -6,6 +6,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import fields, is_dataclass
+from itertools import islice
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -146,6 +147,42 @@ class _Compiled(jinja2.BytecodeCache):
 
 
 _COMPILED = _Compiled()
+
+
+# The parts of lines that cost next to nothing. Loops, and texts that are multiplied, padded or joined again
+# and again, could take all of a server's time and memory with one line of 60 characters.
+_PLAIN = (
+    *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Getattr),
+    *(nodes.Getitem, nodes.Slice, nodes.Neg, nodes.If, nodes.CondExpr, nodes.Compare, nodes.Operand),
+    *(nodes.And, nodes.Or, nodes.Not),
+)
+_MOST_PARTS = 100
+_SHORT = frozenset(
+    ["capitalize", "count", "d", "default", "first", "last", "length", "lower", "title", "trim", "upper"]
+)
+
+
+def is_plain_line(text: str) -> bool:
+    """Tell whether a line shows only values, so that it may come from somebody without the server's files.
+
+    Raises TemplateError of Jinja2 if it is no line at all.
+    """
+    try:
+        found = list(islice(line_environment().parse(text).find_all(nodes.Node), _MOST_PARTS + 1))
+    except RecursionError:  # hundreds of brackets
+        return False
+    return len(found) <= _MOST_PARTS and all(map(_is_plain, found))
+
+
+def _is_plain(node: nodes.Node) -> bool:
+    if isinstance(node, nodes.Filter):
+        joins = node.name == "join" and isinstance(node.node, nodes.Name | nodes.Getitem)
+        return (joins and _are_texts(node.args)) or node.name in _SHORT
+    return isinstance(node, _PLAIN)
+
+
+def _are_texts(arguments: Sequence[nodes.Expr]) -> bool:
+    return all(isinstance(each, nodes.Const) for each in arguments)
 
 
 class _Environment(jinja2.Environment):

@@ -16,7 +16,13 @@ from digest.model.editions import Edition
 from digest.model.errors import TemplateError, hint
 from digest.model.messages import ReaderLinks
 from digest.model.shipped import shipped
-from digest.render.environment import environment_of, from_folders, from_sources, line_environment
+from digest.render.environment import (
+    environment_of,
+    from_folders,
+    from_sources,
+    is_plain_line,
+    line_environment,
+)
 from digest.render.fragments.parts import PARTS, Parts
 from digest.render.originals.originals import (
     STAFF,
@@ -245,6 +251,16 @@ def check_line(text: str) -> str | None:
     except TemplateError as error:
         return str(error)
     return None
+
+
+def check_written_line(text: str) -> str | None:
+    """Do the same for a line that somebody has written on the desk, which may show nothing but values."""
+    try:
+        if not is_plain_line(text):
+            return "a line shows values such as {{ lead.title }}, without loops and calculations"
+    except jinja2.TemplateError:
+        pass  # `check_line` finds and words it
+    return check_line(text)
 
 
 def _of_editions(editions: Sequence[Edition]) -> Iterator[tuple[str, dict[str, object]]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
+from pathlib import Path
 from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
@@ -18,23 +20,30 @@ _AT_ONCE = BoundedSemaphore(4)
 # It is compared where there is no account, so that the answer takes as long as with one.
 _NOBODYS = "$argon2id$v=19$m=19456,t=2,p=1$hd1nStgqX2Qq+NXl1wRmlg$2Ye1FapBlyjIWgFc//Cx4ybVs0QUVUhsucwhH5hbti4"
 
-# Those that people choose most, without what they add to them. A longer password is made from these more
-# often than from anything else.
+# common-passwords.txt has what people choose most, from lists of passwords that became public (those of
+# Django and zxcvbn). A longer password is made from these more often than from anything else. These words
+# are added: other languages, the runs of keyboards, and the words of our trade.
 # fmt: off
-_COMMON = (
-    "password", "passwort", "passw0rd", "p4ssword", "p@ssw0rd", "kennwort", "contraseña", "motdepasse",
-    "parola", "letmein", "welcome", "willkommen", "bienvenue", "admin", "administrator", "root",
-    "superuser", "default", "changeme", "secret", "geheim", "login", "access", "master", "qwerty", "qwertz",
-    "azerty", "qwertyuiop", "qwertzuiop", "asdfghjkl", "zxcvbnm", "yxcvbnm", "qazwsx", "1q2w3e4r",
-    "iloveyou", "ichliebedich", "teamo", "jetaime", "princess", "sunshine", "football", "fussball",
-    "baseball", "superman", "batman", "dragon", "monkey", "shadow", "flower", "summer", "winter", "spring",
-    "autumn", "sommer", "january", "monday", "hello", "hallo", "bonjour", "test", "testing", "temp",
-    "temporary", "guest", "user", "trustno", "abcdefghijklmnopqrstuvwxyz", "01234567890", "09876543210",
-    "newsletter", "digest", "editor", "desk", "correct", "horse", "battery", "staple",
+_USUAL = (
+    "passwort", "kennwort", "contraseña", "motdepasse", "parola", "willkommen", "bienvenue", "admin", "root",
+    "superuser", "default", "changeme", "geheim", "login", "qwertzuiop", "yxcvbnm", "ichliebedich", "teamo",
+    "jetaime", "fussball", "autumn", "sommer", "january", "hallo", "bonjour", "test", "temp", "temporary",
+    "guest", "user", "pass", "word", "newsletter", "digest", "editor", "desk", "correct", "horse", "battery",
+    "staple", "abcdefghijklmnopqrstuvwxyz", "01234567890", "09876543210", "my", "name", "this", "is", "the",
+    "qwer", "wert", "asdf", "zxcv", "yxcv", "abcd", "1qaz", "2wsx", "3edc", "4rfv", "zaq1", "xsw2", "cde3",
+    "q1w2", "e3r4", "t5y6", "1q2w", "3e4r", "5t6y",
 )
 # fmt: on
+_LOOKS_LIKE = str.maketrans("@4$5310!7", "aasseioit")  # as people write "p@ssw0rd"
 _ENOUGH = 6  # characters that must be left when all of these are taken out
 _DIFFERENT = 5  # characters
+
+
+@cache
+def _common() -> tuple[str, ...]:
+    """Return the common words, the longest first."""
+    found = Path(__file__).with_name("common-passwords.txt").read_text(encoding="utf-8").split()
+    return tuple(sorted({*_USUAL, *found}, key=len, reverse=True))
 
 
 def hash_password(password: str) -> str:
@@ -64,6 +73,7 @@ def is_outdated(hashed: str) -> bool:
 
 def password_fault(password: str, *known: str) -> str | None:
     """Return why a password cannot be used, or None. `known` are words that others would try first."""
+    password = _as_typed(password)
     if len(password) < SHORTEST:
         return f"A password has at least {SHORTEST} characters. Several words are easy to remember."
     if len(password) > LONGEST:
@@ -71,7 +81,7 @@ def password_fault(password: str, *known: str) -> str | None:
     folded = password.casefold()
     if len(set(folded)) < _DIFFERENT:
         return "This password repeats a few characters. Please choose one that is harder to guess."
-    if len(_without(folded, known)) < _ENOUGH:
+    if min(len(_without(each, known)) for each in (folded, folded.translate(_LOOKS_LIKE))) < _ENOUGH:
         return (
             "This password is made of words that are tried first. Please choose one that is harder to guess."
         )
@@ -87,6 +97,6 @@ def _without(folded: str, known: tuple[str, ...]) -> str:
     """Return the letters of a password that are not part of a common word or of a known one."""
     words = {word for text in known for word in re.findall(r"\w+", text.casefold()) if len(word) > 2}
     rest = folded
-    for word in sorted({*_COMMON, *words}, key=len, reverse=True):
+    for word in (*sorted(words, key=len, reverse=True), *_common()):
         rest = rest.replace(word, "")
     return re.sub(r"(.+?)\1+", r"\1", re.sub(r"^[\W\d_]+|[\W\d_]+$", "", rest))

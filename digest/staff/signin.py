@@ -78,6 +78,12 @@ def check_password(
     return welcome_of(usable)
 
 
+def admits(database: Database, visitor: Visitor, now: datetime) -> bool:
+    """Count a request that makes this server ask a provider; False if a client has made too many."""
+    with database.write() as connection:
+        return count_attempt(connection, f"staff:oidc:{visitor.key}", window=WINDOW, now=now) <= OF_CLIENT
+
+
 def begin_session(database: Database, person_id: str, visitor: Visitor, now: datetime) -> str:
     """Sign a person in, and return the new cookie, which is kept nowhere.
 
@@ -87,15 +93,20 @@ def begin_session(database: Database, person_id: str, visitor: Visitor, now: dat
         return _begin(connection, person_id, visitor, now)
 
 
-def person_of(database: Database, cookie: str, now: datetime) -> tuple[Person, StaffSession] | None:
-    """Return the person who is signed in with a cookie, and the session; None if it is over."""
+def person_of(
+    database: Database, cookie: str, now: datetime, *, used: bool = True
+) -> tuple[Person, StaffSession] | None:
+    """Return the person who is signed in with a cookie, and the session; None if it is over.
+
+    The session is prolonged if it is `used`, and not by a page that asks for news by itself.
+    """
     hashed = token_hash(cookie)
     with database.read() as connection:
         session = sessions.session_at(connection, hashed)
         account = stored.account_of(connection, session.person_id) if session else None
     if session is None or account is None or not account.is_active or is_over(session, now):
         return None
-    if now - session.seen_at >= _SEEN:
+    if used and now - session.seen_at >= _SEEN:
         with database.write() as connection:
             sessions.note_seen(connection, hashed, now)
     return account.person, session

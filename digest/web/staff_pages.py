@@ -84,7 +84,13 @@ def create_staff(
         file=served.url,
         reload=reload or (lambda: reopen_app(load(app.config.path, os.environ), app)),
     )
-    web = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(admit)])
+    web = FastAPI(
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        dependencies=[Depends(admit)],
+        redirect_slashes=False,  # such a redirect has the Host header in it, which anybody can choose
+    )
     web.state.context, web.state.files = context, served
     web.state.recount = Recount()
     for router in _ROUTERS:
@@ -125,7 +131,8 @@ class StaffDoor:
         if scope["type"] != "http" or not self._is_staff(scope):
             await self._readers(scope, receive, send)
             return
-        path = f"{self._path}/" if scope["path"] == self._path else scope["path"]
+        path = scope["path"].rstrip("/")
+        path = f"{path}/" if path == self._path else path
         root = f"{scope.get('root_path', '')}{self._path}"
         await self._staff({**scope, "path": path, "root_path": root}, receive, send)
 
@@ -149,6 +156,7 @@ def _right_missing(request: Request, error: Exception) -> Response:
     """Say which right is missing, and who has it."""
     assert isinstance(error, RightMissingError)
     context, person = _context(request), request.state.person
+    log.warning("%s lacks the right to %s at %s", person.id, error.right, request.scope["route"].path)
     names = [each.name for each in people_with(context.app.database, error.right)]
     having = f"These people may: {', '.join(names)}." if names else "Nobody may at the moment."
     heading = f"You may not {account.DOES[error.right]}"

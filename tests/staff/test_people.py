@@ -92,6 +92,12 @@ def test_the_trail_says_who_did_what(database: Database) -> None:
         "123456789012",
         "maren kolb 1984",
         "Harbour Digest",
+        "1qaz2wsx3edc",
+        "asdfqwerzxcv",
+        "P@$$w0rd2026",
+        "liverpool123",
+        "whatever1234",
+        "northamerica",
         "x" * 257,
     ],
 )

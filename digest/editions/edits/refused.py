@@ -27,7 +27,7 @@ from digest.editions.edits.edited import EditedEdition, Editor
 from digest.model.errors import ConflictError, EditRefusedError, NotFoundError
 from digest.model.links import canonical_url, web_url
 from digest.model.publication import Sponsor
-from digest.render.templates import check_line
+from digest.render.templates import check_written_line
 from subscribers.model import Frequency
 
 
@@ -87,7 +87,7 @@ def require_sense(before: EditedEdition, operation: Operation) -> None:
             _require_two(before, operation)
         case Undo():
             _require_undoable(before, operation.number)
-        case Subject() | Preheader() if wrong := check_line(operation.text):
+        case Subject() | Preheader() if wrong := _line_fault(before, operation.text):
             raise _refused(before, wrong)
         case Rewrite() if not operation.text.strip() and operation.part == "title":
             raise _refused(before, "a headline cannot be empty")
@@ -95,6 +95,12 @@ def require_sense(before: EditedEdition, operation: Operation) -> None:
             raise _refused(before, f'"{sponsor.url}" is not the address of a web page')
         case Defer():
             _require_later(before, operation)
+
+
+def _line_fault(before: EditedEdition, text: str) -> str | None:
+    """Return why a line cannot be used. The lines of config.toml may be taken again, whatever they have."""
+    base = before.base
+    return None if text in (base.subject_template, base.preheader_template) else check_written_line(text)
 
 
 def _require_stories(before: EditedEdition, operation: Operation) -> None:

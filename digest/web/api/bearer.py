@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -15,6 +16,8 @@ from digest.staff.audit import note
 from digest.staff.tokens import person_of_token
 from digest.web.api import shapes
 from digest.web.pages.context import Context, WebContext
+
+log = logging.getLogger(__name__)
 
 CLOSED: dict[int | str, dict[str, Any]] = {code: {"model": shapes.Problem} for code in (401, 403)}
 
@@ -48,6 +51,7 @@ def needs(right: Right) -> Callable[..., Caller]:
         if found is None:
             raise HTTPException(401, "the token is missing or wrong", headers={"www-authenticate": "Bearer"})
         if right not in found.rights:
+            log.warning("a token of %s lacks the right to %s", found.name, right)
             raise HTTPException(403, f"the token does not give the right to {right}")
         return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from email.utils import parseaddr
 
@@ -16,7 +16,7 @@ from digest.editions.views.readers import read_audience
 from digest.model.editions import Edition
 from digest.model.errors import TemplateError
 from digest.render.mail import lines
-from digest.render.templates import check_line
+from digest.render.templates import check_line, check_written_line
 from digest.web.desk.mail import Frame, frame_url
 from digest.web.security.forms import Sent
 from digest.web.staff.context import Desk, SignedIn, StaffContext
@@ -52,7 +52,9 @@ def inbox_lines(request: Request, context: Desk, edition_id: str) -> Response:
     """Return the lines in inboxes as they would be with another subject and preheader: a part of a page."""
     edition = read_edits(context.app.database, edition_id).applied.edition
     query = request.query_params
-    line = _line(_with_lines(edition, query.get("subject"), query.get("preheader")))
+    changed = _changed_lines(edition, query.get("subject", ""), query.get("preheader", ""))
+    wrong = next(filter(None, (check_written_line(each.text) for each in changed)), None)
+    line = _line(edition, wrong) if wrong else _line(_with_lines(edition, changed))
     return context.page(request, "_inbox_lines", {"line": line})
 
 
@@ -78,10 +80,10 @@ def change_lines(context: Desk, person: SignedIn, form: Sent, edition_id: str) -
     return context.redirect(f"/desk/{edition_id}?show=inbox")
 
 
-def _changed_lines(edition: Edition, subject: str, preheader: str) -> list[Operation]:
+def _changed_lines(edition: Edition, subject: str, preheader: str) -> list[Subject | Preheader]:
     """Return the edits for lines that differ from what the form showed, where it had such fields."""
     shown_subject, shown_preheader = lines(edition)
-    found: list[Operation] = []
+    found: list[Subject | Preheader] = []
     if subject and subject not in (shown_subject, edition.subject_template):
         found.append(Subject(text=subject))
     if preheader and preheader not in (shown_preheader, edition.preheader_template):
@@ -132,19 +134,19 @@ def _kilobytes(size: int) -> int:
     return round(size / 1024)
 
 
-def _with_lines(edition: Edition, subject: str | None, preheader: str | None) -> Edition:
+def _with_lines(edition: Edition, changed: Sequence[Subject | Preheader]) -> Edition:
     """Return an edition with other lines; a line that is as it is shown keeps its template."""
-    for operation in _changed_lines(edition, subject or "", preheader or ""):
+    for operation in changed:
         if isinstance(operation, Subject):
             edition = replace(edition, subject_template=operation.text)
-        elif isinstance(operation, Preheader):
+        else:
             edition = replace(edition, preheader_template=operation.text)
     return edition
 
 
-def _line(edition: Edition) -> InboxLine:
+def _line(edition: Edition, wrong: str | None = None) -> InboxLine:
     sender = parseaddr(edition.sender)[0] or edition.title
-    wrong = check_line(edition.subject_template) or check_line(edition.preheader_template)
+    wrong = wrong or check_line(edition.subject_template) or check_line(edition.preheader_template)
     if wrong:
         return InboxLine(sender=sender, subject="", preheader="", wrong=wrong)
     subject, preheader = lines(edition)

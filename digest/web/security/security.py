@@ -159,8 +159,16 @@ def is_own_page(request: Request) -> bool:
         return site in ("same-origin", "none")
     origin = request.headers.get("origin", "null")
     base_url: str = request.app.state.base_url
-    ours = (urlsplit(base_url).netloc, request.headers.get("host"))
-    return origin == "null" or urlsplit(origin).netloc in ours
+    ours = (host_of(base_url), request.headers.get("host", "").lower())
+    return origin == "null" or host_of(origin) in ours
+
+
+def host_of(origin: str) -> str | None:
+    """Return the host and port of an origin, in small letters; None for what is no origin."""
+    try:
+        return urlsplit(origin).netloc.lower() or None
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from anyio.to_thread import run_sync
 from fastapi import HTTPException, Request
@@ -13,8 +13,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from digest.staff.audit import note
 from digest.staff.signin import person_of
+from digest.web.security.security import host_of
 from digest.web.staff.access import ACCESS
 from digest.web.staff.context import Desk, RightMissingError, SignedOutError, StaffContext
+
+log = logging.getLogger(__name__)
 
 POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; frame-src 'self'; "
@@ -23,6 +26,7 @@ POLICY = (
 # Unlike the readers' pages: a form without an origin is refused, so browsers must tell ours.
 _REFERRER = "same-origin"
 _CHANGES_NOTHING = ("GET", "HEAD")
+_BY_THEMSELVES = ("/live", "/here")  # the ends of paths of the desk that a page asks every few seconds
 
 
 def admit(request: Request, context: Desk) -> None:
@@ -33,11 +37,13 @@ def admit(request: Request, context: Desk) -> None:
     method = "GET" if request.method == "HEAD" else request.method
     access = ACCESS[method, request.scope["route"].path]
     if method not in _CHANGES_NOTHING and not is_own_form(request, context.settings.host):
+        log.warning("a form from another site was refused at %s", request.scope["route"].path)
         raise HTTPException(403, "the form came from another site")
     if access.right is None and request.scope["route"].path.startswith("/static/"):
         return
     cookie = request.cookies.get(context.cookie, "")
-    found = person_of(context.app.database, cookie, context.clock()) if cookie else None
+    used = not asks_by_itself(request)
+    found = person_of(context.app.database, cookie, context.clock(), used=used) if cookie else None
     request.state.person, request.state.session = found or (None, None)
     if access.right is None:
         return
@@ -48,6 +54,12 @@ def admit(request: Request, context: Desk) -> None:
     request.state.audit = access.audit
 
 
+def asks_by_itself(request: Request) -> bool:
+    """Tell whether an open page sent a request by itself, so that nobody need be in front of it."""
+    path: str = request.scope["route"].path
+    return path.endswith(_BY_THEMSELVES) or (request.method == "GET" and "hx-request" in request.headers)
+
+
 def is_own_form(request: Request, host: str) -> bool:
     """Tell whether a form was sent by one of the staff's own pages; a request that does not tell is refused.
 
@@ -56,11 +68,8 @@ def is_own_form(request: Request, host: str) -> bool:
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         return site in ("same-origin", "none")
-    origin = request.headers.get("origin", "null")
-    return origin != "null" and urlsplit(origin).netloc.lower() in (
-        host,
-        request.headers.get("host", "").lower(),
-    )
+    origin = host_of(request.headers.get("origin", ""))
+    return origin is not None and origin in (host, request.headers.get("host", "").lower())
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from datetime import timedelta
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
 
+from digest.staff.audit import note
 from digest.staff.people import StaffError
 from digest.staff.second_factor import is_code
 from digest.staff.signin import (
@@ -27,6 +29,8 @@ from digest.web.staff.context import Desk, StaffContext
 from subscribers.errors import TokenError
 
 router = APIRouter()
+
+log = logging.getLogger(__name__)
 
 KEPT = "kept:"  # begins the names of fields that a form had when its session ended
 _WORDS = {
@@ -77,6 +81,8 @@ def log_in(request: Request, context: Desk, form: Sent) -> Response:
 @router.post("/logout")
 def log_out(request: Request, context: Desk) -> Response:
     """End the session."""
+    if request.state.person is not None:
+        note(context.app.database, request.state.person, "signed out", "", context.clock())
     sign_out(context.app.database, request.cookies.get(context.cookie, ""))
     answer = context.redirect("/login")
     answer.delete_cookie(context.cookie, path=context.root or "/", secure=is_secure(context), httponly=True)
@@ -129,6 +135,7 @@ def log_in_with_code(request: Request, context: Desk, form: Sent) -> Response:
     if still_welcome(database, person_id, mark) is None:
         return context.redirect("/login")
     if not is_code(database, key, person_id, form.one("code"), context.clock()):
+        log.warning("a code of the second factor of %s was wrong, or there were too many", person_id)
         values = {**_carried(context, form), "ticket": form.one("ticket"), "fault": _WRONG_CODE}
         return context.page(request, "code", values, status=401)
     return enter(request, context, person_id, form)
@@ -201,8 +208,7 @@ def kept_of(form: Form) -> dict[str, tuple[str, ...]]:
 
 def safe_path(path: str) -> str:
     """Return a path of our own pages, or "" for anything that could lead elsewhere."""
-    parts = urlsplit(path)
-    odd = parts.scheme or parts.netloc or "\\" in path or path.startswith("//") or not path.isprintable()
+    odd = "\\" in path or path.startswith("//") or not path.isprintable()
     return "" if odd or not path.startswith("/") else path
 
 

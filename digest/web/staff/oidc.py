@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse
 
 from digest.config import OidcSettings
 from digest.staff.oidc import Attempt, ProviderError, begin, finish, is_same, welcomed
+from digest.staff.signin import admits
 from digest.web.security.forms import Form
 from digest.web.staff.context import Desk, StaffContext
 from digest.web.staff.login import is_secure, safe_path, welcome
@@ -28,6 +29,8 @@ _LIFE = timedelta(minutes=10)
 @router.get(_PATH)
 def leave(request: Request, context: Desk, then: str = "") -> Response:
     """Send the browser to the provider. A cookie of a few minutes binds the answer to this browser."""
+    if not admits(context.app.database, context.visitor(request), context.clock()):
+        return _refused(request, context, "Too many attempts. Please try again in a quarter of an hour.", 429)
     try:
         address, attempt = begin(_settings(context), context.app.config.limits, _back(context))
     except ProviderError as error:

@@ -72,6 +72,10 @@ def test_the_inbox_line_follows_what_is_typed_and_is_saved(drafted: Newsroom) ->
     assert "Ferries &lt;b&gt;again&lt;/b&gt;" in part
     assert "11 stories" in part
     assert "cannot be used" in editor.get(f"{PATH}/lines", params={"subject": "{{ nothing.here }}"}).text
+    endless = {
+        "subject": "{% for each in range(9999) %}{% for each in range(9999) %}{% endfor %}{% endfor %}"
+    }
+    assert "without loops" in editor.get(f"{PATH}/lines", params=endless).text
     assert editor.post(f"{PATH}/lines", data={**typed, "seen": "0"}).status_code == 303
     edition = read_edits(drafted.app.database, DRAFT).applied.edition
     assert (edition.subject_template, edition.preheader_template) == tuple(typed.values())

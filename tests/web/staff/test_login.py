@@ -87,6 +87,15 @@ def test_a_session_ends_when_it_is_unused_and_after_half_a_day(
     assert browser.get("/login").status_code == 200
 
 
+def test_a_page_that_is_open_without_anybody_does_not_prolong_a_session(desk: Newsroom) -> None:
+    browser = desk.signed_in()
+    for _ in range(IDLE // timedelta(minutes=30)):
+        assert browser.get("/account", headers={"hx-request": "true"}).status_code == 200
+        assert browser.post("/desk/daily/here", data={"place": "x"}).status_code in (204, 404)
+        desk.clock.forward(minutes=30)
+    assert browser.get("/account").status_code == 303
+
+
 def test_signing_in_gives_a_new_cookie_and_ends_the_old_session(desk: Newsroom) -> None:
     browser = desk.signed_in()
     before = browser.cookies["__Host-desk"]
@@ -136,6 +145,7 @@ def test_forms_of_other_sites_are_refused(desk: Newsroom) -> None:
         {"sec-fetch-site": "same-site"},
         {"origin": "https://evil.example.org"},
         {"origin": "null"},
+        {"origin": "https://["},
         {},
     ):
         browser = desk.visitor()
@@ -147,7 +157,7 @@ def test_forms_of_other_sites_are_refused(desk: Newsroom) -> None:
 
 
 @pytest.mark.parametrize(
-    "then", ["//evil.example.org", "https://evil.example.org", "/\\evil.example.org", "x"]
+    "then", ["//evil.example.org", "https://evil.example.org", "/\\evil.example.org", "//[", "x"]
 )
 def test_signing_in_leads_nowhere_else(desk: Newsroom, then: str) -> None:
     desk.person()
@@ -190,6 +200,8 @@ def test_the_pages_answer_under_a_path_with_a_cookie_of_that_path(
     assert browser.get(asked, headers=kept).headers["location"] == f"{path}/desk"
     stranger = office.visitor()
     assert stranger.get(f"{asked}/account").headers["location"] == f"{path}/login?then=/account"
+    slash = browser.get(f"{asked}/login/", headers={"host": "evil.example.org"})
+    assert "evil" not in slash.headers.get("location", ""), "the Host header leads nowhere"
     assert browser.get("/teams").status_code == browser.get("/account").status_code == 404
 
 
@@ -201,6 +213,18 @@ def test_without_staff_there_are_no_such_pages(quick: Site) -> None:
 def test_a_script_is_told_that_the_session_has_ended(desk: Newsroom) -> None:
     for headers in ({"hx-request": "true"}, {"accept": "text/event-stream"}):
         assert desk.visitor().get("/account", headers=headers).status_code == 401
+
+
+def test_refusals_are_logged_without_anything_secret(
+    desk: Newsroom, caplog: pytest.LogCaptureFixture
+) -> None:
+    browser = desk.signed_in()
+    assert browser.get("/staff").status_code == 403
+    assert browser.post("/logout", headers={"sec-fetch-site": "cross-site"}).status_code == 403
+    assert [each.getMessage() for each in caplog.records if each.levelname == "WARNING"] == [
+        f"{desk.person().id} lacks the right to administer at /staff",
+        "a form from another site was refused at /logout",
+    ]
 
 
 def test_nothing_that_is_secret_is_logged(desk: Newsroom, caplog: pytest.LogCaptureFixture) -> None:
