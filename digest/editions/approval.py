@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from digest.config import Config
 from digest.editions.parts import EditionParts
 from digest.editions.preflight import Inspection, inspection_of
-from digest.message.look import Look, approved_look, differences, look_at
+from digest.message.look import Look, approved_look, differences, look_at, look_to_render
 from digest.model.editions import EditionRecord, EditionState, Step, StepKind, refusal
-from digest.model.errors import DigestError, StateError
+from digest.model.errors import DamagedError, DigestError, StateError, TemplateError
 from digest.model.publication import Review
 from digest.model.run_context import EventKind, RunContext, RunEvent
 from digest.model.tags import fold
-from digest.schedule.policy import review_of
+from digest.schedule.policy import POLICY, review_of
 from digest.storage.database import Connection, Database
-from digest.storage.editions import load_edition, lock_edition
+from digest.storage.editions import load_edition, lock_edition, open_before
 from digest.storage.ledger.looks import keep_look
 from digest.storage.steps import advance, approvals_in_force, note_step
 
-POLICY = "review policy"  # approves editions that need no person's approval
 _SHORTEST = 8  # characters of a hash that identify it
 _NAMED = 5
+_AHEAD = timedelta(days=1)
+SENDS_ANYWAY = 'its digest has review = "send"'
 
 
 class ReviewError(DigestError):
@@ -114,13 +116,16 @@ def approve_look(
     meanwhile, and ApprovedAlreadyError if this person has approved this look and another person must.
     """
     kept = look.kept()
-    edition_id = record.edition.id
+    edition_id, approved = record.edition.id, record.state is EditionState.APPROVED
+    why = _reason(record, changes_since_approval(database, record, look)) if approved else ""
     with database.write() as connection:
         now_is = lock_edition(connection, edition_id)
         if (now_is.state, now_is.hash, now_is.look) != (record.state, record.hash, record.look):
             raise refusal(now_is, EditionState.APPROVED)
         keep_look(connection, kept)
-        others = _others(connection, record, kept.hash, now)
+        if approved:
+            advance(connection, edition_id, EditionState.DRAFT, now, reason=why, seen=record)
+        others = _others(connection, edition_id, kept.hash, now)
         if persons > 1 and fold(by) in map(fold, others):
             raise ApprovedAlreadyError(edition_id, by, persons)
         if len(others) + 1 < persons:
@@ -131,13 +136,9 @@ def approve_look(
         return advance(connection, edition_id, EditionState.APPROVED, now, by=names, look=kept.hash)
 
 
-def _others(connection: Connection, record: EditionRecord, look: str, now: datetime) -> tuple[str, ...]:
+def _others(connection: Connection, edition_id: str, look: str, now: datetime) -> tuple[str, ...]:
     """Return the persons who have approved this look before; approvals of another look become void."""
-    edition_id = record.edition.id
     given = approvals_in_force(connection, edition_id)
-    if record.state is EditionState.APPROVED:
-        advance(connection, edition_id, EditionState.DRAFT, now, seen=record)
-        return ()
     if any(each.look != look for each in given):
         why = "its look has changed since it was approved"
         note_step(connection, edition_id, StepKind.VOID, now, detail=why)
@@ -180,18 +181,20 @@ def ready_to_send(
 ) -> EditionRecord:
     """Return an edition approved with the look that it has now; `by` approves it if nobody has.
 
-    If the look is not the approved one, the digest's review policy decides: with "send", the difference is
-    reported, and the edition is approved with its new look; otherwise its approval is void. Another process
-    may be faster; its edition is returned. Raises VoidError, PreflightError, StateError.
+    If the look is not the approved one, the approval is void, and the digest's review policy decides: with
+    "send", the difference is reported, and the edition is approved with its new look. Another process may be
+    faster; its edition is returned. Raises VoidError, PreflightError, StateError.
     """
     inspection = inspection_of(parts, record, context.clock())
     is_approved = record.state is EditionState.APPROVED
     changes = changes_since_approval(parts.database, record, inspection.look) if is_approved else ()
-    if changes:
-        _void_unless_sent_anyway(parts, record, changes, context)
+    sends = _policy(parts.config, record) is Review.SEND
+    if changes and not sends:
+        raise VoidError(record.edition.id, _void(parts.database, record, changes, context.clock()))
     inspection.require()  # before the report, which says that the edition is sent
     if changes:
-        _report(record, changes, context)
+        detail = f"{_reason(record, changes)}; it is sent all the same, because {SENDS_ANYWAY}"
+        _report(record.edition.id, detail, context)
         by = POLICY
     elif is_approved:
         return record
@@ -201,22 +204,41 @@ def ready_to_send(
         return _by_another(parts.database, record.edition.id)
 
 
-def _void_unless_sent_anyway(
-    parts: EditionParts, record: EditionRecord, changes: tuple[str, ...], context: RunContext
-) -> None:
-    """Raise VoidError, after the approval was made void, unless the digest sends unapproved editions too."""
-    if _policy(parts.config, record) is Review.SEND:
-        return
-    edition_id, why = record.edition.id, _reason(record, changes)
-    with parts.database.write() as connection:
-        advance(connection, edition_id, EditionState.DRAFT, context.clock(), reason=why, seen=record)
-    raise VoidError(edition_id, why)
+def void_changed(parts: EditionParts, context: RunContext) -> None:
+    """Make the approvals void whose templates or fixed words have changed, of editions that go out in a day.
+
+    So the staff knows before the send time, when `ready_to_send` decides. Nothing is rendered, so the emails
+    themselves are compared only there. Raises OutageError.
+    """
+    now = context.clock()
+    with parts.database.read() as connection:
+        records = open_before(connection, now + _AHEAD)
+    for record in records:
+        if record.state is EditionState.APPROVED and now < record.edition.send_at:
+            with suppress(TemplateError, DamagedError, StateError):
+                if changes := _changed_around(parts, record):
+                    why = _void(parts.database, record, changes, now)
+                    _report(record.edition.id, f"{why}, so it is a draft again", context)
 
 
-def _report(record: EditionRecord, changes: tuple[str, ...], context: RunContext) -> None:
+def _changed_around(parts: EditionParts, record: EditionRecord) -> tuple[str, ...]:
+    """Return which templates and fixed words are not those that were approved, as phrases."""
+    approved = approved_look(parts.database, record)
+    if approved is None:
+        return ()
+    return differences(approved, replace(look_to_render(parts.templates, record), emails=approved.emails))
+
+
+def _void(database: Database, record: EditionRecord, changes: tuple[str, ...], now: datetime) -> str:
+    """Make the approval of an edition void, and return the reason. Raises StateError."""
     why = _reason(record, changes)
-    detail = f'{why}; it is sent all the same, because its digest has review = "send"'
-    context.report(RunEvent(kind=EventKind.DIFFERS, subject=record.edition.id, detail=detail))
+    with database.write() as connection:
+        advance(connection, record.edition.id, EditionState.DRAFT, now, reason=why, seen=record)
+    return why
+
+
+def _report(edition_id: str, detail: str, context: RunContext) -> None:
+    context.report(RunEvent(kind=EventKind.DIFFERS, subject=edition_id, detail=detail))
 
 
 def _policy(config: Config, record: EditionRecord) -> Review:

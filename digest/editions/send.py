@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 from secrets import token_hex
 
-from digest.editions.approval import POLICY, ready_to_send
+from digest.editions.approval import ready_to_send
 from digest.editions.parts import EditionParts
 from digest.editions.preflight import settings_for
 from digest.editions.preview import NOBODY, PreviewError
@@ -18,7 +18,7 @@ from digest.model.editions import EditionRecord, EditionState, StepKind, refusal
 from digest.model.messages import Receipt
 from digest.model.publication import Review
 from digest.model.run_context import EventKind, RunContext, RunEvent
-from digest.schedule.policy import review_of
+from digest.schedule.policy import POLICY, review_of
 from digest.send.dry_run import DryRun, dry_run_of
 from digest.send.send import Sent, send, send_one
 from digest.storage.database import Database

@@ -13,6 +13,7 @@ from digest.model.publication import Digest, Review
 from digest.schedule.cadence import Cadence
 from subscribers.model import Frequency
 
+POLICY = "review policy"  # approves editions that need no person's approval
 UNSAVED = timedelta(minutes=3)  # so long an edition waits at its send time for somebody with unsaved text
 
 

@@ -21,7 +21,7 @@ from enum import StrEnum
 
 from digest.model.editions import MERGED, Due, EditionRecord, EditionState
 from digest.model.publication import Digest, Review
-from digest.schedule.policy import review_of
+from digest.schedule.policy import POLICY, review_of
 
 REMIND_BEFORE = timedelta(minutes=10)
 LATE_AFTER = timedelta(minutes=5)
@@ -64,25 +64,31 @@ class Copies:
     at: datetime
 
 
-def occasions_of(
-    record: EditionRecord, digest: Digest, now: datetime, *, alarmed: bool, copies: Sequence[Copies]
-) -> tuple[Occasion, ...]:
-    """Return what the staff should know about an edition by now, whether it has been told or not.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """What has happened to an edition, besides what its record says."""
 
-    `alarmed` tells whether the program itself has paused the edition, and `copies` are the staff's copies so
-    far, oldest first.
-    """
+    alarmed: bool = False  # the program itself has paused it
+    copies: Sequence[Copies] = ()  # those of the staff, oldest first
+    voided: tuple[datetime, str] | None = None  # when approvals of it became void last, and why
+
+
+def occasions_of(
+    record: EditionRecord, digest: Digest, now: datetime, happened: Happened
+) -> tuple[Occasion, ...]:
+    """Return what the staff should know about an edition by now, whether it has been told or not."""
     if record.edition.send_at + WATCHED <= now:
         return ()
+    copies = happened.copies
     begins_at = readers_begin_at(record, digest, copies)
     return tuple(
         occasion
         for found in (
             _ready(record, digest, now),
             _reminder(record, now),
-            _void(record, now),
+            _void(record, now, happened.voided),
             _late(record, begins_at, now),
-            _paused(record, now, alarmed=alarmed),
+            _paused(record, now, alarmed=happened.alarmed),
             _skipped(record, now),
             _copy(record, digest, now, copies),
         )
@@ -132,12 +138,21 @@ def _reminder(record: EditionRecord, now: datetime) -> Iterator[Occasion]:
         yield _occasion(StaffNoticeKind.REMINDER, record, at, send_at)
 
 
-def _void(record: EditionRecord, now: datetime) -> Iterator[Occasion]:
-    if record.state is EditionState.DRAFT and record.voided_at and not record.paused_at:
-        send_at = record.edition.send_at
+def _void(record: EditionRecord, now: datetime, voided: tuple[datetime, str] | None) -> Iterator[Occasion]:
+    if record.voided_at:  # a draft that was merged of others has no step of its own
+        voided = record.voided_at, record.reason
+    if voided and is_void(record) and not record.paused_at:
+        (at, why), send_at = voided, record.edition.send_at
         until = send_at if now < send_at else send_at + WATCHED
-        at = record.voided_at
-        yield _occasion(StaffNoticeKind.VOID, record, at, until, mark=f"{at:%H%M%S%f}", why=record.reason)
+        yield _occasion(StaffNoticeKind.VOID, record, at, until, mark=f"{at:%H%M%S%f}", why=why)
+
+
+def is_void(record: EditionRecord) -> bool:
+    """Tell whether no person has approved an edition since its approvals became void.
+
+    It is a draft, or it goes out all the same.
+    """
+    return record.state is EditionState.DRAFT or record.approved_by == POLICY
 
 
 def _late(record: EditionRecord, begins_at: datetime, now: datetime) -> Iterator[Occasion]:

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from functools import partial
 
 from digest.app import App
+from digest.editions.approval import void_changed
 from digest.editions.archive import forget_unused_pictures
 from digest.editions.checks.links import forget_old_answers
 from digest.editions.clocks import release_ahead
@@ -89,8 +90,14 @@ def run_due(app: App, context: RunContext) -> None:
 
 
 def _tell(app: App, context: RunContext, *, composed: bool = True) -> None:
-    notify_staff(app, context, composed=composed)
+    tell_staff(app, context, composed=composed)
     send_notices(app, context)
+
+
+def tell_staff(app: App, context: RunContext, *, composed: bool = True) -> bool:
+    """Make approvals void that do not cover their editions, and queue what the staff should know by now."""
+    void_changed(app, context)
+    return notify_staff(app, context, composed=composed)
 
 
 def _offer_merges(app: App, context: RunContext) -> None:

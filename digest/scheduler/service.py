@@ -13,14 +13,20 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from digest.app import App
 from digest.editions.feeds import collect_due, collect_pushed
-from digest.editions.notices.queue import notify_staff
 from digest.editions.preflight import check_ahead
 from digest.editions.schedules import begin_digests
 from digest.model.errors import DigestError, OutageError
 from digest.model.posts import FeedReport
 from digest.model.run_context import EventKind, RunContext, RunEvent, utc_now
 from digest.readers.notices import send_notices
-from digest.scheduler.run import clean_up, compose_due, gather_due, release_and_report, send_due
+from digest.scheduler.run import (
+    clean_up,
+    compose_due,
+    gather_due,
+    release_and_report,
+    send_due,
+    tell_staff,
+)
 from digest.sources.hubs import Hubs, ask_hubs
 
 log = logging.getLogger(__name__)
@@ -81,7 +87,7 @@ def serve(
 
     def jobs(app: App) -> _Jobs:
         hubs = {"ask hubs": (partial(_ask_hubs, app, context), intervals.ask_hubs)} if pages else {}
-        staff = {"tell the staff": (partial(notify_staff, app, context), intervals.staff)}
+        staff = {"tell the staff": (partial(tell_staff, app, context), intervals.staff)}
         return _jobs(app, context, intervals, busy) | hubs | staff
 
     _schedule(scheduler, jobs(app), stop, app)

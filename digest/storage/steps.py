@@ -169,6 +169,14 @@ def approvals_in_force(connection: Connection, edition_id: str) -> tuple[Step, .
     return tuple(found)
 
 
+def last_void(connection: Connection, edition_id: str) -> tuple[datetime, str] | None:
+    """Return when approvals of an edition became void last, and why; None if they never did."""
+    void = noted.c.edition_id == edition_id, noted.c.kind == StepKind.VOID
+    found = select(noted.c.at, noted.c.detail).where(*void).order_by(noted.c.number.desc())
+    row = connection.execute(found.limit(1)).one_or_none()
+    return (row.at, row.detail) if row else None
+
+
 def note_step(
     connection: Connection,
     edition_id: str,

@@ -32,6 +32,7 @@ host = "127.0.0.1"
 port = {port}
 security = "none"
 """
+FOOT = "mail/_foot.txt"
 EDITION = "daily-2026-11-23"
 _SIGNED = re.compile(rf"https://desk\.example\.org/{SIGNED}/\w+/[\w-]+")
 
@@ -63,6 +64,11 @@ class Newsroom:
         with self.app.database.write() as connection:
             change_account(connection, name.lower(), notices=notices)
 
+    def write_foot(self, line: str) -> None:
+        """Write the publication's own foot of the text: the present one with a line added."""
+        ours = (self.app.templates.defaults / FOOT).read_text(encoding="utf-8")
+        (self.place.folder / "own" / FOOT).write_text(f"{ours}{line}\n", encoding="utf-8")
+
     def mail(self) -> list[tuple[str, EmailMessage]]:
         """Return the new messages and the first parts of their recipients' addresses, sorted."""
         new = self.server.accepted[self.read :]
@@ -87,7 +93,9 @@ class Newsroom:
 def newsrooms(place: Place, *, digest: str = "") -> Iterator[Newsroom]:
     """Yield a newsroom while its server runs; `digest` are more lines of its digest's table."""
     with ReplyServer() as server:
-        place.configure(CONFIG + digest + MAIL.format(port=server.port))
+        (place.folder / "own/mail").mkdir(parents=True, exist_ok=True)
+        config = CONFIG.replace("[site]", '[site]\ntemplates = "own"')
+        place.configure(config + digest + MAIL.format(port=server.port))
         with place.app() as app:
             yield Newsroom(place, server, app)
 

@@ -205,6 +205,58 @@ def test_two_approvals_are_given_by_two_persons(tmp_path: Path) -> None:
         assert newsroom.record().state is EditionState.APPROVED
 
 
+def test_who_approved_first_is_told_that_this_is_void_for_a_second_approval(tmp_path: Path) -> None:
+    for newsroom in newsrooms(Place(tmp_path), digest='review = "hold"\napprovals = 2\n'):
+        begin(newsroom)
+        newsroom.run("23 06:30")
+        newsroom.mail()
+        approve(newsroom.app, EDITION, by="Maren", now=at("23 06:35"))
+        newsroom.write_foot("Boats for hire.")
+        approve(newsroom.app, EDITION, by="Edda", now=at("23 06:40"))
+        newsroom.run("23 06:40")
+        assert newsroom.told() == both("Daily: the approval is void")
+
+
+@pytest.mark.parametrize("review", ["hold", "send"])
+def test_a_template_that_is_changed_before_the_send_time_makes_the_approval_void(
+    tmp_path: Path, review: str
+) -> None:
+    for newsroom in newsrooms(Place(tmp_path), digest=f'review = "{review}"\n'):
+        begin(newsroom)
+        newsroom.run("23 06:30")
+        approve(newsroom.app, EDITION, by="Maren", now=at("23 06:35"))
+        newsroom.write_foot("Boats for hire.")
+        newsroom.mail()
+        reported = newsroom.run("23 06:40")
+        why = "mail/_foot.txt changed after Maren had approved it"
+        assert f"{EDITION}: differs: {why}, so it is a draft again" in reported
+        void = newsroom.mail()
+        assert [(to, each["Subject"]) for to, each in void] == both("Daily: the approval is void")
+        assert f"because {why}." in " ".join(text_of(void[1][1]).split())
+        follow(newsroom.app, newsroom.asked(links_in(void[1][1])["approve"], "23 06:45"), at("23 06:45"))
+        newsroom.run("23 07:00")
+        assert newsroom.told() == [("ada", "Ferry returns")]
+
+
+def test_an_edition_that_goes_out_although_its_approval_became_void_is_told(tmp_path: Path) -> None:
+    for newsroom in newsrooms(Place(tmp_path)):
+        begin(newsroom)
+        newsroom.run("23 06:30")
+        newsroom.mail()
+        approve(newsroom.app, EDITION, by="Maren", now=at("23 06:35"))
+        newsroom.write_foot("Boats for hire.")
+        newsroom.run("23 07:00")
+        assert newsroom.record().state is EditionState.SENT
+        found = newsroom.mail()
+        subject = "Daily went out without a valid approval"
+        assert [(to, each["Subject"]) for to, each in found[1:]] == both(subject)
+        said = " ".join(text_of(found[1][1]).split())
+        assert "void, because mail/_foot.txt changed after Maren had approved it." in said
+        assert 'It went out all the same, because its digest has review = "send".' in said
+        newsroom.run("23 07:01")
+        assert newsroom.told() == []
+
+
 def test_without_staff_pages_nobody_is_told_anything(newsroom: Newsroom) -> None:
     newsroom.place.change('[staff]\nurl = "https://desk.example.org"', "")
     newsroom.place.run("23 06:30")

@@ -16,6 +16,7 @@ from digest.model.run_context import EventKind, RunContext, RunEvent
 from digest.model.staff import Right
 from digest.schedule.cadence import Cadence, cadences
 from digest.schedule.staff_notices import (
+    Happened,
     Occasion,
     StaffNoticeKind,
     date_occasion,
@@ -39,6 +40,7 @@ from digest.storage.staff.notices import (
     watched_editions,
 )
 from digest.storage.staff.people import EVERY_DIGEST, Account, account_of, accounts, change_account
+from digest.storage.steps import last_void
 from subscribers.address import parse_address
 from subscribers.rules.notices import NoticeKind
 from subscribers.store.notices import NewNotice, fresh_notice, queue
@@ -148,9 +150,12 @@ def _of_editions(connection: Connection, config: Config, now: datetime) -> Itera
     for record in usable_editions(connection, watched_editions(connection, now)):
         digest = known.get(record.edition.digest)
         if digest is not None:
-            copies = copies_of(connection, record.edition.id) if digest.head_start else ()
-            alarmed = is_alarm(record.reason)
-            yield from occasions_of(record, digest, now, alarmed=alarmed, copies=copies)
+            happened = Happened(
+                alarmed=is_alarm(record.reason),
+                copies=copies_of(connection, record.edition.id) if digest.head_start else (),
+                voided=last_void(connection, record.edition.id),
+            )
+            yield from occasions_of(record, digest, now, happened)
 
 
 def _with_head_start(connection: Connection, digest: Digest) -> Digest:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from digest.config.parts import Parts
-from digest.editions.approval import approvals_of
+from digest.editions.approval import SENDS_ANYWAY, approvals_of
 from digest.editions.notices.queue import held_back_until, is_told
 from digest.editions.notices.standing import Inspect, outlook_text
 from digest.editions.outlook.words import clock_words
@@ -27,7 +27,7 @@ from digest.model.messages import Email, ReaderLinks
 from digest.model.publication import Digest
 from digest.model.staff import Person, Right
 from digest.render.notices import StaffLink, Told, render_message, with_panel
-from digest.schedule.staff_notices import StaffNoticeKind
+from digest.schedule.staff_notices import StaffNoticeKind, is_void
 from digest.storage.database import Connection
 from digest.storage.editions import load_edition
 from digest.storage.occurrences import STARTED, outcome_of
@@ -121,8 +121,10 @@ def _still(about: StaffNotice, record: EditionRecord) -> bool:
     """Tell whether what a message says is still true."""
     kind = StaffNoticeKind
     match about.kind:
-        case kind.READY | kind.REMINDER | kind.VOID:
+        case kind.READY | kind.REMINDER:
             return record.state is EditionState.DRAFT
+        case kind.VOID:
+            return is_void(record)
         case kind.LATE:
             return record.is_ahead
         case kind.COPY:
@@ -192,12 +194,11 @@ _AS_EDITION: Mapping[StaffNoticeKind, Callable[[_Case, str], Told]] = {
 
 def _message(case: _Case) -> Told:
     subject, *texts = _SENTENCES[case.about.kind](case)
-    ahead = case.record is not None and case.record.is_ahead
     return Told(
         subject=subject,
         texts=tuple(text for text in texts if text),
         faults=case.faults,
-        links=_links(case) if ahead else (_desk(case),),
+        links=_links(case),
         foot=_foot(case),
         choice=_choice(case),
     )
@@ -211,8 +212,14 @@ def _reminder(case: _Case) -> tuple[str, ...]:
 
 
 def _void(case: _Case) -> tuple[str, ...]:
-    why = f"It is a draft again, because {case.about.detail}." if case.about.detail else ""
-    return f"{case.edition.title}: the approval is void", why or "It is a draft again.", _outlook(case)
+    assert case.record is not None
+    title, why = case.edition.title, f", because {case.about.detail}" if case.about.detail else ""
+    if case.record.state is EditionState.DRAFT:
+        return f"{title}: the approval is void", f"It is a draft again{why}.", _outlook(case)
+    goes = "went" if case.record.state is EditionState.SENT else "goes"
+    void = f"The approval of this edition became void{why}."
+    anyway = f"It {goes} out all the same, because {SENDS_ANYWAY}."
+    return f"{title} {goes} out without a valid approval", void, anyway, _outlook(case)
 
 
 def _late(case: _Case) -> tuple[str, ...]:
@@ -265,9 +272,13 @@ def _outlook(case: _Case) -> str:
 
 
 def _links(case: _Case) -> tuple[StaffLink, ...]:
-    """Return the links of an edition that is ahead; the first is the step that the person can take now."""
+    """Return the links about an edition; the first is the step that the person can take now."""
     record = case.record
-    assert record is not None
+    if record is None or not (record.is_ahead or record.state is EditionState.SENDING):
+        return (_desk(case),)
+    if record.state is EditionState.SENDING:
+        stop = _signed(case, LinkPurpose.STOP, "Stop this edition")
+        return (_desk(case),) if record.paused_at else (stop, _desk(case))
     found = []
     draft = record.state is EditionState.DRAFT
     if draft and case.is_as_told and not case.faults and case.person.may(Right.APPROVE):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
-from digest.editions.approval import POLICY
 from digest.editions.outlook.phases import Outlook, Phase, hold_of, phase_of
 from digest.editions.outlook.words import (
     at_words,
@@ -20,7 +19,7 @@ from digest.editions.outlook.words import (
 from digest.model.deliveries import DeliveryState
 from digest.model.editions import Due
 from digest.model.publication import Digest, Review
-from digest.schedule.policy import EditionStep, review_of, ruling
+from digest.schedule.policy import POLICY, EditionStep, review_of, ruling
 
 _LONG = timedelta(minutes=90)
 _STRESSED = re.compile(r"(\b\d\d:\d\d\b|\b\d[\d,]* (?:second|minute|hour|day|reader)s?\b)")

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, or_, select
+from sqlalchemy import Connection, Row, delete, exists, func, or_, select
 
-from digest.model.editions import EditionState
+from digest.model.editions import EditionState, StepKind
+from digest.schedule.policy import POLICY
 from digest.schedule.schedule import SKIP_REASON
 from digest.schedule.staff_notices import WATCHED, Copies, StaffNoticeKind
 from digest.storage.editions import OPEN
 from digest.storage.occurrences import SKIPPED_BY, STARTED
-from digest.storage.tables.editions import editions
+from digest.storage.tables.editions import editions, steps
 from digest.storage.tables.schedules import occurrences
 from digest.storage.tables.staff import staff_notices
 from subscribers.store.tables import upsert
@@ -75,8 +76,10 @@ def copies_of(connection: Connection, edition_id: str) -> tuple[Copies, ...]:
 def watched_editions(connection: Connection, now: datetime) -> tuple[str, ...]:
     """Return the ids of the editions about which the staff may have to be told something now."""
     recent = editions.c.send_at > now - WATCHED
+    voided = exists().where(steps.c.edition_id == editions.c.id, steps.c.kind == StepKind.VOID)
+    sent_anyway = (editions.c.state == EditionState.SENT) & (editions.c.approved_by == POLICY) & voided
     over = (editions.c.state == EditionState.SKIPPED) & (editions.c.finished_at > now - WATCHED)
-    found = select(editions.c.id).where(recent, or_(editions.c.state.in_(OPEN), over))
+    found = select(editions.c.id).where(recent, or_(editions.c.state.in_(OPEN), over, sent_anyway))
     return tuple(connection.scalars(found.order_by(editions.c.send_at, editions.c.id)))
 
 
