@@ -152,6 +152,14 @@ def approvals_of(database: Database, edition_id: str) -> tuple[Step, ...]:
         return approvals_in_force(connection, edition_id)
 
 
+def given_so_far(
+    connection: Connection, config: Config, record: EditionRecord
+) -> tuple[tuple[str, ...], int]:
+    """Return who has approved a draft so far, and how many persons are missing; other editions have none."""
+    given = approvals_in_force(connection, record.edition.id) if record.state is EditionState.DRAFT else ()
+    return tuple(each.by for each in given), approvals_missing(config, record, given)
+
+
 def approvals_missing(config: Config, record: EditionRecord, given: Sequence[Step]) -> int:
     """Return how many persons must still approve a draft; 0 for any other edition."""
     return max(persons_for(config, record) - len(given), 1) if record.state is EditionState.DRAFT else 0

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from digest.editions.approval import given_so_far
 from digest.editions.clocks import AHEAD
 from digest.editions.edits.correct import changes_since
 from digest.editions.edits.desk import PRESENT, writer_among
@@ -143,10 +144,13 @@ def _outlook(
     connection: Connection, parts: EditionParts, digest: Digest, record: EditionRecord, now: datetime
 ) -> Outlook:
     readers = _readers(connection, parts, digest.slug, record.frequency, now) if record.is_ahead else 0
+    given, missing = given_so_far(connection, parts.config, record)
     return Outlook(
         record=record,
         digest=digest,
         readers=readers,
+        given=given,
+        missing=missing,
         counts=counts(connection, record.edition.id),
         writer=writer_among(presences_in(connection, record.edition.id, now - PRESENT)),
     )

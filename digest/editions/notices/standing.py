@@ -6,12 +6,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from digest.config.parts import Parts
-from digest.editions.approval import approvals_missing, approvals_of, in_words
+from digest.editions.approval import given_so_far
 from digest.editions.outlook.phases import Outlook
 from digest.editions.outlook.sentence import sentence
-from digest.editions.outlook.words import counted
 from digest.editions.preflight import Inspection, inspection_of
-from digest.model.editions import EditionRecord, EditionState
+from digest.model.editions import EditionRecord
 from digest.model.errors import DigestError, OutageError
 from digest.render.preflight import Level
 from digest.storage.ledger.outcomes import count_readers
@@ -29,18 +28,9 @@ def outlook_text(parts: Parts, record: EditionRecord, now: datetime) -> str:
     offered = digest.frequencies if digest else frozenset()
     with parts.database.read() as connection:
         readers = count_readers(connection, mailable(slug, now, record.frequency, offered))
-    said = sentence(Outlook(record=record, digest=digest, readers=readers), now)
-    return " ".join(filter(None, [said, _given_so_far(parts, record)]))
-
-
-def _given_so_far(parts: Parts, record: EditionRecord) -> str:
-    """Say who has approved a draft that needs more approvals; empty if nobody has."""
-    given = approvals_of(parts.database, record.edition.id) if record.state is EditionState.DRAFT else ()
-    if not given:
-        return ""
-    names, missing = in_words([each.by for each in given]), approvals_missing(parts.config, record, given)
-    have, are = "has" if len(given) == 1 else "have", "is" if missing == 1 else "are"
-    return f"{names} {have} approved it, and {counted(missing, 'approval')} {are} missing."
+        given, missing = given_so_far(connection, parts.config, record)
+    outlook = Outlook(record=record, digest=digest, readers=readers, given=given, missing=missing)
+    return sentence(outlook, now)
 
 
 def inspected(parts: Parts, record: EditionRecord) -> tuple[Inspection | None, tuple[str, ...]]:

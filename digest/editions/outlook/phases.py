@@ -57,6 +57,8 @@ class Outlook:
     counts: Counts = field(default_factory=lambda: Counts(by_state=()))  # of its deliveries
     bounced: int = 0
     writer: str = ""  # a person with unsaved text, for whom the sending waits until `waits_until`
+    given: tuple[str, ...] = ()  # who has approved a draft that needs more persons
+    missing: int = 0  # persons who must still approve a draft
     trouble: str = ""  # why sending has not begun or does not go on: "the mail server does not answer"
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 
+from digest.editions.approval import in_words
 from digest.editions.outlook.phases import Outlook, Phase, hold_of, phase_of
 from digest.editions.outlook.words import (
     at_words,
@@ -13,12 +14,14 @@ from digest.editions.outlook.words import (
     counted,
     ended,
     first_name,
+    first_names,
     local,
     span_words,
 )
 from digest.model.deliveries import DeliveryState
 from digest.model.editions import Due
 from digest.model.publication import Digest, Review
+from digest.model.tags import fold
 from digest.schedule.policy import POLICY, EditionStep, review_of, ruling
 
 _LONG = timedelta(minutes=90)
@@ -27,7 +30,40 @@ _STRESSED = re.compile(r"(\b\d\d:\d\d\b|\b\d[\d,]* (?:second|minute|hour|day|rea
 
 def sentence(outlook: Outlook, now: datetime) -> str:
     """Return the state of an edition in words: what, until when, and for how many readers."""
-    return _SENTENCES[phase_of(outlook, now)](outlook, now)
+    said = _SENTENCES[phase_of(outlook, now)](outlook, now)
+    return f"{said} {_given(outlook)}" if outlook.given else said
+
+
+def approvals_text(outlook: Outlook, name: str) -> str:
+    """Return who has approved a draft, and whose approval is missing, for a person who is about to approve.
+
+    It is empty for an edition that one person approves.
+    """
+    persons = len(outlook.given) + outlook.missing
+    if persons <= 1 or not outlook.missing:
+        return ""
+    needs = f"{persons} persons must approve this version."
+    more = counted(outlook.missing - 1, "more person")
+    if has_given(outlook, name):
+        return f"{needs} You have, and {counted(outlook.missing, 'other person')} must do so too."
+    others = f"{in_words(outlook.given)} {_have(outlook)}" if outlook.given else "Nobody has yet"
+    after = f"after you, {more} must do so too" if outlook.missing > 1 else "yours is the last"
+    return f"{needs} {others}; {after}."
+
+
+def has_given(outlook: Outlook, name: str) -> bool:
+    """Tell whether a person has approved a draft that needs more persons."""
+    return fold(name) in map(fold, outlook.given)
+
+
+def _given(outlook: Outlook) -> str:
+    are = "is" if outlook.missing == 1 else "are"
+    missing = f"{counted(outlook.missing, 'approval')} {are} missing"
+    return f"{in_words(outlook.given)} {_have(outlook)} approved it, and {missing}."
+
+
+def _have(outlook: Outlook) -> str:
+    return "has" if len(outlook.given) == 1 else "have"
 
 
 def stressed(text: str) -> tuple[tuple[str, bool], ...]:
@@ -88,7 +124,7 @@ def _approved(outlook: Outlook, now: datetime) -> str:
     record = outlook.record
     first = "Approved automatically"
     if record.approved_by and record.approved_by != POLICY:
-        first = f"Approved by {first_name(record.approved_by)}"
+        first = f"Approved by {first_names(record.approved_by)}"
     if record.approved_at:
         first += f" {at_words(record.approved_at, outlook.zone, now)}"
     if record.edition.send_at <= now:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+_BETWEEN = re.compile(r"(, | and )")  # names in a list
 _SOON = timedelta(seconds=90)
 _HOURS = timedelta(minutes=90)
 _DAYS = timedelta(hours=36)
@@ -65,6 +67,12 @@ def counted(number: int, noun: str, plural: str = "") -> str:
 def first_name(name: str) -> str:
     """Return the name by which pages speak of a person."""
     return name.split()[0] if name.split() else name
+
+
+def first_names(names: str) -> str:
+    """Return a list of persons in a sentence with their first names alone: "Maren and Ines"."""
+    parts = _BETWEEN.split(names)
+    return "".join(part if at % 2 else first_name(part) for at, part in enumerate(parts))
 
 
 def ended(text: str) -> str:

@@ -12,7 +12,7 @@ from digest.model.errors import NotFoundError
 from digest.model.posts import PostState
 from digest.storage.posts import batches
 from digest.storage.tables.desk import presences
-from digest.storage.tables.editions import editions, edits
+from digest.storage.tables.editions import editions, edits, steps
 from digest.storage.tables.posts import digest_posts, feeds, posts
 from subscribers.store.tables import upsert
 
@@ -56,17 +56,18 @@ def composed_at(connection: Connection, edition_id: str) -> datetime:
 
 
 def state_of(connection: Connection, edition_id: str) -> str:
-    """Return a text that changes with an edition's edits, words, state and approval.
+    """Return a text that changes with an edition's edits, steps, words and state.
 
     Its snapshot is not read. Raises NotFoundError.
     """
     number = select(func.count()).where(edits.c.edition_id == editions.c.id).scalar_subquery()
+    taken = select(func.count()).where(steps.c.edition_id == editions.c.id).scalar_subquery()
     columns = editions.c.hash, editions.c.state, editions.c.paused_at, editions.c.look
-    row = connection.execute(select(number, *columns).where(editions.c.id == edition_id)).one_or_none()
+    row = connection.execute(select(number, taken, *columns).where(editions.c.id == edition_id)).one_or_none()
     if row is None:
         raise NotFoundError("edition", edition_id)
-    count, words, state, paused_at, look = row
-    return f"{count}-{words[:12]}-{state}{'-held' if paused_at else ''}-{(look or '')[:12]}"
+    count, step_count, words, state, paused_at, look = row
+    return f"{count}-{step_count}-{words[:12]}-{state}{'-held' if paused_at else ''}-{(look or '')[:12]}"
 
 
 def arrived_since(connection: Connection, digest: str, since: datetime) -> int:

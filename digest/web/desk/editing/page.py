@@ -10,13 +10,13 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 
 from digest.compose.edits.operations import Part
-from digest.editions.approval import standing
+from digest.editions.approval import given_so_far, standing
 from digest.editions.editions import find_edition
 from digest.editions.edits.desk import DeskFacts, pulse_of, read_desk, writer_among
 from digest.editions.edits.edits import pictures_of
 from digest.editions.edits.galley import Galley, announced, galley_of, marked, redoable
 from digest.editions.outlook.phases import Outlook, verbs
-from digest.editions.outlook.sentence import left_words, sentence, stressed
+from digest.editions.outlook.sentence import approvals_text, has_given, left_words, sentence, stressed
 from digest.editions.outlook.timeline import timeline
 from digest.editions.outlook.words import counted, ended, span_words
 from digest.editions.views.comments import comment_counts
@@ -59,8 +59,9 @@ _KEYS = (
     ("Esc", "leave a field, and keep the text"),
 )
 # What a step has done, as the status line says it.
-_DONE = {
+DONE = {
     "approved": "You approved this edition.",
+    "once": "Your approval is kept. Another person must approve this version too.",
     "unapproved": "You took the approval back.",
     "held": "You held this edition. Nothing is sent until somebody resumes it.",
     "resumed": "You resumed this edition.",
@@ -142,7 +143,7 @@ def _shown(request: Request, context: StaffContext, edition_id: str) -> Shown:
         person=request.state.person,
         now=context.clock(),
         opened=Opened(kind=kind, subject=query.get(kind, "")),
-        said=_DONE.get(query.get("done", ""), ""),
+        said=DONE.get(query.get("done", ""), ""),
     )
 
 
@@ -170,6 +171,7 @@ def page_values(context: StaffContext, shown: Shown) -> dict[str, object]:
     outlook = outlook_of(context, facts)
     stood = standing(context.app, record)
     last = edited.edits[-1] if edited.edits else None
+    has_approved = has_given(outlook, shown.person.name)
     may_approve = record.state is EditionState.DRAFT or bool(stood.changes)
     return {
         "edition": edition,
@@ -185,7 +187,13 @@ def page_values(context: StaffContext, shown: Shown) -> dict[str, object]:
         "readers_text": counted(facts.everybody, "reader"),
         "hash": stood.hash,
         "problem": stood.problem,
-        "may_approve": may_approve and record.is_ahead and shown.person.may(Right.APPROVE),
+        "may_approve": may_approve
+        and record.is_ahead
+        and shown.person.may(Right.APPROVE)
+        and not has_approved,
+        "has_approved": has_approved,
+        "approvals": approvals_text(outlook, shown.person.name),
+        "missing": outlook.missing,
         "seen": len(edited.edits),
         "beat": pulse_of(context.app.database, record.edition.id, shown.person, now),
         "said": shown.said or (ended(announced(edited, last)) if last else ""),
@@ -199,7 +207,11 @@ def outlook_of(context: StaffContext, facts: DeskFacts) -> Outlook:
     """Return what is known of an edition for its sentence."""
     record = facts.edited.record
     digest = next((each for each in context.app.config.digests if each.slug == record.edition.digest), None)
+    with context.app.database.read() as connection:
+        given, missing = given_so_far(connection, context.app.config, record)
     return Outlook(
+        given=given,
+        missing=missing,
         record=record,
         digest=digest,
         readers=facts.everybody,

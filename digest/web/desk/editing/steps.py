@@ -23,7 +23,7 @@ from digest.model.messages import Outcome
 from digest.model.run_context import RunContext
 from digest.model.staff import Person, Right
 from digest.render.preflight import Level
-from digest.web.desk.editing.page import show
+from digest.web.desk.editing.page import DONE, show
 from digest.web.desk.mail import require_reader_right, viewer_words
 from digest.web.security.forms import Sent
 from digest.web.staff.context import Desk, RightMissingError, SignedIn, StaffContext
@@ -80,7 +80,8 @@ def send_now(request: Request, context: Desk, person: SignedIn, form: Sent, edit
     def step() -> str:
         record = read_edits(context.app.database, edition_id).record
         if record.state is EditionState.DRAFT:
-            _approve(context, person, form.one("hash"), edition_id)
+            if _approve(context, person, form.one("hash"), edition_id) == "once":
+                raise _RefusedError(f"This is not sent yet. {DONE['once']}", 409)
         else:
             _require_hash(context, record, form.one("hash"))
         approved = read_edits(context.app.database, edition_id).record
@@ -96,8 +97,8 @@ def _approve(context: StaffContext, person: Person, reviewed: str, edition_id: s
         raise _RefusedError(
             "The form does not say which version is approved. Please look at the edition again.", 422
         )
-    approve(context.app, edition_id, by=person.name, now=context.clock(), reviewed=reviewed)
-    return "approved"
+    record, _ = approve(context.app, edition_id, by=person.name, now=context.clock(), reviewed=reviewed)
+    return "once" if record.state is EditionState.DRAFT else "approved"
 
 
 def _require_hash(context: StaffContext, record: EditionRecord, reviewed: str) -> None:
