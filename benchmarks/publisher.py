@@ -10,7 +10,7 @@ from itertools import combinations, islice
 from pathlib import Path
 
 from digest.message.build import MessageSettings
-from digest.model.editions import Edition, EditionState, Section, Story
+from digest.model.editions import Edition, EditionState, Section, StepCause, Story
 from digest.model.messages import ReaderLinks
 from digest.model.publication import Site
 from digest.render.edition_renderer import EditionRenderer
@@ -18,8 +18,8 @@ from digest.render.templates import Templates, load_templates
 from digest.send.outbox import Outbox
 from digest.smtp.transport import SmtpTransport
 from digest.storage.database import Database, open_database
-from digest.storage.editions import insert_edition
-from digest.storage.steps import advance
+from digest.storage.editions.drafts import insert_edition
+from digest.storage.editions.steps import advance
 
 NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
 EDITION = "daily-2026-11-22"
@@ -39,7 +39,7 @@ def create(path: Path, readers: int, choices: int) -> None:
     migrate(database)
     with database.write() as connection:
         insert_edition(connection, edition())
-        advance(connection, EDITION, EditionState.APPROVED, NOW, by="Ana")
+        advance(connection, EDITION, EditionState.APPROVED, StepCause(at=NOW, by="Ana"))
     database.close()
     with sqlite3.connect(path) as file:  # a fast way to insert a million rows
         file.executemany(

@@ -22,6 +22,7 @@ LAYERS = (
     "digest.schedule digest.limits digest.smtp",
     "digest.storage.tables",
     "digest.storage",
+    "digest.storage.editions",
     "digest.storage.edits digest.storage.ledger digest.storage.intake digest.storage.migrations",
     "digest.storage.staff digest.storage.desk",
     "digest.collect.fetching digest.collect.wording",

@@ -32,9 +32,9 @@ from digest.schedule.schedule import SKIP_REASON, skipped_dates
 from digest.schedule.text import parse_schedule
 from digest.smtp.transport import check_server
 from digest.storage.database import Database, open_database
-from digest.storage.editions import damaged_editions
+from digest.storage.editions.lists import damaged_editions
+from digest.storage.editions.slugs import left_behind
 from digest.storage.migrate import migrate
-from digest.storage.slugs import left_behind
 from subscribers.model import Frequency
 
 _ADVICE = (

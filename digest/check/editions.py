@@ -17,7 +17,7 @@ from digest.render.preflight import Finding, Level
 from digest.render.sample import sample_edition, sample_of, shortened
 from digest.render.templates import Templates
 from digest.storage.database import Database
-from digest.storage.editions import list_editions
+from digest.storage.editions.lists import list_editions
 
 Topics = tuple[tuple[str, str], ...]  # slug and title
 _NEWEST = 5  # editions that are looked at

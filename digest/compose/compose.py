@@ -18,14 +18,10 @@ from digest.model.links import canonical_url
 from digest.model.posts import PostState, PublishedPost, WaitingPost, is_own
 from digest.model.publication import Digest
 from digest.storage.database import Connection, Database
-from digest.storage.editions import (
-    insert_edition,
-    last_sections,
-    next_number,
-    open_edition,
-    published_posts,
-    taken_ids,
-)
+from digest.storage.editions.drafts import insert_edition, next_number, taken_ids
+from digest.storage.editions.due import open_edition
+from digest.storage.editions.lists import last_sections
+from digest.storage.editions.published import published_posts
 from digest.storage.posts import last_tags, posts_of_edition, set_posts, waiting_posts
 
 log = logging.getLogger(__name__)

@@ -30,8 +30,10 @@ from digest.model.editions import Claim, Composed, Due, Edition, Heading, Sectio
 from digest.model.publication import CATCH_ALL, CATCH_ALL_RULE, Digest, Lead, Site, Topic
 from digest.model.snapshot import age, headings_of, prominence, sections_of
 from digest.storage.database import Connection, Database
-from digest.storage.editions import insert_edition, next_number, open_edition, taken_ids, usable_editions
-from digest.storage.gatherings import note_gathered, ungathered
+from digest.storage.editions.drafts import insert_edition, next_number, taken_ids
+from digest.storage.editions.due import open_edition
+from digest.storage.editions.gatherings import note_gathered, ungathered
+from digest.storage.editions.records import usable_editions
 from subscribers.model import Frequency
 
 _NAMED = re.compile(r"\{\{[^}]*(?<![\w.])title\b")  # a subject template that contains the edition's title

@@ -19,9 +19,10 @@ from digest.model.editions import Due, Edition, EditionRecord
 from digest.model.errors import MergeError
 from digest.model.publication import Digest, Site, Topic
 from digest.storage.database import Connection, Database
-from digest.storage.editions import due_editions, lock_digest, taken_ids, usable_editions
+from digest.storage.editions.drafts import lock_digest, replace_editions, taken_ids
+from digest.storage.editions.due import due_editions
+from digest.storage.editions.records import usable_editions
 from digest.storage.occurrences import hand_dates_over
-from digest.storage.steps import replace_editions
 from subscribers.model import Frequency
 
 log = logging.getLogger(__name__)

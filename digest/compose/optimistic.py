@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from digest.model.editions import Composed
 from digest.storage.database import Connection, Database
-from digest.storage.editions import lock_digest
+from digest.storage.editions.drafts import lock_digest
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from digest.model.editions import Edition
 from digest.model.publication import Digest
 from digest.schedule.cadence import Cadence
 from digest.storage.database import Database
-from digest.storage.editions import list_editions
+from digest.storage.editions.lists import list_editions
 from digest.storage.posts import waiting_posts
 
 _NEWEST = 5  # editions that are looked at

@@ -11,16 +11,17 @@ from digest.config import Config
 from digest.editions.parts import EditionParts
 from digest.editions.preflight import Inspection, inspection_of
 from digest.message.look import Look, approved_look, differences, look_at, look_to_render
-from digest.model.editions import EditionRecord, EditionState, Step, StepKind, refusal
+from digest.model.editions import EditionRecord, EditionState, Step, StepCause, StepKind, refusal
 from digest.model.errors import DamagedError, DigestError, StateError, TemplateError
 from digest.model.publication import Review
 from digest.model.run_context import EventKind, RunContext, RunEvent
 from digest.model.tags import fold
 from digest.schedule.policy import POLICY, review_of
 from digest.storage.database import Connection, Database
-from digest.storage.editions import load_edition, lock_edition, open_before
+from digest.storage.editions.due import open_before
+from digest.storage.editions.records import load_edition, lock_edition
+from digest.storage.editions.steps import advance, advance_seen, approvals_in_force, note_step
 from digest.storage.ledger.looks import keep_look
-from digest.storage.steps import advance, approvals_in_force, note_step
 
 _SHORTEST = 8  # characters of a hash that identify it
 _NAMED = 5
@@ -124,16 +125,18 @@ def approve_look(
             raise refusal(now_is, EditionState.APPROVED)
         keep_look(connection, kept)
         if approved:
-            advance(connection, edition_id, EditionState.DRAFT, now, reason=why, seen=record)
+            advance_seen(connection, record, EditionState.DRAFT, StepCause(at=now, why=why))
         others = _others(connection, edition_id, kept.hash, now)
         if persons > 1 and fold(by) in map(fold, others):
             raise ApprovedAlreadyError(edition_id, by, persons)
         if len(others) + 1 < persons:
             nth = f"number {len(others) + 1} of {persons}"
-            note_step(connection, edition_id, StepKind.APPROVED, now, by=by, detail=nth, look=kept.hash)
+            cause = StepCause(at=now, by=by, why=nth, look=kept.hash)
+            note_step(connection, edition_id, StepKind.APPROVED, cause)
             return load_edition(connection, edition_id)
         names = in_words((*others, by)) if persons > 1 else by
-        return advance(connection, edition_id, EditionState.APPROVED, now, by=names, look=kept.hash)
+        cause = StepCause(at=now, by=names, look=kept.hash)
+        return advance(connection, edition_id, EditionState.APPROVED, cause)
 
 
 def _others(connection: Connection, edition_id: str, look: str, now: datetime) -> tuple[str, ...]:
@@ -141,7 +144,7 @@ def _others(connection: Connection, edition_id: str, look: str, now: datetime) -
     given = approvals_in_force(connection, edition_id)
     if any(each.look != look for each in given):
         why = "its look has changed since it was approved"
-        note_step(connection, edition_id, StepKind.VOID, now, detail=why)
+        note_step(connection, edition_id, StepKind.VOID, StepCause(at=now, why=why))
         return ()
     return tuple(each.by for each in given)
 
@@ -177,11 +180,11 @@ def unapprove(database: Database, edition_id: str, *, by: str, now: datetime) ->
         record = lock_edition(connection, edition_id)
         why = f"{by} took the approval back"
         if record.state is EditionState.DRAFT and approvals_in_force(connection, edition_id):
-            note_step(connection, edition_id, StepKind.VOID, now, by=by, detail=why)
+            note_step(connection, edition_id, StepKind.VOID, StepCause(at=now, by=by, why=why))
             return record
         if record.state is not EditionState.APPROVED:
             raise refusal(record, "unapproved")
-        return advance(connection, edition_id, EditionState.DRAFT, now, reason=why, by=by, seen=record)
+        return advance_seen(connection, record, EditionState.DRAFT, StepCause(at=now, by=by, why=why))
 
 
 def ready_to_send(
@@ -241,7 +244,7 @@ def _void(database: Database, record: EditionRecord, changes: tuple[str, ...], n
     """Make the approval of an edition void, and return the reason. Raises StateError."""
     why = _reason(record, changes)
     with database.write() as connection:
-        advance(connection, record.edition.id, EditionState.DRAFT, now, reason=why, seen=record)
+        advance_seen(connection, record, EditionState.DRAFT, StepCause(at=now, why=why))
     return why
 
 

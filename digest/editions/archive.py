@@ -6,18 +6,12 @@ import re
 from datetime import datetime
 
 from digest.message.reader_links import edition_url
-from digest.model.editions import CORRECTED, Correction, Edition, EditionRecord, refusal
+from digest.model.editions import CORRECTED, PUBLIC, Correction, Edition, EditionRecord, refusal
 from digest.model.errors import EditRefusedError, NotFoundError
 from digest.model.links import parse_copy_name
 from digest.storage.database import Database
-from digest.storage.editions import (
-    PUBLIC,
-    load_edition,
-    lock_edition,
-    newest_public_id,
-    public_dates,
-    public_editions,
-)
+from digest.storage.editions.archive import newest_public_id, public_dates, public_editions
+from digest.storage.editions.records import load_edition, lock_edition
 from digest.storage.edits.history import append_correction
 from digest.storage.edits.history import corrections_of as stored_corrections
 from digest.storage.intake.pictures import forget_pictures, old_pictures, read_brand_file, read_copy

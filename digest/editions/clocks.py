@@ -14,7 +14,8 @@ from digest.collect.fetching.health import is_ahead, released
 from digest.model.posts import FeedRow
 from digest.model.run_context import EventKind, RunEvent
 from digest.storage.database import Connection, Database
-from digest.storage.editions import sending_editions
+from digest.storage.editions.due import sending_editions
+from digest.storage.editions.steps import date_back_editions, latest_step, made_after, take_back_edition
 from digest.storage.feeds import feed_rows, latest_fetch, record_feeds
 from digest.storage.fingerprints import latest_reader
 from digest.storage.ledger.notices import hasten_notices
@@ -23,7 +24,6 @@ from digest.storage.ledger.senders import end_leases
 from digest.storage.limits import date_back_slowdowns
 from digest.storage.occurrences import latest_date, release_dates
 from digest.storage.posts import date_back_posts, latest_post, seen_after
-from digest.storage.steps import date_back_editions, latest_step, made_after, take_back_edition
 
 AHEAD = timedelta(hours=1)  # a row may be so much later than now, because the clocks of nodes differ
 _LONGEST_WAIT = timedelta(hours=26)  # of a delivery: a day of 25 hours, and the tries begin later

@@ -12,17 +12,18 @@ from digest.editions.parts import EditionParts
 from digest.editions.preflight import inspection_of
 from digest.message.look import Look
 from digest.model.deliveries import Counts
-from digest.model.editions import Composed, DamagedEdition, EditionRecord, EditionState, refusal
+from digest.model.editions import Composed, DamagedEdition, EditionRecord, EditionState, StepCause, refusal
 from digest.model.errors import NoEditionError, NotFoundError, RenameError
 from digest.model.run_context import RunContext
 from digest.schedule.cadence import cadence_of
 from digest.storage.database import Database
-from digest.storage.editions import last_edition, list_editions, load_edition, newest_editions
+from digest.storage.editions.lists import last_edition, list_editions, newest_editions
+from digest.storage.editions.records import load_edition
+from digest.storage.editions.slugs import LeftBehind, rename_digest
+from digest.storage.editions.steps import advance, pause, resume
 from digest.storage.ledger.cancelled import settle_cancelled
 from digest.storage.ledger.outcomes import count_readers, counts
 from digest.storage.occurrences import Occurrence, finish_occurrence, note_occurrence
-from digest.storage.slugs import LeftBehind, rename_digest
-from digest.storage.steps import advance, pause, resume
 from subscribers.model import Frequency
 from subscribers.store.mailable import mailable
 
@@ -118,13 +119,13 @@ def approve(
 def pause_edition(database: Database, edition_id: str, *, reason: str, now: datetime, by: str = "") -> None:
     """Pause an edition: senders that are at work take no more messages of it. Raises StateError."""
     with database.write() as connection:
-        pause(connection, edition_id, now, reason=reason, by=by)
+        pause(connection, edition_id, StepCause(at=now, by=by, why=reason))
 
 
 def resume_edition(database: Database, edition_id: str, now: datetime, *, by: str = "") -> EditionRecord:
     """Resume a paused edition; the next run continues with it. Raises StateError."""
     with database.write() as connection:
-        return resume(connection, edition_id, now, by=by)
+        return resume(connection, edition_id, StepCause(at=now, by=by))
 
 
 def cancel(database: Database, edition_id: str, *, reason: str, now: datetime, by: str = "") -> EditionRecord:
@@ -133,7 +134,7 @@ def cancel(database: Database, edition_id: str, *, reason: str, now: datetime, b
     If sending has not begun, the edition's posts wait again.
     """
     with database.write() as connection:
-        record = advance(connection, edition_id, EditionState.CANCELLED, now, reason=reason, by=by)
+        record = advance(connection, edition_id, EditionState.CANCELLED, StepCause(at=now, by=by, why=reason))
     settle_cancelled(database, edition_id, now)
     return record
 

@@ -45,7 +45,7 @@ from digest.render.preflight.texts import wrong_around, wrong_in
 from digest.render.reading.footer import Footer
 from digest.render.reading.page import Page
 from digest.render.templates import MAIL_HTML, MAIL_TEXT, Templates
-from digest.storage.editions import open_before
+from digest.storage.editions.due import open_before
 from digest.storage.intake.links import known_score, save_score
 from subscribers.model import Choice, Format
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from digest.config import Config
 from digest.editions.clocks import AHEAD
-from digest.model.editions import EditionState
+from digest.model.editions import EditionState, StepCause
 from digest.model.errors import SkipError
 from digest.model.publication import Digest
 from digest.model.run_context import EventKind, RunEvent
@@ -16,7 +16,9 @@ from digest.schedule.schedule import SKIP_REASON, instant_of, skipped_dates
 from digest.schedule.seen import OUT, SeenSchedule, last_seen
 from digest.schedule.text import parse_schedule
 from digest.storage.database import Database
-from digest.storage.editions import lock_digest, open_edition
+from digest.storage.editions.drafts import lock_digest
+from digest.storage.editions.due import open_edition
+from digest.storage.editions.steps import advance
 from digest.storage.occurrences import (
     SKIPPED_BY,
     STARTED,
@@ -31,7 +33,6 @@ from digest.storage.occurrences import (
     skipped_by_hand,
     unskip_occurrence,
 )
-from digest.storage.steps import advance
 
 INSTANT = timedelta(microseconds=1)  # a date that is due exactly now still counts
 _DAY = timedelta(days=1)
@@ -71,7 +72,7 @@ def skip_date(database: Database, digest: Digest, day: date, why: str, now: date
         lock_digest(connection, digest.slug)
         record = open_edition(connection, digest.slug, day)
         if record:
-            advance(connection, record.edition.id, EditionState.SKIPPED, now, reason=outcome)
+            advance(connection, record.edition.id, EditionState.SKIPPED, StepCause(at=now, why=outcome))
             due_at = record.edition.send_at
         else:
             _require_open(digest, day, outcome_of(connection, key, day))

@@ -14,7 +14,7 @@ from digest.editions.preflight import settings_for
 from digest.editions.preview import NOBODY, PreviewError
 from digest.message.build import MessageBuilder
 from digest.model.deliveries import Delivery, DeliveryState, Recipient
-from digest.model.editions import EditionRecord, EditionState, StepKind, refusal
+from digest.model.editions import EditionRecord, EditionState, StepCause, StepKind, refusal
 from digest.model.messages import Receipt
 from digest.model.publication import Review
 from digest.model.run_context import EventKind, RunContext, RunEvent
@@ -22,9 +22,9 @@ from digest.schedule.policy import POLICY, review_of
 from digest.send.dry_run import DryRun, dry_run_of
 from digest.send.send import Sent, send, send_one
 from digest.storage.database import Database
-from digest.storage.editions import load_edition, lock_edition
+from digest.storage.editions.records import load_edition, lock_edition
+from digest.storage.editions.steps import note_step, reopen
 from digest.storage.ledger.outcomes import by_code, list_deliveries, retry
-from digest.storage.steps import note_step, reopen
 from subscribers.address import parse_address
 
 _ENDED = {EditionState.SENT: EventKind.SENT, EditionState.CANCELLED: EventKind.CANCELLED}
@@ -102,7 +102,7 @@ def note_test(database: Database, edition_id: str, now: datetime, *, by: str = "
     with database.write() as connection:
         lock_edition(connection, edition_id)
         detail = f"as {seen_as or 'a reader of all topics'}"
-        note_step(connection, edition_id, StepKind.TESTED, now, by=by, detail=detail)
+        note_step(connection, edition_id, StepKind.TESTED, StepCause(at=now, by=by, why=detail))
 
 
 def deliveries_of(

@@ -181,6 +181,11 @@ class EditionState(StrEnum):
     CANCELLED = "cancelled"
 
 
+AHEAD = (EditionState.DRAFT, EditionState.APPROVED)  # these editions may still begin to be sent
+OPEN = (*AHEAD, EditionState.SENDING)
+PUBLIC = (EditionState.SENDING, EditionState.SENT)  # anybody may read these editions on the web
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EditionRecord:
     """An edition with its state and its history."""
@@ -201,7 +206,7 @@ class EditionRecord:
     @property
     def is_ahead(self) -> bool:
         """Tell whether the edition may still begin to be sent."""
-        return self.state in (EditionState.DRAFT, EditionState.APPROVED)
+        return self.state in AHEAD
 
     @property
     def dated_at(self) -> datetime:
@@ -222,6 +227,16 @@ class StepKind(StrEnum):
     SENT = "sent"
     SKIPPED = "skipped"
     CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepCause:
+    """The person who takes a step of an edition, the time and the reason; an approval names its look too."""
+
+    at: datetime
+    by: str = ""  # empty: the program
+    why: str = ""  # a clause
+    look: str | None = None  # the hash of what an approval covers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,8 @@ from digest.model.deliveries import (
 from digest.model.editions import EditionRecord, EditionState
 from digest.monitoring.wording import are
 from digest.storage.database import Connection, Database
-from digest.storage.editions import load_edition, lock_edition, sending_editions, usable_editions
+from digest.storage.editions.due import sending_editions
+from digest.storage.editions.records import load_edition, lock_edition, usable_editions
 from digest.storage.ledger.outcomes import by_code, counts
 from digest.storage.ledger.tallies import (
     SLOT,

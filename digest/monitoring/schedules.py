@@ -14,7 +14,7 @@ from digest.model.editions import Due, EditionState
 from digest.schedule.cadence import Cadence, cadences
 from digest.schedule.schedule import SKIP_REASON
 from digest.storage.database import Connection, Database
-from digest.storage.editions import states_of
+from digest.storage.editions.due import states_of
 from digest.storage.occurrences import Occurrence, occurrences_of, skipped_by_hand
 
 BEFORE = timedelta(days=30)

@@ -14,7 +14,7 @@ from digest.render.languages.languages import Words
 from digest.schedule.next_copy import Settled, next_copy
 from digest.schedule.text import parse_schedule
 from digest.storage.database import Database
-from digest.storage.editions import settled_after
+from digest.storage.editions.due import settled_after
 from subscribers.model import Preferences
 from subscribers.rules.decisions import SubscriptionRequest
 from subscribers.tokens import reader_token

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from digest.message.reader_links import for_unsubscribing
 from digest.storage.database import Database
-from digest.storage.slugs import renamed_slugs
+from digest.storage.editions.slugs import renamed_slugs
 from subscribers.model import Origin, Reader, SubscriptionState
 from subscribers.rules.decisions import Change, SignupLimits
 from subscribers.rules.unsubscribe import undo_unsubscribe, unsubscribe

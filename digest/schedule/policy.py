@@ -100,7 +100,7 @@ def ruling(
         return Ruling(EditionStep.WAIT, f"is paused{f': {record.reason}' if record.reason else ''}")
     if record.state is EditionState.SENDING:
         return Ruling(EditionStep.SEND, "sending continues")
-    if record.state not in (EditionState.DRAFT, EditionState.APPROVED) or send_at > now:
+    if not record.is_ahead or send_at > now:
         return Ruling(EditionStep.WAIT)
     if digest is None:
         return Ruling(EditionStep.WAIT, f"digest {record.edition.digest!r} is not in config.toml any more")

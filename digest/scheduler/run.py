@@ -27,7 +27,7 @@ from digest.editions.notices.queue import forget_notices, held_back_until, notif
 from digest.editions.preflight import inspection_of
 from digest.editions.schedules import INSTANT, begin_digests, local_text
 from digest.editions.send import send_edition
-from digest.model.editions import Composed, Due, EditionRecord, EditionState
+from digest.model.editions import Composed, Due, EditionRecord, EditionState, StepCause
 from digest.model.errors import DigestError, OutageError, StateError
 from digest.model.publication import Digest
 from digest.model.run_context import EventKind, RunContext, RunEvent
@@ -38,8 +38,10 @@ from digest.schedule.cadence import Cadence, cadences
 from digest.schedule.policy import EditionStep, Occasions, occasions, ruling
 from digest.schedule.schedule import SKIP_REASON
 from digest.schedule.seen import last_seen
-from digest.storage.editions import due_editions, load_edition, usable_editions
-from digest.storage.gatherings import stopped_since
+from digest.storage.editions.due import due_editions
+from digest.storage.editions.gatherings import stopped_since
+from digest.storage.editions.records import load_edition, usable_editions
+from digest.storage.editions.steps import advance_seen
 from digest.storage.ledger.cancelled import settle_all_cancelled
 from digest.storage.occurrences import (
     claim_occurrence,
@@ -49,7 +51,6 @@ from digest.storage.occurrences import (
     seen_schedules,
     undo_occurrence,
 )
-from digest.storage.steps import advance
 from subscribers.model import Frequency
 
 _A_FEW = 7  # missed dates, of which each gets a line of its own
@@ -351,9 +352,7 @@ def _skipped(app: App, record: EditionRecord, why: str, context: RunContext, *, 
     """
     with app.database.write() as connection:
         try:
-            advance(
-                connection, record.edition.id, EditionState.SKIPPED, context.clock(), reason=why, seen=record
-            )
+            advance_seen(connection, record, EditionState.SKIPPED, StepCause(at=context.clock(), why=why))
         except StateError:
             return False
         if anew:

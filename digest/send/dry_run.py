@@ -10,7 +10,7 @@ from datetime import datetime
 from digest.message.build import MessageBuilder, MessageSettings
 from digest.model.editions import EditionState
 from digest.storage.database import Database
-from digest.storage.editions import load_edition
+from digest.storage.editions.records import load_edition
 from digest.storage.ledger.outcomes import choices
 from subscribers.model import Frequency
 from subscribers.store.mailable import mailable

@@ -12,7 +12,7 @@ from operator import attrgetter
 
 from digest.message.build import NOTHING_CHOSEN, MessageBuilder
 from digest.model.deliveries import Counts, DeliveryState, Recipient, Result
-from digest.model.editions import EditionRecord
+from digest.model.editions import EditionRecord, StepCause
 from digest.model.errors import StateError
 from digest.model.messages import Message, Outcome, Receipt
 from digest.send.gate import Gate
@@ -21,13 +21,13 @@ from digest.send.refusals import CONTENT, Refusals
 from digest.send.retries import goes_again, result_of
 from digest.send.waiting import Waiting
 from digest.storage.database import Database
+from digest.storage.editions.steps import pause
 from digest.storage.ledger import deliveries as ledger
 from digest.storage.ledger import senders
 from digest.storage.ledger.outcomes import counts, take_back_rejected
 from digest.storage.ledger.owner import end as end_of_run
 from digest.storage.ledger.owner import has_ended, own_name
 from digest.storage.ledger.queue import START
-from digest.storage.steps import pause
 from subscribers.store.mailable import NOW, mailable
 
 log = logging.getLogger(__name__)
@@ -250,7 +250,7 @@ class Run:
             taken_back = take_back_rejected(connection, self._edition.id, refused, now=now)
             # Another process may have paused or cancelled the edition already, which is just as good.
             with suppress(StateError):
-                pause(connection, self._edition.id, now, reason=self._alarm)
+                pause(connection, self._edition.id, StepCause(at=now, why=self._alarm))
         self._is_paused = True
         self._after_commit(results, self._renewed_at)
         self._ended[DeliveryState.REJECTED] -= taken_back

@@ -11,21 +11,21 @@ from datetime import datetime
 
 from digest.message.build import NOTHING_CHOSEN, MessageBuilder, Render, rendered_by
 from digest.model.deliveries import Counts, DeliveryState
-from digest.model.editions import EditionRecord, EditionState
+from digest.model.editions import EditionRecord, EditionState, StepCause
 from digest.model.errors import StateError
 from digest.model.messages import Message, Outcome, Receipt, Transport
 from digest.send.dead_mailboxes import note_dead_mailboxes
 from digest.send.outbox import Outbox
 from digest.send.run import Run
 from digest.storage.database import Database
-from digest.storage.editions import load_edition, lock_edition
+from digest.storage.editions.records import load_edition, lock_edition
+from digest.storage.editions.steps import advance, advance_seen
 from digest.storage.ledger import addressing
 from digest.storage.ledger.addressing import set_hours
 from digest.storage.ledger.cancelled import settle_cancelled
 from digest.storage.ledger.looks import kept_look
 from digest.storage.ledger.outcomes import counts, next_due
 from digest.storage.ledger.queue import end_queue
-from digest.storage.steps import advance
 from subscribers.store.mailable import mailable
 
 log = logging.getLogger(__name__)
@@ -133,7 +133,11 @@ def _begin(
     # One transaction: after a crash, the edition is either still approved, or addressed to all readers.
     with database.write() as connection:
         try:
-            record = advance(connection, edition_id, EditionState.SENDING, now, seen=seen)
+            to, cause = EditionState.SENDING, StepCause(at=now)
+            if seen:
+                record = advance_seen(connection, seen, to, cause)
+            else:
+                record = advance(connection, edition_id, to, cause)
         except StateError as error:
             record = load_edition(connection, edition_id)
             if record.paused_at or record.state not in (EditionState.SENDING, EditionState.SENT):
@@ -184,7 +188,7 @@ def _finish(database: Database, edition_id: str, now: datetime, closed_until: da
             lock_edition(connection, edition_id)
         if ends and not counts(connection, edition_id).open:
             with suppress(StateError):  # another sender was faster, or the edition was cancelled
-                advance(connection, edition_id, EditionState.SENT, now)
+                advance(connection, edition_id, EditionState.SENT, StepCause(at=now))
         record = load_edition(connection, edition_id)
         goes_on = record.state is EditionState.SENDING and not record.paused_at
         due_at = next_due(connection, edition_id) if goes_on else None

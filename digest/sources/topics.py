@@ -19,7 +19,7 @@ from digest.model.publication import CATCH_ALL_RULE, Feed, Site
 from digest.model.snapshot import headings_of
 from digest.sources.add import feed_of
 from digest.storage.database import Database
-from digest.storage.editions import last_sections, list_editions
+from digest.storage.editions.lists import last_sections, list_editions
 from digest.storage.posts import recent_posts
 
 SHOWN_FOR = timedelta(days=30)  # a topic that had a story within this time can be chosen

@@ -9,8 +9,8 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
+from digest.model.editions import OPEN
 from digest.schedule.seen import SeenSchedule
-from digest.storage.editions import OPEN
 from digest.storage.tables.editions import editions
 from digest.storage.tables.schedules import occurrences, schedules
 from subscribers.store.tables import upsert

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import initialize, precondition, rule
 
 from digest.model.deliveries import DeliveryState
-from digest.model.editions import EditionState
+from digest.model.editions import EditionState, StepCause
 from digest.model.messages import Message, Outcome
 from digest.send.send import Sent, send
-from digest.storage.editions import insert_edition
+from digest.storage.editions.drafts import insert_edition
+from digest.storage.editions.steps import advance
 from digest.storage.ledger.outcomes import list_deliveries
-from digest.storage.steps import advance
 from subscribers.model import Frequency, Preferences
 from subscribers.rules.decisions import SubscriptionRequest
 from subscribers.rules.imports import EntryState
@@ -94,7 +94,7 @@ class ThePublication(TheList):
         made = replace(edition(), id=name, digest=digest, zone="Europe/Berlin", send_at=self.now)
         with self.database.write() as connection:
             insert_edition(connection, made, frequency)
-            advance(connection, name, EditionState.APPROVED, self.now, by="Ana")
+            advance(connection, name, EditionState.APPROVED, StepCause(at=self.now, by="Ana"))
         for person, each in self._mailable_now():
             if each == digest and self._is_served(person, digest) is frequency:
                 self.copies[name, person] = self._copy(name, digest, person)

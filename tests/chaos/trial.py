@@ -19,7 +19,7 @@ from digest.config import load
 from digest.model.deliveries import DeliveryState
 from digest.model.editions import EditionState
 from digest.storage.database import Database, open_database
-from digest.storage.editions import load_edition
+from digest.storage.editions.records import load_edition
 from digest.storage.ledger.outcomes import counts, list_deliveries
 from digest.storage.ledger.senders import holders
 from subscribers.store.tables import subscribers, subscriptions

@@ -30,7 +30,7 @@ from digest.model.posts import Candidate, FetchLimits, Image, Inspected, PageFac
 from digest.model.publication import Feed
 from digest.render.sample import sample_edition
 from digest.storage.database import Database
-from digest.storage.editions import insert_edition
+from digest.storage.editions.drafts import insert_edition
 from digest.storage.intake.pictures import (
     forget_pictures,
     named_by_several_pages,

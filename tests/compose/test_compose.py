@@ -7,11 +7,12 @@ from threading import Barrier
 
 import pytest
 
-from digest.model.editions import Composed, Edition, EditionState
+from digest.model.editions import Composed, Edition, EditionState, StepCause
 from digest.model.posts import PostState
 from digest.storage.database import Database
-from digest.storage.editions import list_editions, load_edition
-from digest.storage.steps import advance
+from digest.storage.editions.lists import list_editions
+from digest.storage.editions.records import load_edition
+from digest.storage.editions.steps import advance
 from tests.compose.newsroom import Newsroom
 from tests.compose.samples import DAILY, NOW, published, topic
 
@@ -24,7 +25,7 @@ def newsroom(database: Database) -> Newsroom:
 def step(newsroom: Newsroom, edition_id: str, *states: EditionState) -> None:
     for state in states:
         with newsroom.database.write() as connection:
-            advance(connection, edition_id, state, NOW, reason="as the test wants it")
+            advance(connection, edition_id, state, StepCause(at=NOW, why="as the test wants it"))
 
 
 def test_waiting_posts_become_a_draft_and_are_reserved_by_it(newsroom: Newsroom) -> None:

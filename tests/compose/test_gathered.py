@@ -8,11 +8,12 @@ from datetime import timedelta
 import pytest
 
 from digest.compose.gather import compose_gathered
-from digest.model.editions import Composed, Edition, EditionState
+from digest.model.editions import Composed, Edition, EditionState, StepCause
 from digest.storage.database import Database
-from digest.storage.editions import insert_edition, list_editions
-from digest.storage.gatherings import ungathered
-from digest.storage.steps import advance, pause
+from digest.storage.editions.drafts import insert_edition
+from digest.storage.editions.gatherings import ungathered
+from digest.storage.editions.lists import list_editions
+from digest.storage.editions.steps import advance, pause
 from subscribers.model import Frequency
 from tests.compose.newsroom import is_locked, meanwhile
 from tests.compose.samples import NOW
@@ -26,7 +27,7 @@ def send(database: Database, *sent: Edition) -> None:
         for each in sent:
             insert_edition(connection, each)
             for state in (EditionState.APPROVED, EditionState.SENDING, EditionState.SENT):
-                advance(connection, each.id, state, NOW)
+                advance(connection, each.id, state, StepCause(at=NOW))
 
 
 def composed(database: Database, fits: Callable[[Edition], bool] = lambda _: True) -> Composed:
@@ -51,14 +52,14 @@ def test_sent_editions_are_gathered_once(database: Database) -> None:
     assert made.record.edition.number == 1
     assert composed(database).reason == "there is already daily-weekly-2026-11-23 (draft)"
     with database.write() as connection:
-        advance(connection, made.record.edition.id, EditionState.CANCELLED, NOW)
+        advance(connection, made.record.edition.id, EditionState.CANCELLED, StepCause(at=NOW))
     again = composed(database)
     assert again.record
     assert (again.record.edition.id, again.record.edition.number) == ("daily-weekly-2026-11-23-2", 1)
     assert titles(again) == titles(made)
     with database.write() as connection:
         for state in (EditionState.APPROVED, EditionState.SENDING, EditionState.CANCELLED):
-            advance(connection, again.record.edition.id, state, NOW)
+            advance(connection, again.record.edition.id, state, StepCause(at=NOW))
     assert composed(database).reason == "nothing has been sent since the last weekly edition"
 
 
@@ -109,11 +110,11 @@ def test_an_edition_that_is_paused_meanwhile_waits_for_the_next(database: Databa
     with database.write() as connection:
         insert_edition(connection, edition(2, "Island"))
         for state in (EditionState.APPROVED, EditionState.SENDING):
-            advance(connection, "daily-2026-11-24", state, NOW)
+            advance(connection, "daily-2026-11-24", state, StepCause(at=NOW))
 
     def hold() -> None:
         with database.write() as connection:
-            pause(connection, "daily-2026-11-24", NOW, reason="a look")
+            pause(connection, "daily-2026-11-24", StepCause(at=NOW, why="a look"))
 
     assert titles(composed(database, meanwhile(hold))) == {"Tram", "Lighthouse"}
 
@@ -135,7 +136,7 @@ def test_an_id_that_was_taken_in_the_meantime_is_not_used_again(database: Databa
         other = composed(database).record
         assert other
         with database.write() as connection:
-            advance(connection, other.edition.id, EditionState.CANCELLED, NOW)
+            advance(connection, other.edition.id, EditionState.CANCELLED, StepCause(at=NOW))
 
     made = composed(database, meanwhile(gather_and_cancel))
     assert made.record

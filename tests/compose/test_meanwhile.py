@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from digest.model.editions import Composed, Edition, EditionState
+from digest.model.editions import Composed, Edition, EditionState, StepCause
 from digest.model.posts import PostState
 from digest.storage.database import Database, open_database
-from digest.storage.editions import list_editions
-from digest.storage.steps import advance
+from digest.storage.editions.lists import list_editions
+from digest.storage.editions.steps import advance
 from subscribers.store.tables import subscribers
 from tests.compose.newsroom import Newsroom, is_locked, meanwhile
 from tests.compose.samples import DAILY, NOW, published
@@ -27,7 +27,7 @@ def newsroom(database: Database) -> Newsroom:
 
 def skip(newsroom: Newsroom, edition_id: str) -> None:
     with newsroom.database.write() as connection:
-        advance(connection, edition_id, EditionState.SKIPPED, NOW, reason="as the test wants it")
+        advance(connection, edition_id, EditionState.SKIPPED, StepCause(at=NOW, why="as the test wants it"))
 
 
 def stories(composed: Composed) -> list[str]:

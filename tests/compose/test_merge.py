@@ -8,12 +8,13 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import select
 
-from digest.model.editions import Edition, EditionState
+from digest.model.editions import Edition, EditionState, StepCause
 from digest.model.errors import MergeError
 from digest.model.posts import PostState
 from digest.storage.database import Database
-from digest.storage.editions import load_edition
-from digest.storage.steps import advance, pause, replace_editions, revise
+from digest.storage.editions.drafts import replace_editions
+from digest.storage.editions.records import load_edition
+from digest.storage.editions.steps import advance, pause, revise
 from digest.storage.tables.editions import editions
 from tests.compose.newsroom import Newsroom, is_locked, meanwhile
 from tests.compose.samples import DAILY, NOW, published
@@ -44,7 +45,7 @@ def full(edition: Edition) -> int:
 def steps(newsroom: Newsroom, edition_id: str, *states: EditionState) -> None:
     with newsroom.database.write() as connection:
         for each in states:
-            advance(connection, edition_id, each, NOW)
+            advance(connection, edition_id, each, StepCause(at=NOW))
 
 
 def test_the_emails_are_rendered_with_nothing_locked(newsroom: Newsroom) -> None:
@@ -91,13 +92,15 @@ def cancel(newsroom: Newsroom) -> None:
 
 def stop(newsroom: Newsroom) -> None:
     with newsroom.database.write() as connection:
-        pause(connection, IDS[1], NOW, reason="wrong lead?")
+        pause(connection, IDS[1], StepCause(at=NOW, why="wrong lead?"))
 
 
 def edit(newsroom: Newsroom) -> None:
     with newsroom.database.write() as connection:
         record = load_edition(connection, IDS[1])
-        revise(connection, record, replace(record.edition, title="Corrected"), NOW, void="changed")
+        revise(
+            connection, record, replace(record.edition, title="Corrected"), StepCause(at=NOW, why="changed")
+        )
 
 
 @pytest.mark.parametrize("change", [begin, approve, cancel, stop, edit])

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.model.editions import Edition, EditionState
+from digest.model.editions import Edition, EditionState, StepCause
 from digest.model.errors import MergeError
 from digest.model.posts import PostState, WaitingPost
 from digest.model.publication import Digest
 from digest.storage.database import Database, open_database
-from digest.storage.editions import list_editions
-from digest.storage.steps import advance
+from digest.storage.editions.lists import list_editions
+from digest.storage.editions.steps import advance
 from tests.compose import samples
 from tests.compose.newsroom import Newsroom, meanwhile
 from tests.compose.samples import DAILY, NOW
@@ -83,7 +83,12 @@ def live(database: Database, days: Sequence[Day]) -> None:
         if composed.record:
             for step in FATES[day.fate]:
                 with database.write() as connection:
-                    advance(connection, composed.record.edition.id, step, NOW + timedelta(days=number))
+                    advance(
+                        connection,
+                        composed.record.edition.id,
+                        step,
+                        StepCause(at=NOW + timedelta(days=number)),
+                    )
         _check(newsroom, published)
         if day.merged:
             with suppress(MergeError):  # fewer than two are left
@@ -105,7 +110,7 @@ def _happen(newsroom: Newsroom, rules: Digest, day: int, what: str, published: s
             with newsroom.database.write() as connection:
                 drafts = [each for each in list_editions(connection) if each.state is state.DRAFT]
                 for each in drafts[:1]:
-                    advance(connection, each.edition.id, state.SKIPPED, now)
+                    advance(connection, each.edition.id, state.SKIPPED, StepCause(at=now))
 
 
 def _on(waiting: WaitingPost, day: int, number: int) -> WaitingPost:
@@ -216,7 +221,7 @@ def test_the_posts_of_every_headline_share_the_fate_of_their_story(sqlite: Datab
     assert len(story.coverage) == 2
     for step in FATES[fate]:
         with sqlite.write() as connection:
-            advance(connection, composed.record.edition.id, step, NOW)
+            advance(connection, composed.record.edition.id, step, StepCause(at=NOW))
     _check(newsroom, {each.post.id for each in posts})
     newsroom.compose(day=1)
     _check(newsroom, {each.post.id for each in posts})

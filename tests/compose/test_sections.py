@@ -23,7 +23,7 @@ from digest.model.publication import Feed
 from digest.model.snapshot import sections_in
 from digest.model.tags import is_machine, place_of
 from digest.storage.database import Database
-from digest.storage.editions import last_sections
+from digest.storage.editions.lists import last_sections
 from tests.compose import samples
 from tests.compose.newsroom import Newsroom as Room
 from tests.compose.samples import SITE, published

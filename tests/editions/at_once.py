@@ -9,11 +9,11 @@ import sys
 
 from digest.compose.edits.operations import Part, Rewrite
 from digest.editions.edits.edits import Editor, edit, read_edits
-from digest.model.editions import EditionState
+from digest.model.editions import EditionState, StepCause
 from digest.model.errors import StateError
 from digest.storage.database import Database, open_database
-from digest.storage.editions import load_edition
-from digest.storage.steps import advance
+from digest.storage.editions.records import load_edition
+from digest.storage.editions.steps import advance_seen
 from tests.compose.samples import NOW
 
 _EDITS, _TIMES = 40, 400  # at most; each process comes to its end
@@ -38,9 +38,9 @@ def approve_and_send(database: Database, edition_id: str) -> None:
         try:
             with database.write() as connection:
                 step, look = EditionState.APPROVED, record.hash
-                record = advance(connection, edition_id, step, NOW, by="Ines", look=look, seen=record)
+                record = advance_seen(connection, record, step, StepCause(at=NOW, by="Ines", look=look))
             with database.write() as connection:
-                advance(connection, edition_id, EditionState.SENDING, NOW, seen=record)
+                advance_seen(connection, record, EditionState.SENDING, StepCause(at=NOW))
         except StateError:
             continue
         return

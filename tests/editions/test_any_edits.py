@@ -38,13 +38,13 @@ from digest.editions.editions import approve
 from digest.editions.edits.edits import EditedEdition, Editor, edit, read_edits
 from digest.editions.preview import write_preview
 from digest.editions.send import send_edition
-from digest.model.editions import EditionState
+from digest.model.editions import EditionState, StepCause
 from digest.model.errors import DigestError, StateError
 from digest.model.posts import DESK, PostState
 from digest.model.run_context import RunContext
 from digest.model.snapshot import content_hash
-from digest.storage.editions import load_edition
-from digest.storage.steps import advance
+from digest.storage.editions.records import load_edition
+from digest.storage.editions.steps import advance, advance_seen
 from digest.storage.tables.editions import editions, edits, steps
 from digest.storage.tables.posts import digest_posts, posts
 from tests.compose.newsroom import Newsroom
@@ -101,7 +101,7 @@ def refuse_edits_while_it_is_sent(newsroom: Newsroom, operations: Sequence[Opera
     before = read_edits(newsroom.database, EDITION)
     with newsroom.database.write() as connection:
         for step in (EditionState.APPROVED, EditionState.SENDING):
-            advance(connection, EDITION, step, NOW, look="x")
+            advance(connection, EDITION, step, StepCause(at=NOW, look="x"))
     for operation in operations:
         with pytest.raises(StateError):
             change(newsroom, operation)
@@ -225,9 +225,9 @@ def test_editors_an_approver_and_a_sender_at_once(newsroom: Newsroom) -> None:
                     record = load_edition(connection, EDITION)
                 with newsroom.database.write() as connection:
                     step = EditionState.APPROVED
-                    approved = advance(connection, EDITION, step, NOW, look=record.hash, seen=record)
+                    approved = advance_seen(connection, record, step, StepCause(at=NOW, look=record.hash))
                 with newsroom.database.write() as connection:
-                    sent = advance(connection, EDITION, EditionState.SENDING, NOW, seen=approved)
+                    sent = advance_seen(connection, approved, EditionState.SENDING, StepCause(at=NOW))
             except StateError:
                 continue
             seen.append(sent.hash)

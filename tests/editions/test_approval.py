@@ -27,13 +27,13 @@ from digest.editions.editions import approve, find_edition
 from digest.editions.edits.edits import Editor, edit, read_edits
 from digest.editions.send import send_by_hand
 from digest.message.look import approved_look, differences, look_at, look_from
-from digest.model.editions import EditionRecord, EditionState
+from digest.model.editions import EditionRecord, EditionState, StepCause
 from digest.model.errors import StateError
 from digest.model.run_context import RunContext
 from digest.readers.subscribers import add_reader, requested
 from digest.render.templates import load_templates
 from digest.send.send import send
-from digest.storage.steps import advance
+from digest.storage.editions.steps import advance, advance_seen
 from digest.storage.tables.editions import looks, template_sources
 from tests.scheduler.installation import Place, at
 
@@ -160,7 +160,7 @@ def test_changed_words_of_the_program_count_like_changed_templates(place: Place)
 def test_an_approval_of_an_earlier_version_covers_nothing(place: Place) -> None:
     place.change("schedule =", 'review = "hold"\nschedule =')
     with place.app() as app, app.database.write() as connection:
-        advance(connection, EDITION, EditionState.APPROVED, at("23 06:40"), by="Ines")
+        advance(connection, EDITION, EditionState.APPROVED, StepCause(at=at("23 06:40"), by="Ines"))
     assert "void: the version of the program changed" in place.run("23 07:00")[-1]
 
 
@@ -291,7 +291,7 @@ def test_an_edition_approved_again_between_the_look_and_the_first_statement_does
         change(place)
         approve(elsewhere, EDITION, by="Jonas", now=at("23 06:50"))
         with app.database.write() as connection, pytest.raises(StateError, match="changed meanwhile"):
-            advance(connection, EDITION, EditionState.SENDING, at("23 07:00"), seen=seen)
+            advance_seen(connection, seen, EditionState.SENDING, StepCause(at=at("23 07:00")))
         assert edition(app).state is EditionState.APPROVED
 
 

@@ -36,7 +36,7 @@ from digest.editions.edits.edits import (
     posts_of,
     read_edits,
 )
-from digest.model.editions import EditionState
+from digest.model.editions import EditionState, StepCause
 from digest.model.errors import (
     AmbiguousError,
     ConflictError,
@@ -48,9 +48,9 @@ from digest.model.errors import (
 from digest.model.posts import DESK, Candidate, Image, PostState
 from digest.model.publication import Sponsor
 from digest.storage.database import Database
+from digest.storage.editions.steps import advance
 from digest.storage.feeds import sync_feeds
 from digest.storage.posts import recent_posts
-from digest.storage.steps import advance
 from tests.compose.newsroom import FEED_LIST, Newsroom
 from tests.compose.samples import DAILY, NOW, published, topic
 
@@ -126,7 +126,7 @@ def test_a_deferred_story_waits_for_its_day(newsroom: Newsroom) -> None:
 
 def test_an_approval_is_void_after_an_edit_and_says_why(newsroom: Newsroom) -> None:
     with newsroom.database.write() as connection:
-        advance(connection, EDITION, EditionState.APPROVED, NOW, by="Ines", look="x")
+        advance(connection, EDITION, EditionState.APPROVED, StepCause(at=NOW, by="Ines", look="x"))
     record = change(newsroom, Rewrite(story="post-0", part=Part.TITLE, text="The ferry is back")).record
     assert (record.state, record.approved_by) == (EditionState.DRAFT, None)
     assert record.reason == (
@@ -142,7 +142,7 @@ def test_no_edit_is_accepted_once_sending_has_begun(newsroom: Newsroom, state: E
         steps = [EditionState.APPROVED, EditionState.SENDING, EditionState.SENT]
     with newsroom.database.write() as connection:
         for step in steps[: steps.index(state) + 1]:
-            advance(connection, EDITION, step, NOW)
+            advance(connection, EDITION, step, StepCause(at=NOW))
     with pytest.raises(StateError, match=f"edition {EDITION} is {state} and cannot be edited"):
         change(newsroom, Drop(story="post-0"))
     assert read_edits(newsroom.database, EDITION).edits == ()
@@ -264,7 +264,7 @@ def test_an_own_story_is_a_post_that_is_published_once(newsroom: Newsroom) -> No
     change(newsroom, Restore(story=own), Rewrite(story=own, part=Part.TITLE, text="Open on Sunday"))
     with newsroom.database.write() as connection:
         for step in (EditionState.APPROVED, EditionState.SENDING, EditionState.SENT):
-            advance(connection, EDITION, step, NOW)
+            advance(connection, EDITION, step, StepCause(at=NOW))
     assert newsroom.states()[own][0] is PostState.USED
     newsroom.publish(published("Open house", id="again", url=link))
     assert newsroom.compose(day=1).dropped == 1
@@ -287,7 +287,7 @@ def test_the_next_edition_takes_an_own_story_that_did_not_go_out(newsroom: Newsr
     later, never = own_story(newsroom), own_story(newsroom, url="https://harbour.example.org/b")
     change(newsroom, Defer(story=later, until=date(2026, 11, 23)), Drop(story=never))
     with newsroom.database.write() as connection:
-        advance(connection, EDITION, EditionState.CANCELLED, NOW)
+        advance(connection, EDITION, EditionState.CANCELLED, StepCause(at=NOW))
         sync_feeds(connection, FEED_LIST, NOW)
     composed = newsroom.compose(replace(DAILY, feeds=("Harbour News",)), day=1)
     assert composed.record

@@ -12,11 +12,11 @@ from digest.editions.editions import cancel, pause_edition, resume_edition
 from digest.editions.edits.edits import Editor, edit, read_edits
 from digest.editions.views.comments import CommentError, Remark, comment, comment_counts, read_threads
 from digest.editions.views.history import read_history
-from digest.model.editions import EditionState
+from digest.model.editions import EditionState, StepCause
 from digest.model.errors import NotFoundError
 from digest.storage.database import Database
-from digest.storage.editions import load_edition
-from digest.storage.steps import advance
+from digest.storage.editions.records import load_edition
+from digest.storage.editions.steps import advance
 from digest.storage.tables.desk import comments
 from tests.compose.newsroom import Newsroom
 from tests.compose.samples import DAILY, NOW, published, topic
@@ -53,7 +53,7 @@ def test_edits_approvals_and_what_voided_them_are_told_newest_first(newsroom: Ne
     database = newsroom.database
     change(database, Drop(story="post-3"))
     with database.write() as connection:
-        advance(connection, EDITION, EditionState.APPROVED, NOW, by="Ines", look="a1" * 32)
+        advance(connection, EDITION, EditionState.APPROVED, StepCause(at=NOW, by="Ines", look="a1" * 32))
     change(database, Rewrite(story="post-0", part=Part.TITLE, text="The ferry is back"), by="Jonas")
     pause_edition(database, EDITION, reason="check the lead", now=NOW, by="Jonas")
     resume_edition(database, EDITION, NOW, by="Maren")

@@ -25,7 +25,7 @@ from digest.monitoring.progress import (
     read_progress,
 )
 from digest.storage.database import Database
-from digest.storage.editions import load_edition
+from digest.storage.editions.records import load_edition
 from digest.storage.ledger.tallies import SLOT, kept_tally
 from tests.send.world import EDITION, NOW, Recorder, add_edition, add_readers, edition, run
 from tests.storage.ledger import STATE, begin

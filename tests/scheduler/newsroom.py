@@ -17,7 +17,7 @@ from digest.model.editions import EditionRecord
 from digest.model.run_context import RunContext, RunEvent
 from digest.model.staff import Person, Role
 from digest.scheduler.run import run_due
-from digest.storage.editions import load_edition
+from digest.storage.editions.records import load_edition
 from digest.storage.staff.people import add_account, change_account
 from tests.scheduler.installation import CONFIG, Place, at
 from tests.smtp.reply_server import ReplyServer

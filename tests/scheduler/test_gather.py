@@ -14,7 +14,8 @@ from digest.model.editions import EditionState
 from digest.model.errors import NotFoundError
 from digest.readers.preferences import save_choices
 from digest.readers.subscribers import add_reader, requested
-from digest.storage.editions import list_editions, load_edition
+from digest.storage.editions.lists import list_editions
+from digest.storage.editions.records import load_edition
 from subscribers.errors import ChoiceError
 from subscribers.model import Format, Frequency, Origin, Preferences
 from subscribers.rules.decisions import SubscriptionRequest

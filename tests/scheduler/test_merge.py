@@ -11,7 +11,7 @@ from digest.editions.compose import merge_waiting
 from digest.editions.editions import approve, cancel, find_edition, pause_edition
 from digest.model.editions import EditionState
 from digest.model.errors import MergeError, StateError
-from digest.storage.editions import list_editions
+from digest.storage.editions.lists import list_editions
 from digest.storage.tables.posts import digest_posts
 from digest.storage.tables.schedules import occurrences
 from tests.scheduler.installation import Place, at

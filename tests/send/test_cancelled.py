@@ -10,11 +10,12 @@ from threading import Lock
 import pytest
 
 from digest.model.deliveries import DeliveryState, Result
-from digest.model.editions import EditionState
+from digest.model.editions import EditionState, StepCause
 from digest.model.errors import StateError, TransportError
 from digest.model.messages import Outcome
 from digest.send.retries import Doubt, RetryRules
 from digest.storage.database import Database, open_database
+from digest.storage.editions.steps import advance
 from digest.storage.ledger import addressing
 from digest.storage.ledger import deliveries as ledger
 from digest.storage.ledger.cancelled import (
@@ -26,7 +27,6 @@ from digest.storage.ledger.cancelled import (
 )
 from digest.storage.ledger.outcomes import counts, list_deliveries
 from digest.storage.ledger.senders import Sender, release
-from digest.storage.steps import advance
 from subscribers.store.mailable import mailable
 from tests.send.world import EDITION, NOW, Recorder, add_edition, add_readers, run
 from tests.storage.ledger import until_it_waits, with_tables
@@ -37,7 +37,7 @@ ANA = Sender(edition_id=EDITION, owner="ana", lease=LEASE)
 
 def cancel(database: Database) -> None:
     with database.write() as connection:
-        advance(connection, EDITION, EditionState.CANCELLED, NOW, reason="wrong lead")
+        advance(connection, EDITION, EditionState.CANCELLED, StepCause(at=NOW, why="wrong lead"))
 
 
 def tally(database: Database) -> dict[str, int]:
@@ -49,7 +49,7 @@ def begin(database: Database, readers: int) -> None:
     add_edition(database)
     add_readers(database, readers)
     with database.write() as connection:
-        advance(connection, EDITION, EditionState.SENDING, NOW)
+        advance(connection, EDITION, EditionState.SENDING, StepCause(at=NOW))
         addressing.address(connection, EDITION, mailable("daily", NOW), now=NOW)
 
 
@@ -150,7 +150,7 @@ def test_a_sender_that_ends_while_its_edition_is_being_cancelled_hides_no_doubt(
 
     with ThreadPoolExecutor(1) as pool:
         with database.write() as connection:
-            advance(connection, EDITION, EditionState.CANCELLED, NOW)
+            advance(connection, EDITION, EditionState.CANCELLED, StepCause(at=NOW))
             ending = pool.submit(end)
             until_it_waits(database, ending)
         ending.result(timeout=60)
@@ -176,7 +176,7 @@ def test_an_edition_that_is_not_cancelled_is_left_alone(database: Database, stat
     begin(database, 3)
     if state is EditionState.SENT:
         with database.write() as connection:
-            advance(connection, EDITION, state, NOW)
+            advance(connection, EDITION, state, StepCause(at=NOW))
     settle_cancelled(database, EDITION, NOW)
     settle_all_cancelled(database, NOW)
     with database.write() as connection:

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import update
 
-from digest.model.editions import EditionState
+from digest.model.editions import EditionState, StepCause
 from digest.model.messages import Outcome
 from digest.storage.database import Database
-from digest.storage.steps import pause, resume
+from digest.storage.editions.steps import pause, resume
 from subscribers.store.tables import subscriptions
 from tests.send.world import EDITION, Clock, Recorder, add_edition, add_reader, leave, run
 
@@ -90,8 +90,8 @@ def test_the_time_an_edition_is_paused_is_not_taken_from_its_retries(database: D
     clock, transport = Clock(), Recorder(lambda _message: Outcome.DEFERRED)
     run(database, transport, clock)
     with database.write() as connection:
-        pause(connection, EDITION, clock.now, reason="a look")
+        pause(connection, EDITION, StepCause(at=clock.now, why="a look"))
     clock.forward(timedelta(days=2))
     with database.write() as connection:
-        resume(connection, EDITION, clock.now)
+        resume(connection, EDITION, StepCause(at=clock.now))
     assert run(database, transport, clock).next_at == clock.now + timedelta(minutes=15)

@@ -9,27 +9,27 @@ from datetime import timedelta
 import pytest
 
 from digest.model.deliveries import DeliveryState
-from digest.model.editions import EditionState
+from digest.model.editions import EditionState, StepCause
 from digest.model.errors import StateError
 from digest.model.messages import Message, Outcome, Receipt
 from digest.send.refusals import ENOUGH
 from digest.send.send import send
 from digest.storage.database import Database, open_database
-from digest.storage.editions import load_edition
+from digest.storage.editions.records import load_edition
+from digest.storage.editions.steps import advance, pause, resume
 from digest.storage.ledger.outcomes import list_deliveries
-from digest.storage.steps import advance, pause, resume
 from subscribers.rules.answers import Answered
 from tests.send.world import EDITION, NOW, Clock, Recorder, add_edition, add_readers, outbox, run
 
 
 def pause_now(database: Database) -> None:
     with database.write() as connection:
-        pause(connection, EDITION, NOW, reason="wrong lead?")
+        pause(connection, EDITION, StepCause(at=NOW, why="wrong lead?"))
 
 
 def resume_now(database: Database) -> None:
     with database.write() as connection:
-        resume(connection, EDITION, NOW)
+        resume(connection, EDITION, StepCause(at=NOW))
 
 
 def test_nothing_more_of_a_paused_edition_is_taken_after_the_commit(
@@ -81,7 +81,7 @@ def test_an_approved_edition_that_is_resumed_late_counts_as_approved_then(databa
     pause_now(database)
     later = NOW + timedelta(hours=9)
     with database.write() as connection:
-        assert resume(connection, EDITION, later).approved_at == later
+        assert resume(connection, EDITION, StepCause(at=later)).approved_at == later
 
 
 def test_a_draft_is_still_a_draft_when_it_is_resumed(database: Database) -> None:
@@ -106,7 +106,7 @@ def test_a_paused_edition_can_be_cancelled_and_then_is_not_paused_any_more(datab
     add_edition(database)
     pause_now(database)
     with database.write() as connection:
-        record = advance(connection, EDITION, EditionState.CANCELLED, NOW, reason="wrong lead")
+        record = advance(connection, EDITION, EditionState.CANCELLED, StepCause(at=NOW, why="wrong lead"))
     assert (record.state, record.paused_at, record.reason) == (EditionState.CANCELLED, None, "wrong lead")
 
 
@@ -196,7 +196,7 @@ def test_when_sending_is_paused_what_was_rejected_in_the_row_waits_again(databas
     assert (sent.counts.of(DeliveryState.REJECTED), sent.counts.of(DeliveryState.ACCEPTED)) == (0, 60)
     assert tries(database) == {0: 140, 1: 60}
     with database.write() as connection:
-        resume(connection, EDITION, NOW)
+        resume(connection, EDITION, StepCause(at=NOW))
     transport = Answering(lambda _: TAKEN)
     assert run(database, transport).counts.of(DeliveryState.ACCEPTED) == 200
 

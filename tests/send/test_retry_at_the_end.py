@@ -9,13 +9,13 @@ from sqlalchemy import text
 
 from digest.editions.send import try_again
 from digest.model.deliveries import DeliveryState
-from digest.model.editions import EditionState
+from digest.model.editions import EditionState, StepCause
 from digest.model.messages import Outcome
 from digest.send.send import Sent, send
 from digest.storage.database import Database
-from digest.storage.editions import load_edition, lock_edition
+from digest.storage.editions.records import load_edition, lock_edition
+from digest.storage.editions.steps import advance
 from digest.storage.ledger.outcomes import counts, retry
-from digest.storage.steps import advance
 from tests.send.world import EDITION, NOW, Clock, Recorder, add_edition, add_readers, outbox
 from tests.storage.ledger import STATE, until_it_waits, with_tables
 
@@ -73,7 +73,7 @@ def test_a_retry_waits_until_the_edition_has_ended(postgresql_url: str) -> None:
             assert not counts(connection, EDITION).open
             retrying = pool.submit(try_again, database, EDITION, REJECTED, now=NOW)
             until_it_waits(database, retrying)
-            advance(connection, EDITION, EditionState.SENT, NOW)
+            advance(connection, EDITION, EditionState.SENT, StepCause(at=NOW))
         assert retrying.result(timeout=60) == 3
     assert queued_in_state(database) == (EditionState.SENDING, 3)
     database.close()

@@ -10,16 +10,16 @@ import pytest
 from digest.message.build import NOTHING_CHOSEN, MessageBuilder
 from digest.message.folder import FolderTransport
 from digest.model.deliveries import Counts, DeliveryState, Recipient
-from digest.model.editions import EditionState
+from digest.model.editions import EditionState, StepCause
 from digest.model.errors import NotFoundError, StateError
 from digest.model.messages import Outcome
 from digest.send.dry_run import dry_run_of
 from digest.send.outbox import Outbox
 from digest.send.send import send, send_one
 from digest.storage.database import Database
-from digest.storage.editions import load_edition
+from digest.storage.editions.records import load_edition
+from digest.storage.editions.steps import advance
 from digest.storage.ledger.outcomes import list_deliveries
-from digest.storage.steps import advance
 from tests.send.world import (
     EDITION,
     NOW,
@@ -83,7 +83,7 @@ def test_an_edition_that_is_not_approved_is_not_sent(database: Database, state: 
     add_readers(database, 3)
     if state is not EditionState.DRAFT:
         with database.write() as connection:
-            advance(connection, EDITION, state, NOW)
+            advance(connection, EDITION, state, StepCause(at=NOW))
     with pytest.raises(StateError):
         run(database, Recorder())
     assert replies(database) == {}

@@ -11,15 +11,15 @@ from threading import Barrier
 import pytest
 
 from digest.model.deliveries import DeliveryState
-from digest.model.editions import Edition, EditionState
+from digest.model.editions import Edition, EditionState, StepCause
 from digest.model.errors import TemplateError, TransportError
 from digest.model.messages import Email, Message, Outcome, ReaderLinks, Receipt
 from digest.send.retries import Doubt, RetryRules, pause_of, rest_through
 from digest.send.send import send
 from digest.storage.database import Database, open_database
-from digest.storage.editions import load_edition
+from digest.storage.editions.records import load_edition
+from digest.storage.editions.steps import advance, reopen
 from digest.storage.ledger.outcomes import retry
-from digest.storage.steps import advance, reopen
 from tests.send.world import (
     EDITION,
     NOW,
@@ -184,7 +184,7 @@ def test_a_cancelled_edition_stops_where_it_is(database: Database) -> None:
     def cancel() -> None:
         if len(recorder.messages) == 3:
             with database.write() as connection:
-                advance(connection, EDITION, EditionState.CANCELLED, NOW)
+                advance(connection, EDITION, EditionState.CANCELLED, StepCause(at=NOW))
 
     recorder.before_answer = cancel
     sent = run(database, recorder)

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from digest.model.editions import EditionState
+from digest.model.editions import EditionState, StepCause
 from digest.send.send import send
 from digest.storage.database import Database
-from digest.storage.editions import insert_edition
+from digest.storage.editions.drafts import insert_edition
+from digest.storage.editions.steps import advance
 from digest.storage.ledger.addressing import ANALYSED_FROM
 from digest.storage.ledger.settling import SETTLE_ON_POSTGRESQL
-from digest.storage.steps import advance
 from tests.send.world import NOW, Clock, Recorder, edition, outbox
 from tests.storage.ledger import with_tables
 
@@ -56,7 +56,7 @@ def plan_of_a_group(database: Database, edition_id: str) -> Mapping[str, Any]:
     with database.write() as connection:
         if not connection.scalar(text("SELECT count(*) FROM editions WHERE id = :id"), {"id": edition_id}):
             insert_edition(connection, replace(edition(), id=edition_id))
-            advance(connection, edition_id, EditionState.APPROVED, NOW, by="Ana")
+            advance(connection, edition_id, EditionState.APPROVED, StepCause(at=NOW, by="Ana"))
     plans: list[Mapping[str, Any]] = []
     transport = Recorder()
     transport.before_answer = lambda: plans.append(

@@ -12,15 +12,15 @@ from sqlalchemy import insert, update
 
 from digest.message.build import MessageSettings
 from digest.model.deliveries import DeliveryState
-from digest.model.editions import Edition, EditionState, Section, Story
+from digest.model.editions import Edition, EditionState, Section, StepCause, Story
 from digest.model.messages import Email, Message, Outcome, ReaderLinks, Receipt
 from digest.model.publication import Site
 from digest.send.outbox import Outbox
 from digest.send.send import Sent, send
 from digest.storage.database import Database
-from digest.storage.editions import insert_edition
+from digest.storage.editions.drafts import insert_edition
+from digest.storage.editions.steps import advance
 from digest.storage.ledger.outcomes import list_deliveries
-from digest.storage.steps import advance
 from subscribers.store.tables import subscribers, subscriptions, suppressions
 
 NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
@@ -127,7 +127,7 @@ def add_edition(database: Database, *, approved: bool = True) -> None:
     with database.write() as connection:
         insert_edition(connection, edition())
         if approved:
-            advance(connection, EDITION, EditionState.APPROVED, NOW, by="Ana")
+            advance(connection, EDITION, EditionState.APPROVED, StepCause(at=NOW, by="Ana"))
 
 
 class Clock:

@@ -12,7 +12,7 @@ from digest.model.posts import WaitingPost
 from digest.model.publication import Feed
 from digest.sources.topics import found_topics, propose, topics_of_digest
 from digest.storage.database import Database
-from digest.storage.editions import insert_edition
+from digest.storage.editions.drafts import insert_edition
 from tests.compose.newsroom import Newsroom
 from tests.compose.samples import DAILY, NOW, SITE, plan_input, published
 from tests.web.site import CONFIG

@@ -11,14 +11,14 @@ from typing import Any
 from sqlalchemy import select, text, update
 
 from digest.model.deliveries import DeliveryState, Recipient, Result
-from digest.model.editions import EditionState
+from digest.model.editions import EditionState, StepCause
 from digest.storage.database import Database, open_database
+from digest.storage.editions.steps import advance
 from digest.storage.ledger import addressing
 from digest.storage.ledger import deliveries as ledger
 from digest.storage.ledger.outcomes import list_deliveries
 from digest.storage.ledger.queue import START, Place
 from digest.storage.ledger.senders import Sender
-from digest.storage.steps import advance
 from digest.storage.tables.deliveries import deliveries
 from digest.storage.tables.editions import editions
 from subscribers.store.mailable import mailable
@@ -37,7 +37,7 @@ def begin(database: Database, readers: int = 0) -> None:
     add_edition(database)
     add_readers(database, readers)
     with database.write() as connection:
-        advance(connection, EDITION, EditionState.SENDING, NOW)
+        advance(connection, EDITION, EditionState.SENDING, StepCause(at=NOW))
     addressed(database)
 
 

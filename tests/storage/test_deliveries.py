@@ -6,14 +6,14 @@ from datetime import timedelta
 import pytest
 
 from digest.model.deliveries import Recipient, Result
-from digest.model.editions import EditionState
+from digest.model.editions import EditionState, StepCause
 from digest.storage.database import Database
-from digest.storage.editions import lock_edition
+from digest.storage.editions.records import lock_edition
+from digest.storage.editions.steps import advance
+from digest.storage.editions.steps import pause as pause_edition
 from digest.storage.ledger import addressing, senders, settling
 from digest.storage.ledger import deliveries as ledger
 from digest.storage.ledger.outcomes import counts, list_deliveries, next_due, retry
-from digest.storage.steps import advance
-from digest.storage.steps import pause as pause_edition
 from subscribers.store.mailable import mailable
 from tests.send.world import EDITION, NOW, add_edition, add_reader, add_readers, leave, pause, suppress
 from tests.storage.ledger import (
@@ -104,7 +104,7 @@ def test_nothing_of_a_cancelled_edition_is_claimed_or_marked(database: Database)
     begin(database, readers=4)
     page = ids(claimed(database, limit=2))
     with database.write() as connection:
-        advance(connection, EDITION, EditionState.CANCELLED, NOW)
+        advance(connection, EDITION, EditionState.CANCELLED, StepCause(at=NOW))
     assert marked(database, page) == []
     assert claimed(database) == []
     assert states(database) == {1: STATE.CLAIMED, 2: STATE.CLAIMED, 3: STATE.QUEUED, 4: STATE.QUEUED}
@@ -116,7 +116,7 @@ def test_a_step_that_marks_waits_for_a_pause(postgresql_url: str) -> None:
     claimed(database)
     with ThreadPoolExecutor(1) as pool:
         with database.write() as connection:
-            pause_edition(connection, EDITION, NOW, reason="wrong lead?")
+            pause_edition(connection, EDITION, StepCause(at=NOW, why="wrong lead?"))
             marking = pool.submit(marked, database, [1, 2])
             until_it_waits(database, marking)
         assert marking.result() == []
@@ -204,7 +204,7 @@ def test_a_late_answer_reopens_a_delivery_only_while_the_edition_is_being_sent(
     with database.write() as connection:
         senders.expire(connection, EDITION, now=LATER)
         if over:
-            advance(connection, EDITION, EditionState.SENT, LATER)
+            advance(connection, EDITION, EditionState.SENT, StepCause(at=LATER))
     deferred, unsent = (
         (1, STATE.DEFERRED, LATER, 451, "4.7.1 later"),
         (2, STATE.QUEUED, NOW, None, "not sent"),
@@ -229,7 +229,7 @@ def test_a_late_answer_waits_until_it_is_known_whether_the_edition_is_over(postg
     with ThreadPoolExecutor(1) as pool:
         with database.write() as connection:
             lock_edition(connection, EDITION)
-            advance(connection, EDITION, EditionState.SENT, LATER)
+            advance(connection, EDITION, EditionState.SENT, StepCause(at=LATER))
             waiting = pool.submit(settled, database, deferred)
             until_it_waits(database, waiting)
         waiting.result(timeout=60)

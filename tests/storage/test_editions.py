@@ -9,24 +9,18 @@ import pytest
 from sqlalchemy import select, text, update
 
 from digest.compose.plan import plan
-from digest.model.editions import Edition, EditionRecord, EditionState
+from digest.model.editions import Edition, EditionRecord, EditionState, StepCause
 from digest.model.errors import DatabaseError, NotFoundError, StateError
 from digest.model.posts import PostState
 from digest.model.snapshot import content_hash
 from digest.storage.database import Database, open_database
-from digest.storage.editions import (
-    due_editions,
-    insert_edition,
-    last_edition,
-    list_editions,
-    load_edition,
-    next_number,
-    open_edition,
-    published_posts,
-    taken_ids,
-)
+from digest.storage.editions.drafts import insert_edition, next_number, taken_ids
+from digest.storage.editions.due import due_editions, open_edition
+from digest.storage.editions.lists import last_edition, list_editions
+from digest.storage.editions.published import published_posts
+from digest.storage.editions.records import load_edition
+from digest.storage.editions.steps import advance, advance_seen
 from digest.storage.migrate import migrate, upgrade
-from digest.storage.steps import advance
 from digest.storage.tables.editions import editions
 from subscribers.model import Frequency
 from tests.compose.newsroom import Newsroom
@@ -51,9 +45,10 @@ def keep(database: Database, *kept: Edition) -> None:
 
 def step(database: Database, *states: EditionState, of: Edition) -> EditionRecord:
     with database.write() as connection:
-        return [advance(connection, of.id, each, NOW, reason=f"{each} it is", by="Ada") for each in states][
-            -1
-        ]
+        return [
+            advance(connection, of.id, each, StepCause(at=NOW, by="Ada", why=f"{each} it is"))
+            for each in states
+        ][-1]
 
 
 # ── one statement decides ───────────────────────────────────────────────────────────────────
@@ -62,7 +57,7 @@ def step(database: Database, *states: EditionState, of: Edition) -> EditionRecor
 def approved(database: Database) -> EditionRecord:
     keep(database, edition())
     with database.write() as connection:
-        return advance(connection, edition().id, state.APPROVED, NOW, by="Ada", look="a" * 64)
+        return advance(connection, edition().id, state.APPROVED, StepCause(at=NOW, by="Ada", look="a" * 64))
 
 
 @pytest.mark.parametrize("change", ["hash", "look", "paused_at", "state"])
@@ -73,7 +68,7 @@ def test_an_edition_begins_only_as_it_was_seen(database: Database, change: str) 
         statement = update(editions).values({change: values[change]})
         connection.execute(statement.where(editions.c.id == edition().id))
     with database.write() as connection, pytest.raises((StateError, DatabaseError)):
-        advance(connection, edition().id, state.SENDING, NOW, seen=seen)
+        advance_seen(connection, seen, state.SENDING, StepCause(at=NOW))
     with database.read() as connection:
         assert connection.scalar(select(editions.c.started_at)) is None
 
@@ -88,7 +83,7 @@ def test_of_two_connections_one_begins_an_edition_and_none_begins_one_that_is_ch
         barrier.wait()
         with database.write() as connection:
             try:
-                advance(connection, edition().id, state.SENDING, NOW, seen=seen)
+                advance_seen(connection, seen, state.SENDING, StepCause(at=NOW))
             except StateError:
                 return False
         return True
@@ -97,8 +92,8 @@ def test_of_two_connections_one_begins_an_edition_and_none_begins_one_that_is_ch
         barrier.wait()
         with database.write() as connection:
             try:
-                draft = advance(connection, edition().id, state.DRAFT, NOW, seen=seen)
-                advance(connection, edition().id, state.APPROVED, NOW, by="Jo", look="c" * 64, seen=draft)
+                draft = advance_seen(connection, seen, state.DRAFT, StepCause(at=NOW))
+                advance_seen(connection, draft, state.APPROVED, StepCause(at=NOW, by="Jo", look="c" * 64))
             except StateError:
                 return False
         return True
@@ -127,7 +122,7 @@ def test_an_unknown_edition_is_not_found(database: Database) -> None:
         database.write() as connection,
         pytest.raises(NotFoundError, match="no edition is called 'weekly-1'"),
     ):
-        advance(connection, "weekly-1", state.APPROVED, NOW)
+        advance(connection, "weekly-1", state.APPROVED, StepCause(at=NOW))
 
 
 @pytest.mark.parametrize("damage", [{"snapshot": "{}"}, {"hash": "0" * 64}])

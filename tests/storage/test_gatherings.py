@@ -7,19 +7,16 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
-from digest.model.editions import EditionState
+from digest.model.editions import EditionState, StepCause
 from digest.storage.database import Database, open_database
-from digest.storage.editions import (
-    insert_edition,
-    last_edition,
-    load_edition,
-    newest_public_id,
-    open_edition,
-    taken_ids,
-)
-from digest.storage.gatherings import note_gathered, stopped_since, ungathered
+from digest.storage.editions.archive import newest_public_id
+from digest.storage.editions.drafts import insert_edition, taken_ids
+from digest.storage.editions.due import open_edition
+from digest.storage.editions.gatherings import note_gathered, stopped_since, ungathered
+from digest.storage.editions.lists import last_edition
+from digest.storage.editions.records import load_edition
+from digest.storage.editions.steps import advance, pause, resume
 from digest.storage.migrate import migrate, upgrade
-from digest.storage.steps import advance, pause, resume
 from subscribers.model import Frequency
 from tests.compose.samples import NOW
 from tests.storage.test_editions import edition, keep, step
@@ -61,10 +58,10 @@ def test_a_paused_edition_waits_for_the_next_time(database: Database) -> None:
     keep(database, edition())
     step(database, *SENDING, of=edition())
     with database.write() as connection:
-        pause(connection, edition().id, NOW, reason="wrong lead?")
+        pause(connection, edition().id, StepCause(at=NOW, why="wrong lead?"))
     assert waiting(database) == []
     with database.write() as connection:
-        resume(connection, edition().id, NOW)
+        resume(connection, edition().id, StepCause(at=NOW))
     assert waiting(database) == ["22"]
 
 
@@ -96,7 +93,7 @@ def test_an_edition_that_reaches_nobody_releases_what_it_gathered(
     keep_week(database, edition().id)
     with database.write() as connection:
         for each in steps:
-            advance(connection, WEEK, each, NOW)
+            advance(connection, WEEK, each, StepCause(at=NOW))
     assert waiting(database) == (["22"] if given_back else [])  # never a gathered edition
 
 
@@ -106,13 +103,13 @@ def test_it_is_known_whether_something_gathered_was_stopped_since(database: Data
         step(database, *SENDING, of=each)
     keep_week(database, edition(0).id)
     with database.write() as connection:
-        advance(connection, edition(1).id, state.CANCELLED, NOW)
+        advance(connection, edition(1).id, state.CANCELLED, StepCause(at=NOW))
         assert stopped_since(connection, WEEK) is None
-        pause(connection, edition(0).id, NOW, reason="wrong lead?")
+        pause(connection, edition(0).id, StepCause(at=NOW, why="wrong lead?"))
         assert stopped_since(connection, WEEK) == edition(0).id
-        resume(connection, edition(0).id, NOW)
+        resume(connection, edition(0).id, StepCause(at=NOW))
         assert stopped_since(connection, WEEK) is None
-        advance(connection, edition(0).id, state.CANCELLED, NOW)
+        advance(connection, edition(0).id, state.CANCELLED, StepCause(at=NOW))
         assert stopped_since(connection, WEEK) == edition(0).id
 
 
@@ -129,7 +126,7 @@ def test_a_gathered_edition_is_found_only_by_its_id(database: Database) -> None:
         assert open_edition(connection, "daily", day, Frequency.DAILY) is None
         assert taken_ids(connection, WEEK) == {WEEK}
         for each in SENDING:
-            advance(connection, WEEK, each, NOW)
+            advance(connection, WEEK, each, StepCause(at=NOW))
         last = last_edition(connection, "daily")
         assert newest_public_id(connection, "daily") == edition().id
     assert last

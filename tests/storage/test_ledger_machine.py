@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from digest.model.deliveries import DeliveryState, Result
-from digest.model.editions import EditionState
+from digest.model.editions import EditionState, StepCause
 from digest.model.messages import Outcome, Receipt
 from digest.send.retries import RetryRules, result_of
 from digest.storage.database import open_database
+from digest.storage.editions.steps import advance
 from digest.storage.ledger import addressing
 from digest.storage.ledger import deliveries as ledger
 from digest.storage.ledger.outcomes import counts, list_deliveries
 from digest.storage.ledger.queue import START, end_queue
 from digest.storage.ledger.senders import Sender, expire, release, renew
-from digest.storage.steps import advance
 from subscribers.store.mailable import mailable
 from tests.databases import create_tables
 from tests.send.world import EDITION, NOW, add_edition, add_readers, leave
@@ -47,7 +47,7 @@ class Ledger(RuleBasedStateMachine):
         self.left: set[int] = set()
         self.may_have_arrived: set[int] = set()
         with self.database.write() as connection:
-            advance(connection, EDITION, EditionState.SENDING, NOW)
+            advance(connection, EDITION, EditionState.SENDING, StepCause(at=NOW))
             addressing.address(connection, EDITION, mailable("daily", NOW), now=NOW)
 
     @rule(sender=senders, limit=st.integers(min_value=1, max_value=4))

@@ -5,13 +5,14 @@ from datetime import timedelta
 from sqlalchemy import Connection, text
 
 from digest.model.deliveries import Result
+from digest.model.editions import StepCause
 from digest.storage.database import Database, open_database
+from digest.storage.editions.steps import pause as stop
 from digest.storage.ledger import deliveries as ledger
 from digest.storage.ledger import senders
 from digest.storage.ledger.outcomes import list_deliveries, next_due
 from digest.storage.ledger.queue import end_queue
 from digest.storage.migrate import migrate, upgrade
-from digest.storage.steps import pause as stop
 from subscribers.store.mailable import mailable
 from tests.send.world import EDITION, NOW, add_reader, add_readers, leave
 from tests.storage.ledger import (
@@ -131,7 +132,7 @@ def test_nothing_is_taken_of_a_paused_edition_and_answers_are_kept(database: Dat
     begin(database, 3)
     taken(database)
     with database.write() as connection:
-        stop(connection, EDITION, NOW, reason="")
+        stop(connection, EDITION, StepCause(at=NOW, why=""))
     assert taken(database, ANA, Result(1, STATE.ACCEPTED, None, 250, "ok"))[0] is None
     assert states(database) == {1: STATE.ACCEPTED, 2: STATE.WIRE, 3: STATE.QUEUED}
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from digest.model.deliveries import AcceptedOverTime, Result, Tally
-from digest.model.editions import EditionState
+from digest.model.editions import EditionState, StepCause
 from digest.storage.database import Database
+from digest.storage.editions.steps import advance, reopen
 from digest.storage.ledger import tallies
 from digest.storage.ledger.outcomes import counts, retry
 from digest.storage.ledger.senders import expire
-from digest.storage.steps import advance, reopen
 from tests.send.world import EDITION, NOW, add_edition, add_reader
 from tests.storage.ledger import LATER, STATE, addressed, claimed, marked, settled
 
@@ -19,7 +19,7 @@ def _sent(database: Database) -> None:
     for number in range(1, 8):
         add_reader(database, number, address=f"reader{number}@{'Post' if number < 7 else 'own'}.test")
     with database.write() as connection:
-        advance(connection, EDITION, EditionState.SENDING, NOW)
+        advance(connection, EDITION, EditionState.SENDING, StepCause(at=NOW))
     addressed(database)
     marked(database, [reader.subscriber_id for reader in claimed(database)])
     results = [Result(key, STATE.ACCEPTED, None, 250, "kept") for key in (1, 2, 3, 4, 5, 7)]
@@ -64,7 +64,7 @@ def test_an_edition_has_a_tally_only_after_it_has_ended(database: Database) -> N
     _sent(database)
     with database.write() as connection:
         assert tallies.ended_without_tally(connection, limit=9) == ()
-        advance(connection, EDITION, EditionState.SENT, NOW)
+        advance(connection, EDITION, EditionState.SENT, StepCause(at=NOW))
         assert tallies.ended_without_tally(connection, limit=9) == (EDITION,)
     kept = _keep(database)
     with database.read() as connection:
@@ -76,7 +76,7 @@ def test_an_edition_has_a_tally_only_after_it_has_ended(database: Database) -> N
 def test_a_retry_makes_the_tally_void(database: Database) -> None:
     _sent(database)
     with database.write() as connection:
-        advance(connection, EDITION, EditionState.SENT, NOW)
+        advance(connection, EDITION, EditionState.SENT, StepCause(at=NOW))
     _keep(database)
     with database.write() as connection:
         assert retry(connection, EDITION, [STATE.REJECTED], now=NOW, only=5) == 0
@@ -89,12 +89,12 @@ def test_a_late_answer_makes_the_tally_void(database: Database) -> None:
     add_edition(database)
     add_reader(database, 1)
     with database.write() as connection:
-        advance(connection, EDITION, EditionState.SENDING, NOW)
+        advance(connection, EDITION, EditionState.SENDING, StepCause(at=NOW))
     addressed(database)
     marked(database, [reader.subscriber_id for reader in claimed(database)])
     with database.write() as connection:
         expire(connection, EDITION, now=LATER)
-        advance(connection, EDITION, EditionState.SENT, LATER)
+        advance(connection, EDITION, EditionState.SENT, StepCause(at=LATER))
     assert _keep(database).counts.of(STATE.UNCERTAIN) == 1
     settled(database, Result(1, STATE.ACCEPTED, None, 250, "kept"))
     with database.read() as connection:

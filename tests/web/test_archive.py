@@ -12,12 +12,13 @@ import pytest
 from sqlalchemy import text
 
 from digest.editions.archive import add_correction, corrections_of
-from digest.model.editions import Edition, EditionRecord, EditionState
+from digest.model.editions import Edition, EditionRecord, EditionState, StepCause
 from digest.model.errors import EditRefusedError, StateError
 from digest.render.languages.languages import words_for
 from digest.render.sample import sample_edition
-from digest.storage.editions import insert_edition, load_edition
-from digest.storage.steps import advance
+from digest.storage.editions.drafts import insert_edition
+from digest.storage.editions.records import load_edition
+from digest.storage.editions.steps import advance
 from subscribers.tokens import reader_token
 from tests.web.site import SECRET, Site
 
@@ -40,9 +41,9 @@ def publish(
     with place.app.database.write() as connection:
         insert_edition(connection, edition)
         for step in steps[: steps.index(state) + 1] if state in steps else ():
-            advance(connection, edition.id, step, place.clock(), by="Ana")
+            advance(connection, edition.id, step, StepCause(at=place.clock(), by="Ana"))
         if state is EditionState.CANCELLED:
-            advance(connection, edition.id, state, place.clock())
+            advance(connection, edition.id, state, StepCause(at=place.clock()))
     return edition
 
 
@@ -156,7 +157,7 @@ def test_an_edition_that_was_sent_early_or_cancelled_is_not_announced(
     with place.app.database.write() as connection:
         insert_edition(connection, edition)
         for step in steps if state is EditionState.SENT else [state]:
-            advance(connection, edition.id, step, place.clock(), by="Ana")
+            advance(connection, edition.id, step, StepCause(at=place.clock(), by="Ana"))
     for path in paths:
         page = place.client.get(path).text
         assert re.search("[Nn]ext edition: Wednesday 07:00, Berlin", page)

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from digest.model.editions import Edition, EditionState
+from digest.model.editions import Edition, EditionState, StepCause
 from digest.render.sample import sample_edition
-from digest.storage.editions import insert_edition
-from digest.storage.steps import advance
+from digest.storage.editions.drafts import insert_edition
+from digest.storage.editions.steps import advance
 from digest.web.pages.atom import AtomEntry, AtomFeed, atom
 from subscribers.model import Frequency
 from tests.web.site import NOW, Site
@@ -66,7 +66,7 @@ def bring_out(place: Site, edition: Edition, frequency: Frequency = Frequency.EA
     with place.app.database.write() as connection:
         insert_edition(connection, edition, frequency)
         for step in (EditionState.APPROVED, EditionState.SENDING, EditionState.SENT):
-            advance(connection, edition.id, step, place.clock(), by="Ana")
+            advance(connection, edition.id, step, StepCause(at=place.clock(), by="Ana"))
 
 
 def translated(language: str, number: int) -> Edition:

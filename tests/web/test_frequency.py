@@ -9,11 +9,11 @@ from urllib.parse import quote
 
 import pytest
 
-from digest.model.editions import EditionState
+from digest.model.editions import EditionState, StepCause
 from digest.readers.data import export_data
 from digest.storage.database import Database
-from digest.storage.editions import insert_edition
-from digest.storage.steps import advance
+from digest.storage.editions.drafts import insert_edition
+from digest.storage.editions.steps import advance
 from subscribers.model import Frequency
 from tests.web.site import CONFIG, Site, link_in, open_site, text_of
 from tests.web.test_api import asked
@@ -145,7 +145,7 @@ def test_a_gathered_edition_is_in_the_archive_and_the_digest_keeps_its_title(qui
     with quick.app.database.write() as connection:
         insert_edition(connection, week, Frequency.WEEKLY)
         for state in (EditionState.APPROVED, EditionState.SENDING):
-            advance(connection, week.id, state, quick.clock())
+            advance(connection, week.id, state, StepCause(at=quick.clock()))
     archive = quick.client.get("/d/daily").text
     assert archive.index(f"/d/daily/{week.id}") < archive.index(f"/d/daily/{own.id}")
     assert "<h1" in archive

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from digest.inbound.inbox import take_in
 from digest.render.sample import sample_edition
-from digest.storage.editions import insert_edition
+from digest.storage.editions.drafts import insert_edition
 from subscribers.model import Choice, Consent, ConsentAction, Format, Origin, SuppressionReason
 from subscribers.rules.decisions import Change
 from subscribers.store.writing import suppress, write_change

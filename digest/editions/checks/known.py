@@ -17,7 +17,7 @@ from digest.render.mail import lines
 from digest.render.preflight.known import Known, SpamReport
 from digest.render.preflight.stories import pictures_of
 from digest.storage.database import Database
-from digest.storage.editions import edition_before
+from digest.storage.editions.lists import edition_before
 from digest.storage.intake.links import known_links, known_score
 from digest.storage.intake.pictures import has_copy
 from digest.storage.ledger.outcomes import readers_by_choice

@@ -29,7 +29,7 @@ from digest.storage.desk.overview import (
     open_ids,
     post_counts,
 )
-from digest.storage.editions import usable_editions
+from digest.storage.editions.records import usable_editions
 from digest.storage.edits.desk import presences_in
 from digest.storage.ledger.outcomes import count_readers, counts
 from digest.storage.occurrences import SKIPPED_BY, STARTED, outcome_of, settled_dates

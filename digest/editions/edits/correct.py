@@ -12,13 +12,13 @@ from digest.config import Config
 from digest.config.parts import Parts
 from digest.editions.compose import picture_time, settle_posts
 from digest.editions.edits.edited import EditedEdition, rebased, with_edits
-from digest.editions.edits.edits import Rebase, leaving, locked, save
+from digest.editions.edits.edits import Change, leaving, locked, save
 from digest.editions.feeds import named_posts
-from digest.model.editions import EditionRecord
+from digest.model.editions import EditionRecord, StepCause
 from digest.model.errors import StateError
 from digest.model.posts import BY_EDITOR
 from digest.storage.database import Connection, Database
-from digest.storage.editions import load_edition
+from digest.storage.editions.records import load_edition
 from digest.storage.intake.decide import drop_posts, editions_with, posts_by_id
 
 _VOID = "its stories have changed since it was approved"
@@ -46,7 +46,7 @@ def drop(database: Database, config: Config, names: Sequence[str], now: datetime
             if load_edition(connection, edition_id).is_ahead:
                 edited = locked(connection, edition_id)
                 changes = without_posts(edited.base, ids, BY_EDITOR)
-                _change(connection, edited, changes, Rebase(what="took dropped posts out of it", at=now))
+                _change(connection, edited, changes, StepCause(at=now, why="took dropped posts out of it"))
                 changed.append(edition_id)
         taken_out = drop_posts(connection, ids, now)
         return Decided(posts=taken_out, revised=tuple(changed))
@@ -83,7 +83,7 @@ def correct(parts: Parts, edition_id: str, now: datetime, *, by: str = "") -> tu
         edited = locked(connection, edition_id)
         changes = _changes(connection, edited)
         if changes:
-            rebase = Rebase(what="took the publishers' corrections into it", at=now, by=by)
+            rebase = StepCause(at=now, by=by, why="took the publishers' corrections into it")
             _change(connection, edited, changes, rebase)
         return changes
 
@@ -103,8 +103,9 @@ def correct_site(parts: Parts, edition_id: str, now: datetime) -> bool:
         changed = edited.base.site != parts.config.site
         if changed:
             after = rebased(edited, replace(edited.base, site=parts.config.site))
-            rebase = Rebase(what="took the site and brand of config.toml into it", at=now)
-            save(connection, edited, after, now, void=_VOID_SITE, rebase=rebase)
+            rebase = StepCause(at=now, why="took the site and brand of config.toml into it")
+            void = StepCause(at=now, why=_VOID_SITE)
+            save(connection, edited, after, Change(void=void, rebase=rebase))
         return changed
 
 
@@ -115,7 +116,7 @@ def _changes(connection: Connection, edited: EditedEdition) -> tuple[StoryChange
 
 
 def _change(
-    connection: Connection, edited: EditedEdition, changes: Sequence[StoryChange], rebase: Rebase
+    connection: Connection, edited: EditedEdition, changes: Sequence[StoryChange], rebase: StepCause
 ) -> None:
     base = revised(edited.base, changes)
     if base is None:
@@ -129,4 +130,5 @@ def _change(
         post_id: leaving(base.digest, gone.get(post_id, ""))
         for post_id in fates(edited.applied).keys() - fates(after.applied)
     }
-    save(connection, edited, after, rebase.at, void=_VOID, left=left, rebase=rebase)
+    void = StepCause(at=rebase.at, why=_VOID)
+    save(connection, edited, after, Change(void=void, rebase=rebase, left=left))

@@ -11,7 +11,7 @@ from digest.compose.edits.words import Names, names_of, sentence, story_named
 from digest.model.editions import Edition, EditionRecord
 from digest.model.errors import DamagedError
 from digest.storage.database import Connection
-from digest.storage.editions import base_of
+from digest.storage.editions.records import base_of
 from digest.storage.edits.edits import edits_of
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 
 from digest.compose.edits.apply import fates
 from digest.compose.edits.operations import Add, Edit, Operation, to_values
@@ -15,27 +14,27 @@ from digest.editions.edits.edited import EditedEdition as EditedEdition
 from digest.editions.edits.edited import Editor as Editor
 from digest.editions.edits.edited import edited_by, with_edits
 from digest.editions.edits.refused import require_sense, require_unseen
-from digest.model.editions import EDITED, StepKind, refusal
+from digest.model.editions import EDITED, StepCause, refusal
 from digest.model.errors import EditRefusedError, NotFoundError, StateError
 from digest.model.posts import Candidate, Fate, Image, PostState, WaitingPost
 from digest.model.snapshot import content_hash
 from digest.model.tags import fold
 from digest.storage.database import Connection, Database
-from digest.storage.editions import load_edition
+from digest.storage.editions.records import load_edition
+from digest.storage.editions.steps import note_replanned, revise
 from digest.storage.edits.edits import StoredEdit, append, keep_base, lock_for_edit, move_posts
 from digest.storage.intake.decide import posts_by_id
 from digest.storage.posts import posts_with_feed
-from digest.storage.steps import note_step, revise
 from subscribers.model import Frequency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rebase:
-    """Why an edition gets another base, as a clause without its subject ("refreshed it"), and by whom."""
+class Change:
+    """Why an edition changes: why its approval is void, and why it gets another base, if it gets one."""
 
-    what: str
-    at: datetime
-    by: str = ""
+    void: StepCause
+    rebase: StepCause | None = None  # a clause without its subject: "refreshed it"
+    left: Mapping[str, Fate] = field(default_factory=dict)  # the fates of posts that are not in the new base
 
 
 def read_edits(database: Database, edition_id: str) -> EditedEdition:
@@ -68,7 +67,8 @@ def edit(
         new = after.edits[len(before.edits) :]
         made = content_hash(after.applied.edition)
         append(connection, edition_id, [_stored(each, made) for each in new])
-        return save(connection, before, after, editor.now, void=_void(after, new))
+        void = StepCause(at=editor.now, why=_void(after, new))
+        return save(connection, before, after, Change(void=void))
 
 
 def _with(
@@ -136,19 +136,11 @@ def locked(connection: Connection, edition_id: str) -> EditedEdition:
 
 
 def save(
-    connection: Connection,
-    before: EditedEdition,
-    after: EditedEdition,
-    now: datetime,
-    *,
-    void: str,
-    left: Mapping[str, Fate] | None = None,
-    rebase: Rebase | None = None,
+    connection: Connection, before: EditedEdition, after: EditedEdition, change: Change
 ) -> EditedEdition:
     """Save an edition whose edits or base have changed, and let its posts follow; return it.
 
-    `left` are the fates of posts that are not in the new base, and `rebase` says why there is one. `void` is
-    the reason why an approval is void. Raises StateError if no story is left, or a story cannot come back.
+    Raises StateError if no story is left, or a story cannot come back.
     """
     edition = after.applied.edition
     if next(edition.stories(), None) is None:
@@ -157,20 +149,17 @@ def save(
         )
     if after.edits:
         keep_base(connection, after.base)
-    if rebase and after.base != before.base:
-        replaced = before.base, content_hash(edition)
-        kind = StepKind.REPLANNED
-        at, by, what = rebase.at, rebase.by, rebase.what
-        note_step(connection, edition.id, kind, at, by=by, detail=what, replaced=replaced)
+    if change.rebase and after.base != before.base:
+        note_replanned(connection, edition.id, change.rebase, (before.base, content_hash(edition)))
     if edition != before.record.edition:
-        revise(connection, before.record, edition, now, void=void)
+        revise(connection, before.record, edition, change.void)
     known = fates(before.applied)
     moved = {post_id: fate for post_id, fate in fates(after.applied).items() if known.get(post_id) != fate}
     if before.record.frequency is not Frequency.EACH:
         # The other posts of a gathered edition were used by the editions that it was gathered from.
         own = {each.operation.story for each in after.edits if isinstance(each.operation, Add)}
         moved = {post_id: fate for post_id, fate in moved.items() if post_id in own}
-    _require_free(after, move_posts(connection, edition, {**moved, **(left or {})}, now))
+    _require_free(after, move_posts(connection, edition, {**moved, **change.left}, change.void.at))
     return replace(after, record=load_edition(connection, edition.id))
 
 

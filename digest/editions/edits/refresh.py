@@ -12,14 +12,15 @@ from digest.compose.optimistic import Steps, plan_and_keep
 from digest.compose.plan import Plan, PlanInput
 from digest.editions.compose import picture_time, settle_posts
 from digest.editions.edits.edited import EditedEdition, rebased, with_edits
-from digest.editions.edits.edits import Rebase, leaving, locked, save
+from digest.editions.edits.edits import Change, leaving, locked, save
 from digest.editions.parts import EditionParts
 from digest.editions.preflight import fits_in_an_email
-from digest.model.editions import EDITED, Composed, Due, Edition, EditionRecord, refusal
+from digest.model.editions import EDITED, Composed, Due, Edition, EditionRecord, StepCause, refusal
 from digest.model.errors import EditRefusedError, NoEditionError
 from digest.model.posts import PostState
 from digest.storage.database import Connection
-from digest.storage.editions import last_edition, load_edition
+from digest.storage.editions.lists import last_edition
+from digest.storage.editions.records import load_edition
 from digest.storage.edits.edits import is_merged
 from digest.storage.posts import set_posts
 
@@ -140,6 +141,7 @@ def _keep(connection: Connection, planned: Plan, kept: _Kept) -> Composed:
         post_id: leaving(planned.edition.digest, dropped.get(post_id, ""))
         for post_id in held - fates(after.applied).keys()
     }
-    rebase = Rebase(what="refreshed it", at=now, by=kept.by)
-    saved = save(connection, before, after, now, void=_VOID, left=left, rebase=rebase)
+    rebase = StepCause(at=now, by=kept.by, why="refreshed it")
+    change = Change(void=StepCause(at=now, why=_VOID), rebase=rebase, left=left)
+    saved = save(connection, before, after, change)
     return Composed(record=saved.record, reason="", **counts)

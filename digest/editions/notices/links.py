@@ -20,7 +20,7 @@ from digest.message.staff_links import LinkPurpose, notice_in
 from digest.model.editions import EditionRecord, EditionState
 from digest.model.errors import DamagedError, DigestError
 from digest.model.staff import Person, Right
-from digest.storage.editions import load_edition
+from digest.storage.editions.records import load_edition
 from digest.storage.ledger.looks import kept_look
 from digest.storage.staff.notices import StaffNotice, staff_notice
 from digest.storage.staff.people import account_of

@@ -26,7 +26,8 @@ from digest.schedule.staff_notices import (
 )
 from digest.send.refusals import is_alarm
 from digest.storage.database import Connection, Database
-from digest.storage.editions import load_edition, usable_editions
+from digest.storage.editions.records import load_edition, usable_editions
+from digest.storage.editions.steps import last_void
 from digest.storage.edits.edits import edits_of
 from digest.storage.ledger.looks import KeptLook, keep_look
 from digest.storage.occurrences import STARTED, outcome_of
@@ -40,7 +41,6 @@ from digest.storage.staff.notices import (
     watched_editions,
 )
 from digest.storage.staff.people import EVERY_DIGEST, Account, account_of, accounts, change_account
-from digest.storage.steps import last_void
 from subscribers.address import parse_address
 from subscribers.rules.notices import NoticeKind
 from subscribers.store.notices import NewNotice, fresh_notice, queue

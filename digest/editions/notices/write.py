@@ -29,7 +29,7 @@ from digest.model.staff import Person, Right
 from digest.render.notices import StaffLink, Told, render_message, with_panel
 from digest.schedule.staff_notices import StaffNoticeKind, is_void
 from digest.storage.database import Connection
-from digest.storage.editions import load_edition
+from digest.storage.editions.records import load_edition
 from digest.storage.occurrences import STARTED, outcome_of
 from digest.storage.staff.notices import StaffNotice, staff_notice
 from digest.storage.staff.people import account_of

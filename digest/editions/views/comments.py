@@ -10,7 +10,7 @@ from digest.editions.edits.edited import with_edits
 from digest.model.editions import EditionRecord
 from digest.model.errors import DigestError, NotFoundError
 from digest.storage.database import Connection, Database
-from digest.storage.editions import lock_edition
+from digest.storage.editions.records import lock_edition
 from digest.storage.edits.history import Comment, append_comment, comments_of, count_comments
 
 LONGEST = 2_000  # characters

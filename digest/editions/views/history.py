@@ -19,7 +19,7 @@ from digest.model.editions import Edition, EditionRecord, StepKind
 from digest.model.errors import DamagedError, NotFoundError, TemplateError
 from digest.model.snapshot import content_hash
 from digest.storage.database import Database
-from digest.storage.editions import load_edition
+from digest.storage.editions.records import load_edition
 from digest.storage.edits.edits import edits_of
 from digest.storage.edits.history import StoredStep, steps_of
 from digest.storage.ledger.looks import kept_look

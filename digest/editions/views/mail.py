@@ -12,7 +12,7 @@ from digest.model.editions import EditionRecord
 from digest.model.snapshot import choose
 from digest.render.languages.languages import languages, spoken
 from digest.render.preflight.email import encoded_size
-from digest.storage.editions import public_editions
+from digest.storage.editions.archive import public_editions
 from subscribers.model import Choice
 from subscribers.store.readers import reader_of
 from subscribers.tokens import read_token, reader_token

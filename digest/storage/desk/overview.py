@@ -8,9 +8,8 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from digest.model.editions import EditionState
+from digest.model.editions import OPEN, PUBLIC, EditionState
 from digest.model.posts import PostState
-from digest.storage.editions import OPEN, PUBLIC
 from digest.storage.tables.editions import editions
 from digest.storage.tables.posts import digest_posts, feeds, posts
 from subscribers.model import Frequency

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, insert, select, update
 from digest.model.editions import MERGED, Edition, EditionRecord
 from digest.model.posts import DROPPED_BY, WITHDRAWN, Fate, PostState
 from digest.model.snapshot import to_json
-from digest.storage.editions import lock_digest, lock_edition
+from digest.storage.editions.drafts import lock_digest
+from digest.storage.editions.records import lock_edition
 from digest.storage.posts import batches
 from digest.storage.tables.editions import editions, edits
 from digest.storage.tables.posts import digest_posts

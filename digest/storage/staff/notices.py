@@ -9,11 +9,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, exists, func, or_, select
 
-from digest.model.editions import EditionState, StepKind
+from digest.model.editions import OPEN, EditionState, StepKind
 from digest.schedule.policy import POLICY
 from digest.schedule.schedule import SKIP_REASON
 from digest.schedule.staff_notices import WATCHED, Copies, StaffNoticeKind
-from digest.storage.editions import OPEN
 from digest.storage.occurrences import SKIPPED_BY, STARTED
 from digest.storage.tables.editions import editions, steps
 from digest.storage.tables.schedules import occurrences

@@ -11,7 +11,7 @@ from digest.editions.edits.edits import Editor, edit, read_edits
 from digest.model.editions import Edition
 from digest.readers.subscribers import add_reader, requested
 from digest.render.sample import sample_edition
-from digest.storage.editions import insert_edition
+from digest.storage.editions.drafts import insert_edition
 from subscribers.store.tables import subscribers
 from tests.web.staff.newsroom import Newsroom
 

@@ -14,7 +14,7 @@ from digest.model.editions import EditionRecord
 from digest.model.run_context import RunContext
 from digest.model.staff import Role
 from digest.staff.audit import trail
-from digest.storage.editions import load_edition
+from digest.storage.editions.records import load_edition
 from tests.web.desk.sample_draft import DRAFT, change, put_reader
 from tests.web.staff.newsroom import Newsroom
 from tests.web.test_archive import publish

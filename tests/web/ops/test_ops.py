@@ -8,12 +8,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from digest.model.deliveries import Result
-from digest.model.editions import EditionState
+from digest.model.editions import EditionState, StepCause
 from digest.model.staff import Role
 from digest.monitoring.progress import keep_tallies
 from digest.storage.database import Database
+from digest.storage.editions.steps import advance
 from digest.storage.ledger.outcomes import list_deliveries
-from digest.storage.steps import advance
 from tests.send.world import EDITION, NOW
 from tests.storage.ledger import STATE, begin, claimed, marked, settled
 from tests.web.site import CONFIG
@@ -161,7 +161,7 @@ def test_an_editor_may_not_retry(going: Newsroom) -> None:
 
 def test_an_edition_that_has_ended_is_shown_from_its_tally(going: Newsroom) -> None:
     with going.app.database.write() as connection:
-        advance(connection, EDITION, EditionState.CANCELLED, NOW, reason="a wrong headline")
+        advance(connection, EDITION, EditionState.CANCELLED, StepCause(at=NOW, why="a wrong headline"))
     client = going.signed_in(Role.OPERATOR)
     live = client.get(f"/ops/editions/{EDITION}").text
     keep_tallies(going.app.database, NOW)

@@ -7,8 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, exists, insert, select
 
-from digest.model.editions import EditionState
-from digest.storage.editions import PUBLIC
+from digest.model.editions import PUBLIC, EditionState
 from digest.storage.tables.editions import editions, gatherings
 from subscribers.model import Frequency
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from digest.model.editions import EditionState
+from digest.model.editions import OPEN, EditionState
 from digest.model.errors import RenameError
 from digest.model.posts import PostState
 from digest.model.snapshot import text_hash, to_json
-from digest.storage.editions import OPEN, base_of, load_edition
+from digest.storage.editions.records import base_of, load_edition
 from digest.storage.tables.editions import editions
 from digest.storage.tables.links import renamed
 from digest.storage.tables.posts import digest_posts

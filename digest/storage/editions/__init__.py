@@ -1,0 +1,1 @@
+"""Keep editions: frozen snapshots with their hashes, the steps that change their state, and their posts."""
