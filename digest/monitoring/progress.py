@@ -24,7 +24,7 @@ from digest.model.deliveries import (
 from digest.model.editions import EditionRecord, EditionState
 from digest.monitoring.wording import are
 from digest.storage.database import Connection, Database
-from digest.storage.editions.due import sending_editions
+from digest.storage.editions.due import open_before, sending_editions
 from digest.storage.editions.records import load_edition, lock_edition, usable_editions
 from digest.storage.ledger.outcomes import by_code, counts
 from digest.storage.ledger.tallies import (
@@ -36,6 +36,7 @@ from digest.storage.ledger.tallies import (
     kept_tally,
 )
 
+_DAY = timedelta(days=1)
 RECENT = timedelta(minutes=1)  # the rate is that of the last minute
 _BARS = 60  # in a chart, at most
 _SECONDS = (10, 30, 60, 300, 900, 3_600, 3 * 3_600, 6 * 3_600, 12 * 3_600, 86_400)  # an interval in a chart
@@ -78,6 +79,12 @@ def editions_going(database: Database) -> tuple[EditionRecord, ...]:
     with database.read() as connection:
         ids = [edition_id for edition_id, _ in sending_editions(connection)]
         return usable_editions(connection, ids)
+
+
+def editions_ahead(database: Database, now: datetime) -> tuple[EditionRecord, ...]:
+    """Return the editions that are to be sent within a day and have not begun, the next one first."""
+    with database.read() as connection:
+        return tuple(sorted(open_before(connection, now + _DAY), key=lambda each: each.edition.send_at))
 
 
 def read_progress(database: Database, record: EditionRecord, now: datetime) -> Progress:

@@ -1,18 +1,22 @@
-"""Say who is at work: the senders with what they hold, and the notices that wait or failed."""
+"""Say who is at work: the scheduler, the senders with what they hold, and the notices that wait or failed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from digest.editions.outlook.words import counted
+from digest.editions.outlook.words import clock_words, counted, span_words
 from digest.model.deliveries import DeliveryState
 from digest.monitoring.wording import are
 from digest.storage.database import Database
 from digest.storage.ledger.notices import count_notices
 from digest.storage.ledger.owner import host_of
 from digest.storage.ledger.senders import at_work
+from digest.storage.reports import last_run
+
+_SILENT = timedelta(minutes=15)  # with cron, it should run every few minutes
+_JUST_NOW = timedelta(seconds=20)  # it is noted every 15 seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +28,30 @@ class SenderStatus:
     claimed: int
     wire: int
     lease_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulerStatus:
+    """When a scheduler looked at the clock last, in words, and whether that is too long ago."""
+
+    text: str
+    is_silent: bool
+
+
+def scheduler_status(database: Database, zone: str, now: datetime) -> SchedulerStatus:
+    """Return when `digest serve` or `digest run` looked last at what is due."""
+    with database.read() as connection:
+        at = last_run(connection)
+    if at is not None and now - at < _SILENT:
+        ago = now - at
+        said = "just now" if ago < _JUST_NOW else f"{span_words(ago)} ago"
+        return SchedulerStatus(text=f"scheduler ran {said}", is_silent=False)
+    since = f"since {clock_words(at, zone, now)}" if at else "yet"
+    text = (
+        f"The scheduler has not run {since}, so nothing is composed or sent."
+        " Start `digest serve`, or `digest run` every few minutes."
+    )
+    return SchedulerStatus(text=text, is_silent=True)
 
 
 def senders_at_work(database: Database) -> tuple[SenderStatus, ...]:

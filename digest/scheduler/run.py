@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import partial
 
 from digest.app import App
@@ -28,7 +28,7 @@ from digest.editions.preflight import inspection_of
 from digest.editions.schedules import INSTANT, begin_digests, local_text
 from digest.editions.send import send_edition
 from digest.model.editions import Composed, Due, EditionRecord, EditionState, StepCause
-from digest.model.errors import DigestError, OutageError, StateError
+from digest.model.errors import DigestError, OutageError, PreflightError, StateError
 from digest.model.publication import Digest
 from digest.model.run_context import EventKind, RunContext, RunEvent
 from digest.monitoring.progress import keep_tallies
@@ -51,8 +51,10 @@ from digest.storage.occurrences import (
     seen_schedules,
     undo_occurrence,
 )
+from digest.storage.reports import end_trouble, forget_reports, last_run, note_run, note_trouble
 from subscribers.model import Frequency
 
+_NOTED = timedelta(seconds=15)
 _A_FEW = 7  # missed dates, of which each gets a line of its own
 
 
@@ -124,6 +126,8 @@ def clean_up(app: App, now: datetime) -> int:
     forget_unused_pictures(app.database, now)
     forget_notices(app.database, now)
     forget_old_answers(app.database, now)
+    with app.database.write() as connection:
+        forget_reports(connection, now)
     return expire_signups(app.database, now)
 
 
@@ -135,6 +139,7 @@ def compose_due(app: App, context: RunContext, *, collect_first: bool = True) ->
 
     A digest that fails does not stop the others. They share the time for pictures.
     """
+    _note_run(app, context.clock())
     every = [Cadence(digest=digest) for digest in app.config.digests]
     found = {cadence: _occasions(app, cadence, context.clock()) for cadence in every}
     if collect_first and any(each.compose for each in found.values()):
@@ -144,6 +149,15 @@ def compose_due(app: App, context: RunContext, *, collect_first: bool = True) ->
         if not context.stop():
             fine &= _guarded(cadence.digest.slug, context, partial(_compose, app, cadence, each, until))
     return fine
+
+
+def _note_run(app: App, now: datetime) -> None:
+    """Keep that the clock was looked at, for the pages of the staff; not at each look, because it writes."""
+    with app.database.read() as connection:
+        last = last_run(connection)
+    if last is None or not now - _NOTED <= last <= now:
+        with app.database.write() as connection:
+            note_run(connection, now)
 
 
 def gather_due(app: App, context: RunContext) -> bool:
@@ -330,7 +344,27 @@ def _follow(app: App, edition_id: str, context: RunContext) -> None:
     ):
         context.report(RunEvent(kind=EventKind.SKIPPED, subject=edition_id, detail=ruled.reason))
     elif ruled.step is EditionStep.SEND and not _goes_to_staff_first(app, record, digest, context):
+        _send_or_note(app, edition_id, context)
+
+
+def _send_or_note(app: App, edition_id: str, context: RunContext) -> None:
+    """Send an edition; if that fails, keep the reason for the pages and the messages to the staff."""
+    try:
         send_edition(app, edition_id, context)
+    except OutageError:
+        raise
+    except DigestError as error:
+        with app.database.write() as connection:
+            note_trouble(connection, edition_id, context.clock(), _trouble_text(error))
+        raise
+    with app.database.write() as connection:
+        end_trouble(connection, edition_id)
+
+
+def _trouble_text(error: DigestError) -> str:
+    if isinstance(error, PreflightError):
+        return f"it cannot be sent as it is: {' '.join(error.reasons)}"
+    return str(error)
 
 
 def _goes_to_staff_first(app: App, record: EditionRecord, digest: Digest | None, context: RunContext) -> bool:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from digest.editions.approval import given_so_far
 from digest.editions.clocks import AHEAD
 from digest.editions.edits.correct import changes_since
-from digest.editions.edits.desk import PRESENT, writer_among
+from digest.editions.outlook.facts import with_facts
 from digest.editions.outlook.phases import Outlook, Phase, Verb, phase_of, verbs
 from digest.editions.outlook.sentence import coming_sentence, delivered_words, sentence
 from digest.editions.outlook.timeline import Timeline, timeline
@@ -30,7 +29,6 @@ from digest.storage.desk.overview import (
     post_counts,
 )
 from digest.storage.editions.records import usable_editions
-from digest.storage.edits.desk import presences_in
 from digest.storage.ledger.outcomes import count_readers, counts
 from digest.storage.occurrences import SKIPPED_BY, STARTED, outcome_of, settled_dates
 from subscribers.model import Frequency
@@ -144,16 +142,10 @@ def _outlook(
     connection: Connection, parts: EditionParts, digest: Digest, record: EditionRecord, now: datetime
 ) -> Outlook:
     readers = _readers(connection, parts, digest.slug, record.frequency, now) if record.is_ahead else 0
-    given, missing = given_so_far(connection, parts.config, record)
-    return Outlook(
-        record=record,
-        digest=digest,
-        readers=readers,
-        given=given,
-        missing=missing,
-        counts=counts(connection, record.edition.id),
-        writer=writer_among(presences_in(connection, record.edition.id, now - PRESENT)),
+    found = Outlook(
+        record=record, digest=digest, readers=readers, counts=counts(connection, record.edition.id)
     )
+    return with_facts(connection, parts.config, found, now)
 
 
 def _readers(

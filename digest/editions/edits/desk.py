@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from digest.compose.revise import StoryChange
 from digest.editions.edits.correct import changes_since
 from digest.editions.edits.edits import EditedEdition, read_edits
-from digest.editions.outlook.words import first_name
+from digest.editions.outlook.facts import PRESENT, writer_among
 from digest.editions.parts import EditionParts
 from digest.model.deliveries import Counts
 from digest.model.editions import EditionState
@@ -31,7 +31,6 @@ from digest.storage.ledger.outcomes import choices, counts
 from subscribers.model import Choice
 from subscribers.store.mailable import mailable
 
-PRESENT = timedelta(minutes=1)  # after the last sign of them, people count as gone
 _MINUTE, _PROGRESS = 60, 5  # seconds
 
 
@@ -101,11 +100,6 @@ def writer_of(database: Database, edition_id: str, now: datetime) -> str:
     """Return the first name of somebody with text in an edition that is not saved; "" if there is nobody."""
     with database.read() as connection:
         return writer_among(presences_in(connection, edition_id, now - PRESENT))
-
-
-def writer_among(present: Sequence[Presence]) -> str:
-    """Return the first name of the first of these people whose text is not saved."""
-    return next((first_name(each.name) for each in present if each.unsaved), "")
 
 
 def pulse_of(database: Database, edition_id: str, person: Person, now: datetime) -> str:

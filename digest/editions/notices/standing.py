@@ -6,14 +6,14 @@ from collections.abc import Callable
 from datetime import datetime
 
 from digest.config.parts import Parts
-from digest.editions.approval import given_so_far
+from digest.editions.outlook.facts import with_facts
 from digest.editions.outlook.phases import Outlook
 from digest.editions.outlook.sentence import sentence
 from digest.editions.preflight import Inspection, inspection_of
 from digest.model.editions import EditionRecord
 from digest.model.errors import DigestError, OutageError
 from digest.render.preflight import Level
-from digest.storage.ledger.outcomes import count_readers
+from digest.storage.ledger.outcomes import count_readers, counts
 from subscribers.store.mailable import mailable
 
 Inspect = Callable[
@@ -28,9 +28,10 @@ def outlook_text(parts: Parts, record: EditionRecord, now: datetime) -> str:
     offered = digest.frequencies if digest else frozenset()
     with parts.database.read() as connection:
         readers = count_readers(connection, mailable(slug, now, record.frequency, offered))
-        given, missing = given_so_far(connection, parts.config, record)
-    outlook = Outlook(record=record, digest=digest, readers=readers, given=given, missing=missing)
-    return sentence(outlook, now)
+        found = Outlook(
+            record=record, digest=digest, readers=readers, counts=counts(connection, record.edition.id)
+        )
+        return sentence(with_facts(connection, parts.config, found, now), now)
 
 
 def inspected(parts: Parts, record: EditionRecord) -> tuple[Inspection | None, tuple[str, ...]]:

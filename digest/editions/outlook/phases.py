@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from digest.model.deliveries import Counts
 from digest.model.editions import EditionRecord, EditionState
 from digest.model.publication import Digest, Review
 from digest.schedule.policy import UNSAVED, EditionStep, review_of, ruling
+from digest.schedule.staff_notices import Copies, readers_begin_at
 
+_SOON = timedelta(minutes=1)  # so long, nobody calls an edition delayed
 HELD_BY = "by "  # the reason of a pause begins so if a person at the desk has paused the edition
 
 
@@ -59,7 +62,8 @@ class Outlook:
     writer: str = ""  # a person with unsaved text, for whom the sending waits until `waits_until`
     given: tuple[str, ...] = ()  # who has approved a draft that needs more persons
     missing: int = 0  # persons who must still approve a draft
-    trouble: str = ""  # why sending has not begun or does not go on: "the mail server does not answer"
+    copies: Sequence[Copies] = ()  # those of the staff so far, oldest first
+    trouble: str = ""  # why the last attempt to send it failed: "the mail server does not answer"
 
     @property
     def zone(self) -> str:
@@ -73,9 +77,23 @@ class Outlook:
 
     @property
     def staff_at(self) -> datetime | None:
-        """Return when the staff get their copies; None if they have no head start."""
+        """Return when the staff got their copies, or will get them; None if they have no head start."""
+        if self.copies:
+            return self.copies[0].at
         ahead = self.digest.head_start if self.digest else None
         return self.record.edition.send_at - ahead if ahead else None
+
+    @property
+    def readers_at(self) -> datetime:
+        """Return when the readers' copies begin; after the send time if the staff got theirs late."""
+        if not self.copies or self.digest is None:
+            return self.record.edition.send_at
+        return readers_begin_at(self.record, self.digest, self.copies)
+
+    @property
+    def due_since(self) -> datetime:
+        """Return since when the edition should be on its way, if it is going to be sent."""
+        return max(self.readers_at, self.record.approved_at or self.readers_at)
 
     @property
     def sends_by_itself(self) -> bool:
@@ -99,10 +117,10 @@ def phase_of(outlook: Outlook, now: datetime) -> Phase:
         return Phase.HELD
     if _waits_for_a_writer(outlook, now):
         return Phase.WRITING
-    if record.edition.send_at <= now and ruling(record, outlook.digest, now).step is EditionStep.SEND:
-        return Phase.DELAYED
-    if outlook.staff_at and outlook.staff_at <= now < record.edition.send_at and _will_be_sent(outlook):
+    if outlook.copies and now < outlook.readers_at and _will_be_sent(outlook):
         return Phase.STAFF
+    if _is_delayed(outlook, now):
+        return Phase.DELAYED
     if record.state is EditionState.APPROVED:
         return Phase.APPROVED
     return Phase.VOID if record.voided_at else Phase.DRAFT
@@ -115,6 +133,12 @@ def _waits_for_a_writer(outlook: Outlook, now: datetime) -> bool:
         and outlook.sends_by_itself
         and outlook.record.edition.send_at <= now < outlook.waits_until
     )
+
+
+def _is_delayed(outlook: Outlook, now: datetime) -> bool:
+    late = outlook.trouble or now >= outlook.due_since + _SOON
+    is_due = outlook.record.edition.send_at <= now
+    return bool(is_due and late and ruling(outlook.record, outlook.digest, now).step is EditionStep.SEND)
 
 
 def _will_be_sent(outlook: Outlook) -> bool:

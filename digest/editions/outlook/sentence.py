@@ -74,7 +74,8 @@ def stressed(text: str) -> tuple[tuple[str, bool], ...]:
 
 def left_words(outlook: Outlook, now: datetime) -> str:
     """Return the time until an edition is sent, for where there is little room: "24 min left"."""
-    left = _send_at(outlook) - now
+    waits = phase_of(outlook, now) is Phase.WRITING
+    left = (outlook.waits_until if waits else outlook.readers_at) - now
     if not outlook.record.is_ahead or left <= timedelta():
         return ""
     if left < _LONG:
@@ -95,6 +96,8 @@ def _overdue(outlook: Outlook, now: datetime) -> str:
     """Return what the policy says about an edition whose send time has passed and that is not sent."""
     found = ruling(outlook.record, outlook.digest, now)
     due = f"It was due {_at(outlook, now)}"
+    if found.step is EditionStep.SEND:
+        return f"{due} and begins to go out now, to {_readers(outlook.readers)}."
     if found.step is EditionStep.SKIP:
         return f"{due} and is about to be skipped: {ended(found.reason)}"
     if found.reason.startswith("waits"):
@@ -147,27 +150,32 @@ def _paused_by(what: str, outlook: Outlook, now: datetime) -> str:
 
 def _writing(outlook: Outlook, now: datetime) -> str:
     until = clock_words(outlook.waits_until, outlook.zone, now)
-    return f"{outlook.writer} has unsaved edits. Waiting until {until}, then sending without them."
+    left = span_words(outlook.waits_until - now)
+    return (
+        f"{outlook.writer} has unsaved edits. Waiting until {until}, {left} more, then sending without them."
+    )
 
 
 def _staff(outlook: Outlook, now: datetime) -> str:
     assert outlook.staff_at is not None
     got = at_words(outlook.staff_at, outlook.zone, now)
-    return f"Staff got their copies {got}. Readers get theirs {_when(outlook, now)}."
+    at = at_words(outlook.readers_at, outlook.zone, now)
+    left = span_words(outlook.readers_at - now)
+    return f"Staff got their copies {got}. Readers get theirs {at}, in {left}."
 
 
 def _delayed(outlook: Outlook, now: datetime) -> str:
     assert outlook.digest is not None
-    until = clock_words(_send_at(outlook) + outlook.digest.late, outlook.zone, now)
-    since = clock_words(_send_at(outlook), outlook.zone, now)
+    until = clock_words(outlook.due_since + outlook.digest.late, outlook.zone, now)
+    since = clock_words(outlook.due_since, outlook.zone, now)
     why = outlook.trouble or "sending has not begun"
-    return f"Delayed since {since}: {why}. Trying every minute until {until}."
+    return f"Delayed since {since}: {ended(why)} Trying every minute until {until}."
 
 
 def _sending(outlook: Outlook, now: datetime) -> str:
     done, total = outlook.counts.of(DeliveryState.ACCEPTED), outlook.counts.total
     left = _time_left(outlook, now)
-    why = f" {begun(outlook.trouble)}." if outlook.trouble else ""
+    why = f" {begun(ended(outlook.trouble))}" if outlook.trouble else ""
     return (
         f"Sending: {done:,} of {total:,} delivered{f', about {span_words(left)} left' if left else ''}.{why}"
     )

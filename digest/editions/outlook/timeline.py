@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from digest.editions.outlook.phases import Outlook
+from digest.editions.outlook.phases import Outlook, Phase, phase_of
 from digest.editions.outlook.words import at_words, clock_words, local
 
 _EDGE = 8  # percent of the line
@@ -48,10 +48,11 @@ def timeline(outlook: Outlook, now: datetime) -> Timeline | None:
     edition = outlook.record.edition
     if not outlook.record.is_ahead or edition.send_at <= edition.cutoff_at:
         return None
-    end = max(edition.send_at, now)
-    named = [(edition.cutoff_at, "cutoff"), (edition.send_at, "readers")]
+    readers_at = _readers_at(outlook, now)
+    end = max(readers_at, now)
+    named = [(edition.cutoff_at, "cutoff"), (readers_at, "readers")]
     if outlook.staff_at:
-        named.insert(1, (outlook.staff_at, "staff copies"))
+        named.insert(1, (max(outlook.staff_at, edition.cutoff_at), "staff copies"))
     places = {
         at: 100 * (at - edition.cutoff_at) / (end - edition.cutoff_at)
         for at in (*(at for at, _ in named), max(now, edition.cutoff_at))
@@ -67,16 +68,23 @@ def timeline(outlook: Outlook, now: datetime) -> Timeline | None:
     return Timeline(points=(*points, here), label=_label(outlook, now))
 
 
+def _readers_at(outlook: Outlook, now: datetime) -> datetime:
+    """Return when readers get their copies: later than planned for unsaved text, or after late copies."""
+    return outlook.waits_until if phase_of(outlook, now) is Phase.WRITING else outlook.readers_at
+
+
 def _label(outlook: Outlook, now: datetime) -> str:
     edition = outlook.record.edition
     cutoff = f"Cutoff was {at_words(edition.cutoff_at, outlook.zone, now)}."
     present = f"It is now {local(now, outlook.zone):%H:%M}."
-    readers = clock_words(edition.send_at, outlook.zone, now)
-    past = edition.send_at <= now
+    readers_at = _readers_at(outlook, now)
+    readers = clock_words(readers_at, outlook.zone, now)
+    past = readers_at <= now
     if outlook.staff_at is None:
         return f"{cutoff} {present} Readers’ copies {'were due' if past else 'go out'} at {readers}."
     staff = clock_words(outlook.staff_at, outlook.zone, now)
-    return f"{cutoff} {present} Staff copies go out at {staff}, readers’ copies at {readers}."
+    went = "went" if outlook.copies else "go"
+    return f"{cutoff} {present} Staff copies {went} out at {staff}, readers’ copies at {readers}."
 
 
 def _short(at: datetime, outlook: Outlook, now: datetime) -> str:

@@ -1,4 +1,4 @@
-"""The tables of schedules: the dates that are done, and the rules as they were seen."""
+"""The tables of schedules: the dates that are done, the rules as they were seen, and the last reports."""
 
 from __future__ import annotations
 
@@ -23,4 +23,13 @@ schedules = Table(
     Column("number", Integer, primary_key=True, autoincrement=False),  # from 1; of two writers, one conflicts
     Column("rule", String),  # see digest.schedule.seen
     Column("seen_at", Moment, nullable=False),
+)
+
+# What the scheduler reported last. A row is replaced by the next report about its subject.
+reports = Table(
+    "reports",
+    metadata,
+    Column("subject", String, primary_key=True),  # "scheduler": it looked at the clock; or an edition's id
+    Column("at", Moment, nullable=False),
+    Column("detail", String, nullable=False, server_default=""),  # why the edition could not be sent
 )

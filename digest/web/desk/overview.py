@@ -16,6 +16,8 @@ from digest.model.errors import DigestError
 from digest.model.posts import PostState
 from digest.model.publication import Digest, Review
 from digest.model.staff import Person, Right
+from digest.monitoring.wording import number_word
+from digest.monitoring.workers import scheduler_status
 from digest.sources.begin import has_samples, is_empty
 from digest.web.security.forms import Form, Sent
 from digest.web.staff.context import Desk, SignedIn, StaffContext, name_subject
@@ -108,6 +110,7 @@ def _page(
         "greeting": greeting(found, person, now, zone),
         "today": f"{_long(local(now, zone))}, {local(now, zone):%H:%M} in {_place(zone)}",
         "failing": _failing(found),
+        "scheduler": scheduler_status(context.app.database, zone, now),
         "samples": has_samples(config),
         "digests": [_digest_values(each, now) for each in found.digests],
         **_calendar_values(calendar_of(context.app.database, config, zone, now)),
@@ -128,7 +131,7 @@ def greeting(found: Overview, person: Person, now: datetime, zone: str) -> str:
 
 def _failing(found: Overview) -> str:
     count = len(found.failing)
-    return "" if not count else "one feed does not answer" if count == 1 else f"{count} feeds do not answer"
+    return f"{number_word(count)} {'feed is' if count == 1 else 'feeds are'} not responding" if count else ""
 
 
 def _digest_values(each: DigestOverview, now: datetime) -> Mapping[str, object]:

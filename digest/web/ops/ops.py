@@ -23,10 +23,10 @@ from digest.monitoring.feeds import (
     heading,
     names_text,
 )
-from digest.monitoring.progress import editions_going
+from digest.monitoring.progress import editions_ahead, editions_going
 from digest.monitoring.readers import read_growth, read_weeks
 from digest.monitoring.schedules import schedules_status
-from digest.monitoring.workers import notices_text, senders_at_work
+from digest.monitoring.workers import notices_text, scheduler_status, senders_at_work
 from digest.readers.notices import latest_notices
 from digest.web.ops.figures import (
     changes_figure,
@@ -42,7 +42,7 @@ from digest.web.staff.context import Desk, SignedIn, StaffContext, name_subject
 
 router = APIRouter()
 
-_LATEST = 3  # editions
+_LATEST, _RECENT = 3, 9  # editions that are shown, and those that are looked at for them
 _POSTS = 20
 _NOTICES = 100
 _MARKS = {Health.GOOD: "✓", Health.WARN: "!", Health.FAULT: "✕"}
@@ -58,16 +58,19 @@ def ops(request: Request, context: Desk, recount: Counting) -> Response:
     """Show everything on one page."""
     app, now, zone = context.app, context.clock(), zone_of(context.app.config)
     feeds = feeds_health(app.database, app.config, now, zone)
-    latest = recent_editions(app.database, app.config, None, _LATEST)
+    latest = recent_editions(app.database, app.config, None, _RECENT)
     coming = sorted(next_times(app.database, app.config, now).items(), key=lambda each: each[1])
     notices, needs_somebody = notices_text(app.database)
     values = {
         "going": [shown(context, recount, each) for each in editions_going(app.database)],
+        "ahead": [values_of(context, recount, each) for each in editions_ahead(app.database, now)],
         "latest": [
             values_of(context, recount, each)
             for each in latest
-            if isinstance(each, EditionRecord) and each.state is not EditionState.SENDING
-        ],
+            if isinstance(each, EditionRecord)
+            and not each.is_ahead
+            and each.state is not EditionState.SENDING
+        ][:_LATEST],
         "coming": [
             (app.config.digest(slug).title, at_words(at, app.config.digest(slug).zone, now))
             for slug, at in coming[:1]
@@ -79,6 +82,7 @@ def ops(request: Request, context: Desk, recount: Counting) -> Response:
         "marks": _MARKS,
         "schedules": schedules_status(app.database, app.config, now),
         "limits": limit_statuses(app.database, app.config, now),
+        "scheduler": scheduler_status(app.database, zone, now),
         "senders": senders_at_work(app.database),
         "notices": notices,
         "notices_need": needs_somebody,

@@ -16,7 +16,9 @@ from digest.editions.editions import (
     recent_editions,
     resume_edition,
 )
+from digest.editions.outlook.facts import with_facts
 from digest.editions.outlook.phases import Outlook, held_reason
+from digest.editions.outlook.timeline import Timeline, timeline
 from digest.editions.outlook.words import at_words, clock_words, counted
 from digest.editions.send import deliveries_of, try_again
 from digest.model.deliveries import DeliveryState
@@ -59,6 +61,7 @@ class EditionValues:
     progress: Progress
     sentence: str
     is_live: bool  # it is being sent, so its numbers change
+    line: Timeline | None  # from the cutoff to the readers, before it is sent
     pace: str  # "started 07:00 · 18 a second"
     figure: Figure | None
 
@@ -79,11 +82,12 @@ def values_of(context: StaffContext, recount: Recount, record: EditionRecord) ->
     app, now = context.app, context.clock()
     key = "progress", record.edition.id, record.state
     progress = recount.of(key, lambda: read_progress(app.database, record, now))
-    zone = record.edition.zone
+    zone, outlook = record.edition.zone, _outlook(context, record, progress)
     return EditionValues(
         record=record,
         progress=progress,
-        sentence=headline(progress, _outlook(context, record, progress), now),
+        sentence=headline(progress, outlook, now),
+        line=timeline(outlook, now),
         is_live=record.state is EditionState.SENDING and not record.paused_at,
         pace=_pace(context, record, progress),
         figure=accepted_figure(progress.over_time, zone),
@@ -94,7 +98,9 @@ def _outlook(context: StaffContext, record: EditionRecord, progress: Progress) -
     app, now = context.app, context.clock()
     digest = next((each for each in app.config.digests if each.slug == record.edition.digest), None)
     readers = reader_count(app, record, now) if record.is_ahead else 0
-    return Outlook(record=record, digest=digest, readers=readers, counts=progress.counts)
+    found = Outlook(record=record, digest=digest, readers=readers, counts=progress.counts)
+    with app.database.read() as connection:
+        return with_facts(connection, app.config, found, now)
 
 
 def _pace(context: StaffContext, record: EditionRecord, progress: Progress) -> str:

@@ -18,6 +18,7 @@ from digest.model.deliveries import Counts, DeliveryState
 from digest.model.editions import Due, EditionRecord, EditionState
 from digest.model.publication import Digest, Review
 from digest.render.sample import sample_edition
+from digest.schedule.staff_notices import Copies
 
 SIX_THIRTY = datetime(2026, 11, 30, 5, 30, tzinfo=UTC)  # in Berlin
 SEVEN = SIX_THIRTY + timedelta(minutes=30)
@@ -57,6 +58,9 @@ PAUSED: dict[str, Any] = {
     "paused_at": SEVEN + minutes(1),
     "reason": held_reason("Ida Lund", ""),
 }
+LATE: dict[str, Any] = {"approved_by": "Maren Kolb", "approved_at": SEVEN + minutes(30)}
+COPIES = (Copies("7c1e", SEVEN - minutes(5)),)
+LATE_COPIES = (Copies("7c1e", SEVEN + minutes(31)),)
 VOID: dict[str, Any] = {"voided_at": NOW, "reason": "Jonas rewrote a headline"}
 
 
@@ -120,12 +124,37 @@ NO_LONGER = "No longer approved: Jonas rewrote a headline."
         (
             outlook(DRAFT, writer="Jonas"),
             SEVEN + minutes(1),
-            "Jonas has unsaved edits. Waiting until 07:03, then sending without them.",
+            "Jonas has unsaved edits. Waiting until 07:03, 2 minutes more, then sending without them.",
         ),
         (
-            outlook(APPROVED, head_start=minutes(5)),
+            outlook(APPROVED, head_start=minutes(5), copies=COPIES),
             SEVEN - minutes(4),
             "Staff got their copies at 06:55. Readers get theirs at 07:00, in 4 minutes.",
+        ),
+        (
+            outlook(APPROVED, head_start=minutes(5), approved_by="Maren Kolb"),
+            SEVEN - minutes(4),
+            "Approved by Maren. Sends at 07:00, in 4 minutes, to 2,312 readers.",
+        ),
+        (
+            outlook(APPROVED, head_start=minutes(5), copies=LATE_COPIES, **LATE),
+            SEVEN + minutes(32),
+            "Staff got their copies at 07:31. Readers get theirs at 07:36, in 4 minutes.",
+        ),
+        (
+            outlook(APPROVED, **LATE),
+            SEVEN + minutes(30.5),
+            "Approved by Maren at 07:30. It was due at 07:00 and begins to go out now, to 2,312 readers.",
+        ),
+        (
+            outlook(APPROVED, **LATE),
+            SEVEN + minutes(35),
+            "Delayed since 07:30: sending has not begun. Trying every minute until 11:30.",
+        ),
+        (
+            outlook(DRAFT),
+            SEVEN + timedelta(seconds=5),
+            "Draft. It was due at 07:00 and begins to go out now, to 2,312 readers.",
         ),
         (
             outlook(SENDING, started_at=SEVEN, counts=counts(ACCEPTED=1488, QUEUED=824)),
@@ -238,6 +267,24 @@ def test_the_timeline_says_what_its_label_says() -> None:
     assert line.label == (
         "Cutoff was at 06:30. It is now 06:36. Staff copies go out at 06:55, readers’ copies at 07:00."
     )
+
+
+def test_the_timeline_follows_a_wait_for_unsaved_text_and_copies_that_went_out_late() -> None:
+    waiting, late = outlook(DRAFT, writer="Jonas"), outlook(APPROVED, copies=LATE_COPIES, **LATE)
+    late = replace(late, digest=replace(DAILY, head_start=minutes(5)))
+    at = SEVEN + minutes(1)
+    line = timeline(waiting, at)
+    assert line is not None
+    assert [point.text for point in line.points] == ["06:30 cutoff", "07:03 readers", "now 07:01"]
+    assert "It is now 07:01. Readers’ copies go out at 07:03." in line.label
+    assert left_words(waiting, at) == "2 min left"
+    line = timeline(late, SEVEN + minutes(32))
+    assert line is not None
+    assert line.label.endswith("Staff copies went out at 07:31, readers’ copies at 07:36.")
+    assert [point.text for point in line.points if not point.is_now][1:] == [
+        "07:31 staff copies",
+        "07:36 readers",
+    ]
 
 
 def test_times_have_as_much_of_the_date_as_is_needed() -> None:

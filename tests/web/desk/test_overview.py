@@ -7,6 +7,7 @@ from html import unescape
 
 from httpx2 import Response
 
+from digest.editions.edits.desk import be_present
 from digest.model.staff import Role
 from tests.web.desk.newsroom import Desk
 
@@ -38,6 +39,54 @@ def test_the_desk_greets_and_says_how_each_digest_stands(room: Desk) -> None:
     assert f'href="/desk/{MONDAY}/approve"' in page.text
     assert "script" not in page.text.casefold()
     assert "style=" not in page.text
+
+
+def test_the_second_line_says_when_the_scheduler_ran_and_whether_a_feed_is_down(room: Desk) -> None:
+    client = room.newsroom.signed_in(Role.APPROVER)
+    assert "The scheduler has not run yet, so nothing is composed or sent." in text_of(client.get("/desk"))
+    with_draft(room)
+    client = room.newsroom.signed_in(Role.APPROVER)
+    assert "06:36 in UTC · scheduler ran 6 minutes ago" in text_of(client.get("/desk"))
+    (room.folder / "orchard.json").unlink()
+    room.run("23 06:45")
+    page = client.get("/desk")
+    assert "06:45 in UTC · scheduler ran just now · one feed is not responding" in text_of(page)
+    assert 'href="/ops/feeds">one feed' in page.text
+    assert "The scheduler ran just now." in text_of(client.get("/ops"))
+    room.newsroom.clock.forward(minutes=20)
+    for path in ("/desk", "/ops"):
+        assert "The scheduler has not run since 06:45, so nothing" in text_of(client.get(path))
+
+
+def test_why_an_edition_does_not_go_out_stands_in_its_sentence_until_it_does(room: Desk) -> None:
+    with_draft(room)
+    client = room.newsroom.signed_in(Role.APPROVER)
+    outbox = room.folder / "data/mail"
+    outbox.parent.mkdir(exist_ok=True)
+    outbox.write_text("A file is in the way.", encoding="utf-8")
+    room.run("23 07:00")
+    why = "Sending: 0 of 2 delivered."
+    for path in ("/desk", f"/desk/{MONDAY}"):
+        assert re.search(rf"{why} .*: cannot be made: File exists\.", text_of(client.get(path)))
+    outbox.unlink()
+    room.run("23 07:01")
+    assert "2 of 2 delivered by 07:01" in text_of(client.get("/desk"))
+
+
+def test_a_wait_for_unsaved_text_is_shown_with_its_end_wherever_the_edition_is(room: Desk) -> None:
+    with_draft(room)
+    client = room.newsroom.signed_in(Role.APPROVER)
+    room.newsroom.clock.forward(minutes=23)
+    jonas, database = room.newsroom.person(Role.EDITOR), room.newsroom.app.database
+    room.run("23 06:59")
+    be_present(database, MONDAY, jonas, room.newsroom.clock(), place="", unsaved=True)
+    room.newsroom.clock.forward(minutes=1)
+    room.run("23 07:00")
+    for path in ("/desk", f"/desk/{MONDAY}", "/ops"):
+        page = client.get(path)
+        said = "Jonas has unsaved edits. Waiting until 07:03, 3 minutes more, then sending without them."
+        assert said in text_of(page).replace(" ,", ","), path
+        assert "It is now 07:00. Readers’ copies go out at 07:03." in page.text, path
 
 
 def test_a_change_at_the_source_is_flagged_and_needs_attention(room: Desk) -> None:

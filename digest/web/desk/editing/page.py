@@ -10,11 +10,12 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 
 from digest.compose.edits.operations import Part
-from digest.editions.approval import given_so_far, standing
+from digest.editions.approval import standing
 from digest.editions.editions import find_edition
-from digest.editions.edits.desk import DeskFacts, pulse_of, read_desk, writer_among
+from digest.editions.edits.desk import DeskFacts, pulse_of, read_desk
 from digest.editions.edits.edits import pictures_of
 from digest.editions.edits.galley import Galley, announced, galley_of, marked, redoable
+from digest.editions.outlook.facts import with_facts
 from digest.editions.outlook.phases import Outlook, verbs
 from digest.editions.outlook.sentence import approvals_text, has_given, left_words, sentence, stressed
 from digest.editions.outlook.timeline import timeline
@@ -207,17 +208,9 @@ def outlook_of(context: StaffContext, facts: DeskFacts) -> Outlook:
     """Return what is known of an edition for its sentence."""
     record = facts.edited.record
     digest = next((each for each in context.app.config.digests if each.slug == record.edition.digest), None)
+    found = Outlook(record=record, digest=digest, readers=facts.everybody, counts=facts.counts)
     with context.app.database.read() as connection:
-        given, missing = given_so_far(connection, context.app.config, record)
-    return Outlook(
-        given=given,
-        missing=missing,
-        record=record,
-        digest=digest,
-        readers=facts.everybody,
-        counts=facts.counts,
-        writer=writer_among(facts.present),
-    )
+        return with_facts(connection, context.app.config, found, context.clock())
 
 
 def list_values(context: StaffContext, shown: Shown) -> dict[str, object]:
