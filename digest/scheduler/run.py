@@ -336,7 +336,8 @@ def _follow(app: App, edition_id: str, context: RunContext) -> None:
         stopped = stopped_since(connection, edition_id)
     digest = next((each for each in app.config.digests if each.slug == record.edition.digest), None)
     now = context.clock()
-    ruled = ruling(record, digest, now, stopped=stopped, writer=writer_of(app.database, edition_id, now))
+    writer = writer_of(app.database, edition_id, now) if record.state is EditionState.DRAFT else ""
+    ruled = ruling(record, digest, now, stopped=stopped, writer=writer)
     if ruled.step is EditionStep.WAIT and ruled.reason:
         context.report(RunEvent(kind=EventKind.WAITING, subject=edition_id, detail=ruled.reason))
     elif ruled.step is EditionStep.SKIP and _skipped(

@@ -19,7 +19,7 @@ from digest.model.editions import Edition, EditionRecord, EditionState, Heading,
 from digest.model.links import LinkAnswer
 from digest.model.posts import Image
 from digest.model.snapshot import content_hash
-from digest.render.preflight.findings import Finding, Level, Verb
+from digest.render.preflight.findings import ActionKind, Finding, Level
 from digest.render.preflight.known import Known, SpamReport
 from digest.render.preflight.rules import RULES
 from digest.render.sample import sample_edition
@@ -277,7 +277,7 @@ def test_a_fault_for_some_readers_names_their_language_or_their_choice(tmp_path:
 def test_a_finding_names_its_story_in_words_and_offers_what_helps() -> None:
     (found,) = inspected(of(3, note="See [the page](/ferry).")(GOOD)).findings
     assert found.place.text(GOOD) == "the note of “The ferry reaches quay 3 an hour early”"
-    assert [(each.verb, each.story) for each in found.actions] == [(Verb.NOTE, "s3")]
+    assert [(each.kind, each.story) for each in found.actions] == [(ActionKind.NOTE, "s3")]
     assert found.level is Level.BLOCK
 
 

@@ -5,15 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import queue
-import re
-import ssl
 import threading
 import traceback
-import zlib
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -26,10 +22,10 @@ from digest.collect.fetching.answers import (
     FetchRequest,
     NotModified,
     Result,
-    freshness,
 )
 from digest.collect.fetching.folder import FILES, list_folder, read_folder, state_of
-from digest.collect.fetching.guard import UNKNOWN_HOST, GuardedBackend, GuardedTransport, RefusedError
+from digest.collect.fetching.guard import GuardedBackend, GuardedTransport, RefusedError
+from digest.collect.fetching.outcome import AGAIN, BAD_ADDRESS, in_words, outcome, taken, too_large, unpacked
 from digest.model.links import with_ascii_host
 from digest.model.posts import FetchLimits
 
@@ -47,13 +43,6 @@ _ENCODINGS = "gzip, deflate"
 _ACCEPT_PAGE = "text/html, application/xhtml+xml;q=0.9, */*;q=0.5"
 _FORM = "application/x-www-form-urlencoded"
 _LAST_PORT = 65_535
-_BAD_ADDRESS = "This is not a usable web address; correct the feed's url."
-_AGAIN = "the feed is tried again later."
-_COMPLETE = frozenset([200, 203])  # 203: a proxy on the way has changed the document
-_GZIP = b"\x1f\x8b\x08"
-_LAYERS = 2  # a file that is compressed may be compressed once more on its way
-_MEMBERS = 100
-_VALIDATOR = re.compile(r"[\x20-\x7e]{1,500}")
 
 log = logging.getLogger(__name__)
 
@@ -164,15 +153,13 @@ async def fetch(transport: httpx2.AsyncBaseTransport, request: FetchRequest, lim
                 return await asyncio.to_thread(read_file, request, limits)
             return await _follow(transport, request, limits)
     except TimeoutError:
-        return FetchFailure(
-            detail=f"There was no complete answer within {limits.timeout:g} seconds; {_AGAIN}"
-        )
+        return FetchFailure(detail=f"There was no complete answer within {limits.timeout:g} seconds; {AGAIN}")
     except RefusedError as error:
         return FetchFailure(
             detail=f"{error.host} is not a public host; to allow it, add it to allow_hosts under [collect]."
         )
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError) as error:
-        return FetchFailure(detail=_plainly(error))
+        return FetchFailure(detail=in_words(error))
     except Exception as error:
         # The error's message is not logged, because it may quote the feed's address with its password.
         place = "".join(traceback.format_tb(error.__traceback__))
@@ -196,10 +183,10 @@ def read_file(request: FetchRequest, limits: FetchLimits) -> Result:
             body = file.read(limits.max_bytes + 1)
     except OSError as error:
         return FetchFailure(detail=f"The file {path.name} cannot be read: {error.strerror}.")
-    unpacked = _unpacked(body, limits) if len(body) <= limits.max_bytes else None
-    if unpacked is None:
-        return _too_large(limits)
-    return Fetched(url=request.url, body=unpacked, etag=etag)
+    whole = unpacked(body, limits) if len(body) <= limits.max_bytes else None
+    if whole is None:
+        return too_large(limits)
+    return Fetched(url=request.url, body=whole, etag=etag)
 
 
 def _folder(path: Path, request: FetchRequest, limits: FetchLimits) -> Result:
@@ -224,13 +211,13 @@ async def _follow(transport: httpx2.AsyncBaseTransport, request: FetchRequest, l
                 detail=f"Only http and https can be fetched, not {url.scheme or 'this'}; correct the url."
             )
         if url.port is not None and not 0 < url.port <= _LAST_PORT:
-            return FetchFailure(detail=_BAD_ADDRESS)
+            return FetchFailure(detail=BAD_ADDRESS)
         async with _answer(transport, url, _headers(request, limits), request.form) as response:
             target = response.headers.get("location")
             if request.form is not None and response.status_code not in _SAME_METHOD:
-                return await _outcome(response, limits, None) if request.answer else _taken(response)
+                return await outcome(response, limits, None) if request.answer else taken(response)
             if response.status_code not in _REDIRECTS or not target:
-                return await _outcome(response, limits, moved_to)
+                return await outcome(response, limits, moved_to)
         before, url = url, next_hop(url, target)
         # A redirect from https to http is followed, but it is never saved: anybody on the way could send it.
         safe = url.scheme == "https" or before.scheme == "http"
@@ -273,13 +260,6 @@ def _headers(request: FetchRequest, limits: FetchLimits) -> dict[str, str]:
     return {name: value for name, value in stated.items() if value}
 
 
-def _taken(response: httpx2.Response) -> Result:
-    """Return the answer to a form: only its status matters."""
-    if not response.is_success:
-        return _refusal(response)
-    return Fetched(url=str(response.url.copy_with(userinfo=b"")), body=b"")
-
-
 def next_hop(url: httpx2.URL, target: str) -> httpx2.URL:
     """Return the target of a redirect; name and password are sent only to the same host, or to its https."""
     following = url.join(with_ascii_host(target))
@@ -287,117 +267,3 @@ def next_hop(url: httpx2.URL, target: str) -> httpx2.URL:
     same = same and following.scheme in (url.scheme, "https")
     userinfo = url.userinfo if same else b""
     return following.copy_with(userinfo=userinfo, fragment=None)
-
-
-async def _outcome(response: httpx2.Response, limits: FetchLimits, moved_to: str | None) -> Result:
-    etag, last_modified = (_validator(response.headers.get(name)) for name in ("etag", "last-modified"))
-    fresh = freshness(response.headers, datetime.now(UTC))
-    if response.status_code == 304:
-        return NotModified(moved_to=moved_to, etag=etag, last_modified=last_modified, fresh=fresh)
-    if response.status_code not in _COMPLETE:
-        return _refusal(response)
-    body = await _body(response, limits)
-    if body is None:
-        return _too_large(limits)
-    return Fetched(
-        url=str(response.url.copy_with(userinfo=b"")),
-        body=body,
-        content_type=response.headers.get("content-type", ""),
-        moved_to=moved_to,
-        links=response.headers.get("link", ""),
-        fresh=fresh,
-        etag=etag,
-        last_modified=last_modified,
-    )
-
-
-async def _body(response: httpx2.Response, limits: FetchLimits) -> bytes | None:
-    """Read and decode a body; stop reading and return None if it is too large."""
-    stated = response.headers.get("content-length", "")
-    if stated.isdecimal() and int(stated[:20]) > limits.max_bytes:
-        return None
-    body = bytearray()
-    async for part in response.aiter_bytes():
-        body += part
-        if len(body) > limits.max_bytes:
-            return None
-    return _unpacked(bytes(body), limits)
-
-
-def _unpacked(body: bytes, limits: FetchLimits) -> bytes | None:
-    """Unpack a body that is compressed without a header that we know; return None if it is too large."""
-    for _ in range(_LAYERS):
-        if body.startswith(_GZIP):
-            body = _gunzipped(body, limits.max_bytes + 1)
-        if len(body) > limits.max_bytes:
-            return None
-    return body
-
-
-def _gunzipped(packed: bytes, most: int) -> bytes:
-    """Unpack at most `most` bytes; a file may have several members. Raises DecodingError."""
-    body = b""
-    for _ in range(_MEMBERS):
-        member = zlib.decompressobj(zlib.MAX_WBITS | 16)
-        try:
-            body += member.decompress(packed, most - len(body))
-        except zlib.error as error:
-            raise httpx2.DecodingError("not gzip") from error
-        packed = member.unused_data
-        if len(body) >= most or not packed.startswith(_GZIP):
-            break
-    if len(body) < most and not member.eof:
-        raise httpx2.DecodingError("cut off")
-    return body
-
-
-def _refusal(response: httpx2.Response) -> FetchFailure:
-    status = response.status_code
-    after = response.headers.get("retry-after")
-    known = {
-        401: "The feed requires a name and password (401); add them to its url.",
-        403: "The publisher refuses access (403); ask the publisher whether programs may read the feed.",
-        404: "There is nothing at this address (404); look for the feed's new address.",
-        410: "The publisher has removed this feed permanently (410); remove it from the configuration.",
-        429: f"The publisher asks us to fetch less often (429); {_AGAIN}",
-    }
-    default = f"The publisher's server answered with an error ({status}); {_AGAIN}"
-    return FetchFailure(detail=known.get(status, default), status=status, retry_after=after)
-
-
-def _too_large(limits: FetchLimits) -> FetchFailure:
-    size = f"{limits.max_bytes:,} bytes"
-    return FetchFailure(
-        detail=f"The document is larger than {size}; to allow this, raise max_bytes under [collect]."
-    )
-
-
-def _validator(value: str | None) -> str | None:
-    return value if value and _VALIDATOR.fullmatch(value) else None
-
-
-def _plainly(error: Exception) -> str:
-    """Return a sentence about an error of httpx2; the library's own messages may quote addresses."""
-    if _has_bad_certificate(error):
-        return "The server's certificate is not valid; check the host name in the feed's url."
-    if str(error) == UNKNOWN_HOST:
-        return "There is no host with this name; check the host name in the feed's url."
-    sentences: tuple[tuple[type[Exception], str], ...] = (
-        (httpx2.ConnectTimeout, f"The server could not be reached in time; {_AGAIN}"),
-        (httpx2.ConnectError, "The server could not be reached; check the host name in the feed's url."),
-        (httpx2.TimeoutException, f"The server stopped answering; {_AGAIN}"),
-        (httpx2.DecodingError, f"The answer could not be decompressed; {_AGAIN}"),
-        (httpx2.TransportError, f"The server closed the connection or does not speak HTTP; {_AGAIN}"),
-    )
-    return next(
-        (sentence for kind, sentence in sentences if isinstance(error, kind)),
-        _BAD_ADDRESS,
-    )
-
-
-def _has_bad_certificate(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLError):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

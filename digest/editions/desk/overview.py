@@ -9,7 +9,7 @@ from datetime import date, datetime
 from digest.editions.clocks import AHEAD
 from digest.editions.edits.correct import changes_since
 from digest.editions.outlook.facts import with_facts
-from digest.editions.outlook.phases import Outlook, Phase, Verb, phase_of, verbs
+from digest.editions.outlook.phases import DeskStep, Outlook, Phase, phase_of, possible_steps
 from digest.editions.outlook.sentence import coming_sentence, delivered_words, sentence
 from digest.editions.outlook.timeline import Timeline, timeline
 from digest.editions.outlook.words import counted, ended, local
@@ -49,7 +49,7 @@ class NextEdition:
     phase: Phase
     sentence: str
     timeline: Timeline | None
-    verbs: tuple[Verb, ...]
+    steps: tuple[DeskStep, ...]
     contents: str  # "14 stories in 5 topics, led by “The night ferry”"
     changed: int = 0  # stories whose posts have changed at their source since the cutoff
     gone: int = 0  # stories whose posts are no longer in their feeds
@@ -168,7 +168,7 @@ def _next(parts: EditionParts, outlook: Outlook, now: datetime) -> NextEdition:
         phase=phase_of(outlook, now),
         sentence=sentence(outlook, now),
         timeline=timeline(outlook, now),
-        verbs=verbs(outlook, now),
+        steps=possible_steps(outlook, now),
         contents=contents_words(record.edition),
         changed=len(changes) - gone,
         gone=gone,

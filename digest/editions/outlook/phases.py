@@ -34,7 +34,7 @@ class Phase(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Verb(StrEnum):
+class DeskStep(StrEnum):
     """The steps that somebody can take with an edition; the value is the name of the button."""
 
     APPROVE = "Approve…"
@@ -158,22 +158,22 @@ def hold_of(reason: str) -> tuple[str, str]:
     return by, why
 
 
-def verbs(outlook: Outlook, now: datetime) -> tuple[Verb, ...]:
+def possible_steps(outlook: Outlook, now: datetime) -> tuple[DeskStep, ...]:
     """Return the steps that can be taken with an edition, the main one first."""
-    return _VERBS[phase_of(outlook, now)]
+    return _POSSIBLE[phase_of(outlook, now)]
 
 
-_AHEAD = (Verb.SEND, Verb.SKIP, Verb.CANCEL)
-_VERBS: dict[Phase, tuple[Verb, ...]] = {
-    Phase.DRAFT: (Verb.APPROVE, Verb.TEST, Verb.HOLD, *_AHEAD),
-    Phase.VOID: (Verb.APPROVE, Verb.TEST, Verb.HOLD, *_AHEAD),
-    Phase.APPROVED: (Verb.WITHDRAW, Verb.TEST, Verb.HOLD, *_AHEAD),
-    Phase.HELD: (Verb.RESUME, Verb.TEST, Verb.SKIP, Verb.CANCEL),
-    Phase.WRITING: (Verb.SEND, Verb.HOLD, Verb.CANCEL),
-    Phase.STAFF: (Verb.STOP, Verb.CANCEL),
-    Phase.DELAYED: (Verb.HOLD, Verb.CANCEL),
-    Phase.SENDING: (Verb.PAUSE, Verb.CANCEL_REST),
-    Phase.PAUSED: (Verb.RESUME, Verb.CANCEL_REST),
+_AHEAD = (DeskStep.SEND, DeskStep.SKIP, DeskStep.CANCEL)
+_POSSIBLE: dict[Phase, tuple[DeskStep, ...]] = {
+    Phase.DRAFT: (DeskStep.APPROVE, DeskStep.TEST, DeskStep.HOLD, *_AHEAD),
+    Phase.VOID: (DeskStep.APPROVE, DeskStep.TEST, DeskStep.HOLD, *_AHEAD),
+    Phase.APPROVED: (DeskStep.WITHDRAW, DeskStep.TEST, DeskStep.HOLD, *_AHEAD),
+    Phase.HELD: (DeskStep.RESUME, DeskStep.TEST, DeskStep.SKIP, DeskStep.CANCEL),
+    Phase.WRITING: (DeskStep.SEND, DeskStep.HOLD, DeskStep.CANCEL),
+    Phase.STAFF: (DeskStep.STOP, DeskStep.CANCEL),
+    Phase.DELAYED: (DeskStep.HOLD, DeskStep.CANCEL),
+    Phase.SENDING: (DeskStep.PAUSE, DeskStep.CANCEL_REST),
+    Phase.PAUSED: (DeskStep.RESUME, DeskStep.CANCEL_REST),
     Phase.SENT: (),
     Phase.SKIPPED: (),
     Phase.CANCELLED: (),

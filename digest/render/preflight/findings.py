@@ -43,8 +43,8 @@ class Place:
         return ", ".join(filter(None, words))
 
 
-class Verb(StrEnum):
-    """The edit that a button beside a finding makes."""
+class ActionKind(StrEnum):
+    """The kind of edit that removes a fault; a button beside the finding makes it."""
 
     DROP = "drop"  # the story
     REWRITE = "rewrite"  # the story's headline or text
@@ -62,7 +62,7 @@ class Verb(StrEnum):
 class Action:
     """A change to the edition that removes a fault."""
 
-    verb: Verb
+    kind: ActionKind
     story: str = ""  # its id
 
 

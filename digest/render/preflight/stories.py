@@ -13,7 +13,7 @@ from digest.model.snapshot import choose, headings_of
 from digest.model.tags import fold
 from digest.render.levels import Level as Shown
 from digest.render.levels import levels_of
-from digest.render.preflight.findings import Action, Finding, Level, Place, Verb
+from digest.render.preflight.findings import Action, ActionKind, Finding, Level, Place
 from digest.render.preflight.known import Known
 from digest.render.preflight.rules import found
 from digest.render.writing.markdown import marked_links, refused_links
@@ -31,7 +31,7 @@ def wrong_with(edition: Edition, known: Known) -> Iterator[Finding]:
     """Yield what is wrong with the stories and links of an edition."""
     stories = tuple(edition.stories())
     if not stories:
-        yield found("no_story", "The edition has no story.", None, Action(verb=Verb.REFRESH))
+        yield found("no_story", "The edition has no story.", None, Action(kind=ActionKind.REFRESH))
     for story in stories:
         if not story.title.strip():
             said = f"A story of {story.source} has no headline."
@@ -46,7 +46,7 @@ def wrong_with(edition: Edition, known: Known) -> Iterator[Finding]:
 
 
 def _changes(story: Story) -> tuple[Action, ...]:
-    return Action(verb=Verb.REWRITE, story=story.id), Action(verb=Verb.DROP, story=story.id)
+    return Action(kind=ActionKind.REWRITE, story=story.id), Action(kind=ActionKind.DROP, story=story.id)
 
 
 def _repeated(stories: tuple[Story, ...]) -> Iterator[Finding]:
@@ -79,7 +79,7 @@ def _one_feed(stories: tuple[Story, ...], feeds: int) -> Iterator[Finding]:
         share = 100 * count // len(stories)
         last = [story for story in stories if story.source == source][-1]
         said = f"{count} of the {len(stories)} stories, {share} %, come from {source}."
-        yield found("one_feed", said, Place(story=last.id), Action(verb=Verb.DROP, story=last.id))
+        yield found("one_feed", said, Place(story=last.id), Action(kind=ActionKind.DROP, story=last.id))
 
 
 def _old_lead(edition: Edition) -> Iterator[Finding]:
@@ -94,8 +94,8 @@ def _old_lead(edition: Edition) -> Iterator[Finding]:
             "lead_old",
             said,
             Place(story=lead.id),
-            Action(verb=Verb.LEAD),
-            Action(verb=Verb.DROP, story=lead.id),
+            Action(kind=ActionKind.LEAD),
+            Action(kind=ActionKind.DROP, story=lead.id),
         )
 
 
@@ -104,7 +104,7 @@ def _empty(edition: Edition, known: Known) -> Iterator[Finding]:
     for section in edition.sections:
         if not section.stories and not section.more:
             said = f"The section “{section.title}” has no story."
-            yield found("empty_section", said, Place(topic=section.slug), Action(verb=Verb.REFRESH))
+            yield found("empty_section", said, Place(topic=section.slug), Action(kind=ActionKind.REFRESH))
         elif not section.title.strip():
             yield found("empty_section", "A section has no title.", Place(topic=section.slug))
     alone = {section.slug for section in edition.sections if not section.stories and not section.more}
@@ -117,7 +117,7 @@ def _empty(edition: Edition, known: Known) -> Iterator[Finding]:
         if count or not known.readers:
             readers = f"{count:,} reader{'' if count == 1 else 's'}" if count else "readers"
             said = f"“{title}” has no story, so {readers} who chose no other topic would get no email."
-            yield found("empty_choice", said, Place(choice=slug), Action(verb=Verb.REFRESH))
+            yield found("empty_choice", said, Place(choice=slug), Action(kind=ActionKind.REFRESH))
 
 
 def _without_a_story(edition: Edition, known: Known, slug: str) -> int:
@@ -132,16 +132,16 @@ def _without_a_story(edition: Edition, known: Known, slug: str) -> int:
 def links_of(edition: Edition) -> Iterator[Link]:
     """Yield every link that an edition brings into its emails, as it is written there."""
     for story in edition.stories():
-        place, actions = Place(story=story.id), (Action(verb=Verb.DROP, story=story.id),)
+        place, actions = Place(story=story.id), (Action(kind=ActionKind.DROP, story=story.id),)
         urls = [story.url, *(each.url for each in story.also), *(each.url for each in story.coverage)]
         urls += [story.via.url] if story.via else []
         yield from ((url, place, actions) for url in urls if url)
-        note = Place(story=story.id, part="note"), (Action(verb=Verb.NOTE, story=story.id),)
+        note = Place(story=story.id, part="note"), (Action(kind=ActionKind.NOTE, story=story.id),)
         yield from ((url, *note) for url in marked_links(story.note))
-    written = Place(part="introduction"), (Action(verb=Verb.INTRODUCTION),)
+    written = Place(part="introduction"), (Action(kind=ActionKind.INTRODUCTION),)
     yield from ((url, *written) for url in marked_links(edition.introduction))
     if sponsor := edition.sponsor:
-        bought = Place(part="sponsor"), (Action(verb=Verb.SPONSOR),)
+        bought = Place(part="sponsor"), (Action(kind=ActionKind.SPONSOR),)
         yield from ((url, *bought) for url in (sponsor.url, *marked_links(sponsor.text)))
 
 
@@ -169,11 +169,11 @@ def _links(edition: Edition, answers: Mapping[str, LinkAnswer]) -> Iterator[Find
 
 def _refused(edition: Edition) -> Iterator[Link]:
     """Yield the links that Markdown does not show as links."""
-    texts = [(edition.introduction, Place(part="introduction"), Action(verb=Verb.INTRODUCTION))]
+    texts = [(edition.introduction, Place(part="introduction"), Action(kind=ActionKind.INTRODUCTION))]
     if edition.sponsor:
-        texts.append((edition.sponsor.text, Place(part="sponsor"), Action(verb=Verb.SPONSOR)))
+        texts.append((edition.sponsor.text, Place(part="sponsor"), Action(kind=ActionKind.SPONSOR)))
     for story in edition.stories():
-        action = Action(verb=Verb.NOTE, story=story.id)
+        action = Action(kind=ActionKind.NOTE, story=story.id)
         texts.append((story.note, Place(story=story.id, part="note"), action))
     for text, place, action in texts:
         yield from ((url, place, (action,)) for url in refused_links(text))
@@ -182,7 +182,7 @@ def _refused(edition: Edition) -> Iterator[Link]:
 def _pictures(edition: Edition, known: Known) -> Iterator[Finding]:
     shown_wide = _wide(edition)
     for url, story in pictures_of(edition):
-        place, action = Place(story=story.id, part="picture"), Action(verb=Verb.PICTURE, story=story.id)
+        place, action = Place(story=story.id, part="picture"), Action(kind=ActionKind.PICTURE, story=story.id)
         answer = known.links.get(url)
         if url in known.lost:
             yield found(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from digest.model.editions import Edition
 from digest.model.messages import Email
 from digest.model.publication import HEADLINES
-from digest.render.preflight.findings import Action, Finding, Level, Place, Verb
+from digest.render.preflight.findings import Action, ActionKind, Finding, Level, Place
 from digest.render.preflight.rules import found
 from digest.render.writing.text import width
 from subscribers.text import one_line
@@ -22,7 +22,7 @@ _LOUD = 0.7  # the share of capital letters in a subject that shouts
 _CRIES = re.compile(r"[!¡！]\s*[!?¡！]|[?]\s*[!]|(?:[!！][^!！]*){3}|[$€£]{3}")
 
 _SUBJECT = Place(part="subject")
-_CHANGE = Action(verb=Verb.SUBJECT)
+_CHANGE = Action(kind=ActionKind.SUBJECT)
 
 
 def subject_lines(email: Email) -> Iterator[Finding]:
@@ -59,7 +59,7 @@ def cut_lines(email: Email, edition: Edition) -> Iterator[Finding]:
     if edition.preheader_template not in ("", HEADLINES) and width(email.preheader) > _PREHEADER:
         part = _begin(email.preheader, _PREHEADER)
         said = f"The preheader is long; lists of messages show about {_PREHEADER}: {part}"
-        yield found("preheader_long", said, Place(part="preheader"), Action(verb=Verb.PREHEADER))
+        yield found("preheader_long", said, Place(part="preheader"), Action(kind=ActionKind.PREHEADER))
 
 
 def _begin(line: str, columns: int) -> str:

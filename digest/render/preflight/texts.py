@@ -8,7 +8,7 @@ from html.entities import html5
 
 from digest.model.editions import Edition, Story
 from digest.model.messages import Email
-from digest.render.preflight.findings import Action, Finding, Level, Place, Verb
+from digest.render.preflight.findings import Action, ActionKind, Finding, Level, Place
 from digest.render.preflight.rules import found
 from digest.render.reading.page import Page
 from digest.render.reading.styles import Screen
@@ -67,21 +67,21 @@ def texts_of(edition: Edition) -> Iterator[Said]:
         yield from _texts_of_story(story)
     for heading in {section.slug: section.title for section in edition.sections}.items():
         yield heading[1], Place(topic=heading[0], part="heading"), ()
-    yield edition.introduction, Place(part="introduction"), (Action(verb=Verb.INTRODUCTION),)
-    yield edition.signed, Place(part="introduction"), (Action(verb=Verb.INTRODUCTION),)
+    yield edition.introduction, Place(part="introduction"), (Action(kind=ActionKind.INTRODUCTION),)
+    yield edition.signed, Place(part="introduction"), (Action(kind=ActionKind.INTRODUCTION),)
     if sponsor := edition.sponsor:
         for text in (sponsor.name, sponsor.text, sponsor.link):
-            yield text, Place(part="sponsor"), (Action(verb=Verb.SPONSOR),)
+            yield text, Place(part="sponsor"), (Action(kind=ActionKind.SPONSOR),)
 
 
 def _texts_of_story(story: Story) -> Iterator[Said]:
-    change = Action(verb=Verb.REWRITE, story=story.id), Action(verb=Verb.DROP, story=story.id)
+    change = Action(kind=ActionKind.REWRITE, story=story.id), Action(kind=ActionKind.DROP, story=story.id)
     yield story.title, Place(story=story.id, part="headline"), change
     yield story.blurb, Place(story=story.id, part="text"), change
-    yield story.note, Place(story=story.id, part="note"), (Action(verb=Verb.NOTE, story=story.id),)
+    yield story.note, Place(story=story.id, part="note"), (Action(kind=ActionKind.NOTE, story=story.id),)
     named = (story.source, story.author or "", *(each.name for each in story.also))
     for text in (*named, *(each.title for each in story.coverage), story.image.alt if story.image else ""):
-        yield text, Place(story=story.id), (Action(verb=Verb.DROP, story=story.id),)
+        yield text, Place(story=story.id), (Action(kind=ActionKind.DROP, story=story.id),)
 
 
 def wrong_in(edition: Edition) -> Iterator[Finding]:

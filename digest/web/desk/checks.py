@@ -16,7 +16,7 @@ from digest.editions.preflight import Inspection, Size, inspection_of
 from digest.model.editions import Edition
 from digest.model.errors import TemplateError
 from digest.model.snapshot import headings_of
-from digest.render.preflight.findings import Action, Finding, Level, Verb
+from digest.render.preflight.findings import Action, ActionKind, Finding, Level
 from digest.render.preflight.rules import RULES, passed
 from digest.web.staff.context import StaffContext
 from subscribers.model import Choice
@@ -26,14 +26,14 @@ _SIZES = 8  # choices of topics that are shown: the largest
 _TAB = ("show", "checks")
 # Forms that the page of an edition opens, each with its query parameter and the words on its button.
 _FORMS = {
-    Verb.REWRITE: ("edit", "Edit story"),
-    Verb.NOTE: ("note", "Edit note"),
-    Verb.INTRODUCTION: ("words", "Edit introduction"),
-    Verb.SPONSOR: ("words", "Edit sponsor"),
-    Verb.SUBJECT: ("words", "Edit subject"),
-    Verb.PREHEADER: ("words", "Edit preheader"),
+    ActionKind.REWRITE: ("edit", "Edit story"),
+    ActionKind.NOTE: ("note", "Edit note"),
+    ActionKind.INTRODUCTION: ("words", "Edit introduction"),
+    ActionKind.SPONSOR: ("words", "Edit sponsor"),
+    ActionKind.SUBJECT: ("words", "Edit subject"),
+    ActionKind.PREHEADER: ("words", "Edit preheader"),
 }
-_STEPS = {Verb.DROP: ("drop", "Drop story"), Verb.PICTURE: ("picture", "Remove picture")}
+_STEPS = {ActionKind.DROP: ("drop", "Drop story"), ActionKind.PICTURE: ("picture", "Remove picture")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,15 +115,15 @@ def _buttons(finding: Finding) -> Iterator[Button]:
 
 
 def _button(action: Action) -> Button:
-    if action.verb in _STEPS:
-        do, label = _STEPS[action.verb]
+    if action.kind in _STEPS:
+        do, label = _STEPS[action.kind]
         return Button(label=label, do=do, story=action.story)
-    if action.verb is Verb.REFRESH:
+    if action.kind is ActionKind.REFRESH:
         return Button(label="Refresh", step="refresh")
-    if action.verb is Verb.LEAD:
+    if action.kind is ActionKind.LEAD:
         return Button(label="Choose another lead", href="?show=stories")
-    parameter, label = _FORMS[action.verb]
-    query = urlencode([_TAB, (parameter, action.story or action.verb.value)])
+    parameter, label = _FORMS[action.kind]
+    query = urlencode([_TAB, (parameter, action.story or action.kind.value)])
     return Button(label=label, href=f"?{query}{f'#s-{action.story}' if action.story else ''}")
 
 

@@ -163,7 +163,7 @@ def _edition_values(edition: NextEdition) -> Mapping[str, object]:
         "noun": edition.noun,
         "sentence": edition.sentence,
         "timeline": edition.timeline,
-        "verbs": {verb.name: verb.value for verb in edition.verbs},
+        "verbs": {step.name: step.value for step in edition.steps},
         "contents": edition.contents,
         "changed": edition.changed,
         "changed_words": f"{counted(edition.changed, 'story', 'stories')} changed",

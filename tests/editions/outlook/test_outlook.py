@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digest.editions.outlook.phases import Outlook, Phase, Verb, held_reason, phase_of, verbs
+from digest.editions.outlook.phases import DeskStep, Outlook, Phase, held_reason, phase_of, possible_steps
 from digest.editions.outlook.sentence import coming_sentence, left_words, sentence, stressed
 from digest.editions.outlook.timeline import timeline
 from digest.editions.outlook.words import at_words, clock_words, span_words
@@ -243,8 +243,8 @@ def test_every_edition_at_every_moment_has_one_whole_sentence_and_its_buttons(
     assert ".." not in said
     assert ": ." not in said
     phase = phase_of(found, now)
-    ways_on = set(verbs(found, now))
-    assert (Verb.RESUME in ways_on) == (phase in (Phase.HELD, Phase.PAUSED))
+    ways_on = set(possible_steps(found, now))
+    assert (DeskStep.RESUME in ways_on) == (phase in (Phase.HELD, Phase.PAUSED))
     assert bool(ways_on) == (state in open_states)
     line = timeline(found, now)
     assert (line is not None) == (state in (DRAFT, APPROVED))

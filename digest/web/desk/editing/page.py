@@ -16,7 +16,7 @@ from digest.editions.edits.desk import DeskFacts, pulse_of, read_desk
 from digest.editions.edits.edits import pictures_of
 from digest.editions.edits.galley import Galley, announced, galley_of, marked, redoable
 from digest.editions.outlook.facts import with_facts
-from digest.editions.outlook.phases import Outlook, verbs
+from digest.editions.outlook.phases import Outlook, possible_steps
 from digest.editions.outlook.sentence import approvals_text, has_given, left_words, sentence, stressed
 from digest.editions.outlook.timeline import timeline
 from digest.editions.outlook.words import counted, ended, span_words
@@ -184,7 +184,7 @@ def page_values(context: StaffContext, shown: Shown) -> dict[str, object]:
         "sends_by_itself": outlook.sends_by_itself,
         "line": timeline(outlook, now) if record.is_ahead else None,
         "left": left_words(outlook, now),
-        "verbs_now": frozenset(each.name for each in verbs(outlook, now)),
+        "verbs_now": frozenset(each.name for each in possible_steps(outlook, now)),
         "readers_text": counted(facts.everybody, "reader"),
         "hash": stood.hash,
         "problem": stood.problem,
