@@ -21,7 +21,7 @@ from digest.render.originals.originals import (
     text_at,
 )
 
-# What each template is for, in the order in which a designer meets them.
+# The purpose of each template, in the order in which a designer meets them.
 PURPOSES = {
     "mail/edition.html": "the HTML of an email, which calls the parts below",
     "mail/_styles.html": "the styles of the email",

@@ -72,7 +72,7 @@ def _ignore(*_: object) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
-    """The clock, the stop signal and the reports of a run, for every operation that may take long.
+    """The clock, the stop signal and the reports of a run, which every operation that may take long is given.
 
     `stop` is called often. Once it returns True, messages in flight are finished and the rest is left.
     """

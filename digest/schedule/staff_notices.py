@@ -66,7 +66,7 @@ class Copies:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happened:
-    """What has happened to an edition, besides what its record says."""
+    """The facts about an edition that its record does not have."""
 
     alarmed: bool = False  # the program itself has paused it
     copies: Sequence[Copies] = ()  # those of the staff, oldest first

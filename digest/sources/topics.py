@@ -94,7 +94,7 @@ def topics_of_digest(database: Database, config: Config, slug: str, now: datetim
         rows = () if digest.topics else recent_posts(connection, _POSTS, digest=slug)
     editions = [each.edition for each in records if each.edition.cutoff_at >= since]
     report = _report([stand for edition in editions for stand in _stands(edition)], editions=len(editions))
-    # What a feed is about is seen in all of its posts, not only in those for which an edition had room.
+    # All posts of a feed show its subjects, not only those for which an edition had room.
     posts = [WaitingPost(post=row.post, feed_name=row.feed_name) for row in rows]
     lately = [each for each in posts if each.post.first_seen_at >= since]
     return replace(report, advice=propose(lately, config.site, config.feeds).advice)

@@ -34,7 +34,7 @@ _SEEN = timedelta(minutes=1)  # how exactly the last use of a session is known
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visitor:
-    """Who asks to be signed in, as far as a request tells: a key to count by, the network, the browser."""
+    """The client that asks to be signed in: a key to count by, its network, its browser."""
 
     key: str
     client: str = ""

@@ -31,7 +31,7 @@ _OWN = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; frame-src 'self'; "
     "form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
 )
-# What a mail program shows has no scripts. Only our own page may contain it, and measure its height.
+# An email in a mail program runs no scripts. Only our own page may contain it, and measure its height.
 _FRAMED = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src {images}; form-action 'none'; base-uri 'none'; "
     "frame-ancestors 'self'; sandbox allow-same-origin"

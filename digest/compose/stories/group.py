@@ -11,7 +11,7 @@ from digest.model.editions import Claim, Coverage, Source, Story
 from digest.model.posts import Post, WaitingPost, shown_via
 from digest.model.tags import fold, for_people
 
-# What publishers call their opinion and live pages, in a tag or a part of the address.
+# The names that publishers give to their opinion and live pages, in a tag or a part of the address.
 _NAMES = (
     "letters, opinion, opinions, comment, commentisfree, columnists, editorial, editorials, analysis, live, "
     "liveblog, live-blog, blog, liveticker, meinung, kommentar, kommentare, kolumne, opinión, tribuna, "

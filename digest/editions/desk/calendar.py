@@ -77,7 +77,7 @@ def calendar_of(database: Database, config: Config, zone: str, now: datetime) ->
         for digest in config.digests
         for day in _dates(digest, today, now)
     }
-    # What is over today shows what has happened, and nothing if the digest began only after that time.
+    # A date of today that is over shows its outcome, and nothing if the digest began only after that time.
     entries |= {(slug, today): entry for slug, entry in past.items() if entry}
     days = [
         Day(

@@ -131,7 +131,7 @@ def _keep(connection: Connection, planned: Plan, kept: _Kept) -> Composed:
     if replace(planned.edition, cutoff_at=before.base.cutoff_at) == before.base:
         return Composed(record=before.record, reason="nothing has changed since it was composed", **counts)
     after = rebased(before, planned.edition)
-    # What an editor has taken out of the edition stays out, also if it found no place in the new base.
+    # Posts that an editor has taken out of the edition stay out, also if they found no place in the new base.
     held = {post_id for post_id, fate in fates(before.applied).items() if fate.state is PostState.RESERVED}
     out = fates(before.applied).keys() - held
     dropped = {post_id: why for post_id, why in planned.dropped if post_id not in out}

@@ -45,7 +45,7 @@ from subscribers.address import parse_address
 from subscribers.rules.notices import NoticeKind
 from subscribers.store.notices import NewNotice, fresh_notice, queue
 
-# What a person is told even if it began before the account was added, because there is something to do.
+# A person is told these even if they began before the account was added, because there is something to do.
 _CALLS = (StaffNoticeKind.READY, StaffNoticeKind.REMINDER, StaffNoticeKind.COPY)
 
 

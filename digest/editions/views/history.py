@@ -27,7 +27,7 @@ from digest.storage.ledger.looks import kept_look
 _SHORTEST = 8  # characters of a hash that identify a version
 _STORIES = "the stories"  # as `digest.message.look.differences` calls a change of the snapshot
 
-# What is said of a step: of a person, who has a name, and of the program.
+# The words for a step: one text for a person, who has a name, and one for the program.
 _SAID: Mapping[StepKind, tuple[str, str]] = {
     StepKind.APPROVED: ("approved it", "It was approved"),
     StepKind.VOID: ("withdrew the approval", "The approval was withdrawn"),

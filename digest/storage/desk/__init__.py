@@ -1,1 +1,1 @@
-"""What the desk reads: counts of posts, lists of posts, and which editions are open."""
+"""Read for the desk: counts of posts, lists of posts, and which editions are open."""

@@ -16,7 +16,7 @@ from digest.storage.tables.posts import digest_posts, feeds, posts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostSearch:
-    """Which posts are listed. `before_at` leaves out those that were first seen later."""
+    """The choice of posts that are listed. `before_at` leaves out those that were first seen later."""
 
     digest: str
     state: PostState

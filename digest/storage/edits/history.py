@@ -25,7 +25,7 @@ class StoredStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comment:
-    """What a person of the staff says about an edition or one of its stories; no reader ever sees it."""
+    """The words of a person of the staff about an edition or one of its stories; no reader ever sees them."""
 
     number: int
     story: str | None  # the id of its first post; None: about the whole edition

@@ -51,7 +51,7 @@ def _spell_for_postgresql(_table: Table, connection: Connection, **_: object) ->
         _DUE.dialect_options["postgresql"]["where"] = deliveries.c.due_at.is_not(None)
 
 
-# What pages show of editions that have ended, because counting a large edition takes a second.
+# The counts that pages show of editions that have ended, because counting a large edition takes a second.
 tallies = Table(
     "tallies",
     metadata,

@@ -30,7 +30,7 @@ corrections = Table(
     Column("text", Text, nullable=False),  # Markdown
 )
 
-# Who is looking at an edition on the desk. A row counts for a minute.
+# The people who are looking at an edition on the desk. A row counts for a minute.
 presences = Table(
     "presences",
     metadata,

@@ -25,7 +25,7 @@ schedules = Table(
     Column("seen_at", Moment, nullable=False),
 )
 
-# What the scheduler reported last. A row is replaced by the next report about its subject.
+# The last reports of the scheduler. A row is replaced by the next report about its subject.
 reports = Table(
     "reports",
     metadata,

@@ -68,7 +68,7 @@ staff_audit = Table(
     Index("ix_staff_audit_person_id", "person_id", "at"),
 )
 
-# What each person of the staff was told, once for each occasion; its message is in `notices`.
+# The occasions of which each person of the staff was told, once for each; the message is in `notices`.
 staff_notices = Table(
     "staff_notices",
     metadata,

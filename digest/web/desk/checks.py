@@ -38,7 +38,7 @@ _STEPS = {ActionKind.DROP: ("drop", "Drop story"), ActionKind.PICTURE: ("picture
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Button:
-    """What removes a fault: with `do`, an edit of a story; with `step`, a step of the edition; or a link."""
+    """A remedy for a fault: with `do`, an edit of a story; with `step`, a step of the edition; or a link."""
 
     label: str
     do: str = ""

@@ -29,7 +29,7 @@ _VIEWS = (("desktop", "Desktop"), ("phone", "Phone"), ("text", "Plain text"))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboxLine:
-    """What lists of messages show of an email; `wrong` says why the lines cannot be used."""
+    """The lines of an email in a list of messages; `wrong` says why they cannot be used."""
 
     sender: str
     subject: str

@@ -10,7 +10,7 @@ from digest.model.staff import Right
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """What a route needs, and what the audit trail says when a request has succeeded.
+    """The right that a route needs, and the words of the audit trail when a request has succeeded.
 
     Without a right, the route is open to everybody. `audit` is in the past tense: "approved an edition". It
     is "" if the trail need not know, or if the operation writes into the trail itself.

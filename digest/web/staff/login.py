@@ -168,7 +168,7 @@ def enter(request: Request, context: StaffContext, person_id: str, form: Form) -
 
 
 def signed_out(request: Request, context: StaffContext, form: Form) -> Response:
-    """Return the answer to a request without a session. What was written into its form is kept."""
+    """Return the answer to a request without a session. The texts in its form are kept."""
     by_script = "hx-request" in request.headers or "event-stream" in request.headers.get("accept", "")
     if request.method in ("GET", "HEAD"):
         if by_script:

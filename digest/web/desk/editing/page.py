@@ -59,7 +59,7 @@ _KEYS = (
     ("a h", "approve, hold"),
     ("Esc", "leave a field, and keep the text"),
 )
-# What a step has done, as the status line says it.
+# The outcome of a step, as the status line says it.
 DONE = {
     "approved": "You approved this edition.",
     "once": "Your approval is kept. Another person must approve this version too.",
