@@ -100,6 +100,11 @@ def edition_path(edition: Edition) -> str:
     return edition_url("", edition.digest, edition.id)
 
 
+def is_public(record: EditionRecord) -> bool:
+    """Tell whether an edition has a web copy that anybody may read."""
+    return record.state in PUBLIC
+
+
 # ── corrections ─────────────────────────────────────────────────────────────────────────────
 
 

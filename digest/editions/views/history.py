@@ -21,7 +21,7 @@ from digest.model.snapshot import content_hash
 from digest.storage.database import Database
 from digest.storage.editions.records import load_edition
 from digest.storage.edits.edits import edits_of
-from digest.storage.edits.history import StoredStep, steps_of
+from digest.storage.edits.history import StoredStep, corrections_of, steps_of
 from digest.storage.ledger.looks import kept_look
 
 _SHORTEST = 8  # characters of a hash that identify a version
@@ -110,10 +110,12 @@ def read_history(database: Database, edition_id: str) -> History:
         edited = with_edits(connection, load_edition(connection, edition_id))
         stored = steps_of(connection, edition_id)
         hashes = {each.number: each.hash or "" for each in edits_of(connection, edition_id)}
+        corrected = corrections_of(connection, edition_id)
     bases = (*(each.replaced for each in stored if each.replaced), edited.base)
     told = [_composed(bases[0]), *_lines(edited, stored, hashes)]
     if edited.record.approved_at and not any(each.step.kind is StepKind.APPROVED for each in stored):
         told.append(_approval(edited))  # it was approved when steps were not kept yet
+    told += [Line(at=each.at, by=each.by, text=f"corrected the web copy: {each.text}") for each in corrected]
     return History(edited=edited, lines=tuple(reversed(told)), bases=bases)
 
 

@@ -8,8 +8,8 @@ from email.utils import parseaddr
 
 from fastapi import APIRouter, Request, Response
 
-from digest.compose.edits.operations import Operation, Preheader, Subject
-from digest.editions.edits.edits import EditedEdition, Editor, edit, read_edits
+from digest.compose.edits.operations import Preheader, Subject
+from digest.editions.edits.edits import EditedEdition, read_edits
 from digest.editions.preview import PreviewError
 from digest.editions.views.mail import Viewer, view
 from digest.editions.views.readers import read_audience
@@ -18,8 +18,7 @@ from digest.model.errors import TemplateError
 from digest.render.mail import lines
 from digest.render.templates import check_line, check_written_line
 from digest.web.desk.mail import Frame, frame_url
-from digest.web.security.forms import Sent
-from digest.web.staff.context import Desk, SignedIn, StaffContext
+from digest.web.staff.context import Desk, StaffContext
 
 router = APIRouter()
 
@@ -56,28 +55,6 @@ def inbox_lines(request: Request, context: Desk, edition_id: str) -> Response:
     wrong = next(filter(None, (check_written_line(each.text) for each in changed)), None)
     line = _line(edition, wrong) if wrong else _line(_with_lines(edition, changed))
     return context.page(request, "_inbox_lines", {"line": line})
-
-
-@router.post("/desk/{edition_id}/lines")
-def change_lines(context: Desk, person: SignedIn, form: Sent, edition_id: str) -> Response:
-    """Change the subject and the preheader, as far as they differ; or take those of the base again."""
-    edited = read_edits(context.app.database, edition_id)
-    base, operations = edited.base, list[Operation]()
-    if form.one("default") == "subject":
-        operations.append(Subject(text=base.subject_template))
-    elif form.one("default") == "preheader":
-        operations.append(Preheader(text=base.preheader_template))
-    else:
-        operations += _changed_lines(edited.applied.edition, form.one("subject"), form.one("preheader"))
-    if operations:
-        seen = form.one("seen")
-        editor = Editor(
-            name=person.name,
-            seen=int(seen) if seen.isdecimal() and len(seen) < 9 else len(edited.edits),
-            now=context.clock(),
-        )
-        edit(context.app.database, edition_id, operations, editor)
-    return context.redirect(f"/desk/{edition_id}?show=inbox")
 
 
 def _changed_lines(edition: Edition, subject: str, preheader: str) -> list[Subject | Preheader]:

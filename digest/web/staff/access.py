@@ -116,12 +116,11 @@ ACCESS: Mapping[tuple[str, str], Access] = {
     ("POST", "/desk/{edition_id}/send"): Access(right=Right.APPROVE, audit="sent an edition before its time"),
     ("GET", "/desk/{edition_id}/cancel"): Access(right=Right.EDIT),
     ("POST", "/desk/{edition_id}/cancel"): Access(right=Right.EDIT, audit="cancelled an edition"),
+    ("GET", "/desk/{edition_id}/correction"): Access(right=Right.EDIT),
+    ("POST", "/desk/{edition_id}/correction"): _edit("corrected the web copy of an edition"),
     # Looking at an edition: its email, its views, its history, its comments
     ("GET", "/desk/{edition_id}/mail"): LOOK,
     ("GET", "/desk/{edition_id}/lines"): LOOK,
-    ("POST", "/desk/{edition_id}/lines"): Access(
-        right=Right.EDIT, audit="changed the subject or the preheader"
-    ),
     ("GET", "/desk/{edition_id}/preview"): LOOK,
     ("POST", "/desk/{edition_id}/preview"): Access(right=Right.LOOK, audit=""),
     ("GET", "/desk/{edition_id}/history"): LOOK,

@@ -137,6 +137,7 @@ document.addEventListener("input", (event) => {
   if (!form) return;
   const values = Object.fromEntries(fields(form).map((field) => [field.name, field.value]));
   keep(draftOf(form), changed(form) ? JSON.stringify(values) : null);
+  if (!form.matches(".edit")) form.toggleAttribute("hx-morph-skip", changed(form)); // until it is saved
 });
 
 /** Put a text that was left earlier back into its form. */
@@ -173,7 +174,6 @@ document.addEventListener("htmx:before:request", (event) => {
   if (isRefresh(ctx) || isPart(ctx)) return;
   turn += 1;
   sent = ctx.request.form?.matches("[data-draft]") ? ctx.request.form : null;
-  if (ctx.sourceElement.matches("[data-forget]")) keep(`desk ${page().dataset.path} edit ${current}`, null);
   if (ctx.sourceElement.matches("a:not([data-close])") && !asked()) opener = ctx.sourceElement.id || ctx.sourceElement.dataset.key || "";
   for (const open of all(":popover-open")) open.hidePopover();
 });
@@ -186,7 +186,12 @@ document.addEventListener("htmx:after:request", (event) => {
   if (isPart(ctx)) return response.status < 400 ? undefined : event.preventDefault();
   if (isRefresh(ctx) && (turn !== asking || busy())) return event.preventDefault();
   if (response.status < 500 && text.includes('id="edition"')) {
-    if (sent && response.raw.redirected) keep(draftOf(sent), null);
+    if (sent && response.raw.redirected) {
+      keep(draftOf(sent), null);
+      sent.removeAttribute("hx-morph-skip");
+    }
+    const forgets = ctx.sourceElement.closest("[data-forget]")?.dataset.forget;
+    if (forgets && !text.includes('id="question"')) keep(`desk ${page().dataset.path} ${forgets}`, null);
     return;
   }
   event.preventDefault(); // the page, and every text in it, stays as it is
@@ -258,7 +263,6 @@ function lost(text, out = false) {
     line.append(" ", link, ", and then do this again.");
   }
   line.hidden = false;
-  line.scrollIntoView({ block: "nearest" });
 }
 
 const busy = () => flying > 1 || asked() || find(":popover-open") || find("dialog[open]") || find(".dragged");

@@ -153,7 +153,7 @@ def test_two_texts_for_one_headline_are_shown_side_by_side_and_none_is_lost(draf
     mine = fields_of(answer, "Use mine")
     assert maren.post(f"{PATH}/edit", data=mine).status_code == 303
     assert "Trams at last" in titles(draft_desk)
-    assert "Keep theirs" in text
+    assert "Keep Jonas’s" in text
     # The same person's own edits, for example from keys in quick succession, are no conflict.
     assert send(maren, "note", 0, story="tram", text="One").status_code == 303
     assert send(maren, "note", 0, story="tram", text="Two").status_code == 303

@@ -76,16 +76,24 @@ def test_the_inbox_line_follows_what_is_typed_and_is_saved(drafted: Newsroom) ->
         "subject": "{% for each in range(9999) %}{% for each in range(9999) %}{% endfor %}{% endfor %}"
     }
     assert "without loops" in editor.get(f"{PATH}/lines", params=endless).text
-    assert editor.post(f"{PATH}/lines", data={**typed, "seen": "0"}).status_code == 303
+    lines = {"do": "lines", "show": "inbox", "shown_subject": "Ferries", "shown_preheader": ""}
+    saved = editor.post(f"{PATH}/edit", data={**lines, **typed, "seen": "0"})
+    assert saved.headers["location"] == f"{PATH}?show=inbox"
     edition = read_edits(drafted.app.database, DRAFT).applied.edition
     assert (edition.subject_template, edition.preheader_template) == tuple(typed.values())
-    editor.post(f"{PATH}/lines", data={**typed, "seen": "2"})  # nothing has changed
-    editor.post(f"{PATH}/lines", data={"default": "subject", "seen": "2"})
+    shown = {f"shown_{name}": text for name, text in typed.items()}
+    editor.post(f"{PATH}/edit", data={**lines, **typed, **shown, "seen": "2"})  # nothing has changed
+    editor.post(f"{PATH}/edit", data={**lines, **typed, "default": "subject", "seen": "2"})
     edited = read_edits(drafted.app.database, DRAFT)
     assert len(edited.edits) == 3
     assert edited.applied.edition.subject_template == edited.base.subject_template
-    conflict = editor.post(f"{PATH}/lines", data={"subject": "Mine", "preheader": "", "seen": "0"})
-    assert conflict.status_code in (303, 409)
+    # Somebody else has written both lines meanwhile: nothing of the other person's form is lost.
+    theirs = {"subject": "Boats all night", "preheader": "And nuts"}
+    clash = drafted.signed_in(Role.APPROVER).post(f"{PATH}/edit", data={**lines, **theirs, "seen": "0"})
+    assert clash.status_code == 409
+    assert "Use mine" in clash.text
+    assert clash.text.count("Boats all night") > 0 < clash.text.count("And nuts")
+    assert read_edits(drafted.app.database, DRAFT).record.hash == edited.record.hash
 
 
 def test_the_history_tells_who_held_an_edition_and_who_sent_tests_of_it(drafted: Newsroom) -> None:

@@ -33,6 +33,7 @@ from digest.model.posts import Image
 from digest.model.publication import Sponsor
 from digest.web.security.forms import Form
 
+LINES = ("subject", "preheader")  # what lists of messages show of an email
 _DAY = timedelta(days=1)
 
 
@@ -50,8 +51,7 @@ class Asked:
 
     def seen_of(self, operation: Operation) -> int:
         """Return the last edit that the author had seen of this field: a choice in a conflict is newer."""
-        part = operation.part.value if isinstance(operation, Rewrite) else ""
-        text = self.fields.get(f"seen_{part}", "")
+        text = self.fields.get(f"seen_{part_of(operation)}", "")
         return int(text) if text.isdecimal() else self.seen
 
     def without(self, part: str) -> Asked:
@@ -69,6 +69,18 @@ class Wanted:
     def refuse(self, why: str) -> EditRefusedError:
         """Return the error for a form that can mean nothing."""
         return EditRefusedError(self.edited.record.edition.id, why)
+
+
+def part_of(operation: Operation) -> str:
+    """Return the name of the field of a form with several texts that an operation is about; "" for others."""
+    match operation:
+        case Rewrite():
+            return operation.part.value
+        case Subject():
+            return "subject"
+        case Preheader():
+            return "preheader"
+    return ""
 
 
 def asked(form: Form) -> Asked:
@@ -133,6 +145,20 @@ def _rewrite(form: Asked, _: Wanted) -> Iterator[Operation]:
             yield Rewrite(story=form.get("story"), part=part, text=words)
 
 
+def _lines(form: Asked, wanted: Wanted) -> Iterator[Operation]:
+    """Yield each of the lines in inboxes whose words are not those that the form was shown with."""
+    base, default = wanted.edited.base, form.get("default")
+    if default == "subject":
+        yield Subject(text=base.subject_template)
+    elif default == "preheader":
+        yield Preheader(text=base.preheader_template)
+    elif not default:
+        lines: tuple[Callable[..., Operation], ...] = (Subject, Preheader)
+        for name, kind in zip(LINES, lines, strict=True):
+            if form.get(name) and form.get(name) != form.get(f"shown_{name}"):
+                yield kind(text=form.get(name))
+
+
 def _picture(form: Asked, wanted: Wanted) -> Iterator[Operation]:
     story, url = form.get("story"), form.get("url")
     yield Picture(story=story, image=wanted.picture(story, url) if url else None)
@@ -175,7 +201,7 @@ _KINDS: Mapping[str, Callable[[Asked, Wanted], Iterator[Operation]]] = {
     "restore": lambda form, _: _story(form, Restore),
     "lead": lambda form, _: _story(form, MakeLead),
     "no lead": lambda _form, _: iter([MakeLead(story=None)]),
-    "split": lambda form, _: _story(form, Split),
+    "split": lambda form, _: iter([Split(story=form.get("story"), post=form.get("post") or None)]),
     "merge": lambda form, _: iter([Merge(story=form.get("story"), into=form.get("into"))]),
     "add": _add,
     "defer": _defer,
@@ -188,6 +214,7 @@ _KINDS: Mapping[str, Callable[[Asked, Wanted], Iterator[Operation]]] = {
     "introduction": lambda form, _: iter([Introduce(text=form.get("text"))]),
     "subject": lambda form, _: iter([Subject(text=form.get("text"))]),
     "preheader": lambda form, _: iter([Preheader(text=form.get("text"))]),
+    "lines": _lines,
     "heading": _heading,
     "sponsor": _sponsor,
     "undo": _undo,

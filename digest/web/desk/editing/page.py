@@ -9,37 +9,29 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
-from digest.compose.edits.operations import Part
 from digest.editions.approval import standing
+from digest.editions.archive import corrections_of, edition_path, is_public
 from digest.editions.editions import find_edition
 from digest.editions.edits.desk import DeskFacts, pulse_of, read_desk
-from digest.editions.edits.edits import pictures_of
-from digest.editions.edits.galley import Galley, announced, galley_of, marked, redoable
+from digest.editions.edits.galley import Galley, announced, galley_of, redoable
 from digest.editions.outlook.facts import with_facts
 from digest.editions.outlook.phases import Outlook, possible_steps
 from digest.editions.outlook.sentence import approvals_text, has_given, left_words, sentence, stressed
 from digest.editions.outlook.timeline import timeline
-from digest.editions.outlook.words import counted, ended, span_words
+from digest.editions.outlook.words import clock_words, counted, ended, span_words
 from digest.editions.views.comments import comment_counts
-from digest.model.editions import Edition, EditionRecord, EditionState, Story
+from digest.model.editions import Correction, EditionRecord, EditionState
 from digest.model.posts import Image
 from digest.model.staff import Person, Right
 from digest.staff.people import people_with
 from digest.web.desk import checks, tabs
+from digest.web.desk.editing.opened import OPEN, WORDS, Opened, form_values
 from digest.web.staff.context import Desk, StaffContext
 
 router = APIRouter()
 
 _READ = ["GET", "HEAD"]
 _DAY = timedelta(days=1)
-# The forms that the page opens in place, each by the name of its query parameter.
-_OPEN = ("edit", "note", "picture", "merge", "heading", "words")
-_WORDS = (
-    ("introduction", "Introduction"),
-    ("subject", "Subject"),
-    ("preheader", "Preheader"),
-    ("sponsor", "Sponsor"),
-)
 _TABS = (("mail", "Email"), ("inbox", "Inbox"), ("checks", "Checks"), ("readers", "Readers"))
 _KEYS = (
     ("j k", "next, previous story"),
@@ -73,15 +65,8 @@ DONE = {
     "corrected": "The changes at the sources are in the edition now.",
     "tested": "The test is on its way.",
     "nothing": "Nothing was changed.",
+    "correction": "Your correction is on the web copy. The email and its hash stay as they are.",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opened:
-    """The form that is open in the page: its kind, and the story, topic or words that it is about."""
-
-    kind: str = ""
-    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +76,7 @@ class Shown:
     facts: DeskFacts
     person: Person
     now: datetime
-    opened: Opened = Opened()
+    opened: Opened
     said: str = ""
 
     @property
@@ -138,7 +123,7 @@ def show(
 def _shown(request: Request, context: StaffContext, edition_id: str) -> Shown:
     facts = read_desk(context.app, edition_id, context.clock())
     query = request.query_params
-    kind = next((each for each in _OPEN if query.get(each)), "")
+    kind = next((each for each in OPEN if query.get(each)), "")
     return Shown(
         facts=facts,
         person=request.state.person,
@@ -151,7 +136,7 @@ def _shown(request: Request, context: StaffContext, edition_id: str) -> Shown:
 def side_values(request: Request) -> dict[str, object]:
     """Return the values of the right-hand side: its tabs, and the one that is shown."""
     tab = request.query_params.get("show", "")
-    query = {name: text for name, text in request.query_params.items() if name in (*_OPEN, "show")}
+    query = {name: text for name, text in request.query_params.items() if name in (*OPEN, "show")}
     return {
         "tabs": _TABS,
         "tab": tab if tab in dict(_TABS) else "stories",
@@ -177,6 +162,7 @@ def page_values(context: StaffContext, shown: Shown) -> dict[str, object]:
     return {
         "edition": edition,
         "record": record,
+        "web_copy": f"{context.app.config.site.base_url}{edition_path(edition)}" if is_public(record) else "",
         "path": f"{context.root}/desk/{record.edition.id}",
         "day": f"{edition.local_date:%A} {edition.local_date.day} {edition.local_date:%B}",
         "outlook": stressed(sentence(outlook, now)),
@@ -225,17 +211,27 @@ def list_values(context: StaffContext, shown: Shown) -> dict[str, object]:
         "arrived": facts.arrived,
         "present": tuple(_people(facts, galley)),
         "may_edit": may_edit,
+        "corrections": tuple(_corrections(context, shown)),
+        "may_correct": is_public(shown.record) and shown.person.may(Right.EDIT),
         "editors": ", ".join(each.first_name for each in editors),
         "stories_text": counted(len(galley.items), "story", "stories"),
         "tomorrow": edition.local_date + _DAY,
         "opened": shown.opened,
-        "form": _form_values(context, shown),
+        "form": form_values(context, facts, shown.opened),
         "picture_path": lambda image: _picture_path(context, image),
         "counted": counted,
-        "words_kinds": _WORDS,
+        "words_kinds": WORDS,
         "keys": _KEYS,
         "comments": comment_counts(context.app.database, shown.record.edition.id),
     }
+
+
+def _corrections(context: StaffContext, shown: Shown) -> Iterator[tuple[str, Correction]]:
+    """Yield the corrections of the web copy, each with its time; an edition that is ahead has none."""
+    edition = shown.record.edition
+    made = () if shown.record.is_ahead else corrections_of(context.app.database, edition.id)
+    for each in made:
+        yield clock_words(each.at, edition.zone, shown.now), each
 
 
 def _attention(galley: Galley) -> Iterator[tuple[str, str]]:
@@ -258,41 +254,3 @@ def _picture_path(context: StaffContext, image: Image | None) -> str:
         return ""
     base, url = f"{context.app.config.site.base_url}/pictures/", image.url
     return f"{context.root}/desk/pictures/{url.removeprefix(base)}" if url.startswith(base) else ""
-
-
-# ── the form that is open ───────────────────────────────────────────────────────────────────
-
-
-def _form_values(context: StaffContext, shown: Shown) -> dict[str, object]:
-    """Return the values of the form that is open: the present words, and those of the source."""
-    opened, edition = shown.opened, shown.facts.edited.applied.edition
-    story = next((each for each in edition.stories() if each.id == opened.subject), None)
-    match opened.kind:
-        case "edit" if story:
-            return _source_values(shown, story)
-        case "picture" if story:
-            return {"pictures": pictures_of(context.app.database, story.id)}
-        case "words":
-            return _words_values(edition, opened.subject)
-    return {}
-
-
-def _source_values(shown: Shown, story: Story) -> dict[str, object]:
-    """Return the words of the source beside those of the edition; what has changed since is marked."""
-    base = shown.facts.edited.applied.sources.get(story.id, story)
-    change = next((each for each in shown.facts.changes if each.before.id == story.id), None)
-    now = change.story if change and not change.gone else base
-    return {
-        "source": {part.value: getattr(now, part.value) for part in Part},
-        "marked": {part.value: marked(getattr(now, part.value), getattr(base, part.value)) for part in Part},
-        "changed": now != base,
-    }
-
-
-def _words_values(edition: Edition, subject: str) -> dict[str, object]:
-    texts = {
-        "introduction": edition.introduction,
-        "subject": edition.subject_template,
-        "preheader": edition.preheader_template,
-    }
-    return {"text": texts.get(subject, ""), "sponsor": edition.sponsor}

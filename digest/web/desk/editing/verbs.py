@@ -9,14 +9,14 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 
-from digest.compose.edits.operations import Operation, Rewrite
+from digest.compose.edits.operations import Operation
 from digest.editions.edits.edits import Editor, edit, picture_of, read_edits
 from digest.editions.edits.galley import Marked, marked
-from digest.editions.outlook.words import clock_words, span_words
+from digest.editions.outlook.words import clock_words, first_name, span_words
 from digest.model.editions import EditionRecord
 from digest.model.errors import ConflictError, EditRefusedError, NotFoundError, StateError
 from digest.model.staff import Person
-from digest.web.desk.editing.forms import Asked, Wanted, asked, operations_of
+from digest.web.desk.editing.forms import LINES, Asked, Wanted, asked, operations_of, part_of
 from digest.web.desk.editing.page import show
 from digest.web.security.forms import Sent
 from digest.web.staff.context import Desk, SignedIn, StaffContext
@@ -24,7 +24,8 @@ from digest.web.staff.context import Desk, SignedIn, StaffContext
 router = APIRouter()
 
 # The fields whose text a person has written. Whatever happens to the form, this text is not lost.
-_WRITTEN = ("title", "blurb", "text", "name", "url")
+_WRITTEN = ("title", "blurb", "text", "name", "url", *LINES)
+_PARTS = ("title", "blurb", *LINES)  # of forms with several texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,13 @@ class Clash:
     mine: Mapping[str, str]
     theirs: Mapping[str, str]
     rest: bool
+    draft: str  # under this name, the browser has kept your text
+    show: str  # the tab beside the stories
+
+    @property
+    def first_name(self) -> str:
+        """Return the name that the button for the other editor's text has."""
+        return first_name(self.by)
 
 
 @router.post("/desk/{edition_id}/edit")
@@ -98,8 +106,8 @@ class _ClashError(Exception):
 
 def _pending(sent: Asked, left: list[Operation]) -> Asked:
     """Return the form without the words that are saved."""
-    parts = {each.part.value for each in left if isinstance(each, Rewrite)}
-    for part in ("title", "blurb"):
+    parts = set(map(part_of, left))
+    for part in _PARTS:
         if part in sent.fields and part not in parts:
             sent = sent.without(part)
     return sent
@@ -111,8 +119,9 @@ def _clash(
     operation, error = found
     edited = read_edits(context.app.database, edition_id)
     now, seen = context.clock(), str(len(edited.edits))
-    part = operation.part.value if isinstance(operation, Rewrite) else ""
-    field = part or ("text" if "text" in sent.fields and sent.do != "sponsor" else "")
+    part = part_of(operation)
+    whole = "text" if "text" in sent.fields and sent.do != "sponsor" else ""
+    field = part if part in sent.fields else whole
     newer = {f"seen_{part}": seen} if part else {"seen": seen}
     theirs = sent.without(part) if part else sent
     return Clash(
@@ -126,16 +135,23 @@ def _clash(
         mine={**sent.fields, **newer},
         theirs=theirs.fields,
         rest=bool(part) and any(_changes(theirs)),
+        draft=_draft(sent),
+        show=sent.get("show"),
     )
+
+
+def _draft(sent: Asked) -> str:
+    """Return the name under which the page keeps the text of a form in the browser."""
+    if sent.do == "lines":
+        return sent.do
+    subject = sent.get("story") or sent.get("topic")
+    kind = {"rewrite": "edit"}.get(sent.do, sent.do)
+    return f"{kind} {subject}" if subject and sent.do != "add" else f"words {sent.do}"
 
 
 def _changes(sent: Asked) -> Iterator[str]:
     """Yield the parts of a story that a form would still rewrite."""
-    return (
-        each
-        for each in ("title", "blurb")
-        if each in sent.fields and sent.get(each) != sent.get(f"shown_{each}")
-    )
+    return (each for each in _PARTS if each in sent.fields and sent.get(each) != sent.get(f"shown_{each}"))
 
 
 def _curled(field: str) -> str:
