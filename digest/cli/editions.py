@@ -141,7 +141,9 @@ def editions(session: Session, edition: str | None, digest: str | None, limit: i
         if edition is None:
             records = [
                 (each, standing(app, each) if isinstance(each, EditionRecord) else Standing())
-                for each in recent_editions(app.database, app.config, digest, limit)
+                for each in recent_editions(
+                    app.database, None if digest is None else [app.config.digest(digest).slug], limit
+                )
             ]
             now = clock_of(None)()
             coming = (*_offers(app, digest, now), *coming_skips(app.database, app.config, now))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -17,7 +18,7 @@ from digest.model.errors import NoEditionError, NotFoundError, RenameError
 from digest.model.run_context import RunContext
 from digest.schedule.cadence import cadence_of
 from digest.storage.database import Database
-from digest.storage.editions.lists import last_edition, list_editions, newest_editions
+from digest.storage.editions.lists import digest_of, last_edition, newest_editions
 from digest.storage.editions.records import load_edition
 from digest.storage.editions.slugs import LeftBehind, rename_digest
 from digest.storage.editions.steps import advance, pause, resume
@@ -44,18 +45,26 @@ def find_edition(database: Database, config: Config, name: str) -> EditionRecord
         try:
             return load_edition(connection, name)
         except NotFoundError as error:
-            known = tuple(record.edition.id for record in list_editions(connection, limit=_NAMED))
+            slugs = [digest.slug for digest in config.digests]
+            newest_known = newest_editions(connection, slugs, limit=_NAMED)
+            known = tuple(each.edition.id for each in newest_known if isinstance(each, EditionRecord))
             raise NotFoundError("edition", name, known) from error
 
 
 def recent_editions(
-    database: Database, config: Config, digest: str | None, limit: int
+    database: Database, digests: Collection[str] | None, limit: int
 ) -> tuple[EditionRecord | DamagedEdition, ...]:
-    """Return the newest editions of one digest or of all; raises NotFoundError for an unknown digest."""
-    if digest is not None:
-        config.digest(digest)
+    """Return the newest editions of some digests, or of all if `digests` is None."""
     with database.read() as connection:
-        return newest_editions(connection, digest, limit=limit)
+        return newest_editions(connection, digests, limit=limit)
+
+
+def digests_named(database: Database, config: Config, names: Iterable[str]) -> frozenset[str]:
+    """Return the digests that names are about: their slugs, and ids of editions. Other names are ignored."""
+    slugs = {digest.slug for digest in config.digests}
+    with database.read() as connection:
+        found = {name if name in slugs else digest_of(connection, name) for name in names}
+    return frozenset(slug for slug in found if slug is not None)
 
 
 def delivery_counts(database: Database, edition_id: str) -> Counts:

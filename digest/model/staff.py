@@ -43,16 +43,24 @@ def rights_of(role: Role) -> frozenset[Right]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody with an account for the staff's pages."""
+    """Somebody with an account for the staff's pages.
+
+    `digests` are the slugs of those that the person works on; None stands for all, also for later ones.
+    """
 
     id: str
     name: str
     address: str
     role: Role
+    digests: frozenset[str] | None = None
 
-    def may(self, right: Right) -> bool:
-        """Tell whether the person's role has a right."""
-        return right in rights_of(self.role)
+    def may(self, right: Right, digest: str = "") -> bool:
+        """Tell whether the person's role has a right, and whether the person works on `digest`, if given."""
+        return right in rights_of(self.role) and (not digest or self.works_on(digest))
+
+    def works_on(self, digest: str) -> bool:
+        """Tell whether a digest is one of the person's; others are not shown to the person."""
+        return self.digests is None or digest in self.digests
 
     @property
     def first_name(self) -> str:

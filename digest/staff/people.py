@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -31,11 +32,10 @@ def people(database: Database) -> tuple[Account, ...]:
         return stored.accounts(connection)
 
 
-def people_with(database: Database, right: Right) -> tuple[Person, ...]:
-    """Return the people who can sign in and have a right, by name."""
-    return tuple(
-        account.person for account in people(database) if account.is_active and account.person.may(right)
-    )
+def people_with(database: Database, right: Right, digest: str = "") -> tuple[Person, ...]:
+    """Return the people who can sign in and have a right, for one digest if it is given, by name."""
+    able = (account.person for account in people(database) if account.is_active)
+    return tuple(person for person in able if person.may(right, digest))
 
 
 def person_named(database: Database, person_id: str) -> Account:
@@ -59,9 +59,11 @@ def add_person(
 ) -> tuple[Person, str]:
     """Add an account, or one that was removed again; return it with the token of its one-time link.
 
-    The id of `new` does not matter. Raises StaffError if the address has an account, and AddressError.
+    The id of `new` does not matter. Raises StaffError if the address has an account, or an administrator
+    would be limited to some digests, and AddressError.
     """
     address = parse_address(new.address)
+    _require_all_digests(new)
     person = replace(new, id=secrets.token_hex(8), name=_checked_name(new.name), address=address.address)
     with database.write() as connection:
         earlier = stored.account_at(connection, address.folded)
@@ -71,9 +73,9 @@ def add_person(
             raise StaffError(f"{address.address} has an account already")
         else:
             person = replace(person, id=earlier.person.id)
-            stored.change_account(
-                connection, person.id, name=person.name, address=person.address, role=person.role, **_EMPTY
-            )
+            again = {"name": person.name, "address": person.address, "role": person.role}
+            digests = stored.digests_text(person.digests)
+            stored.change_account(connection, person.id, **again, digests=digests, **_EMPTY)
         record(connection, by, f"added a person as {person.role}", person.name, now)
         return person, _new_link(connection, person, now)
 
@@ -89,15 +91,44 @@ def fresh_link(database: Database, person_id: str, now: datetime, *, by: Person 
 def change_role(
     database: Database, person_id: str, role: Role, now: datetime, *, by: Person | None = None
 ) -> Person:
-    """Give a person another role. Raises StaffError if no administrator would be left."""
+    """Give a person another role.
+
+    Raises StaffError if no administrator would be left, or one would be limited to some digests.
+    """
     with database.write() as connection:
         person = _present(connection, person_id).person
+        _require_all_digests(replace(person, role=role))
         if role is not Role.ADMINISTRATOR:
             _require_another(connection, person)
         if role is not person.role:
             stored.change_account(connection, person_id, role=role)
             record(connection, by, f"changed a role from {person.role} to {role}", person.name, now)
         return replace(person, role=role)
+
+
+def change_digests(
+    database: Database,
+    person_id: str,
+    digests: Collection[str] | None,
+    now: datetime,
+    *,
+    by: Person | None = None,
+) -> Person:
+    """Limit a person to some digests, which must exist; None ends the limit.
+
+    Raises StaffError if there are none, or the person is an administrator.
+    """
+    if digests is not None and not digests:
+        raise StaffError("choose at least one digest")
+    with database.write() as connection:
+        earlier = _present(connection, person_id).person
+        person = replace(earlier, digests=None if digests is None else frozenset(digests))
+        _require_all_digests(person)
+        if person.digests != earlier.digests:
+            stored.change_account(connection, person_id, digests=stored.digests_text(person.digests))
+            some = "all digests" if person.digests is None else ", ".join(sorted(person.digests))
+            record(connection, by, f"let a person work on {some}", person.name, now)
+        return person
 
 
 def remove_person(database: Database, person_id: str, now: datetime, *, by: Person | None = None) -> Person:
@@ -147,6 +178,12 @@ def _require_another(connection: Connection, person: Person) -> None:
         raise StaffError(
             f"{person.name} is the only administrator; make somebody else an administrator first"
         )
+
+
+def _require_all_digests(person: Person) -> None:
+    """Raise StaffError for an administrator of some digests: people and roles concern all of them."""
+    if person.role is Role.ADMINISTRATOR and person.digests is not None:
+        raise StaffError("an administrator works on all digests")
 
 
 def _checked_name(text: str) -> str:

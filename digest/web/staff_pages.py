@@ -157,10 +157,18 @@ def _right_missing(request: Request, error: Exception) -> Response:
     assert isinstance(error, RightMissingError)
     context, person = _context(request), request.state.person
     log.warning("%s lacks the right to %s at %s", person.id, error.right, request.scope["route"].path)
-    names = [each.name for each in people_with(context.app.database, error.right)]
+    able = people_with(context.app.database, error.right, error.digest)
+    names = [each.name for each in able if each.digests is None or not error.everywhere]
     having = f"These people may: {', '.join(names)}." if names else "Nobody may at the moment."
     heading = f"You may not {account.DOES[error.right]}"
-    return _message(request, heading, f"Your role is “{person.role}”. {having}", status=403)
+    if not person.may(error.right):
+        return _message(request, heading, f"Your role is “{person.role}”. {having}", status=403)
+    titles = {each.slug: each.title for each in context.app.config.digests}
+    where = titles.get(error.digest, error.digest) or "all digests"
+    own = ", ".join(titles.get(slug, slug) for slug in sorted(person.digests or ()))
+    return _message(
+        request, heading, f"This concerns {where}, and you work on {own} only. {having}", status=403
+    )
 
 
 def _error(request: Request, error: Exception) -> Response:

@@ -29,6 +29,13 @@ def test_people_are_added_changed_and_removed(terminal: Terminal) -> None:
     assert "no address of the staff" in terminal.says("staff", "link", "maren@example.com", fails=1)
     assert terminal.says("staff", "link", "maren@example.org").strip() not in ("", link)
     assert terminal.says("staff", "role", "maren@example.org", "editor") == "Maren Kolb is editor now\n"
+    terminal.says("staff", "digests", "maren@example.org", "daily")
+    assert [each["digests"] for each in terminal.facts("staff", "list")] == [None, ["daily"]]
+    assert "no digest is called 'dayly'" in terminal.says(
+        "staff", "digests", "maren@example.org", "dayly", fails=1
+    )
+    everything = terminal.says("staff", "digests", "maren@example.org", "--all")
+    assert everything == "Maren Kolb works on all digests now\n"
     listed = {each["name"]: (each["role"], each["active"]) for each in terminal.facts("staff", "list")}
     assert listed == {"Ines Duarte": ("administrator", False), "Maren Kolb": ("editor", False)}
     assert terminal.says("staff", "remove", "maren@example.org") == "removed Maren Kolb\n"
@@ -37,5 +44,5 @@ def test_people_are_added_changed_and_removed(terminal: Terminal) -> None:
     told = [(each["name"], each["action"]) for each in terminal.facts("staff", "audit")]
     assert told[:2] == [
         ("the command line", "removed a person"),
-        ("the command line", "changed a role from approver to editor"),
+        ("the command line", "let a person work on all digests"),
     ]

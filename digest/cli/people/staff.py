@@ -12,7 +12,15 @@ from digest.cli.terminal.session import Session, clock_of, json_option, now_opti
 from digest.model.errors import ConfigError
 from digest.model.staff import Person, Role
 from digest.staff.audit import trail
-from digest.staff.people import account_named, add_person, change_role, fresh_link, people, remove_person
+from digest.staff.people import (
+    account_named,
+    add_person,
+    change_digests,
+    change_role,
+    fresh_link,
+    people,
+    remove_person,
+)
 
 _ROLES = click.Choice([role.value for role in Role])
 
@@ -29,16 +37,20 @@ def staff() -> None:
 @click.argument("name")
 @click.argument("address")
 @click.option("--role", type=_ROLES, required=True, help="The role of the person.")
+@click.option("--digest", "digests", multiple=True, help="Limit the person to this digest; can be repeated.")
 @now_option
 @pass_session
-def add(session: Session, name: str, address: str, role: str, now: datetime | None) -> None:
+def add(
+    session: Session, name: str, address: str, role: str, digests: tuple[str, ...], now: datetime | None
+) -> None:
     """Add a person, and print a one-time link to set a password.
 
-    Pass the link on to the person. It can be used once, within three days.
+    Pass the link on to the person. It can be used once, within three days. Without --digest, the person
+    works on all digests.
     """
     with session.app() as app:
-        base = _base(app)
-        new = Person(id="", name=name, address=address, role=Role(role))
+        base, some = _base(app), frozenset(app.config.digest(slug).slug for slug in digests)
+        new = Person(id="", name=name, address=address, role=Role(role), digests=some or None)
         person, token = add_person(app.database, new, clock_of(now)())
         click.echo(f"added {person.name} as {person.role}; this link works once, for three days:")
         click.echo(f"{base}/welcome/{token}")
@@ -67,6 +79,28 @@ def role(session: Session, address: str, role: str, now: datetime | None) -> Non
         account = account_named(app.database, address)
         person = change_role(app.database, account.person.id, Role(role), clock_of(now)())
     click.echo(f"{person.name} is {person.role} now")
+
+
+@staff.command(epilog="Example: digest staff digests maren@example.org daily weekend")
+@click.argument("address")
+@click.argument("digests", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="End the limit: the person works on all digests.")
+@now_option
+@pass_session
+def digests(
+    session: Session, address: str, digests: tuple[str, ...], every: bool, now: datetime | None
+) -> None:
+    """Limit a person to some digests, or end the limit.
+
+    Other digests are not shown to the person. This counts from their next request on.
+    """
+    if every == bool(digests):
+        raise click.UsageError("name digests, or use --all")
+    with session.app() as app:
+        some = None if every else [app.config.digest(slug).slug for slug in digests]
+        account = account_named(app.database, address)
+        person = change_digests(app.database, account.person.id, some, clock_of(now)())
+    click.echo(f"{person.name} works on {_works_on(person)} now")
 
 
 @staff.command(epilog="Example: digest staff remove maren@example.org")
@@ -98,6 +132,7 @@ def list_(session: Session, as_json: bool) -> None:
                     "name": each.person.name,
                     "address": each.person.address,
                     "role": each.person.role,
+                    "digests": None if each.person.digests is None else sorted(each.person.digests),
                     "active": each.is_active,
                     "second_factor": each.totp is not None,
                     "signed_in_at": each.signed_in_at,
@@ -111,12 +146,13 @@ def list_(session: Session, as_json: bool) -> None:
             each.person.name,
             each.person.address,
             each.person.role,
+            _works_on(each.person),
             "yes" if each.totp else "no",
             each.signed_in_at or ("not yet" if each.is_active else "has not used the link"),
         )
         for each in found
     ]
-    show.table(("name", "address", "role", "second factor", "signed in (UTC)"), rows)
+    show.table(("name", "address", "role", "digests", "second factor", "signed in (UTC)"), rows)
 
 
 @staff.command(epilog="Example: digest staff audit")
@@ -136,6 +172,10 @@ def audit(session: Session, as_json: bool) -> None:
         return
     rows = [(each.at, each.name, each.action, each.subject) for each in found]
     show.table(("when (UTC)", "who", "did", "what"), rows)
+
+
+def _works_on(person: Person) -> str:
+    return "all digests" if person.digests is None else ", ".join(sorted(person.digests))
 
 
 def _base(app: App) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -108,15 +108,15 @@ def overview(parts: EditionParts, now: datetime) -> Overview:
     configured = {feed.name for feed in parts.config.feeds}
     with parts.database.read() as connection:
         failing = tuple(name for name in failing_feeds(connection) if name in configured)
-        held = held_count(connection)
+        held = held_count(connection, [digest.slug for digest in parts.config.digests])
     ahead = sorted(found, key=lambda each: not each.editions)
     return Overview(digests=tuple(ahead), failing=failing, held=held)
 
 
-def held_posts(database: Database) -> int:
-    """Return the number of held posts, which the head of each page shows."""
+def held_posts(database: Database, digests: Collection[str]) -> int:
+    """Return the number of posts that are held in some digests, which the head of each page shows."""
     with database.read() as connection:
-        return held_count(connection)
+        return held_count(connection, digests)
 
 
 def _digest(parts: EditionParts, digest: Digest, now: datetime) -> DigestOverview:

@@ -61,13 +61,15 @@ def asked(parts: Parts, purpose: LinkPurpose, token: str, now: datetime) -> Aske
     """Return what a signed link asks for. Nothing changes.
 
     Raises TokenError (damaged) if the link was made for something or somebody else, and if its message is
-    forgotten or its person has no account any more.
+    forgotten or its person has no account any more, or does not work on the digest.
     """
     notice_id = notice_in(parts.secret, purpose, token)
     with parts.database.read() as connection:
         about = staff_notice(connection, notice_id)
         account = account_of(connection, about.person_id) if about else None
         if about is None or account is None or not account.is_active:
+            raise TokenError("damaged")
+        if not account.person.works_on(about.digest):
             raise TokenError("damaged")
         record = load_edition(connection, about.edition_id)
     inspection, faults = inspected(parts, record)

@@ -83,13 +83,13 @@ def notify_staff(parts: Parts, context: RunContext, *, composed: bool = True) ->
 
 
 def is_told(account: Account, kind: StaffNoticeKind, digest: str) -> bool:
-    """Tell whether a person is told about something: the person's role and choice decide.
+    """Tell whether a person is told about something: the person's role, digests and choice decide.
 
     Staff copies go to everybody, because anybody may stop an edition; other messages to those who can edit.
     """
     right = Right.LOOK if kind is StaffNoticeKind.COPY else Right.EDIT
     chosen = account.notices == EVERY_DIGEST or digest in account.notices.split()
-    return account.is_active and chosen and account.person.may(right)
+    return account.is_active and chosen and account.person.may(right, digest)
 
 
 def held_back_until(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -49,9 +49,9 @@ def post_counts(connection: Connection, digest: str) -> PostCounts:
     )
 
 
-def held_count(connection: Connection) -> int:
-    """Count the posts that are held in any digest."""
-    held = digest_posts.c.state == PostState.HELD
+def held_count(connection: Connection, digests: Collection[str]) -> int:
+    """Count the posts that are held in any of some digests."""
+    held = (digest_posts.c.state == PostState.HELD) & digest_posts.c.digest.in_(digests)
     return connection.scalar(select(func.count(digest_posts.c.post_id.distinct())).where(held)) or 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import Connection, select
@@ -14,20 +15,25 @@ from subscribers.model import Frequency
 _AT_ONCE = 20  # editions in memory; a snapshot may have some 100 kB
 
 
+def digest_of(connection: Connection, edition_id: str) -> str | None:
+    """Return the slug of the digest of an edition, even of a damaged one; None if there is none."""
+    return connection.scalar(select(editions.c.digest).where(editions.c.id == edition_id))
+
+
 def list_editions(
     connection: Connection, digest: str | None = None, limit: int = 50
 ) -> tuple[EditionRecord, ...]:
     """Return those of the newest editions that are not damaged, newest first."""
-    found = newest_editions(connection, digest, limit)
+    found = newest_editions(connection, None if digest is None else [digest], limit)
     return tuple(each for each in found if isinstance(each, EditionRecord))
 
 
 def newest_editions(
-    connection: Connection, digest: str | None = None, limit: int = 50
+    connection: Connection, digests: Collection[str] | None = None, limit: int = 50
 ) -> tuple[EditionRecord | DamagedEdition, ...]:
-    """Return the newest editions, of one digest or of all, newest first; a damaged one hides no other."""
+    """Return the newest editions, of some digests or of all, newest first; a damaged one hides no other."""
     newest = select(editions).order_by(editions.c.send_at.desc(), editions.c.id.desc()).limit(limit)
-    found = newest if digest is None else newest.where(editions.c.digest == digest)
+    found = newest if digests is None else newest.where(editions.c.digest.in_(digests))
     return tuple(record_or_damage(row) for row in connection.execute(found))
 
 

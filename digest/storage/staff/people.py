@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, insert, or_, select, update
 from digest.model.staff import Person, Role
 from digest.storage.tables.staff import staff
 
-EVERY_DIGEST = "*"  # in the notices of an account: its person is told about all digests by email
+EVERY_DIGEST = "*"  # in the notices and the digests of an account: it is about all of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +45,16 @@ def add_account(connection: Connection, person: Person, folded: str, now: dateti
         "address": person.address,
         "folded": folded,
         "role": person.role,
+        "digests": digests_text(person.digests),
         "added_at": now,
         "recovery": [],
     }
     connection.execute(insert(staff).values(values))
+
+
+def digests_text(digests: Collection[str] | None) -> str:
+    """Return the digests of a person as an account has them; None stands for all."""
+    return EVERY_DIGEST if digests is None else " ".join(sorted(digests))
 
 
 def accounts(connection: Connection) -> tuple[Account, ...]:
@@ -109,7 +115,8 @@ def lock_administrators(connection: Connection) -> Sequence[str]:
 
 
 def _account(row: Row[Any]) -> Account:
-    person = Person(id=row.id, name=row.name, address=row.address, role=Role(row.role))
+    digests = None if row.digests == EVERY_DIGEST else frozenset(row.digests.split())
+    person = Person(id=row.id, name=row.name, address=row.address, role=Role(row.role), digests=digests)
     return Account(
         person=person,
         added_at=row.added_at,

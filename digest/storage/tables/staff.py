@@ -26,6 +26,8 @@ staff = Table(
     Column("signed_in_at", Moment),  # the last time
     # Slugs of the digests that the person is told about by email, with spaces between; "*": all.
     Column("notices", String, nullable=False, server_default="*"),
+    # Slugs of the digests that the person works on, in the same way.
+    Column("digests", String, nullable=False, server_default="*"),
     Column("removed_at", Moment),  # its row stays, because the audit trail names it
 )
 

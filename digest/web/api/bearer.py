@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import Depends, HTTPException
+from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
+from digest.editions.editions import digests_named
 from digest.model.staff import Person, Right
 from digest.staff.audit import note
 from digest.staff.tokens import person_of_token
@@ -36,16 +37,27 @@ class Caller:
         """Return the name that editions keep."""
         return self.person.name if self.person else "the API"
 
+    @property
+    def digests(self) -> frozenset[str] | None:
+        """Return the digests that the caller works on; None stands for all."""
+        return self.person.digests if self.person else None
+
     def note(self, context: WebContext, action: str, subject: str = "") -> None:
         """Write into the audit trail what the caller did. A person's token stands for the person."""
         note(context.app.database, self.person, f"{action} by the API", subject, context.clock())
 
 
-def needs(right: Right) -> Callable[..., Caller]:
-    """Return a dependency that gives the caller: 401 without a valid token, 403 without the right."""
+def needs(right: Right, *, everywhere: bool = False) -> Callable[..., Caller]:
+    """Return a dependency that gives the caller: 401 without a valid token, 403 without the right.
+
+    `everywhere` is for requests that concern all digests. Others are refused if they name a digest, or an
+    edition of a digest, on which the person does not work.
+    """
 
     def caller(
-        context: Context, given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None
+        request: Request,
+        context: Context,
+        given: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)] = None,
     ) -> Caller:
         found = _caller(context, given.credentials if given else "")
         if found is None:
@@ -53,9 +65,22 @@ def needs(right: Right) -> Callable[..., Caller]:
         if right not in found.rights:
             log.warning("a token of %s lacks the right to %s", found.name, right)
             raise HTTPException(403, f"the token does not give the right to {right}")
+        for digest in _foreign(request, context, found, everywhere=everywhere):
+            raise HTTPException(403, f"the token does not give the right to {right} for {digest}")
         return found
 
     return caller
+
+
+def _foreign(request: Request, context: WebContext, caller: Caller, *, everywhere: bool) -> list[str]:
+    """Return the digests that a request is about, and on which the caller's person does not work."""
+    if caller.digests is None:
+        return []
+    if everywhere:
+        return ["all digests"]
+    names = {*request.path_params.values(), *request.query_params.getlist("digest")}
+    about = digests_named(context.app.database, context.app.config, names)
+    return sorted(about - caller.digests)
 
 
 def _caller(context: WebContext, token: str) -> Caller | None:

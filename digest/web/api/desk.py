@@ -22,14 +22,16 @@ from digest.web.pages.context import Context, WebContext
 desk = APIRouter(prefix="/desk", responses={**CLOSED, 409: {"model": shapes.Problem}})
 
 
-@desk.get("/editions", dependencies=[Depends(needs(Right.LOOK))])
+@desk.get("/editions")
 def editions(
     context: Context,
+    caller: Annotated[Caller, Depends(needs(Right.LOOK))],
     digest: shapes.Short | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> list[shapes.DeskEditionShape]:
     """List the newest editions, whatever their state."""
-    found = recent_editions(context.app.database, context.app.config, digest, limit)
+    wanted = caller.digests if digest is None else [context.app.config.digest(digest).slug]
+    found = recent_editions(context.app.database, wanted, limit)
     return [shapes.DeskEditionShape(**_facts(each)) for each in found if isinstance(each, EditionRecord)]
 
 

@@ -22,12 +22,12 @@ from subscribers.rules.decisions import SubscriptionRequest
 # below 2^63.
 _ID = "[0-8]?[0-9]{1,18}"
 _Id = Annotated[str, PathParameter(pattern=f"^{_ID}$")]
-_Operator = Annotated[Caller, Depends(needs(Right.OPERATE))]
+_Operator = Annotated[Caller, Depends(needs(Right.OPERATE, everywhere=True))]
 
 readers = APIRouter(prefix="/subscribers", responses=CLOSED)
 
 
-@readers.get("", dependencies=[Depends(needs(Right.OPERATE))])
+@readers.get("", dependencies=[Depends(needs(Right.OPERATE, everywhere=True))])
 def subscribers(
     context: Context,
     digest: shapes.Short | None = None,
@@ -65,7 +65,7 @@ def add(context: Context, new: shapes.NewSubscriber, caller: _Operator) -> shape
     return shapes.Outcome(outcome=outcome)
 
 
-@readers.get("/{subscriber_id}", dependencies=[Depends(needs(Right.OPERATE))])
+@readers.get("/{subscriber_id}", dependencies=[Depends(needs(Right.OPERATE, everywhere=True))])
 def subscriber(context: Context, subscriber_id: _Id) -> shapes.SubscriberHistory:
     """Return one reader with their whole history."""
     reader = reader_by_id(context.app.database, int(subscriber_id))

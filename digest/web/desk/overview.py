@@ -37,7 +37,7 @@ _APPROVAL = {
 @router.api_route("/desk", methods=["GET", "HEAD"])
 def show_overview(request: Request, context: Desk, person: SignedIn) -> Response:
     """Show the overview; on an empty installation, the page that leads to a first digest."""
-    if is_empty(context.app.config) and person.may(Right.OPERATE):
+    if is_empty(context.app.config) and person.may(Right.OPERATE) and context.digests is None:
         return context.redirect("/desk/start")
     query = request.query_params
     asked = SkipForm(
@@ -111,7 +111,7 @@ def _page(
         "today": f"{_long(local(now, zone))}, {local(now, zone):%H:%M} in {_place(zone)}",
         "failing": _failing(found),
         "scheduler": scheduler_status(context.app.database, zone, now),
-        "samples": has_samples(config),
+        "samples": has_samples(config) and context.digests is None,
         "digests": [_digest_values(each, now) for each in found.digests],
         **_calendar_values(calendar_of(context.app.database, config, zone, now)),
         "choices": [(digest.slug, digest.title) for digest in config.digests],

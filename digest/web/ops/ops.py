@@ -58,12 +58,15 @@ def ops(request: Request, context: Desk, recount: Counting) -> Response:
     """Show everything on one page."""
     app, now, zone = context.app, context.clock(), zone_of(context.app.config)
     feeds = feeds_health(app.database, app.config, now, zone)
-    latest = recent_editions(app.database, app.config, None, _RECENT)
+    latest = recent_editions(app.database, context.digests, _RECENT)
+    going = [each for each in editions_going(app.database) if context.shows(each.edition.digest)]
+    ahead = [each for each in editions_ahead(app.database, now) if context.shows(each.edition.digest)]
+    ids = {each.edition.id for each in going}
     coming = sorted(next_times(app.database, app.config, now).items(), key=lambda each: each[1])
     notices, needs_somebody = notices_text(app.database)
     values = {
-        "going": [shown(context, recount, each) for each in editions_going(app.database)],
-        "ahead": [values_of(context, recount, each) for each in editions_ahead(app.database, now)],
+        "going": [shown(context, recount, each) for each in going],
+        "ahead": [values_of(context, recount, each) for each in ahead],
         "latest": [
             values_of(context, recount, each)
             for each in latest
@@ -83,7 +86,11 @@ def ops(request: Request, context: Desk, recount: Counting) -> Response:
         "schedules": schedules_status(app.database, app.config, now),
         "limits": limit_statuses(app.database, app.config, now),
         "scheduler": scheduler_status(app.database, zone, now),
-        "senders": senders_at_work(app.database),
+        "senders": [
+            each
+            for each in senders_at_work(app.database)
+            if each.edition_id in ids or context.digests is None
+        ],
         "notices": notices,
         "notices_need": needs_somebody,
         "zone": zone,
@@ -130,11 +137,13 @@ def feed(request: Request, context: Desk, name: str, asked: bool = False) -> Res
     """Show one feed: its health, its posts of thirty days, and the latest of them."""
     app, now, zone = context.app, context.clock(), zone_of(context.app.config)
     found = feed_health(app.database, app.config, name, now, zone)
+    posts = list_posts(app.database, app.config, _POSTS, feed=name, digest=None, state=None)
     values = {
         "feed": found,
         "marks": _MARKS,
         "figure": posts_figure(found.by_day, now),
-        "posts": list_posts(app.database, app.config, _POSTS, feed=name, digest=None, state=None),
+        "posts": posts,
+        "shows": context.shows,
         "zone": zone,
         "when": lambda at: clock_words(at, zone, now),
         "said": f"{name} is due now, and is fetched within a minute." if asked else "",
@@ -168,7 +177,8 @@ def notices(request: Request, context: Desk, person: SignedIn, state: str = "") 
     values = {
         "found": latest_notices(app.database, chosen, _NOTICES),
         "state": chosen[0] if chosen else "",
-        "with_addresses": person.may(Right.OPERATE),
+        # The messages are about readers of any digest.
+        "with_addresses": person.may(Right.OPERATE) and person.digests is None,
         "when": lambda at: clock_words(at, zone, now),
     }
     return context.page(request, "ops_notices", values)

@@ -121,7 +121,7 @@ def _pace(context: StaffContext, record: EditionRecord, progress: Progress) -> s
 @router.get("/ops/editions")
 def editions(request: Request, context: Desk, recount: Counting) -> Response:
     """List the latest editions with their outcomes."""
-    found = recent_editions(context.app.database, context.app.config, None, _RECENT)
+    found = recent_editions(context.app.database, context.digests, _RECENT)
     shown = [values_of(context, recount, each) for each in found if isinstance(each, EditionRecord)]
     damaged = [each for each in found if not isinstance(each, EditionRecord)]
     return context.page(request, "ops_editions", {"editions": shown, "damaged": damaged})

@@ -17,6 +17,7 @@ class Access:
     """
 
     right: Right | None
+    everywhere: bool = False  # it concerns all digests, so that nobody who is limited to some may use it
     audit: str | None = None  # only for requests that change something
 
 
@@ -27,6 +28,10 @@ ADMINISTER = Access(right=Right.ADMINISTER)
 
 def _edit(audit: str) -> Access:
     return Access(right=Right.EDIT, audit=audit)
+
+
+def _begin(audit: str | None = None) -> Access:
+    return Access(right=Right.OPERATE, everywhere=True, audit=audit)
 
 
 # (method, path of the route) → access. `create_staff` refuses a route that is not here, and a line without
@@ -49,10 +54,10 @@ ACCESS: Mapping[tuple[str, str], Access] = {
     ("POST", "/desk/unskip"): _edit("took the skip of a date back"),
     ("GET", "/desk/posts"): LOOK,
     ("POST", "/desk/posts"): _edit("decided about posts"),
-    ("GET", "/desk/start"): Access(right=Right.OPERATE),
-    ("POST", "/desk/start"): Access(right=Right.OPERATE, audit="searched a site for feeds"),
-    ("GET", "/desk/start/{job}"): Access(right=Right.OPERATE),
-    ("POST", "/desk/start/{job}"): Access(right=Right.OPERATE, audit="added feeds and began a digest"),
+    ("GET", "/desk/start"): _begin(),
+    ("POST", "/desk/start"): _begin("searched a site for feeds"),
+    ("GET", "/desk/start/{job}"): _begin(),
+    ("POST", "/desk/start/{job}"): _begin("added feeds and began a digest"),
     # One's own account; the operations write into the trail themselves
     ("GET", "/account"): LOOK,
     ("POST", "/account/password"): Access(right=Right.LOOK, audit=""),
@@ -68,6 +73,8 @@ ACCESS: Mapping[tuple[str, str], Access] = {
     ("POST", "/staff"): Access(right=Right.ADMINISTER, audit=""),
     ("POST", "/staff/{person_id}/link"): Access(right=Right.ADMINISTER, audit=""),
     ("POST", "/staff/{person_id}/role"): Access(right=Right.ADMINISTER, audit=""),
+    ("GET", "/staff/{person_id}/digests"): ADMINISTER,
+    ("POST", "/staff/{person_id}/digests"): Access(right=Right.ADMINISTER, audit=""),
     ("POST", "/staff/{person_id}/second-factor/off"): Access(right=Right.ADMINISTER, audit=""),
     ("GET", "/staff/{person_id}/remove"): ADMINISTER,
     ("POST", "/staff/{person_id}/remove"): Access(right=Right.ADMINISTER, audit=""),

@@ -161,6 +161,11 @@ def _prove(request: Request, context: StaffContext, person: Person, form: Form) 
     )
 
 
+def _can_give(person: Person, right: Right) -> bool:
+    """Tell whether a token of a person can have a right. The list of readers belongs to all digests."""
+    return right in rights_of(person.role) and (right is not Right.OPERATE or person.digests is None)
+
+
 def _factor_page(
     request: Request, context: StaffContext, person: Person, secret: str, *, fault: str = ""
 ) -> Response:
@@ -182,11 +187,16 @@ def _page(
     own = own_account(context.app.database, person)
     shown = {
         "own": own,
+        "works_on": [
+            each.title
+            for each in context.app.config.digests
+            if person.digests and each.slug in person.digests
+        ],
         "may": [DOES[right] for right in Right if person.may(right)],
         "sessions": open_sessions(context.app.database, person, context.clock()),
         "here": request.state.session.name,
         "tokens": tokens.tokens_of(context.app.database, person),
-        "scopes": [(right, _SCOPES[right]) for right in tokens.SCOPES if right in rights_of(person.role)],
+        "scopes": [(right, _SCOPES[right]) for right in tokens.SCOPES if _can_give(person, right)],
         "lives": [life.days for life in tokens.LIVES],
         "faults": {},
         "token": "",

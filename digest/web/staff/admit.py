@@ -11,11 +11,14 @@ from fastapi import HTTPException, Request
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from digest.editions.editions import digests_named
+from digest.model.staff import Person
 from digest.staff.audit import note
 from digest.staff.signin import person_of
+from digest.web.security.forms import Form, Sent
 from digest.web.security.security import host_of
-from digest.web.staff.access import ACCESS
-from digest.web.staff.context import Desk, RightMissingError, SignedOutError, StaffContext
+from digest.web.staff.access import ACCESS, Access
+from digest.web.staff.context import RightMissingError, SignedOutError, StaffContext, WholeDesk
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +32,11 @@ _CHANGES_NOTHING = ("GET", "HEAD")
 _BY_THEMSELVES = ("/live", "/here")  # the ends of paths of the desk that a page asks every few seconds
 
 
-def admit(request: Request, context: Desk) -> None:
+def admit(request: Request, context: WholeDesk, form: Sent) -> None:
     """Find out who is signed in, and refuse a request without the right for it (a dependency of all routes).
+
+    A person who is limited to some digests is refused if the request names another one, or an edition of
+    another one, in its path, its query or its form; all that the route sees is then limited to these digests.
 
     Raises HTTPException 403 for a form from another site, SignedOutError and RightMissingError.
     """
@@ -49,9 +55,33 @@ def admit(request: Request, context: Desk) -> None:
         return
     if found is None:
         raise SignedOutError
-    if not found[0].may(access.right):
+    _require(request, context, access, form)
+    request.state.digests, request.state.audit = found[0].digests, access.audit
+
+
+def _require(request: Request, context: StaffContext, access: Access, form: Form) -> None:
+    """Raise RightMissingError if the person who is signed in may not do what a request asks for."""
+    person: Person = request.state.person
+    assert access.right is not None
+    if not person.may(access.right):
         raise RightMissingError(access.right)
-    request.state.audit = access.audit
+    if person.digests is None:
+        return
+    app = context.app
+    for digest in sorted(digests_named(app.database, app.config, _names(request, form))):
+        if not person.may(access.right, digest):
+            raise RightMissingError(access.right, digest)
+    own = any(person.works_on(digest.slug) for digest in app.config.digests)
+    if access.everywhere or not (own or request.scope["route"].path.startswith("/account")):
+        raise RightMissingError(access.right, everywhere=True)
+
+
+def _names(request: Request, form: Form) -> set[str]:
+    """Return all that may be the name of a digest or of an edition in a request."""
+    found = [request.path_params.get("edition_id", "")]
+    for name in ("digest", "edition"):
+        found += [*request.query_params.getlist(name), *form.many(name)]
+    return {each.strip() for each in found}
 
 
 def asks_by_itself(request: Request) -> bool:

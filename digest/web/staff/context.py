@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from digest.app import App
+from digest.collect.intake import takes
 from digest.config import StaffSettings
 from digest.editions.desk.overview import held_posts
 from digest.model.staff import Person, Right, rights_of
@@ -47,6 +48,7 @@ class StaffContext:
     tickets: Tickets
     file: Callable[[str], str]  # the address of a stylesheet or a script
     reload: Callable[[], App]  # reads config.toml again, and returns the app that it describes
+    digests: frozenset[str] | None = None  # of the person who asks; None: all of them
 
     @property
     def root(self) -> str:
@@ -57,6 +59,20 @@ class StaffContext:
     def cookie(self) -> str:
         """Return the name of the cookie."""
         return cookie_name(self.settings)
+
+    def limited_to(self, digests: frozenset[str] | None) -> StaffContext:
+        """Return what somebody sees who works on some digests: these, and the feeds that they take."""
+        if digests is None:
+            return self
+        config = self.app.config
+        own = tuple(digest for digest in config.digests if digest.slug in digests)
+        feeds = tuple(feed for feed in config.feeds if any(takes(digest, feed) for digest in own))
+        app = replace(self.app, config=replace(config, digests=own, feeds=feeds))
+        return replace(self, app=app, digests=digests)
+
+    def shows(self, digest: str) -> bool:
+        """Tell whether the person who asks works on a digest."""
+        return self.digests is None or digest in self.digests
 
     def visitor(self, request: Request) -> Visitor:
         """Return who has sent a request, as far as it tells."""
@@ -94,7 +110,10 @@ class StaffContext:
 
     def _notes(self, person: Person | None) -> dict[str, str]:
         """Return what stands beside the links to pages, by their paths."""
-        held = held_posts(self.app.database) if person else 0
+        if person is None:
+            return {}
+        slugs = [each.slug for each in self.app.config.digests if person.works_on(each.slug)]
+        held = held_posts(self.app.database, slugs)
         return {"/desk/posts": f"{held} held"} if held else {}
 
     @property
@@ -175,13 +194,18 @@ def _context(request: Request) -> StaffContext:
     return context
 
 
+def _own(request: Request) -> StaffContext:
+    return _context(request).limited_to(getattr(request.state, "digests", None))
+
+
 def _signed_in(request: Request) -> Person:
     person: Person | None = request.state.person
     assert person is not None, "a route that needs a right has a person"
     return person
 
 
-Desk = Annotated[StaffContext, Depends(_context)]
+WholeDesk = Annotated[StaffContext, Depends(_context)]
+Desk = Annotated[StaffContext, Depends(_own)]  # limited to the digests of the person who asks
 SignedIn = Annotated[Person, Depends(_signed_in)]
 
 
@@ -190,8 +214,11 @@ class SignedOutError(Exception):
 
 
 class RightMissingError(Exception):
-    """The person who is signed in lacks the right for the request."""
+    """The person who is signed in lacks the right for the request.
 
-    def __init__(self, right: Right) -> None:
-        self.right = right
+    `digest` is set if it is lacking for this digest only; `everywhere` if the request concerns all digests.
+    """
+
+    def __init__(self, right: Right, digest: str = "", *, everywhere: bool = False) -> None:
+        self.right, self.digest, self.everywhere = right, digest, everywhere
         super().__init__(right)

@@ -11,6 +11,7 @@ from digest.staff.audit import PAGE, people_in_trail, trail
 from digest.staff.people import (
     StaffError,
     add_person,
+    change_digests,
     change_role,
     fresh_link,
     people,
@@ -18,7 +19,7 @@ from digest.staff.people import (
     remove_person,
 )
 from digest.staff.second_factor import turn_off
-from digest.web.security.forms import Sent
+from digest.web.security.forms import Form, Sent
 from digest.web.staff.context import Desk, SignedIn, StaffContext
 from subscribers.errors import AddressError
 
@@ -33,6 +34,7 @@ _ROLES: Mapping[Role, str] = {
 }
 _SAID = {
     "role": "The role is changed. It counts from the next request on.",
+    "digests": "The digests are changed. They count from the next request on.",
     "removed": "The person is removed, and signed out everywhere.",
     "factor": "The second factor is off. The person can sign in with the password alone.",
 }
@@ -49,10 +51,12 @@ def add(request: Request, context: Desk, person: SignedIn, form: Sent) -> Respon
     """Add a person, and show the one-time link."""
     written = {"name": form.one("name"), "address": form.one("address"), "role": form.one("role")}
     try:
-        new = Person(id="", name=written["name"], address=written["address"], role=_role(written["role"]))
+        role, digests = _role(written["role"]), _digests(context, form)
+        new = Person(id="", name=written["name"], address=written["address"], role=role, digests=digests)
         added, token = add_person(context.app.database, new, context.clock(), by=person)
     except (StaffError, AddressError) as error:
-        return _page(request, context, {"fault": _sentence(error), "written": written}, status=422)
+        ticked = {"ticked": form.many("digest")}
+        return _page(request, context, {"fault": _sentence(error), "written": written | ticked}, status=422)
     return _page(request, context, _link(context, added, token))
 
 
@@ -72,6 +76,23 @@ def role(request: Request, context: Desk, person: SignedIn, form: Sent, person_i
     except StaffError as error:
         return _page(request, context, {"fault": _sentence(error)}, status=422)
     return context.redirect("/staff?done=role")
+
+
+@router.get("/staff/{person_id}/digests")
+def ask_digests(request: Request, context: Desk, person_id: str) -> Response:
+    """Ask on which digests a person works."""
+    return _digests_page(request, context, person_id)
+
+
+@router.post("/staff/{person_id}/digests")
+def choose_digests(request: Request, context: Desk, person: SignedIn, form: Sent, person_id: str) -> Response:
+    """Let a person work on all digests or on some."""
+    chosen = None if form.one("which") == "all" else _known(context, form)
+    try:
+        change_digests(context.app.database, person_id, chosen, context.clock(), by=person)
+    except StaffError as error:
+        return _digests_page(request, context, person_id, fault=_sentence(error))
+    return context.redirect("/staff?done=digests")
 
 
 @router.post("/staff/{person_id}/second-factor/off")
@@ -112,6 +133,25 @@ def audit(request: Request, context: Desk, person: str = "", before: str = "") -
     return context.page(request, "audit", values)
 
 
+def _digests_page(request: Request, context: StaffContext, person_id: str, *, fault: str = "") -> Response:
+    other = person_named(context.app.database, person_id).person
+    choices = [
+        (each.slug, each.title, other.digests is not None and other.works_on(each.slug))
+        for each in context.app.config.digests
+    ]
+    values = {"other": other, "choices": choices, "fault": fault}
+    return context.page(request, "staff_digests", values, status=422 if fault else 200)
+
+
+def _digests(context: StaffContext, form: Form) -> frozenset[str] | None:
+    """Return the digests that are ticked for a new person; without any, the person works on all."""
+    return _known(context, form) or None
+
+
+def _known(context: StaffContext, form: Form) -> frozenset[str]:
+    return frozenset(context.app.config.digest(slug).slug for slug in form.many("digest"))
+
+
 def _role(text: str) -> Role:
     if text not in tuple(Role):
         raise StaffError("choose a role")
@@ -134,7 +174,8 @@ def _page(
         "accounts": people(context.app.database),
         "roles": _ROLES,
         "fault": "",
-        "written": {"name": "", "address": "", "role": Role.EDITOR},
+        "written": {"name": "", "address": "", "role": Role.EDITOR, "ticked": ()},
+        "digests": {each.slug: each.title for each in context.app.config.digests},
         "invited": None,
         "link": "",
         "said": "",

@@ -15,6 +15,7 @@ from digest.editions.edits.edits import Editor, edit
 from digest.model.editions import EditionState
 from digest.model.staff import Role
 from digest.staff.audit import trail
+from digest.staff.people import change_digests, people
 from digest.storage.database import Database
 from digest.web.app import create_web
 from tests.scheduler.installation import Place, at
@@ -98,6 +99,16 @@ def test_the_page_tells_what_has_happened_since_the_email_and_offers_the_desk(ne
     assert f'href="/desk/{EDITION}"' in page.text
     refused = client.post(link)
     assert (refused.status_code, newsroom.record().state) == (409, EditionState.DRAFT)
+
+
+def test_the_link_of_a_person_who_does_not_work_on_the_digest_any_more_does_nothing(
+    newsroom: Newsroom,
+) -> None:
+    link, client = links(newsroom)["approve"], browser(newsroom)
+    [maren] = [each for each in people(newsroom.app.database) if each.person.name == "Maren"]
+    change_digests(newsroom.app.database, maren.person.id, ["weekend"], at("23 06:35"))
+    assert client.get(link).status_code == client.post(link).status_code == 404
+    assert newsroom.record().state is EditionState.DRAFT
 
 
 def test_hold_works_and_forms_of_other_sites_and_damaged_links_do_not(newsroom: Newsroom) -> None:

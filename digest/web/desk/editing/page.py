@@ -204,7 +204,11 @@ def list_values(context: StaffContext, shown: Shown) -> dict[str, object]:
     facts, edition = shown.facts, shown.facts.edited.applied.edition
     galley = galley_of(facts, shown.now)
     may_edit = shown.record.is_ahead and shown.person.may(Right.EDIT)
-    editors = () if shown.person.may(Right.EDIT) else people_with(context.app.database, Right.EDIT)
+    editors = (
+        ()
+        if shown.person.may(Right.EDIT)
+        else people_with(context.app.database, Right.EDIT, shown.record.edition.digest)
+    )
     return {
         "galley": galley,
         "attention": tuple(_attention(galley)),
