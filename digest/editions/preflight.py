@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from digest.config.parts import Parts
 from digest.editions.checks.known import known_about
-from digest.editions.checks.links import check_links
+from digest.editions.checks.links import check_links, urls_in
 from digest.editions.checks.spam import spam_answers, spam_report
 from digest.editions.parts import EditionParts, RenderEdition
 from digest.message.build import MessageBuilder, MessageSettings, Render
@@ -39,6 +39,7 @@ from digest.render.preflight.email import (
 )
 from digest.render.preflight.findings import Finding, Level, Place, gathered
 from digest.render.preflight.known import Known
+from digest.render.preflight.readable import wrong_language
 from digest.render.preflight.stories import wrong_with
 from digest.render.preflight.subject import shown_lines
 from digest.render.preflight.texts import wrong_around, wrong_in
@@ -122,7 +123,7 @@ def inspect(
     found = [
         replace(finding, place=replace(finding.place, language=language))
         for language, email in emails.items()
-        for finding in _of_email(email, edition, footer)
+        for finding in _of_email(email, language, edition, footer)
     ]
     measured = [
         Size(choice="", bytes=encoded_size(email.html), language=language)
@@ -206,12 +207,14 @@ def _counted(count: int, noun: str) -> str:
     return f"{number} {noun}{'' if count == 1 else 's'}"
 
 
-def _of_email(email: Email, edition: Edition, footer: Footer) -> Iterator[Finding]:
+def _of_email(email: Email, language: str, edition: Edition, footer: Footer) -> Iterator[Finding]:
     page = Page(email.html)
+    yield from wrong_language(page, language)
     # A story without a headline has a finding of its own.
     titles = [*(each.title for each in edition.stories()), *(each.title for each in edition.sections)]
-    known = not all(title.strip() for title in titles)
-    yield from (each for each in problems(email, page, footer) if not (known and each.rule == "headings"))
+    known = {"headings"} if not all(title.strip() for title in titles) else set[str]()
+    own = frozenset(urls_in(edition))
+    yield from (each for each in problems(email, page, footer, own) if each.rule not in known)
     yield from wrong_around(email, page, edition)
 
 

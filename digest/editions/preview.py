@@ -88,8 +88,12 @@ def write_preview(
     files = {".html": html.encode(), ".txt": text.encode(), ".eml": shown.data, ".web.html": page.encode()}
     written = _write(folder, record.edition.id, {name: body for name, body in files.items() if body})
     email = Email.whole(subject=shown.subject, html=html, text=text)
-    told = {finding.message for finding in known} | {rule for rule, _ in parts.config.rules_off}
-    own = [each for each in preflight(email) if told.isdisjoint((each.message, each.rule))] if html else []
+    told = {finding.problem for finding in known} | {(rule, "") for rule, _ in parts.config.rules_off}
+    own = (
+        [each for each in preflight(email) if told.isdisjoint((each.problem, (each.rule, "")))]
+        if html
+        else []
+    )
     return Written(paths=written, findings=(*known, *own), hash=look.kept().hash)
 
 

@@ -17,7 +17,8 @@ import pytest
 from digest.editions.preflight import Inspection, inspect
 from digest.model.editions import Edition, EditionRecord, EditionState, Heading, Section, Story
 from digest.model.links import LinkAnswer
-from digest.model.posts import Image
+from digest.model.posts import Image, Via
+from digest.model.publication import Brand
 from digest.model.snapshot import content_hash
 from digest.render.preflight.findings import ActionKind, Finding, Level
 from digest.render.preflight.known import Known, SpamReport
@@ -116,6 +117,10 @@ def with_an_empty_section(before: Edition) -> Edition:
     return replace(before, sections=(*before.sections, bare))
 
 
+def emptied(before: Edition) -> tuple[Section, ...]:
+    return tuple(replace(each, stories=()) for each in before.sections)
+
+
 CHANGES: Mapping[str, Mapping[str, tuple[str, Change]]] = {
     "first": {
         "the subject is long": ("subject_long", edition(subject_template="A ferry, " * 12 + "a tug")),
@@ -135,6 +140,20 @@ CHANGES: Mapping[str, Mapping[str, tuple[str, Change]]] = {
         "a note has a relative link": ("link_address", of(13, note="See [the page](/ferry).")),
         "a section is empty": ("empty_section", with_an_empty_section),
     },
+    "names": {
+        "a subject of signs says nothing": ("subject_empty", edition(subject_template="🌊 … 🌊")),
+        "a title is escaped twice": ("escapes", edition(title="Sea &amp; sky")),
+        "the name of a first source is escaped twice": ("escapes", of(9, via=Via(name="Fish &amp; Co"))),
+        "an alt text is the name of a file": ("alt", of(0, image=picture(0, "IMG_2041.jpg"))),
+        "a picture has a format that few programs show": (
+            "picture_format",
+            of(2, image=Image(url="https://images.example.org/2.webp", alt="A", width=800, height=533)),
+        ),
+        "the imprint has no address": (
+            "link_address",
+            lambda each: replace(each, site=replace(each.site, brand=Brand(imprint_url="/imprint"))),
+        ),
+    },
     "second": {
         "the subject is empty": ("subject_empty", edition(subject_template="")),
         "an introduction has an expression": ("unresolved", edition(introduction="Hello {{ name }}!")),
@@ -150,7 +169,19 @@ CHANGES: Mapping[str, Mapping[str, tuple[str, Change]]] = {
         "the subject cries out": ("subject_shouting", edition(subject_template="The ferry is back!!!")),
         "the email is too large": ("size", edition(introduction="The tide was low. " * 6_000)),
     },
-    "fifth": {"there is no story": ("no_story", edition(lead=None, sections=(), headings=()))},
+    "fifth": {
+        "there is no story": ("no_story", lambda each: replace(each, lead=None, sections=emptied(each)))
+    },
+    "sixth": {
+        "the subject shouts in Cyrillic": (
+            "subject_shouting",
+            edition(subject_template="ПАРОМ СНОВА В ПОРТУ"),
+        ),
+        "there is no address": (
+            "postal_address",
+            lambda each: replace(each, site=replace(each.site, postal_address="")),
+        ),
+    },
 }
 
 
@@ -208,8 +239,23 @@ FOOT = '{{ "mail/_foot.html" | part -}}'
 ROWS = {
     "a second h1": ("headings", "<h1>Again</h1>"),
     "pale words": ("contrast", '<p style="color:#999999;background-color:#ffffff">Pale</p>'),
+    "pale words by name": ("contrast", '<p style="color:darkgrey;background:ivory">Pale</p>'),
+    "pale words by numbers": ("contrast", '<p style="color:rgb(67% 67% 67%);background:#ffff">Pale</p>'),
+    "words that shine through": ("contrast", '<p style="color:#0005;background-color:#fff">Pale</p>'),
+    "a link in the colour of browsers": (
+        "contrast",
+        '<p style="color:#fff;background:#003"><a href="https://x.example.org/">here</a></p>',
+    ),
     "words that are dark in dark mode": ("contrast", '<p style="color:#222222">Dark</p>'),
     "a picture without alt": ("alt", '<img src="https://x.example.org/a.png" width="9" height="9">'),
+    "a picture with a file for alt": (
+        "alt",
+        '<img src="https://x.example.org/b.png" alt="quay-final.png" width="9" height="9">',
+    ),
+    "a link without words": (
+        "alt",
+        '<a href="https://x.test/"><img src="https://x.test/c.png" alt="" width="9" height="9"></a>',
+    ),
     "a picture without size": ("picture_size", '<img src="https://x.example.org/a.png" alt="">'),
     "a picture of a kind": (
         "picture_format",
@@ -220,6 +266,14 @@ ROWS = {
     "a script": ("markup", "<script>1</script>"),
     "a wide table": ("width", '<table role="presentation" width="900"><tr><td>.</td></tr></table>'),
     "a flexible box": ("css", '<div style="display:flex">Side by side</div>'),
+    "a whole box": (
+        "css",
+        '<div style="display:grid;gap:4px;grid-template-columns:1fr 1fr;align-items:center">Boxes</div>',
+    ),
+    "a place": ("css", '<div style="position:absolute;top:0;left:0;z-index:3">Words</div>'),
+    "a negative margin": ("css", '<div style="margin:4px -4px">Words</div>'),
+    "a picture behind": ("css", '<div style="background:url(https://x.example.org/d.png)">Words</div>'),
+    "a style sheet": ("css", '<link rel="stylesheet" href="https://x.example.org/e.css">'),
     "round corners": ("css", '<div style="border-radius:8px">Round</div>'),
     "an expression": ("unresolved", "<p>Hello {{ none }}, welcome.</p>"),
     "an entity": ("escapes", "<p>Terms &amp;amp; more</p>"),
@@ -243,6 +297,28 @@ def test_the_faults_of_a_template_have_their_findings_and_no_other(tmp_path: Pat
     templates = changed(tmp_path, **{"edition.html": (FOOT, rows + FOOT)})
     found = inspected(GOOD, templates=templates).findings
     assert rules_of(found) == sorted(rule for rule, _ in ROWS.values())
+
+
+def test_what_is_large_shown_over_a_picture_or_only_called_is_fine(tmp_path: Path) -> None:
+    fine = (
+        '<p style="color:#808080;background:#fff;font-size:24px">Large</p>'
+        '<p style="color:#333;background:linear-gradient(#fff,#eee)">Over a gradient</p>'
+        '<p><a class="quiet" href="tel:+4912345">Call</a></p>'
+    )
+    templates = changed(
+        tmp_path, **{"edition.html": (FOOT, f'<tr><td class="card pad">{fine}</td></tr>{FOOT}')}
+    )
+    assert rules_of(inspected(GOOD, templates=templates).findings) == ["css"]  # the gradient
+
+
+def test_a_language_or_a_direction_of_another_reader_is_found_once(tmp_path: Path) -> None:
+    head = '<html lang="{{ language }}" dir="{{ direction }}">'
+    templates = changed(tmp_path, **{"edition.html": (head, '<html lang="en" dir="ltr">')})
+    found = inspected(GOOD, templates=templates).findings
+    assert [(each.rule, each.place.language) for each in found] == [
+        ("language", "ar, de, es"),
+        ("language", "ar"),
+    ]
 
 
 def test_what_no_email_may_lack_is_found(tmp_path: Path) -> None:

@@ -99,9 +99,7 @@ def test_spaces_markup_and_line_breaks_do_not_matter(html: str, text: str) -> No
 
 def test_a_site_without_a_postal_address_has_no_complete_email() -> None:
     email = Email.whole(subject="", html="", text="LINK")
-    assert Footer("LINK", " \n").missing(email) == (
-        "The plain text does not show the whole postal address of the site.",
-    )
+    assert Footer("LINK", " \n").missing(email) == ("The site has no postal address.",)
 
 
 def harmed(change: Callable[[Email], Email]) -> MessageSettings:

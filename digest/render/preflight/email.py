@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterator
-from itertools import pairwise
+from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import urlsplit
 
 from digest.model.messages import Email
-from digest.render.brand.colours import Colour, contrast, shown
 from digest.render.preflight.findings import Finding, Level, Place, worst_first
+from digest.render.preflight.readable import PHONE, hard_to_read, names_a_file
 from digest.render.preflight.rules import found
 from digest.render.preflight.subject import subject_lines
 from digest.render.preflight.support import unsupported
@@ -23,18 +22,14 @@ BLOCK_SIZE = 100 * 1024
 STYLE_SIZE = 16 * 1024  # Gmail ignores longer styles in the head
 
 _CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_PLACEHOLDER = re.compile(r"\w+", re.ASCII)
+_PLACEHOLDER = re.compile(r"[A-Za-z0-9]+(?:_[A-Za-z0-9]+)+")
+_LINKED = ("http", "https", "mailto", "tel", "sms")
 _DEAD_TAGS = frozenset({"script", "iframe", "object", "embed", "form", "video", "audio", "svg"})
 _UNSEEN_IMAGES = (".svg", ".webp", ".avif", ".heic")
 _URL = re.compile(r"url\(\s*[\"']?([^\"')]*)")
 _HANDLER = re.compile(r"on[a-z]+")
-_HEADING = re.compile(r"h[1-6]")
 
-PHONE = 360  # pixels; a narrow phone
 WIDE = 480  # pixels; no phone that is held upright is wider
-READABLE = 4.5  # contrast of text (WCAG 2.2, level AA)
-UNREADABLE = 2.0
-_SCREENS = (("light", Screen(width=PHONE)), ("dark", Screen(width=PHONE, dark=True)))
 _HTML = Place(part="HTML")
 
 
@@ -47,20 +42,26 @@ def preflight(email: Email, footer: Footer | None = None) -> tuple[Finding, ...]
     return worst_first((*size_of(encoded_size(email.html)), *problems(email, page, footer)))
 
 
-def problems(email: Email, page: Page, footer: Footer | None) -> Iterator[Finding]:
-    """Yield all problems of an email but its size; `page` is its HTML."""
+def problems(email: Email, page: Page, footer: Footer | None, own: Collection[str] = ()) -> Iterator[Finding]:
+    """Yield all problems of an email but its size; `page` is its HTML.
+
+    Addresses that are the edition's `own` are told beside its stories.
+    """
+    foot = tuple(without_foot(email, footer)) if footer else ()
+    # A link that leads nowhere may stand in the place of the one to unsubscribe, which is told already.
+    lost = any(each.rule == "unsubscribe" for each in foot)
+    yield from foot
     yield from subject_lines(email)
     yield from _parts(email)
     yield from _controls(email)
-    yield from _images(page)
-    yield from _links(page)
+    yield from _images(page, own)
+    told = {*own, *(("", "#", "#unsubscribe") if lost else ())}
+    yield from (each for link, each in _links(page) if link not in told)
     yield from _markup(page)
-    yield from _headings(page)
     yield from _width(page)
-    yield from _contrast(page)
+    yield from hard_to_read(page)
     yield from unsupported(page)
     if footer:
-        yield from without_foot(email, footer)
         yield from _hidden_foot(page, footer)
 
 
@@ -100,26 +101,42 @@ def _controls(email: Email) -> Iterator[Finding]:
             yield found("controls", message, Place(part=name))
 
 
-def _images(page: Page) -> Iterator[Finding]:
+def _images(page: Page, own: Collection[str]) -> Iterator[Finding]:
+    """Find faults of pictures; those of an edition's `own` pictures are told beside their stories."""
+    faults: dict[tuple[str, str], list[str]] = {}
     for image in (each.attributes for each in page.elements if each.tag == "img"):
         source = image.get("src", "")
-        name = source[:80] or "without address"
-        if urlsplit(source).scheme not in ("http", "https"):
-            yield _of_image("picture_address", f"{name}: its address is not an absolute http(s) address.")
-        elif urlsplit(source).path.casefold().endswith(_UNSEEN_IMAGES):
-            yield _of_image("picture_format", f"{name}: many mail programs do not show this format.")
-        if "alt" not in image:
-            yield _of_image("alt", f"{name}: it has no alt text.")
-        if not image.get("width", "").isdigit() or not image.get("height", "").isdigit():
-            yield _of_image("picture_size", f"{name}: it has no width and height.")
+        for fault in _faults_of_image(image, is_own=source in own):
+            faults.setdefault(fault, []).append(source[:80] or "without address")
+    for (rule, sentence), names in faults.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield found(rule, f"Image {names[0]}{more}: {sentence}", Place(part="picture"))
     for source in dict.fromkeys(_backgrounds(page)):
         if urlsplit(source).scheme not in ("http", "https"):
             message = f"Background {source[:80]}: it is not an absolute http(s) address."
             yield found("picture_address", message, _HTML)
 
 
-def _of_image(rule: str, sentence: str) -> Finding:
-    return found(rule, f"Image {sentence}", Place(part="picture"))
+def _faults_of_image(image: Mapping[str, str], *, is_own: bool) -> Iterator[tuple[str, str]]:
+    """Yield the rule and the sentence of each fault of a picture."""
+    source = image.get("src", "")
+    if is_own:
+        pass
+    elif urlsplit(source).scheme not in ("http", "https"):
+        yield "picture_address", "its address is not an absolute http(s) address."
+    elif is_unseen(source):
+        yield "picture_format", "many mail programs do not show this format."
+    if "alt" not in image:
+        yield "alt", "it has no alt text."
+    elif names_a_file(image["alt"]) and not is_own:
+        yield "alt", "its alt text is the name of a file."
+    if not image.get("width", "").isdigit() or not image.get("height", "").isdigit():
+        yield "picture_size", "it has no width and height."
+
+
+def is_unseen(url: str) -> bool:
+    """Tell whether the address of a picture names a format that many mail programs do not show."""
+    return urlsplit(url).path.casefold().endswith(_UNSEEN_IMAGES)
 
 
 def _backgrounds(page: Page) -> Iterator[str]:
@@ -129,15 +146,15 @@ def _backgrounds(page: Page) -> Iterator[str]:
     yield from _URL.findall(page.style)
 
 
-def _links(page: Page) -> Iterator[Finding]:
+def _links(page: Page) -> Iterator[tuple[str, Finding]]:
     links = (each.attributes.get("href", "") for each in page.elements if each.tag in ("a", "area"))
     for link in dict.fromkeys(links):
         if link.startswith("#"):
             message = f"Link {link[:80]}: several mail programs ignore links inside an email."
-            yield found("link_inside", message, _HTML)
-        elif urlsplit(link).scheme not in ("http", "https", "mailto") and not _PLACEHOLDER.fullmatch(link):
+            yield link, found("link_inside", message, _HTML)
+        elif urlsplit(link).scheme not in _LINKED and not _PLACEHOLDER.fullmatch(link):
             message = f"Link {link[:80]!r}: it is not an absolute http(s) address."
-            yield found("link_address", message, _HTML)
+            yield link, found("link_address", message, _HTML)
 
 
 def _markup(page: Page) -> Iterator[Finding]:
@@ -153,29 +170,6 @@ def _markup(page: Page) -> Iterator[Finding]:
         yield found("styles", message, _HTML, level=Level.WARN)
     if "@import" in page.style.casefold():
         yield found("styles", "The styles use @import.", _HTML)
-    if not any(each.tag == "html" and each.attributes.get("lang", "").strip() for each in page.elements):
-        yield found("language", "The HTML does not name its language (lang).", _HTML)
-
-
-def _headings(page: Page) -> Iterator[Finding]:
-    """Find headings that a screen reader cannot use: none, several first ones, empty or left-out levels."""
-    screen = _SCREENS[0][1]
-    headings = [each for each in page.elements if _HEADING.fullmatch(each.tag)]
-    headings = [each for each in headings if not page.is_hidden(each, screen)]
-    levels = [int(each.tag[1]) for each in headings]
-    if page.elements and levels.count(1) != 1:
-        yield found("headings", f"The HTML has {levels.count(1) or 'no'} h1, and must have one.", _HTML)
-    # A short email shows no topics (h2), so its stories (h3) follow its title (h1).
-    pairs = [pair for pair in pairwise(levels) if pair != (1, 3) or 2 in levels]
-    gap = next((pair for pair in pairs if pair[1] > pair[0] + 1), None)
-    if gap:
-        yield found("headings", f"An h{gap[1]} follows an h{gap[0]}, so a level is left out.", _HTML)
-    for tag in sorted({each.tag for each in headings if not _says_something(each)}):
-        yield found("headings", f"The HTML has an {tag} without words.", _HTML)
-
-
-def _says_something(element: Element) -> bool:
-    return any(not is_blank(each.text) or each.attributes.get("alt") for each in element.inside())
 
 
 def _width(page: Page) -> Iterator[Finding]:
@@ -193,31 +187,19 @@ def _width(page: Page) -> Iterator[Finding]:
         yield found("width", f'{what}; write width="100%" and a max-width in its style.', _HTML, level=level)
 
 
-def _contrast(page: Page) -> Iterator[Finding]:
-    """Find text that can hardly be read, in light and in dark mode; each pair of colours counts once."""
-    modes: dict[tuple[Colour, Colour], dict[str, str]] = {}
-    for mode, screen in _SCREENS:
-        for element in page.elements:
-            colours = None if is_blank(element.text) else page.colours(element, screen)
-            if colours is not None and not page.is_hidden(element, screen):
-                modes.setdefault(colours, {}).setdefault(mode, element.text.strip()[:40])
-    for colours, texts in modes.items():
-        ratio = contrast(*colours)
-        if ratio < READABLE:
-            pair, text = " on ".join(map(shown, colours)), next(iter(texts.values()))
-            message = (
-                f"In {' and '.join(texts)} mode, the text {text!r} cannot be read well: {pair} has a "
-                f"contrast of {ratio:.1f}, and {READABLE} is needed."
-            )
-            yield found("contrast", message, _HTML, level=Level.BLOCK if ratio < UNREADABLE else None)
-
-
 def _hidden_foot(page: Page, footer: Footer) -> Iterator[Finding]:
+    """Find a foot that is in the HTML and that nobody sees."""
     links = [each for each in page.elements if footer.unsubscribe in each.attributes.get("href", "")]
     if links and not any(_is_seen(page, each) for each in links):
         yield found("unsubscribe", "The link to unsubscribe cannot be seen in the HTML.", _HTML)
+    screen = Screen(width=PHONE)
+    texts: dict[bool, list[str]] = {True: [], False: []}
+    for element in page.elements:
+        texts[page.is_hidden(element, screen)].append(element.text)
+    if footer.lines_in("".join(texts[True])) - footer.lines_in("".join(texts[False])):
+        yield found("postal_address", "The postal address cannot be seen in the HTML.", _HTML)
 
 
 def _is_seen(page: Page, link: Element) -> bool:
     shown_in = [each for each in link.inside() if each.tag == "img" or not is_blank(each.text)]
-    return any(not page.is_hidden(each, screen) for each in shown_in for _, screen in _SCREENS[:1])
+    return any(not page.is_hidden(each, Screen(width=PHONE)) for each in shown_in)

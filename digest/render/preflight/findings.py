@@ -68,7 +68,10 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One problem of an email, in one plain sentence; `fix` says what to do."""
+    """One problem of an email, in one plain sentence; `fix` says what to do.
+
+    Findings with one `cause` are one problem, although their sentences quote texts in several languages.
+    """
 
     level: Level
     message: str
@@ -76,6 +79,16 @@ class Finding:
     place: Place = field(default_factory=Place)
     fix: str = ""
     actions: tuple[Action, ...] = ()
+    cause: str = ""  # empty: its message
+
+    @property
+    def problem(self) -> tuple[str, str]:
+        """Return its rule and its cause; they are the same in every language."""
+        return self.rule, self.cause or self.message
+
+    def because(self, cause: str) -> Finding:
+        """Return the finding with its cause."""
+        return replace(self, cause=cause)
 
 
 def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -89,12 +102,14 @@ def gathered(findings: Iterable[Finding], languages: Sequence[str]) -> tuple[Fin
     The place names a language only if the fault is not in all `languages`, and a choice only if the fault is
     not in the email with all topics.
     """
-    groups: dict[Finding, list[Place]] = {}
+    groups: dict[Finding, list[Finding]] = {}
     for finding in findings:
-        bare = replace(finding, place=replace(finding.place, choice="", language=""))
-        groups.setdefault(bare, []).append(finding.place)
+        bare = replace(finding.place, choice="", language="")
+        problem = replace(finding, place=bare, message=finding.cause or finding.message)
+        groups.setdefault(problem, []).append(finding)
     return worst_first(
-        replace(bare, place=_joined(bare.place, places, languages)) for bare, places in groups.items()
+        replace(same[0], place=_joined(problem.place, [each.place for each in same], languages))
+        for problem, same in groups.items()
     )
 
 

@@ -59,7 +59,12 @@ _ALL = (
     _rule("picture_broken", "broken pictures", _WARN, "Give the story another picture, or none."),
     _rule("alt", "alt texts of pictures", _WARN, "Describe the picture, or take it away."),
     # ── for every reader ────────────────────────────────────────────────────────────────────
-    _rule("language", "language", _WARN, 'Write lang="…" into the <html> of the template.'),
+    _rule(
+        "language",
+        "language",
+        _WARN,
+        'Write lang="{{ language }}" dir="{{ direction }}" into the <html> of the template.',
+    ),
     _rule("headings", "headings", _WARN, "Use one h1, an h2 for each topic and an h3 for each story."),
     _rule(
         "contrast", "contrast, light and dark", _WARN, "Change the colours under [brand] or in the template."

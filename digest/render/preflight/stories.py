@@ -13,8 +13,10 @@ from digest.model.snapshot import choose, headings_of
 from digest.model.tags import fold
 from digest.render.levels import Level as Shown
 from digest.render.levels import levels_of
+from digest.render.preflight.email import is_unseen
 from digest.render.preflight.findings import Action, ActionKind, Finding, Level, Place
 from digest.render.preflight.known import Known
+from digest.render.preflight.readable import names_a_file
 from digest.render.preflight.rules import found
 from digest.render.writing.markdown import marked_links, refused_links
 from subscribers.model import Choice
@@ -32,6 +34,8 @@ def wrong_with(edition: Edition, known: Known) -> Iterator[Finding]:
     stories = tuple(edition.stories())
     if not stories:
         yield found("no_story", "The edition has no story.", None, Action(kind=ActionKind.REFRESH))
+    else:
+        yield from _empty(edition, known)
     for story in stories:
         if not story.title.strip():
             said = f"A story of {story.source} has no headline."
@@ -39,7 +43,6 @@ def wrong_with(edition: Edition, known: Known) -> Iterator[Finding]:
     yield from _repeated(stories)
     yield from _one_feed(stories, known.feeds)
     yield from _old_lead(edition)
-    yield from _empty(edition, known)
     yield from _links(edition, known.links)
     yield from _pictures(edition, known)
     yield from _spam(known)
@@ -110,8 +113,6 @@ def _empty(edition: Edition, known: Known) -> Iterator[Finding]:
     alone = {section.slug for section in edition.sections if not section.stories and not section.more}
     filled = {heading.choice for heading in headings_of(edition)} | alone
     empty = {heading.choice: heading.title for heading in edition.headings if heading.choice not in filled}
-    if not any(edition.stories()):
-        return
     for slug, title in empty.items():
         count = _without_a_story(edition, known, slug)
         if count or not known.readers:
@@ -140,6 +141,9 @@ def links_of(edition: Edition) -> Iterator[Link]:
         yield from ((url, *note) for url in marked_links(story.note))
     written = Place(part="introduction"), (Action(kind=ActionKind.INTRODUCTION),)
     yield from ((url, *written) for url in marked_links(edition.introduction))
+    brand = edition.site.brand
+    own = [*(each.url for each in brand.links), brand.privacy_url, brand.imprint_url]
+    yield from ((url, Place(part="foot"), ()) for url in own if url)
     if sponsor := edition.sponsor:
         bought = Place(part="sponsor"), (Action(kind=ActionKind.SPONSOR),)
         yield from ((url, *bought) for url in (sponsor.url, *marked_links(sponsor.text)))
@@ -191,12 +195,26 @@ def _pictures(edition: Edition, known: Known) -> Iterator[Finding]:
         elif answer and answer.problem:
             said = f"The picture of “{story.title}” cannot be shown: {answer.problem}."
             yield found("picture_broken", said, place, action)
-        if story.image and not story.image.alt.strip() and (story.id in shown_wide or not story.url):
-            said = f"The picture of “{story.title}” has no alt text, because its feed gives none."
-            yield found("alt", said, place, action)
+        if story.id in shown_wide or not story.url:
+            yield from _alt(story)
         if web_url(url) is None:
             said = f"Picture {url[:80]!r}: it is not an absolute http(s) address, so it is not shown."
             yield found("picture_address", said, place, action, level=Level.WARN)
+        elif is_unseen(url):
+            said = f"Many mail programs do not show the format of the picture of “{story.title}”: {url[:80]}"
+            yield found("picture_format", said, place, action)
+
+
+def _alt(story: Story) -> Iterator[Finding]:
+    """Find a picture that is read aloud, and whose alt text says nothing."""
+    place, action = Place(story=story.id, part="picture"), Action(kind=ActionKind.PICTURE, story=story.id)
+    alt = story.image.alt.strip() if story.image else ""
+    if not alt:
+        said = f"The picture of “{story.title}” has no alt text, because its feed gives none."
+        yield found("alt", said, place, action)
+    elif names_a_file(alt):
+        said = f"The alt text of the picture of “{story.title}” is no description: {alt[:80]}"
+        yield found("alt", said, place, action)
 
 
 def _spam(known: Known) -> Iterator[Finding]:

@@ -15,11 +15,18 @@ from subscribers.text import one_line
 
 # Characters that are shown in a list of messages; the width of letters differs, so these are round numbers.
 _PHONE_SUBJECT, _GMAIL_SUBJECT, _PREHEADER = 45, 70, 90
+_LONG_SUBJECT = 78
 # Most headlines have more than 70 characters or little less, and a warning in each edition is not read.
-_LONG_SUBJECT = 90
-_FEW = 10  # letters; shorter subjects may be names, such as "NATO" or "BBC News"
+_LONG_HEADLINE = 90
+_FEW = 10  # letters; shorter subjects may be names, such as "NATO" or "COVID-19: RKI"
 _LOUD = 0.7  # the share of capital letters in a subject that shouts
-_CRIES = re.compile(r"[!¡！]\s*[!?¡！]|[?]\s*[!]|(?:[!！][^!！]*){3}|[$€£]{3}")
+_LOUD_WORD = 4  # letters; abbreviations of three letters do not shout
+_CRIES = re.compile(
+    r"[!¡！]\s*[!?¡！]|[?؟]\s*[!]|(?:[!！][^!！]*){3}|[$€£]{3}|([\U0001f300-\U0001faff])(?:\ufe0f?\1){2}"
+)
+_WORD = re.compile(r"[^\W\d_]+")
+# Signs that change the one before them, or join two: a family of four people is one sign.
+_JOINED = re.compile("\u200d.|[\U0001f3fb-\U0001f3ff\ufe0f]")
 
 _SUBJECT = Place(part="subject")
 _CHANGE = Action(kind=ActionKind.SUBJECT)
@@ -38,12 +45,15 @@ def shown_lines(email: Email, edition: Edition, last: str = "") -> Iterator[Find
 
     Nothing is said about a preheader of headlines or of the first blurb: it fills the room that there is.
     """
-    if not edition.subject_template.strip():
+    if not "".join(filter(str.isprintable, edition.subject_template)).strip():
         said = "The subject is empty, so emails get the title and the date of the digest instead."
         yield found("subject_empty", said, _SUBJECT, _CHANGE, level=Level.WARN)
-    yield from cut_lines(email, edition)
-    if _shouts(email.subject):
+    elif not any(map(str.isalnum, email.subject)):
+        said = f"The subject has no word: “{email.subject}”"
+        yield found("subject_empty", said, _SUBJECT, _CHANGE, level=Level.WARN)
+    elif _shouts(email.subject):
         yield found("subject_shouting", f"The subject shouts: “{email.subject}”", _SUBJECT, _CHANGE)
+    yield from cut_lines(email, edition)
     if last and _same(last) == _same(email.subject):
         said = f"The subject is the same as that of the last edition: “{email.subject}”"
         yield found("subject_repeated", said, _SUBJECT, _CHANGE)
@@ -51,8 +61,8 @@ def shown_lines(email: Email, edition: Edition, last: str = "") -> Iterator[Find
 
 def cut_lines(email: Email, edition: Edition) -> Iterator[Finding]:
     """Yield a finding for the subject and one for the preheader, if lists of messages cut them."""
-    length = width(email.subject)
-    if length > _LONG_SUBJECT:
+    most = _LONG_HEADLINE if "{" in edition.subject_template else _LONG_SUBJECT
+    if width(_JOINED.sub("", email.subject)) > most:
         shown = f"Gmail shows about {_GMAIL_SUBJECT} characters, and phones show about {_PHONE_SUBJECT}"
         said = f"The subject is long; {shown}: {_begin(email.subject, _PHONE_SUBJECT)}"
         yield found("subject_long", said, _SUBJECT, _CHANGE)
@@ -70,9 +80,13 @@ def _begin(line: str, columns: int) -> str:
 
 def _shouts(subject: str) -> bool:
     cased = [letter for letter in subject if letter.isupper() or letter.islower()]
-    loud = sum(map(str.isupper, cased))
-    return (len(cased) >= _FEW and loud >= _LOUD * len(cased)) or bool(_CRIES.search(subject))
+    words = _WORD.findall(subject)
+    loud = len(cased) >= _FEW and sum(map(str.isupper, cased)) >= _LOUD * len(cased)
+    told = len(words) > 1 and any(word.isupper() and len(word) >= _LOUD_WORD for word in words)
+    return (loud and told) or bool(_CRIES.search(subject))
 
 
 def _same(subject: str) -> str:
-    return one_line(subject).casefold()
+    """Return a subject without case, spaces and signs; signs alone stay as they are."""
+    line = one_line(subject).casefold()
+    return " ".join(re.findall(r"\w+", line)) or line

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from digest.render.preflight.findings import Finding, Place
@@ -38,13 +38,23 @@ _WHOLES = (
     (re.compile(r"grid[\w-]*"), "grid-template"),
     (re.compile(r"(?:row|column)-gap"), "gap"),
     (re.compile(r"--[\w-]+"), "variables"),
+    (re.compile(r"(padding|margin)-(?:inline|block)-(?:start|end)"), r"\1-inline-start-end"),
+    (re.compile(r"(padding|margin)-(?:inline|block)"), r"\1-inline-block"),
 )
+# What says something only beside another property, whose finding is enough.
+_PARTS = {
+    "css-display-flex": ("align-items", "justify-content", "flex-direction", "flex-wrap", "gap"),
+    "css-display-grid": ("align-items", "justify-content", "grid-template", "gap"),
+    "css-position": ("left-right-top-bottom", "inset", "z-index"),
+}
 _VALUES = (
     (re.compile(r"\bvar\("), "variables"),
     (re.compile(r"\brgba\("), "rgba"),
     (re.compile(r"\b(?:hsla?|hwb|lab|lch|oklab|oklch|color)\("), "modern-color"),
     (re.compile(r"\bcalc\("), "unit-calc"),
-    (re.compile(r"\bclamp\("), "function-clamp"),
+    (re.compile(r"\b(?<!-)clamp\("), "function-clamp"),
+    (re.compile(r"\b(?<!-)min\("), "function-min"),
+    (re.compile(r"\b(?<!-)max\("), "function-max"),
     (re.compile(r"\b(?:repeating-)?linear-gradient\("), "linear-gradient"),
     (re.compile(r"\b(?:repeating-)?radial-gradient\("), "radial-gradient"),
     (re.compile(r"\bconic-gradient\("), "conic-gradient"),
@@ -54,7 +64,19 @@ _VALUES = (
         for unit in ("rem", "vh", "vw", "vmin", "ch")
     ),
 )
+# The data says that these mail programs support margins in part: its note 1 is about negative values.
+_NEGATIVE_MARGIN = "margin-negative"
+_NEGATIVE = re.compile(r"(?<![\w.])-[\d.]*[1-9]")
+_WEB_PICTURE = re.compile(r"url\(\s*[\"']?https?:")
+_AT_RULES = ("font-face", "keyframes")
 _DISPLAYS = {"flex": "display-flex", "inline-flex": "display-flex", "grid": "display-grid"}
+_NAMES = {
+    "variables": "A CSS variable",
+    "modern-color": "A colour function",
+    _NEGATIVE_MARGIN: "A negative margin",
+    "left-right-top-bottom": "A place by left, right, top or bottom",
+    "html-link": "A linked style sheet",
+}
 _PROGRAMS = {
     "apple-mail.macos": "Apple Mail",
     "apple-mail.ios": "Apple Mail on iOS",
@@ -96,8 +118,14 @@ def _data() -> Mapping[str, Mapping[str, Mapping[str, str]]]:
 
 def lacking(feature: str) -> tuple[str, ...]:
     """Return the mail programs that do not support a feature, by the names that people know."""
-    answers = features().get(feature, {})
-    return tuple(_PROGRAMS.get(name, name) for name, answer in answers.items() if answer.startswith("n"))
+    negative = feature == f"css-{_NEGATIVE_MARGIN}"
+    answers = features().get("css-margin" if negative else feature, {})
+    lack = (name for name, answer in answers.items() if _lacks(answer, note="#1" if negative else ""))
+    return tuple(_PROGRAMS.get(name, name) for name in lack)
+
+
+def _lacks(answer: str, note: str) -> bool:
+    return answer.startswith("n") or bool(note and note in answer.split())
 
 
 def unsupported(page: Page) -> Iterator[Finding]:
@@ -107,10 +135,15 @@ def unsupported(page: Page) -> Iterator[Finding]:
     """
     used: dict[str, str] = {}
     for element in page.elements:
-        used |= _features_of(element.declared, _shown_in(element))
+        names = _features_of(tuple(element.declared.items()))
+        used |= dict.fromkeys(names, _shown_in(element)) if names else {}
+        if element.tag == "link" and "stylesheet" in element.attributes.get("rel", "").casefold():
+            used["html-link"] = "<link>"
     for rule in rules(page.style):
         if not rule.media and not any(":" in selector for selector in rule.selectors):
-            used |= _features_of(rule.declared, f"the rule {', '.join(rule.selectors)[:60]}")
+            place = f"the rule {', '.join(rule.selectors)[:60]}"
+            used |= dict.fromkeys(_features_of(tuple(rule.declared.items())), place)
+    used |= {f"css-at-{name}": f"@{name}" for name in _AT_RULES if f"@{name}" in page.style.casefold()}
     for feature, where in sorted(used.items()):
         programs = () if feature in GRACEFUL else lacking(feature)
         if programs:
@@ -118,21 +151,26 @@ def unsupported(page: Page) -> Iterator[Finding]:
             yield found("css", message, Place(part="HTML"))
 
 
-def _features_of(declared: Mapping[str, Declared], where: str) -> dict[str, str]:
-    return {f"css-{name}": where for pair in declared.items() for name in _used(*pair)}
+@lru_cache(maxsize=1_024)  # most elements of an email share their styles
+def _features_of(declared: tuple[tuple[str, Declared], ...]) -> frozenset[str]:
+    used = frozenset(f"css-{name}" for pair in declared for name in _used(*pair))
+    parts = {f"css-{part}" for whole in _PARTS if whole in used for part in _PARTS[whole]}
+    return used - parts
 
 
 def _used(name: str, declared: Declared) -> Iterator[str]:
     """Yield what a declaration needs, as the data names it."""
+    yield from (feature for pattern, feature in _VALUES if pattern.search(declared.value))
+    if name.startswith("margin") and _NEGATIVE.search(declared.value):
+        yield _NEGATIVE_MARGIN
+    if name in ("background", "background-image"):
+        # A picture without an absolute address has a finding of its own.
+        yield from ("background-image",) if _WEB_PICTURE.search(declared.value) else ()
+        name = "background"
     if name == "display" and declared.value in _DISPLAYS:
         yield _DISPLAYS[declared.value]
-    elif name == "position" and declared.value == "static":
-        return
-    else:
-        whole = next((end for pattern, end in _WHOLES if pattern.fullmatch(name)), None)
-        match = next((pattern for pattern, end in _WHOLES if end == whole), None)
-        yield match.sub(whole, name) if match and whole else name
-    yield from (feature for pattern, feature in _VALUES if pattern.search(declared.value))
+    elif (name, declared.value) != ("position", "static"):
+        yield next((pattern.sub(end, name) for pattern, end in _WHOLES if pattern.fullmatch(name)), name)
 
 
 def _shown_in(element: Element) -> str:
@@ -144,7 +182,7 @@ def _name(feature: str) -> str:
     name = feature.removeprefix("css-")
     if name.startswith("display-"):
         return name.replace("-", ":", 1)
-    return {"variables": "A CSS variable", "modern-color": "A colour function"}.get(name, name)
+    return _NAMES.get(name) or (f"@{name.removeprefix('at-')}" if name.startswith("at-") else name)
 
 
 def _in_words(programs: tuple[str, ...]) -> str:

@@ -35,6 +35,7 @@ _PLACEHOLDER = re.compile(
     r"|\bblindtext\b|\btexto de relleno\b",
     re.IGNORECASE,
 )
+_LINK = re.compile(r"\S+://\S+")
 _SCREEN = Screen(width=360)
 _SHOWN = 40  # characters of a text in a message
 
@@ -67,6 +68,9 @@ def texts_of(edition: Edition) -> Iterator[Said]:
         yield from _texts_of_story(story)
     for heading in {section.slug: section.title for section in edition.sections}.items():
         yield heading[1], Place(topic=heading[0], part="heading"), ()
+    for text in (edition.title, edition.site.name, *edition.site.postal_address.splitlines()):
+        yield text, Place(part="title or the foot"), ()
+    yield from ((each.name, Place(part="foot"), ()) for each in edition.site.brand.links)
     yield edition.introduction, Place(part="introduction"), (Action(kind=ActionKind.INTRODUCTION),)
     yield edition.signed, Place(part="introduction"), (Action(kind=ActionKind.INTRODUCTION),)
     if sponsor := edition.sponsor:
@@ -79,7 +83,8 @@ def _texts_of_story(story: Story) -> Iterator[Said]:
     yield story.title, Place(story=story.id, part="headline"), change
     yield story.blurb, Place(story=story.id, part="text"), change
     yield story.note, Place(story=story.id, part="note"), (Action(kind=ActionKind.NOTE, story=story.id),)
-    named = (story.source, story.author or "", *(each.name for each in story.also))
+    via = story.via.name if story.via else ""
+    named = (story.source, story.author or "", via, *(each.name for each in story.also))
     for text in (*named, *(each.title for each in story.coverage), story.image.alt if story.image else ""):
         yield text, Place(story=story.id), (Action(kind=ActionKind.DROP, story=story.id),)
 
@@ -103,7 +108,7 @@ def wrong_around(email: Email, page: Page, edition: Edition) -> Iterator[Finding
     own = sorted({text for text, _, _ in texts_of(edition) if text}, key=len, reverse=True)
     for part, texts in (
         ("HTML", _texts_in(page)),
-        ("plain text", email.text.splitlines()),
+        ("plain text", _paragraphs(email.text)),
         ("preheader", (email.preheader,)),
         ("subject", (email.subject,)),
     ):
@@ -111,9 +116,15 @@ def wrong_around(email: Email, page: Page, edition: Edition) -> Iterator[Finding
         for text in map(str.strip, texts):
             for rule, look, what in _LOOKS:
                 match = look(text) and look(_without(own, text))
-                if match and rule not in known and not (part == "plain text" and "://" in text):
+                if match and rule not in known:
                     known.add(rule)
-                    yield found(rule, f"{_quoted(match)} in {_quoted(text)} {what}.", Place(part=part))
+                    said = f"{_quoted(match)} in {_quoted(text)} {what}."
+                    yield found(rule, said, Place(part=part)).because(match)
+
+
+def _paragraphs(text: str) -> Iterator[str]:
+    """Yield the paragraphs of a plain text without its links; lines are broken anywhere in a text."""
+    yield from (_LINK.sub(" ", " ".join(each.split())) for each in text.split("\n\n"))
 
 
 def _texts_in(page: Page) -> Iterator[str]:

@@ -32,9 +32,14 @@ class Footer:
     def missing(self, email: Email) -> tuple[str, ...]:
         """Return a sentence for each part that the HTML or the plain text of an email lacks."""
         return (
+            *(() if self._address else ("The site has no postal address.",)),
             *(self._missing("HTML", email.html_pieces, self._in_html) if email.html_pieces else ()),
             *self._missing("plain text", email.text_pieces, self._in_text),
         )
+
+    def lines_in(self, text: str) -> frozenset[str]:
+        """Return the lines of the postal address that a text shows."""
+        return frozenset(self._lines_in(_plain(text)))
 
     def _missing(self, what: str, pieces: Sequence[str], look: _Look) -> Iterator[str]:
         found = frozenset[str]().union(*(self._in_piece(piece, look) for piece in pieces))
@@ -43,7 +48,7 @@ class Footer:
             found |= look("".join(pieces))
         if self.unsubscribe not in found:
             yield f"The {what} has no link to unsubscribe."
-        if not self._address or not self._address <= found:
+        if not self._address <= found:
             yield f"The {what} does not show the whole postal address of the site."
 
     def _in_piece(self, piece: str, look: _Look) -> frozenset[str]:

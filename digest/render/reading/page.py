@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from html.parser import HTMLParser
+from typing import NamedTuple
 
 from digest.render.brand.colours import Colour
-from digest.render.reading.styles import Declared, Rule, Screen, colour_in, declarations, rules
+from digest.render.reading.colours import Paint, mixed, paint_in
+from digest.render.reading.styles import Declared, Rule, Screen, declarations, rules
 
 _VOID = frozenset({"img", "br", "meta", "link", "hr", "input", "area", "base", "col", "source", "wbr"})
 # The end of these elements may be left out: the next of the kind ends them.
@@ -20,6 +22,17 @@ _PIXELS = re.compile(r"([\d.]+)(?:px)?")
 _BLACK: Colour = (0.0, 0.0, 0.0)
 _WHITE: Colour = (1.0, 1.0, 1.0)
 _NIGHT: Colour = (0.07, 0.07, 0.07)
+_LINK: Colour = (0.0, 0.0, 0.93)  # of links without a colour of their own, as browsers show them
+_LINK_AT_NIGHT: Colour = (0.62, 0.62, 1.0)
+_POINT = 4 / 3  # pixels
+_BOLD_TAGS = frozenset({"b", "strong", "th", "h1", "h2", "h3", "h4", "h5", "h6"})
+
+
+class _Ground(NamedTuple):
+    """What is behind a text: None if it is not known. Each veil is an opacity, and the colour under it."""
+
+    colour: Colour | None
+    veils: tuple[tuple[float, Colour], ...]
 
 
 class Element:
@@ -63,10 +76,11 @@ class Page(HTMLParser):
         self.elements = tuple(self.root.inside())[1:]
         self._rules = tuple(rules(self.style))
         self._dark = self._knows_dark()
-        self._on = cache(self._applying)
+        self._on = cache(self._declaring)
         self._won = cache(self._winner)
         self._weight = cache(_matched)
         self._hidden = cache(self._is_hidden)
+        self._ground = cache(self._lies_on)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Take a start tag."""
@@ -106,12 +120,27 @@ class Page(HTMLParser):
 
     def colours(self, element: Element, screen: Screen) -> tuple[Colour, Colour] | None:
         """Return the colours of the text and of what is behind it; None if one is not known."""
-        front = next((value for each in element.outside() if (value := self._colour(each, screen))), None)
-        behind = next((value for each in element.outside() if (value := self._behind(each, screen))), None)
-        night = screen.dark and self._dark
-        text = colour_in(front) if front else _WHITE if night else _BLACK
-        ground = colour_in(behind) if behind else _NIGHT if night else _WHITE
-        return (text, ground) if text and ground else None
+        ground = self._ground(element, screen)
+        front = self._front(element, screen)
+        if ground.colour is None or front is None:
+            return None
+        text, behind = mixed(front.colour, ground.colour, front.opacity), ground.colour
+        for opacity, below in reversed(ground.veils):
+            text, behind = mixed(text, below, opacity), mixed(behind, below, opacity)
+        return text, behind
+
+    def letters(self, element: Element, screen: Screen) -> tuple[float, bool]:
+        """Return the size of letters in pixels, 0 if it is not known, and whether they are bold."""
+        sizes = (self.property(each, "font-size", screen) for each in element.outside())
+        size = next(filter(None, sizes), "")
+        weights = (
+            self.property(each, "font-weight", screen) or ("bold" if each.tag in _BOLD_TAGS else "")
+            for each in element.outside()
+        )
+        weight = next(filter(None, weights), "")
+        points = size.endswith("pt")
+        pixels = _pixels(size.removesuffix("pt")) * (_POINT if points else 1.0)
+        return pixels, weight in ("bold", "bolder", "700", "800", "900")
 
     def fixed_width(self, element: Element, screen: Screen) -> float:
         """Return the pixels that an element takes at least; 0 if it can be as narrow as the screen."""
@@ -122,9 +151,30 @@ class Page(HTMLParser):
             return least
         return max(least, _pixels(width))
 
-    def _colour(self, element: Element, screen: Screen) -> str:
-        value = self.property(element, "color", screen)
-        return "" if value in ("inherit", "currentcolor") else value or element.attributes.get("color", "")
+    def _front(self, element: Element, screen: Screen) -> Paint | None:
+        for each in element.outside():
+            value = self.property(each, "color", screen) or each.attributes.get("color", "")
+            if value and value not in ("inherit", "currentcolor", "unset"):
+                return paint_in(value)
+            if each.tag == "a" and "href" in each.attributes and not value:
+                return Paint(_LINK_AT_NIGHT if screen.dark and self._dark else _LINK, 1.0)
+        return Paint(_WHITE if screen.dark and self._dark else _BLACK, 1.0)
+
+    def _lies_on(self, element: Element, screen: Screen) -> _Ground:
+        """Return what is behind the text of an element; the elements outside are painted first."""
+        if element.parent is None:
+            return _Ground(_NIGHT if screen.dark and self._dark else _WHITE, ())
+        outer = self._ground(element.parent, screen)
+        opacity = _share(self.property(element, "opacity", screen))
+        veils = outer.veils
+        if opacity < 1.0 and outer.colour is not None:
+            veils = (*veils, (opacity, outer.colour))
+        value = self._behind(element, screen)
+        paint = paint_in(value) if value else None
+        if not value or outer.colour is None:
+            solid = paint if paint and paint.opacity == 1.0 else None
+            return _Ground(solid.colour if solid else outer.colour, veils)
+        return _Ground(mixed(paint.colour, outer.colour, paint.opacity) if paint else None, veils)
 
     def _behind(self, element: Element, screen: Screen) -> str:
         for name in ("background-color", "background"):
@@ -151,22 +201,21 @@ class Page(HTMLParser):
         )
         return named or bool(re.search(r"color-scheme\s*:[^;}]*dark", self.style))
 
-    def _applying(self, screen: Screen) -> tuple[Rule, ...]:
-        return tuple(rule for rule in self._rules if rule.applies_on(screen))
+    def _declaring(self, name: str, screen: Screen) -> tuple[Rule, ...]:
+        """Return the rules that count on a screen and say something about a property."""
+        return tuple(rule for rule in self._rules if name in rule.declared and rule.applies_on(screen))
 
     def _winner(self, element: Element, name: str, screen: Screen) -> str:
         """Return the value that wins: an important one, then the element's own, then the most specific."""
         best: tuple[tuple[bool, bool, tuple[int, int, int]], str] | None = None
         found: list[tuple[Declared, bool, tuple[int, int, int]]] = []
-        for rule in self._on(screen):
-            if name in rule.declared:
-                matching = [
-                    weight
-                    for each in rule.selectors
-                    if _classes(each) <= element.classes
-                    and (weight := self._weight(each, element)) is not None
-                ]
-                found += [(rule.declared[name], False, max(matching))] if matching else []
+        for rule in self._on(name, screen):
+            matching = [
+                weight
+                for each in rule.selectors
+                if _classes(each) <= element.classes and (weight := self._weight(each, element)) is not None
+            ]
+            found += [(rule.declared[name], False, max(matching))] if matching else []
         if name in element.declared:
             found.append((element.declared[name], True, (0, 0, 0)))
         for declared, own, weight in found:
@@ -179,6 +228,12 @@ class Page(HTMLParser):
 def is_blank(text: str) -> bool:
     """Tell whether a text shows nothing."""
     return not _BLANK.sub("", text)
+
+
+def _share(opacity: str) -> float:
+    """Return an opacity as a number from 0 to 1; 1 if it is not stated, or not understood."""
+    found = re.fullmatch(r"(\d*\.?\d+)(%?)", opacity)
+    return min(float(found[1]) / (100 if found[2] else 1), 1.0) if found else 1.0
 
 
 def _pixels(value: str) -> float:

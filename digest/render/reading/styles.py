@@ -1,38 +1,15 @@
-"""Read the styles of an email: declarations, rules with their media, and colours with their contrast."""
+"""Read the styles of an email: declarations, and rules with their media."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
-
-from digest.render.brand.colours import Colour, colour_of
 
 _COMMENT = re.compile(r"/\*.*?\*/|<!--|-->", re.DOTALL)
 _WIDTH_OF_MEDIA = re.compile(r"(min|max)-width\s*:\s*([\d.]+)px")
-_HEX = re.compile(r"#([0-9a-f]{3}|[0-9a-f]{6})\b")
-_RGB = re.compile(r"rgba?\(\s*(\d+)[\s,]+(\d+)[\s,]+(\d+)\s*(?:[,/]\s*(1|1\.0+|100%)\s*)?\)")
-_NAMED = {
-    "black": "#000000",
-    "silver": "#c0c0c0",
-    "gray": "#808080",
-    "grey": "#808080",
-    "white": "#ffffff",
-    "maroon": "#800000",
-    "red": "#ff0000",
-    "purple": "#800080",
-    "fuchsia": "#ff00ff",
-    "green": "#008000",
-    "lime": "#00ff00",
-    "olive": "#808000",
-    "yellow": "#ffff00",
-    "navy": "#000080",
-    "blue": "#0000ff",
-    "teal": "#008080",
-    "aqua": "#00ffff",
-    "orange": "#ffa500",
-}
 
 
 class Declared(NamedTuple):
@@ -62,7 +39,8 @@ class Rule(NamedTuple):
         return not self.media or any(_is_met(each, screen) for each in self.media.split(","))
 
 
-def declarations(style: str) -> dict[str, Declared]:
+@lru_cache(maxsize=1_024)  # most elements of an email share their styles
+def declarations(style: str) -> Mapping[str, Declared]:
     """Return the properties of a style attribute, or of the body of a rule."""
     found: dict[str, Declared] = {}
     for part in style.split(";"):
@@ -105,18 +83,3 @@ def _is_met(condition: str, screen: Screen) -> bool:
         return False
     rest = re.sub(r"\(\s*(?:(?:min|max)-width|prefers-color-scheme)\s*:[^)]*\)", "", condition)
     return set(re.findall(r"[\w-]+", rest)) <= {"only", "screen", "all", "and"} and "(" not in rest
-
-
-# ── colours ─────────────────────────────────────────────────────────────────────────────────
-
-
-def colour_in(text: str) -> Colour | None:
-    """Return the first colour in a value such as "#fff" or "url(a.png) white"; None if it is not known."""
-    text = text.casefold()
-    if found := _HEX.search(text):
-        digits = found[1] if len(found[1]) == 6 else "".join(2 * digit for digit in found[1])
-        return colour_of(f"#{digits}")
-    if found := _RGB.search(text):
-        return int(found[1]) / 255, int(found[2]) / 255, int(found[3]) / 255
-    named = next((_NAMED[word] for word in re.findall(r"[a-z]+", text) if word in _NAMED), None)
-    return colour_in(named) if named else None
