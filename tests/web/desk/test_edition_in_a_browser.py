@@ -124,3 +124,28 @@ def test_an_editor_works_without_scripts(browsers: Browsers) -> None:
     page.get_by_role("button", name="Hold").click()
     expect(page.locator("#outlook")).to_contain_text("Held by Jonas")
     assert edited(browsers.desk).record.paused_at
+
+
+def test_a_story_is_dragged_and_a_line_that_two_people_write_has_both_texts(browsers: Browsers) -> None:
+    maren, jonas = browsers.open(Role.APPROVER), browsers.open(Role.EDITOR)
+    apples = jonas.locator("[data-story=apples]")
+    jonas.locator("[data-story=library]").drag_to(apples, target_position={"x": 60, "y": 4})
+    said = "Jonas Wieck moved “Library lends ladders and a tent” to Sea and garden, 1 of 3."
+    expect(jonas.locator("#said")).to_have_text(said)
+    assert order(browsers.desk, "green") == ["library", "apples", "seagrass"]
+    jonas.locator("[data-story=library]").drag_to(jonas.locator("#t-city h2"))
+    expect(jonas.locator("#said")).to_contain_text("to Around town")
+    assert "library" in order(browsers.desk, "city")
+    # The page follows others while a line is written, and the writer is not said to have seen theirs.
+    for page, text in ((maren, "Boats at dawn"), (jonas, "Boats all night")):
+        page.goto(f"{PAGE}?show=inbox")
+        page.get_by_label("Subject").fill(text)
+    jonas.get_by_role("button", name="Save", exact=True).click()
+    expect(maren.locator("#said")).to_have_text("Jonas Wieck changed the subject: Boats all night.")
+    expect(maren.get_by_label("Subject")).to_have_value("Boats at dawn")
+    maren.get_by_role("button", name="Save", exact=True).click()
+    expect(maren.get_by_role("dialog")).to_contain_text("Boats at dawn")
+    maren.get_by_role("link", name="Keep Jonas’s").click()
+    expect(maren.get_by_role("dialog")).to_have_count(0)
+    expect(maren.get_by_label("Subject")).to_have_value("Boats all night")
+    assert [line for line in browsers.said if "409" not in line] == []
