@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import click
@@ -30,10 +30,10 @@ from digest.editions.editions import (
 from digest.editions.edits.correct import changes_text
 from digest.editions.edits.edits import read_edits
 from digest.editions.edits.refresh import refresh
-from digest.editions.preflight import inspection_of
+from digest.editions.preflight import Inspection, inspection_of
 from digest.editions.schedules import coming_skips
 from digest.model.deliveries import Counts
-from digest.model.editions import DamagedEdition, Edition, EditionRecord
+from digest.model.editions import Composed, DamagedEdition, Edition, EditionRecord
 from digest.render.preflight import Level
 from subscribers.model import Frequency
 
@@ -77,32 +77,39 @@ def compose(
         composed = (
             refresh(app, digest, clock()) if again else compose_now(app, digest, clock(), frequency=frequency)
         )
-        remarks = _remarks(app, composed.record) if again else ()
+        remarks = (composed.reason, *_remarks(app, composed.record)) if again else ()
         inspection = inspection_of(app, composed.record, clock()) if composed.record else None
     if as_json:
-        stands = Standing(hash=inspection.hash if inspection else "")
-        summary = _summary(composed.record, stands) if composed.record else None
-        counted = {"used": composed.used, "carried": composed.carried, "dropped": composed.dropped}
-        show.facts({"edition": summary, "reason": composed.reason, **counted})
-        return
-    if composed.record is None:
+        _show_as_json(composed, inspection)
+    elif composed.record is None:
         click.echo(f"no edition: {composed.reason}")
-        return
-    edition = composed.record.edition
+    else:
+        _show_composed(composed, composed.record, gathers=gather is not None, remarks=remarks)
+        if inspection:
+            show.findings(each for each in inspection.findings if each.level is Level.WARN)
+            inspection.require()
+
+
+def _show_as_json(composed: Composed, inspection: Inspection | None) -> None:
+    stands = Standing(hash=inspection.hash if inspection else "")
+    summary = _summary(composed.record, stands) if composed.record else None
+    counted = {"used": composed.used, "carried": composed.carried, "dropped": composed.dropped}
+    show.facts({"edition": summary, "reason": composed.reason, **counted})
+
+
+def _show_composed(
+    composed: Composed, record: EditionRecord, *, gathers: bool, remarks: Sequence[str]
+) -> None:
+    edition = record.edition
     send_at = show.local(edition.send_at, edition.zone)
     click.echo(f"{edition.id}: {stories_text(edition)}, to be sent {send_at}")
-    if gather is None:
+    if not gathers:
         click.echo(
             f"posts: {composed.used} used, {composed.carried} carried over, {composed.dropped} dropped"
         )
-    if again and composed.reason:
-        click.echo(composed.reason)
-    for remark in remarks:
-        click.echo(remark)
+    for line in filter(None, remarks):
+        click.echo(line)
     click.echo(f"to look at it: digest preview {edition.id}")
-    if inspection:
-        show.findings(each for each in inspection.findings if each.level is Level.WARN)
-        inspection.require()
 
 
 def _remarks(app: App, record: EditionRecord | None) -> tuple[str, ...]:

@@ -54,19 +54,55 @@ def at(text: str) -> datetime:
 
 
 @dataclass(slots=True)
+class Feeds:
+    """The documents of the feeds in a folder."""
+
+    folder: Path
+    items: dict[str, list[dict[str, object]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("gazette", "orchard"):
+            self.items[name] = []
+            self.write(name)
+
+    def publish(self, *titles: str, feed: str = "gazette", published: str = "") -> None:
+        """Add posts to a feed, with the date `published` if there is one."""
+        for title in titles:
+            number = len(self.items[feed]) + 1
+            item: dict[str, object] = {
+                "id": f"{feed}-{number}",
+                "url": f"https://{feed}.example.org/{number}",
+                "title": title,
+                "content_text": f"All there is to know about number {number} of {feed}.",
+                "tags": ["harbour"],
+            }
+            if published:
+                item["date_published"] = at(published).isoformat()
+            self.items[feed].insert(0, item)
+        self.write(feed)
+
+    def write(self, feed: str) -> None:
+        """Write the document of a feed."""
+        document = {
+            "version": "https://jsonfeed.org/version/1.1",
+            "title": feed.title(),
+            "items": self.items[feed],
+        }
+        (self.folder / f"{feed}.json").write_text(json.dumps(document), encoding="utf-8")
+
+
+@dataclass(slots=True)
 class Place:
     """The folder of a publication, with the actions that tests need."""
 
     folder: Path
     environ: Mapping[str, str] = field(default_factory=dict)
-    _items: dict[str, list[dict[str, object]]] = field(default_factory=dict)
+    _feeds: Feeds = field(init=False)
 
     def __post_init__(self) -> None:
         self.configure(CONFIG)
         copy_sqlite(self.folder / "data/digest.db")
-        for name in ("gazette", "orchard"):
-            self._items[name] = []
-            self._write(name)
+        self._feeds = Feeds(self.folder)
 
     @property
     def config_path(self) -> Path:
@@ -82,27 +118,7 @@ class Place:
 
     def publish(self, *titles: str, feed: str = "gazette", published: str = "") -> None:
         """Add posts to a feed, with the date `published` if there is one."""
-        for title in titles:
-            number = len(self._items[feed]) + 1
-            item: dict[str, object] = {
-                "id": f"{feed}-{number}",
-                "url": f"https://{feed}.example.org/{number}",
-                "title": title,
-                "content_text": f"All there is to know about number {number} of {feed}.",
-                "tags": ["harbour"],
-            }
-            if published:
-                item["date_published"] = at(published).isoformat()
-            self._items[feed].insert(0, item)
-        self._write(feed)
-
-    def _write(self, feed: str) -> None:
-        document = {
-            "version": "https://jsonfeed.org/version/1.1",
-            "title": feed.title(),
-            "items": self._items[feed],
-        }
-        (self.folder / f"{feed}.json").write_text(json.dumps(document), encoding="utf-8")
+        self._feeds.publish(*titles, feed=feed, published=published)
 
     @contextmanager
     def app(self) -> Iterator[App]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -11,35 +10,11 @@ from digest.model.run_context import RunContext
 from digest.readers.subscribers import add_reader, requested
 from digest.scheduler.run import run_due
 from digest.storage.database import Database
-from tests.scheduler.installation import at
+from tests.scheduler.installation import CONFIG as PUBLICATION
+from tests.scheduler.installation import Feeds, at
 from tests.web.staff.newsroom import Newsroom, open_newsroom
 
-CONFIG = """
-[site]
-name = "Harbour Digest"
-base_url = "https://digest.example.org"
-postal_address = "1 Quay Street, Port Ellery"
-
-[[feed]]
-name = "Harbour Gazette"
-path = "gazette.json"
-
-[[feed]]
-name = "Orchard Notes"
-path = "orchard.json"
-
-[[topic]]
-slug = "green"
-title = "Green"
-feeds = ["Orchard Notes"]
-
-[[digest]]
-slug = "daily"
-title = "Daily"
-schedule = "every day at 07:00"
-topics = ["green"]
-from = "Harbour <daily@digest.example.org>"
-
+CONFIG = f"""{PUBLICATION}
 [[digest]]
 slug = "weekend"
 title = "Weekend"
@@ -55,34 +30,11 @@ class Desk:
     """The desk of a small publication, and what happens to its feeds from day to day."""
 
     newsroom: Newsroom
-    folder: Path
-    items: dict[str, list[dict[str, object]]] = field(default_factory=dict)
+    feeds: Feeds
 
     def publish(self, *titles: str, feed: str = "gazette", published: str = "") -> None:
         """Add posts to a feed."""
-        items = self.items.setdefault(feed, [])
-        for title in titles:
-            number = len(items) + 1
-            item: dict[str, object] = {
-                "id": f"{feed}-{number}",
-                "url": f"https://{feed}.example.org/{number}",
-                "title": title,
-                "content_text": f"All there is to know about number {number} of {feed}.",
-                "tags": ["harbour"],
-            }
-            if published:
-                item["date_published"] = at(published).isoformat()
-            items.insert(0, item)
-        self.write(feed)
-
-    def write(self, feed: str) -> None:
-        """Write the document of a feed."""
-        document = {
-            "version": "https://jsonfeed.org/version/1.1",
-            "title": feed.title(),
-            "items": self.items.get(feed, []),
-        }
-        (self.folder / f"{feed}.json").write_text(json.dumps(document), encoding="utf-8")
+        self.feeds.publish(*titles, feed=feed, published=published)
 
     def subscribe(self, *names: str, digest: str = "daily") -> None:
         """Add readers `name@example.org`."""
@@ -101,8 +53,6 @@ class Desk:
 
 def open_desk(database: Database, folder: Path, config: str = CONFIG) -> Desk:
     """Return a desk on a database with tables, at eight in the evening of Sunday the 22nd of November."""
-    desk = Desk(newsroom=open_newsroom(database, folder, config), folder=folder)
+    desk = Desk(newsroom=open_newsroom(database, folder, config), feeds=Feeds(folder))
     desk.newsroom.clock.now = at("22 20:00")
-    desk.write("gazette")
-    desk.write("orchard")
     return desk

@@ -35,7 +35,7 @@ def signed_in(sqlite: Database, tmp_path: Path, chromium: Browser) -> Iterator[P
     room.publish("Apples", feed="orchard")
     room.run("22 20:00")
     room.run("23 06:30")
-    room.items["gazette"][0]["title"] = "Tram opens late"
+    room.feeds.items["gazette"][0]["title"] = "Tram opens late"
     room.publish(*(f"Harbour story {number}" for number in range(8)), published="20 10:00")
     room.run("23 06:45")
     newsroom = room.newsroom

@@ -47,7 +47,7 @@ def test_the_second_line_says_when_the_scheduler_ran_and_whether_a_feed_is_down(
     with_draft(room)
     client = room.newsroom.signed_in(Role.APPROVER)
     assert "06:36 in UTC · scheduler ran 6 minutes ago" in text_of(client.get("/desk"))
-    (room.folder / "orchard.json").unlink()
+    (room.feeds.folder / "orchard.json").unlink()
     room.run("23 06:45")
     page = client.get("/desk")
     assert "06:45 in UTC · scheduler ran just now · one feed is not responding" in text_of(page)
@@ -61,7 +61,7 @@ def test_the_second_line_says_when_the_scheduler_ran_and_whether_a_feed_is_down(
 def test_why_an_edition_does_not_go_out_stands_in_its_sentence_until_it_does(room: Desk) -> None:
     with_draft(room)
     client = room.newsroom.signed_in(Role.APPROVER)
-    outbox = room.folder / "data/mail"
+    outbox = room.feeds.folder / "data/mail"
     outbox.parent.mkdir(exist_ok=True)
     outbox.write_text("A file is in the way.", encoding="utf-8")
     room.run("23 07:00")
@@ -91,9 +91,9 @@ def test_a_wait_for_unsaved_text_is_shown_with_its_end_wherever_the_edition_is(r
 
 def test_a_change_at_the_source_is_flagged_and_needs_attention(room: Desk) -> None:
     with_draft(room)
-    room.items["gazette"][0]["title"] = "Owls at dawn"
-    del room.items["gazette"][1]
-    room.write("gazette")
+    room.feeds.items["gazette"][0]["title"] = "Owls at dawn"
+    del room.feeds.items["gazette"][1]
+    room.feeds.write("gazette")
     room.run("23 06:40")
     room.run("23 06:45")
     said = text_of(room.newsroom.signed_in().get("/desk"))
