@@ -73,7 +73,8 @@ def _said(operation: Operation, edits: Mapping[int, Edit], names: Names) -> str:
         case Restore():
             return f"took {names.story(operation.story)} back"
         case Defer():
-            return f"deferred {names.story(operation.story)} to {operation.until}"
+            until = f"{operation.until:%A} {operation.until.day} {operation.until:%B}"
+            return f"deferred {names.story(operation.story)} to {until}"
         case Move():
             before = f", before {names.story(operation.before)}" if operation.before else ""
             return f"moved {names.story(operation.story)} to {names.topic(operation.topic)}{before}"

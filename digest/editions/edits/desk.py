@@ -12,7 +12,7 @@ from digest.editions.edits.edits import EditedEdition, read_edits
 from digest.editions.outlook.facts import PRESENT, writer_among
 from digest.editions.parts import EditionParts
 from digest.model.deliveries import Counts
-from digest.model.editions import EditionState
+from digest.model.editions import EditionState, Step
 from digest.model.snapshot import headings_of
 from digest.model.staff import Person
 from digest.storage.database import Database
@@ -27,6 +27,7 @@ from digest.storage.edits.desk import (
     state_of,
     times_of,
 )
+from digest.storage.edits.history import last_step
 from digest.storage.ledger.outcomes import choices, counts
 from subscribers.model import Choice
 from subscribers.store.mailable import mailable
@@ -46,6 +47,7 @@ class DeskFacts:
     choices: tuple[tuple[str, int], ...] = ()  # how many readers chose which topics
     counts: Counts
     present: tuple[Presence, ...] = ()
+    step: Step | None = None  # the last one
 
     def readers(self, *topics: str) -> int:
         """Count the readers who want one of these topics."""
@@ -73,6 +75,7 @@ def read_desk(parts: EditionParts, edition_id: str, now: datetime) -> DeskFacts:
             composed_at=composed_at(connection, edition_id),
             counts=counts(connection, edition_id),
             present=presences_in(connection, edition_id, now - PRESENT),
+            step=last_step(connection, edition_id),
         )
         if not record.is_ahead:
             return facts

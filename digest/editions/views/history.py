@@ -15,7 +15,7 @@ from digest.editions.outlook.words import ended
 from digest.editions.parts import EditionParts
 from digest.message.look import Look, look_at, look_from
 from digest.message.look import differences as look_differences
-from digest.model.editions import Edition, EditionRecord, StepKind
+from digest.model.editions import Edition, EditionRecord, Step, StepKind
 from digest.model.errors import DamagedError, NotFoundError, TemplateError
 from digest.model.snapshot import content_hash
 from digest.storage.database import Database
@@ -127,6 +127,16 @@ def compare(parts: EditionParts, history: History, before: str, after: str) -> C
     old, new = history.version(before), history.version(after)
     found = differences(history.edition(old), history.edition(new))
     return Comparison(before=old, after=new, differences=found, look=_look_text(parts, history, (old, new)))
+
+
+def step_words(step: Step) -> str:
+    """Return a step as a sentence: "Jonas held this edition: the lead is not true"."""
+    if step.kind is StepKind.VOID:
+        return ended(f"The approval is void{f': {step.detail}' if step.detail else ''}")
+    line, personal = _step_line(StoredStep(step=step), 0), _SAID[step.kind][0]
+    if not line.by or not personal.endswith(" it"):
+        return ended(f"{line.by} {line.text}".strip())
+    return ended(f"{line.by} {personal.removesuffix('it')}this edition{line.text.removeprefix(personal)}")
 
 
 # ── the lines ───────────────────────────────────────────────────────────────────────────────

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, Row, func, insert, select
 
 from digest.model.editions import Correction, Edition, Step, StepKind
 from digest.model.errors import DamagedError
@@ -40,21 +41,33 @@ def steps_of(connection: Connection, edition_id: str) -> tuple[StoredStep, ...]:
     rows = connection.execute(select(steps).where(steps.c.edition_id == edition_id).order_by(steps.c.number))
     found = []
     for row in rows:
-        step = Step(
-            kind=StepKind(row.kind),
-            at=row.at,
-            by=row.by,
-            detail=row.detail,
-            edits=row.edits,
-            hash=row.hash,
-            look=row.look,
-        )
         try:
             replaced = from_json(row.base) if row.base else None
         except ValueError as error:
             raise DamagedError(edition_id, f"an earlier base cannot be read: {error}") from error
-        found.append(StoredStep(step=step, replaced=replaced))
+        found.append(StoredStep(step=_step(row), replaced=replaced))
     return tuple(found)
+
+
+def last_step(connection: Connection, edition_id: str) -> Step | None:
+    """Return the last step of an edition, without the base that it replaced."""
+    of_edition = select(*(each for each in steps.c if each is not steps.c.base)).where(
+        steps.c.edition_id == edition_id
+    )
+    row = connection.execute(of_edition.order_by(steps.c.number.desc()).limit(1)).first()
+    return _step(row) if row else None
+
+
+def _step(row: Row[Any]) -> Step:
+    return Step(
+        kind=StepKind(row.kind),
+        at=row.at,
+        by=row.by,
+        detail=row.detail,
+        edits=row.edits,
+        hash=row.hash,
+        look=row.look,
+    )
 
 
 def comments_of(connection: Connection, edition_id: str) -> tuple[Comment, ...]:

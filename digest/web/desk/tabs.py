@@ -73,9 +73,12 @@ def _changed_lines(edition: Edition, subject: str, preheader: str) -> list[Subje
 
 def _mail_values(context: StaffContext, edited: EditedEdition, wanted: str) -> Mapping[str, object]:
     record, viewer = edited.record, Viewer()
+    names = [name for name, _ in _VIEWS]
+    at = names.index(wanted) if wanted in names else 0
     values: dict[str, object] = {
         "views": _VIEWS,
-        "view": wanted if wanted in dict(_VIEWS) else "desktop",
+        "view": names[at],
+        "next_view": "".join(names[at + 1 : at + 2]),
         # The page follows changes, and the frame follows the address.
         "src": frame_url(context, record.edition.id, viewer, Frame(version=record.hash[:8])),
         "clipped": CLIPPED,

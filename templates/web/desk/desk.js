@@ -11,14 +11,18 @@ export const say = (text) => {
 
 /** Press the control of the current story, or of the page, that is marked with data-key="x". */
 const press = (key) => {
-  const here = document.querySelector("[aria-current=true]");
-  const control = [here, document].map((place) => place?.querySelector(`[data-key="${CSS.escape(key)}"]`)).find(Boolean);
-  control?.click();
-  return Boolean(control);
+  const marked = [...document.querySelectorAll(`[data-key="${CSS.escape(key)}"]`)];
+  const control = marked.find((each) => each.closest(".story[aria-current]")) ?? marked.find((each) => !each.closest(".story"));
+  if (!control) {
+    if (marked.length) say("No story is chosen. Press j to choose one.");
+  } else if (control.disabled) say(control.dataset.idle);
+  else if (control.matches("input")) control.select();
+  else control.click();
+  return marked.length > 0;
 };
 
 document.addEventListener("keydown", (event) => {
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.target.closest(typing)) return;
+  if (event.defaultPrevented || event.repeat || event.ctrlKey || event.metaKey || event.altKey || event.target.closest(typing)) return;
   if (document.documentElement.dataset.keys !== "off" && press(event.key)) event.preventDefault();
 });
 
@@ -49,3 +53,7 @@ const enhance = () => {
 };
 enhance();
 document.addEventListener("htmx:after:swap", enhance);
+
+// A link that leads to a field puts the cursor there.
+const aim = document.getElementById(location.hash.slice(1));
+if (aim?.matches("input, textarea")) aim.focus();

@@ -3,6 +3,7 @@
 const find = (selector, place = document) => place.querySelector(selector);
 const all = (selector, place = document) => [...place.querySelectorAll(selector)];
 const page = () => find("#edition");
+const say = (text) => { find("#said").textContent = text; };
 const asked = () => find("#question");
 const swap = { target: "#edition", select: "#edition", swap: "outerMorph" };
 
@@ -13,7 +14,7 @@ let next = ""; // the story that becomes the current one if the current one goes
 const stories = () => all(".story", page());
 const here = () => find(".story[aria-current=true]");
 
-function go(story, focus = true) {
+function mark(story) {
   if (!story) return;
   here()?.removeAttribute("aria-current");
   story.setAttribute("aria-current", "true");
@@ -21,6 +22,12 @@ function go(story, focus = true) {
   const at = list.indexOf(story);
   current = story.dataset.story;
   next = (list[at + 1] ?? list[at - 1])?.dataset.story ?? "";
+  remember();
+}
+
+function go(story, focus = true) {
+  if (!story) return;
+  mark(story);
   if (focus) story.focus({ preventScroll: true });
   story.scrollIntoView({ block: "nearest" });
   told = "";
@@ -29,7 +36,25 @@ function go(story, focus = true) {
 function step(by) {
   const list = stories();
   const at = list.indexOf(here());
+  if (!list.length) say("There are no stories.");
+  else if (at >= 0 && !list[at + by]) say(by > 0 ? "This is the last story." : "This is the first story.");
   go(at < 0 ? list[0] : list[at + by]);
+}
+
+/** Keep the current story for the way back from another page of the desk. */
+function remember() {
+  try {
+    sessionStorage.setItem(`desk ${page().dataset.path} story`, current);
+  } catch { /* then the way back leads to the top */ }
+}
+
+function recall() {
+  const named = location.hash.startsWith("#s-") ? location.hash.slice(3) : "";
+  const [way] = performance.getEntriesByType("navigation");
+  if (named || !["back_forward", "reload"].includes(way?.type)) return named;
+  try {
+    return sessionStorage.getItem(`desk ${page().dataset.path} story`) ?? "";
+  } catch { return ""; }
 }
 
 document.addEventListener("click", (event) => {
@@ -57,12 +82,50 @@ const keys = {
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") return leave(event);
   if (event.target.closest(typing)) return save(event);
-  if (off() || event.ctrlKey || event.metaKey || find("dialog[open]")) return;
+  if (event.ctrlKey || event.metaKey || find("dialog[open]")) return;
+  const menu = find(".menu:popover-open");
+  if (menu && /^Arrow(Up|Down)$/.test(event.key) && !event.altKey) return done(event, along(menu, event.key === "ArrowDown" ? 1 : -1));
+  if (off()) return;
+  if (acting) return wait(event);
   if (asked()) return answer(event);
-  if (event.altKey) return move(event);
-  const moves = find(".moves:popover-open");
-  if (moves && /^[1-9]$/.test(event.key)) return done(event, press(`[data-digit="${event.key}"]`, moves));
+  if (event.altKey) return event.repeat ? undefined : move(event);
+  if (menu && /^[1-9]$/.test(event.key)) return done(event, press(`[data-digit="${event.key}"]`, menu));
   if (keys[event.key]) done(event, keys[event.key](event) !== false);
+}, true);
+
+/* A key that is pressed before the last one has its answer waits for it: "x x" drops two stories. */
+const waiting = [];
+
+function wait(event) {
+  if (event.repeat || !/^([^ ]|Enter|Arrow(Up|Down))$/.test(event.key)) return;
+  if (event.key === "Enter" && event.target.closest("a, button, summary")) return;
+  const { key, altKey } = event;
+  if (waiting.length < 20) waiting.push({ key, altKey });
+  done(event, true);
+}
+
+function replay() {
+  while (waiting.length && !acting) {
+    const field = document.activeElement.closest(typing);
+    if (field && !field.matches("textarea, input:not([type])")) waiting.length = 0;
+    else if (field) { // these keys were meant for the field that has just opened
+      const text = waiting.splice(0).map(({ key }) => key).filter((key) => key.length === 1).join("");
+      field.setRangeText(text, field.selectionStart, field.selectionEnd, "end");
+      field.dispatchEvent(new InputEvent("input", { bubbles: true }));
+    } else document.activeElement.dispatchEvent(new KeyboardEvent("keydown", { ...waiting.shift(), bubbles: true, cancelable: true }));
+  }
+}
+
+/** Go to the next control of a menu. */
+function along(menu, by) {
+  const controls = all("a, button:not([disabled]), input:not([type=hidden])", menu).filter((each) => each.checkVisibility());
+  const at = controls.indexOf(document.activeElement);
+  controls.at(at < 0 ? 0 : (at + by) % controls.length)?.focus();
+  return true;
+}
+
+document.addEventListener("toggle", ({ target, newState }) => {
+  if (newState === "open" && target.matches(".menu") && !target.contains(document.activeElement)) along(target, 1);
 }, true);
 
 /** Keep other listeners from handling a key that was used. */
@@ -75,13 +138,15 @@ function done(event, used) {
 function move(event) {
   const way = { ArrowUp: "up", ArrowDown: "down" }[event.key];
   if (!way || !here()) return;
-  if (here().matches(".leads")) find("#said").textContent = "The lead stands at the top; l puts it back under its topic.";
-  else if (!press(`[data-step="${way}"]:not([disabled])`, here())) find("#said").textContent = "This is its end of the topic; m moves it to another.";
+  if (here().matches(".leads")) say("This is the lead. Press l to put it back under its topic.");
+  else if (!press(`[data-step="${way}"]:not([disabled])`, here())) say(`It is ${way === "up" ? "first" : "last"} under its topic. Press m to move it to another.`);
   done(event, true);
 }
 
 function answer(event) {
-  done(event, true && (event.key === "Tab" || event.key === "Enter" || event.key === " " ? false : press(`[data-answer="${CSS.escape(event.key)}"]`, asked()) || true));
+  if (["Tab", "Enter", " "].includes(event.key)) return;
+  press(`[data-answer="${CSS.escape(event.key)}"]`, asked());
+  done(event, true);
 }
 
 /** Enter saves a headline, and Ctrl Enter any text. */
@@ -97,7 +162,9 @@ function save(event) {
 /** Leave a field, a form or a question; the text is kept. */
 function leave(event) {
   if (find(":popover-open") || find("dialog[open]")) return;
-  const close = find("[data-close]", asked() ?? event.target.closest("form") ?? find("form.edit") ?? document);
+  const form = event.target.closest("form") ?? find("form.edit");
+  const close = find("[data-close]", asked() ?? form ?? document);
+  if (close && !asked() && form?.matches("[data-draft]") && changed(form)) aside = "The form is closed. Your text is kept, and is not saved yet.";
   if (close) done(event, (close.click(), true));
   else if (event.target.closest(typing)) event.target.blur();
 }
@@ -161,6 +228,9 @@ function note(form, text) {
 
 /* ── requests ──────────────────────────────────────────────────────────────────────────── */
 
+let turned = false; // another tab was chosen
+let aside = ""; // what is said after the next swap
+let acting = 0; // the requests of this person that are not answered yet
 let sent = null; // the form whose answer is awaited
 let turn = 0; // counts the requests of this person; an older answer must not undo a newer one
 let flying = 0;
@@ -171,14 +241,25 @@ let opener = ""; // the address of the link that opened the question
 document.addEventListener("htmx:before:request", (event) => {
   const { ctx } = event.detail;
   flying += 1;
-  if (isRefresh(ctx) || isPart(ctx)) return;
+  ctx.mine = !isRefresh(ctx) && !isPart(ctx); // the source of a request may be gone when its answer is there
+  if (!ctx.mine) return;
   turn += 1;
+  acting += 1;
+  const story = ctx.request.form?.elements.story?.value;
+  if (story) current = story;
+  turned = ctx.sourceElement.matches(".tabs a");
+  if (turned || ctx.sourceElement.matches(".proof [role=group] a")) aside = `The page shows: ${ctx.sourceElement.firstChild.textContent.trim()}.`;
   sent = ctx.request.form?.matches("[data-draft]") ? ctx.request.form : null;
   if (ctx.sourceElement.matches("a:not([data-close])") && !asked()) opener = ctx.sourceElement.id || ctx.sourceElement.dataset.key || "";
   for (const open of all(":popover-open")) open.hidePopover();
 });
 
-document.addEventListener("htmx:finally:request", () => { flying -= 1; });
+document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
+  flying -= 1;
+  if (!ctx.mine) return;
+  acting -= 1;
+  replay();
+});
 
 document.addEventListener("htmx:after:request", (event) => {
   const { ctx } = event.detail;
@@ -203,10 +284,11 @@ document.addEventListener("htmx:error", (event) => {
   if (event.detail.ctx?.sourceElement) lost("The server cannot be reached. Your text is safe on this page; please try again.");
 });
 
-document.addEventListener("htmx:after:swap", (event) => { if (!isPart(event.detail?.ctx)) shown(); });
+document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => { if (!isPart(ctx)) shown(ctx.mine); });
 
-/** Follow a swap: the current story stays, and the focus goes where a person would look next. */
-function shown() {
+/** Follow a swap: the current story stays, and the focus goes where a person would look next.
+ * What others do moves neither the focus nor the page. */
+function shown(mine = true) {
   if (!page()) return;
   const same = find(`.story[data-story="${CSS.escape(current)}"]`) ?? find(`.story[data-story="${CSS.escape(next)}"]`);
   const focused = document.activeElement && document.activeElement !== document.body;
@@ -214,6 +296,11 @@ function shown() {
   ready();
   if (asked()) return question();
   for (const part of all("header.top, .skip")) part.inert = false;
+  if (!mine) return mark(same);
+  history.replaceState(null, "", `${page().dataset.path}${page().dataset.query}`);
+  if (aside) say(aside);
+  aside = "";
+  if (turned && find(".split").getBoundingClientRect().top < 0 && matchMedia("(max-width: 64rem)").matches) find(".split").scrollIntoView();
   const field = find("form [data-focus]");
   if (field && !field.closest("form").dataset.focused) {
     field.closest("form").dataset.focused = "yes";
@@ -224,8 +311,8 @@ function shown() {
     find("#refusal").focus();
   } else if (same) {
     go(same, !focused || Boolean(document.activeElement.closest(".story")));
-  } else if (!focused && opener) {
-    find(`#${CSS.escape(opener)}, [data-key="${CSS.escape(opener)}"]`)?.focus();
+  } else if (!focused && turn) {
+    ((opener && find(`#${CSS.escape(opener)}, [data-key="${CSS.escape(opener)}"]`)) || find("#outlook")).focus();
   }
 }
 
@@ -256,6 +343,7 @@ let behind = false;
 let asking = 0; // the turn in which the page is made again
 
 function lost(text, out = false) {
+  waiting.length = 0;
   const line = find("#not-live");
   line.textContent = text;
   if (out) {
@@ -361,4 +449,5 @@ document.addEventListener("drop", (event) => {
   htmx.ajax("POST", `${page().dataset.path}/edit`, { ...swap, source: page(), values });
 });
 
+current = recall();
 shown();

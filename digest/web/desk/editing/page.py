@@ -20,7 +20,8 @@ from digest.editions.outlook.sentence import approvals_text, has_given, left_wor
 from digest.editions.outlook.timeline import timeline
 from digest.editions.outlook.words import clock_words, counted, ended, span_words
 from digest.editions.views.comments import comment_counts
-from digest.model.editions import Correction, EditionRecord, EditionState
+from digest.editions.views.history import step_words
+from digest.model.editions import Correction, EditionRecord, EditionState, StepKind
 from digest.model.posts import Image
 from digest.model.staff import Person, Right
 from digest.staff.people import people_with
@@ -46,24 +47,17 @@ _KEYS = (
     ("+", "add a story of your own"),
     ("z Z", "undo, redo"),
     ("/", "search the waiting posts"),
-    ("p", "all views of the email"),
+    ("p", "next view of the email"),
     ("t", "send a test"),
     ("a h", "approve, hold"),
+    ("1 2", "choose, where two texts are shown"),
+    ("?", "this list"),
     ("Esc", "leave a field, and keep the text"),
 )
-# The outcome of a step, as the status line says it.
+# What the status line says instead of the last edit or step.
 DONE = {
-    "approved": "You approved this edition.",
     "once": "Your approval is kept. Another person must approve this version too.",
-    "unapproved": "You took the approval back.",
-    "held": "You held this edition. Nothing is sent until somebody resumes it.",
-    "resumed": "You resumed this edition.",
-    "sending": "Sending has begun.",
-    "cancelled": "You cancelled this edition.",
-    "refreshed": "The edition was planned again. All edits were kept.",
     "same": "Nothing new: the edition is as it was.",
-    "corrected": "The changes at the sources are in the edition now.",
-    "tested": "The test is on its way.",
     "nothing": "Nothing was changed.",
     "correction": "Your correction is on the web copy. The email and its hash stay as they are.",
 }
@@ -136,7 +130,7 @@ def _shown(request: Request, context: StaffContext, edition_id: str) -> Shown:
 def side_values(request: Request) -> dict[str, object]:
     """Return the values of the right-hand side: its tabs, and the one that is shown."""
     tab = request.query_params.get("show", "")
-    query = {name: text for name, text in request.query_params.items() if name in (*OPEN, "show")}
+    query = {name: text for name, text in request.query_params.items() if name in (*OPEN, "show", "view")}
     return {
         "tabs": _TABS,
         "tab": tab if tab in dict(_TABS) else "stories",
@@ -156,7 +150,7 @@ def page_values(context: StaffContext, shown: Shown) -> dict[str, object]:
     edited, edition = facts.edited, facts.edited.applied.edition
     outlook = outlook_of(context, facts)
     stood = standing(context.app, record)
-    last = edited.edits[-1] if edited.edits else None
+    said, said_at = _last_change(facts)
     has_approved = has_given(outlook, shown.person.name)
     may_approve = record.state is EditionState.DRAFT or bool(stood.changes)
     return {
@@ -183,11 +177,22 @@ def page_values(context: StaffContext, shown: Shown) -> dict[str, object]:
         "missing": outlook.missing,
         "seen": len(edited.edits),
         "beat": pulse_of(context.app.database, record.edition.id, shown.person, now),
-        "said": shown.said or (ended(announced(edited, last)) if last else ""),
-        "ago": f"{span_words(now - last.at)} ago" if last and not shown.said else "",
+        "said": shown.said or said,
+        "ago": f"{span_words(now - said_at)} ago" if said_at and not shown.said else "",
         "undo": edited.last_in_force(),
         "redo": redoable(edited),
     }
+
+
+def _last_change(facts: DeskFacts) -> tuple[str, datetime | None]:
+    """Return the last edit or step in words, and its time; an edit that voids an approval is both."""
+    edited, step = facts.edited, facts.step
+    last = edited.edits[-1] if edited.edits else None
+    words = ended(announced(edited, last)) if last else ""
+    if not step or (last and step.edits < last.number):
+        return words, last.at if last else None
+    is_both = last is not None and step.kind is StepKind.VOID and step.at == last.at
+    return f"{words} {step_words(step)}" if is_both else step_words(step), step.at
 
 
 def outlook_of(context: StaffContext, facts: DeskFacts) -> Outlook:
