@@ -20,6 +20,7 @@ from digest.storage.database import Connection, Database
 from digest.storage.desk.overview import PostCounts, post_counts
 from digest.storage.desk.posts import (
     ListedPost,
+    changed_at,
     count_posts,
     feeds_in,
     ids_of,
@@ -193,6 +194,18 @@ def decide(
     before = [state for state, allowed in DECISIONS.items() if decision.what in allowed]
     with database.write() as connection:
         return set_fate(connection, ids, before, fate, now)
+
+
+def undo_decision(database: Database, digest: Digest, by: str, made_at: datetime, now: datetime) -> int:
+    """Let the posts wait again that a person dropped or deferred at that moment, and return their number.
+
+    Posts about which somebody has decided since are left as they are.
+    """
+    reasons = f"{DROPPED_BY}{by}", f"deferred by {by} to "
+    waits = Fate(digest=digest.slug, state=PostState.WAITING, reason="")
+    with database.write() as connection:
+        ids = changed_at(connection, digest.slug, made_at, reasons)
+        return set_fate(connection, ids, [PostState.DROPPED, PostState.DEFERRED], waits, now)
 
 
 def decide_held(database: Database, digest: Digest, feed: str, decision: Decision, now: datetime) -> int:

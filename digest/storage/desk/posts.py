@@ -105,6 +105,15 @@ def set_fate(
     return len(changed)
 
 
+def changed_at(
+    connection: Connection, digest: str, at: datetime, reasons: Collection[str]
+) -> tuple[str, ...]:
+    """Return the ids of the posts that changed at that moment for a reason that begins like one of these."""
+    begins = or_(*(digest_posts.c.reason.startswith(each, autoescape=True) for each in sorted(reasons)))
+    own = digest_posts.c.digest == digest, digest_posts.c.changed_at == at
+    return tuple(connection.scalars(select(digest_posts.c.post_id).where(*own, begins)))
+
+
 def ids_of(connection: Connection, search: PostSearch) -> tuple[str, ...]:
     """Return the ids of all posts that a search finds."""
     return tuple(connection.scalars(_found(select(posts.c.id), search)))

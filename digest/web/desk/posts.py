@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
@@ -21,9 +21,11 @@ from digest.editions.desk.posts import (
     decide,
     decide_held,
     search_posts,
+    undo_decision,
     words_of,
 )
 from digest.editions.outlook.words import clock_words, counted, local
+from digest.model.errors import NotFoundError
 from digest.model.posts import PostState
 from digest.model.publication import Digest
 from digest.render.writing.text import shorten
@@ -50,7 +52,13 @@ _NOTHING = {
     PostState.USED: "No post has been sent yet.",
 }
 _AGES = (("", "Any time"), ("2", "Over two days ago"), ("7", "Over a week ago"))
-_DONE = {"drop": "dropped", "old": "dropped", "keep": "waiting for the next edition", "defer": "deferred"}
+_DONE = {
+    "drop": "dropped",
+    "old": "dropped",
+    "keep": "waiting for the next edition",
+    "defer": "deferred",
+    "undo": "waiting again",
+}
 _BLURB = 140  # characters
 _DIGITS = 6  # of a number in a query
 
@@ -65,19 +73,33 @@ def show_posts(request: Request, context: Desk) -> Response:
 def decide_posts(request: Request, context: Desk, person: SignedIn, form: Sent) -> Response:
     """Carry out a decision about the chosen posts, or about all posts of a feed that are held."""
     digest = context.app.config.digest(form.one("digest"))
+    now, what = context.clock(), form.one("what")
+    if what == "undo":
+        count = undo_decision(context.app.database, digest, person.name, _moment(form.one("at")), now)
+        name_subject(request, f"{digest.slug}: {counted(count, 'post')} waiting again")
+        return context.redirect(f"/desk/posts?{urlencode({'digest': digest.slug, 'done': f'undo-{count}'})}")
     decision = Decision(what=form.one("what"), by=person.name, until=_date(form.one("until")))
     asked = QueryParams([(name, form.one(name)) for name in ("digest", "state", "q", "feed", "seen", "page")])
     try:
-        count = _decided(context, digest, form, decision)
+        count = _decided(context, digest, form, decision, now)
     except DecisionError as error:
         return _page(request, context, asked, fault=str(error), status=422)
     name_subject(request, f"{digest.slug}: {counted(count, 'post')} {_DONE[decision.what]}")
     query = {name: value for name, value in asked.items() if value}
-    return context.redirect(f"/desk/posts?{urlencode(query | {'done': f'{decision.what}-{count}'})}")
+    done = {"done": f"{decision.what}-{count}", "at": now.isoformat()}
+    return context.redirect(f"/desk/posts?{urlencode(query | done)}")
 
 
-def _decided(context: StaffContext, digest: Digest, form: Form, decision: Decision) -> int:
-    database, now = context.app.database, context.clock()
+def _moment(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise NotFoundError("decision", text) from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _decided(context: StaffContext, digest: Digest, form: Form, decision: Decision, now: datetime) -> int:
+    database = context.app.database
     if feed := form.one("held"):
         return decide_held(database, digest, feed, decision, now)
     chosen = form.many("post")
@@ -131,6 +153,7 @@ def _page(
         if not (search.words or search.feed or seen)
         else "No post is found.",
         "said": _said(query.get("done", "")),
+        "undo": query.get("at", "") if search.state is PostState.WAITING else "",
         "fault": fault,
     }
     return context.page(request, "posts", values, status=status)

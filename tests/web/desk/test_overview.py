@@ -160,6 +160,12 @@ def test_posts_are_listed_searched_and_decided_about(room: Desk) -> None:
     answer = client.post("/desk/posts", data=form)
     assert answer.status_code == 303
     assert "2 posts dropped." in text_of(client.get(answer.headers["location"]))
+    at = re.search(r'name="at" value="([^"]+)"', client.get(answer.headers["location"]).text)
+    assert at
+    undo = client.post("/desk/posts", data={"digest": "daily", "what": "undo", "at": at.group(1)})
+    assert "2 posts waiting again." in text_of(client.get(undo.headers["location"]))
+    assert client.post("/desk/posts", data={"digest": "daily", "what": "undo", "at": "x"}).status_code == 404
+    client.post("/desk/posts", data=form)
     dropped = client.get("/desk/posts?state=dropped")
     assert "dropped by Jonas Wieck" in text_of(dropped)
     nothing = client.post("/desk/posts", data={**form, "post": []})
