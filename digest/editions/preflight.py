@@ -21,7 +21,7 @@ from digest.message.look import (
     links_of,
     look_at,
     look_to_render,
-    renderer_of,
+    remembering_renderer_of,
 )
 from digest.model.deliveries import Recipient
 from digest.model.editions import Edition, EditionRecord
@@ -129,7 +129,9 @@ def inspect(
         Size(choice="", bytes=encoded_size(email.html), language=language)
         for language, email in emails.items()
     ]
-    for choice, language, email in _of_choices(edition, renderer_of(templates, look), languages, known):
+    for choice, language, email in _of_choices(
+        edition, remembering_renderer_of(templates, look), languages, known
+    ):
         found += [replace(each, place=Place(choice=choice)) for each in without_foot(email, footer)]
         measured.append(Size(choice=choice, bytes=encoded_size(email.html), language=language))
     found += _too_large(measured, known.languages | {edition.language})
@@ -274,4 +276,4 @@ def settings_for(parts: EditionParts, record: EditionRecord) -> MessageSettings:
     """
     look = approved_look(parts.database, record) if record.started_at else None
     look = look or look_to_render(parts.templates, record)
-    return replace(parts.message_settings(), render=renderer_of(parts.templates, look))
+    return replace(parts.message_settings(), render=remembering_renderer_of(parts.templates, look))

@@ -26,7 +26,12 @@ from digest.web.pages import archive, data, hub, preferences, signup, unsubscrib
 from digest.web.pages.context import Context, PageWords, WebContext
 from digest.web.security.abuse import AbuseGuard
 from digest.web.security.proof import PROOF_COST, Proofs
-from digest.web.security.security import MAX_REQUESTS, RequestsMiddleware, SecurityMiddleware
+from digest.web.security.security import (
+    MAX_REQUESTS,
+    CompressionMiddleware,
+    RequestsMiddleware,
+    SecurityMiddleware,
+)
 from digest.web.security.tickets import Tickets
 from digest.web.staff_pages import StaffDoor, create_staff
 from subscribers.errors import SubscribersError, TokenError
@@ -84,6 +89,7 @@ def create_web(
         base_url = app.config.site.base_url
         web.add_middleware(StaffDoor, staff=staff, settings=app.config.staff, base_url=base_url)
     web.add_middleware(RequestsMiddleware, most=requests, busy=_busy)
+    web.add_middleware(CompressionMiddleware)
     web.add_middleware(SecurityMiddleware)
     return web
 

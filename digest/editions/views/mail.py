@@ -5,8 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from digest.editions.parts import EditionParts
-from digest.editions.preview import NOBODY, ShownMessage, recipient_at, recipient_from, shown_message
-from digest.message.look import languages_of
+from digest.editions.preflight import settings_for
+from digest.editions.preview import (
+    NOBODY,
+    PreviewError,
+    ShownMessage,
+    recipient_at,
+    recipient_from,
+    shown_message,
+)
+from digest.message.look import languages_of, links_of
 from digest.model.deliveries import Recipient
 from digest.model.editions import EditionRecord
 from digest.model.snapshot import choose
@@ -57,6 +65,18 @@ def view(parts: EditionParts, record: EditionRecord, viewer: Viewer) -> View:
         size=encoded_size(message.html) if message.html else 0,
         stories=sum(1 for _ in chosen.stories()) if chosen else 0,
     )
+
+
+def size_for_all(parts: EditionParts, record: EditionRecord) -> int:
+    """Return the size of the HTML for readers of all topics, as `view` does but for their own links.
+
+    Raises PreviewError if there is no story, and TemplateError.
+    """
+    edition = record.edition
+    if not any(edition.stories()):
+        raise PreviewError(f"{edition.id} has no story")
+    email = settings_for(parts, record).render(edition, links_of(edition), edition.language)
+    return encoded_size(email.html)
 
 
 def recipient_for(parts: EditionParts, record: EditionRecord, viewer: Viewer) -> Recipient:

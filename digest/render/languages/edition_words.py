@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from digest.model.editions import Edition, Story
@@ -44,6 +45,7 @@ def words_of(edition: Edition, language: str) -> EditionWords:
     )
 
 
+@lru_cache(maxsize=32)  # the pages of the desk ask for the same words again
 def all_words_of(edition: Edition, language: str) -> EditionWords:
     """Return the words of an edition in a language, with the times of all its stories."""
     times = {story.id: _time(story, edition, language) for story in edition.stories()}

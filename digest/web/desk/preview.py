@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -77,7 +77,9 @@ def preview(request: Request, context: Desk, person: SignedIn, edition_id: str) 
     beside = before if before and query.get("beside") else None
     alone = next((kind for kind in _KINDS if kind.name == query.get("view")), None)
     seen, problem = _seen(context, record, viewer)
-    figures = list(_figures(context, (record, beside), viewer, (alone,) if alone else _KINDS)) if seen else []
+    shown = [(record, seen, problem), *([(beside, *_seen(context, beside, viewer))] if beside else [])]
+    kinds = (alone,) if alone else _KINDS
+    figures = list(_figures(context, shown, viewer, kinds)) if seen else []
     now = context.clock()
     values = {
         "record": record,
@@ -136,20 +138,15 @@ def _seen(context: StaffContext, record: EditionRecord, viewer: Viewer) -> tuple
 
 def _figures(
     context: StaffContext,
-    records: tuple[EditionRecord, EditionRecord | None],
+    shown: Sequence[tuple[EditionRecord, View | None, str]],
     viewer: Viewer,
     kinds: tuple[ViewKind, ...],
 ) -> Iterator[Figure]:
     """Yield each view of the edition, followed by the same view of the one beside it."""
     for kind in kinds:
-        for record in records:
-            if record is None:
-                continue
-            text = ""
-            if not kind.width:
-                seen, problem = _seen(context, record, viewer)
-                text = _text(seen, kind) if seen else problem
-            day = f", {date_words(record.edition.local_date)}" if records[1] else ""
+        for record, seen, problem in shown:
+            text = "" if kind.width else _text(seen, kind) if seen else problem
+            day = f", {date_words(record.edition.local_date)}" if len(shown) > 1 else ""
             src = frame_url(context, record.edition.id, viewer, kind.frame)
             yield Figure(kind=kind, title=f"{kind.title}{day}", src=src, text=text)
 

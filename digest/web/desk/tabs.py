@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from digest.compose.edits.operations import Preheader, Subject
 from digest.editions.edits.edits import EditedEdition, read_edits
 from digest.editions.preview import PreviewError
-from digest.editions.views.mail import Viewer, view
+from digest.editions.views.mail import Viewer, size_for_all, view
 from digest.editions.views.readers import read_audience
 from digest.model.editions import Edition
 from digest.model.errors import TemplateError
@@ -84,10 +84,11 @@ def _mail_values(context: StaffContext, edited: EditedEdition, wanted: str) -> M
         "clipped": CLIPPED,
     }
     try:
-        seen = view(context.app, record, viewer)
+        text = view(context.app, record, viewer).message.text if names[at] == "text" else ""
+        size = size_for_all(context.app, record)
     except (PreviewError, TemplateError) as error:
         return {**values, "problem": str(error), "size": 0, "text": ""}
-    return {**values, "problem": "", "size": _kilobytes(seen.size), "text": seen.message.text}
+    return {**values, "problem": "", "size": _kilobytes(size), "text": text}
 
 
 def _inbox_values(edited: EditedEdition) -> Mapping[str, object]:

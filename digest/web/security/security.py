@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from fastapi import HTTPException, Request
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,6 +22,8 @@ STREAMED = (
     "/hub/"  # requests of hubs are larger; their page reads them piece by piece, and limits them itself
 )
 MAX_REQUESTS = 200  # in progress at once
+_LEVEL = 6  # of compression: 150 KB take 4 ms
+_OWN = ("same-origin", "none")  # Sec-Fetch-Site: one of our pages, or the address bar
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; img-src {images}; form-action 'self'; "
@@ -131,6 +134,27 @@ class RequestsMiddleware:
             self._places.discard(place)
 
 
+class CompressionMiddleware:
+    """Wrap an application: compress its texts by gzip for clients that take it.
+
+    An answer to a request with a cookie is compressed only if the browser says that one of our own pages or
+    the address bar asked for it. Otherwise another site could ask for pages with texts of its choice, and
+    somebody who sees the lengths of the answers could guess what else is in them (BREACH).
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._plain, self._packed = app, GZipMiddleware(app, compresslevel=_LEVEL)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request through."""
+        may_pack = scope["type"] == "http" and _is_safe_to_compress(Headers(scope=scope))
+        await (self._packed if may_pack else self._plain)(scope, receive, send)
+
+
+def _is_safe_to_compress(headers: Headers) -> bool:
+    return "cookie" not in headers or headers.get("sec-fetch-site") in _OWN
+
+
 def _with_headers(send: Send) -> Send:
     async def with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -156,7 +180,7 @@ def is_own_page(request: Request) -> bool:
     """
     site = request.headers.get("sec-fetch-site")
     if site is not None:
-        return site in ("same-origin", "none")
+        return site in _OWN
     origin = request.headers.get("origin", "null")
     base_url: str = request.app.state.base_url
     ours = (host_of(base_url), request.headers.get("host", "").lower())

@@ -59,5 +59,5 @@ def here(context: Desk, person: SignedIn, form: Sent, edition_id: str) -> Respon
 @router.api_route("/desk/pictures/{name}", methods=["GET", "HEAD"])
 def picture(context: Desk, name: str) -> Response:
     """Return our copy of a story's picture."""
-    headers = {"cache-control": "private, max-age=86400"}
+    headers = {"cache-control": "private, max-age=31536000, immutable"}
     return Response(read_picture(context.app.database, name), media_type="image/jpeg", headers=headers)

@@ -22,6 +22,7 @@ from digest.editions.outlook.words import clock_words, counted, ended, span_word
 from digest.editions.views.comments import comment_counts
 from digest.editions.views.history import step_words
 from digest.model.editions import Correction, EditionRecord, EditionState, StepKind
+from digest.model.links import small_picture_url
 from digest.model.posts import Image
 from digest.model.staff import Person, Right
 from digest.staff.people import people_with
@@ -261,5 +262,6 @@ def _picture_path(context: StaffContext, image: Image | None) -> str:
     """Return the path at which the desk shows a picture: only our own copies, whatever a feed links to."""
     if image is None:
         return ""
-    base, url = f"{context.app.config.site.base_url}/pictures/", image.url
+    site = context.app.config.site.base_url
+    base, url = f"{site}/pictures/", small_picture_url(image.url, site)
     return f"{context.root}/desk/pictures/{url.removeprefix(base)}" if url.startswith(base) else ""
