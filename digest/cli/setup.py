@@ -47,7 +47,16 @@ def init(folder: Path, address: str | None) -> None:
 def init_from(folder: Path, address: str, limits: FetchLimits) -> None:
     """Find the feeds of a site, and write a configuration for those that are chosen."""
     require_none(folder / CONFIG)
-    chosen = find_and_choose(address, limits, f"digest init {folder} --from")
+    try:
+        chosen = find_and_choose(address, limits, f"digest init {folder} --from")
+    except click.exceptions.Exit as ended:
+        if ended.exit_code == 1:
+            click.echo(
+                f"Nothing was written. To begin without a site: digest init {folder}; to add feeds to its "
+                "config.toml later: digest feeds add ADDRESS",
+                err=True,
+            )
+        raise
     path, topics = write_config(folder, chosen)
     click.echo(f"\nwrote {path}")
     show_topics(topics)
