@@ -122,7 +122,8 @@ def inspect(
     footer = Footer(UNSUBSCRIBE, edition.site.postal_address)
     found = [
         replace(finding, place=replace(finding.place, language=language))
-        for language, email in emails.items()
+        # The findings in several languages quote the text in the edition's own.
+        for language, email in sorted(emails.items(), key=lambda pair: pair[0] != edition.language)
         for finding in _of_email(email, language, edition, footer)
     ]
     measured = [

@@ -241,6 +241,10 @@ ROWS = {
     "pale words": ("contrast", '<p style="color:#999999;background-color:#ffffff">Pale</p>'),
     "pale words by name": ("contrast", '<p style="color:darkgrey;background:ivory">Pale</p>'),
     "pale words by numbers": ("contrast", '<p style="color:rgb(67% 67% 67%);background:#ffff">Pale</p>'),
+    "pale words in every language": (
+        "contrast",
+        '<p style="color:#929292;background-color:#fff">{{ phrases.unsubscribe }}</p>',
+    ),
     "words that shine through": ("contrast", '<p style="color:#0005;background-color:#fff">Pale</p>'),
     "a link in the colour of browsers": (
         "contrast",
@@ -297,6 +301,7 @@ def test_the_faults_of_a_template_have_their_findings_and_no_other(tmp_path: Pat
     templates = changed(tmp_path, **{"edition.html": (FOOT, rows + FOOT)})
     found = inspected(GOOD, templates=templates).findings
     assert rules_of(found) == sorted(rule for rule, _ in ROWS.values())
+    assert sum("the text 'Unsubscribe'" in each.message for each in found) == 1
 
 
 def test_what_is_large_shown_over_a_picture_or_only_called_is_fine(tmp_path: Path) -> None:
