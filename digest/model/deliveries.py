@@ -91,6 +91,14 @@ class DomainCount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Later:
+    """The deliveries of one state that are due later: their number, and when the first is due."""
+
+    count: int
+    first_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AcceptedOverTime:
     """How many deliveries were accepted in each interval, from `began_at` on; empty if none was."""
 

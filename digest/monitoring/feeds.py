@@ -99,7 +99,9 @@ def sentence_of(row: FeedRow | None, recent: int, now: datetime, zone: str) -> s
     if row.failures:
         since = f" since {clock_words(row.failed_at, zone, now)}" if row.failed_at else ""
         tried = f"Tried {counted(row.failures, 'time')}, {coming}."
-        return " ".join(filter(None, (f"has been down{since}: “{row.detail}”.", tried, missing(recent))))
+        return " ".join(
+            filter(None, (f"has been down{since}: “{row.detail.rstrip('.')}”.", tried, missing(recent)))
+        )
     if row.last_fetch_at is None:
         return f"has not been fetched yet; {coming}."
     new = ", with nothing new" if row.status == "unchanged" else ""

@@ -7,7 +7,7 @@ that is being sent are counted when somebody looks.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from digest.editions.outlook.phases import Outlook, Phase, phase_of
@@ -19,6 +19,7 @@ from digest.model.deliveries import (
     Counts,
     DeliveryState,
     DomainCount,
+    Later,
     Tally,
 )
 from digest.model.editions import EditionRecord, EditionState
@@ -26,7 +27,7 @@ from digest.monitoring.wording import are
 from digest.storage.database import Connection, Database
 from digest.storage.editions.due import open_before, sending_editions
 from digest.storage.editions.records import load_edition, lock_edition, usable_editions
-from digest.storage.ledger.outcomes import by_code, counts
+from digest.storage.ledger.outcomes import by_code, counts, later
 from digest.storage.ledger.tallies import (
     SLOT,
     accepted_slots,
@@ -51,6 +52,7 @@ class Progress:
     answers: tuple[AnswerCount, ...]
     over_time: AcceptedOverTime
     rate: float = 0.0
+    later: Mapping[DeliveryState, Later] = field(default_factory=dict)  # those that are not due yet
     counted_at: datetime
 
     @property
@@ -67,10 +69,11 @@ class Progress:
     def left(self) -> timedelta | None:
         """Return how long the deliveries that are due take at this rate; None if that cannot be known.
 
-        Deferred deliveries have times of their own, so they do not count.
+        Deferred deliveries have times of their own, and so have those for an hour that readers chose.
         """
         state = DeliveryState
-        ready = self.counts.of(state.QUEUED, state.CLAIMED, state.WIRE)
+        waiting = self.later.get(state.QUEUED)
+        ready = self.counts.of(state.QUEUED, state.CLAIMED, state.WIRE) - (waiting.count if waiting else 0)
         return timedelta(seconds=ready / self.rate) if ready and self.rate else None
 
 
@@ -101,15 +104,21 @@ def read_progress(database: Database, record: EditionRecord, now: datetime) -> P
             answers=_answers(connection, record.edition.id),
             over_time=over_time(slots, record.started_at or now),
             rate=rate(slots, record.started_at or now, now),
+            later=later(connection, record.edition.id, now),
             counted_at=now,
         )
 
 
-def read_domains(database: Database, record: EditionRecord) -> tuple[DomainCount, ...]:
-    """Count an edition's deliveries by domain; domains with fewer than five readers are left out."""
+def read_domains(database: Database, record: EditionRecord) -> tuple[tuple[DomainCount, ...], Counts]:
+    """Count an edition's deliveries by domain, and all of them at the same moment.
+
+    Domains with fewer than five readers are left out.
+    """
     with database.read() as connection:
         kept = _kept(connection, record)
-        return kept.domains if kept else by_domain(connection, record.edition.id)
+        if kept:
+            return kept.domains, kept.counts
+        return by_domain(connection, record.edition.id), counts(connection, record.edition.id)
 
 
 def _kept(connection: Connection, record: EditionRecord) -> Tally | None:

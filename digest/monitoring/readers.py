@@ -147,7 +147,7 @@ def weeks(
 def verdict(complaints: int, accepted: int) -> str:
     """Say what a complaint rate means, by the guidelines of Gmail and Yahoo."""
     if not accepted:
-        return "Nothing was sent in this time."
+        return f"Nothing was sent in the last {RATE_DAYS // WEEK} weeks."
     share = 100 * complaints / accepted
     if share >= REJECTED_FROM:
         return "This is too high: from 0.3%, Gmail and Yahoo reject email or file it as spam."

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
 
-from digest.model.deliveries import Counts, Delivery, DeliveryState
+from digest.model.deliveries import Counts, Delivery, DeliveryState, Later
 from digest.storage.ledger.senders import NOTHING, Held, among, held_of
 from digest.storage.tables.deliveries import SENDABLE, deliveries, senders
 from digest.storage.tables.editions import editions
@@ -105,6 +105,18 @@ def by_code(
     return tuple(
         (DeliveryState(state), code, count, reply) for state, code, count, reply in connection.execute(query)
     )
+
+
+def later(connection: Connection, edition_id: str, now: datetime) -> Mapping[DeliveryState, Later]:
+    """Count the deliveries of an edition that are due after `now`, by state, and say when the first is."""
+    due_at = deliveries.c.due_at
+    query = (
+        select(deliveries.c.state, func.count(), func.min(due_at))
+        .where(_of(edition_id), SENDABLE, due_at > now)
+        .group_by(deliveries.c.state)
+    )
+    rows = connection.execute(query)
+    return {DeliveryState(state): Later(count=count, first_at=first_at) for state, count, first_at in rows}
 
 
 def next_due(connection: Connection, edition_id: str) -> datetime | None:

@@ -10,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup
 
-from digest.editions.outlook.words import counted
+from digest.editions.outlook.words import clock_words, counted
 from digest.model.deliveries import AcceptedOverTime, AnswerCount, Counts, DeliveryState
+from digest.model.editions import EditionRecord
 from digest.monitoring.progress import Progress
 from digest.monitoring.readers import (
     HEALTHY,
@@ -80,7 +81,7 @@ def states_bar(counts: Counts) -> Markup:
     return charts.divided(parts, says=", ".join(found) or "no deliveries")
 
 
-def state_lines(edition_id: str, progress: Progress) -> tuple[StateLine, ...]:
+def state_lines(record: EditionRecord, progress: Progress) -> tuple[StateLine, ...]:
     """Return a line for each state that some deliveries are in, and always for those that are delivered."""
     return tuple(
         StateLine(
@@ -88,8 +89,8 @@ def state_lines(edition_id: str, progress: Progress) -> tuple[StateLine, ...]:
             name=name,
             look=look,
             count=count,
-            detail=_detail(state, progress.answers),
-            query=urlencode({"edition": edition_id, "state": state.value}),
+            detail=_detail(state, progress, record.edition.zone),
+            query=urlencode({"edition": record.edition.id, "state": state.value}),
             action=_ACTIONS.get(state, ""),
         )
         for state, name, look in _LOOKS
@@ -101,21 +102,26 @@ def _count(counts: Counts, state: DeliveryState) -> int:
     return counts.of(state, *([_STATE.CLAIMED] if state is _STATE.QUEUED else []))
 
 
-def _detail(state: DeliveryState, answers: Sequence[AnswerCount]) -> str:
+def _detail(state: DeliveryState, progress: Progress, zone: str) -> str:
+    later = progress.later.get(state)
+    first = clock_words(later.first_at, zone, progress.counted_at) if later else ""
     match state:
         case _STATE.ACCEPTED:
             return "accepted by a mail server"
         case _STATE.WIRE:
             return "handed to a mail server, without an answer yet"
         case _STATE.QUEUED:
-            return "due now, or at an hour that the reader chose"
+            due = _count(progress.counts, state) - (later.count if later else 0)
+            chosen = f"{later.count:,} at an hour that they chose, from {first} on" if later else ""
+            return ", ".join(filter(None, [f"{due:,} due now" if due else "", chosen]))
         case _STATE.UNCERTAIN:
             return _UNCERTAIN
         case _STATE.SKIPPED:
             return "unsubscribed, paused or suppressed since, or without a story in their topics"
-    found = [each for each in answers if each.state is state]
+    found = [each for each in progress.answers if each.state is state]
     parts = [answer_text(each) for each in found[:_ANSWERS]]
-    return ", ".join([*parts, *(["…"] if len(found) > _ANSWERS else [])])
+    said = ", ".join([*parts, *(["…"] if len(found) > _ANSWERS else [])])
+    return f"{said}; next try {first}" if later else said
 
 
 def answer_text(answer: AnswerCount) -> str:
@@ -253,5 +259,7 @@ def returned(weeks: Sequence[Week]) -> Returned:
         numbers=(
             f"{counted(complaints, 'complaint')} and {counted(bounces, 'bounce')} about"
             f" {counted(accepted, 'message')} that were accepted in {len(recent)} weeks"
+            if accepted
+            else ""
         ),
     )

@@ -43,6 +43,7 @@ from digest.web.staff.context import Desk, SignedIn, StaffContext, name_subject
 router = APIRouter()
 
 _LATEST, _RECENT = 3, 9  # editions that are shown, and those that are looked at for them
+_TROUBLED = 8  # feeds
 _POSTS = 20
 _NOTICES = 100
 _MARKS = {Health.GOOD: "✓", Health.WARN: "!", Health.FAULT: "✕"}
@@ -63,6 +64,7 @@ def ops(request: Request, context: Desk, recount: Counting) -> Response:
     ahead = [each for each in editions_ahead(app.database, now) if context.shows(each.edition.digest)]
     ids = {each.edition.id for each in going}
     coming = sorted(next_times(app.database, app.config, now).items(), key=lambda each: each[1])
+    troubled = [each for each in feeds if each.health is not Health.GOOD]
     notices, needs_somebody = notices_text(app.database)
     values = {
         "going": [shown(context, recount, each) for each in going],
@@ -79,7 +81,8 @@ def ops(request: Request, context: Desk, recount: Counting) -> Response:
             for slug, at in coming[:1]
         ],
         "feeds_heading": heading(feeds),
-        "troubled": [each for each in feeds if each.health is not Health.GOOD],
+        "troubled": troubled[:_TROUBLED],
+        "more_troubled": len(troubled) - _TROUBLED,
         "fine": names_text([each for each in feeds if each.health is Health.GOOD]),
         "fine_count": sum(each.health is Health.GOOD for each in feeds),
         "marks": _MARKS,

@@ -149,7 +149,7 @@ def shown(
 ) -> tuple[EditionValues, Markup, tuple[StateLine, ...]]:
     """Return an edition, the bar of its states, and the lines of its states."""
     values = values_of(context, recount, record)
-    return values, states_bar(values.progress.counts), state_lines(values.id, values.progress)
+    return values, states_bar(values.progress.counts), state_lines(record, values.progress)
 
 
 @router.get("/ops/editions/{edition_id}/domains")
@@ -158,14 +158,14 @@ def domains(request: Request, context: Desk, recount: Counting, edition_id: str)
     record = find_edition(context.app.database, context.app.config, edition_id)
     values = values_of(context, recount, record)
     key = "domains", edition_id, record.state
-    found = recount.of(key, lambda: read_domains(context.app.database, record))
+    found, counts = recount.of(key, lambda: read_domains(context.app.database, record))
     is_part = "hx-request" in request.headers
     named = found[:_NAMED] if is_part else found
     shown = {
         "edition": values,
         "domains": named,
-        "rest": values.progress.counts.total - sum(each.total for each in named),
-        "rest_accepted": max(values.progress.accepted - sum(each.accepted for each in named), 0),
+        "rest": counts.total - sum(each.total for each in named),
+        "rest_accepted": counts.of(DeliveryState.ACCEPTED) - sum(each.accepted for each in named),
     }
     part = "_ops_domains" if is_part else "ops_domains"
     return context.page(request, part, shown)

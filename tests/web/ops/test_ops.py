@@ -5,15 +5,19 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 from starlette.testclient import TestClient
 
+from digest.editions.feeds import collect_due
 from digest.model.deliveries import Result
 from digest.model.editions import EditionState, StepCause
+from digest.model.run_context import RunContext
 from digest.model.staff import Role
 from digest.monitoring.progress import keep_tallies
 from digest.storage.database import Database
 from digest.storage.editions.steps import advance
 from digest.storage.ledger.outcomes import list_deliveries
+from digest.storage.tables.deliveries import deliveries
 from tests.send.world import EDITION, NOW
 from tests.storage.ledger import STATE, begin, claimed, marked, settled
 from tests.web.site import CONFIG
@@ -76,6 +80,42 @@ def test_the_first_page_says_how_far_the_edition_is(going: Newsroom) -> None:
     assert "Sending: 6 of 10 delivered" in page
     assert 'aria-label="6 delivered, 1 waiting, 1 retrying, 1 rejected, 1 uncertain"' in page
     assert "1 × “550 no such &lt;user&gt;”" in page
+
+
+def test_deliveries_that_are_due_later_say_when_and_delay_nothing(going: Newsroom) -> None:
+    later = update(deliveries).where(deliveries.c.subscriber_id == 10).values(due_at=NOW + timedelta(hours=2))
+    with going.app.database.write() as connection:
+        connection.execute(later)
+    page = going.signed_in(Role.OPERATOR).get("/ops").text
+    assert "1 at an hour that they chose, from 09:00 on" in page
+    assert "1 × “451 try later”; next try 07:06" in page
+    assert "Sending: 6 of 10 delivered." in page
+
+
+def test_domains_are_counted_at_one_moment(going: Newsroom) -> None:
+    client = going.signed_in(Role.OPERATOR)
+    client.get(f"/ops/editions/{EDITION}")
+    row = '<tr><th scope="row">example.org</th><td class="n">6 of 10</td><td class="n">1</td></tr>'
+    part = client.get(f"/ops/editions/{EDITION}/domains", headers={"hx-request": "true"}).text
+    assert row in part
+    assert "Others" not in part
+
+
+def test_hundreds_of_feeds_that_are_down_leave_room_for_the_rest(sqlite: Database, tmp_path: Path) -> None:
+    feeds = "".join(f'\n[[feed]]\nname = "Paper {n}"\npath = "paper{n}.json"\n' for n in range(300))
+    desk = open_newsroom(sqlite, tmp_path, CONFIG + feeds)
+    collect_due(desk.app.database, desk.app.config, RunContext(clock=desk.clock))
+    page = desk.signed_in(Role.OPERATOR).get("/ops").text
+    assert page.count("has been down since") == 8
+    assert re.search(r"<strong>29\d more</strong> need a look", page)
+    assert ".”." not in page
+
+
+def test_without_a_message_sent_there_is_no_rate_of_complaints(desk: Newsroom) -> None:
+    page = desk.signed_in(Role.READER).get("/ops").text
+    assert "No complaints" in page
+    assert "Nothing was sent in the last 4 weeks." in page
+    assert "0 complaints" not in page
 
 
 def test_numbers_lead_to_what_they_count(going: Newsroom) -> None:
