@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from digest.compose.compose import plan_from, read_facts
 from digest.compose.plan import Plan, PlanInput
 from digest.config import Config
-from digest.editions.outlook.words import at_words, clock_words, local
+from digest.editions.outlook.words import at_words, clock_words, counted, local
 from digest.model.errors import DigestError
 from digest.model.posts import DROPPED_BY, Fate, PostState
 from digest.model.publication import CATCH_ALL_RULE, Digest
@@ -35,6 +35,7 @@ _PLANNED = (
     500  # waiting posts at most for which the next edition is planned; that takes a quarter of a second
 )
 _FAR = timedelta(days=366)
+NO_TOPIC = "-"  # instead of a slug: posts that no topic claims
 _NO_FEED = "its feed is not in this digest any more"
 
 # The decisions that can be made about posts in a state.
@@ -50,6 +51,15 @@ DECISIONS: Mapping[PostState, tuple[str, ...]] = {
 
 class DecisionError(DigestError):
     """A decision about posts cannot be made; nothing has changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostQuery:
+    """A question for a page of posts; `topic` is the slug of a heading of the next edition, or NO_TOPIC."""
+
+    search: PostSearch
+    topic: str = ""  # empty: all
+    page: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +90,7 @@ class PostList:
     page: int  # from 1
     posts: tuple[ShownPost, ...]
     feeds: tuple[tuple[str, int], ...]
+    topics: tuple[tuple[str, str, int], ...]  # slug, title and number of posts, as the next edition has them
     held: tuple[HeldFeed, ...]
 
     @property
@@ -88,21 +99,26 @@ class PostList:
         return max(1, -(-self.found // PAGE))
 
 
-def search_posts(
-    database: Database, config: Config, search: PostSearch, page: int, now: datetime
-) -> PostList:
-    """Return a page of posts. Raises NotFoundError for a digest that is not configured."""
+def search_posts(database: Database, config: Config, query: PostQuery, now: datetime) -> PostList:
+    """Return a page of posts. Raises NotFoundError for a digest that is not configured.
+
+    Topics are known of posts that wait, if these are not too many to plan the next edition.
+    """
+    search, page = query.search, query.page
     digest = config.digest(search.digest)
+    feeds_of = frozenset(digest.feeds or (feed.name for feed in config.feeds))
     with database.read() as connection:
+        counts = post_counts(connection, digest.slug)
+        planned = _planned(connection, config, digest, counts, now) if _has_topics(search, counts) else None
+        reader = _Reasons(digest, feeds_of, now, planned)
+        topics = reader.topics(ids_of(connection, PostSearch(digest=digest.slug, state=search.state)))
+        if topics and query.topic:
+            search = replace(search, among=topics.get(query.topic, frozenset()))
         found = count_posts(connection, search)
         page = min(max(page, 1), max(1, -(-found // PAGE)))
         listed = list_posts(connection, search, skip=(page - 1) * PAGE, limit=PAGE)
-        counts = post_counts(connection, digest.slug)
         held = reasons_in(connection, digest.slug, PostState.HELD)
         feeds = feeds_in(connection, digest.slug, search.state)
-        planned = _planned(connection, config, digest, counts, now) if listed else None
-    feeds_of = frozenset(digest.feeds or (feed.name for feed in config.feeds))
-    reader = _Reasons(digest, feeds_of, now, planned)
     return PostList(
         search=search,
         counts=counts,
@@ -110,8 +126,13 @@ def search_posts(
         page=page,
         posts=tuple(reader.shown(each, search.state) for each in listed),
         feeds=feeds,
+        topics=tuple((slug, reader.titles.get(slug, ""), len(ids)) for slug, ids in topics.items()),
         held=tuple(HeldFeed(feed=feed, reason=reason, count=count) for feed, reason, count in held),
     )
+
+
+def _has_topics(search: PostSearch, counts: PostCounts) -> bool:
+    return search.state is PostState.WAITING and counts.of(PostState.WAITING) > 0
 
 
 def _planned(
@@ -133,16 +154,26 @@ class _Reasons:
     ) -> None:
         self._digest, self._feeds, self._now, self._planned = digest, feeds_of, now, planned
         self._dropped = dict(planned.dropped) if planned else {}
-        self._topics: dict[str, str] = {}
+        self._topics: dict[str, str] = {}  # post id → slug of its topic, or NO_TOPIC
+        self.titles: dict[str, str] = {}  # slug → title
         edition = planned.edition if planned else None
         if edition:
-            titles = {heading.slug: heading.title for heading in (*edition.headings, *headings_of(edition))}
+            self.titles = {each.slug: each.title for each in (*edition.headings, *headings_of(edition))}
             for story in edition.stories():
-                title = "" if story.rule == CATCH_ALL_RULE else titles.get(story.topic, "")
-                self._topics |= dict.fromkeys(story.post_ids, title)
+                claimed = story.rule != CATCH_ALL_RULE and story.topic in self.titles
+                self._topics |= dict.fromkeys(story.post_ids, story.topic if claimed else NO_TOPIC)
+
+    def topics(self, ids: Collection[str]) -> Mapping[str, frozenset[str]]:
+        """Return the ids of the posts under each topic, in the order of the next edition; {} if unknown."""
+        found = {slug: self._under(slug, ids) for slug in (*self.titles, NO_TOPIC) if self._topics}
+        return {slug: under for slug, under in found.items() if under}
+
+    def _under(self, topic: str, ids: Collection[str]) -> frozenset[str]:
+        return frozenset(each for each in ids if self._topics.get(each, NO_TOPIC) == topic)
 
     def shown(self, post: ListedPost, state: PostState) -> ShownPost:
-        return ShownPost(post=post, topic=self._topics.get(post.id, ""), why=self._why(post, state))
+        title = self.titles.get(self._topics.get(post.id, ""), "")
+        return ShownPost(post=post, topic=title, why=self._why(post, state))
 
     def _why(self, post: ListedPost, state: PostState) -> str:
         if state is PostState.WAITING:
@@ -162,13 +193,14 @@ class _Reasons:
         if post.id in self._dropped:
             return f"will be dropped: {self._dropped[post.id]}"
         if post.id in self._topics:
-            topic = self._topics[post.id]
-            return "in the next edition" if topic else "in the next edition; no topic claims it"
+            claimed = self._topics[post.id] != NO_TOPIC
+            return "in the next edition" if claimed else "in the next edition; no topic claims it"
         if post.feed not in self._feeds:
             return _NO_FEED
         if self._planned.edition is None:
             return self._planned.reason
-        return f"over the limits of an edition, which has {self._digest.maximum} stories at most"
+        most = counted(self._digest.maximum, "story", "stories")
+        return f"over the limits of an edition, which has {most} at most"
 
 
 # ── decisions ───────────────────────────────────────────────────────────────────────────────

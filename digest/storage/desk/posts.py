@@ -23,6 +23,7 @@ class PostSearch:
     words: tuple[str, ...] = ()  # each stands in the title, the blurb or the author
     feed: str = ""  # a name; empty: all
     before_at: datetime | None = None
+    among: frozenset[str] | None = None  # ids; None: all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +132,8 @@ def _found(columns: Select[Any], search: PostSearch) -> Select[Any]:
         found = found.where(feeds.c.name == search.feed)
     if search.before_at is not None:
         found = found.where(posts.c.first_seen_at < search.before_at)
+    if search.among is not None:
+        found = found.where(posts.c.id.in_(sorted(search.among)))
     return found
 
 

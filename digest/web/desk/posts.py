@@ -12,10 +12,12 @@ from starlette.datastructures import QueryParams
 
 from digest.editions.desk.posts import (
     DECISIONS,
+    NO_TOPIC,
     Decision,
     DecisionError,
     HeldFeed,
     PostList,
+    PostQuery,
     PostSearch,
     ShownPost,
     decide,
@@ -60,6 +62,7 @@ _DONE = {
     "undo": "waiting again",
 }
 _BLURB = 140  # characters
+_ASKED = ("digest", "state", "q", "feed", "topic", "seen", "page")
 _DIGITS = 6  # of a number in a query
 
 
@@ -79,7 +82,7 @@ def decide_posts(request: Request, context: Desk, person: SignedIn, form: Sent) 
         name_subject(request, f"{digest.slug}: {counted(count, 'post')} waiting again")
         return context.redirect(f"/desk/posts?{urlencode({'digest': digest.slug, 'done': f'undo-{count}'})}")
     decision = Decision(what=form.one("what"), by=person.name, until=_date(form.one("until")))
-    asked = QueryParams([(name, form.one(name)) for name in ("digest", "state", "q", "feed", "seen", "page")])
+    asked = QueryParams([(name, form.one(name)) for name in _ASKED])
     try:
         count = _decided(context, digest, form, decision, now)
     except DecisionError as error:
@@ -125,7 +128,10 @@ def _page(
     search, seen = _search(query, digest, now)
     number = query.get("page", "")
     page = int(number) if number.isdecimal() and len(number) <= _DIGITS else 1
-    found = search_posts(context.app.database, config, search, page, now)
+    topic = query.get("topic", "") if search.state is PostState.WAITING else ""
+    post_query = PostQuery(search=search, topic=topic, page=page)
+    found = search_posts(context.app.database, config, post_query, now)
+    kept = _kept(search, seen) | ({"topic": topic} if topic else {})
     values = {
         "digest": digest.slug,
         "digests": [(each.slug, each.title) for each in config.digests],
@@ -139,6 +145,8 @@ def _page(
         "words": " ".join(search.words),
         "feed": search.feed,
         "feeds": found.feeds,
+        "topic": topic,
+        "topics": [(slug, "No topic" if slug == NO_TOPIC else title, n) for slug, title, n in found.topics],
         "seen": seen,
         "ages": _AGES,
         "posts": [_post_values(each, search.state, digest, now) for each in found.posts],
@@ -147,10 +155,10 @@ def _page(
         "decisions": DECISIONS[search.state],
         "page": found.page,
         "pages": found.pages,
-        "query": f"{context.root}/desk/posts?{urlencode(_kept(search, seen))}",
+        "query": f"{context.root}/desk/posts?{urlencode(kept)}",
         "tomorrow": (local(now, digest.zone).date() + timedelta(days=1)).isoformat(),
         "nothing": _NOTHING[search.state]
-        if not (search.words or search.feed or seen)
+        if not (search.words or search.feed or topic or seen)
         else "No post is found.",
         "said": _said(query.get("done", "")),
         "undo": query.get("at", "") if search.state is PostState.WAITING else "",

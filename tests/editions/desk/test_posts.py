@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from digest.editions.desk.posts import (
+    NO_TOPIC,
     Decision,
     DecisionError,
     PostList,
+    PostQuery,
     PostSearch,
     decide,
     decide_held,
@@ -38,7 +40,7 @@ def posts(
 ) -> PostList:
     with place.app() as app:
         search = PostSearch(digest="daily", state=state, words=tuple(words_of(words)))
-        return search_posts(app.database, app.config, search, page, at(now))
+        return search_posts(app.database, app.config, PostQuery(search=search, page=page), at(now))
 
 
 def titles(found: PostList) -> list[str]:
@@ -59,7 +61,23 @@ def test_each_waiting_post_says_what_becomes_of_it(place: Place) -> None:
     assert found["Ferry returns"] == ("", "in the next edition; no topic claims it")
     place.change('topics = ["green"]', 'topics = ["green"]\nmaximum = 1')
     why = [each.why for each in posts(place).posts]
-    assert why.count("over the limits of an edition, which has 1 stories at most") == 3
+    assert why.count("over the limits of an edition, which has 1 story at most") == 3
+
+
+def test_waiting_posts_are_found_by_the_topic_that_they_would_stand_under(place: Place) -> None:
+    assert posts(place).topics == (("green", "Green", 1), (NO_TOPIC, "", 3))
+    assert posts(place, PostState.DROPPED).topics == ()
+    for topic, words, expected in (
+        ("green", "", ["Apples"]),
+        (NO_TOPIC, "", ["Ferry returns", "Tram opens", "Äpfel am Kai"]),
+        (NO_TOPIC, "tram", ["Tram opens"]),
+        ("nothing", "", []),
+    ):
+        search = PostSearch(digest="daily", state=PostState.WAITING, words=tuple(words_of(words)))
+        with place.app() as app:
+            query = PostQuery(search=search, topic=topic)
+            found = search_posts(app.database, app.config, query, at(EVENING))
+        assert (titles(found), found.found) == (expected, len(expected))
 
 
 def test_a_post_whose_feed_has_left_the_digest_says_so(place: Place) -> None:

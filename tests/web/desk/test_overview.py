@@ -155,6 +155,10 @@ def test_posts_are_listed_searched_and_decided_about(room: Desk) -> None:
     assert "in the next edition; no topic claims it" in said
     assert "Pool closes early" in text_of(client.get("/desk/posts?q=pool"))
     assert "Market opens late" not in text_of(client.get("/desk/posts?q=pool"))
+    assert "No topic (3)" in text_of(page)
+    unclaimed = text_of(client.get("/desk/posts?topic=-&q=market"))
+    assert ("Market opens late" in unclaimed, "Pool closes early" in unclaimed) == (True, False)
+    assert "No post is found." in text_of(client.get("/desk/posts?topic=green"))
     ids = re.findall(r'name="post" value="([^"]+)"', page.text)
     form = {"digest": "daily", "state": "waiting", "what": "drop", "post": ids[:2]}
     answer = client.post("/desk/posts", data=form)
