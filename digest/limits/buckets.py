@@ -1,5 +1,7 @@
 """Count messages in two kinds of bucket: a drip for an even flow, and a quota for a period. Pure.
 
+Senders that take tokens ahead have shares of an even flow; a drip shows what they leave (`beside`).
+
 All numbers are whole: messages, and microseconds since 1970. So there is no rounding error, however long a
 program runs. If `now` goes back a little (the clock of another node is behind), a bucket waits. A time that
 is ahead by more than `_SKEW` is taken for wrong and ignored.
@@ -7,10 +9,12 @@ is ahead by more than `_SKEW` is taken for wrong and ignored.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 SLACK = 250_000  # microseconds that a sender may be late without losing rate
+WHOLE = 10**15  # microseconds, so that rates are whole numbers too
 _SKEW = 60_000_000  # microseconds
 _SLOTS = 1440  # in a period, so that a day's quota is counted by the minute
 
@@ -20,6 +24,24 @@ class Flow(NamedTuple):
 
     messages: int
     period: int
+
+
+class Share(NamedTuple):
+    """The part of an even flow that one sender has, until its end: so many messages in WHOLE microseconds.
+
+    A sender that waits for a part has one with the rate 0.
+    """
+
+    rate: int
+    end: int
+
+
+def living(shares: Sequence[Share], now: int) -> tuple[Share, ...]:
+    """Return the shares that matter now, without those of a clock that is ahead."""
+    ahead = now + _SKEW
+    return tuple(
+        each for each in shares if now - SLACK < each.end <= ahead + max(_SKEW, WHOLE // max(1, each.rate))
+    )
 
 
 class Bucket(Protocol):
@@ -62,6 +84,17 @@ class Drip:
         missing = self._owed(flow, now) + messages * flow.period - _depth(flow)
         return self._later(now) + max(0, -(-missing // flow.messages))
 
+    def end(self, flow: Flow, now: int) -> int:
+        """Return when the debt is gone, if nobody takes any more; `now` if there is none."""
+        return self._later(now) + -(-self._owed(flow, now) // flow.messages)
+
+    def beside(self, shares: Sequence[Share], flow: Flow, now: int) -> Drip:
+        """Return the bucket as if the messages of all shares had been taken from it."""
+        tokens = sum(share.rate * max(0, share.end + SLACK - now) for share in living(shares, now))
+        if not tokens:
+            return self
+        return Drip(self._owed(flow, now) + -(-tokens * flow.period // WHOLE), self._later(now))
+
     def _owed(self, flow: Flow, now: int) -> int:
         return max(0, self.debt - flow.messages * max(0, now - self.at))
 
@@ -90,12 +123,27 @@ class Quota:
 
     def take(self, flow: Flow, messages: int, now: int) -> Quota:
         """See Bucket."""
+        return self.hold(flow, messages, now, now)
+
+    def hold(self, flow: Flow, messages: int, now: int, until: int) -> Quota:
+        """Return the quota after messages were taken `now`, which go by `until` at the latest."""
         out = self._out(flow, now)
-        back = max(now + flow.period, out[-1][0] if out else 0)
+        back = max(until + flow.period, out[-1][0] if out else 0)
         slot = max(1, flow.period // _SLOTS)
         if out and out[-1][0] // slot == back // slot:
             messages += out.pop()[1]
         return Quota((*out, (back, messages)))
+
+    def give_back(self, flow: Flow, messages: int, until: int) -> Quota:
+        """Return the quota without messages that were held until then, and did not go."""
+        kept = []
+        for back, count in self.taken:
+            # Those that others held for a shorter time come first, so that nothing is free too early.
+            less = min(messages, count) if back >= until + flow.period else 0
+            messages -= less
+            if count > less:
+                kept.append((back, count - less))
+        return Quota(tuple(kept))
 
     def free_at(self, flow: Flow, messages: int, now: int) -> int:
         """See Bucket; each further quota takes one more period."""

@@ -1,26 +1,17 @@
 """Queue claimed readers until they may be sent to: a queue for each limited domain, one for all others. Pure.
 
-A queue that has to wait delays no other queue. The queues know the meters only as they were when `see` was
-last called, so `next_group` can return too many readers. `admit` decides, with the current meters.
+A queue that has to wait delays no other queue. Readers go by the allowances of their scopes. What the queues
+know of the meters besides can be old: it is what they were when `see` was last called.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from digest.limits.limits import (
-    Limits,
-    Meter,
-    Rules,
-    domain_of,
-    free_at,
-    room,
-    span,
-    step,
-    take,
-)
+from digest.limits.allowances import Allowance, first_wish, quotas_are_used_up
+from digest.limits.limits import Limits, Meter, Rules, domain_of, free_at, room, span
 from digest.model.deliveries import Recipient
 
 HOLD = timedelta(seconds=30)  # readers who must wait longer are given back
@@ -34,12 +25,15 @@ class DomainQueues:
         self._server = limits.server
         self._rules = {rules.scope: rules for rules in limits.domains}
         self._scopes = {name: rules.scope for rules in limits.domains for name in rules.names}
+        domains = [rules.scope for rules in limits.domains]
+        self._limited = [self._server.scope, *domains] if self._server_is_limited else domains
         self._meters: dict[str, Meter] = {}
+        self._allowances: dict[str, Allowance] = {}
         self._waiting: dict[str, deque[Recipient]] = {_OPEN: deque()}
         self._horizon: dict[str, datetime] = {}  # the end of the turns that were given out
 
     def see(self, meters: Mapping[str, Meter]) -> None:
-        """Update the meters."""
+        """Update the meters; a scope with an allowance goes by what it has seen itself."""
         self._meters |= meters
 
     def rules(self, scope: str) -> Rules:
@@ -73,7 +67,7 @@ class DomainQueues:
 
     def reach(self, most: int, now: datetime) -> int:
         """Return how many readers, up to `most`, the server's own limits would let go within `HOLD`."""
-        return min(most, room(self._server, self._meter(self._server.scope), now, ahead=HOLD))
+        return min(most, room(self._server, self.meter(self._server.scope), now, ahead=HOLD))
 
     # ── groups ──────────────────────────────────────────────────────────────────────────────
 
@@ -90,12 +84,15 @@ class DomainQueues:
         return [self._waiting[queue].popleft() for queue, count in shares.items() for _ in range(count)]
 
     def _worth(self, scope: str, wanted: int, now: datetime) -> int:
-        """Return the room of a scope; 0 while the room is too small to be worth a transaction."""
-        if scope == _OPEN:
+        """Return how many tokens may be used; 0 while there are too few to be worth a transaction."""
+        if scope == _OPEN or (scope == self._server.scope and not self._server_is_limited):
             return wanted
-        rules, meter = self.rules(scope), self._meter(scope)
-        free = room(rules, meter, now)
-        return free if free >= min(wanted, step(rules, meter, now)) else 0
+        allowance = self._allowances.get(scope)
+        if allowance is None:
+            return 0
+        free = allowance.free(now)
+        enough = min(wanted, allowance.step, allowance.held(now))
+        return free if free >= enough else 0
 
     def scopes(self, group: Sequence[Recipient]) -> list[str]:
         """Return the scopes whose meters decide about a group; none if nothing is limited."""
@@ -111,37 +108,70 @@ class DomainQueues:
     def _server_is_limited(self) -> bool:
         return bool(self._server.limits or self._server.warm_up)
 
-    def admit(self, group: Sequence[Recipient], now: datetime) -> list[Recipient]:
-        """Return the readers of a group who may go by the current meters; the others wait at the front."""
-        server = self._server
-        left = {scope: room(self.rules(scope), self._meter(scope), now) for scope in self.scopes(group)}
-        going: list[Recipient] = []
-        back: list[tuple[str, Recipient]] = []
-        for reader in group:
-            mine = {self._queue(reader), server.scope} & left.keys()
-            if all(left[scope] > 0 for scope in mine):
-                going.append(reader)
-                for scope in mine:
-                    left[scope] -= 1
-            else:
-                back.append((self._queue(reader), reader))
-        for queue, reader in reversed(back):
-            self._waiting[queue].appendleft(reader)
-        return going
-
-    def spend(self, group: Sequence[Recipient], now: datetime) -> dict[str, Meter]:
-        """Count a group that goes, and return the changed meters."""
+    def spend(self, group: Sequence[Recipient], now: datetime) -> None:
+        """Count a group that goes; it is all or a part of what `next_group` returned for this `now`."""
         counts = Counter(self._queue(reader) for reader in group)
         counts[self._server.scope] = len(group)
-        changed = {
-            scope: take(self.rules(scope), self._meter(scope), counts[scope], now)
-            for scope in self.scopes(group)
-        }
-        self._meters |= changed
-        return changed
+        for scope in self.scopes(group):
+            allowance = self._allowances[scope]
+            self._allowances[scope] = allowance.use(self.rules(scope), counts[scope], now)
 
-    def _meter(self, scope: str) -> Meter:
-        return self._meters.get(scope) or Meter()
+    @property
+    def allowances(self) -> Mapping[str, Allowance]:
+        """Return the allowances of this run, by scope."""
+        return self._allowances
+
+    def meter(self, scope: str) -> Meter:
+        """Return the meter of a scope as far as this run knows it."""
+        allowance = self._allowances.get(scope)
+        return allowance.mine if allowance else self._meters.get(scope) or Meter()
+
+    # ── allowances ──────────────────────────────────────────────────────────────────────────
+
+    def wishes(self, now: datetime) -> dict[str, int]:
+        """Return how many tokens to ask for, by scope, the server first; 0 means only to give some back.
+
+        A scope is returned about once a second, while readers wait for it.
+        """
+        return {scope: self.wish(scope, now) for scope in self._limited if self._is_due(scope, now)}
+
+    def wish(self, scope: str, now: datetime) -> int:
+        """Return how many tokens to ask for; 0 if nobody could use them now."""
+        waiting = self._count(scope)
+        if not waiting or quotas_are_used_up(self.rules(scope), self.meter(scope), now):
+            return 0
+        if scope != self._server.scope and self._server_lets_nobody_go(now):
+            return 0
+        allowance = self._allowances.get(scope)
+        return allowance.next_wish(now) if allowance else first_wish(self.rules(scope), waiting)
+
+    def _is_due(self, scope: str, now: datetime) -> bool:
+        allowance = self._allowances.get(scope)
+        if allowance and not allowance.is_over(now):
+            return False
+        return bool(allowance and allowance.unused) or self.wish(scope, now) > 0
+
+    def _server_lets_nobody_go(self, now: datetime) -> bool:
+        """Tell whether this run has no tokens of the server, so that others would be of no use to it."""
+        if not self._server_is_limited:
+            return False
+        allowance = self._allowances.get(self._server.scope)
+        if allowance and not allowance.is_over(now):
+            return not allowance.held(now)
+        return quotas_are_used_up(self._server, self.meter(self._server.scope), now)
+
+    def _count(self, scope: str) -> int:
+        if scope == self._server.scope:
+            return sum(map(len, self._waiting.values()))
+        return len(self._waiting.get(scope, ()))
+
+    def hold(self, allowances: Mapping[str, Allowance]) -> None:
+        """Add allowances; their taking must be committed."""
+        self._allowances |= allowances
+
+    def let_go(self, scopes: Iterable[str]) -> dict[str, Allowance]:
+        """Take out the allowances of some scopes."""
+        return {scope: self._allowances.pop(scope) for scope in scopes if scope in self._allowances}
 
     # ── waiting ─────────────────────────────────────────────────────────────────────────────
 
@@ -152,15 +182,15 @@ class DomainQueues:
 
     def server_at(self, now: datetime) -> datetime:
         """Return when the server's own limits let another message go."""
-        return free_at(self._server, self._meter(self._server.scope), 1, now)
+        return free_at(self._server, self.meter(self._server.scope), 1, now)
 
     def _free_at(self, queue: str, messages: int, now: datetime) -> datetime:
-        return free_at(self.rules(queue), self._meter(queue), messages, now) if queue else now
+        return free_at(self.rules(queue), self.meter(queue), messages, now) if queue else now
 
     def late(self, now: datetime) -> Iterator[tuple[Recipient, datetime]]:
         """Take out the readers whose turn comes later than `HOLD`, each with the time to claim it again."""
         for queue in self._scopes_of_queues():
-            rules, meter, waiting = self.rules(queue), self._meter(queue), self._waiting[queue]
+            rules, meter, waiting = self.rules(queue), self.meter(queue), self._waiting[queue]
             keep = room(rules, meter, now, ahead=HOLD)
             late = [waiting.pop() for _ in range(len(waiting) - keep)]  # from the end, where turns come last
             if late:

@@ -1,7 +1,7 @@
 """Decide how many messages may go now, to the mail server and to each group of domains. Pure.
 
     cause                         limit                               the most in any window
-    "100 per second", "… minute"  an even flow (Drip)                 its share, 1 message, and 0.25 s of flow
+    "100 per second", "… minute"  an even flow (Drip, Share)          its share, 0.25 s of flow, 1 a sender
     "5000 per hour", "… day"      a quota, at once or spread (Quota)  the quota, in any hour or day
     warm_up = [200, 400, …]       a quota for each of the first days  the day's quota (in UTC); then no limit
     421 and 4.7.x, to a domain    half the pace, at most every 30 s,  as for an even flow
@@ -23,7 +23,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 
-from digest.limits.buckets import Bucket, Drip, Flow, Quota
+from digest.limits.buckets import Bucket, Drip, Flow, Quota, Share
 from subscribers.hosts import ascii_host
 
 NO_LIMIT = sys.maxsize
@@ -33,7 +33,6 @@ SLOWED = "slowed"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_STEP = 100_000  # microseconds; the flow in this time is worth a transaction
 _LOWEST, _QUIET, _RETURN = 5, timedelta(minutes=1), 5  # the least percent; 5 percent more in each minute
 _UNMEASURED, _FLOOR = 6_000, 60  # messages a minute, if no pace is configured
 _ECHO = timedelta(seconds=30)  # complaints in this time are about messages that were already on their way
@@ -168,46 +167,41 @@ class Slowdown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meter:
-    """The use of one scope's limits: a bucket for each limit, by its unit, and the slowdown, if any."""
+    """The use of one scope's limits: a bucket for each limit, by its unit; shares; the slowdown, if any."""
 
     buckets: Mapping[str, Bucket] = field(default_factory=dict)
+    shares: tuple[Share, ...] = ()  # of the even flows
     slowdown: Slowdown | None = None
 
 
 def room(rules: Rules, meter: Meter, now: datetime, *, ahead: timedelta = timedelta()) -> int:
     """Return how many messages may go from `now` to `ahead` later; NO_LIMIT if nothing limits them."""
-    at, until = _micros(now), _micros(now + ahead)
+    at, until = micros(now), micros(now + ahead)
     return min(
-        (bucket.free(flow, at, until) for _, flow, bucket in _in_force(rules, meter, now)),
+        (bucket.free(flow, at, until) for _, flow, bucket in in_force(rules, meter, now)),
         default=NO_LIMIT,
     )
-
-
-def step(rules: Rules, meter: Meter, now: datetime) -> int:
-    """Return how many messages are worth a transaction: the flow of a tenth of a second, at least one."""
-    flows = (flow for key, flow, _ in _in_force(rules, meter, now) if key in _EVEN)
-    return max(1, min((flow.messages * _STEP // flow.period for flow in flows), default=1))
 
 
 def free_at(rules: Rules, meter: Meter, messages: int, now: datetime) -> datetime:
     """Return when that many messages can have gone, if nobody else sends any."""
     times = [now]
-    for key, flow, bucket in _in_force(rules, meter, now):
-        at = _EPOCH + bucket.free_at(flow, messages, _micros(now)) * _MICROSECOND
+    for key, flow, bucket in in_force(rules, meter, now):
+        at = _EPOCH + bucket.free_at(flow, messages, micros(now)) * _MICROSECOND
         times.append(min(at, _tomorrow(now)) if key == WARM_UP else at)  # tomorrow has another number
     return max(times)
 
 
 def span(rules: Rules, meter: Meter, messages: int, now: datetime) -> timedelta:
     """Return how long that many messages take at the pace of the slowest even flow."""
-    flows = [flow for key, flow, _ in _in_force(rules, meter, now) if key in _EVEN]
+    flows = [flow for key, flow, _ in in_force(rules, meter, now) if key in _EVEN]
     return max((messages * flow.period // flow.messages for flow in flows), default=0) * _MICROSECOND
 
 
 def take(rules: Rules, meter: Meter, messages: int, now: datetime) -> Meter:
     """Return the meter after messages were counted, without buckets of limits that no longer apply."""
-    at = _micros(now)
-    buckets = {key: bucket.take(flow, messages, at) for key, flow, bucket in _in_force(rules, meter, now)}
+    at = micros(now)
+    buckets = {key: bucket.take(flow, messages, at) for key, flow, bucket in in_force(rules, meter, now)}
     return Meter(buckets=buckets, slowdown=meter.slowdown if SLOWED in buckets else None)
 
 
@@ -244,8 +238,8 @@ class Use:
 
 def uses(rules: Rules, meter: Meter, now: datetime) -> tuple[Use, ...]:
     """Return the use of every limit in force; the limit of a slowdown is in messages per minute."""
-    at, found = _micros(now), []
-    for key, flow, bucket in _in_force(rules, meter, now):
+    at, found = micros(now), []
+    for key, flow, bucket in in_force(rules, meter, now):
         free = bucket.free(flow, at, at)
         most = type(bucket)().free(flow, at, at)
         next_at = None if free else free_at(rules, meter, 1, now)
@@ -263,9 +257,15 @@ def _named(key: str, flow: Flow) -> str:
 # ── parts ───────────────────────────────────────────────────────────────────────────────────
 
 
-def _in_force(rules: Rules, meter: Meter, now: datetime) -> Iterator[tuple[str, Flow, Bucket]]:
+def in_force(rules: Rules, meter: Meter, now: datetime) -> Iterator[tuple[str, Flow, Bucket]]:
+    """Yield each limit that applies now: its key, its flow and its bucket."""
     for key, flow in _flows(rules, meter.slowdown, now):
-        yield key, flow, meter.buckets.get(key) or (Drip() if key in _EVEN else Quota())
+        bucket = meter.buckets.get(key) or (Drip() if key in _EVEN else Quota())
+        yield (
+            key,
+            flow,
+            bucket.beside(meter.shares, flow, micros(now)) if isinstance(bucket, Drip) else bucket,
+        )
 
 
 def _flows(rules: Rules, slowdown: Slowdown | None, now: datetime) -> Iterator[tuple[str, Flow]]:
@@ -289,5 +289,6 @@ def _tomorrow(now: datetime) -> datetime:
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
 
-def _micros(at: datetime) -> int:
+def micros(at: datetime) -> int:
+    """Return a time as buckets count it: in microseconds since 1970."""
     return (at - _EPOCH) // _MICROSECOND

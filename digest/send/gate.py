@@ -1,19 +1,20 @@
 """Decide which readers are sent to next, within the limits that all senders share through the database.
 
-Without limits, the gate is not used.
+A run takes tokens for a second ahead, and its groups use them up in memory. Without limits, it asks no gate.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from digest.limits.allowances import Allowance, give_back, take_ahead
 from digest.limits.domain_queues import HOLD, DomainQueues
 from digest.limits.limits import Limits, slow
 from digest.limits.pace import SlidingWindow, asks_for_less, complaint
 from digest.model.deliveries import Recipient
 from digest.model.messages import Receipt
-from digest.storage.database import Connection
+from digest.storage.database import Connection, Database
 from digest.storage.ledger import deliveries as ledger
 from digest.storage.ledger.senders import Sender
 from digest.storage.limits import lock_meters, read_meters, save_meters
@@ -38,9 +39,11 @@ class Gate:
         """Read from the database what has been used of the limits, and which scopes are slowed."""
         self._queues.see(read_meters(connection, self._scopes))
 
-    def begin_again(self, connection: Connection) -> None:
-        """Forget the readers that wait, because they are claimed anew; complaints are kept."""
+    def begin_again(self, connection: Connection, now: datetime) -> None:
+        """Forget the readers that wait, because they are claimed anew; tokens are given back."""
+        held = self._queues.allowances
         self._queues, self._found_none_at = DomainQueues(self._limits), None
+        self._exchange(connection, dict.fromkeys(held, 0), held, now)
         self.look(connection)
 
     @property
@@ -73,7 +76,7 @@ class Gate:
     # ── out ─────────────────────────────────────────────────────────────────────────────────
 
     def next_group(self, most: int, now: datetime) -> list[Recipient]:
-        """Return up to `most` readers who may go now, as far as is known without asking the database."""
+        """Return up to `most` readers who may go now, by the tokens that this run has taken."""
         return self._queues.next_group(most, now)
 
     def rests(self, now: datetime) -> bool:
@@ -83,39 +86,73 @@ class Gate:
         moves, self._rested_at = now != self._rested_at, now
         return next_at is not None and next_at <= now + HOLD and moves
 
-    def admit(self, connection: Connection, group: Sequence[Recipient], now: datetime) -> list[Recipient]:
-        """Return the readers of a group who may go; the others wait again.
-
-        Locks the meters until the transaction ends. Slowdowns that servers have asked for are saved first.
-        """
-        scopes = sorted({*self._queues.scopes(group), *self._complaints})
-        if not scopes:
-            return list(group)
-        meters = lock_meters(connection, scopes, now)
-        slowed = {
-            scope: slow(meters[scope], reply, now, pace=self._window.pace(scope, now))
-            for scope, reply in self._complaints.items()
-        }
-        save_meters(connection, slowed, now)
-        self._complaints = {}
-        self._queues.see(meters | slowed)
-        return self._queues.admit(group, now)
-
-    def spend(self, connection: Connection, group: Sequence[Recipient], now: datetime) -> None:
-        """Count a group against the limits; must be called in the transaction that admitted the group."""
-        save_meters(connection, self._queues.spend(group, now), now)
+    def spend(self, group: Sequence[Recipient], now: datetime) -> None:
+        """Count a group that goes: those of `next_group`, for the same `now`, that are marked."""
+        self._queues.spend(group, now)
         scopes = (self._queues.scope_of(reader.address) for reader in group)
         self._window.count([scope for scope in scopes if scope], now)
+
+    # ── tokens ──────────────────────────────────────────────────────────────────────────────
+
+    def replenish(self, database: Database, now: datetime) -> None:
+        """Take tokens for the next second, if readers wait and the second before is over.
+
+        Locks the meters in a short transaction of its own. Slowdowns that servers have asked for are saved in
+        it, at once. Tokens of the second before that were not used are given back.
+        """
+        self._renew(database, self._wishes_after_complaints(now) | self._queues.wishes(now), now)
+
+    def close(self, database: Database, now: datetime) -> None:
+        """Give back all tokens and save slowdowns, at the end of a run."""
+        scopes = {*self._wishes_after_complaints(now), *self._queues.allowances}
+        self._renew(database, dict.fromkeys(scopes, 0), now)
+
+    def _wishes_after_complaints(self, now: datetime) -> dict[str, int]:
+        """Return the scopes that have to be slowed further, with the tokens to ask for then."""
+        meters = {scope: self._queues.meter(scope) for scope in self._complaints}
+        # Most complaints are about messages that were on their way already, and change nothing.
+        self._complaints = {
+            scope: reply
+            for scope, reply in self._complaints.items()
+            if slow(meters[scope], reply, now) is not meters[scope]
+        }
+        return {scope: self._queues.wish(scope, now) for scope in self._complaints}
+
+    def _renew(self, database: Database, wishes: Mapping[str, int], now: datetime) -> None:
+        if not wishes:
+            return
+        # If the commit fails, nobody knows what was taken and given back. All of it counts as used then.
+        held = self._queues.let_go(wishes)
+        with database.write() as connection:
+            taken = self._exchange(connection, wishes, held, now)
+        self._queues.hold(taken)
+        self._complaints = {}
+
+    def _exchange(
+        self, connection: Connection, wishes: Mapping[str, int], held: Mapping[str, Allowance], now: datetime
+    ) -> dict[str, Allowance]:
+        """Give back what is held, slow scopes down, and take tokens; return these."""
+        meters = dict(before := lock_meters(connection, sorted(wishes), now))
+        taken: dict[str, Allowance] = {}
+        for scope, wish in wishes.items():
+            rules = self._queues.rules(scope)
+            if scope in held:
+                meters[scope] = give_back(rules, meters[scope], held[scope], now)
+            if scope in self._complaints:
+                pace = self._window.pace(scope, now)
+                meters[scope] = slow(meters[scope], self._complaints[scope], now, pace=pace)
+            # Tokens of a domain are of no use without those of the server, which come first.
+            server = taken.get(self._limits.server.scope)
+            if wish and (server is None or server.taken):
+                taken[scope], meters[scope] = take_ahead(rules, meters[scope], wish, now)
+        save_meters(connection, {scope: each for scope, each in meters.items() if each != before[scope]}, now)
+        self._queues.see(meters)
+        return taken
 
     def hear(self, receipt: Receipt, address: str) -> None:
         """Remember a deferred message whose reader's domain wants less. The transport paces the server."""
         if asks_for_less(receipt) and (scope := self._queues.scope_of(address)):
             self._complaints[scope] = complaint(receipt)
-
-    @property
-    def has_complaints(self) -> bool:
-        """Tell whether there is a complaint that is not in the database yet."""
-        return bool(self._complaints)
 
     def closed_until(self, now: datetime) -> datetime | None:
         """Return when the limits next let a message go; None if that is now."""

@@ -120,6 +120,7 @@ class _Run:
         self._note([Receipt(key, Outcome.UNCERTAIN, reply="no answer") for key in self._on_wire])
         try:
             self._waiting.surely(self._settle)
+            self._waiting.surely(lambda: self._gate.close(self._database, self._clock()))
         finally:
             end_of_run(self._owner)
 
@@ -128,7 +129,7 @@ class _Run:
         self._settle()
         with self._database.write() as connection:
             keep_wire_notices(connection, self._on_wire.keys(), owner=self._owner, now=self._clock())
-            self._gate.begin_again(connection)
+            self._gate.begin_again(connection, self._clock())
 
     def _groups(self) -> Iterator[Sequence[Message]]:
         while not self._stop():
@@ -144,10 +145,14 @@ class _Run:
         """Mark a group and write its messages; None when nothing is due."""
         now = self._clock()
         found = self._queue(now)
+        self._gate.replenish(self._database, now)
         group = self._gate.next_group(self._outbox.next_group(), now)
         if not group:
             return () if found else None
-        return self._hand_over(self._settle(mark=group))
+        marked = self._settle(mark=group)
+        ids = {notice.id for notice in marked}
+        self._gate.spend([each for each in group if each.subscriber_id in ids], now)
+        return self._hand_over(marked)
 
     def _queue(self, now: datetime) -> bool:
         """Let the notices that have become due wait at the gate; return whether there were any."""
@@ -166,11 +171,8 @@ class _Run:
             for notice, result in results:
                 _note_dead_mailbox(connection, notice, result, now)
             settle_notices(connection, [result for _, result in results], owner=self._owner, now=now)
-            going = self._gate.admit(connection, mark, now)
-            ids = [each.subscriber_id for each in going]
+            ids = [each.subscriber_id for each in mark]
             marked = mark_notices(connection, ids, owner=self._owner, lease=self._outbox.lease, now=now)
-            gone = {each.id for each in marked}
-            self._gate.spend(connection, [each for each in going if each.subscriber_id in gone], now)
             renew_notices(connection, owner=self._owner, lease=self._outbox.lease, now=now)
         self._results, self._renewed_at = [], now
         self.counted.update(result.state for _, result in results)

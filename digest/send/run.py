@@ -109,12 +109,16 @@ class Run:
             self._waiting.surely(self._settle)
             self._alarm = self._alarm or self._refusals.alarm(self._clock(), at_the_end=True)
             self._waiting.surely(self._pause_if_refused)
+            self._waiting.surely(self._close_gate)
             closed_until = self._gate.closed_until(self._clock())
             self._waiting.surely(self._give_back)
             self._waiting.surely(self._release)
         finally:
             end_of_run(self._sender.owner)
         return closed_until
+
+    def _close_gate(self) -> None:
+        self._gate.close(self._database, self._clock())
 
     def _give_back(self) -> None:
         with self._database.write() as connection:
@@ -131,7 +135,7 @@ class Run:
         with self._database.write() as connection:
             ledger.exchange(connection, self._sender, self._readers, results=results, now=now)
             senders.keep_wire(connection, self._sender, self._on_wire.keys(), now=now)
-            self._gate.begin_again(connection)
+            self._gate.begin_again(connection, now)
         self._place = START
         self._after_commit(results, now)
 
@@ -171,11 +175,14 @@ class Run:
         """Mark a group of readers that the limits let go now; None when nobody was claimed or may go."""
         wanted = self._gate.wanted(self._outbox.page, now)
         claimed = wanted > 0 and self._claim(wanted)
+        self._gate.replenish(self._database, now)
         group = self._gate.next_group(self._outbox.next_group(), now)
         if not group:
             return [] if claimed else None
         marked = self._settle(mark=group)
-        return self._hand_over([reader for reader in group if reader.subscriber_id in marked])
+        going = [reader for reader in group if reader.subscriber_id in marked]
+        self._gate.spend(going, now)
+        return self._hand_over(going)
 
     def _claim(self, wanted: int) -> bool:
         """Claim a page of readers, who then wait at the gate; return whether anything was due."""
@@ -257,23 +264,16 @@ class Run:
         log.error("%s is paused: %s", self._edition.id, self._alarm)
 
     def _settle(self, mark: Sequence[Recipient] = ()) -> frozenset[int]:
-        """Record all results so far and mark deliveries, in one transaction; return the marked ones.
-
-        Readers that the limits no longer let go wait again.
-        """
+        """Record all results so far and mark deliveries, in one transaction; return the marked ones."""
         now, marked = self._clock(), frozenset[int]()
         results = self._results
         renew = self._lease_is_old(now)
-        if not (results or mark or renew or self._gate.has_complaints):
+        if not (results or mark or renew):
             return marked
         with self._database.write() as connection:
-            # The gate's view of the meters may be old. `admit` locks them and decides.
-            going = self._gate.admit(connection, mark, self._clock())
             marked = ledger.exchange(
-                connection, self._sender, self._readers, results=results, marks=_ids(going), now=now
+                connection, self._sender, self._readers, results=results, marks=_ids(mark), now=now
             )
-            gone = [reader for reader in going if reader.subscriber_id in marked]
-            self._gate.spend(connection, gone, self._clock())
             if renew:
                 senders.renew(connection, self._sender, now=now)
         self._after_commit(results, now if renew else self._renewed_at)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, bindparam, delete, select, update
 
-from digest.limits.buckets import bucket_of, kept_of
+from digest.limits.buckets import Share, bucket_of, kept_of
 from digest.limits.limits import Meter, Slowdown
 from digest.storage.tables.deliveries import meters
 from subscribers.store.tables import upsert
 
 _OVER = timedelta(hours=25)  # a message counts for a day at most; the rest allows for clocks that differ
+_SHARES = "shares"  # stored beside the buckets
 _PACE = "pace"  # stored beside the buckets: messages a minute, of a slowed scope without an even flow
 
 
@@ -68,6 +70,8 @@ def date_back_slowdowns(connection: Connection, limit: datetime, now: datetime) 
 def _columns(meter: Meter) -> dict[str, Any]:
     slowdown = meter.slowdown
     kept: dict[str, object] = {key: kept_of(bucket) for key, bucket in meter.buckets.items()}
+    if meter.shares:
+        kept[_SHARES] = [list(share) for share in meter.shares]
     return {
         "buckets": kept | {_PACE: slowdown.pace} if slowdown else kept,
         "share": slowdown.share if slowdown else None,
@@ -78,14 +82,16 @@ def _columns(meter: Meter) -> dict[str, Any]:
 
 
 def _meter(row: RowMapping) -> Meter:
-    buckets = {key: bucket_of(kept) for key, kept in row["buckets"].items() if key != _PACE}
+    kept = row["buckets"]
+    buckets = {key: bucket_of(each) for key, each in kept.items() if key not in (_PACE, _SHARES)}
+    meter = Meter(buckets=buckets, shares=tuple(Share(*each) for each in kept.get(_SHARES, ())))
     if row["share"] is None:
-        return Meter(buckets=buckets)
+        return meter
     slowdown = Slowdown(
         share=row["share"],
         at=row["slowed_at"],
         since=row["slowed_since"],
         reason=row["reason"],
-        pace=row["buckets"][_PACE],
+        pace=kept[_PACE],
     )
-    return Meter(buckets=buckets, slowdown=slowdown)
+    return replace(meter, slowdown=slowdown)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
+from digest.limits.allowances import take_ahead
 from digest.limits.domain_queues import DomainQueues, share_out
 from digest.limits.limits import Limits, Meter, Rules, domain_rules, parse_limit, take
 from digest.model.deliveries import Recipient
@@ -16,6 +17,13 @@ SERVER = Rules(scope="server smtp.example.org", limits=(parse_limit("100 per sec
 
 def readers(count: int, domain: str, start: int = 0) -> list[Recipient]:
     return [Recipient(start + n, f"reader{n}@{domain}") for n in range(count)]
+
+
+def take_tokens(queues: DomainQueues, now: datetime, most: int = 10_000) -> None:
+    """Take the tokens that a run would take, from meters that nobody else uses."""
+    for scope, wish in queues.wishes(now).items():
+        allowance, _ = take_ahead(queues.rules(scope), queues.meter(scope), min(wish, most), now)
+        queues.hold({scope: allowance})
 
 
 def domains(group: list[Recipient]) -> list[str]:
@@ -34,7 +42,8 @@ def test_without_limits_readers_go_in_the_order_they_came() -> None:
 def test_a_limited_domain_delays_nobody_else() -> None:
     queues = DomainQueues(Limits(domains=(GMAIL,)))
     queues.add([*readers(50, "gmail.com"), *readers(50, "example.org", 50)])
-    first = queues.admit(queues.next_group(20, NOW), NOW)
+    take_tokens(queues, NOW)
+    first = queues.next_group(20, NOW)
     queues.spend(first, NOW)
     assert domains(first).count("gmail.com") == 3, "what the small bucket holds"
     second = queues.next_group(40, NOW)
@@ -45,19 +54,41 @@ def test_a_limited_domain_delays_nobody_else() -> None:
 def test_domains_of_a_group_count_as_one() -> None:
     queues = DomainQueues(Limits(domains=(GMAIL,)))
     queues.add([*readers(5, "gmail.com"), *readers(5, "GoogleMail.com", 5)])
-    group = queues.admit(queues.next_group(20, NOW), NOW)
+    take_tokens(queues, NOW)
+    group = queues.next_group(20, NOW)
     assert len(group) == 3
-    assert list(queues.spend(group, NOW)) == [GMAIL.scope]
+    queues.spend(group, NOW)
+    assert {scope: each.used for scope, each in queues.allowances.items()} == {GMAIL.scope: 3}
 
 
-def test_readers_who_are_not_admitted_wait_in_front_of_the_others() -> None:
+def test_readers_without_tokens_wait_in_their_order() -> None:
     queues = DomainQueues(Limits(server=SERVER))
     queues.add(readers(60, "example.org"))
-    hopeful = queues.next_group(26, NOW)
-    queues.see({SERVER.scope: take(SERVER, Meter(), 20, NOW)})
-    assert [reader.subscriber_id for reader in queues.admit(hopeful, NOW)] == [0, 1, 2, 3, 4, 5]
-    later = queues.next_group(50, NOW + timedelta(seconds=1))
-    assert [reader.subscriber_id for reader in later][:3] == [6, 7, 8]
+    assert queues.next_group(26, NOW) == [], "before any were taken"
+    take_tokens(queues, NOW)
+    first = queues.next_group(50, NOW)
+    queues.spend(first, NOW)
+    assert [reader.subscriber_id for reader in first] == list(range(26))
+    later = queues.next_group(50, NOW + timedelta(milliseconds=200))
+    assert [reader.subscriber_id for reader in later] == list(range(26, 46))
+
+
+def test_tokens_of_messages_that_did_not_go_can_be_used_by_others() -> None:
+    queues = DomainQueues(Limits(server=SERVER))
+    queues.add(readers(60, "example.org"))
+    take_tokens(queues, NOW)
+    group = queues.next_group(26, NOW)
+    queues.spend(group[:20], NOW)
+    assert len(queues.next_group(50, NOW + timedelta(milliseconds=100))) == 6 + 10
+
+
+def test_no_tokens_of_a_domain_are_asked_for_while_the_server_gives_none() -> None:
+    daily = Rules(scope="server", limits=(parse_limit("5 per day"),))
+    queues = DomainQueues(Limits(server=daily, domains=(GMAIL,)))
+    queues.add(readers(60, "gmail.com"))
+    assert queues.wishes(NOW).keys() == {"server", GMAIL.scope}
+    queues.see({"server": take(daily, Meter(), 5, NOW)})
+    assert queues.wishes(NOW) == {}
 
 
 def seconds(late: list[tuple[Recipient, datetime]]) -> list[float]:
@@ -70,6 +101,7 @@ def test_readers_who_must_wait_long_are_given_back_with_a_time() -> None:
     late = list(queues.late(NOW))
     assert [reader.subscriber_id for reader, _ in late] == list(range(303, 1_000))
     assert seconds(late)[:3] == [15.05, 15.15, 15.25], "half a minute before its turn is half of it"
+    take_tokens(queues, NOW)
     assert len(queues.next_group(50, NOW)) == 3
     queues.add(readers(400, "gmail.com", 1_000))
     assert seconds(list(queues.late(NOW)))[0] == 84.75, "behind those of before"

@@ -24,7 +24,6 @@ from digest.limits.limits import (
     room,
     slow,
     span,
-    step,
     take,
     uses,
 )
@@ -207,12 +206,6 @@ def test_looking_ahead_counts_what_will_flow_and_what_will_come_back() -> None:
     empty = take(daily, Meter(), 50, NOW)
     assert (room(daily, empty, NOW, ahead=HOUR), room(daily, empty, NOW, ahead=DAY)) == (0, 50)
     assert free_at(daily, empty, 120, NOW) == NOW + DAY * 3
-
-
-def test_messages_are_worth_a_transaction_by_the_tenth_of_a_second() -> None:
-    assert step(rules("100 per second", "9000 per minute"), Meter(), NOW) == 10
-    assert step(rules("3 per minute"), Meter(), NOW) == 1
-    assert step(rules("5000 per day"), Meter(), NOW) == 1
 
 
 @given(back=st.integers(0, 50_000))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import chain, repeat
@@ -169,6 +169,31 @@ def test_an_outage_at_any_step_loses_nothing_and_sends_nothing_twice(
         assert transport.keys == list(range(1, 13))
         assert sent.counts.of(DeliveryState.ACCEPTED) == 12
         assert sent.record.state is EditionState.SENT
+
+    walk()
+
+
+def test_whatever_is_lost_with_the_database_no_more_goes_than_the_limit(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    limits = Limits(server=Rules(scope="server", limits=(parse_limit("9 per day"),)))
+
+    @settings(max_examples=10)
+    @given(FAILURES)
+    def walk(failures: list[str | None]) -> None:
+        database = open_database(f"sqlite:///{tmp_path_factory.mktemp('walk') / 'digest.db'}")
+        with database.write() as connection:
+            create_tables(connection)
+        add_edition(database)
+        add_readers(database, 12)
+        steps = iter([None, None, *failures])
+        transport = Recorder()
+        for each in (Failing(engine=database.engine, leases_by_caller=True, failures=steps), database):
+            with suppress(OutageError):
+                run(each, transport, limits=limits, retry_database=0)
+        database.close()
+        assert len(set(transport.keys)) == len(transport.keys) <= 9
+        assert len(transport.keys) == 9 or any(failures), "nothing is lost without a failure"
 
     walk()
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+from digest.limits.allowances import take_ahead
 from digest.limits.limits import Meter, Rules, parse_limit, room, slow, take
 from digest.storage.database import Database
 from digest.storage.limits import forget_meters, lock_meters, read_meters, save_meters
@@ -26,6 +27,13 @@ def test_used_meters_are_kept(database: Database) -> None:
     meter = slow(take(RULES, Meter(), 3, NOW), "421 4.7.0 try later", NOW, pace=700)
     save(database, {"server": meter})
     assert read(database, "server") == {"server": meter}
+
+
+def test_shares_of_senders_are_kept(database: Database) -> None:
+    _, meter = take_ahead(RULES, Meter(), 5, NOW)
+    assert meter.shares
+    save(database, {"server": slow(meter, "421 4.7.0 try later", NOW)})
+    assert read(database, "server")["server"].shares == meter.shares
 
 
 def test_an_unused_scope_is_locked_as_new(database: Database) -> None:
