@@ -171,6 +171,9 @@ def _right_missing(request: Request, error: Exception) -> Response:
     )
 
 
+_BACK = (409, 410, 422)  # statuses of a step of an edition that was not taken
+
+
 def _error(request: Request, error: Exception) -> Response:
     """Return the page for an error with a plain sentence."""
     status = next(code for kind, code in _STATUSES.items() if isinstance(error, kind))
@@ -234,7 +237,8 @@ _HANDLERS: dict[type[Exception], Callable[[Request, Exception], Any]] = {
 
 
 def _message(request: Request, heading: str, *texts: str, status: int) -> Response:
-    values = {"heading": heading, "texts": texts}
+    edition = request.path_params.get("edition_id", "") if status in _BACK else ""
+    values = {"heading": heading, "texts": texts, "edition": edition}
     return _context(request).page(request, "message", values, status=status)
 
 

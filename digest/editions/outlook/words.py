@@ -83,3 +83,8 @@ def ended(text: str) -> str:
 def begun(text: str) -> str:
     """Return a text as the beginning of a sentence, with a capital letter."""
     return text[:1].upper() + text[1:]
+
+
+def curled(text: str) -> str:
+    """Return a text with its first pair of straight quotes curled: of a headline in an error."""
+    return text.replace('"', "“", 1).replace('"', "”", 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from fastapi import APIRouter, Request, Response
 
@@ -10,23 +11,43 @@ from digest.compose.edits.operations import Undo
 from digest.editions.approval import standing
 from digest.editions.editions import find_edition
 from digest.editions.edits.edits import Editor, edit, read_edits
-from digest.editions.edits.galley import marked
-from digest.editions.outlook.words import clock_words, date_words
+from digest.editions.edits.galley import Marked, marked
+from digest.editions.outlook.words import clock_words, curled, date_words, first_name, span_words
 from digest.editions.views.comments import comment_counts
 from digest.editions.views.history import Comparison, History, compare, read_history
-from digest.model.errors import EditRefusedError, NotFoundError
-from digest.model.staff import Right
+from digest.model.errors import ConflictError, DigestError, EditRefusedError, NotFoundError, StateError
+from digest.model.staff import Person, Right
 from digest.web.security.forms import Sent
 from digest.web.staff.context import Desk, SignedIn, StaffContext
 
 router = APIRouter()
 
 _LABEL = 60  # characters of a version in the list to choose from
+_STATUSES: dict[type[DigestError], int] = {EditRefusedError: 422, StateError: 410}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """An edit that was not undone, and why; with `by`, because of that person's text for the same field."""
+
+    text: str
+    status: int
+    by: str = ""
+    first_name: str = ""
+    theirs: Marked = ()
+    yours: Marked = ()  # what would stand there
+    number: int = 0  # of the edit to undo
 
 
 @router.api_route("/desk/{edition_id}/history", methods=["GET", "HEAD"])
 def history(request: Request, context: Desk, person: SignedIn, edition_id: str) -> Response:
     """Show who did what, the newest first, and how two versions differ."""
+    return _page(request, context, person, edition_id)
+
+
+def _page(
+    request: Request, context: StaffContext, person: Person, edition_id: str, refused: Refused | None = None
+) -> Response:
     record = find_edition(context.app.database, context.app.config, edition_id)
     told = read_history(context.app.database, record.edition.id)
     now = context.clock()
@@ -44,14 +65,15 @@ def history(request: Request, context: Desk, person: SignedIn, edition_id: str) 
         "standing": standing(context.app, record),
         "may_undo": record.is_ahead and person.may(Right.EDIT),
         "comments": sum(comment_counts(context.app.database, record.edition.id).values()),
+        "refused": refused,
         **found,
     }
-    return context.page(request, "history", values)
+    return context.page(request, "history", values, status=refused.status if refused else 200)
 
 
 @router.post("/desk/{edition_id}/history")
-def undo(context: Desk, person: SignedIn, form: Sent, edition_id: str) -> Response:
-    """Undo one edit. Raises ConflictError if somebody else has set the same field meanwhile."""
+def undo(request: Request, context: Desk, person: SignedIn, form: Sent, edition_id: str) -> Response:
+    """Undo one edit. If somebody else has set the same field meanwhile, the page asks which text is used."""
     database = context.app.database
     edited = read_edits(database, edition_id)
     number, seen = _number(form.one("number")), _number(form.one("seen"))
@@ -61,10 +83,26 @@ def undo(context: Desk, person: SignedIn, form: Sent, edition_id: str) -> Respon
     try:
         editor = Editor(name=person.name, seen=last, now=context.clock())
         edit(database, edition_id, [Undo(number=number)], editor)
-    except EditRefusedError:
-        if number not in edited.applied.undone:  # the button was pressed twice
-            raise
+    except ConflictError as error:
+        return _page(request, context, person, edition_id, _clash(context, error, number))
+    except (EditRefusedError, StateError) as error:
+        if number not in edited.applied.undone:  # otherwise, the button was pressed twice
+            refused = Refused(text=f"This was not done: {error}.", status=_STATUSES[type(error)])
+            return _page(request, context, person, edition_id, refused)
     return context.redirect(f"/desk/{edition_id}/history")
+
+
+def _clash(context: StaffContext, error: ConflictError, number: int) -> Refused:
+    at = span_words(context.clock() - error.at)
+    return Refused(
+        text=f"{error.by} changed the {curled(error.field)} {at} ago, so nothing was undone.",
+        status=409,
+        by=error.by,
+        first_name=first_name(error.by),
+        theirs=marked(error.theirs, error.yours),
+        yours=marked(error.yours, error.theirs),
+        number=number,
+    )
 
 
 def _number(text: str) -> int | None:

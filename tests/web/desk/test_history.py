@@ -41,6 +41,27 @@ def test_the_history_compares_versions_and_undoes_single_edits(drafted: Newsroom
     assert first.hash
 
 
+def test_an_undo_that_meets_a_conflict_shows_both_texts_and_can_be_done_all_the_same(
+    drafted: Newsroom,
+) -> None:
+    change(drafted, Rewrite(story="lead", part=Part.TITLE, text="Ferry at night"), by="Jonas Wieck")
+    change(drafted, Rewrite(story="lead", part=Part.TITLE, text="Ferry at dawn"))
+    editor = drafted.signed_in(Role.EDITOR)
+    clash = editor.post(f"{PATH}/history", data={"number": "1", "seen": "1"})
+    assert clash.status_code == 409
+    assert "Maren Kolb changed the headline of “" in clash.text
+    assert "nothing was undone" in clash.text
+    assert "Keep Maren’s" in clash.text
+    assert 'name="number" value="1"><input type="hidden" name="seen" value="2"' in clash.text
+    assert len(read_edits(drafted.app.database, DRAFT).edits) == 2
+    assert editor.post(f"{PATH}/history", data={"number": "1", "seen": "2"}).status_code == 303
+    assert len(read_edits(drafted.app.database, DRAFT).edits) == 3
+    editor.post(f"{PATH}/cancel", data={"reason": "A day off"})
+    late = editor.post(f"{PATH}/history", data={"number": "2", "seen": "3"})
+    assert (late.status_code, "History of this edition" in late.text) == (410, True)
+    assert "This was not done: edition daily-draft is cancelled" in late.text
+
+
 def test_comments_are_shown_as_they_were_written_and_answered(drafted: Newsroom) -> None:
     change(drafted, Note(story="lead", text=XSS))
     reader, editor = drafted.signed_in(Role.READER), drafted.signed_in(Role.EDITOR)

@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 from digest.compose.edits.operations import Operation
 from digest.editions.edits.edits import Editor, edit, picture_of, read_edits
 from digest.editions.edits.galley import Marked, marked
-from digest.editions.outlook.words import clock_words, first_name, span_words
+from digest.editions.outlook.words import clock_words, curled, first_name, span_words
 from digest.model.editions import EditionRecord
 from digest.model.errors import ConflictError, EditRefusedError, NotFoundError, StateError
 from digest.model.staff import Person
@@ -125,7 +125,7 @@ def _clash(
     newer = {f"seen_{part}": seen} if part else {"seen": seen}
     theirs = sent.without(part) if part else sent
     return Clash(
-        heading=f"{error.by} changed the {_curled(error.field)} {span_words(now - error.at)} ago",
+        heading=f"{error.by} changed the {curled(error.field)} {span_words(now - error.at)} ago",
         by=error.by,
         at=clock_words(error.at, edited.base.zone, now),
         their_text=marked(error.theirs, error.yours),
@@ -152,10 +152,6 @@ def _draft(sent: Asked) -> str:
 def _changes(sent: Asked) -> Iterator[str]:
     """Yield the parts of a story that a form would still rewrite."""
     return (each for each in _PARTS if each in sent.fields and sent.get(each) != sent.get(f"shown_{each}"))
-
-
-def _curled(field: str) -> str:
-    return field.replace('"', "“", 1).replace('"', "”", 1)
 
 
 # ── what cannot be done: the text stays in the page ─────────────────────────────────────────
