@@ -41,6 +41,11 @@ class StaffNoticeKind(StrEnum):
     SKIPPED = "skipped"
     EMPTY = "empty"  # a date without an edition
     COPY = "copy"  # a staff copy, before the readers' copies
+    # About the own account of a person, at once:
+    SIGN_IN = "sign-in"  # from a browser that the person has not used before
+    PASSWORD = "password"  # a new one
+    FACTOR_ON = "factor on"
+    FACTOR_OFF = "factor off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from digest.editions.notices.account import tell_person
 from digest.model.staff import Person
+from digest.schedule.staff_notices import StaffNoticeKind
 from digest.staff.audit import record
 from digest.staff.passwords import hash_password, is_password, password_fault
 from digest.staff.people import StaffError
-from digest.staff.signin import WINDOW, is_over
+from digest.staff.signin import WINDOW, browser_words, is_over
 from digest.storage.database import Database
 from digest.storage.staff import people as stored
 from digest.storage.staff import sessions
@@ -50,9 +52,18 @@ def require_proof(
 
 
 def change_password(
-    database: Database, person: Person, password: str, *, session: StaffSession, now: datetime
+    database: Database,
+    secret: bytes,
+    person: Person,
+    password: str,
+    *,
+    session: StaffSession,
+    now: datetime,
 ) -> None:
-    """Give a person another password; the other sessions end. Raises StaffError if it cannot be used."""
+    """Give a person another password; the other sessions end, and an email tells the person.
+
+    Raises StaffError if it cannot be used.
+    """
     if fault := password_fault(password, person.name, person.address):
         raise StaffError(fault)
     hashed = hash_password(password)
@@ -60,6 +71,8 @@ def change_password(
         stored.change_account(connection, person.id, password=hashed, link=None, link_until=None)
         sessions.end_sessions(connection, person.id, keep=session.hash)
         record(connection, person, "changed the password", person.name, now)
+        if account := stored.account_of(connection, person.id):
+            tell_person(connection, secret, account, StaffNoticeKind.PASSWORD, browser_words(session), now)
 
 
 def open_sessions(database: Database, person: Person, now: datetime) -> tuple[StaffSession, ...]:

@@ -11,11 +11,16 @@ from hashlib import sha256
 import pyotp
 import segno
 
+from digest.editions.notices.account import tell_person
 from digest.model.staff import Person
+from digest.schedule.staff_notices import StaffNoticeKind
 from digest.staff.audit import record
+from digest.staff.signin import browser_words
 from digest.storage.database import Connection, Database
 from digest.storage.staff import people as stored
+from digest.storage.staff import sessions
 from digest.storage.staff.people import Account
+from digest.storage.staff.sessions import StaffSession
 from subscribers.store.confirmations import count_attempt
 
 STEP = timedelta(seconds=30)
@@ -51,9 +56,18 @@ def step_of(secret: str, code: str, now: datetime) -> int | None:
 
 
 def turn_on(
-    database: Database, key: bytes, person: Person, secret: str, code: str, *, now: datetime
+    database: Database,
+    key: bytes,
+    person: Person,
+    secret: str,
+    code: str,
+    *,
+    session: StaffSession,
+    now: datetime,
 ) -> tuple[str, ...] | None:
     """Turn the second factor on if the code shows that the app has the secret; return recovery codes.
+
+    The other sessions, which were begun without it, end, and an email tells the person.
 
     Each recovery code can be used once instead of a code; they are shown now and never again. Returns None
     if the code is wrong.
@@ -69,17 +83,24 @@ def turn_on(
     }
     with database.write() as connection:
         stored.change_account(connection, person.id, **values)
+        sessions.end_sessions(connection, person.id, keep=session.hash)
         record(connection, person, "turned a second factor on", person.name, now)
+        if account := stored.account_of(connection, person.id):
+            tell_person(connection, key, account, StaffNoticeKind.FACTOR_ON, browser_words(session), now)
     return codes
 
 
-def turn_off(database: Database, person_id: str, now: datetime, *, by: Person | None = None) -> None:
-    """Turn the second factor of a person off."""
+def turn_off(
+    database: Database, key: bytes, person_id: str, now: datetime, *, by: Person, session: StaffSession
+) -> None:
+    """Turn the second factor of a person off; an email tells the person who did it, or in which browser."""
+    how = browser_words(session) if by.id == person_id else f"by {by.name}"
     with database.write() as connection:
         account = stored.account_of(connection, person_id)
         if account is not None and account.totp is not None:
             stored.change_account(connection, person_id, totp=None, recovery=[])
             record(connection, by, "turned a second factor off", account.person.name, now)
+            tell_person(connection, key, account, StaffNoticeKind.FACTOR_OFF, how, now)
 
 
 def is_code(database: Database, key: bytes, person_id: str, code: str, now: datetime) -> bool:

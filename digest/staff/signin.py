@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from digest.editions.notices.account import tell_person
 from digest.model.staff import Person
+from digest.schedule.staff_notices import StaffNoticeKind
 from digest.staff.audit import record
 from digest.staff.passwords import hash_password, is_outdated, is_password, password_fault
 from digest.staff.people import StaffError
@@ -84,13 +86,26 @@ def admits(database: Database, visitor: Visitor, now: datetime) -> bool:
         return count_attempt(connection, f"staff:oidc:{visitor.key}", window=WINDOW, now=now) <= OF_CLIENT
 
 
-def begin_session(database: Database, person_id: str, visitor: Visitor, now: datetime) -> str:
+def begin_session(
+    database: Database, person_id: str, visitor: Visitor, now: datetime, *, tell: bytes | None = None
+) -> str:
     """Sign a person in, and return the new cookie, which is kept nowhere.
 
-    Raises StaffError if there is no account any more.
+    The person is told by email if `tell` is given, the secret of the installation. Raises StaffError if there
+    is no account any more.
     """
     with database.write() as connection:
-        return _begin(connection, person_id, visitor, now)
+        account = stored.account_of(connection, person_id)
+        if account is None or not account.is_active:
+            raise StaffError("there is no account any more")
+        if tell is not None:
+            tell_person(connection, tell, account, StaffNoticeKind.SIGN_IN, browser_words(visitor), now)
+        return _begin(connection, account.person, visitor, now)
+
+
+def browser_words(used: Visitor | StaffSession) -> str:
+    """Return in which browser something was done, in words: "in Firefox on Linux"."""
+    return f"in {used.browser}" if used.browser else ""
 
 
 def person_of(
@@ -130,10 +145,19 @@ def person_of_link(database: Database, token: str, now: datetime) -> Person | No
     return account.person if account else None
 
 
-def use_link(database: Database, token: str, password: str, *, now: datetime) -> Welcome | None:
+def use_link(
+    database: Database,
+    token: str,
+    password: str,
+    *,
+    now: datetime,
+    visitor: Visitor | None = None,
+    tell: bytes | None = None,
+) -> Welcome | None:
     """Set a password by a one-time link; None if the link cannot be used.
 
-    All sessions of the person end. Raises StaffError if the password cannot be used.
+    All sessions of the person end. The person is told by email if `tell` is given, the secret of the
+    installation. Raises StaffError if the password cannot be used.
     """
     person = person_of_link(database, token, now)
     if person is None:
@@ -148,6 +172,9 @@ def use_link(database: Database, token: str, password: str, *, now: datetime) ->
         stored.change_account(connection, person.id, **values)
         sessions.end_sessions(connection, person.id)
         record(connection, person, "set a password by link", person.name, now)
+        if tell is not None:
+            how = browser_words(visitor) if visitor else ""
+            tell_person(connection, tell, account, StaffNoticeKind.PASSWORD, how, now)
         known = stored.account_of(connection, person.id)
     return welcome_of(known) if known else None
 
@@ -170,14 +197,11 @@ def _mark(account: Account) -> str:
     return token_hash(account.password or "")[:16]
 
 
-def _begin(connection: Connection, person_id: str, visitor: Visitor, now: datetime) -> str:
-    account = stored.account_of(connection, person_id)
-    if account is None or not account.is_active:
-        raise StaffError("there is no account any more")
+def _begin(connection: Connection, person: Person, visitor: Visitor, now: datetime) -> str:
     cookie = secrets.token_urlsafe(32)
     session = StaffSession(
         hash=token_hash(cookie),
-        person_id=person_id,
+        person_id=person.id,
         made_at=now,
         seen_at=now,
         client=visitor.client,
@@ -185,8 +209,8 @@ def _begin(connection: Connection, person_id: str, visitor: Visitor, now: dateti
     )
     sessions.expire_sessions(connection, made_before=now - LIFE, seen_before=now - IDLE)
     sessions.add_session(connection, session)
-    stored.change_account(connection, person_id, signed_in_at=now)
-    record(connection, account.person, "signed in", "", now)
+    stored.change_account(connection, person.id, signed_in_at=now)
+    record(connection, person, "signed in", "", now)
     return cookie
 
 

@@ -206,7 +206,7 @@ def _tell(parts: Parts, untold: _Untold, now: datetime) -> None:
     with parts.database.write() as connection:
         if look:
             keep_look(connection, look)
-        _queue_all(connection, about, untold.people, parts.secret)
+        queue_all(connection, about, untold.people, parts.secret)
 
 
 def _look(parts: Parts, record: EditionRecord) -> KeptLook | None:
@@ -217,7 +217,8 @@ def _look(parts: Parts, record: EditionRecord) -> KeptLook | None:
         return None
 
 
-def _queue_all(connection: Connection, about: StaffNotice, people: Sequence[Account], secret: bytes) -> None:
+def queue_all(connection: Connection, about: StaffNotice, people: Sequence[Account], secret: bytes) -> None:
+    """Queue a message for each of these people who has not been told yet, with its row."""
     for account in people:
         notice_id, _ = fresh_notice(secret)
         if add_staff_notice(connection, replace(about, notice_id=notice_id, person_id=account.person.id)):

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from digest.config.parts import Parts
 from digest.editions.approval import SENDS_ANYWAY, approvals_of
+from digest.editions.notices.account import account_email, is_of_account
 from digest.editions.notices.queue import held_back_until, is_told
 from digest.editions.notices.standing import Inspect, outlook_text
 from digest.editions.outlook.words import clock_words
@@ -32,7 +33,7 @@ from digest.storage.database import Connection
 from digest.storage.editions.records import load_edition
 from digest.storage.occurrences import STARTED, outcome_of
 from digest.storage.staff.notices import StaffNotice, staff_notice
-from digest.storage.staff.people import account_of
+from digest.storage.staff.people import Account, account_of
 from subscribers.tokens import reader_token
 
 _SHOWN = 8  # characters of a hash
@@ -76,7 +77,16 @@ def staff_email(parts: Parts, notice_id: int, inspect: Inspect) -> tuple[Email, 
 
     Raises ObsoleteError if it makes no sense any more, NotFoundError and TemplateError.
     """
-    case = _case(parts, notice_id, inspect)
+    with parts.database.read() as connection:
+        about = staff_notice(connection, notice_id)
+        account = account_of(connection, about.person_id) if about else None
+    if about is None or account is None or parts.config.staff is None:
+        raise ObsoleteError("nobody needs it any more")
+    if is_of_account(about.kind):
+        if account.removed_at is not None or not parts.config.digests:
+            raise ObsoleteError("nobody needs it any more")
+        return account_email(parts, about)
+    case = _case(parts, about, account, inspect)
     if case.about.kind in _AS_EDITION and case.inspection:
         email = _as_readers_get_it(case, case.inspection)
         told = _AS_EDITION[case.about.kind](case, email.subject)
@@ -84,14 +94,10 @@ def staff_email(parts: Parts, notice_id: int, inspect: Inspect) -> tuple[Email, 
     return render_message(parts.templates, _message(case), parts.config.site), case.digest
 
 
-def _case(parts: Parts, notice_id: int, inspect: Inspect) -> _Case:
+def _case(parts: Parts, about: StaffNotice, account: Account, inspect: Inspect) -> _Case:
     with parts.database.read() as connection:
-        about = staff_notice(connection, notice_id)
-        account = account_of(connection, about.person_id) if about else None
-        record = load_edition(connection, about.edition_id) if about and about.edition_id else None
-        composed = about is not None and _is_composed(connection, about)
-    if about is None or account is None or parts.config.staff is None:
-        raise ObsoleteError("nobody needs it any more")
+        record = load_edition(connection, about.edition_id) if about.edition_id else None
+        composed = _is_composed(connection, about)
     if not is_told(account, about.kind, about.digest):
         raise ObsoleteError("its person is not told about this any more")
     if composed or (record and not _still(about, record)):

@@ -64,10 +64,11 @@ def password(request: Request, context: Desk, person: SignedIn, form: Sent) -> R
         if chosen != secret_of(form, "again"):
             raise StaffError("The two new passwords are not the same. Nothing has changed.")
         _prove(request, context, person, form)
-        session = request.state.session
-        change_password(context.app.database, person, chosen, session=session, now=context.clock())
+        app, session = context.app, request.state.session
+        change_password(app.database, app.secret, person, chosen, session=session, now=context.clock())
     except StaffError as error:
         return _page(request, context, person, {"faults": {"password": str(error)}}, status=422)
+    context.wake()
     return context.redirect("/account?done=password")
 
 
@@ -89,12 +90,14 @@ def second_factor_on(request: Request, context: Desk, person: SignedIn, form: Se
         return context.redirect("/account/second-factor")
     try:
         _prove(request, context, person, form)
-        now = context.clock()
-        codes = turn_on(context.app.database, context.app.secret, person, secret, form.one("code"), now=now)
+        app, code = context.app, form.one("code")
+        session, now = request.state.session, context.clock()
+        codes = turn_on(app.database, app.secret, person, secret, code, session=session, now=now)
         if codes is None:
             raise StaffError("This code is wrong or too old. Please try the next one.")
     except StaffError as error:
         return _factor_page(request, context, person, secret, fault=str(error))
+    context.wake()
     return context.page(request, "recovery", {"codes": codes})
 
 
@@ -105,7 +108,9 @@ def second_factor_off(request: Request, context: Desk, person: SignedIn, form: S
         _prove(request, context, person, form)
     except StaffError as error:
         return _page(request, context, person, {"faults": {"factor": str(error)}}, status=422)
-    turn_off(context.app.database, person.id, context.clock(), by=person)
+    app, session = context.app, request.state.session
+    turn_off(app.database, app.secret, person.id, context.clock(), by=person, session=session)
+    context.wake()
     return context.redirect("/account?done=factor-off")
 
 

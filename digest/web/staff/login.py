@@ -38,7 +38,9 @@ _WORDS = {
     Refusal.TOO_MANY: "Too many attempts. Please try again in a quarter of an hour.",
 }
 _WRONG_CODE = "This code is wrong, was used already, or there were too many. Please try the next one."
-_TICKET = "password was right"
+_TICKET, _KNOWN = "password was right", "known browser"
+_MOST_KNOWN = 8  # people whom one browser remembers
+_YEAR = timedelta(days=365)
 _LIFE = timedelta(minutes=10)  # between the password and the code
 _STATUS = {Refusal.WRONG: 401, Refusal.TOO_MANY: 429}
 
@@ -110,16 +112,22 @@ def accept(request: Request, context: Desk, form: Sent, token: str) -> Response:
     try:
         if password != again:
             raise StaffError("The two passwords are not the same.")
-        found = use_link(context.app.database, token, password, now=context.clock())
+        app, visitor = context.app, context.visitor(request)
+        found = use_link(app.database, token, password, now=context.clock(), visitor=visitor, tell=app.secret)
     except StaffError as error:
         return context.page(request, "welcome", {"invited": invited, "fault": str(error)}, status=422)
-    return welcome(request, context, found, form) if found else _no_link(request, context)
+    return welcome(request, context, found, form, told=True) if found else _no_link(request, context)
 
 
-def welcome(request: Request, context: StaffContext, found: Welcome, form: Form) -> Response:
-    """Sign in the person whose password was right, or ask for a code if there is a second factor."""
+def welcome(
+    request: Request, context: StaffContext, found: Welcome, form: Form, *, told: bool = False
+) -> Response:
+    """Sign in the person whose password was right, or ask for a code if there is a second factor.
+
+    `told` means that an email tells the person already.
+    """
     if not found.second:
-        return enter(request, context, found.person.id, form)
+        return _enter(request, context, found.person.id, form, told=told)
     ticket = context.tickets.make(_TICKET, found.person.id, found.mark)
     return context.page(request, "code", {**_carried(context, form), "ticket": ticket, "fault": ""})
 
@@ -138,7 +146,7 @@ def log_in_with_code(request: Request, context: Desk, form: Sent) -> Response:
         log.warning("a code of the second factor of %s was wrong, or there were too many", person_id)
         values = {**_carried(context, form), "ticket": form.one("ticket"), "fault": _WRONG_CODE}
         return context.page(request, "code", values, status=401)
-    return enter(request, context, person_id, form)
+    return _enter(request, context, person_id, form)
 
 
 def _carried(context: StaffContext, form: Form) -> dict[str, object]:
@@ -146,25 +154,49 @@ def _carried(context: StaffContext, form: Form) -> dict[str, object]:
     return form_values(context, then=safe_path(form.one("then")), kept=kept_of(form))
 
 
-def enter(request: Request, context: StaffContext, person_id: str, form: Form) -> Response:
-    """Begin a session with a new cookie; the earlier session of this browser ends."""
-    sign_out(context.app.database, request.cookies.get(context.cookie, ""))
-    cookie = begin_session(context.app.database, person_id, context.visitor(request), context.clock())
+def _enter(
+    request: Request, context: StaffContext, person_id: str, form: Form, *, told: bool = False
+) -> Response:
+    """Begin a session with a new cookie; the earlier session of this browser ends.
+
+    A person who has not used this browser before is told by email.
+    """
+    app, known = context.app, _known(request, context)
+    sign_out(app.database, request.cookies.get(context.cookie, ""))
+    tell = None if told or person_id in known else app.secret
+    cookie = begin_session(app.database, person_id, context.visitor(request), context.clock(), tell=tell)
+    context.wake()
     then, kept = safe_path(form.one("then")), kept_of(form)
     if kept and then:
         answer: Response = context.page(request, "continue", {"then": then, "kept": kept})
     else:
         answer = context.redirect(then or "/")
+    set_cookie(answer, context, context.cookie, cookie, life=LIFE)
+    people = (person_id, *(each for each in known if each != person_id))[:_MOST_KNOWN]
+    set_cookie(answer, context, f"{context.cookie}-known", context.tickets.make(_KNOWN, *people), life=_YEAR)
+    return answer
+
+
+def _known(request: Request, context: StaffContext) -> tuple[str, ...]:
+    """Return the ids of the people who have signed in with this browser before; a cookie of it says so."""
+    try:
+        kept = request.cookies.get(f"{context.cookie}-known", "")
+        return context.tickets.read(_KNOWN, kept, life=_YEAR).values
+    except TokenError:
+        return ()
+
+
+def set_cookie(answer: Response, context: StaffContext, name: str, value: str, *, life: timedelta) -> None:
+    """Give a browser a cookie that only the staff's pages get, and no script."""
     answer.set_cookie(
-        context.cookie,
-        cookie,
-        max_age=int(LIFE.total_seconds()),
+        name,
+        value,
+        max_age=int(life.total_seconds()),
         path=context.root or "/",
         secure=is_secure(context),
         httponly=True,
         samesite="lax",
     )
-    return answer
 
 
 def signed_out(request: Request, context: StaffContext, form: Form) -> Response:

@@ -13,7 +13,7 @@ from digest.staff.oidc import Attempt, ProviderError, begin, finish, is_same, we
 from digest.staff.signin import admits
 from digest.web.security.forms import Form
 from digest.web.staff.context import Desk, StaffContext
-from digest.web.staff.login import is_secure, safe_path, welcome
+from digest.web.staff.login import is_secure, safe_path, set_cookie, welcome
 from subscribers.errors import TokenError
 
 router = APIRouter()
@@ -37,15 +37,7 @@ def leave(request: Request, context: Desk, then: str = "") -> Response:
         return _failed(request, context, error)
     answer = RedirectResponse(address, status_code=303)
     values = (attempt.state, attempt.nonce, attempt.verifier, safe_path(then))
-    answer.set_cookie(
-        f"{context.cookie}-oidc",
-        context.tickets.make(_TICKET, *values),
-        max_age=int(_LIFE.total_seconds()),
-        path=context.root or "/",
-        secure=is_secure(context),
-        httponly=True,
-        samesite="lax",
-    )
+    set_cookie(answer, context, f"{context.cookie}-oidc", context.tickets.make(_TICKET, *values), life=_LIFE)
     return answer
 
 

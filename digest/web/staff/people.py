@@ -96,10 +96,12 @@ def choose_digests(request: Request, context: Desk, person: SignedIn, form: Sent
 
 
 @router.post("/staff/{person_id}/second-factor/off")
-def second_factor_off(context: Desk, person: SignedIn, person_id: str) -> Response:
+def second_factor_off(request: Request, context: Desk, person: SignedIn, person_id: str) -> Response:
     """Turn a person's second factor off, because the phone is lost."""
     person_named(context.app.database, person_id)
-    turn_off(context.app.database, person_id, context.clock(), by=person)
+    app, session = context.app, request.state.session
+    turn_off(app.database, app.secret, person_id, context.clock(), by=person, session=session)
+    context.wake()
     return context.redirect("/staff?done=factor")
 
 
