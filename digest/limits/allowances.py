@@ -84,7 +84,9 @@ class Allowance:
         part, whole = _NEARLY_ALL
         if not self.is_over(now) or (self.taken < self.asked and self.used * whole >= self.taken * part):
             return self.asked  # it was ended early, or the limit kept it from using more
-        return 2 * self.asked if self.used * whole >= self.taken * part else self.used * whole // part + 1
+        if self.used * whole >= self.taken * part:
+            return 2 * self.asked
+        return self.used * 5 // 4 + 1  # a sender that was held up for a moment must not stay slow
 
     def passed_at(self, at: int) -> int:
         """Return how many tokens went, or can go no more because their turn is over."""
