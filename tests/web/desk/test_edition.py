@@ -300,7 +300,9 @@ def test_who_is_here_is_shown_for_a_minute(draft_desk: Newsroom) -> None:
     jonas, maren = draft_desk.signed_in(), draft_desk.signed_in(Role.APPROVER)
     assert jonas.post(f"{PATH}/here", data={"place": "green", "unsaved": "1"}).status_code == 204
     assert f"{EDITOR} is in “Sea and garden” and has text that is not saved" in words(maren.get(PATH))
+    assert "Sea and garden Rename “Sea and garden” Jonas is here" in words(maren.get(PATH))
     assert f"{EDITOR} is in" not in words(jonas.get(PATH))
+    assert "is here" not in words(jonas.get(PATH))
     assert f"{EDITOR} is in “Sea and garden”" in words(maren.get(f"{PATH}/approve"))
     draft_desk.clock.forward(seconds=61)
     assert f"{EDITOR} is in" not in words(maren.get(PATH))

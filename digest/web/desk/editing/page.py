@@ -18,7 +18,7 @@ from digest.editions.outlook.facts import with_facts
 from digest.editions.outlook.phases import Outlook, possible_steps
 from digest.editions.outlook.sentence import approvals_text, has_given, left_words, sentence, stressed
 from digest.editions.outlook.timeline import timeline
-from digest.editions.outlook.words import clock_words, counted, ended, span_words
+from digest.editions.outlook.words import clock_words, counted, ended, first_name, span_words
 from digest.editions.views.comments import comment_counts
 from digest.editions.views.history import step_words
 from digest.model.editions import Correction, EditionRecord, EditionState, StepKind
@@ -254,8 +254,14 @@ def _people(facts: DeskFacts, galley: Galley) -> Iterator[Mapping[str, object]]:
     titles = {each.slug: each.title for each in galley.topics}
     topics = {item.story.id: item.topic for item in galley.items}
     for each in facts.present:
-        place = titles.get(each.place) or topics.get(each.place, "")
-        yield {"person": each.person, "name": each.name, "place": place, "unsaved": each.unsaved}
+        yield {
+            "person": each.person,
+            "name": each.name,
+            "first_name": first_name(each.name),
+            "slug": each.place,  # of a topic, or the id of the lead
+            "place": titles.get(each.place) or topics.get(each.place, ""),
+            "unsaved": each.unsaved,
+        }
 
 
 def _picture_path(context: StaffContext, image: Image | None) -> str:
