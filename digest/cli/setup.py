@@ -62,7 +62,7 @@ def init_from(folder: Path, address: str, limits: FetchLimits) -> None:
     show_topics(topics)
     if is_quiet(chosen, datetime.now(UTC)):
         click.echo(
-            "note: there is no post of the last seven days, so the first edition waits for the next post"
+            "note: there is no post of the last seven days, so `digest compose` begins with the ten newest"
         )
     click.echo(
         f"\nNext: {_into(folder)}digest collect && digest compose daily && digest preview daily --open"

@@ -29,7 +29,7 @@ from digest.storage.database import Database
 from digest.storage.occurrences import seen_schedules
 from subscribers.model import Frequency
 
-_PICTURE_SECONDS = 60.0  # for all pictures of the editions that are composed in one run
+PICTURE_SECONDS = 60.0  # for all pictures of the editions that are composed in one run
 _PLANS = 3
 
 log = logging.getLogger(__name__)
@@ -60,9 +60,11 @@ def compose_cadence(parts: EditionParts, cadence: Cadence, due: Due, context: Ru
     )
 
 
-def picture_time(stop: Callable[[], bool] = lambda: False) -> Callable[[], bool]:
-    """Return a function that tells whether to stop fetching pictures: `stop` says so, or a minute is over."""
-    end = monotonic() + _PICTURE_SECONDS
+def picture_time(
+    stop: Callable[[], bool] = lambda: False, seconds: float = PICTURE_SECONDS
+) -> Callable[[], bool]:
+    """Return a function that tells whether to stop fetching pictures: `stop` says so, or the time is over."""
+    end = monotonic() + seconds
     return lambda: stop() or monotonic() >= end
 
 

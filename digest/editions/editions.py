@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from digest.collect.judge import FIRST_FEW
 from digest.config import Config
 from digest.editions.approval import approve_look, is_approvable, persons_for, require_reviewed
 from digest.editions.compose import compose_cadence, picture_time
@@ -15,9 +16,11 @@ from digest.message.look import Look
 from digest.model.deliveries import Counts
 from digest.model.editions import Composed, DamagedEdition, EditionRecord, EditionState, StepCause, refusal
 from digest.model.errors import NoEditionError, NotFoundError, RenameError
+from digest.model.posts import BELOW_FIRST_LOOK, Fate, PostState
 from digest.model.run_context import RunContext
 from digest.schedule.cadence import cadence_of
 from digest.storage.database import Database
+from digest.storage.desk.posts import newest_dropped, set_fate
 from digest.storage.editions.lists import digest_of, last_edition, newest_editions
 from digest.storage.editions.records import load_edition
 from digest.storage.editions.slugs import LeftBehind, rename_digest
@@ -82,16 +85,28 @@ def reader_count(parts: EditionParts, record: EditionRecord, now: datetime) -> i
 
 
 def compose_now(
-    parts: EditionParts, slug: str, now: datetime, *, frequency: Frequency = Frequency.EACH
+    parts: EditionParts,
+    slug: str,
+    now: datetime,
+    *,
+    frequency: Frequency = Frequency.EACH,
+    stop: Callable[[], bool] | None = None,
 ) -> Composed:
     """Compose the next edition of a digest before its cutoff; the scheduler then skips that date.
+
+    If there is nothing for the very first edition of a digest, it shows the newest posts of its feeds,
+    however old they are, because people who begin want to see something. Once `stop` returns True, no more
+    pictures are fetched; by default it does so after a minute.
 
     Raises NotFoundError for an unknown digest, and for a frequency that the digest does not offer.
     """
     cadence = cadence_of(parts.config.digest(slug), frequency)
     due = next(cadence.coming(now - timedelta(microseconds=1)))
     due = replace(due, cutoff_at=min(due.cutoff_at, now))
-    composed = compose_cadence(parts, cadence, due, RunContext(clock=lambda: now, stop=picture_time()))
+    context = RunContext(clock=lambda: now, stop=stop or picture_time())
+    composed = compose_cadence(parts, cadence, due, context)
+    if composed.record is None and frequency is Frequency.EACH and _begin_with_old(parts.database, slug, now):
+        composed = compose_cadence(parts, cadence, due, context)
     if composed.record is not None:
         outcome = composed.record.edition.id
         done = Occurrence(local_date=due.local_date, due_at=due.send_at, done_at=now, outcome=outcome)
@@ -101,6 +116,16 @@ def compose_now(
                     connection, cadence.key, local_date=due.local_date, outcome=outcome, now=now
                 )
     return composed
+
+
+def _begin_with_old(database: Database, slug: str, now: datetime) -> bool:
+    """Let the newest posts below the first look wait, if there was never an edition; tell whether some do."""
+    with database.write() as connection:
+        if last_edition(connection, slug) is not None:
+            return False
+        ids = newest_dropped(connection, slug, BELOW_FIRST_LOOK, FIRST_FEW)
+        waits = Fate(digest=slug, state=PostState.WAITING)
+        return set_fate(connection, ids, [PostState.DROPPED], waits, now) > 0
 
 
 def approve(

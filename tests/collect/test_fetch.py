@@ -279,7 +279,12 @@ def test_a_broken_packing_is_a_failure(site: Site) -> None:
 def test_a_closed_port_is_a_failure(site: Site) -> None:
     with serving() as closed:
         url = closed.url("/feed")
-    assert "could not be reached" in failed(url).detail
+    assert f"no server answers at port {closed.port}; check the port" in failed(url).detail
+
+
+def test_a_server_without_tls_is_not_said_to_have_a_bad_certificate(site: Site) -> None:
+    url = site.put("/feed", Answer()).replace("http:", "https:")
+    assert "try http:// in place of https://" in failed(url).detail
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ from digest.model.publication import Feed, SourceKind
 
 REQUESTS = 12  # to one site
 PATHS = ("feed/", "rss", "atom.xml", "index.xml", "feed.xml", "feed.json")  # where feeds usually are
-_SECONDS = 10.0  # for one request
-_PATIENCE = 45.0  # seconds for the whole search
+_SECONDS = 25.0  # for one request; some sites take so long when nobody has asked for a while
+_PATIENCE = 60.0  # seconds for the whole search
 _AT_ONCE = 4
 _A_LIST = 2  # posts; a page with one is an article
 _NOTHING_THERE = frozenset([404, 410])
@@ -55,7 +55,7 @@ def find_feeds(
         candidates ← what the page calls its feeds, then links that look like feeds
         feeds      ← the candidates that are feeds, or the usual paths that are, or the page if it lists posts
 
-    At most `REQUESTS` documents are fetched, within 45 seconds, and `asked` is given their number after each.
+    At most `REQUESTS` documents are fetched, within a minute, and `asked` is given their number after each.
     Nothing is saved.
     """
     starts = _starts(address)

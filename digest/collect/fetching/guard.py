@@ -20,6 +20,7 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 Connect = Callable[[str, int, ssl.SSLContext | None, str], Awaitable[Connection]]
 
 UNKNOWN_HOST = "the name cannot be found"
+NO_SERVER = "no server answers at port"  # a message that begins so names the port
 KEPT = 16  # connections that wait for another request
 
 _CONNECT_SECONDS = 10.0  # for one address, so that there is time to try the next
@@ -71,6 +72,8 @@ class GuardedBackend:
                 raise httpx2.ConnectError("there is no secure connection") from error
             except TimeoutError:
                 failure = httpx2.ConnectTimeout("there was no connection in time")
+            except ConnectionRefusedError:
+                failure = httpx2.ConnectError(f"{NO_SERVER} {port}")
             except OSError as error:
                 failure = httpx2.ConnectError(str(error))
         raise failure

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import httpx2
 
 from digest.collect.fetching.answers import Fetched, FetchFailure, NotModified, Result, freshness
-from digest.collect.fetching.guard import UNKNOWN_HOST
+from digest.collect.fetching.guard import NO_SERVER, UNKNOWN_HOST
 from digest.model.posts import FetchLimits
 
 BAD_ADDRESS = "This is not a usable web address; correct the feed's url."
@@ -120,10 +120,13 @@ def _validator(value: str | None) -> str | None:
 
 def in_words(error: Exception) -> str:
     """Return a sentence about an error of httpx2; the library's own messages may quote addresses."""
-    if _has_bad_certificate(error):
-        return "The server's certificate is not valid; check the host name in the feed's url."
+    if tls := _tls_error(error):
+        is_certificate = isinstance(tls, ssl.SSLCertVerificationError)
+        return _BAD_CERTIFICATE if is_certificate else _NO_TLS
     if str(error) == UNKNOWN_HOST:
         return "There is no host with this name; check the host name in the feed's url."
+    if str(error).startswith(NO_SERVER):
+        return f"The host exists, but {error}; check the port in the feed's url, or try again later."
     sentences: tuple[tuple[type[Exception], str], ...] = (
         (httpx2.ConnectTimeout, f"The server could not be reached in time; {AGAIN}"),
         (httpx2.ConnectError, "The server could not be reached; check the host name in the feed's url."),
@@ -137,9 +140,15 @@ def in_words(error: Exception) -> str:
     )
 
 
-def _has_bad_certificate(error: BaseException | None) -> bool:
+_BAD_CERTIFICATE = "The server's certificate is not valid; check the host name in the feed's url."
+_NO_TLS = (
+    "The server has no secure connection at this port; try http:// in place of https:// in the feed's url."
+)
+
+
+def _tls_error(error: BaseException | None) -> ssl.SSLError | None:
     while error is not None:
         if isinstance(error, ssl.SSLError):
-            return True
+            return error
         error = error.__cause__ or error.__context__
-    return False
+    return None

@@ -115,6 +115,13 @@ def changed_at(
     return tuple(connection.scalars(select(digest_posts.c.post_id).where(*own, begins)))
 
 
+def newest_dropped(connection: Connection, digest: str, reason: str, limit: int) -> tuple[str, ...]:
+    """Return the ids of the newest posts that were dropped for a reason, the newest first."""
+    found = _found(select(posts.c.id), PostSearch(digest=digest, state=PostState.DROPPED))
+    own = found.where(digest_posts.c.reason == reason)
+    return tuple(connection.scalars(own.order_by(posts.c.published_at.desc(), posts.c.id).limit(limit)))
+
+
 def ids_of(connection: Connection, search: PostSearch) -> tuple[str, ...]:
     """Return the ids of all posts that a search finds."""
     return tuple(connection.scalars(_found(select(posts.c.id), search)))

@@ -17,6 +17,7 @@ from fastapi import APIRouter, Request, Response
 from digest.app import App
 from digest.collect.discovery.find import REQUESTS, find_feeds
 from digest.collect.discovery.found import Found, Search
+from digest.editions.compose import picture_time
 from digest.editions.desk.posts import drop_feeds
 from digest.editions.editions import compose_now
 from digest.editions.feeds import collect_due
@@ -39,6 +40,7 @@ _KEPT = 20  # searches and beginnings
 _LONGEST = 300  # characters of an address
 _SHOWN = 8  # topics
 _FEEDS = 12  # that can be chosen
+_PICTURE_SECONDS = 12  # a newcomer waits for them; without them, a story shows what its feed states
 
 
 @dataclass(slots=True)
@@ -51,6 +53,8 @@ class Job:
     seconds: float = 0.0
     steps: list[str] = field(default_factory=list)
     is_making: bool = False
+    doing: str = "The configuration is written."
+    pictures_at: datetime | None = None  # since when pictures are looked for
     edition_id: str = ""
     fault: str = ""
     idle: Event = field(default_factory=Event)  # nobody works on it
@@ -186,6 +190,7 @@ def _make(context: StaffContext, job: Job, beginning: Beginning) -> None:
     begin(context.app.config, beginning).write()
     job.steps.append("config.toml is written.")
     before = {feed.name for feed in context.app.config.feeds}
+    job.doing = "The feeds are read."
     app = context.reload()
     gone = before - {feed.name for feed in app.config.feeds}
     drop_feeds(
@@ -193,8 +198,12 @@ def _make(context: StaffContext, job: Job, beginning: Beginning) -> None:
     )  # posts of the samples, if they were collected
     begin_digests(app.database, app.config, context.clock())
     report = RunContext(clock=context.clock, feed=lambda each: job.steps.append(_collected(each)))
-    collect_due(app.database, app.config, report)
-    composed = compose_now(app, app.config.digests[0].slug, context.clock())
+    collected = collect_due(app.database, app.config, report).feeds
+    if any(each.dropped for each in collected) and not any(each.new for each in collected):
+        job.steps.append("No post is from the last seven days, so your digest begins with the newest ones.")
+    job.doing, job.pictures_at = "The pictures of the stories are looked for.", context.clock()
+    stop = picture_time(seconds=_PICTURE_SECONDS)
+    composed = compose_now(app, app.config.digests[0].slug, context.clock(), stop=stop)
     if composed.record is None:
         job.fault = f"There is no edition yet: {composed.reason}."
     else:
@@ -203,9 +212,9 @@ def _make(context: StaffContext, job: Job, beginning: Beginning) -> None:
 
 
 def _collected(report: FeedReport) -> str:
-    if report.detail:
-        return f"{report.feed}: {report.detail}"
-    return f"{report.feed}: {counted(report.new, 'post')}."
+    if report.new:
+        return f"{report.feed}: {counted(report.new, 'post')}."
+    return f"{report.feed}: {report.detail or 'no posts.'}"
 
 
 def _in_background(job: Job, work: Callable[[], None]) -> None:
@@ -238,6 +247,7 @@ def _page(
         "path": f"{context.root}/desk/start/{name}",
         "address": job.address if job else "",
         "most": REQUESTS,
+        "pictures": _picture_time(job, now),
         "is_empty": is_empty(config) or has_samples(config),
         "schedule": config.digests[0].schedule,
         "samples": has_samples(config),
@@ -247,6 +257,13 @@ def _page(
         **_topic_values(feeds, context),
     }
     return context.page(request, "start", values, status=status)
+
+
+def _picture_time(job: Job | None, now: datetime) -> tuple[int, int] | None:
+    """Return for how many seconds pictures are looked for already, and for how many at most."""
+    if job is None or job.pictures_at is None:
+        return None
+    return min(_PICTURE_SECONDS, (now - job.pictures_at).seconds), _PICTURE_SECONDS
 
 
 def _seconds(seconds: float) -> str:

@@ -12,10 +12,12 @@ import pytest
 from starlette.testclient import TestClient
 
 from digest.config import load
+from digest.editions.editions import compose_now
 from digest.model.shipped import shipped
 from digest.model.staff import Role
 from digest.sources.start import write_samples
 from digest.storage.database import Database
+from digest.storage.editions.lists import last_edition
 from digest.web.desk.start import JOBS
 from tests.collect.servers import Answer, Site, serving
 from tests.web.desk.newsroom import Desk, open_desk
@@ -121,7 +123,7 @@ def test_the_sample_gives_way_to_the_site_and_its_other_settings_stay(
     list(write_samples(tmp_path))
     text = shipped("config.toml").read_text(encoding="utf-8")
     text = text.replace('#allow_hosts = ["127.0.0.1"]', 'allow_hosts = ["127.0.0.1"]')
-    text = text.replace('#url = "https://desk.example.org"', 'url = "https://desk.example.org"')
+    text = text.replace('#url = "http://127.0.0.1:8000/team"', 'url = "https://desk.example.org"')
     room = empty(sqlite, tmp_path, text.replace('"2h"', '"3h"'))
     client = room.newsroom.signed_in(Role.OPERATOR)
     assert "This is the sample." in text_of(client.get("/desk"))
@@ -142,6 +144,27 @@ def test_the_sample_gives_way_to_the_site_and_its_other_settings_stay(
     assert {digest.zone for digest in config.digests} == {"Europe/Lisbon"}
     assert [topic.slug for topic in config.topics] == (chosen if fixed else [])
     assert config.digests[0].topics == tuple(chosen if fixed else ())
+
+
+def test_a_site_without_a_post_for_a_month_begins_with_its_newest_ones(
+    sqlite: Database, tmp_path: Path, site: Site
+) -> None:
+    posts = site.answers["/posts.json"]
+    posts.body = posts.body.replace(b"2026-11-22", b"2026-10-05")
+    room = empty(sqlite, tmp_path)
+    client = room.newsroom.signed_in(Role.OPERATOR)
+    path = found(client, site.url("/"))
+    after = made(client, path, feed="0")
+    assert "Your digest is ready." in after
+    assert JOBS.get(path.rpartition("/")[2]).steps[2].startswith("No post is from the last seven days")
+    app, now = room.newsroom.app, room.newsroom.clock()
+    again = compose_now(replace(app, config=load(tmp_path / "config.toml", {})), "daily", now)
+    assert again.record is None  # the rest of the archive is not mailed
+    with sqlite.read() as connection:
+        record = last_edition(connection, "daily")
+    assert record is not None
+    newest = sorted(TITLES[2:])
+    assert sorted(story.title for story in record.edition.stories()) == newest
 
 
 def test_what_cannot_be_found_or_chosen_is_said(sqlite: Database, tmp_path: Path, site: Site) -> None:
