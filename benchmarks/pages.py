@@ -24,7 +24,10 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, sync_playwright
 
+from digest.compose.edits.operations import Note
 from digest.demo.newsroom import Newsroom, newsroom
+from digest.editions.edits.edited import Editor
+from digest.editions.edits.edits import edit
 from digest.model.deliveries import Counts
 from digest.model.posts import FeedReport
 from digest.model.run_context import utc_now
@@ -191,6 +194,23 @@ def _on_the_server(opened: Newsroom, paths: Sequence[str], cookie: dict[str, str
         missed = "" if middle <= _SERVER_MUST else f"  MISSED: at most {_SERVER_MUST} ms"
         times = f"{middle:7.1f} ms {max(each.wall for each in plain):7.1f} ms"
         print(f"{_short(path, opened):<34} {times} {plain[0].bytes:>8,} {packed.bytes:>11,}{missed}")
+    _after_edits(opened, headers)
+
+
+def _after_edits(opened: Newsroom, headers: Mapping[str, str]) -> None:
+    """Print the time of the first page after an edit, and of the edit itself."""
+    edition, database = opened.draft.edition, opened.app.database
+    story = next(edition.stories()).id
+    edits: list[float] = []
+    pages: list[Answer] = []
+    for number in range(_ROUNDS):
+        began = process_time()
+        note = Note(story=story, text=f"Note {number}.")
+        edit(database, edition.id, [note], Editor(name="Mara Quill", seen=number, now=utc_now()))
+        edits.append((process_time() - began) * 1000)
+        pages.append(_asked(opened, f"/desk/{edition.id}", headers))
+    first = statistics.median(each.cpu for each in pages)
+    print(f"an edit {statistics.median(edits):.0f} ms of CPU, the first page after it {first:.0f} ms")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
