@@ -27,7 +27,7 @@ from subscribers.tokens import address_hash, token_hash
 
 log = logging.getLogger(__name__)
 
-IDLE = timedelta(hours=2)  # a session that is not used ends after this time
+IDLE = timedelta(minutes=30)  # a session that is not used ends after this time
 LIFE = timedelta(hours=12)  # and every session after this one
 WINDOW = timedelta(minutes=15)  # in which attempts are counted
 OF_ACCOUNT, OF_CLIENT = 10, 30  # attempts in one window
