@@ -29,7 +29,7 @@ from digest.web.security.tickets import Tickets
 from digest.web.staff import account, files, login, oidc, people
 from digest.web.staff.access import faults_of
 from digest.web.staff.admit import StaffMiddleware, admit
-from digest.web.staff.context import RightMissingError, SignedOutError, StaffContext
+from digest.web.staff.context import FactorMissingError, RightMissingError, SignedOutError, StaffContext
 from digest.web.staff.files import staff_files
 from subscribers.errors import SubscribersError
 
@@ -152,6 +152,11 @@ async def _signed_out(request: Request, _error: Exception) -> Response:
     return login.signed_out(request, _context(request), form)
 
 
+def _factor_missing(request: Request, _error: Exception) -> Response:
+    """Lead an administrator to the page where a second factor is turned on."""
+    return _context(request).redirect("/account/second-factor?first=yes")
+
+
 def _right_missing(request: Request, error: Exception) -> Response:
     """Say which right is missing, and who has it."""
     assert isinstance(error, RightMissingError)
@@ -226,6 +231,7 @@ def _failed(request: Request, error: Exception) -> Response:
 
 _HANDLERS: dict[type[Exception], Callable[[Request, Exception], Any]] = {
     SignedOutError: _signed_out,
+    FactorMissingError: _factor_missing,
     RightMissingError: _right_missing,
     OutageError: _away,
     DigestError: _error,

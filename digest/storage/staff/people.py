@@ -36,6 +36,11 @@ class Account:
         """Tell whether the person can sign in: the account is not removed, and has a password or OIDC."""
         return self.removed_at is None and bool(self.password or self.subject)
 
+    @property
+    def needs_more_than_a_password(self) -> bool:
+        """Tell whether a password alone signs nobody in: it has a second factor, or only OIDC."""
+        return self.totp is not None or self.password is None
+
 
 def add_account(connection: Connection, person: Person, folded: str, now: datetime) -> None:
     """Add an account. It cannot be used until its person has a password."""

@@ -46,6 +46,7 @@ _SAID = {
     "sessions": "You are signed out everywhere else.",
     "token": "The token is revoked.",
 }
+_FIRST = "Nothing has changed. The pages of administrators need a second factor. Please turn one on first."
 _TICKET = "second factor"
 _LIFE = timedelta(minutes=15)  # of the secret on the page that shows it
 
@@ -73,9 +74,12 @@ def password(request: Request, context: Desk, person: SignedIn, form: Sent) -> R
 
 
 @router.get("/account/second-factor")
-def second_factor(request: Request, context: Desk, person: SignedIn) -> Response:
-    """Show a new secret to be scanned; nothing changes until a code has shown that the app has it."""
-    return _factor_page(request, context, person, new_secret())
+def second_factor(request: Request, context: Desk, person: SignedIn, first: str = "") -> Response:
+    """Show a new secret to be scanned; nothing changes until a code has shown that the app has it.
+
+    `first` says that a page of administrators has led here.
+    """
+    return _factor_page(request, context, person, new_secret(), told=_FIRST if first else "")
 
 
 @router.post("/account/second-factor")
@@ -172,7 +176,7 @@ def _can_give(person: Person, right: Right) -> bool:
 
 
 def _factor_page(
-    request: Request, context: StaffContext, person: Person, secret: str, *, fault: str = ""
+    request: Request, context: StaffContext, person: Person, secret: str, *, fault: str = "", told: str = ""
 ) -> Response:
     own = own_account(context.app.database, person)
     values = {
@@ -182,6 +186,7 @@ def _factor_page(
         "has_password": own.password is not None,
         "is_on": own.totp is not None,
         "fault": fault,
+        "told": told,
     }
     return context.page(request, "second_factor", values, status=422 if fault else 200)
 

@@ -12,13 +12,20 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from digest.editions.editions import digests_named
-from digest.model.staff import Person
+from digest.model.staff import Person, Right
+from digest.staff.account import own_account
 from digest.staff.audit import note
 from digest.staff.signin import person_of
 from digest.web.security.forms import Form, Sent
 from digest.web.security.security import host_of
 from digest.web.staff.access import ACCESS, Access
-from digest.web.staff.context import RightMissingError, SignedOutError, StaffContext, WholeDesk
+from digest.web.staff.context import (
+    FactorMissingError,
+    RightMissingError,
+    SignedOutError,
+    StaffContext,
+    WholeDesk,
+)
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +45,8 @@ def admit(request: Request, context: WholeDesk, form: Sent) -> None:
     A person who is limited to some digests is refused if the request names another one, or an edition of
     another one, in its path, its query or its form; all that the route sees is then limited to these digests.
 
-    Raises HTTPException 403 for a form from another site, SignedOutError and RightMissingError.
+    Raises HTTPException 403 for a form from another site, SignedOutError, RightMissingError and, for pages of
+    administrators, FactorMissingError.
     """
     method = "GET" if request.method == "HEAD" else request.method
     access = ACCESS[method, request.scope["route"].path]
@@ -65,6 +73,8 @@ def _require(request: Request, context: StaffContext, access: Access, form: Form
     assert access.right is not None
     if not person.may(access.right):
         raise RightMissingError(access.right)
+    if access.right is Right.ADMINISTER and _lacks_factor(context, person):
+        raise FactorMissingError
     if person.digests is None:
         return
     app = context.app
@@ -74,6 +84,12 @@ def _require(request: Request, context: StaffContext, access: Access, form: Form
     own = any(person.works_on(digest.slug) for digest in app.config.digests)
     if access.everywhere or not (own or request.scope["route"].path.startswith("/account")):
         raise RightMissingError(access.right, everywhere=True)
+
+
+def _lacks_factor(context: StaffContext, person: Person) -> bool:
+    """Tell whether a person must first turn a second factor on; on this machine alone, nobody must."""
+    on_this_machine = not context.settings.url.startswith("https:")
+    return not on_this_machine and not own_account(context.app.database, person).needs_more_than_a_password
 
 
 def _names(request: Request, form: Form) -> set[str]:

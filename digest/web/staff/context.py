@@ -213,6 +213,10 @@ class SignedOutError(Exception):
     """The request needs somebody who is signed in."""
 
 
+class FactorMissingError(Exception):
+    """The page is of administrators, and a password alone would sign the person in."""
+
+
 class RightMissingError(Exception):
     """The person who is signed in lacks the right for the request.
 

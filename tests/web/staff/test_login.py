@@ -79,7 +79,9 @@ def test_attempts_are_limited_by_account_and_by_client(desk: Newsroom) -> None:
     assert desk.visitor("198.51.100.1").post("/login", data=GOOD).status_code == 303
 
 
-@pytest.mark.parametrize(("step", "times"), [(IDLE, 1), (timedelta(minutes=20), LIFE // timedelta(minutes=20))])
+@pytest.mark.parametrize(
+    ("step", "times"), [(IDLE, 1), (timedelta(minutes=20), LIFE // timedelta(minutes=20))]
+)
 def test_a_session_ends_when_it_is_unused_and_after_half_a_day(
     desk: Newsroom, step: timedelta, times: int
 ) -> None:
