@@ -10,8 +10,8 @@ from fastapi import APIRouter, Request, Response
 from digest.compose.edits.operations import Undo
 from digest.editions.approval import standing
 from digest.editions.editions import find_edition
-from digest.editions.edits.edits import Editor, edit, read_edits
-from digest.editions.edits.galley import Marked, marked
+from digest.editions.edits.edits import EditedEdition, Editor, edit, read_edits
+from digest.editions.edits.galley import marked
 from digest.editions.outlook.words import clock_words, curled, date_words, first_name, span_words
 from digest.editions.views.comments import comment_counts
 from digest.editions.views.history import Comparison, History, compare, read_history
@@ -34,8 +34,8 @@ class Refused:
     status: int
     by: str = ""
     first_name: str = ""
-    theirs: Marked = ()
-    yours: Marked = ()  # what would stand there
+    theirs: str = ""
+    yours: str = ""
     number: int = 0  # of the edit to undo
 
 
@@ -84,7 +84,7 @@ def undo(request: Request, context: Desk, person: SignedIn, form: Sent, edition_
         editor = Editor(name=person.name, seen=last, now=context.clock())
         edit(database, edition_id, [Undo(number=number)], editor)
     except ConflictError as error:
-        return _page(request, context, person, edition_id, _clash(context, error, number))
+        return _page(request, context, person, edition_id, _clash(context, edited, error, number))
     except (EditRefusedError, StateError) as error:
         if number not in edited.applied.undone:  # otherwise, the button was pressed twice
             refused = Refused(text=f"This was not done: {error}.", status=_STATUSES[type(error)])
@@ -92,15 +92,16 @@ def undo(request: Request, context: Desk, person: SignedIn, form: Sent, edition_
     return context.redirect(f"/desk/{edition_id}/history")
 
 
-def _clash(context: StaffContext, error: ConflictError, number: int) -> Refused:
+def _clash(context: StaffContext, edited: EditedEdition, error: ConflictError, number: int) -> Refused:
+    own = edited.edits[number - 1]
     at = span_words(context.clock() - error.at)
     return Refused(
         text=f"{error.by} changed the {curled(error.field)} {at} ago, so nothing was undone.",
         status=409,
         by=error.by,
         first_name=first_name(error.by),
-        theirs=marked(error.theirs, error.yours),
-        yours=marked(error.yours, error.theirs),
+        theirs=error.theirs,
+        yours=f"Take this back: {own.by} {edited.sentence(own)}",
         number=number,
     )
 

@@ -52,6 +52,7 @@ def test_an_undo_that_meets_a_conflict_shows_both_texts_and_can_be_done_all_the_
     assert "Maren Kolb changed the headline of “" in clash.text
     assert "nothing was undone" in clash.text
     assert "Keep Maren’s" in clash.text
+    assert "Take this back: Jonas Wieck changed the headline of " in clash.text
     assert 'name="number" value="1"><input type="hidden" name="seen" value="2"' in clash.text
     assert len(read_edits(drafted.app.database, DRAFT).edits) == 2
     assert editor.post(f"{PATH}/history", data={"number": "1", "seen": "2"}).status_code == 303
