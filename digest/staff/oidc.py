@@ -7,7 +7,7 @@ import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -23,9 +23,12 @@ from digest.storage.staff import people as stored
 from digest.storage.staff.people import Account
 from subscribers.address import parse_address
 from subscribers.errors import AddressError
+from subscribers.store.confirmations import count_attempt
+from subscribers.tokens import token_hash
 
 # Only signatures that a key of the provider makes; "none" and those by shared secrets are refused.
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
+_USED_UP = timedelta(days=1)  # longer than a browser keeps an attempt
 _LEEWAY = 60  # seconds by which clocks may differ
 _SECONDS = 10.0
 _MAX_BYTES = 500_000
@@ -97,6 +100,13 @@ def finish(
 def is_same(state: str, attempt: Attempt) -> bool:
     """Tell whether an answer of the provider belongs to an attempt of this browser."""
     return hmac.compare_digest(state.encode(errors="replace"), attempt.state.encode())
+
+
+def is_first(database: Database, attempt: Attempt, now: datetime) -> bool:
+    """Use an attempt up; return False if it was used already, so that nobody can send an answer twice."""
+    with database.write() as connection:
+        key = f"staff:oidc:state:{token_hash(attempt.state)}"
+        return count_attempt(connection, key, window=_USED_UP, now=now) == 1
 
 
 def welcomed(database: Database, identity: Identity, now: datetime) -> Welcome | None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, HTTPException, Request, Response
 from starlette.responses import RedirectResponse
 
 from digest.config import OidcSettings
-from digest.staff.oidc import Attempt, ProviderError, begin, finish, is_same, welcomed
+from digest.staff.oidc import Attempt, ProviderError, begin, finish, is_first, is_same, welcomed
 from digest.staff.signin import admits
 from digest.web.security.forms import Form
 from digest.web.staff.context import Desk, StaffContext
@@ -48,6 +48,8 @@ def come_back(request: Request, context: Desk, code: str = "", state: str = "") 
     attempt, then = _attempt(request, context)
     if attempt is None or not code or not is_same(state, attempt):
         return _refused(request, context, "The sign-in took too long, or began in another browser.")
+    if not is_first(context.app.database, attempt, now):
+        return _refused(request, context, "This sign-in was used already. Please begin again.")
     limits, back = context.app.config.limits, _back(context)
     try:
         identity = finish(settings, limits, back, attempt, code=code, now=now)

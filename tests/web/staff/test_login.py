@@ -7,12 +7,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from digest.model.staff import Person, Role
 from digest.readers.signup import count_request
 from digest.staff.people import StaffError, add_person, change_role, remove_person
 from digest.staff.signin import IDLE, LIFE, OF_ACCOUNT, OF_CLIENT, WINDOW
 from digest.storage.database import Database
+from digest.web.running import quiet_config
 from digest.web.security.security import client_of
 from tests.web.conftest import quick as quick
 from tests.web.site import BASE, CONFIG, Site
@@ -77,6 +79,27 @@ def test_attempts_are_limited_by_account_and_by_client(desk: Newsroom) -> None:
     assert desk.visitor("198.51.100.1").post("/login", data=GOOD).status_code == 429
     desk.clock.forward(minutes=1)
     assert desk.visitor("198.51.100.1").post("/login", data=GOOD).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded"),
+    [
+        ("198.51.100.1", "203.0.113.{}"),  # no proxy: nobody believes the header
+        ("198.51.100.1", "127.0.0.1, 203.0.113.{}"),
+        ("127.0.0.1", "203.0.113.{}, 198.51.100.1"),  # a proxy adds the address that it sees at the end
+        ("127.0.0.1", "203.0.113.{}, 198.51.100.1, 127.0.0.1"),
+    ],
+)
+def test_forged_headers_do_not_evade_the_limit_of_a_client(desk: Newsroom, peer: str, forwarded: str) -> None:
+    config = quiet_config(desk.web, grace=1)
+    config.load()
+    browser = TestClient(config.loaded_app, base_url=DESK, client=(peer, 5), follow_redirects=False)
+    key = client_of("198.51.100.1", desk.app.secret).key
+    for _ in range(OF_CLIENT):  # as that many attempts do
+        count_request(desk.app.database, f"staff:{key}", WINDOW, desk.clock())
+    for number in range(2):
+        headers = {"sec-fetch-site": "same-origin", "x-forwarded-for": forwarded.format(number)}
+        assert browser.post("/login", data=GOOD, headers=headers).status_code == 429
 
 
 @pytest.mark.parametrize(

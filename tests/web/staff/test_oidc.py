@@ -122,6 +122,16 @@ def test_an_answer_counts_only_in_the_browser_that_began_and_once(office: Newsro
     assert browser.get(back).status_code == 401
 
 
+def test_an_answer_cannot_be_sent_again_with_a_kept_cookie(office: Newsroom, known: Provider) -> None:
+    browser = office.visitor()
+    begun = browser.get("/login/oidc")
+    kept = {"cookie": f"__Host-desk-oidc={browser.cookies['__Host-desk-oidc']}"}
+    back = f"/login/oidc/back?{known.sign_in(begun.headers['location'])}"
+    assert browser.get(back).status_code == 303
+    again = office.visitor().get(back, headers=kept)
+    assert (again.status_code, "used already" in again.text) == (401, True)
+
+
 def test_a_removed_person_is_not_signed_in(office: Newsroom, known: Provider) -> None:
     signed_in(office, known)
     remove_person(office.app.database, office.person().id, office.clock())
