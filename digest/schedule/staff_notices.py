@@ -1,5 +1,7 @@
 """Decide what the staff is told about an edition, and when the readers' copies may follow the staff's. Pure.
 
+What happens to a person's own account is told at once, in its own transaction, by digest.editions.notices.
+
 told when                                                                    once for
 a draft is frozen at its cutoff                                              the edition
 nobody has approved it ten minutes before it goes out                        the edition
