@@ -13,6 +13,7 @@ from digest.demo.newsroom import newsroom
 from digest.model.deliveries import Counts
 from digest.model.posts import FeedReport
 from digest.model.run_context import utc_now
+from digest.storage.reports import note_run
 from digest.web.trial import trial
 from tests.render.conftest import ARGUMENTS, CHROMIUM
 
@@ -41,6 +42,8 @@ def main() -> None:
         trial(opened.app, opened.people, lambda: None) as links,
         sync_playwright() as playwright,
     ):
+        with opened.app.database.write() as connection:
+            note_run(connection, utc_now())  # as the scheduler of `digest demo --serve` does
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(ARGUMENTS))
         for link, (name, width, height, dark, path) in zip(links, _SHOTS, strict=True):
             address = opened.url + "/team" + path.format(edition=opened.draft.edition.id)
