@@ -68,6 +68,10 @@ def is_quiet(found: Iterable[Found], now: datetime) -> bool:
     return not any(date is None or date >= now - FIRST_LOOK for date in dates)
 
 
+# The address of the staff's pages, if it is in force and on this machine.
+_LOOPBACK = re.compile(r'^url = "(http://(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?)/', re.MULTILINE)
+
+
 def config_for(
     found: Sequence[Found], topics: TopicReport, sample: str = "", *, keep: Collection[str] | None = None
 ) -> str:
@@ -90,6 +94,9 @@ def config_for(
         (r'^(?=about = "The day around the harbour)', "#"),
     ):
         text = _replaced(text, pattern, new)
+    if here := _LOOPBACK.search(text):
+        # Until the pages have a public address, pictures are shown from this one.
+        text = _replaced(text, r'^base_url = "[^"]*" *', _line("base_url", here[1]))
     if first.language and _language(first) != "en":
         text = _replaced(text, r'^#language = "en" +', _line("language", first.language))
     text = re.sub(

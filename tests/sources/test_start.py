@@ -24,6 +24,19 @@ NOW = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
 TIDE = Found(url="https://tide.test/feed/", title="Tide & Times", posts=(), language="de-AT")
 
 
+def test_while_the_staffs_pages_are_on_this_machine_links_and_pictures_are_too() -> None:
+    sample = (
+        shipped("config.toml")
+        .read_text("utf-8")
+        .replace('#url = "http://127.0.0.1:8000/team"', 'url = "http://127.0.0.1:8123/team"')
+    )
+    raw = tomllib.loads(config_for([TIDE], TopicReport(topics=()), sample))
+    assert raw["site"]["base_url"] == "http://127.0.0.1:8123"
+    assert tomllib.loads(config_for([TIDE], TopicReport(topics=())))["site"]["base_url"].startswith(
+        "https://"
+    )
+
+
 def test_the_configuration_of_a_site_has_its_feeds_name_and_language(tmp_path: Path) -> None:
     other = Found(url="https://tide.test/sport/feed/", title="Tide & Times", posts=())
     config = load(write_config(tmp_path / "new", [TIDE, other])[0], {})
