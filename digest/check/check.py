@@ -18,12 +18,13 @@ from digest.check.feeds import ask, claimed
 from digest.check.samples import notice_samples, page_samples
 from digest.config import Config, load
 from digest.design.copies import copies_text
-from digest.editions.clocks import ahead_text
+from digest.editions.clocks import ahead_text, check_clock
 from digest.editions.schedules import next_time
 from digest.message.folder import check_folder
 from digest.message.reader_links import with_token
 from digest.model.editions import Edition
-from digest.model.errors import ConfigError, DatabaseError, DigestError
+from digest.model.errors import ClockError, ConfigError, DatabaseError, DigestError
+from digest.model.run_context import utc_now
 from digest.render.languages.cadences import describe
 from digest.render.preflight import Level
 from digest.render.templates import load_templates
@@ -112,7 +113,11 @@ def _emails(config: Config, now: datetime) -> Iterator[Finding]:
 def _clock(config: Config, now: datetime) -> Iterator[Finding]:
     try:
         with _opened(config) as database:
+            check_clock(database, utc_now())
             ahead = ahead_text(database, now)
+    except ClockError as error:
+        yield Finding(subject="clock", ok=False, detail=str(error))
+        return
     except DatabaseError:  # reported by the check of the database
         return
     if ahead:

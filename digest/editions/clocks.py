@@ -11,6 +11,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from digest.collect.fetching.health import is_ahead, released
+from digest.model.errors import ClockError
 from digest.model.posts import FeedRow
 from digest.model.run_context import EventKind, RunEvent
 from digest.storage.database import Connection, Database
@@ -19,15 +20,26 @@ from digest.storage.editions.steps import date_back_editions, latest_step, made_
 from digest.storage.feeds import feed_rows, latest_fetch, record_feeds
 from digest.storage.fingerprints import latest_reader
 from digest.storage.ledger.notices import hasten_notices
-from digest.storage.ledger.queue import hasten
-from digest.storage.ledger.senders import end_leases
+from digest.storage.ledger.outcomes import hasten
+from digest.storage.ledger.slices import end_leases
 from digest.storage.limits import date_back_slowdowns
 from digest.storage.occurrences import latest_date, release_dates
 from digest.storage.posts import date_back_posts, latest_post, seen_after
 
 AHEAD = timedelta(hours=1)  # a row may be so much later than now, because the clocks of nodes differ
+_OFF = timedelta(minutes=1)  # between the clocks of a node and of the database
 _LONGEST_WAIT = timedelta(hours=26)  # of a delivery: a day of 25 hours, and the tries begin later
 _MADE_AHEAD = "it was made while the clock was ahead"
+
+
+def check_clock(database: Database, now: datetime) -> None:
+    """Raise ClockError if the clock of this machine, which says `now`, is a minute off the database's.
+
+    Leases go by the clock of the database, but editions and readers' hours become due by this one.
+    """
+    difference = database.clock_difference(now)
+    if abs(difference) > _OFF:
+        raise ClockError(difference)
 
 
 def known_time(database: Database) -> datetime | None:

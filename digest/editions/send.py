@@ -9,6 +9,7 @@ from functools import partial
 from secrets import token_hex
 
 from digest.editions.approval import ready_to_send
+from digest.editions.clocks import check_clock
 from digest.editions.parts import EditionParts
 from digest.editions.preflight import settings_for
 from digest.editions.preview import NOBODY, PreviewError
@@ -17,7 +18,7 @@ from digest.model.deliveries import Delivery, DeliveryState, Recipient
 from digest.model.editions import EditionRecord, EditionState, StepCause, StepKind, refusal
 from digest.model.messages import Receipt
 from digest.model.publication import Review
-from digest.model.run_context import EventKind, RunContext, RunEvent
+from digest.model.run_context import EventKind, RunContext, RunEvent, utc_now
 from digest.schedule.policy import POLICY, review_of
 from digest.send.dry_run import DryRun, dry_run_of
 from digest.send.send import Sent, send, send_one
@@ -33,9 +34,10 @@ _ENDED = {EditionState.SENT: EventKind.SENT, EditionState.CANCELLED: EventKind.C
 def send_edition(parts: EditionParts, edition_id: str, context: RunContext, by: str = POLICY) -> Sent:
     """Send the due deliveries of an edition, and report the result; `by` approves it if it is a draft.
 
-    Raises PreflightError before the first message if the email cannot be sent as it is, and VoidError if
-    its approval does not cover it any more.
+    Raises ClockError if the clock of this machine is wrong, PreflightError before the first message if the
+    email cannot be sent as it is, and VoidError if its approval does not cover it any more.
     """
+    check_clock(parts.database, utc_now())
     with parts.database.read() as connection:
         record = load_edition(connection, edition_id)
     if record.is_ahead and not record.paused_at:

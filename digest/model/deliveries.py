@@ -16,7 +16,6 @@ class DeliveryState(StrEnum):
     """The state of one edition on its way to one subscriber."""
 
     QUEUED = "queued"
-    CLAIMED = "claimed"  # leased by a sender, not on the wire
     WIRE = "wire"  # about to be written to a server, or being written
     ACCEPTED = "accepted"
     DEFERRED = "deferred"  # will be tried again at `due_at`
@@ -65,7 +64,7 @@ class Counts:
     def open(self) -> int:
         """Return how many deliveries may still change without an operator."""
         state = DeliveryState
-        return self.of(state.QUEUED, state.CLAIMED, state.WIRE, state.DEFERRED)
+        return self.of(state.QUEUED, state.WIRE, state.DEFERRED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@
     ├── TemplateError      a template cannot be loaded or rendered
     ├── DatabaseError      the database cannot be used, or has another version
     │   ├── OutageError    the database does not answer at the moment; the same step may succeed later
+    │   ├── ClockError     the clock of this machine differs from the database's
     │   └── DamagedError   the stored snapshot of one edition cannot be used; the others can
     ├── NotFoundError      there is no such edition, digest or feed
     │   └── NoEditionError the digest that was named has no edition yet
@@ -27,7 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -96,6 +97,19 @@ class DatabaseError(DigestError):
 
 class OutageError(DatabaseError):
     """The database does not answer at the moment: it is stopped, cannot be reached, is locked or is full."""
+
+
+class ClockError(DatabaseError):
+    """The clock of this machine differs so much from the database's that it must not send."""
+
+    def __init__(self, difference: timedelta) -> None:
+        self.difference = difference
+        side = "ahead of" if difference > timedelta() else "behind"
+        seconds = abs(difference) // timedelta(seconds=1)
+        super().__init__(
+            f"the clock of this machine is {seconds:,} s {side} the clock of the database, so this machine"
+            " sends nothing; set its clock right, for example with chrony"
+        )
 
 
 class DamagedError(DatabaseError):

@@ -73,7 +73,7 @@ class Progress:
         """
         state = DeliveryState
         waiting = self.later.get(state.QUEUED)
-        ready = self.counts.of(state.QUEUED, state.CLAIMED, state.WIRE) - (waiting.count if waiting else 0)
+        ready = self.counts.of(state.QUEUED, state.WIRE) - (waiting.count if waiting else 0)
         return timedelta(seconds=ready / self.rate) if ready and self.rate else None
 
 

@@ -12,7 +12,7 @@ from digest.monitoring.wording import are
 from digest.storage.database import Database
 from digest.storage.ledger.notices import count_notices
 from digest.storage.ledger.owner import host_of
-from digest.storage.ledger.senders import at_work
+from digest.storage.ledger.slices import at_work
 from digest.storage.reports import last_run
 
 _SILENT = timedelta(minutes=15)  # with cron, it should run every few minutes
@@ -21,13 +21,13 @@ _JUST_NOW = timedelta(seconds=20)  # it is noted every 15 seconds
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SenderStatus:
-    """A process that sends an edition: its machine, what it holds, and until when its lease lasts."""
+    """A process that sends an edition: its machine, its slices, and when it last wrote to one of them."""
 
     edition_id: str
     host: str
-    claimed: int
+    slices: int
     wire: int
-    lease_until: datetime
+    moved_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,18 +55,12 @@ def scheduler_status(database: Database, zone: str, now: datetime) -> SchedulerS
 
 
 def senders_at_work(database: Database) -> tuple[SenderStatus, ...]:
-    """Return the senders that have a lease, by edition and machine."""
+    """Return the senders that have slices, by edition and machine."""
     with database.read() as connection:
         found = at_work(connection)
     return tuple(
-        SenderStatus(
-            edition_id=edition_id,
-            host=host_of(owner),
-            claimed=len(held.claimed),
-            wire=len(held.wire),
-            lease_until=until,
-        )
-        for edition_id, owner, held, until in found
+        SenderStatus(edition_id=edition_id, host=host_of(owner), slices=slices, wire=wire, moved_at=moved_at)
+        for edition_id, owner, slices, wire, moved_at in found
     )
 
 

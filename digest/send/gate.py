@@ -5,7 +5,7 @@ A run takes tokens for a second ahead, and its groups use them up in memory. Wit
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from digest.limits.allowances import Allowance, give_back, take_ahead
@@ -15,8 +15,6 @@ from digest.limits.pace import SlidingWindow, asks_for_less, complaint
 from digest.model.deliveries import Recipient
 from digest.model.messages import Receipt
 from digest.storage.database import Connection, Database
-from digest.storage.ledger import deliveries as ledger
-from digest.storage.ledger.senders import Sender
 from digest.storage.limits import lock_meters, read_meters, save_meters
 
 # While readers in limited domains wait, we look this often for readers in other domains.
@@ -68,10 +66,9 @@ class Gate:
         self._found_none_at = now if page is None else None
         self._queues.add(page or ())
 
-    def give_back(self, connection: Connection, sender: Sender, now: datetime) -> None:
-        """Give back the claimed readers whose turn comes later than `HOLD`; they are due at their turn."""
-        late = [(reader.subscriber_id, due_at) for reader, due_at in self._queues.late(now)]
-        ledger.postpone(connection, sender, late, now=now)
+    def late(self, now: datetime) -> Iterator[tuple[Recipient, datetime]]:
+        """Take out the readers whose turn comes later than `HOLD`, each with a time to be due again."""
+        return self._queues.late(now)
 
     # ── out ─────────────────────────────────────────────────────────────────────────────────
 

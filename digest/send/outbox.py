@@ -10,8 +10,8 @@ from digest.limits.limits import Limits
 from digest.message.build import MessageSettings, Render
 from digest.model.messages import Transport
 from digest.send.retries import RetryRules
+from digest.storage.ledger.leases import LEASE
 from digest.storage.ledger.looks import KeptLook
-from digest.storage.ledger.senders import LEASE
 from subscribers.model import Frequency
 
 
@@ -34,7 +34,7 @@ class Outbox:
     offers: Mapping[str, frozenset[Frequency]] = field(default_factory=dict)
     lease: timedelta = LEASE  # renewed while the sender is at work
     drain: timedelta = timedelta(seconds=30)  # time after a stop for answers to what is on the wire
-    retry_database: float = 0.5  # seconds before a database that is away is tried again
+    retry_database: float = 0.5  # seconds before a database that is away is tried again; then twice as many
     page: int = 1000  # readers claimed in one transaction, with limits
     group: int = 50
     room: Callable[[], int] | None = None

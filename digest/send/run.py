@@ -1,4 +1,4 @@
-"""One process that sends one edition: it claims, marks and makes messages as the transport asks for them."""
+"""One process that sends one edition: it takes slices, and marks and makes messages as the transport asks."""
 
 from __future__ import annotations
 
@@ -6,28 +6,31 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from operator import attrgetter
 
 from digest.message.build import NOTHING_CHOSEN, MessageBuilder
 from digest.model.deliveries import Counts, DeliveryState, Recipient, Result
-from digest.model.editions import EditionRecord, StepCause
+from digest.model.editions import EditionRecord, EditionState, StepCause
 from digest.model.errors import StateError
 from digest.model.messages import Message, Outcome, Receipt
 from digest.send.gate import Gate
+from digest.send.holding import Holding, Mark, Share
 from digest.send.outbox import Outbox
 from digest.send.refusals import CONTENT, Refusals
 from digest.send.retries import goes_again, result_of
 from digest.send.waiting import Waiting
-from digest.storage.database import Database
+from digest.storage.database import Connection, Database
 from digest.storage.editions.steps import pause
 from digest.storage.ledger import deliveries as ledger
-from digest.storage.ledger import senders
+from digest.storage.ledger import slices
+from digest.storage.ledger.deliveries import Step
+from digest.storage.ledger.leases import never
 from digest.storage.ledger.outcomes import counts, take_back_rejected
 from digest.storage.ledger.owner import end as end_of_run
 from digest.storage.ledger.owner import has_ended, own_name
-from digest.storage.ledger.queue import START
+from digest.storage.ledger.settling import settle_late
 from subscribers.store.mailable import NOW, mailable
 
 log = logging.getLogger(__name__)
@@ -36,13 +39,11 @@ _NOT_WRITABLE = "the address cannot be written in an email"
 _ENDED = frozenset(
     {DeliveryState.ACCEPTED, DeliveryState.REJECTED, DeliveryState.UNCERTAIN, DeliveryState.SKIPPED}
 )
-_STATE = attrgetter("state")
 
 
 class Run:
-    """One run of a sender: its messages on the wire, and its results that are not in the ledger yet.
+    """One run of a sender. While the database is away, nothing is handed out, and answers are kept.
 
-    While the database is away, nothing is handed out, and answers are kept until they can be recorded.
     Call `end` after `carry`, even if `carry` raised.
     """
 
@@ -63,14 +64,13 @@ class Run:
         self._edition = record.edition
         self._builder = MessageBuilder(record, outbox.message_settings)
         self._again = partial(goes_again, rules=outbox.rules)
+        self._owner = own_name()
         self._renewed_at = clock()
         self._gate = Gate(outbox.limits)
-        self._on_wire: dict[int, Recipient] = {}  # recipients of the messages on the wire, by key
-        self._results: list[Result] = []  # not in the ledger yet
+        self._held = Holding()
         # The frequency is not checked again. Otherwise a reader who changes it at noon would lose the email
         # that is due in the evening.
         self._readers = mailable(self._edition.digest, NOW)
-        self._place = START  # in the queue
         self._handed = 0  # messages handed to the transport
         self._alarm = ""  # the reason for a pause that is not in the database yet
         self._is_paused = False  # by this run
@@ -78,7 +78,6 @@ class Run:
         with database.read() as connection:
             tally = tally or counts(connection, record.edition.id)
             self._gate.look(connection)
-        self._sender = senders.Sender(edition_id=record.edition.id, owner=own_name(), lease=outbox.lease)
         self._total = tally.total
         self._ended = Counter({state: count for state, count in tally.by_state if state in _ENDED})
         self._refusals = Refusals(accepted_before=self._ended[DeliveryState.ACCEPTED] > 0)
@@ -86,10 +85,9 @@ class Run:
     def carry(self) -> None:
         """Send until nothing is due or `stop` says so."""
         handed = -1
-        # We look again after the last answers: a delivery may have come back, or a dead sender's lease may
-        # have ended. A pass that hands over nothing ends the run.
+        # We look again after the last answers: a delivery may have come back, or a sender may have died. A
+        # pass that hands over nothing ends the run.
         while handed != self._handed and not self._stop():
-            self._waiting.surely(self._expire)
             handed = self._handed
             with closing(self._outbox.transport.carry(self._groups())) as answers:
                 for receipts in answers:
@@ -100,7 +98,7 @@ class Run:
             self._waiting.surely(self._settle)
 
     def end(self) -> datetime | None:
-        """Record all results and give up the lease; unanswered messages on the wire become uncertain.
+        """Record all results and give up the slices; unanswered messages on the wire become uncertain.
 
         Return when the limits next let a message go; None if that is now. Raises OutageError after a stop, if
         the database does not come back in time.
@@ -111,33 +109,70 @@ class Run:
             self._waiting.surely(self._pause_if_refused)
             self._waiting.surely(self._close_gate)
             closed_until = self._gate.closed_until(self._clock())
-            self._waiting.surely(self._give_back)
-            self._waiting.surely(self._release)
+            self._put_off(self._clock())
+            self._waiting.surely(self._settle)
+            self._waiting.surely(self._give_up)
         finally:
-            end_of_run(self._sender.owner)
+            end_of_run(self._owner)
         return closed_until
 
     def _close_gate(self) -> None:
         self._gate.close(self._database, self._clock())
 
-    def _give_back(self) -> None:
-        with self._database.write() as connection:
-            self._gate.give_back(connection, self._sender, self._clock())
+    # ── slices ──────────────────────────────────────────────────────────────────────────────
 
-    def _release(self) -> None:
-        # This is a transaction of its own, because it locks the edition before the sender's row.
+    def _take_slice(self) -> bool:
+        """Take the slice that has been due longest; return False if there is none, or nothing may go."""
+        now, edition_id = self._clock(), self._edition.id
         with self._database.write() as connection:
-            senders.release(connection, self._sender, now=self._clock(), again=self._again)
+            slices.lock_state(connection, edition_id)
+            ended = [owner for owner in slices.owners(connection, edition_id) if has_ended(owner)]
+            taken = ledger.is_going(connection, edition_id) and slices.take(
+                connection,
+                edition_id,
+                self._owner,
+                due_by=now,
+                lease=self._outbox.lease,
+                ended=ended,
+                again=self._again,
+                now=now,
+            )
+            due = ledger.due_in(connection, taken[0], now) if taken else []
+            if taken and not due:
+                slices.leave(connection, taken[0], now=now)
+        if not taken:
+            return False
+        if due:
+            self._held.add(taken[0], due)
+        if taken[1]:
+            log.warning("%s: took over %d deliveries of a sender that ended", edition_id, taken[1])
+        return True
+
+    def _give_up(self) -> None:
+        """Give all slices back."""
+        now = self._clock()
+        with self._database.write() as connection:
+            going = slices.lock_state(connection, self._edition.id) is EditionState.SENDING
+            # After a cancellation, what may have arrived must not be skipped like the others.
+            again = self._again if going else never
+            for share, step in self._held.steps(all_of_them=True):
+                if slices.hold(connection, share.slice, step.wire, now=now):
+                    slices.doubt(connection, share.slice, step.wire, again=again, now=now)
+                    slices.leave(connection, share.slice, now=now)
 
     def _come_back(self) -> None:
-        """Record the answers that were kept, and hold only what is in flight: the last step may be lost."""
-        now, results = self._clock(), self._results
+        """Record the answers that were kept, after an outage: nobody knows whether the last step counts."""
+        now = self._clock()
+        self._held.begin_again()
         with self._database.write() as connection:
-            ledger.exchange(connection, self._sender, self._readers, results=results, now=now)
-            senders.keep_wire(connection, self._sender, self._on_wire.keys(), now=now)
+            slices.keep_only(connection, self._edition.id, self._owner, self._held.numbers, now=now)
+            steps = self._held.steps(all_of_them=True)
+            # An answer that is recorded already must not count as another try.
+            lost = self._write(connection, [_unrecorded(connection, *each) for each in steps], now)
             self._gate.begin_again(connection, now)
-        self._place = START
-        self._after_commit(results, now)
+        self._after_commit(steps, lost, (), now)
+
+    # ── groups ──────────────────────────────────────────────────────────────────────────────
 
     def _groups(self) -> Iterator[Sequence[Message]]:
         while not self._stop():
@@ -154,88 +189,107 @@ class Run:
         now = self._clock()
         return self._take(now) if self._gate.is_open else self._pick(now)
 
+    def _next_due(self, most: int) -> tuple[Share, list[int]] | None:
+        """Return the next deliveries of a slice, which is taken if need be; None if nothing is due."""
+        while (found := self._held.next(most, self._clock())) is None:
+            if not self._take_slice():
+                return None
+        return found
+
     def _take(self, now: datetime) -> list[Message] | None:
-        """Claim and mark a group in one transaction, without limits; None when nobody is due."""
-        results, most = self._results, self._outbox.next_group()
+        """Mark a group, without limits; None when nobody is due."""
+        group = self._next_due(self._outbox.next_group())
+        if group is None:
+            return None
+        renew = self._lease_is_old(now)
         with self._database.write() as connection:
-            group, place = ledger.take(
-                connection,
-                self._sender,
-                self._readers,
-                results=results,
-                after=self._place,
-                limit=most,
-                now=now,
-            )
-        self._place = place
-        self._after_commit(results, now)
-        return None if group is None else self._hand_over(group)
+            marks = self._marks(connection, [group], now)
+            steps = self._held.steps(marks, all_of_them=renew)
+            lost = self._write(connection, steps, now)
+        self._after_commit(steps, lost, marks, now if renew else self._renewed_at)
+        return self._hand_over(marks, lost) if marks else None
 
     def _pick(self, now: datetime) -> list[Message] | None:
-        """Mark a group of readers that the limits let go now; None when nobody was claimed or may go."""
+        """Mark a group of readers that the limits let go now; None when nobody is due or may go."""
         wanted = self._gate.wanted(self._outbox.page, now)
-        claimed = wanted > 0 and self._claim(wanted)
+        found = wanted > 0 and self._let_wait(wanted)
         self._gate.replenish(self._database, now)
         group = self._gate.next_group(self._outbox.next_group(), now)
         if not group:
-            return [] if claimed else None
-        marked = self._settle(mark=group)
-        going = [reader for reader in group if reader.subscriber_id in marked]
-        self._gate.spend(going, now)
-        return self._hand_over(going)
+            return [] if found else None
+        return self._settle(now, mark=group)
 
-    def _claim(self, wanted: int) -> bool:
-        """Claim a page of readers, who then wait at the gate; return whether anything was due."""
-        now = self._clock()
-        with self._database.write() as connection:
-            page, self._place = ledger.claim(
-                connection, self._sender, self._readers, after=self._place, now=now, limit=wanted
-            )
+    def _let_wait(self, wanted: int) -> bool:
+        """Let the next readers wait at the gate; return whether anything was due."""
+        now, found = self._clock(), self._next_due(wanted)
+        with self._database.read() as connection:
             self._gate.look(connection)
-            self._gate.let_wait(page, now)
-            self._gate.give_back(connection, self._sender, now)
+            page = found and self._mark(connection, *found, now)
+        self._gate.let_wait(page.readers if page else None, now)
+        if page:
+            self._held.let_wait(page)
+        self._put_off(now)
         return page is not None
 
-    def _hand_over(self, group: Sequence[Recipient]) -> list[Message]:
-        """Make the messages of a group whose marks are committed already."""
+    def _put_off(self, now: datetime) -> None:
+        late = [(reader.subscriber_id, due_at) for reader, due_at in self._gate.late(now)]
+        self._held.put_off(late)
+
+    def _marks(
+        self, connection: Connection, group: Sequence[tuple[Share, list[int]]], now: datetime
+    ) -> list[Mark]:
+        """Return the marks for a group of deliveries; none if the edition is paused or not being sent."""
+        going = bool(group) and ledger.is_going(connection, self._edition.id)
+        return [self._mark(connection, share, due, now) for share, due in group] if going else []
+
+    def _mark(self, connection: Connection, share: Share, due: list[int], now: datetime) -> Mark:
+        readers = ledger.recipients(connection, self._readers, self._edition.id, due, now)
+        return Mark(share=share, due=due, readers=readers)
+
+    # ── messages ────────────────────────────────────────────────────────────────────────────
+
+    def _hand_over(self, marks: Sequence[Mark], lost: Sequence[Share]) -> list[Message]:
+        """Make the messages of marks that are committed."""
+        kept = [mark for mark in marks if mark.share not in lost]
         try:
-            written, unwritten = self._write(group)
+            return [message for mark in kept for message in self._messages(mark)]
         except BaseException:
             # No message of this group has been handed over. Without this, the whole group would become
             # uncertain because of an error in a template.
+            self._held.let_go(kept)
             with self._database.write() as connection:
-                senders.let_go(connection, self._sender, _ids(group), now=self._clock())
+                steps = self._held.steps(all_of_them=True)
+                self._write(connection, steps, self._clock())
             raise
-        self._results += unwritten
-        self._on_wire |= {reader.subscriber_id: reader for reader in group}
-        return written
 
-    def _write(self, group: Sequence[Recipient]) -> tuple[list[Message], list[Result]]:
-        written: list[Message] = []
-        unwritten: list[Result] = []
-        for reader in group:
+    def _messages(self, mark: Mark) -> Iterator[Message]:
+        for reader in mark.readers:
             try:
                 message = self._builder.message(reader)
             except ValueError:
-                refused = DeliveryState.REJECTED, None, None, _NOT_WRITABLE
-                unwritten.append(Result(reader.subscriber_id, *refused))
+                self._conclude(reader.subscriber_id, DeliveryState.REJECTED, _NOT_WRITABLE)
                 continue
             if message:
-                written.append(message)
+                yield message
             else:
-                nothing = DeliveryState.SKIPPED, None, None, NOTHING_CHOSEN
-                unwritten.append(Result(reader.subscriber_id, *nothing))
-        return written, unwritten
+                self._conclude(reader.subscriber_id, DeliveryState.SKIPPED, NOTHING_CHOSEN)
+
+    def _conclude(self, key: int, state: DeliveryState, reason: str) -> None:
+        """Keep the result of a marked delivery that has no message."""
+        if found := self._held.answered(key):
+            self._held.note(found[0], Result(key, state, None, None, reason))
+
+    # ── answers ─────────────────────────────────────────────────────────────────────────────
 
     def _note(self, receipts: Sequence[Receipt]) -> None:
         now, rules = self._clock(), self._outbox.rules
         before = refusals = self._refusals
         for receipt in receipts:
-            reader = self._on_wire.pop(receipt.key, None)
-            if reader is not None:
+            if found := self._held.answered(receipt.key):
+                share, reader = found
                 tries = reader.tries + 1
                 result = result_of(receipt, tries=tries, now=now, rules=rules, alike=refusals.alike)
-                self._results.append(result)
+                self._held.note(share, result)
                 if receipt.outcome is not Outcome.ACCEPTED:
                     self._gate.hear(receipt, reader.address)
             if refusals is not CONTENT or receipt.outcome is not Outcome.ACCEPTED:
@@ -244,45 +298,69 @@ class Run:
             self._refusals = refusals
             self._alarm = self._alarm or refusals.alarm(now)
         self._waiting.unless_away(self._pause_if_refused, otherwise=None)
-        if len(self._results) >= self._outbox.page or self._lease_is_old(now):
+        if self._held.unwritten >= self._outbox.page or self._lease_is_old(now):
             self._waiting.unless_away(self._settle, otherwise=None)
 
     def _pause_if_refused(self) -> None:
         """Pause the edition if there is an alarm; the messages that were rejected in its row wait again."""
         if not self._alarm or self._is_paused:
             return
-        now, refused, results = self._clock(), self._refusals.rejected, self._results
+        now = self._clock()
         with self._database.write() as connection:
-            ledger.exchange(connection, self._sender, self._readers, results=results, now=now)
-            taken_back = take_back_rejected(connection, self._edition.id, refused, now=now)
             # Another process may have paused or cancelled the edition already, which is just as good.
             with suppress(StateError):
                 pause(connection, self._edition.id, StepCause(at=now, why=self._alarm))
+            steps = self._held.steps()
+            lost = self._write(connection, steps, now)
+            taken_back = take_back_rejected(connection, self._edition.id, self._refusals.rejected, now=now)
         self._is_paused = True
-        self._after_commit(results, self._renewed_at)
+        self._after_commit(steps, lost, (), self._renewed_at)
         self._ended[DeliveryState.REJECTED] -= taken_back
         log.error("%s is paused: %s", self._edition.id, self._alarm)
 
-    def _settle(self, mark: Sequence[Recipient] = ()) -> frozenset[int]:
-        """Record all results so far and mark deliveries, in one transaction; return the marked ones."""
-        now, marked = self._clock(), frozenset[int]()
-        results = self._results
+    def _settle(self, now: datetime | None = None, mark: Sequence[Recipient] = ()) -> list[Message]:
+        """Record all results so far, and mark readers who waited at the gate; return their messages."""
+        now = now or self._clock()
         renew = self._lease_is_old(now)
-        if not (results or mark or renew):
-            return marked
+        self._record_late(now)
+        if not (mark or renew or self._held.steps()):
+            return []
         with self._database.write() as connection:
-            marked = ledger.exchange(
-                connection, self._sender, self._readers, results=results, marks=_ids(mark), now=now
-            )
-            if renew:
-                senders.renew(connection, self._sender, now=now)
-        self._after_commit(results, now if renew else self._renewed_at)
-        return marked
+            marks = self._marks(connection, self._held.waiting(mark), now)
+            steps = self._held.steps(marks, all_of_them=renew)
+            lost = self._write(connection, steps, now)
+        self._after_commit(steps, lost, marks, now if renew else self._renewed_at)
+        gone = [reader for each in marks if each.share not in lost for reader in each.readers]
+        self._gate.spend(gone, now)
+        return self._hand_over(marks, lost)
 
-    def _after_commit(self, results: Sequence[Result], renewed_at: datetime) -> None:
-        self._results, self._renewed_at = [], renewed_at
-        if results:
-            states = Counter(map(_STATE, results))
+    def _record_late(self, now: datetime) -> None:
+        """Record the answers that came after another sender had taken their slice."""
+        if late := self._held.late:
+            with self._database.write() as connection:
+                settle_late(connection, self._edition.id, self._owner, late, now=now)
+            self._held.late = []
+
+    @staticmethod
+    def _write(connection: Connection, steps: Sequence[tuple[Share, Step]], now: datetime) -> list[Share]:
+        """Write steps; return the slices that another sender has taken, for which nothing was written."""
+        return [share for share, step in steps if not ledger.write(connection, step, now=now)]
+
+    def _after_commit(
+        self,
+        steps: Sequence[tuple[Share, Step]],
+        lost: Sequence[Share],
+        marks: Sequence[Mark],
+        renewed_at: datetime,
+    ) -> None:
+        self._held.written(steps, lost, marks)
+        self._renewed_at = renewed_at
+        for share in lost:
+            log.warning("%s: another sender has taken slice %d", self._edition.id, share.slice.number)
+        states = Counter(
+            result.state for share, step in steps if share not in lost for result in step.results
+        )
+        if states:
             self._ended.update({state: states[state] for state in states.keys() & _ENDED})
             tally = Counter({DeliveryState.QUEUED: self._total - self._ended.total(), **self._ended})
             self._progress(Counts(by_state=tuple((state, tally[state]) for state in DeliveryState)))
@@ -290,21 +368,8 @@ class Run:
     def _lease_is_old(self, now: datetime) -> bool:
         return now - self._renewed_at > self._outbox.lease / 3
 
-    def _expire(self) -> None:
-        now = self._clock()
-        with self._database.write() as connection:
-            ended = [owner for owner in senders.holders(connection, self._edition.id) if has_ended(owner)]
-            taken = senders.expire(
-                connection,
-                self._edition.id,
-                now=now,
-                lease=self._sender.lease,
-                ended=ended,
-                again=self._again,
-            )
-        if taken:
-            log.warning("%s: took back %d deliveries from a sender that ended", self._edition.id, taken)
 
-
-def _ids(readers: Sequence[Recipient]) -> list[int]:
-    return [reader.subscriber_id for reader in readers]
+def _unrecorded(connection: Connection, share: Share, step: Step) -> tuple[Share, Step]:
+    """Return a step with those answers whose deliveries the ledger still has on the wire."""
+    wire = slices.wire_of(connection, share.slice) or frozenset()
+    return share, replace(step, results=[each for each in step.results if each.key in wire or not each.tried])

@@ -24,8 +24,8 @@ from digest.storage.ledger import addressing
 from digest.storage.ledger.addressing import set_hours
 from digest.storage.ledger.cancelled import settle_cancelled
 from digest.storage.ledger.looks import kept_look
-from digest.storage.ledger.outcomes import counts, next_due
-from digest.storage.ledger.queue import end_queue
+from digest.storage.ledger.outcomes import counts
+from digest.storage.ledger.slices import next_look, owners
 from subscribers.store.mailable import mailable
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,7 @@ class Sent:
     record: EditionRecord
     counts: Counts
     next_at: datetime | None
+    others: int  # senders that are at work on it
     dead: str = ""  # a phrase about readers whose mailbox no longer exists; empty if there are none
 
     @property
@@ -59,9 +60,8 @@ class Sent:
             return f"paused{why}: run `digest resume {self.record.edition.id}` to continue"
         if self.next_at is None:
             return ""
-        held = self.counts.of(DeliveryState.CLAIMED, DeliveryState.WIRE)
-        if held:
-            return f"{held:,} are held by another sender, until {self.next_at:%H:%M:%S} UTC if it has died"
+        if self.others:
+            return f"another sender is at work; if it has died, this goes on at {self.next_at:%H:%M:%S} UTC"
         return f"continues at {self.next_at:%Y-%m-%d %H:%M} UTC"
 
 
@@ -77,15 +77,15 @@ def send(
 ) -> Sent:
     """Send the due deliveries of an edition that is approved or being sent; several processes may do so.
 
-    begin: approved → sending, with a delivery for each mailable reader, in one transaction; one statement
-        does it if the edition is approved, is not paused, and has the snapshot and the look of `seen`
-    take back the claims of dead senders: at once on this machine, otherwise when their lease ends
-    while something is due, and `stop` does not say so:
-        record the receipts so far; claim and mark a group of due deliveries; commit
-            with limits: claim a page, mark the readers who may go now; the others wait, and delay nobody
+    begin: approved → sending, with a delivery for each mailable reader, in slices, in one transaction; one
+        statement does it if the edition is approved, not paused, and has the snapshot and look of `seen`
+    while a slice is due, and `stop` does not say so:
+        take it: a free one, or that of a dead sender, at once on this machine, otherwise after its lease
+        record the receipts so far; mark a group of due deliveries; commit
+            with limits: mark the readers who may go now; the others wait, and delay nobody
         make the group's messages, one rendering for each choice of topics, and hand them over; every sender
             uses the look that was approved, whatever the templates are by now
-    record the last receipts; give back claims that were not sent; skip them if the edition was cancelled
+    record the last receipts; give the slices back; skip what is open if the edition was cancelled
     if nothing is open: sending → sent
 
     `stop` is called before each group. After a stop, answers to messages on the wire are awaited for
@@ -151,8 +151,6 @@ def _begin(
         chosen = addressing.variants(connection, edition_id)
         empty = [variant for variant in chosen if not builder.topics_for(variant)]
         skipped = addressing.skip_variants(connection, edition_id, empty, reason=NOTHING_CHOSEN, now=now)
-    with database.write() as connection:
-        addressing.analyse(connection, addressed)
     queued = (DeliveryState.QUEUED, addressed - skipped), (DeliveryState.SKIPPED, skipped)
     return record, Counts(by_state=queued)
 
@@ -174,25 +172,26 @@ def _finish(database: Database, edition_id: str, now: datetime, closed_until: da
     """Clean up after a run, and end the edition if none of its deliveries is open."""
     # After a cancellation, a message that was deferred left its delivery open.
     settle_cancelled(database, edition_id, now)
-    with database.write() as connection:
-        end_queue(connection, edition_id)
+    with database.read() as connection:
         tally = counts(connection, edition_id)
-        ends = not tally.open and load_edition(connection, edition_id).state in _ENDING
+        over = not tally.open and next_look(connection, edition_id) is None
+        ends = over and load_edition(connection, edition_id).state in _ENDING
     # Dead mailboxes are recorded before the edition is `sent`. If this process dies in between, the next run
     # records them again, which changes nothing.
     dead = note_dead_mailboxes(database, edition_id, tally, now=now) if ends else ""
     with database.write() as connection:
-        # An operator may have queued deliveries again since the first count (`digest retry`). While the
-        # edition is locked, nobody queues any between the second count and the step.
+        # An operator may have queued deliveries again since the count (`digest retry`). While the edition is
+        # locked, nobody queues any between the second look and the step.
         if ends:
             lock_edition(connection, edition_id)
-        if ends and not counts(connection, edition_id).open:
+        if ends and next_look(connection, edition_id) is None:
             with suppress(StateError):  # another sender was faster, or the edition was cancelled
                 advance(connection, edition_id, EditionState.SENT, StepCause(at=now))
         record = load_edition(connection, edition_id)
         goes_on = record.state is EditionState.SENDING and not record.paused_at
-        due_at = next_due(connection, edition_id) if goes_on else None
+        due_at = next_look(connection, edition_id) if goes_on else None
+        others = len(owners(connection, edition_id))
     if uncertain := tally.of(DeliveryState.UNCERTAIN):
         log.warning("%s: %d deliveries are uncertain; see `digest deliveries`", edition_id, uncertain)
     next_at = max(due_at, closed_until) if due_at and closed_until else due_at
-    return Sent(record=record, counts=tally, next_at=next_at, dead=dead)
+    return Sent(record=record, counts=tally, next_at=next_at, others=others, dead=dead)

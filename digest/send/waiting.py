@@ -11,6 +11,7 @@ from digest.model.errors import OutageError
 from digest.send.outbox import Outbox
 from digest.storage.database import Database
 
+_LONGEST = 4.0  # seconds between two tries
 Value = TypeVar("Value")
 Other = TypeVar("Other")
 _AWAY = object()
@@ -36,6 +37,7 @@ class Waiting:
         self._clock, self._stop = clock, stop
         self._stopped_at: datetime | None = None
         self._try_at: float | None = None  # when to try the database again; None: it is not away
+        self._pause = 0.0  # seconds before the next try; it doubles with each
 
     @property
     def is_away(self) -> bool:
@@ -55,11 +57,12 @@ class Waiting:
         try:
             if self._try_at is not None:
                 self._come_back()
-                self._try_at = None
+                self._try_at, self._pause = None, 0.0
             return step()
         except OutageError as error:
             self._database.note_outage(error)
-            self._try_at = monotonic() + self._outbox.retry_database
+            self._pause = min(self._pause * 2 or self._outbox.retry_database, _LONGEST)
+            self._try_at = monotonic() + self._pause
             return otherwise
 
     def surely(self, step: Callable[[], object]) -> None:
@@ -70,4 +73,4 @@ class Waiting:
         while self.unless_away(step, otherwise=_AWAY) is _AWAY:
             if self.has_drained_enough():
                 raise OutageError("stopped while the database was away")
-            sleep(self._outbox.retry_database)
+            sleep(self._pause)

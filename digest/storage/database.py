@@ -7,12 +7,13 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
 from time import monotonic, sleep
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy import Connection as Connection  # re-exported, because only storage imports SQLAlchemy
 from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.pool import StaticPool
@@ -121,6 +122,14 @@ class Database:
             self._outage.begin(write=write)
             raise OutageError(text) from error
         self._outage.end(write=write)
+
+    def clock_difference(self, now: datetime) -> timedelta:
+        """Return how far `now` is ahead of the clock of the database; nothing if that is this machine's."""
+        if self.leases_by_caller:
+            return timedelta()
+        with self.read() as connection:
+            there: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+        return now - there
 
     def note_outage(self, error: OutageError) -> None:
         """Log that the database is away, for a caller that will try again; once until it answers again."""

@@ -21,7 +21,7 @@ from digest.model.editions import EditionState
 from digest.storage.database import Database, open_database
 from digest.storage.editions.records import load_edition
 from digest.storage.ledger.outcomes import counts, list_deliveries
-from digest.storage.ledger.senders import holders
+from digest.storage.ledger.slices import next_look, owners
 from subscribers.store.tables import subscribers, subscriptions
 from tests.scheduler.installation import Place
 
@@ -143,7 +143,8 @@ class Trial:
         with database.read() as connection:
             tally = counts(connection, self.edition)
             rows = list_deliveries(connection, self.edition, limit=self.readers + 1)
-            assert holders(connection, self.edition) == ()
+            assert owners(connection, self.edition) == ()
+            assert next_look(connection, self.edition) is None
             if connection.dialect.name == "sqlite":
                 assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
         database.close()

@@ -20,6 +20,7 @@ from digest.model.deliveries import DeliveryState
 from digest.model.editions import EditionState
 from digest.model.run_context import RunContext
 from digest.scheduler.run import run_due
+from digest.storage.ledger.slices import cut
 from digest.storage.posts import waiting_posts
 from digest.storage.tables.deliveries import deliveries
 from digest.storage.tables.editions import editions
@@ -74,6 +75,7 @@ def test_an_edition_that_was_being_sent_with_a_clock_ahead_goes_on_now(place: Pl
         row = {"edition_id": "daily-2027-05-23", "subscriber_id": connection.scalar(select(subscribers.c.id))}
         row |= {"variant": "", "state": DeliveryState.DEFERRED, "due_at": later, "changed_at": later}
         connection.execute(deliveries.insert().values(row))
+        cut(connection, "daily-2027-05-23", size=1, now=later)
     said = place.run("23 06:00")
     assert "daily-2027-05-23: sent: 1 accepted" in said
     assert set(place.emails()) == {"ada"}

@@ -4,35 +4,26 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import timedelta
-from threading import Lock
+from threading import Event, Lock
 
 import pytest
 
-from digest.model.deliveries import DeliveryState, Result
+from digest.model.deliveries import DeliveryState
 from digest.model.editions import EditionState, StepCause
 from digest.model.errors import StateError, TransportError
 from digest.model.messages import Outcome
 from digest.send.retries import Doubt, RetryRules
 from digest.storage.database import Database, open_database
 from digest.storage.editions.steps import advance
-from digest.storage.ledger import addressing
-from digest.storage.ledger import deliveries as ledger
 from digest.storage.ledger.cancelled import (
     CANCELLED,
     cancelled_unsettled,
     settle_all_cancelled,
     settle_cancelled,
-    skip_unsent,
 )
 from digest.storage.ledger.outcomes import counts, list_deliveries
-from digest.storage.ledger.senders import Sender, release
-from subscribers.store.mailable import mailable
 from tests.send.world import EDITION, NOW, Recorder, add_edition, add_readers, run
-from tests.storage.ledger import until_it_waits, with_tables
-
-LEASE = timedelta(minutes=2)
-ANA = Sender(edition_id=EDITION, owner="ana", lease=LEASE)
+from tests.storage.ledger import LATER, accepted, begin, step, taken, until_it_waits, with_tables
 
 
 def cancel(database: Database) -> None:
@@ -43,23 +34,6 @@ def cancel(database: Database) -> None:
 def tally(database: Database) -> dict[str, int]:
     with database.read() as connection:
         return {state.value: count for state, count in counts(connection, EDITION).by_state}
-
-
-def begin(database: Database, readers: int) -> None:
-    add_edition(database)
-    add_readers(database, readers)
-    with database.write() as connection:
-        advance(connection, EDITION, EditionState.SENDING, StepCause(at=NOW))
-        addressing.address(connection, EDITION, mailable("daily", NOW), now=NOW)
-
-
-def put_on_the_wire(database: Database, *, claimed: int, marked: int) -> frozenset[int]:
-    """Let Ana claim some deliveries and mark the first of them."""
-    with database.write() as connection:
-        page, _ = ledger.claim(connection, ANA, mailable("daily", NOW), now=NOW, limit=claimed)
-        assert page
-        first = [reader.subscriber_id for reader in page][:marked]
-        return ledger.exchange(connection, ANA, mailable("daily", NOW), marks=first, now=NOW)
 
 
 def test_unsent_deliveries_of_a_cancelled_edition_are_skipped_with_a_reason(
@@ -92,29 +66,27 @@ def test_a_message_deferred_after_the_cancellation_is_skipped_too(
     assert tally(database) == {"skipped": 30}
 
 
-def test_deliveries_on_the_wire_elsewhere_are_left_to_their_sender(database: Database) -> None:
-    begin(database, 12)
-    on_wire = put_on_the_wire(database, claimed=6, marked=2)
+def test_a_slice_of_a_sender_that_is_running_is_left_to_it(database: Database) -> None:
+    begin(database, readers=12, slices_of=6)
+    ana = taken(database)
+    step(database, ana, wire=[1, 2])
     cancel(database)
     settle_cancelled(database, EDITION, NOW)
-    assert tally(database) == {"wire": 2, "skipped": 10}
-    with database.write() as connection:
-        claimed = {3, 4, 5, 6}
-        assert not ledger.exchange(connection, ANA, mailable("daily", NOW), marks=claimed, now=NOW)
-        results = [Result(key, DeliveryState.ACCEPTED, None, 250, "queued") for key in on_wire]
-        ledger.exchange(connection, ANA, mailable("daily", NOW), results=results, now=NOW)
+    assert tally(database) == {"wire": 2, "queued": 4, "skipped": 6}
+    assert step(database, ana, accepted(1), accepted(2), leaves=True), "it records its answers and ends"
+    settle_cancelled(database, EDITION, NOW)
     assert tally(database) == {"accepted": 2, "skipped": 10}
 
 
 def test_deliveries_on_the_wire_of_a_dead_sender_are_uncertain_when_its_lease_is_over(
     database: Database,
 ) -> None:
-    begin(database, 12)
-    put_on_the_wire(database, claimed=6, marked=2)
+    begin(database, readers=12)
+    step(database, taken(database), wire=[1, 2])
     cancel(database)
     settle_all_cancelled(database, NOW)
-    assert tally(database) == {"wire": 2, "skipped": 10}
-    settle_all_cancelled(database, NOW + LEASE)
+    assert tally(database) == {"wire": 2, "queued": 10}
+    settle_all_cancelled(database, LATER)
     assert tally(database) == {"uncertain": 2, "skipped": 10}
     with database.read() as connection:
         assert cancelled_unsettled(connection) == ()
@@ -139,48 +111,50 @@ def test_unanswered_messages_of_a_cancelled_edition_are_uncertain_even_if_doubt_
     assert tally(database) == {"uncertain": 3, "skipped": 9}
 
 
-def test_a_sender_that_ends_while_its_edition_is_being_cancelled_hides_no_doubt(postgresql_url: str) -> None:
+def test_a_sender_that_ends_while_its_edition_is_being_cancelled_hides_no_doubt(
+    postgresql_url: str,
+) -> None:
     database = with_tables(postgresql_url)
-    begin(database, 12)
-    put_on_the_wire(database, claimed=6, marked=2)
+    add_edition(database)
+    add_readers(database, 12)
+    transport, ready, go_on = Recorder(), Event(), Event()
 
-    def end() -> None:
-        with database.write() as connection:
-            release(connection, ANA, now=NOW, again=lambda _: True)
+    def break_off() -> None:
+        ready.set()
+        go_on.wait(timeout=60)
+        raise TransportError("mail.example.org", "the connection broke")
 
+    transport.before_answer = break_off
     with ThreadPoolExecutor(1) as pool:
+        ending = pool.submit(run, database, transport, rules=RetryRules(doubt=Doubt.RESEND))
+        ready.wait(timeout=60)
         with database.write() as connection:
             advance(connection, EDITION, EditionState.CANCELLED, StepCause(at=NOW))
-            ending = pool.submit(end)
+            go_on.set()
             until_it_waits(database, ending)
-        ending.result(timeout=60)
+        with pytest.raises(TransportError):
+            ending.result(timeout=60)
     settle_cancelled(database, EDITION, NOW)
-    assert tally(database) == {"uncertain": 2, "skipped": 10}
+    assert tally(database) == {"uncertain": 3, "skipped": 9}
     database.close()
 
 
 def test_a_cancellation_that_was_interrupted_is_finished_at_the_next_tick(database: Database) -> None:
-    begin(database, 12)
+    begin(database, readers=12, slices_of=5)
     cancel(database)  # the process died before it had skipped anything
-    with database.write() as connection:
-        assert skip_unsent(connection, EDITION, now=NOW, limit=5) == 5
-        assert skip_unsent(connection, EDITION, now=NOW, after=10, limit=5) == 12
-        assert skip_unsent(connection, EDITION, now=NOW, after=10, limit=5) is None
-    assert tally(database) == {"queued": 5, "skipped": 7}
+    assert tally(database) == {"queued": 12}
     settle_all_cancelled(database, NOW)
     assert tally(database) == {"skipped": 12}
 
 
 @pytest.mark.parametrize("state", [EditionState.SENDING, EditionState.SENT])
 def test_an_edition_that_is_not_cancelled_is_left_alone(database: Database, state: EditionState) -> None:
-    begin(database, 3)
+    begin(database, readers=3)
     if state is EditionState.SENT:
         with database.write() as connection:
             advance(connection, EDITION, state, StepCause(at=NOW))
     settle_cancelled(database, EDITION, NOW)
     settle_all_cancelled(database, NOW)
-    with database.write() as connection:
-        assert skip_unsent(connection, EDITION, now=NOW, limit=5) is None
     assert tally(database) == {"queued": 3}
 
 

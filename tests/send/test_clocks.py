@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
+from digest.editions.clocks import check_clock
 from digest.model.editions import EditionState
+from digest.model.errors import ClockError
+from digest.model.run_context import utc_now
 from digest.send.retries import Doubt, RetryRules
-from digest.storage.database import open_database
-from digest.storage.ledger.senders import expire
+from digest.storage.database import Database, open_database
+from digest.storage.ledger import slices
 from tests.send.world import EDITION, NOW, Clock, Recorder, add_edition, add_readers, run
-from tests.storage.ledger import ANA, STATE, begin, claimed, marked, states, with_tables
+from tests.storage.ledger import STATE, begin, states, step, taken, with_tables
 
 AHEAD = timedelta(seconds=125)  # more than a lease
 
@@ -35,9 +37,24 @@ def test_a_node_with_another_time_takes_nothing_back_and_nobody_is_mailed_twice(
     here.before_answer = let_the_other_send
     sent = run(database, here, Clock(NOW + max(-difference, timedelta())), rules=resend)
     database.close()
-    assert len(here.messages) == 3, "the other has sent all that this one did not hold"
-    assert sorted(here.keys + there.keys) == list(range(1, 81))
+    assert there.messages == [], "the first has the only slice"
+    assert here.keys == list(range(1, 81))
     assert sent.record.state is EditionState.SENT
+
+
+@pytest.mark.parametrize("difference", [AHEAD, -AHEAD])
+def test_a_node_whose_clock_is_off_is_told_to_send_nothing(
+    postgresql_url: str, difference: timedelta
+) -> None:
+    database = open_database(postgresql_url)
+    with pytest.raises(ClockError, match=r"12[45] s (ahead of|behind) the clock of the database"):
+        check_clock(database, utc_now() + difference)
+    check_clock(database, utc_now() + timedelta(seconds=30))
+    database.close()
+
+
+def test_a_file_has_no_clock_of_its_own(sqlite: Database) -> None:
+    check_clock(sqlite, utc_now() + 99 * AHEAD)
 
 
 @pytest.mark.parametrize("node", [NOW - timedelta(days=9), NOW + timedelta(days=900)])
@@ -45,20 +62,9 @@ def test_a_lease_runs_out_by_the_databases_clock_alone(postgresql_url: str, node
     with_tables(postgresql_url).close()
     database = open_database(postgresql_url)
     begin(database, readers=3)
-    claimed(database, replace(ANA, lease=timedelta()), limit=1)
-    claimed(database, replace(ANA, owner="ben"), limit=3)
+    step(database, taken(database), wire=[1], now=node)
     with database.write() as connection:
-        assert expire(connection, EDITION, now=node, lease=timedelta()) == 1
-    assert states(database) == {1: STATE.QUEUED, 2: STATE.CLAIMED, 3: STATE.CLAIMED}
-    database.close()
-
-
-def test_each_step_renews_the_lease_by_the_databases_clock(postgresql_url: str) -> None:
-    with_tables(postgresql_url).close()
-    database = open_database(postgresql_url)
-    begin(database, readers=1)
-    claimed(database, replace(ANA, lease=timedelta()))
-    assert marked(database, [1], ANA) == [1]
-    with database.write() as connection:
-        assert expire(connection, EDITION, now=NOW + timedelta(days=900)) == 0
+        assert slices.take(connection, EDITION, "ben", now=node) is None
+        assert slices.take(connection, EDITION, "ben", now=node, lease=timedelta())
+    assert states(database) == {1: STATE.UNCERTAIN, 2: STATE.QUEUED, 3: STATE.QUEUED}
     database.close()

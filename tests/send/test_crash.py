@@ -18,7 +18,7 @@ from digest.send.outbox import Outbox
 from digest.send.send import send
 from digest.storage.database import Database, open_database
 from digest.storage.ledger.outcomes import list_deliveries
-from digest.storage.tables.deliveries import senders
+from digest.storage.tables.deliveries import slices
 from tests.send.world import EDITION, NOW, SETTINGS, Appender, Clock, add_edition, add_readers
 
 READERS = 120
@@ -163,13 +163,12 @@ def test_a_sender_on_another_machine_waits_for_the_lease_and_reports_it(
     killed(database_url, tmp_path / "wire", Clock(), 3, "before writing")
     with database.write() as connection:
         # The killed process had its lease by the database's clock; this test has a clock of its own.
-        lease = {"lease_until": NOW + timedelta(minutes=2)}
-        connection.execute(update(senders).values(owner="elsewhere" + senders.c.owner, **lease))
+        connection.execute(update(slices).values(owner="elsewhere" + slices.c.owner, moved_at=NOW))
     outbox = Outbox(transport=Appender(tmp_path / "wire"), message_settings=SETTINGS, group=GROUP, page=20)
     sent = send(database, EDITION, outbox=outbox, clock=Clock())
     assert (sent.record.state, sent.next_at) == (EditionState.SENDING, NOW + timedelta(minutes=2))
-    assert sent.outlook == "5 are held by another sender, until 07:02:00 UTC if it has died"
-    assert sent.counts.of(DeliveryState.ACCEPTED) == 35
+    assert sent.outlook == "another sender is at work; if it has died, this goes on at 07:02:00 UTC"
+    assert sent.counts.of(DeliveryState.WIRE) == 5
     sent = send(database, EDITION, outbox=outbox, clock=Clock(NOW + timedelta(minutes=2)))
     assert sent.record.state is EditionState.SENT
     assert (sent.counts.of(DeliveryState.ACCEPTED), sent.counts.of(DeliveryState.UNCERTAIN)) == (35, 5)

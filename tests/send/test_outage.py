@@ -27,7 +27,7 @@ from digest.model.messages import Message, Receipt
 from digest.send.send import send
 from digest.storage.database import Connection, Database, open_database
 from digest.storage.ledger.owner import end, has_ended, own_name
-from digest.storage.ledger.senders import held_of
+from digest.storage.ledger.slices import on_wire
 from digest.storage.tables import metadata
 from tests.databases import create_tables
 from tests.send.world import EDITION, Clock, Recorder, add_edition, add_readers, outbox, run
@@ -204,13 +204,13 @@ def test_the_next_run_of_a_process_takes_over_at_once_what_a_stopped_run_could_n
     add_edition(sqlite)
     add_readers(sqlite, 6)
     transport = Recorder()
-    steps = chain([None] * 4, repeat("before"))  # it is lost after the first group was taken
+    steps = chain([None] * 3, repeat("before"))  # it is lost after the first group was taken
     failing = Failing(engine=sqlite.engine, leases_by_caller=True, failures=steps)
     box = outbox(transport, retry_database=0, drain=timedelta())
     with pytest.raises(OutageError, match="stopped while the database was away"):
         send(failing, EDITION, outbox=box, clock=Clock(), stop=lambda: bool(transport.messages))
     with sqlite.read() as connection:
-        assert held_of(connection, EDITION).wire == {1, 2, 3}
+        assert on_wire(connection, EDITION) == {1, 2, 3}
     sent = run(sqlite, transport)
     assert sent.counts.of(DeliveryState.UNCERTAIN) == 3, "answers are lost with their run"
     assert sent.record.state is EditionState.SENT

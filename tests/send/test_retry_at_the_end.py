@@ -45,10 +45,7 @@ def test_an_edition_does_not_end_while_deliveries_are_being_retried(postgresql_u
         )
         on_the_wire.wait(timeout=60)
         with database.write() as connection:
-            # Otherwise the sender would write this itself, and wait before it counts for the first time.
-            connection.execute(text("UPDATE editions SET at_once = false"))
-        with database.write() as connection:
-            # The same lock as a claim takes: it lets the sender record its answers.
+            # This lock lets the sender record its answers.
             locked = f"SELECT state FROM editions WHERE id = '{EDITION}' FOR NO KEY UPDATE"
             connection.execute(text(locked))
             retrying.set()

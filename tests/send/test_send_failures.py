@@ -34,6 +34,7 @@ from tests.send.world import (
     replies,
     run,
 )
+from tests.storage.ledger import begin
 
 STATE = DeliveryState
 
@@ -276,9 +277,8 @@ def test_a_sender_at_work_keeps_its_leases(database: Database) -> None:
     assert (slow.keys, others.keys) == (list(range(1, 10)), [])
 
 
-def test_senders_share_what_is_due_a_group_at_a_time(database: Database) -> None:
-    add_edition(database)
-    add_readers(database, 9)
+def test_senders_share_what_is_due_a_slice_at_a_time(database: Database) -> None:
+    begin(database, readers=9, slices_of=5)
     recorder, others = Recorder(), Recorder()
 
     def meanwhile() -> None:
@@ -286,7 +286,7 @@ def test_senders_share_what_is_due_a_group_at_a_time(database: Database) -> None
 
     recorder.before_answer = meanwhile
     run(database, recorder)
-    assert (recorder.keys, others.keys) == ([1, 2, 3], [4, 5, 6, 7, 8, 9])
+    assert (recorder.keys, others.keys) == ([1, 2, 3, 4, 5], [6, 7, 8, 9])
 
 
 def test_two_senders_share_an_edition_and_nobody_gets_it_twice(database_url: str, database: Database) -> None:
@@ -306,3 +306,27 @@ def test_two_senders_share_an_edition_and_nobody_gets_it_twice(database_url: str
     assert sorted(key for recorder in recorders for key in recorder.keys) == list(range(1, 121))
     with database.read() as connection:
         assert load_edition(connection, EDITION).state is EditionState.SENT
+
+
+def test_a_slice_that_waits_for_one_slow_answer_is_not_lost_while_others_go_out(database: Database) -> None:
+    begin(database, readers=6, slices_of=2)
+    clock = Clock()
+
+    class OneIsSlow(Recorder):
+        """Answers the first message last, and each other group after fifty seconds."""
+
+        def carry(self, groups: Iterator[Sequence[Message]]) -> Generator[Sequence[Receipt], None, None]:
+            slow: list[Message] = []
+            for group in groups:
+                self.messages += group
+                now = group if slow else group[1:]
+                slow = slow or list(group[:1])
+                clock.forward(timedelta(seconds=50))
+                yield [self.receipt(message) for message in now]
+            yield [self.receipt(message) for message in slow]
+
+    slow = OneIsSlow()
+    sent = run(database, slow, clock, group=1)
+    assert slow.keys == [1, 2, 3, 4, 5, 6]
+    assert sent.counts.of(DeliveryState.ACCEPTED) == 6
+    assert sent.record.state is EditionState.SENT

@@ -2,43 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, text, update
+from sqlalchemy import text, update
 
 from digest.model.deliveries import DeliveryState, Recipient, Result
 from digest.model.editions import EditionState, StepCause
 from digest.storage.database import Database, open_database
 from digest.storage.editions.steps import advance
-from digest.storage.ledger import addressing
+from digest.storage.ledger import addressing, slices
 from digest.storage.ledger import deliveries as ledger
+from digest.storage.ledger.deliveries import Step
+from digest.storage.ledger.leases import LEASE, Again, never
 from digest.storage.ledger.outcomes import list_deliveries
-from digest.storage.ledger.queue import START, Place
-from digest.storage.ledger.senders import Sender
+from digest.storage.ledger.settling import settle_late
+from digest.storage.ledger.slices import Slice
 from digest.storage.tables.deliveries import deliveries
-from digest.storage.tables.editions import editions
 from subscribers.store.mailable import mailable
 from tests.databases import create_tables
 from tests.send.world import EDITION, NOW, add_edition, add_readers
 
-LEASE = timedelta(minutes=2)
-
-ANA = Sender(edition_id=EDITION, owner="ana", lease=LEASE)
-BEN = Sender(edition_id=EDITION, owner="ben", lease=LEASE)
 LATER = NOW + LEASE
 STATE = DeliveryState
 
 
-def begin(database: Database, readers: int = 0) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hand:
+    """A sender that has a slice, and the deliveries that were due in it when it was taken."""
+
+    held: Slice
+    due: list[int]  # readers
+    doubted: int  # deliveries that another sender had on the wire
+
+
+def begin(database: Database, readers: int = 0, *, slices_of: int = 0) -> None:
+    """Add an edition that is being sent, to so many readers; optionally in small slices."""
     add_edition(database)
     add_readers(database, readers)
     with database.write() as connection:
         advance(connection, EDITION, EditionState.SENDING, StepCause(at=NOW))
     addressed(database)
+    if slices_of:
+        cut_small(database, slices_of)
 
 
 def addressed(database: Database) -> int:
@@ -46,32 +55,60 @@ def addressed(database: Database) -> int:
         return addressing.address(connection, EDITION, mailable("daily", NOW), now=NOW)
 
 
-def claimed(database: Database, sender: Sender = ANA, *, at: int = 0, limit: int = 100) -> list[Recipient]:
-    now = NOW + timedelta(seconds=at)
+def cut_small(database: Database, size: int) -> None:
+    """Divide the edition anew, into slices of so many deliveries."""
     with database.write() as connection:
-        page, _ = ledger.claim(connection, sender, mailable("daily", now), now=now, limit=limit)
-    return list(page or ())
+        connection.execute(text("DELETE FROM slices"))
+        slices.cut(connection, EDITION, size=size, now=NOW)
 
 
-def marked(database: Database, ids: Sequence[int], sender: Sender = ANA) -> list[int]:
+def take(
+    database: Database,
+    owner: str = "ana",
+    *,
+    now: datetime = NOW,
+    ended: Sequence[str] = (),
+    again: Again = never,
+) -> Hand | None:
+    """Take the next slice as a sender; None if none is free."""
     with database.write() as connection:
-        return sorted(ledger.exchange(connection, sender, mailable("daily", NOW), marks=ids, now=NOW))
+        slices.lock_state(connection, EDITION)
+        taken = slices.take(connection, EDITION, owner, now=now, due_by=now, ended=ended, again=again)
+        due = ledger.due_in(connection, taken[0], now) if taken else []
+    return Hand(held=taken[0], due=due, doubted=taken[1]) if taken else None
 
 
-def settled(database: Database, *results: Result, sender: Sender = ANA) -> None:
+def taken(database: Database, owner: str = "ana", *, now: datetime = NOW, again: Again = never) -> Hand:
+    """Take the next slice as a sender; one must be free."""
+    hand = take(database, owner, now=now, again=again)
+    assert hand
+    return hand
+
+
+def recipients(database: Database, hand: Hand) -> list[Recipient]:
+    with database.read() as connection:
+        return ledger.recipients(connection, mailable("daily", NOW), EDITION, hand.due, NOW)
+
+
+def step(
+    database: Database,
+    hand: Hand,
+    *results: Result,
+    wire: Collection[int] = (),
+    turns: Sequence[tuple[int, datetime]] = (),
+    leaves: bool = False,
+    now: datetime = NOW,
+) -> bool:
+    """Write one step of a sender: from then on, `wire` is on the wire."""
+    written = Step(slice=hand.held, wire=wire, results=results, turns=turns, leaves=leaves)
     with database.write() as connection:
-        ledger.exchange(connection, sender, mailable("daily", NOW), results=results, now=NOW)
+        return ledger.write(connection, written, now=now)
 
 
-def taken(
-    database: Database, sender: Sender = ANA, *results: Result, after: Place = START, limit: int = 2
-) -> tuple[list[int] | None, Place]:
+def late(database: Database, *results: Result, owner: str = "ana") -> None:
+    """Record answers that a sender got after it had lost its slice."""
     with database.write() as connection:
-        readers = mailable("daily", NOW)
-        group, place = ledger.take(
-            connection, sender, readers, results=results, after=after, limit=limit, now=NOW
-        )
-    return None if group is None else [reader.subscriber_id for reader in group], place
+        settle_late(connection, EDITION, owner, results, now=NOW)
 
 
 def states(database: Database) -> dict[int, DeliveryState]:
@@ -80,12 +117,21 @@ def states(database: Database) -> dict[int, DeliveryState]:
     return {row.subscriber_id: row.state for row in rows}
 
 
+def next_look(database: Database) -> datetime | None:
+    with database.read() as connection:
+        return slices.next_look(connection, EDITION)
+
+
 def accepted(key: int) -> Result:
     return Result(key, STATE.ACCEPTED, None, 250, "2.0.0 queued")
 
 
-def ids(page: Sequence[Recipient]) -> list[int]:
-    return [reader.subscriber_id for reader in page]
+def rejected(key: int) -> Result:
+    return Result(key, STATE.REJECTED, None, 550, "5.1.1 no such user")
+
+
+def deferred(key: int, until: datetime) -> Result:
+    return Result(key, STATE.DEFERRED, until, 451, "4.7.1 later")
 
 
 def with_tables(url: str) -> Database:
@@ -110,8 +156,3 @@ def put_off(database: Database, number: int, due_at: datetime) -> None:
         connection.execute(
             update(deliveries).where(deliveries.c.subscriber_id == number).values(due_at=due_at)
         )
-
-
-def goes_at_once(database: Database) -> bool:
-    with database.read() as connection:
-        return bool(connection.scalar(select(editions.c.at_once)))

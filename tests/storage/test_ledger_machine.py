@@ -1,37 +1,47 @@
-"""In any order of claims, marks, receipts, sleeps, deaths and unsubscribes, no reader is mailed wrongly."""
+"""In any order of steps, answers, sleeps, deaths, retries and unsubscribes, no reader is mailed wrongly."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from digest.model.deliveries import DeliveryState, Result
+from digest.model.deliveries import DeliveryState, Recipient, Result
 from digest.model.editions import EditionState, StepCause
 from digest.model.messages import Outcome, Receipt
 from digest.send.retries import RetryRules, result_of
 from digest.storage.database import open_database
 from digest.storage.editions.steps import advance
-from digest.storage.ledger import addressing
+from digest.storage.ledger import addressing, slices
 from digest.storage.ledger import deliveries as ledger
-from digest.storage.ledger.outcomes import counts, list_deliveries
-from digest.storage.ledger.queue import START, end_queue
-from digest.storage.ledger.senders import Sender, expire, release, renew
+from digest.storage.ledger.deliveries import Step
+from digest.storage.ledger.outcomes import counts, list_deliveries, retry
+from digest.storage.ledger.settling import settle_late, skipped
+from digest.storage.ledger.slices import Slice
 from subscribers.store.mailable import mailable
 from tests.databases import create_tables
 from tests.send.world import EDITION, NOW, add_edition, add_readers, leave
 
 READERS = 8
-LEASE = timedelta(minutes=2)
-SENDERS = [Sender(edition_id=EDITION, owner=owner, lease=LEASE) for owner in ("ana", "ben", "cem")]
-senders = st.sampled_from(SENDERS)
+owners = st.sampled_from(["ana", "ben", "cem"])
 outcomes = st.sampled_from(Outcome)
+few = st.integers(min_value=1, max_value=4)
+
+
+@dataclass(slots=True)
+class Sender:
+    """What a sender has in its memory: a slice, who is next in it, and what is on the wire."""
+
+    held: Slice
+    ahead: list[int]
+    wire: dict[int, Recipient] = field(default_factory=dict)
 
 
 class Ledger(RuleBasedStateMachine):
-    """Senders that interleave in any order, with `doubt = "hold"`."""
+    """Senders that interleave in any order, with `doubt = "hold"`. A sender that sleeps is still alive."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,127 +51,91 @@ class Ledger(RuleBasedStateMachine):
         add_edition(self.database)
         add_readers(self.database, READERS)
         self.now = NOW
-        self.claims: dict[str, dict[int, int]] = {sender.owner: {} for sender in SENDERS}
-        self.wires: dict[str, dict[int, int]] = {sender.owner: {} for sender in SENDERS}
-        self.places = {sender.owner: START for sender in SENDERS}
+        self.senders: dict[str, Sender] = {}
         self.left: set[int] = set()
         self.may_have_arrived: set[int] = set()
         with self.database.write() as connection:
             advance(connection, EDITION, EditionState.SENDING, StepCause(at=NOW))
             addressing.address(connection, EDITION, mailable("daily", NOW), now=NOW)
+            connection.exec_driver_sql("DELETE FROM slices")
+            slices.cut(connection, EDITION, size=3, now=NOW)
 
-    @rule(sender=senders, limit=st.integers(min_value=1, max_value=4))
-    def claim(self, sender: Sender, limit: int) -> None:
-        with self.database.write() as connection:
-            page, self.places[sender.owner] = ledger.claim(
-                connection,
-                sender,
-                mailable("daily", self.now),
-                after=self.places[sender.owner],
-                now=self.now,
-                limit=limit,
-            )
-        if page is None:
-            self.nobody_is_left_that_is_due()
-        for reader in page or ():
-            assert reader.subscriber_id not in self.left
-            self.claims[sender.owner][reader.subscriber_id] = reader.tries
-
-    @rule(sender=senders, count=st.integers(min_value=1, max_value=4))
-    def mark(self, sender: Sender, count: int) -> None:
-        claims = self.claims[sender.owner]
-        group = list(claims)[:count]
-        if not group:
+    @rule(owner=owners)
+    def take(self, owner: str) -> None:
+        if owner in self.senders:
             return
         with self.database.write() as connection:
-            readers = mailable("daily", self.now)
-            marked = ledger.exchange(connection, sender, readers, marks=group, now=self.now)
-        assert not marked & self.left
-        assert not marked & self.may_have_arrived, "written twice though it may have arrived"
-        self.wires[sender.owner] |= {key: claims[key] + 1 for key in marked}
-        self.may_have_arrived |= marked
-        for key in group:
-            del claims[key]
+            taken = slices.take(connection, EDITION, owner, now=self.now, due_by=self.now)
+            if taken:
+                due = ledger.due_in(connection, taken[0], self.now)
+                self.senders[owner] = Sender(taken[0], due)
+        if not taken:
+            self.nobody_is_due_in_a_free_slice()
 
-    @rule(sender=senders, outcome=outcomes, limit=st.integers(min_value=1, max_value=4))
-    def take(self, sender: Sender, outcome: Outcome, limit: int) -> None:
-        results = self.answered(sender, outcome, limit)
-        with self.database.write() as connection:
-            group, self.places[sender.owner] = ledger.take(
-                connection,
-                sender,
-                mailable("daily", self.now),
-                results=results,
-                after=self.places[sender.owner],
-                limit=limit,
-                now=self.now,
-            )
-        if group is None:
-            self.nobody_is_left_that_is_due()
-        for reader in group or ():
-            assert reader.subscriber_id not in self.left
-            assert reader.subscriber_id not in self.may_have_arrived, (
-                "written twice though it may have arrived"
-            )
-            self.wires[sender.owner][reader.subscriber_id] = reader.tries + 1
-            self.may_have_arrived.add(reader.subscriber_id)
-
-    def nobody_is_left_that_is_due(self) -> None:
+    def nobody_is_due_in_a_free_slice(self) -> None:
         with self.database.read() as connection:
             rows = list_deliveries(connection, EDITION, states=[DeliveryState.QUEUED, DeliveryState.DEFERRED])
-        assert not [row.subscriber_id for row in rows if row.due_at is None or row.due_at <= self.now]
+            held = connection.exec_driver_sql(
+                "SELECT first_id, last_id FROM slices WHERE owner IS NOT NULL"
+            ).all()
+        due = [row.subscriber_id for row in rows if row.due_at is None or row.due_at <= self.now]
+        assert not [key for key in due if not any(first <= key <= last for first, last in held)]
 
-    @rule(sender=senders)
-    def begin_again(self, sender: Sender) -> None:
-        self.places[sender.owner] = START
-
-    @rule(sender=senders, outcome=outcomes, count=st.integers(min_value=1, max_value=4))
-    def receipts(self, sender: Sender, outcome: Outcome, count: int) -> None:
+    @rule(owner=owners, outcome=outcomes, count=few, leaves=st.booleans())
+    def step(self, owner: str, outcome: Outcome, count: int, leaves: bool) -> None:
+        sender = self.senders.get(owner)
+        if not sender:
+            return
         results = self.answered(sender, outcome, count)
+        group = [] if leaves else sender.ahead[:count]
         with self.database.write() as connection:
-            readers = mailable("daily", self.now)
-            ledger.exchange(connection, sender, readers, results=results, now=self.now)
+            readers = ledger.recipients(connection, mailable("daily", self.now), EDITION, group, self.now)
+            going = {reader.subscriber_id: reader for reader in readers}
+            gone = skipped(key for key in group if key not in going)
+            over = leaves and not sender.wire
+            wire = [*sender.wire, *going]
+            step = Step(slice=sender.held, wire=wire, results=[*results, *gone], leaves=over)
+            written = ledger.write(connection, step, now=self.now)
+        if not written:
+            self.record_late(owner, results)
+            del self.senders[owner]
+            return
+        assert not going.keys() & self.left
+        assert not going.keys() & self.may_have_arrived, "written twice though it may have arrived"
+        self.may_have_arrived |= going.keys()
+        sender.wire |= going
+        sender.ahead = sender.ahead[len(group) :]
+        if over:
+            del self.senders[owner]
 
     def answered(self, sender: Sender, outcome: Outcome, count: int) -> list[Result]:
-        wire = self.wires[sender.owner]
-        answered = {key: wire.pop(key) for key in list(wire)[:count]}
+        answered = {key: sender.wire.pop(key) for key in list(sender.wire)[:count]}
         if outcome in (Outcome.DEFERRED, Outcome.UNSENT):
             self.may_have_arrived -= set(answered)
         rules = RetryRules(lifetime=timedelta(minutes=30))
         return [
-            result_of(Receipt(key, outcome), tries=tries, now=self.now, rules=rules)
-            for key, tries in answered.items()
+            result_of(Receipt(key, outcome), tries=reader.tries + 1, now=self.now, rules=rules)
+            for key, reader in answered.items()
         ]
 
-    @rule(sender=senders)
-    def die(self, sender: Sender) -> None:
-        self.claims[sender.owner].clear()
-        self.wires[sender.owner].clear()
-
-    @rule(sender=senders)
-    def stop(self, sender: Sender) -> None:
-        self.die(sender)
+    def record_late(self, owner: str, results: list[Result]) -> None:
         with self.database.write() as connection:
-            release(connection, sender, now=self.now)
+            settle_late(connection, EDITION, owner, results, now=self.now)
 
-    @rule(sender=senders)
-    def renew(self, sender: Sender) -> None:
-        with self.database.write() as connection:
-            renew(connection, sender, now=self.now)
+    @rule(owner=owners)
+    def die(self, owner: str) -> None:
+        self.senders.pop(owner, None)
 
     @rule(minutes=st.integers(min_value=0, max_value=20))
     def time_passes(self, minutes: int) -> None:
         self.now += timedelta(minutes=minutes)
 
     @rule()
-    def expire(self) -> None:
+    def retry_rejected(self) -> None:
         with self.database.write() as connection:
-            expire(connection, EDITION, now=self.now)
-
-    @rule()
-    def look_whether_any_goes_at_once(self) -> None:
-        with self.database.write() as connection:
-            end_queue(connection, EDITION)
+            rejected = list_deliveries(connection, EDITION, states=[DeliveryState.REJECTED])
+            retry(connection, EDITION, [DeliveryState.REJECTED], now=self.now)
+        self.may_have_arrived -= {row.subscriber_id for row in rejected}
 
     @rule(number=st.integers(min_value=1, max_value=READERS))
     def unsubscribe(self, number: int) -> None:
@@ -174,7 +148,7 @@ class Ledger(RuleBasedStateMachine):
             assert counts(connection, EDITION).total == READERS
 
     @invariant()
-    def what_has_ended_belongs_to_nobody(self) -> None:
+    def nothing_that_may_have_arrived_waits_to_be_sent(self) -> None:
         with self.database.read() as connection:
             rows = list_deliveries(connection, EDITION)
         for row in rows:
@@ -182,10 +156,17 @@ class Ledger(RuleBasedStateMachine):
                 assert row.subscriber_id not in self.may_have_arrived
 
     def teardown(self) -> None:
+        """Let one sender finish: then nothing is on the wire, and everybody has an outcome or a next try."""
+        self.senders.clear()
+        later = self.now + timedelta(days=1)
         with self.database.write() as connection:
-            expire(connection, EDITION, now=self.now + LEASE)
-            open_states = DeliveryState.CLAIMED, DeliveryState.WIRE
-            assert counts(connection, EDITION).of(*open_states) == 0
+            while taken := slices.take(connection, EDITION, "dora", now=later, due_by=later):
+                due = ledger.due_in(connection, taken[0], later)
+                results = [Result(key, DeliveryState.ACCEPTED, None, 250, "") for key in due]
+                assert ledger.write(
+                    connection, Step(slice=taken[0], wire=(), results=results, leaves=True), now=later
+                )
+            assert counts(connection, EDITION).open == 0
         self.database.close()
 
 

@@ -7,7 +7,7 @@ from digest.storage.database import Database
 from digest.storage.ledger.outcomes import choices, list_deliveries, retry
 from subscribers.store.mailable import mailable
 from tests.send.world import EDITION, NOW, add_reader
-from tests.storage.ledger import STATE, addressed, begin, claimed, marked, settled, states
+from tests.storage.ledger import STATE, addressed, begin, recipients, rejected, states, step, taken
 
 
 def test_deliveries_are_listed_in_pages(database: Database) -> None:
@@ -42,10 +42,11 @@ def failed(database: Database) -> Database:
     for number, host in enumerate(["example.org", "Example.ORG", "other.test", "notexample.org"], start=1):
         add_reader(database, number, address=f"reader{number}@{host}")
     addressed(database)
-    claimed(database)
-    marked(database, [1, 2, 3, 4])
-    settled(database, *(Result(key, STATE.REJECTED, None, 550 + key // 4, "no") for key in (1, 3, 4)))
-    settled(database, Result(2, STATE.UNCERTAIN, None, None, "the connection broke"))
+    ana = taken(database)
+    step(database, ana, wire=[1, 2, 3, 4])
+    broken = Result(2, STATE.UNCERTAIN, None, None, "the connection broke")
+    answers = [rejected(key)._replace(code=550 + key // 4) for key in (1, 3, 4)]
+    step(database, ana, *answers, broken, leaves=True)
     return database
 
 
@@ -56,7 +57,7 @@ def test_failed_deliveries_are_queued_again_by_state_code_and_domain(failed: Dat
             retry(connection, EDITION, [STATE.REJECTED, STATE.UNCERTAIN], now=NOW, domain="example.org") == 2
         )
     assert states(failed) == {1: STATE.QUEUED, 2: STATE.QUEUED, 3: STATE.REJECTED, 4: STATE.QUEUED}
-    assert [reader.tries for reader in claimed(failed)] == [0, 0, 0]
+    assert [reader.tries for reader in recipients(failed, taken(failed))] == [0, 0, 0]
 
 
 def test_accepted_deliveries_cannot_be_queued_again(failed: Database) -> None:

@@ -2,15 +2,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from digest.model.deliveries import AcceptedOverTime, Result, Tally
+from digest.model.deliveries import AcceptedOverTime, Tally
 from digest.model.editions import EditionState, StepCause
 from digest.storage.database import Database
 from digest.storage.editions.steps import advance, reopen
 from digest.storage.ledger import tallies
 from digest.storage.ledger.outcomes import counts, retry
-from digest.storage.ledger.senders import expire
 from tests.send.world import EDITION, NOW, add_edition, add_reader
-from tests.storage.ledger import LATER, STATE, addressed, claimed, marked, settled
+from tests.storage.ledger import LATER, STATE, accepted, addressed, late, rejected, step, taken
 
 
 def _sent(database: Database) -> None:
@@ -21,9 +20,8 @@ def _sent(database: Database) -> None:
     with database.write() as connection:
         advance(connection, EDITION, EditionState.SENDING, StepCause(at=NOW))
     addressed(database)
-    marked(database, [reader.subscriber_id for reader in claimed(database)])
-    results = [Result(key, STATE.ACCEPTED, None, 250, "kept") for key in (1, 2, 3, 4, 5, 7)]
-    settled(database, *results, Result(6, STATE.REJECTED, None, 550, "no such user"))
+    results = [accepted(key) for key in (1, 2, 3, 4, 5, 7)]
+    step(database, taken(database), *results, rejected(6), leaves=True)
 
 
 def _tally(database: Database) -> Tally:
@@ -91,11 +89,11 @@ def test_a_late_answer_makes_the_tally_void(database: Database) -> None:
     with database.write() as connection:
         advance(connection, EDITION, EditionState.SENDING, StepCause(at=NOW))
     addressed(database)
-    marked(database, [reader.subscriber_id for reader in claimed(database)])
+    step(database, taken(database), wire=[1])
+    step(database, taken(database, "ben", now=LATER), leaves=True)
     with database.write() as connection:
-        expire(connection, EDITION, now=LATER)
         advance(connection, EDITION, EditionState.SENT, StepCause(at=LATER))
     assert _keep(database).counts.of(STATE.UNCERTAIN) == 1
-    settled(database, Result(1, STATE.ACCEPTED, None, 250, "kept"))
+    late(database, accepted(1))
     with database.read() as connection:
         assert tallies.kept_tally(connection, EDITION) is None

@@ -103,7 +103,7 @@ def _advance(
 
 
 def pause(connection: Connection, edition_id: str, cause: StepCause) -> None:
-    """Pause an edition, which may also be a draft; after the commit, no sender takes new deliveries of it.
+    """Pause an edition, which may also be a draft; senders see it before their next group.
 
     Raises StateError if the edition is over or paused already, and NotFoundError.
     """

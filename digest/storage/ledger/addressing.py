@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import CTE, Connection, String, column, func, literal, select, text, update, values
+from sqlalchemy import CTE, Connection, String, column, func, literal, select, update, values
 
 from digest.model.deliveries import DeliveryState
 from digest.model.editions import Edition
 from digest.schedule.local_hours import copy_due_at
 from digest.schedule.schedule import instant_of
-from digest.storage.ledger.queue import begin_queue
+from digest.storage.ledger.slices import cut, size_for
 from digest.storage.tables.deliveries import deliveries
 from subscribers.store.mailable import Mailable
 from subscribers.store.tables import subscriptions, upsert
 
 
 def address(connection: Connection, edition_id: str, mailable: Mailable, *, now: datetime) -> int:
-    """Queue one delivery for each reader in `mailable`, to go at once; return how many were new.
+    """Queue one delivery for each reader in `mailable`, to go at once, in slices; return how many were new.
 
-    This is one statement. A reader that already has a delivery of this edition keeps it as it is.
+    A reader that already has a delivery of this edition keeps it as it is.
     """
-    begin_queue(connection, edition_id)
     readers = mailable.subquery("readers")
     rows = select(
         literal(edition_id),
@@ -33,23 +32,9 @@ def address(connection: Connection, edition_id: str, mailable: Mailable, *, now:
     ).where(literal(1) == 1)  # without a WHERE, SQLite reads the ON of ON CONFLICT as part of a join
     columns = ["edition_id", "subscriber_id", "variant", "state", "changed_at"]
     statement = upsert(connection, deliveries).from_select(columns, rows).on_conflict_do_nothing()
-    return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
-
-
-# To settle a group of an edition that the planner does not know, PostgreSQL reads the whole edition, which
-# takes 0.6 to 1 µs for each delivery. For 3,000 deliveries, that is 0.1 s for all groups together, as long
-# as ANALYZE takes (0.1 to 0.2 s, for a ledger of any size). For 300,000 deliveries, it is 20 minutes.
-ANALYSED_FROM = 3_000
-
-
-def analyse(connection: Connection, addressed: int) -> None:
-    """Tell PostgreSQL's planner about an edition with so many new deliveries; ignore a small edition.
-
-    Must be called after the addressing is committed, in a transaction of its own.
-    """
-    # The planner takes an edition that is not in its statistics for empty. SQLite plans without statistics.
-    if connection.dialect.name == "postgresql" and addressed >= ANALYSED_FROM:
-        connection.execute(text("ANALYZE deliveries"))
+    count = connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
+    cut(connection, edition_id, size=size_for(count), now=now)
+    return count
 
 
 def variants(connection: Connection, edition_id: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
 
 from digest.model.deliveries import DeliveryState, NoticeRecord, Result
-from digest.storage.ledger.senders import NO_ANSWER, lease_end, ran_out
+from digest.storage.ledger.leases import NO_ANSWER, lease_end, ran_out
 from subscribers.model import SubscriberState, SuppressionReason
 from subscribers.rules.notices import NoticeKind, Standing, obstacle
 from subscribers.rules.signup import requests_from_json

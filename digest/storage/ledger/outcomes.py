@@ -9,9 +9,9 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
 
 from digest.model.deliveries import Counts, Delivery, DeliveryState, Later
-from digest.storage.ledger.senders import NOTHING, Held, among, held_of
-from digest.storage.tables.deliveries import SENDABLE, deliveries, senders
-from digest.storage.tables.editions import editions
+from digest.storage.ledger.prepared import among
+from digest.storage.ledger.slices import ensure_cut, going, look_again, look_everywhere, on_wire
+from digest.storage.tables.deliveries import SENDABLE, deliveries
 from subscribers.store.mailable import Mailable
 from subscribers.store.tables import subscribers
 
@@ -20,11 +20,10 @@ RETRYABLE = frozenset({DeliveryState.REJECTED, DeliveryState.UNCERTAIN, Delivery
 
 def counts(connection: Connection, edition_id: str) -> Counts:
     """Count an edition's deliveries by state."""
-    found, held = _by_state(connection, edition_id), held_of(connection, edition_id)
-    for state, ids in ((DeliveryState.CLAIMED, held.claimed), (DeliveryState.WIRE, held.wire)):
-        if ids:  # their own rows still show the state before the claim
-            these = _by_state(connection, edition_id, among(connection, deliveries.c.subscriber_id, ids))
-            found = found - these + Counter({state: these.total()})
+    found = _by_state(connection, edition_id)
+    if ids := on_wire(connection, edition_id):  # their own rows still show the state before
+        these = _by_state(connection, edition_id, among(connection, deliveries.c.subscriber_id, ids))
+        found = found - these + Counter({DeliveryState.WIRE: these.total()})
     return Counts(by_state=tuple((state, found[state]) for state in DeliveryState if found[state]))
 
 
@@ -119,19 +118,6 @@ def later(connection: Connection, edition_id: str, now: datetime) -> Mapping[Del
     return {DeliveryState(state): Later(count=count, first_at=first_at) for state, count, first_at in rows}
 
 
-def next_due(connection: Connection, edition_id: str) -> datetime | None:
-    """Return when an edition next needs a sender: when a delivery is due, or when a lease ends."""
-    free = _of(edition_id), SENDABLE, ~_held(connection, held_of(connection, edition_id).all)
-    at_once = select(deliveries.c.subscriber_id).where(*free, deliveries.c.due_at.is_(None)).exists()
-    # Deliveries without a due time have been due since the edition began.
-    began = select(editions.c.started_at).where(editions.c.id == edition_id, editions.c.at_once, at_once)
-    timed = select(func.min(deliveries.c.due_at)).where(*free, deliveries.c.due_at.is_not(None))
-    busy = senders.c.edition_id == edition_id, or_(senders.c.claimed != b"", senders.c.wire != b"")
-    leased = connection.scalar(select(func.min(senders.c.lease_until)).where(*busy))
-    times = connection.scalar(began), connection.scalar(timed), leased
-    return min((each for each in times if each), default=None)
-
-
 def list_deliveries(
     connection: Connection,
     edition_id: str,
@@ -143,7 +129,7 @@ def list_deliveries(
     limit: int = 100,
 ) -> tuple[Delivery, ...]:
     """Return a page of an edition's deliveries in the order of subscriber ids, after subscriber `after`."""
-    held = held_of(connection, edition_id)
+    wire = on_wire(connection, edition_id)
     query = (
         _with_address()
         .where(_of(edition_id), deliveries.c.subscriber_id > after, *_answered(code, None))
@@ -153,8 +139,8 @@ def list_deliveries(
     if domain is not None:
         query = query.where(_at(domain))  # of the joined reader: a subquery would read the whole list
     if states:
-        query = query.where(_in_states(connection, held, states))
-    return tuple(_delivery(row, held) for row in connection.execute(query))
+        query = query.where(_in_states(connection, wire, states))
+    return tuple(_delivery(row, wire) for row in connection.execute(query))
 
 
 def deliveries_to(connection: Connection, subscriber_id: int) -> tuple[Delivery, ...]:
@@ -165,9 +151,8 @@ def deliveries_to(connection: Connection, subscriber_id: int) -> tuple[Delivery,
         .order_by(deliveries.c.changed_at, deliveries.c.edition_id)
     )
     rows = connection.execute(query).all()
-    going = connection.scalars(select(senders.c.edition_id).distinct())
-    held = {edition_id: held_of(connection, edition_id) for edition_id in going}
-    return tuple(_delivery(row, held.get(row.edition_id, NOTHING)) for row in rows)
+    wires = {each: on_wire(connection, each) for each in going(connection)}
+    return tuple(_delivery(row, wires.get(row.edition_id, frozenset())) for row in rows)
 
 
 def _with_address() -> Select[tuple[object, ...]]:
@@ -176,14 +161,10 @@ def _with_address() -> Select[tuple[object, ...]]:
     return select(*columns, subscribers.c.address).join_from(deliveries, subscribers, reader, isouter=True)
 
 
-def _delivery(row: Row[tuple[object, ...]], held: Held) -> Delivery:
-    """Return a delivery with its current state: while a sender holds it, its own row shows an older state."""
+def _delivery(row: Row[tuple[object, ...]], wire: frozenset[int]) -> Delivery:
+    """Return a delivery with its current state: while it is on the wire, its own row shows an older state."""
     values = dict(row._mapping)
-    state = DeliveryState(values["state"])
-    if values["subscriber_id"] in held.wire:
-        state = DeliveryState.WIRE
-    elif values["subscriber_id"] in held.claimed:
-        state = DeliveryState.CLAIMED
+    state = DeliveryState.WIRE if values["subscriber_id"] in wire else DeliveryState(values["state"])
     return Delivery(**{**values, "state": state})
 
 
@@ -207,8 +188,8 @@ def retry(
         raise ValueError(f"only {', '.join(sorted(RETRYABLE))} deliveries can be sent again")
     conditions = [_of(edition_id), deliveries.c.state.in_(states), *_answered(code, domain)]
     conditions += [] if only is None else [deliveries.c.subscriber_id == only]
-    # A due time is set because `editions.at_once` may be off by now. Without a due time, nobody would look
-    # for the delivery.
+    ensure_cut(connection, edition_id, now)
+    look_again(connection, edition_id, now, *conditions)
     again = {"state": DeliveryState.QUEUED, "due_at": now, "tries": 0, "owner": None, "changed_at": now}
     return connection.execute(update(deliveries).where(*conditions).values(again)).rowcount
 
@@ -219,7 +200,8 @@ def take_back_rejected(
     """Defer rejected deliveries to these readers, as if they had not been tried; return how many."""
     if not ids:
         return 0
-    rejected = _of(edition_id), _held(connection, ids), deliveries.c.state == DeliveryState.REJECTED
+    rejected = _of(edition_id), _these(connection, ids), deliveries.c.state == DeliveryState.REJECTED
+    look_again(connection, edition_id, now, *rejected)
     waits = {"state": DeliveryState.DEFERRED, "due_at": now, "changed_at": now}
     again = update(deliveries).where(*rejected).values(**waits, tries=deliveries.c.tries - 1)
     return connection.execute(again).rowcount
@@ -229,16 +211,23 @@ def _of(edition_id: str) -> ColumnElement[bool]:
     return deliveries.c.edition_id == edition_id
 
 
-def _held(connection: Connection, ids: Collection[int]) -> ColumnElement[bool]:
+def hasten(connection: Connection, edition_id: str, limit: datetime, now: datetime) -> int:
+    """Make the open deliveries that are due later than `limit` due `now`; return how many."""
+    ahead = _of(edition_id), SENDABLE, deliveries.c.due_at > limit
+    look_everywhere(connection, edition_id, now)
+    return connection.execute(update(deliveries).where(*ahead).values(due_at=now)).rowcount
+
+
+def _these(connection: Connection, ids: Collection[int]) -> ColumnElement[bool]:
     return among(connection, deliveries.c.subscriber_id, ids)
 
 
-def _in_states(connection: Connection, held: Held, states: Collection[DeliveryState]) -> ColumnElement[bool]:
-    """Return the condition that a delivery is in one of `states`, by its own row or by its sender's."""
-    own = and_(deliveries.c.state.in_(states), ~_held(connection, held.all))
-    claimed = held.claimed if DeliveryState.CLAIMED in states else frozenset[int]()
-    wire = held.wire if DeliveryState.WIRE in states else frozenset[int]()
-    return or_(own, _held(connection, claimed | wire))
+def _in_states(
+    connection: Connection, wire: frozenset[int], states: Collection[DeliveryState]
+) -> ColumnElement[bool]:
+    """Return the condition that a delivery is in one of `states`, by its own row or by its slice's."""
+    own = and_(deliveries.c.state.in_(states), ~_these(connection, wire))
+    return or_(own, _these(connection, wire)) if DeliveryState.WIRE in states else own
 
 
 def _answered(code: int | None, domain: str | None) -> Iterator[ColumnElement[bool]]:

@@ -1,4 +1,4 @@
-"""The tables of the ledger: deliveries, the processes that send them, and the pace of each server."""
+"""The tables of the ledger: deliveries, the slices in which they are sent, and the pace of each server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from sqlalchemy import (
     Column,
     Connection,
     ForeignKey,
-    Index,
     Integer,
     LargeBinary,
     String,
@@ -18,14 +17,15 @@ from sqlalchemy import (
 
 from subscribers.store.tables import Key, Moment, metadata
 
-# The states that a sender may claim. The values are written out and not bound as parameters, so that the
+# The states of a delivery that is open. The values are written out and not bound as parameters, so that the
 # planner can estimate how few rows match.
 SENDABLE = text("deliveries.state IN ('queued', 'deferred')")
 
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("edition_id", String, ForeignKey("editions.id"), primary_key=True),
+    # Not a foreign key, because PostgreSQL would look it up for each row that is addressed.
+    Column("edition_id", String, primary_key=True),
     Column("subscriber_id", Key, primary_key=True, autoincrement=False),
     Column("variant", String, nullable=False),  # the reader's choice of topics when addressed
     Column("state", String, nullable=False),  # digest.model.deliveries.DeliveryState
@@ -37,19 +37,8 @@ deliveries = Table(
     Column("changed_at", Moment, nullable=False),
     sqlite_with_rowid=False,
 )
-_DUE = Index("ix_deliveries_due", *deliveries.c["edition_id", "due_at", "subscriber_id"])
-_DUE.dialect_options["sqlite"]["where"] = deliveries.c.due_at.is_not(None)
-
-
-@event.listens_for(deliveries, "before_create")
-def _spell_for_postgresql(_table: Table, connection: Connection, **_: object) -> None:
-    """Make the index partial on PostgreSQL too, but only there.
-
-    An option in the Index itself would load the dialect of PostgreSQL everywhere, which takes 2 MB.
-    """
-    if connection.dialect.name == "postgresql":
-        _DUE.dialect_options["postgresql"]["where"] = deliveries.c.due_at.is_not(None)
-
+# Percent of a page that PostgreSQL fills with new rows. A delivery is updated once, a slice with each group.
+ROOM = {"deliveries": 50, "slices": 20}
 
 # The counts that pages show of editions that have ended, because counting a large edition takes a second.
 tallies = Table(
@@ -59,17 +48,30 @@ tallies = Table(
     Column("tally", JSON, nullable=False),  # see digest.storage.ledger.tallies
 )
 
-# Claims and marks are kept here and not in the rows of deliveries, so that a page or a group is claimed or
-# marked by writing one row.
-senders = Table(
-    "senders",
+# A range of an edition's deliveries, written by one sender at a time; see digest.storage.ledger.slices. The
+# deliveries on the wire are kept here and not in their own rows, so that one row is written for each group.
+slices = Table(
+    "slices",
     metadata,
     Column("edition_id", String, ForeignKey("editions.id"), primary_key=True),
-    Column("owner", String, primary_key=True),  # see digest.storage.ledger.owner
-    Column("lease_until", Moment, nullable=False),
-    Column("claimed", LargeBinary, nullable=False),  # ids, see digest.storage.ledger.senders
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("first_id", Key, nullable=False),  # of subscribers
+    Column("last_id", Key, nullable=False),
+    Column("fence", Integer, nullable=False, server_default="0"),  # raised by whoever takes it
+    Column("owner", String),  # the sender that has it; see digest.storage.ledger.owner
     Column("wire", LargeBinary, nullable=False),  # ids of deliveries it may have written to a server
+    Column("due_at", Moment),  # when the first of its open deliveries is due; empty: none is open
+    Column("moved_at", Moment, nullable=False),  # when it was last written by its sender
 )
+
+
+@event.listens_for(deliveries, "after_create")
+@event.listens_for(slices, "after_create")
+def _leave_room(table: Table, connection: Connection, **_: object) -> None:
+    """Let PostgreSQL leave room beside each row for its next version, which then needs no new index entry."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"ALTER TABLE {table.name} SET (fillfactor = {ROOM[table.name]})"))
+
 
 meters = Table(
     "meters",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, Date, ForeignKey, Index, Integer, String, Table, Text, false
+from sqlalchemy import JSON, Column, Date, ForeignKey, Index, Integer, String, Table, Text
 
 from subscribers.store.tables import Moment, metadata
 
@@ -31,7 +31,6 @@ editions = Table(
     Column("finished_at", Moment),
     Column("paused_at", Moment),  # if set, nothing of the edition is sent, whatever its state
     # True: deliveries without a due time may be queued. False: none are.
-    Column("at_once", Boolean, nullable=False, server_default=false()),
     Index("ix_editions_digest", "digest", "local_date"),
     Index("ix_editions_state", "state", "send_at"),
 )

@@ -66,14 +66,14 @@ _LOOKS = (
     (_STATE.UNCERTAIN, "Uncertain", "s-q"),
     (_STATE.SKIPPED, "Skipped", "s-off"),
 )
-NAMES = {state: name for state, name, _ in _LOOKS} | {_STATE.CLAIMED: "Waiting"}
+NAMES = {state: name for state, name, _ in _LOOKS}
 _ACTIONS = {_STATE.REJECTED: "View", _STATE.UNCERTAIN: "Decide…", _STATE.DEFERRED: "View"}
 
 
 def states_bar(counts: Counts) -> Markup:
     """Draw the deliveries by state in one bar."""
     parts = [
-        charts.Part(name=name, count=_count(counts, state), look=look)
+        charts.Part(name=name, count=counts.of(state), look=look)
         for state, name, look in _LOOKS
         if state is not _STATE.SKIPPED
     ]
@@ -94,12 +94,8 @@ def state_lines(record: EditionRecord, progress: Progress) -> tuple[StateLine, .
             action=_ACTIONS.get(state, ""),
         )
         for state, name, look in _LOOKS
-        if (count := _count(progress.counts, state)) or state is _STATE.ACCEPTED
+        if (count := progress.counts.of(state)) or state is _STATE.ACCEPTED
     )
-
-
-def _count(counts: Counts, state: DeliveryState) -> int:
-    return counts.of(state, *([_STATE.CLAIMED] if state is _STATE.QUEUED else []))
 
 
 def _detail(state: DeliveryState, progress: Progress, zone: str) -> str:
@@ -111,7 +107,7 @@ def _detail(state: DeliveryState, progress: Progress, zone: str) -> str:
         case _STATE.WIRE:
             return "handed to a mail server, without an answer yet"
         case _STATE.QUEUED:
-            due = _count(progress.counts, state) - (later.count if later else 0)
+            due = progress.counts.of(state) - (later.count if later else 0)
             chosen = f"{later.count:,} at an hour that they chose, from {first} on" if later else ""
             return ", ".join(filter(None, [f"{due:,} due now" if due else "", chosen]))
         case _STATE.UNCERTAIN:

@@ -192,8 +192,7 @@ def deliveries(
 ) -> Response:
     """List the deliveries of an edition; only operators see the addresses."""
     record = find_edition(context.app.database, context.app.config, edition)
-    chosen = [each for each in DeliveryState if each == state]
-    states = [*chosen, *([DeliveryState.CLAIMED] if chosen == [DeliveryState.QUEUED] else [])]
+    states = [each for each in DeliveryState if each == state]
     number = int(code) if code.isascii() and code.isdecimal() and len(code) == 3 else None
     found = deliveries_of(
         context.app.database,
@@ -209,7 +208,7 @@ def deliveries(
         "edition": values_of(context, recount, record),
         "found": found[:_PAGE],
         "next": found[_PAGE - 1].subscriber_id if len(found) > _PAGE else None,
-        "state": chosen[0] if chosen else "",
+        "state": states[0] if states else "",
         "code": number or "",
         "domain": domain,
         "names": NAMES,

@@ -19,7 +19,7 @@ from digest.storage.editions.steps import advance
 from digest.storage.ledger.outcomes import list_deliveries
 from digest.storage.tables.deliveries import deliveries
 from tests.send.world import EDITION, NOW
-from tests.storage.ledger import STATE, begin, claimed, marked, settled
+from tests.storage.ledger import STATE, accepted, begin, step, taken
 from tests.web.site import CONFIG
 from tests.web.staff.newsroom import Newsroom, open_newsroom
 
@@ -44,13 +44,14 @@ def going(desk: Newsroom) -> Newsroom:
     """An edition to ten readers: six accepted, one rejected, one deferred, one uncertain, one waiting."""
     desk.clock.now = NOW + timedelta(seconds=20)
     begin(desk.app.database, readers=10)
-    marked(desk.app.database, [reader.subscriber_id for reader in claimed(desk.app.database, limit=9)])
-    settled(
+    step(
         desk.app.database,
-        *(Result(key, STATE.ACCEPTED, None, 250, "kept") for key in range(1, 7)),
+        taken(desk.app.database),
+        *map(accepted, range(1, 7)),
         Result(7, STATE.REJECTED, None, 550, "no such <user>"),
         Result(8, STATE.DEFERRED, NOW + timedelta(minutes=6), 451, "try later"),
         Result(9, STATE.UNCERTAIN, None, None, "the connection broke"),
+        leaves=True,
     )
     return desk
 

@@ -10,14 +10,14 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from digest.config.values import WebSettings
-from digest.model.deliveries import Result
 from digest.model.staff import Role
 from digest.staff.signin import Visitor, begin_session
 from digest.storage.database import Database
+from digest.storage.ledger.slices import Slice
 from digest.web.serving import serving
 from tests.render.conftest import chromium as chromium
 from tests.send.world import EDITION, NOW
-from tests.storage.ledger import STATE, begin, claimed, marked, settled
+from tests.storage.ledger import Hand, accepted, begin, step, taken
 from tests.web.staff.newsroom import Newsroom, open_newsroom
 from tests.web.test_in_a_browser import AXE
 
@@ -32,14 +32,17 @@ def served(sqlite: Database, tmp_path: Path) -> Iterator[tuple[Newsroom, str]]:
     staff = replace(room.app.config.staff, url="http://digest.example.org/team")  # as on loopback
     room.site.app = replace(room.app, config=replace(room.app.config, web=web, staff=staff))
     begin(sqlite, readers=12)
-    marked(sqlite, [reader.subscriber_id for reader in claimed(sqlite, limit=9)])
-    _accept(room, 1, 2, 3)
+    ana = taken(sqlite)
+    step(sqlite, ana, accepted(1), accepted(2), accepted(3), wire=range(4, 10))
     with serving(room.app, clock=room.clock) as port:
         yield room, f"http://127.0.0.1:{port}"
 
 
 def _accept(room: Newsroom, *keys: int) -> None:
-    settled(room.app.database, *(Result(key, STATE.ACCEPTED, None, 250, "kept") for key in keys))
+    """Let the sender, whose slice has not been taken by another, get some answers."""
+    wire = [key for key in range(4, 10) if key not in keys]
+    held = Slice(EDITION, 0, 1, 12, 1, "ana")
+    step(room.app.database, Hand(held=held, due=[], doubted=0), *map(accepted, keys), wire=wire)
 
 
 def _opened(browser: Browser, room: Newsroom, base: str, *, width: int, script: bool) -> BrowserContext:

@@ -1,0 +1,63 @@
+"""Measure leases by one clock: the database's on PostgreSQL, and the caller's on SQLite.
+
+The clocks of nodes differ, so a node's own time must not decide whether another sender is alive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Interval, func, literal
+
+from subscribers.store.tables import Moment
+
+Again = Callable[[int], bool]  # by the number of tries: whether a message without an answer is sent again
+LEASE = timedelta(minutes=2)
+NO_ANSWER = "the sender ended before the server answered"
+CLOCK = func.clock_timestamp(type_=Moment())
+
+
+def never(_tries: int) -> bool:
+    """Leave every message without an answer in doubt."""
+    return False
+
+
+def by_caller(connection: Connection) -> bool:
+    """Tell whether leases go by the caller's `now`; see `Database.leases_by_caller`."""
+    return bool(connection.get_execution_options()["digest_leases_by_caller"])
+
+
+def lease_time(connection: Connection, now: datetime) -> Any:
+    """Return the time by the clock that leases go by."""
+    return now if by_caller(connection) else CLOCK
+
+
+def lease_end(connection: Connection, lease: timedelta, now: datetime) -> Any:
+    """Return when a lease that begins now will end, by the clock that leases go by."""
+    return now + lease if by_caller(connection) else CLOCK + literal(lease, Interval)
+
+
+def is_stale(
+    connection: Connection, moved_at: ColumnElement[Any], lease: timedelta, now: datetime
+) -> ColumnElement[bool]:
+    """Return the condition that a row has not moved for a lease, by the clock that leases go by.
+
+    Nobody can move a row while PostgreSQL is stopped. So no row is stale within one `lease` after the start
+    of PostgreSQL, and every living sender can record its answers first.
+    """
+    if by_caller(connection):
+        return moved_at <= now - lease
+    last = func.greatest(moved_at, func.pg_postmaster_start_time(type_=Moment()))
+    return last + literal(lease, Interval) <= CLOCK
+
+
+def ran_out(
+    connection: Connection, lease_until: ColumnElement[Any], lease: timedelta, now: datetime
+) -> ColumnElement[bool]:
+    """Return the condition that a lease has run out; none does within one `lease` after a start."""
+    if by_caller(connection):
+        return lease_until <= now
+    first_end = func.pg_postmaster_start_time(type_=Moment()) + literal(lease, Interval)
+    return func.greatest(lease_until, first_end) <= CLOCK
