@@ -251,7 +251,7 @@ def test_an_edition_has_labels_in_the_browsers_language_and_caches_keep_them_apa
     german = place.client.get(path, headers={"accept-language": "de-AT,en;q=0.5"})
     finnish = place.client.get(path, headers={"accept-language": "fi"})
     assert ("Top-Thema" in german.text, "Top story" in finnish.text) == (True, True)
-    assert german.headers["vary"] == finnish.headers["vary"] == "Accept-Language"
+    assert german.headers["vary"] == finnish.headers["vary"] == "Accept-Language, Accept-Encoding"
     assert german.headers["etag"] != finnish.headers["etag"]
 
 

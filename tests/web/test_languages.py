@@ -156,7 +156,7 @@ def test_an_oversized_request_is_answered_in_the_readers_language(quick: Site) -
 def test_caches_keep_pages_apart_by_language(quick: Site) -> None:
     archive = quick.client.get("/d/daily")
     assert archive.headers["cache-control"] == "public, max-age=300"
-    assert archive.headers["vary"] == "Accept-Language"
+    assert archive.headers["vary"] == "Accept-Language, Accept-Encoding"
     assert quick.client.get("/").headers["cache-control"] == "no-store"  # its ticket can be used once
 
 
