@@ -63,8 +63,12 @@ class Run:
         self._clock, self._stop, self._progress = clock, stop, progress
         self._edition = record.edition
         self._builder = MessageBuilder(record, outbox.message_settings)
-        self._again = partial(goes_again, rules=outbox.rules)
-        self._owner = own_name()
+        self._sender = slices.Sender(
+            edition_id=record.edition.id,
+            owner=own_name(),
+            lease=outbox.lease,
+            again=partial(goes_again, rules=outbox.rules),
+        )
         self._renewed_at = clock()
         self._gate = Gate(outbox.limits)
         self._held = Holding()
@@ -113,7 +117,7 @@ class Run:
             self._waiting.surely(self._settle)
             self._waiting.surely(self._give_up)
         finally:
-            end_of_run(self._owner)
+            end_of_run(self._sender.owner)
         return closed_until
 
     def _close_gate(self) -> None:
@@ -127,16 +131,8 @@ class Run:
         with self._database.write() as connection:
             slices.lock_state(connection, edition_id)
             ended = [owner for owner in slices.owners(connection, edition_id) if has_ended(owner)]
-            taken = ledger.is_going(connection, edition_id) and slices.take(
-                connection,
-                edition_id,
-                self._owner,
-                due_by=now,
-                lease=self._outbox.lease,
-                ended=ended,
-                again=self._again,
-                now=now,
-            )
+            going = ledger.is_going(connection, edition_id)
+            taken = slices.take(connection, self._sender, now=now, due_by=now, ended=ended) if going else None
             due = ledger.due_in(connection, taken[0], now) if taken else []
             if taken and not due:
                 slices.leave(connection, taken[0], now=now)
@@ -154,7 +150,7 @@ class Run:
         with self._database.write() as connection:
             going = slices.lock_state(connection, self._edition.id) is EditionState.SENDING
             # After a cancellation, what may have arrived must not be skipped like the others.
-            again = self._again if going else never
+            again = self._sender.again if going else never
             for share, step in self._held.steps(all_of_them=True):
                 if slices.hold(connection, share.slice, step.wire, now=now):
                     slices.doubt(connection, share.slice, step.wire, again=again, now=now)
@@ -165,7 +161,7 @@ class Run:
         now = self._clock()
         self._held.begin_again()
         with self._database.write() as connection:
-            slices.keep_only(connection, self._edition.id, self._owner, self._held.numbers, now=now)
+            slices.keep_only(connection, self._sender, self._held.numbers, now=now)
             steps = self._held.steps(all_of_them=True)
             # An answer that is recorded already must not count as another try.
             lost = self._write(connection, [_unrecorded(connection, *each) for each in steps], now)
@@ -338,7 +334,7 @@ class Run:
         """Record the answers that came after another sender had taken their slice."""
         if late := self._held.late:
             with self._database.write() as connection:
-                settle_late(connection, self._edition.id, self._owner, late, now=now)
+                settle_late(connection, self._edition.id, self._sender.owner, late, now=now)
             self._held.late = []
 
     @staticmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -64,7 +65,8 @@ def test_a_lease_runs_out_by_the_databases_clock_alone(postgresql_url: str, node
     begin(database, readers=3)
     step(database, taken(database), wire=[1], now=node)
     with database.write() as connection:
-        assert slices.take(connection, EDITION, "ben", now=node) is None
-        assert slices.take(connection, EDITION, "ben", now=node, lease=timedelta())
+        ben = slices.Sender(edition_id=EDITION, owner="ben")
+        assert slices.take(connection, ben, now=node, due_by=None) is None
+        assert slices.take(connection, replace(ben, lease=timedelta()), now=node, due_by=None)
     assert states(database) == {1: STATE.UNCERTAIN, 2: STATE.QUEUED, 3: STATE.QUEUED}
     database.close()

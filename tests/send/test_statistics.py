@@ -50,7 +50,8 @@ def blocks_of_a_group(database: Database, edition_id: str) -> int:
             advance(connection, edition_id, EditionState.SENDING, StepCause(at=NOW))
             address(connection, edition_id, mailable("daily", NOW), now=NOW)
     with database.write() as connection:
-        taken = slices.take(connection, edition_id, "ana", now=NOW, due_by=NOW)
+        ana = slices.Sender(edition_id=edition_id, owner="ana")
+        taken = slices.take(connection, ana, now=NOW, due_by=NOW)
         assert taken
         held, due = taken[0], ledger.due_in(connection, taken[0], NOW)
     first = due[:GROUP]

@@ -20,7 +20,7 @@ from digest.storage.ledger.deliveries import Step
 from digest.storage.ledger.leases import LEASE, Again, never
 from digest.storage.ledger.outcomes import list_deliveries
 from digest.storage.ledger.settling import settle_late
-from digest.storage.ledger.slices import Slice
+from digest.storage.ledger.slices import Sender, Slice
 from digest.storage.tables.deliveries import deliveries
 from subscribers.store.mailable import mailable
 from tests.databases import create_tables
@@ -73,7 +73,8 @@ def take(
     """Take the next slice as a sender; None if none is free."""
     with database.write() as connection:
         slices.lock_state(connection, EDITION)
-        taken = slices.take(connection, EDITION, owner, now=now, due_by=now, ended=ended, again=again)
+        sender = Sender(edition_id=EDITION, owner=owner, again=again)
+        taken = slices.take(connection, sender, now=now, due_by=now, ended=ended)
         due = ledger.due_in(connection, taken[0], now) if taken else []
     return Hand(held=taken[0], due=due, doubted=taken[1]) if taken else None
 

@@ -65,7 +65,8 @@ class Ledger(RuleBasedStateMachine):
         if owner in self.senders:
             return
         with self.database.write() as connection:
-            taken = slices.take(connection, EDITION, owner, now=self.now, due_by=self.now)
+            sender = slices.Sender(edition_id=EDITION, owner=owner)
+            taken = slices.take(connection, sender, now=self.now, due_by=self.now)
             if taken:
                 due = ledger.due_in(connection, taken[0], self.now)
                 self.senders[owner] = Sender(taken[0], due)
@@ -160,7 +161,8 @@ class Ledger(RuleBasedStateMachine):
         self.senders.clear()
         later = self.now + timedelta(days=1)
         with self.database.write() as connection:
-            while taken := slices.take(connection, EDITION, "dora", now=later, due_by=later):
+            dora = slices.Sender(edition_id=EDITION, owner="dora")
+            while taken := slices.take(connection, dora, now=later, due_by=later):
                 due = ledger.due_in(connection, taken[0], later)
                 results = [Result(key, DeliveryState.ACCEPTED, None, 250, "") for key in due]
                 assert ledger.write(

@@ -16,6 +16,7 @@ from digest.storage.editions.steps import advance
 from digest.storage.ledger import addressing, settling, slices
 from digest.storage.ledger import deliveries as ledger
 from digest.storage.ledger.outcomes import counts, list_deliveries, retry
+from digest.storage.ledger.slices import Sender
 from digest.storage.migrate import migrate, upgrade
 from digest.storage.tables import deliveries as tables
 from tests.send.world import EDITION, NOW, add_edition, add_reader, add_readers, leave, pause, suppress
@@ -291,7 +292,8 @@ def test_a_sender_that_is_taken_from_waits_for_the_one_that_takes_and_then_write
     step(database, ana, wire=[1])
     with ThreadPoolExecutor(1) as pool:
         with database.write() as connection:
-            assert slices.take(connection, EDITION, "ben", now=LATER, due_by=LATER)
+            ben = Sender(edition_id=EDITION, owner="ben")
+            assert slices.take(connection, ben, now=LATER, due_by=LATER)
             writing = pool.submit(step, database, ana, rejected(1))
             until_it_waits(database, writing)
         assert writing.result(timeout=60) is False
@@ -304,7 +306,8 @@ def test_a_sender_gives_back_slices_that_it_does_not_know_it_has(database: Datab
     first = taken(database)
     taken(database)  # the connection was lost after the commit
     with database.write() as connection:
-        slices.keep_only(connection, EDITION, "ana", [first.held.number], now=NOW)
+        ana = Sender(edition_id=EDITION, owner="ana")
+        slices.keep_only(connection, ana, [first.held.number], now=NOW)
     assert taken(database, "ben").due == [3, 4]
     assert step(database, first, wire=[1])
 
@@ -448,5 +451,6 @@ def test_a_ledger_from_before_there_were_slices_goes_on_where_it_was(empty_url: 
     assert states(database)[4] is STATE.UNCERTAIN
     with database.write() as connection:
         assert retry(connection, "daily-2026-11-21", [STATE.REJECTED], now=NOW) == 1
-        assert slices.take(connection, "daily-2026-11-21", "ana", now=NOW, due_by=NOW)
+        earlier = Sender(edition_id="daily-2026-11-21", owner="ana")
+        assert slices.take(connection, earlier, now=NOW, due_by=NOW)
     database.close()

@@ -10,7 +10,7 @@ from digest.model.deliveries import DeliveryState
 from digest.model.editions import EditionState
 from digest.storage.database import Database
 from digest.storage.ledger.owner import has_ended
-from digest.storage.ledger.slices import leave, lock_state, open_in, owners, take
+from digest.storage.ledger.slices import Sender, leave, lock_state, open_in, owners, take
 from digest.storage.tables.deliveries import deliveries, slices
 from digest.storage.tables.editions import editions
 
@@ -44,7 +44,8 @@ def _skip_slice(database: Database, edition_id: str, now: datetime) -> bool:
         if lock_state(connection, edition_id) is not EditionState.CANCELLED:
             return False
         ended = [owner for owner in owners(connection, edition_id) if has_ended(owner)]
-        taken = take(connection, edition_id, _OWNER, now=now, ended=ended)
+        cancelling = Sender(edition_id=edition_id, owner=_OWNER)
+        taken = take(connection, cancelling, now=now, due_by=None, ended=ended)
         if taken is None:
             return False
         held, _ = taken

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
@@ -63,6 +64,19 @@ class Slice(NamedTuple):
     owner: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """One run of one process that takes slices of an edition, by its unique name.
+
+    A slice of another sender is taken after `lease`; what was on the wire is settled by `again`, see `doubt`.
+    """
+
+    edition_id: str
+    owner: str
+    lease: timedelta = LEASE
+    again: Again = never
+
+
 def size_for(total: int) -> int:
     """Return how many deliveries of an edition of `total` make a slice."""
     return min(max(-(-total // _FEWEST), _SMALLEST), LARGEST)
@@ -100,30 +114,27 @@ def ensure_cut(connection: Connection, edition_id: str, now: datetime) -> None:
 
 def take(
     connection: Connection,
-    edition_id: str,
-    owner: str,
+    sender: Sender,
     *,
     now: datetime,
-    due_by: datetime | None = None,
-    lease: timedelta = LEASE,
+    due_by: datetime | None,
     ended: Sequence[str] = (),
-    again: Again = never,
 ) -> tuple[Slice, int] | None:
     """Take the free slice that has been due longest; return it, and how many deliveries were in doubt.
 
-    A slice is free if nobody has it, or if its sender has `ended` or has not moved it for a lease. What that
-    sender had on the wire is settled by `again`, see `doubt`. Without `due_by`, any slice with open
-    deliveries will do. The caller must have locked the edition, by `lock_state`.
+    A slice is free if nobody has it, or if its sender has `ended` or has not moved it for a lease. With
+    `due_by` None, any slice with open deliveries will do. The caller must have locked the edition, by
+    `lock_state`.
     """
     free = or_(
         slices.c.owner.is_(None),
         slices.c.owner.in_(ended),
-        is_stale(connection, slices.c.moved_at, lease, now),
+        is_stale(connection, slices.c.moved_at, sender.lease, now),
     )
     is_due = slices.c.due_at.is_not(None) if due_by is None else slices.c.due_at <= due_by
     found = (
         select(slices)
-        .where(slices.c.edition_id == edition_id, is_due, free)
+        .where(slices.c.edition_id == sender.edition_id, is_due, free)
         .order_by(slices.c.due_at, slices.c.number)
         .limit(1)
         .with_for_update(skip_locked=True)  # a sender that has its row locked is at work
@@ -131,12 +142,13 @@ def take(
     row = connection.execute(found).one_or_none()
     if row is None:
         return None
-    this = slices.c.edition_id == edition_id, slices.c.number == row.number
-    mine = {"fence": row.fence + 1, "owner": owner, "wire": b"", "moved_at": lease_time(connection, now)}
-    connection.execute(update(slices).where(*this).values(mine))
-    before = Slice(edition_id, row.number, row.first_id, row.last_id, row.fence, row.owner or "")
-    doubt(connection, before, _unpacked(row.wire), again=again, now=now)
-    return before._replace(fence=row.fence + 1, owner=owner), len(row.wire) // _ID_SIZE
+    before = Slice(sender.edition_id, row.number, row.first_id, row.last_id, row.fence, row.owner or "")
+    mine = before._replace(fence=before.fence + 1, owner=sender.owner)
+    raised = {"fence": mine.fence, "owner": mine.owner, "wire": b"", "moved_at": lease_time(connection, now)}
+    this = slices.c.edition_id == mine.edition_id, slices.c.number == mine.number
+    connection.execute(update(slices).where(*this).values(raised))
+    doubt(connection, before, _unpacked(row.wire), again=sender.again, now=now)
+    return mine, len(row.wire) // _ID_SIZE
 
 
 def doubt(connection: Connection, held: Slice, wire: Collection[int], *, again: Again, now: datetime) -> None:
@@ -199,12 +211,10 @@ def leave(connection: Connection, held: Slice, *, now: datetime) -> None:
     connection.execute(left.values(moved_at=lease_time(connection, now)), own)
 
 
-def keep_only(
-    connection: Connection, edition_id: str, owner: str, numbers: Collection[int], *, now: datetime
-) -> None:
+def keep_only(connection: Connection, sender: Sender, numbers: Collection[int], *, now: datetime) -> None:
     """Free the slices that a sender does not know it has, which are all but those with some numbers."""
-    unknown = slices.c.edition_id == edition_id, slices.c.owner == owner, slices.c.number.not_in(numbers)
-    freed = update(slices).where(*unknown).values(owner=None, due_at=now)
+    its = slices.c.edition_id == sender.edition_id, slices.c.owner == sender.owner
+    freed = update(slices).where(*its, slices.c.number.not_in(numbers)).values(owner=None, due_at=now)
     connection.execute(freed.values(moved_at=lease_time(connection, now)))
 
 
