@@ -38,7 +38,7 @@ class Gate:
         self._queues.see(read_meters(connection, self._scopes))
 
     def begin_again(self, connection: Connection, now: datetime) -> None:
-        """Forget the readers that wait, because they are claimed anew; tokens are given back."""
+        """Forget the readers that wait, because they will be looked at again; tokens are given back."""
         held = self._queues.allowances
         self._queues, self._found_none_at = DomainQueues(self._limits), None
         self._exchange(connection, dict.fromkeys(held, 0), held, now)
@@ -52,7 +52,7 @@ class Gate:
     # ── in ──────────────────────────────────────────────────────────────────────────────────
 
     def wanted(self, page: int, now: datetime) -> int:
-        """Return how many readers to claim, at most `page`; 0 while enough readers wait or none may go."""
+        """Return how many more readers should wait, at most `page`; 0 while enough wait or none may go."""
         queues, looked_at = self._queues, self._found_none_at
         if not queues.open_queue_is_empty:
             return 0
@@ -62,7 +62,7 @@ class Gate:
         return queues.reach(page, now)
 
     def let_wait(self, page: Sequence[Recipient] | None, now: datetime) -> None:
-        """Add a page of claimed readers to those that wait; None means that nobody was due."""
+        """Add readers to those that wait; None means that nobody was due."""
         self._found_none_at = now if page is None else None
         self._queues.add(page or ())
 
@@ -84,7 +84,7 @@ class Gate:
         return next_at is not None and next_at <= now + HOLD and moves
 
     def spend(self, group: Sequence[Recipient], now: datetime) -> None:
-        """Count a group that goes: those of `next_group`, for the same `now`, that are marked."""
+        """Count the readers of a group that were marked; `now` must be the time given to `next_group`."""
         self._queues.spend(group, now)
         scopes = (self._queues.scope_of(reader.address) for reader in group)
         self._window.count([scope for scope in scopes if scope], now)

@@ -26,11 +26,10 @@ class Share:
     slice: Slice
     ahead: deque[int]  # readers who have not been looked at yet
     waiting: set[int] = field(default_factory=set)  # for a limit
-    on_wire: dict[int, Recipient] = field(default_factory=dict)
+    on_wire: set[int] = field(default_factory=set)
     results: list[Result] = field(default_factory=list)  # not in the ledger yet
     later: list[tuple[datetime, int]] = field(default_factory=list)  # put off by a limit, until a time
     turns: list[tuple[int, datetime]] = field(default_factory=list)  # the same, not in the ledger yet
-    is_lost: bool = False  # another sender has the slice by now
 
     @property
     def left(self) -> int:
@@ -56,12 +55,13 @@ class Mark:
 
 
 class Holding:
-    """All slices that one run holds."""
+    """All slices that one run holds, and those that it has lost to other senders since."""
 
     def __init__(self) -> None:
-        self.late: list[Result] = []  # answers that came after their slice was lost; not in the ledger yet
+        self.on_wire: dict[int, tuple[Share, Recipient]] = {}  # by reader, in all slices
         self._shares: list[Share] = []
-        self._share_of: dict[int, Share] = {}  # by the reader of a delivery that waits or is on the wire
+        self._lost: list[Share] = []
+        self._waits_in: dict[int, Share] = {}  # by the reader of a delivery that waits for a limit
 
     def __iter__(self) -> Iterator[Share]:
         return iter(self._shares)
@@ -74,7 +74,17 @@ class Holding:
     @property
     def unwritten(self) -> int:
         """Return how many results and turns are not in the ledger yet."""
-        return len(self.late) + sum(len(share.results) + len(share.turns) for share in self._shares)
+        return sum(len(share.results) + len(share.turns) for share in (*self._shares, *self._lost))
+
+    @property
+    def late(self) -> list[Result]:
+        """Return the answers for slices that were lost; they are not in the ledger yet."""
+        return [result for share in self._lost for result in share.results]
+
+    def late_written(self) -> None:
+        """Take over that the late answers were committed."""
+        for share in self._lost:
+            share.results = []
 
     # ── who is next ─────────────────────────────────────────────────────────────────────────
 
@@ -97,44 +107,40 @@ class Holding:
         for key in page.due:
             share.ahead.popleft()
             share.waiting.add(key)
-            self._share_of[key] = share
+            self._waits_in[key] = share
         for result in page.skipped:
-            self.note(share, result)
+            share.results.append(result)
             share.waiting.discard(result.key)
 
     def waiting(self, group: Iterable[Recipient]) -> list[tuple[Share, list[int]]]:
         """Return the deliveries to readers who wait for a limit, by slice."""
         found: dict[Share, list[int]] = {}
         for reader in group:
-            share = self._share_of.get(reader.subscriber_id)
-            if share and not share.is_lost:
+            share = self._waits_in.get(reader.subscriber_id)
+            if share in self._shares:
                 found.setdefault(share, []).append(reader.subscriber_id)
         return list(found.items())
 
     def put_off(self, turns: Iterable[tuple[int, datetime]]) -> None:
         """Let deliveries that wait for a limit be due later, each at its own time."""
         for key, due_at in turns:
-            share = self._share_of.pop(key)
+            share = self._waits_in.pop(key)
             share.waiting.discard(key)
             share.later.append((due_at, key))
             share.turns.append((key, due_at))
 
     # ── answers ─────────────────────────────────────────────────────────────────────────────
 
-    def answered(self, key: int) -> tuple[Share, Recipient] | None:
-        """Return the recipient that an answer is for, who is then no longer on the wire; None: nobody."""
-        share = self._share_of.pop(key, None)
-        reader = share.on_wire.pop(key, None) if share else None
-        return (share, reader) if share and reader else None
-
-    def note(self, share: Share, result: Result) -> None:
-        """Keep a result until it is in the ledger."""
-        (self.late if share.is_lost else share.results).append(result)
+    def conclude(self, result: Result) -> None:
+        """Keep the result of a delivery on the wire until it is in the ledger."""
+        share, _ = self.on_wire.pop(result.key)
+        share.on_wire.discard(result.key)
+        share.results.append(result)
 
     # ── what is written ─────────────────────────────────────────────────────────────────────
 
     def steps(self, marks: Sequence[Mark] = (), *, all_of_them: bool = False) -> list[tuple[Share, Step]]:
-        """Return what is to be written, for each slice in which something has changed, or for all."""
+        """Return the steps to write: one for each slice that has changed, or one for each slice."""
         steps = []
         for share in self._shares:
             mine = [mark for mark in marks if mark.share is share]
@@ -157,21 +163,23 @@ class Holding:
                 else:
                     mark.share.ahead.popleft()
             if mark.share not in lost:
-                mark.share.on_wire |= {reader.subscriber_id: reader for reader in mark.readers}
-                self._share_of |= {reader.subscriber_id: mark.share for reader in mark.readers}
+                marked = {reader.subscriber_id: (mark.share, reader) for reader in mark.readers}
+                mark.share.on_wire |= marked.keys()
+                self.on_wire |= marked
         for share, step in steps:
             if share in lost:
-                self.late += share.results
-                share.is_lost = True
-            share.results, share.turns = [], []
-            if share.is_lost or step.leaves:
+                self._lost.append(share)
+            else:
+                share.results, share.turns = [], []
+            if share in lost or step.leaves:
                 self._shares.remove(share)
 
     def let_go(self, marks: Sequence[Mark]) -> None:
         """Let marked deliveries be next again, because their messages could not be made."""
         for mark in marks:
             for reader in mark.readers:
-                mark.share.on_wire.pop(reader.subscriber_id, None)
+                self.on_wire.pop(reader.subscriber_id, None)
+                mark.share.on_wire.discard(reader.subscriber_id)
             mark.share.ahead.extendleft(reader.subscriber_id for reader in reversed(mark.readers))
 
     def begin_again(self) -> None:

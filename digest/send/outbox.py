@@ -35,7 +35,7 @@ class Outbox:
     lease: timedelta = LEASE  # renewed while the sender is at work
     drain: timedelta = timedelta(seconds=30)  # time after a stop for answers to what is on the wire
     retry_database: float = 0.5  # seconds before a database that is away is tried again; then twice as many
-    page: int = 1000  # readers claimed in one transaction, with limits
+    page: int = 1000  # readers who may wait for a limit; results that are recorded at the latest
     group: int = 50
     room: Callable[[], int] | None = None
 

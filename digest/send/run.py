@@ -263,29 +263,28 @@ class Run:
             try:
                 message = self._builder.message(reader)
             except ValueError:
-                self._conclude(reader.subscriber_id, DeliveryState.REJECTED, _NOT_WRITABLE)
+                refused = DeliveryState.REJECTED, None, None, _NOT_WRITABLE
+                self._held.conclude(Result(reader.subscriber_id, *refused))
                 continue
             if message:
                 yield message
             else:
-                self._conclude(reader.subscriber_id, DeliveryState.SKIPPED, NOTHING_CHOSEN)
-
-    def _conclude(self, key: int, state: DeliveryState, reason: str) -> None:
-        """Keep the result of a marked delivery that has no message."""
-        if found := self._held.answered(key):
-            self._held.note(found[0], Result(key, state, None, None, reason))
+                nothing = DeliveryState.SKIPPED, None, None, NOTHING_CHOSEN
+                self._held.conclude(Result(reader.subscriber_id, *nothing))
 
     # ── answers ─────────────────────────────────────────────────────────────────────────────
 
     def _note(self, receipts: Sequence[Receipt]) -> None:
         now, rules = self._clock(), self._outbox.rules
         before = refusals = self._refusals
+        on_wire = self._held.on_wire
         for receipt in receipts:
-            if found := self._held.answered(receipt.key):
-                share, reader = found
+            if found := on_wire.get(receipt.key):
+                _, reader = found
                 tries = reader.tries + 1
-                result = result_of(receipt, tries=tries, now=now, rules=rules, alike=refusals.alike)
-                self._held.note(share, result)
+                self._held.conclude(
+                    result_of(receipt, tries=tries, now=now, rules=rules, alike=refusals.alike)
+                )
                 if receipt.outcome is not Outcome.ACCEPTED:
                     self._gate.hear(receipt, reader.address)
             if refusals is not CONTENT or receipt.outcome is not Outcome.ACCEPTED:
@@ -335,7 +334,7 @@ class Run:
         if late := self._held.late:
             with self._database.write() as connection:
                 settle_late(connection, self._edition.id, self._sender.owner, late, now=now)
-            self._held.late = []
+            self._held.late_written()
 
     @staticmethod
     def _write(connection: Connection, steps: Sequence[tuple[Share, Step]], now: datetime) -> list[Share]:

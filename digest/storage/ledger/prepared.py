@@ -79,7 +79,7 @@ def _compile(statement: Executable, dialect: Dialect) -> _Compiled:
 
 
 def among(connection: Connection, column: ColumnElement[Any], ids: Iterable[int]) -> ColumnElement[bool]:
-    """Return the condition that a column is one of some ids, for a statement that is run once."""
+    """Return the condition that a column is in a list of ids, for a statement that is run once."""
     dialect = connection.dialect.name
     return listed(dialect, column, bindparam("ids", id_list(dialect, ids), unique=True))
 

@@ -44,7 +44,7 @@ def skipped(keys: Iterable[int]) -> list[Result]:
 
 
 def settle(connection: Connection, edition_id: str, results: Sequence[Result], *, now: datetime) -> None:
-    """Record results of open deliveries, for the sender that has their slice."""
+    """Record the results of open deliveries. The caller must have their slice."""
     if not results:
         return
     cursor = connection.connection.cursor()
@@ -77,8 +77,8 @@ _UNCERTAIN_HERE = and_(
 )
 
 
-# This lock lets senders claim, but waits for `lock_edition`. With the state as a condition, PostgreSQL would
-# look at the state before the step that it should wait for.
+# This lock does not hold up senders, but waits for `lock_edition`. With the state as a condition, PostgreSQL
+# would look at the state before the step that it should wait for.
 _STATE = select(editions.c.state).where(editions.c.id == bindparam("edition"))
 _LASTING_STATE = _STATE.with_for_update(read=True, key_share=True)
 
