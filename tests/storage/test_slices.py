@@ -5,21 +5,16 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
-import pytest
-from sqlalchemy import select, text
+from sqlalchemy import text
 
-from digest.model.deliveries import Recipient, Result
-from digest.model.editions import EditionState, StepCause
+from digest.model.deliveries import Recipient
 from digest.storage.database import Database, open_database
-from digest.storage.editions.records import lock_edition
-from digest.storage.editions.steps import advance
-from digest.storage.ledger import addressing, settling, slices
 from digest.storage.ledger import deliveries as ledger
-from digest.storage.ledger.outcomes import counts, list_deliveries, retry
+from digest.storage.ledger import settling, slices
+from digest.storage.ledger.outcomes import list_deliveries, retry
 from digest.storage.ledger.slices import Sender
 from digest.storage.migrate import migrate, upgrade
-from digest.storage.tables import deliveries as tables
-from tests.send.world import EDITION, NOW, add_edition, add_reader, add_readers, leave, pause, suppress
+from tests.send.world import EDITION, NOW, add_reader, add_readers, leave, pause, suppress
 from tests.storage.ledger import (
     LATER,
     STATE,
@@ -39,50 +34,6 @@ from tests.storage.ledger import (
     until_it_waits,
     with_tables,
 )
-
-# ── addressing ──────────────────────────────────────────────────────────────────────────────
-
-
-def test_addressing_twice_gives_everybody_one_delivery(database: Database) -> None:
-    begin(database, readers=5)
-    assert addressed(database) == 0
-    assert states(database) == dict.fromkeys(range(1, 6), STATE.QUEUED)
-
-
-def test_only_mailable_readers_are_addressed(database: Database) -> None:
-    add_edition(database)
-    add_readers(database, 4)
-    leave(database, 1)
-    suppress(database, 2)
-    pause(database, 3, NOW + timedelta(days=1))
-    addressed(database)
-    assert list(states(database)) == [4]
-
-
-@pytest.mark.parametrize(
-    ("readers", "size"), [(0, 500), (7_999, 500), (16_000, 1_000), (79_999, 5_000), (10_000_000, 5_000)]
-)
-def test_a_slice_is_large_enough_to_be_worth_it_and_a_list_has_several(readers: int, size: int) -> None:
-    assert slices.size_for(readers) == size
-
-
-def test_each_delivery_is_in_one_slice(database: Database) -> None:
-    begin(database, readers=11, slices_of=4)
-    with database.read() as connection:
-        rows = connection.execute(
-            select(tables.slices.c.first_id, tables.slices.c.last_id).order_by(tables.slices.c.number)
-        )
-        assert [tuple(row) for row in rows] == [(1, 4), (5, 8), (9, 11)]
-
-
-def test_choices_that_leave_nothing_are_skipped(database: Database) -> None:
-    begin(database, readers=8)
-    with database.write() as connection:
-        assert addressing.variants(connection, EDITION) == ("", "-sport", "climate", "space")
-        chosen = ["climate", "space"]
-        assert addressing.skip_variants(connection, EDITION, chosen, reason="nothing", now=NOW) == 4
-        assert dict(counts(connection, EDITION).by_state) == {STATE.QUEUED: 4, STATE.SKIPPED: 4}
-
 
 # ── taking ──────────────────────────────────────────────────────────────────────────────────
 
@@ -310,73 +261,6 @@ def test_a_sender_gives_back_slices_that_it_does_not_know_it_has(database: Datab
         slices.keep_only(connection, ana, [first.held.number], now=NOW)
     assert taken(database, "ben").due == [3, 4]
     assert step(database, first, wire=[1])
-
-
-# ── late answers ────────────────────────────────────────────────────────────────────────────
-
-
-def lost(database: Database, readers: int) -> None:
-    """Let Ana put everybody on the wire, and lose her slice to Ben, who leaves it."""
-    begin(database, readers=readers)
-    step(database, taken(database), wire=range(1, readers + 1))
-    step(database, taken(database, "ben", now=LATER), leaves=True)
-
-
-def test_a_late_receipt_settles_an_uncertain_delivery(database: Database) -> None:
-    lost(database, readers=3)
-    late(database, accepted(1), rejected(2))
-    assert states(database) == {1: STATE.ACCEPTED, 2: STATE.REJECTED, 3: STATE.UNCERTAIN}
-
-
-@pytest.mark.parametrize("over", [False, True])
-def test_a_late_answer_reopens_a_delivery_only_while_the_edition_is_being_sent(
-    database: Database, over: bool
-) -> None:
-    lost(database, readers=2)
-    if over:
-        with database.write() as connection:
-            advance(connection, EDITION, EditionState.SENT, StepCause(at=LATER))
-    late(database, deferred(1, LATER), Result(2, STATE.QUEUED, NOW, None, "not sent"))
-    expected = dict.fromkeys((1, 2), STATE.UNCERTAIN) if over else {1: STATE.DEFERRED, 2: STATE.QUEUED}
-    assert states(database) == expected
-    with database.read() as connection:
-        rows = list_deliveries(connection, EDITION)
-    assert [(row.code, row.reply) for row in rows] == [(451, "4.7.1 later"), (None, "not sent")]
-    assert [row.due_at is None for row in rows] == [over, over]
-    assert next_look(database) == (None if over else NOW)
-
-
-def test_a_late_answer_waits_until_it_is_known_whether_the_edition_is_over(postgresql_url: str) -> None:
-    database = with_tables(postgresql_url)
-    lost(database, readers=1)
-    with ThreadPoolExecutor(1) as pool:
-        with database.write() as connection:
-            lock_edition(connection, EDITION)
-            advance(connection, EDITION, EditionState.SENT, StepCause(at=LATER))
-            waiting = pool.submit(late, database, deferred(1, LATER))
-            until_it_waits(database, waiting)
-        waiting.result(timeout=60)
-    assert states(database) == {1: STATE.UNCERTAIN}
-    database.close()
-
-
-def test_accepted_is_final_from_any_sender(database: Database) -> None:
-    lost(database, readers=1)
-    with database.write() as connection:
-        retry(connection, EDITION, [STATE.UNCERTAIN], now=NOW)
-    ben = taken(database, "ben")
-    late(database, accepted(1), owner="ana")
-    step(database, ben, rejected(1))
-    assert states(database) == {1: STATE.ACCEPTED}
-
-
-def test_a_late_receipt_other_than_accepted_does_not_change_what_another_sender_has(
-    database: Database,
-) -> None:
-    begin(database, readers=1)
-    step(database, taken(database, "ben"), wire=[1])
-    late(database, rejected(1), owner="ana")
-    assert states(database) == {1: STATE.WIRE}
 
 
 # ── changes from outside ────────────────────────────────────────────────────────────────────
