@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -20,15 +20,13 @@ from digest.editions.compose import (
     stories_text,
     waiting_together,
 )
-from digest.editions.edits.desk import writer_of
 from digest.editions.feeds import collect_due
 from digest.editions.limits import forget_old_counts
-from digest.editions.notices.queue import forget_notices, held_back_until, notify_staff
+from digest.editions.notices.queue import forget_notices, notify_staff
 from digest.editions.preflight import inspection_of
 from digest.editions.schedules import INSTANT, begin_digests, local_text
-from digest.editions.send import send_edition
-from digest.model.editions import Composed, Due, EditionRecord, EditionState, StepCause
-from digest.model.errors import DigestError, OutageError, PreflightError, StateError
+from digest.model.editions import Composed, Due, EditionState
+from digest.model.errors import DigestError, OutageError
 from digest.model.publication import Digest
 from digest.model.run_context import EventKind, RunContext, RunEvent
 from digest.monitoring.progress import keep_tallies
@@ -38,20 +36,18 @@ from digest.schedule.cadence import Cadence, cadences
 from digest.schedule.policy import EditionStep, Occasions, occasions, ruling
 from digest.schedule.schedule import SKIP_REASON
 from digest.schedule.seen import last_seen
+from digest.scheduler.failures import guarded
+from digest.scheduler.sending import send_others
 from digest.storage.editions.due import due_editions
-from digest.storage.editions.gatherings import stopped_since
-from digest.storage.editions.records import load_edition, usable_editions
-from digest.storage.editions.steps import advance_seen
-from digest.storage.ledger.cancelled import settle_all_cancelled
+from digest.storage.editions.records import usable_editions
 from digest.storage.occurrences import (
     claim_occurrence,
     finish_occurrence,
     occurrences_of,
     release_occurrence,
     seen_schedules,
-    undo_occurrence,
 )
-from digest.storage.reports import end_trouble, forget_reports, last_run, note_run, note_trouble
+from digest.storage.reports import forget_reports, last_run, note_run
 from subscribers.model import Frequency
 
 _NOTED = timedelta(seconds=15)
@@ -81,13 +77,13 @@ def run_due(app: App, context: RunContext) -> None:
         context.report(event)
     clean_up(app, context.clock())
     _tell(app, context, composed=False)
-    tried = _send_others(app, context, frozenset())
+    tried = send_others(app, context, frozenset())
     collect_due(app.database, app.config, context)
     compose_due(app, context, collect_first=False)
     _tell(app, context)
-    tried = _send_others(app, context, tried)
+    tried = send_others(app, context, tried)
     gather_due(app, context)
-    _send_others(app, context, tried)
+    send_others(app, context, tried)
     _tell(app, context)
     _offer_merges(app, context)
 
@@ -147,12 +143,12 @@ def compose_due(app: App, context: RunContext, *, collect_first: bool = True) ->
     fine, until = True, replace(context, stop=picture_time(context.stop))
     for cadence, each in found.items():
         if not context.stop():
-            fine &= _guarded(cadence.digest.slug, context, partial(_compose, app, cadence, each, until))
+            fine &= guarded(cadence.digest.slug, context, partial(_compose, app, cadence, each, until))
     return fine
 
 
 def _note_run(app: App, now: datetime) -> None:
-    """Keep that the clock was looked at, for the pages of the staff; not at each look, because it writes."""
+    """Record when the clock was looked at, for the staff's pages, unless that was recorded just before."""
     with app.database.read() as connection:
         last = last_run(connection)
     if last is None or not now - _NOTED <= last <= now:
@@ -168,7 +164,7 @@ def gather_due(app: App, context: RunContext) -> bool:
     fine = True
     for digest in app.config.digests:
         if digest.gather and not context.stop():
-            fine &= _guarded(digest.slug, context, partial(_gather, app, digest, context))
+            fine &= guarded(digest.slug, context, partial(_gather, app, digest, context))
     return fine
 
 
@@ -292,116 +288,3 @@ def _claim(app: App, cadence: Cadence, due: Due, now: datetime) -> bool:
 def _finish(app: App, cadence: Cadence, local_date: date, outcome: str, now: datetime) -> None:
     with app.database.write() as connection:
         finish_occurrence(connection, cadence.key, local_date=local_date, outcome=outcome, now=now)
-
-
-# ── send ────────────────────────────────────────────────────────────────────────────────────
-
-
-def send_due(app: App, context: RunContext, *, only: Callable[[str], bool] = lambda _: True) -> bool:
-    """Send the editions whose time has come, of the digests that `only` accepts; False if one failed.
-
-    An edition that fails does not stop the others.
-    """
-    return _send(app, [(edition_id, slug) for edition_id, slug in _due(app, context) if only(slug)], context)
-
-
-def _send_others(app: App, context: RunContext, tried: frozenset[str]) -> frozenset[str]:
-    """Send the due editions that were not tried yet, and return the ids of all that have now been tried."""
-    due = [each for each in _due(app, context) if each[0] not in tried]
-    _send(app, due, context)
-    return tried.union(edition_id for edition_id, _ in due)
-
-
-def _due(app: App, context: RunContext) -> tuple[tuple[str, str], ...]:
-    settle_all_cancelled(app.database, context.clock())
-    with app.database.read() as connection:
-        return due_editions(connection, context.clock())
-
-
-def _send(app: App, due: Iterable[tuple[str, str]], context: RunContext) -> bool:
-    fine, tried = True, False
-    for edition_id, _ in due:
-        if not context.stop():
-            tried = True
-            fine &= _guarded(edition_id, context, partial(_follow, app, edition_id, context))
-    if tried:
-        keep_tallies(app.database, context.clock())
-    return fine
-
-
-def _follow(app: App, edition_id: str, context: RunContext) -> None:
-    """Do with an edition what its digest's policy says, unless another process is faster."""
-    with app.database.read() as connection:
-        record = load_edition(connection, edition_id)
-        stopped = stopped_since(connection, edition_id)
-    digest = next((each for each in app.config.digests if each.slug == record.edition.digest), None)
-    now = context.clock()
-    writer = writer_of(app.database, edition_id, now) if record.state is EditionState.DRAFT else ""
-    ruled = ruling(record, digest, now, stopped=stopped, writer=writer)
-    if ruled.step is EditionStep.WAIT and ruled.reason:
-        context.report(RunEvent(kind=EventKind.WAITING, subject=edition_id, detail=ruled.reason))
-    elif ruled.step is EditionStep.SKIP and _skipped(
-        app, record, ruled.reason, context, anew=stopped is not None
-    ):
-        context.report(RunEvent(kind=EventKind.SKIPPED, subject=edition_id, detail=ruled.reason))
-    elif ruled.step is EditionStep.SEND and not _goes_to_staff_first(app, record, digest, context):
-        _send_or_note(app, edition_id, context)
-
-
-def _send_or_note(app: App, edition_id: str, context: RunContext) -> None:
-    """Send an edition; if that fails, keep the reason for the pages and the messages to the staff."""
-    try:
-        send_edition(app, edition_id, context)
-    except OutageError:
-        raise
-    except DigestError as error:
-        with app.database.write() as connection:
-            note_trouble(connection, edition_id, context.clock(), _trouble_text(error))
-        raise
-    with app.database.write() as connection:
-        end_trouble(connection, edition_id)
-
-
-def _trouble_text(error: DigestError) -> str:
-    if isinstance(error, PreflightError):
-        return f"it cannot be sent as it is: {' '.join(error.reasons)}"
-    return str(error)
-
-
-def _goes_to_staff_first(app: App, record: EditionRecord, digest: Digest | None, context: RunContext) -> bool:
-    """Tell whether the readers' copies of an edition wait, because the staff's copies have a head start."""
-    if digest is None or not record.is_ahead:
-        return False
-    begins_at = held_back_until(app.database, app.config, record, digest)
-    if begins_at is None or begins_at <= context.clock():
-        return False
-    detail = f"the staff gets its copies first; readers get theirs {local_text(begins_at, digest)}"
-    context.report(RunEvent(kind=EventKind.WAITING, subject=record.edition.id, detail=detail))
-    return True
-
-
-def _skipped(app: App, record: EditionRecord, why: str, context: RunContext, *, anew: bool) -> bool:
-    """Skip an edition; False if another process has changed the edition since the record was read.
-
-    With `anew`, the edition's date is open again, and the next run composes another edition.
-    """
-    with app.database.write() as connection:
-        try:
-            advance_seen(connection, record, EditionState.SKIPPED, StepCause(at=context.clock(), why=why))
-        except StateError:
-            return False
-        if anew:
-            undo_occurrence(connection, record.edition.id)
-    return True
-
-
-def _guarded(subject: str, context: RunContext, action: Callable[[], None]) -> bool:
-    """Return False if a digest or an edition fails; an outage of the database is not its fault."""
-    try:
-        action()
-    except OutageError:
-        raise
-    except DigestError as error:
-        context.report(RunEvent(kind=EventKind.FAILED, subject=subject, detail=str(error)))
-        return False
-    return True

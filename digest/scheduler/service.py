@@ -24,9 +24,9 @@ from digest.scheduler.run import (
     compose_due,
     gather_due,
     release_and_report,
-    send_due,
     tell_staff,
 )
+from digest.scheduler.sending import send_due
 from digest.sources.hubs import Hubs, ask_hubs
 
 log = logging.getLogger(__name__)
