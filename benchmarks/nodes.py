@@ -60,7 +60,7 @@ class Patient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What one edition has cost. CPU is in microseconds for each message."""
+    """The cost of one edition. CPU is in microseconds for each message."""
 
     rate: float
     senders: float
@@ -117,7 +117,7 @@ def begin(url: str, number: int) -> tuple[str, float]:
 
 
 def _outbox(pause: float) -> Outbox:
-    return publisher.outbox(Patient(pause))  # type: ignore[arg-type]  # it has what an outbox asks for
+    return publisher.outbox(Patient(pause))
 
 
 def _now() -> datetime:

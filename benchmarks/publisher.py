@@ -8,15 +8,15 @@ from datetime import UTC, date, datetime
 from functools import cache
 from itertools import combinations, islice
 from pathlib import Path
+from typing import Protocol
 
 from digest.message.build import MessageSettings
 from digest.model.editions import Edition, EditionState, Section, StepCause, Story
-from digest.model.messages import ReaderLinks
+from digest.model.messages import ReaderLinks, Transport
 from digest.model.publication import Site
 from digest.render.edition_renderer import EditionRenderer
 from digest.render.templates import Templates, load_templates
 from digest.send.outbox import Outbox
-from digest.smtp.transport import SmtpTransport
 from digest.storage.database import Database, open_database
 from digest.storage.editions.drafts import insert_edition
 from digest.storage.editions.steps import advance
@@ -94,7 +94,19 @@ def load() -> None:
     EditionRenderer(_templates(), lambda _edition: None)(edition(), links)
 
 
-def outbox(transport: SmtpTransport) -> Outbox:
+class Roomy(Transport, Protocol):
+    """A transport that says how many messages it takes at a time, and how many it takes now."""
+
+    @property
+    def window(self) -> int:
+        """Return the most messages of a group."""
+
+    @property
+    def room(self) -> int:
+        """Return how many messages the transport takes now."""
+
+
+def outbox(transport: Roomy) -> Outbox:
     """Return everything that sending needs besides the database, with the default templates."""
     message_settings = MessageSettings(
         render=EditionRenderer(_templates(), lambda _edition: None),

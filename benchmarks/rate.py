@@ -6,7 +6,7 @@ start. The deviation is measured from one second after the first message. Beside
 in the busiest second.
 
 With `--postgresql` they use a private PostgreSQL server, which is asked every 10 ms how many of them wait for
-a lock. This part of the samples is printed too, for the row of the meter and for all locks.
+a lock. The share of these samples is printed too, once for the row of the meter and once for all locks.
 """
 
 from __future__ import annotations

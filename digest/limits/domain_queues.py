@@ -1,4 +1,4 @@
-"""Queue claimed readers until they may be sent to: a queue for each limited domain, one for all others. Pure.
+"""Queue readers until they may be sent to: a queue for each limited domain, one for all others. Pure.
 
 A queue that has to wait delays no other queue. Readers go by the allowances of their scopes. What the queues
 know of the meters besides can be old: it is what they were when `see` was last called.
@@ -188,7 +188,7 @@ class DomainQueues:
         return free_at(self.rules(queue), self.meter(queue), messages, now) if queue else now
 
     def late(self, now: datetime) -> Iterator[tuple[Recipient, datetime]]:
-        """Take out the readers whose turn comes later than `HOLD`, each with the time to claim it again."""
+        """Take out the readers whose turn comes later than `HOLD`, each with the time to look at it again."""
         for queue in self._scopes_of_queues():
             rules, meter, waiting = self.rules(queue), self.meter(queue), self._waiting[queue]
             keep = room(rules, meter, now, ahead=HOLD)
@@ -197,7 +197,7 @@ class DomainQueues:
                 # The turns before the horizon belong to readers that were given back earlier.
                 first = max(self._horizon.get(queue, now), free_at(rules, meter, keep + 1, now))
                 self._horizon[queue] = first + span(rules, meter, len(late), now)
-                # In an even flow, readers are claimed before their turn, so that the queue does not run dry.
+                # In an even flow, readers come before their turn, so that the queue does not run dry.
                 early = HOLD / 2 if span(rules, meter, 1, now) else timedelta()
                 for place, reader in enumerate(reversed(late)):
                     yield reader, first + span(rules, meter, place, now) - early

@@ -69,7 +69,7 @@ class StaffLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """The content of an email to the staff: whole sentences, and faults that somebody must mend."""
+    """The content of an email to the staff: sentences, and a list of faults that somebody must mend."""
 
     subject: str
     texts: tuple[str, ...]

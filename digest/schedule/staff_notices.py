@@ -1,6 +1,6 @@
 """Decide what the staff is told about an edition, and when the readers' copies may follow the staff's. Pure.
 
-What happens to a person's own account is told at once, in its own transaction, by digest.editions.notices.
+People learn of changes to their own accounts from digest.editions.notices, in the same transaction.
 
 told when                                                                    once for
 a draft is frozen at its cutoff                                              the edition

@@ -35,7 +35,7 @@ def sentence(outlook: Outlook, now: datetime) -> str:
 
 
 def approvals_text(outlook: Outlook, name: str) -> str:
-    """Return who has approved a draft, and whose approval is missing, for a person who is about to approve.
+    """Say who has approved a draft and whose approval is missing, to a person who is about to approve it.
 
     It is empty for an edition that one person approves.
     """

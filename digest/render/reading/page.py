@@ -29,7 +29,7 @@ _BOLD_TAGS = frozenset({"b", "strong", "th", "h1", "h2", "h3", "h4", "h5", "h6"}
 
 
 class _Ground(NamedTuple):
-    """What is behind a text: None if it is not known. Each veil is an opacity, and the colour under it."""
+    """The background of a text, None if it is not known. Each veil is an opacity and the colour under it."""
 
     colour: Colour | None
     veils: tuple[tuple[float, Colour], ...]

@@ -38,8 +38,8 @@ staff_sessions = Table(
     Column("person_id", String, ForeignKey("staff.id"), nullable=False),
     Column("made_at", Moment, nullable=False),
     Column("seen_at", Moment, nullable=False),
-    Column("client", String, nullable=False),  # its network, for the person who looks at the list
-    Column("browser", String, nullable=False),  # "Firefox on Linux", for the same purpose
+    Column("client", String, nullable=False),  # the client's network, shown in the list of sessions
+    Column("browser", String, nullable=False),  # "Firefox on Linux", shown in the same list
     Index("ix_staff_sessions_person_id", "person_id"),
 )
 
