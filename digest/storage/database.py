@@ -22,6 +22,10 @@ from digest.model.errors import DatabaseError, OutageError
 
 log = logging.getLogger(__name__)
 
+_SHAPE = (
+    "the database url must be sqlite:///path or postgresql://user@host:port/name; several servers are written"
+    " as postgresql://user@/name?host=a.example.org:5432&host=b.example.org:5432"
+)
 _PATIENCE = 30.0  # seconds that a connection to SQLite waits while another connection writes
 # SQLite uses one class of errors for these and for mistakes in our statements.
 _OUTAGES = frozenset(
@@ -35,9 +39,15 @@ _OUTAGES = frozenset(
         sqlite3.SQLITE_PROTOCOL,
     }
 )
-# Without these, a statement waits a quarter of an hour for a server whose machine has lost its power. Times
-# are in seconds, but in milliseconds for `tcp_user_timeout`.
-_LIVENESS = {
+# psycopg calls these internal errors. A server is read only while it is a standby, which may be promoted
+# soon, or because its provider has found its disk full. The others are time-outs that end a session.
+_READ_ONLY = "25006"
+_SESSION_ENDED = frozenset({"25P03", "25P04"})
+# `target_session_attrs` leaves out standbys, of one host or of several. A full disk can still be read.
+# Without the other options, a statement waits a quarter of an hour for a server whose machine has lost its
+# power. Times are in seconds, but in milliseconds for `tcp_user_timeout`.
+_OPTIONS = {
+    "target_session_attrs": "primary",
     "connect_timeout": 10,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -112,13 +122,17 @@ class Database:
                 yield connection
         except (DBAPIError, driver.Error) as error:
             raised = error.orig if isinstance(error, DBAPIError) else error
+            is_outage = _is_outage(raised, driver)
             # A plain DatabaseError means "not a database" or "malformed". Its other subclasses are our bugs.
-            if not isinstance(raised, driver.OperationalError) and type(raised) is not driver.DatabaseError:
+            unusable = isinstance(raised, driver.OperationalError) or type(raised) is driver.DatabaseError
+            if not is_outage and not unusable:
                 raise
             reason = str(raised).partition("\n")[0]
             text = f"{shown(self.engine.url)}: {reason}"
-            if not _is_outage(raised, driver):
+            if not is_outage:
                 raise DatabaseError(text) from error
+            if getattr(raised, "sqlstate", None) == _READ_ONLY:
+                self.engine.dispose()  # its connections may lead to a server that another has replaced
             self._outage.begin(write=write)
             raise OutageError(text) from error
         self._outage.end(write=write)
@@ -148,8 +162,8 @@ def open_database(url: str) -> Database:
     """
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
-        raise DatabaseError("the database url must be sqlite:///path or postgresql://…") from error
+    except (ArgumentError, ValueError) as error:  # the latter, if the port is no number
+        raise DatabaseError(_SHAPE) from error
     if parsed.get_backend_name() == "sqlite":
         return Database(_open_sqlite(parsed), leases_by_caller=True)
     if parsed.get_backend_name() == "postgresql":
@@ -161,7 +175,8 @@ def _is_outage(raised: object, driver: Any) -> bool:
     """Tell whether the same statement may succeed later."""
     if isinstance(raised, sqlite3.Error):
         return getattr(raised, "sqlite_errorcode", 0) & 0xFF in _OUTAGES
-    return isinstance(raised, driver.OperationalError)
+    state = getattr(raised, "sqlstate", None)
+    return isinstance(raised, driver.OperationalError) or state == _READ_ONLY or state in _SESSION_ENDED
 
 
 def shown(url: URL) -> str:
@@ -171,7 +186,7 @@ def shown(url: URL) -> str:
 
 def _open_postgresql(url: URL) -> Engine:
     try:
-        options = {name: value for name, value in _LIVENESS.items() if name not in url.query}
+        options = {name: value for name, value in _OPTIONS.items() if name not in url.query}
         return create_engine(url, pool_pre_ping=True, connect_args=options)
     except ImportError as error:
         raise DatabaseError(

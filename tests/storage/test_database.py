@@ -3,12 +3,13 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime
 from pathlib import Path
+from select import select as readable
 from threading import Timer
 
 import pytest
 from sqlalchemy import insert, select
 
-from digest.model.errors import DatabaseError
+from digest.model.errors import DatabaseError, OutageError
 from digest.storage.database import Database, open_database
 from digest.storage.tables.schedules import occurrences
 
@@ -39,7 +40,7 @@ def test_an_error_in_the_block_undoes_the_writing(database: Database) -> None:
         assert connection.execute(select(occurrences)).all() == []
 
 
-@pytest.mark.parametrize("url", ["nonsense", "mysql://localhost/digest"])
+@pytest.mark.parametrize("url", ["nonsense", "mysql://localhost/digest", "postgresql://a,b:1,2/digest"])
 def test_a_url_that_cannot_be_used_is_refused(url: str) -> None:
     with pytest.raises(DatabaseError):
         open_database(url)
@@ -71,6 +72,30 @@ def test_a_new_file_is_opened_after_another_process_has_written_it(tmp_path: Pat
         assert connection.exec_driver_sql("SELECT count(*) FROM there").scalar_one() == 0
     release.join()
     other.close()
+    database.close()
+
+
+def test_a_server_that_has_become_read_only_is_an_outage_until_it_can_be_written_to(
+    postgresql_url: str,
+) -> None:
+    database = open_database(postgresql_url)
+    with database.write() as connection:  # as in a failover, after which this server is the standby
+        connection.exec_driver_sql("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+    with pytest.raises(OutageError, match="read-only"), database.write() as connection:
+        connection.execute(insert(occurrences).values(_row()))
+    with database.write() as connection:  # over another connection
+        connection.execute(insert(occurrences).values(_row()))
+    database.close()
+
+
+def test_a_session_that_the_server_has_ended_is_an_outage(postgresql_url: str) -> None:
+    database = open_database(postgresql_url)
+    with pytest.raises(OutageError, match="idle-in-transaction"), database.write() as connection:
+        connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 1")
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        readable([driver.fileno()], [], [], 10)  # the server says that it has ended the session
+        connection.execute(select(occurrences))
     database.close()
 
 
