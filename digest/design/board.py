@@ -21,11 +21,11 @@ from digest.model.errors import ConfigError, DatabaseError, DigestError, Templat
 from digest.model.links import parse_copy_name
 from digest.model.messages import Email
 from digest.model.publication import Digest
-from digest.model.shipped import shipped
 from digest.render.mail import render_email
 from digest.render.originals.originals import text_at
 from digest.render.preflight import encoded_size, preflight
 from digest.render.reading.schemes import Scheme, in_scheme
+from digest.render.shipped import shipped
 from digest.render.templates import Templates, load_templates
 from digest.render.web import render_web
 from digest.storage.database import open_database

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from digest.config import Config
 from digest.model.errors import ConfigError, DigestError, NotFoundError
-from digest.model.shipped import shipped
 from digest.render.originals.originals import (
     EARLIER,
     KEPT,
@@ -20,6 +19,7 @@ from digest.render.originals.originals import (
     template_names,
     text_at,
 )
+from digest.render.shipped import shipped
 
 # The purpose of each template, in the order in which a designer meets them.
 PURPOSES = {

@@ -16,8 +16,8 @@ from digest.model.editions import Coverage, Edition, Heading, Section, Source, S
 from digest.model.links import parse_copy_name, picture_url
 from digest.model.posts import Image, Via
 from digest.model.publication import Digest
-from digest.model.shipped import shipped
 from digest.render.sample import sample_of
+from digest.render.shipped import shipped
 
 _STORIES = Path(__file__).with_name("stories.toml")
 _FEW = 3

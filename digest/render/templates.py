@@ -15,7 +15,6 @@ from jinja2 import meta, nodes
 from digest.model.editions import Edition
 from digest.model.errors import TemplateError, hint
 from digest.model.messages import ReaderLinks
-from digest.model.shipped import shipped
 from digest.render.environment import (
     environment_of,
     from_folders,
@@ -32,6 +31,7 @@ from digest.render.originals.originals import (
     template_names,
 )
 from digest.render.sample import sample_edition, short_edition
+from digest.render.shipped import shipped
 from digest.render.values import OF_A_CHOICE, LineValues, PageLinks, as_mapping
 from digest.render.view import EditionView, email_values, line_values, page_values
 from digest.render.writing.text import shorten

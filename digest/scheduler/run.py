@@ -40,6 +40,7 @@ from digest.scheduler.failures import guarded
 from digest.scheduler.sending import send_others
 from digest.storage.editions.due import due_editions
 from digest.storage.editions.records import usable_editions
+from digest.storage.nodes import forget_silent
 from digest.storage.occurrences import (
     claim_occurrence,
     finish_occurrence,
@@ -124,6 +125,7 @@ def clean_up(app: App, now: datetime) -> int:
     forget_old_answers(app.database, now)
     with app.database.write() as connection:
         forget_reports(connection, now)
+        forget_silent(connection)
     return expire_signups(app.database, now)
 
 

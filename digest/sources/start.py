@@ -13,7 +13,7 @@ from digest.config.edit import feed_block, toml_value
 from digest.config.parsers import language
 from digest.model.errors import DigestError
 from digest.model.publication import Feed, Site
-from digest.model.shipped import shipped
+from digest.render.shipped import shipped
 from digest.sources.add import feed_of, with_free_names
 from digest.sources.topics import FoundTopic, TopicReport, proposed
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from digest.config.edit import drafted, feed_block, with_feeds, with_feeds_of_digest
 from digest.model.errors import EditError
 from digest.model.publication import Feed
-from digest.model.shipped import shipped
+from digest.render.shipped import shipped
 
 HARBOUR = Feed(name="Harbour", url="https://harbour.test/feed/")
 SAMPLE = shipped("config.toml").read_text(encoding="utf-8")

@@ -13,7 +13,6 @@ import pytest
 from digest.config import Config, load
 from digest.design.copies import PURPOSES, compare, copies_text, copy_templates, list_templates
 from digest.model.errors import ConfigError, NotFoundError
-from digest.model.shipped import shipped
 from digest.render.originals.originals import (
     EARLIER,
     CopyState,
@@ -23,6 +22,7 @@ from digest.render.originals.originals import (
     template_names,
     text_at,
 )
+from digest.render.shipped import shipped
 from digest.render.templates import load_templates
 from tests.scheduler.installation import CONFIG
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from digest.model.messages import ReaderLinks
-from digest.model.shipped import shipped
 from digest.render.environment import environment_of, from_folders
 from digest.render.mail import render_email
 from digest.render.originals.originals import EARLIER, folders_of, template_names
 from digest.render.preflight import Level, preflight
 from digest.render.sample import sample_edition, short_edition
+from digest.render.shipped import shipped
 from digest.render.templates import Templates, load_templates
 
 OURS = shipped("templates")

@@ -16,7 +16,7 @@ from digest.collect.reading.prose import feed_line
 from digest.config import load
 from digest.config.validate import faults
 from digest.model.posts import Post
-from digest.model.shipped import shipped
+from digest.render.shipped import shipped
 from digest.sources.start import SampleError, config_for, is_quiet, write_config
 from digest.sources.topics import TopicReport
 

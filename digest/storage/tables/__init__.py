@@ -5,6 +5,7 @@ from digest.storage.tables import (  # noqa: F401 - each module adds its tables 
     desk,
     editions,
     links,
+    nodes,
     pictures,
     posts,
     schedules,

@@ -11,7 +11,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from digest.model.publication import Site
-from digest.model.shipped import shipped
+from digest.render.shipped import shipped
 from digest.render.templates import Templates
 from digest.render.values import brand_values
 

@@ -13,8 +13,8 @@ from starlette.testclient import TestClient
 
 from digest.config import load
 from digest.editions.editions import compose_now
-from digest.model.shipped import shipped
 from digest.model.staff import Role
+from digest.render.shipped import shipped
 from digest.sources.start import write_samples
 from digest.storage.database import Database
 from digest.storage.editions.lists import last_edition
