@@ -214,5 +214,4 @@ def _heap_at_rest() -> Iterator[None]:
 
 def export_csv(database: Database) -> Iterator[str]:
     """Yield the whole list as CSV text, in pieces."""
-    with database.read() as connection:
-        yield from write_readers(export_readers(connection))
+    yield from write_readers(export_readers(database.read))

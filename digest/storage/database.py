@@ -54,6 +54,18 @@ _OPTIONS = {
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
 }
+# A machine that is frozen, or cut off, in the middle of a transaction keeps its locks until the server ends
+# its session. Our transactions wait for nothing but the database, so the limit can be short. These are
+# statements, because poolers do not pass options on. Without TCP, the last four change nothing.
+_SESSION = "; ".join(
+    (
+        "SET idle_in_transaction_session_timeout = '30s'",
+        "SET tcp_keepalives_idle = 10",
+        "SET tcp_keepalives_interval = 5",
+        "SET tcp_keepalives_count = 3",
+        "SET tcp_user_timeout = '25s'",
+    )
+)
 
 
 @dataclass(slots=True)
@@ -187,11 +199,19 @@ def shown(url: URL) -> str:
 def _open_postgresql(url: URL) -> Engine:
     try:
         options = {name: value for name, value in _OPTIONS.items() if name not in url.query}
-        return create_engine(url, pool_pre_ping=True, connect_args=options)
+        engine = create_engine(url, pool_pre_ping=True, connect_args=options)
     except ImportError as error:
         raise DatabaseError(
             "postgresql needs psycopg: pip install 'newsletter-digest[postgresql]'"
         ) from error
+    event.listen(engine, "connect", _limit_session)
+    return engine
+
+
+def _limit_session(connection: Any, _record: object) -> None:
+    connection.autocommit = True
+    connection.execute(_SESSION)
+    connection.autocommit = False
 
 
 def _open_sqlite(url: URL) -> Engine:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -12,14 +11,12 @@ from itertools import islice
 from subscribers.model import Reader, Subscriber, Suppression
 from subscribers.rules.decisions import applied
 from subscribers.rules.imports import Admission, EntryState, ImportedReader, ImportOutcome, ImportTerms, admit
-from subscribers.store.readers import ids_at, read_readers, read_suppressions
+from subscribers.store.readers import Begin, ids_at, read_readers, read_suppressions
 from subscribers.store.tables import Connection, subscribers
 from subscribers.store.writing import fresh_ids, insert_subscribers, suppress_all, write_changes
 from subscribers.tokens import address_hash
 
 BATCH = 500  # entries in one transaction: more would take more memory and would not be faster
-
-Begin = Callable[[], AbstractContextManager[Connection]]
 
 
 def import_entries(

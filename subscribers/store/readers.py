@@ -7,7 +7,8 @@ can change it until the transaction ends), decide, and let `subscribers.store.wr
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, exists, or_, select
@@ -36,6 +37,8 @@ from subscribers.store.tables import (
     subscriptions,
     suppressions,
 )
+
+Begin = Callable[[], AbstractContextManager[Connection]]
 
 
 def reader_at(connection: Connection, folded: str, address_hash: str, *, hold: bool = False) -> Reader:
@@ -183,10 +186,17 @@ def _subscription(row: Row[Any]) -> Subscription:
 _PAGE = 500  # readers read at a time by an export
 
 
-def export_readers(connection: Connection) -> Iterator[Reader]:
-    """Yield every reader, in the order of their ids; one page is read at a time."""
+def export_readers(begin: Begin) -> Iterator[Reader]:
+    """Yield every reader, in the order of their ids.
+
+    `begin` opens a read transaction for each page, because whoever takes the readers may be slow.
+    """
     after = -1
-    while page := read_readers(connection, subscribers.c.id > after, limit=_PAGE):
+    while True:
+        with begin() as connection:
+            page = read_readers(connection, subscribers.c.id > after, limit=_PAGE)
+        if not page:
+            return
         yield from page
         last = page[-1].subscriber
         after = last.id if last else after

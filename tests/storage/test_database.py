@@ -99,6 +99,17 @@ def test_a_session_that_the_server_has_ended_is_an_outage(postgresql_url: str) -
     database.close()
 
 
+def test_postgresql_ends_the_session_of_a_process_that_is_frozen_in_a_transaction(
+    postgresql_url: str,
+) -> None:
+    database = open_database(postgresql_url)
+    for _ in range(2):  # the setting is not undone with the first transaction
+        with database.read() as connection:
+            shown = connection.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar_one()
+            assert shown == "30s"
+    database.close()
+
+
 def _row() -> dict[str, object]:
     moment = datetime.fromisoformat("2026-11-22T07:00:00.123456+00:00")
     return {

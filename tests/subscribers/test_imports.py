@@ -113,16 +113,14 @@ def test_a_list_that_was_exported_can_be_imported_elsewhere(database: Database) 
     )
     with database.write() as connection:
         writing.suppress(connection, _hash("cem"), SuppressionReason.BOUNCE, NOW)
-    with database.read() as connection:
-        written = "".join(write_readers(export_readers(connection)))
+    written = "".join(write_readers(export_readers(database.read)))
     found = list(read_entries(BytesIO(written.encode()), Reading()))
     entries = [each for each in found if isinstance(each, ImportedReader)]
     assert len(entries) == len(found) == 4
     elsewhere = _fresh("sqlite://")
     assert _import(elsewhere, entries) == {ImportOutcome.NEW: 1, ImportOutcome.GONE: 3}
     assert _mailable(elsewhere) == ["anna@example.org"]
-    with elsewhere.read() as connection:
-        again = "".join(write_readers(export_readers(connection)))
+    again = "".join(write_readers(export_readers(elsewhere.read)))
     assert again == written.replace("suppressed", "unsubscribed")
     elsewhere.close()
 
@@ -134,8 +132,7 @@ def test_the_memory_it_takes_does_not_grow_with_the_list(sqlite: Database) -> No
         entries = read_entries(Endless(name, batches * BATCH), Reading())
         became = _import(sqlite, (each for each in entries if isinstance(each, ImportedReader)))
         assert became == {ImportOutcome.NEW: batches * BATCH}
-        with sqlite.read() as connection:
-            assert sum(1 for _ in export_readers(connection)) >= batches * BATCH
+        assert sum(1 for _ in export_readers(sqlite.read)) >= batches * BATCH
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[2] < 1.25 * peaks[1]  # the first has paid for what is made once
@@ -219,8 +216,7 @@ def test_the_import_decides_again_on_a_reader_who_was_added_in_the_meantime(post
 
 def test_an_empty_batch_is_nothing(sqlite: Database) -> None:
     assert admit_batch(sqlite.write, [], secret=SECRET, terms=TERMS, now=NOW) == {}
-    with sqlite.read() as connection:
-        assert list(export_readers(connection)) == []
+    assert list(export_readers(sqlite.read)) == []
 
 
 # ── in short ────────────────────────────────────────────────────────────────────────────────
