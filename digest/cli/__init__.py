@@ -76,6 +76,7 @@ COMMANDS = {
     "operate": {
         "collect": "Fetch the feeds and save new posts.",
         "run": "Do everything that is due now, and exit.",
+        "nodes": "Show which nodes work, on what, since when, and how fast.",
         "limits": "Show how much of each sending limit is used.",
         "rename": "Move the readers of a digest to its new slug.",
         "notices": "List the latest messages about accounts and to the staff, the newest first.",

@@ -1,7 +1,8 @@
-"""The commands collect, run, limits, rename, notices: an operator's work besides editions and the list."""
+"""The commands collect, run, nodes, limits, rename, notices: work besides editions and the list."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 
 import click
@@ -25,6 +26,8 @@ from digest.editions.schedules import begin_digests, next_times
 from digest.model.deliveries import DeliveryState, NoticeRecord
 from digest.model.posts import FeedReport
 from digest.model.run_context import RunContext, RunEvent
+from digest.monitoring.nodes import NodeStatus, node_statuses, summary
+from digest.monitoring.workers import senders_at_work
 from digest.readers.notices import latest_notices
 from digest.scheduler.run import run_due
 
@@ -133,6 +136,46 @@ def _show_feeds(feeds: list[FeedReport], *, quiet: bool) -> None:
     if quiet and not new:
         return
     click.echo(f"feeds: {len(fetched)} fetched, {len(failed)} failed, {show.counted(new, 'new post')}")
+
+
+@click.command(epilog="Example: digest nodes")
+@json_option
+@pass_session
+def nodes(session: Session, as_json: bool) -> None:
+    """Show which nodes work, on what, since when, and how fast.
+
+    Sentences below the table name the nodes that are silent, that have a wrong clock, or that take no more
+    jobs for another reason, and say what to do. Without nodes, `digest serve` does everything itself, and the
+    command shows the processes that send an edition.
+    """
+    with session.app() as app:
+        found = node_statuses(app.database)
+        senders = () if found else senders_at_work(app.database)
+    said = summary(found, has_engine=bool(found))
+    if as_json:
+        show.facts({"summary": said, "nodes": [_node_facts(each) for each in found], "senders": senders})
+        return
+    if found:
+        titles = ("node", "version", "queues", "busy lines", "work", "sent", "rate", "last beat")
+        show.table(titles, [_node_row(each) for each in found], right=("sent",))
+    for sentence in (said, *(f"{each.name} {each.trouble}" for each in found if each.trouble)):
+        click.echo(sentence)
+    if senders:
+        rows = [(each.host, each.edition_id, each.slices, each.wire, each.moved_at) for each in senders]
+        numbers = ("slices", "on the wire")
+        show.table(("machine", "edition", *numbers, "last moved (UTC)"), rows, right=numbers)
+
+
+def _node_row(status: NodeStatus) -> tuple[object, ...]:
+    node = status.known.node
+    sent = f"{node.sent:,}"
+    return status.name, node.version, status.queues, status.lines, status.work, sent, status.rate, status.beat
+
+
+def _node_facts(status: NodeStatus) -> dict[str, object]:
+    known = status.known
+    facts = {"silent": known.silent, "is_silent": known.is_silent, "trouble": status.trouble}
+    return asdict(known.node) | facts
 
 
 @click.command(epilog="Example: digest limits")

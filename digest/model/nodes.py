@@ -64,6 +64,10 @@ class KnownNode:
     node: Node
     silent: timedelta
 
+    def age(self, work: Work) -> timedelta:
+        """Return how long a line has been at its work."""
+        return self.node.beat_at + self.silent - work.since_at
+
     @property
     def is_silent(self) -> bool:
         """Tell whether the node has missed three beats, so that it is frozen, cut off or dead."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
@@ -14,6 +15,7 @@ from digest.editions.outlook.words import at_words, clock_words
 from digest.editions.schedules import next_times
 from digest.model.deliveries import DeliveryState
 from digest.model.editions import EditionRecord, EditionState
+from digest.model.nodes import Work
 from digest.model.staff import Right
 from digest.monitoring.feeds import (
     Health,
@@ -23,6 +25,7 @@ from digest.monitoring.feeds import (
     heading,
     names_text,
 )
+from digest.monitoring.nodes import node_statuses, summary
 from digest.monitoring.progress import editions_ahead, editions_going
 from digest.monitoring.readers import read_growth, read_weeks
 from digest.monitoring.schedules import schedules_status
@@ -89,6 +92,7 @@ def ops(request: Request, context: Desk, recount: Counting) -> Response:
         "schedules": schedules_status(app.database, app.config, now),
         "limits": limit_statuses(app.database, app.config, now),
         "scheduler": scheduler_status(app.database, zone, now),
+        **_nodes(context, ids),
         "senders": [
             each
             for each in senders_at_work(app.database)
@@ -101,6 +105,16 @@ def ops(request: Request, context: Desk, recount: Counting) -> Response:
         "path": quote,
     }
     return context.page(request, "ops", values | _readers(context, recount))
+
+
+def _nodes(context: StaffContext, ids: Collection[str]) -> dict[str, object]:
+    """Return the nodes; people who work on some digests see the work on editions of these alone."""
+
+    def shows(work: Work) -> bool:
+        return context.digests is None or work.subject.partition(" ")[0] in ids
+
+    found = node_statuses(context.app.database, shows=shows)
+    return {"nodes": found, "nodes_text": summary(found, has_engine=bool(found))}
 
 
 def _readers(context: StaffContext, recount: Recount) -> dict[str, object]:

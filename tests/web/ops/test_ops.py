@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,12 +12,14 @@ from starlette.testclient import TestClient
 from digest.editions.feeds import collect_due
 from digest.model.deliveries import Result
 from digest.model.editions import EditionState, StepCause
-from digest.model.run_context import RunContext
+from digest.model.nodes import Node, Work
+from digest.model.run_context import RunContext, utc_now
 from digest.model.staff import Role
 from digest.monitoring.progress import keep_tallies
 from digest.storage.database import Database
 from digest.storage.editions.steps import advance
 from digest.storage.ledger.outcomes import list_deliveries
+from digest.storage.nodes import beat
 from digest.storage.tables.deliveries import deliveries
 from tests.send.world import EDITION, NOW
 from tests.storage.ledger import STATE, accepted, begin, step, taken
@@ -244,3 +247,25 @@ def test_a_page_that_asks_by_itself_says_when_the_session_has_ended(going: Newsr
     assert (answer.status_code, answer.headers["hx-reswap"]) == (401, "none")
     assert "Your session has ended" in answer.text
     assert 'hx-status:401="swap:innerHTML"' in going.signed_in(Role.READER).get(path).text
+
+
+def test_operators_see_which_nodes_work_and_which_need_somebody(going: Newsroom) -> None:
+    now = utc_now()
+    work = tuple(
+        Work(kind="send", subject=f"{edition} 7", since_at=now) for edition in (EDITION, "weekend-2026-11-21")
+    )
+    node = Node(id="a", host="harbour", pid=4711, version="0.1.0", lines=4, started_at=now, beat_at=now)
+    with going.app.database.write() as connection:
+        beat(connection, replace(node, work=work, rate=812.4))
+        beat(connection, replace(node, id="b", host="lighthouse", note="Update this <node>."))
+    page = going.signed_in(Role.OPERATOR).get("/ops").text
+    assert (
+        f"</strong>: send {EDITION}, slice 7, for 1 second; send weekend-2026-11-21, slice 7, for 1 second"
+        in page
+    )
+    assert "<strong>lighthouse 4711</strong> says: Update this &lt;node&gt;." in page
+    assert "Two nodes are at work, with 812 messages a second." in page
+
+
+def test_without_nodes_the_page_has_no_table_of_them(going: Newsroom) -> None:
+    assert 'id="nodes"' not in going.signed_in(Role.OPERATOR).get("/ops").text
