@@ -21,7 +21,8 @@ from digest.model.publication import Review
 from digest.model.run_context import EventKind, RunContext, RunEvent, utc_now
 from digest.schedule.policy import POLICY, review_of
 from digest.send.dry_run import DryRun, dry_run_of
-from digest.send.send import Sent, send, send_one
+from digest.send.finish import Sent, finish
+from digest.send.send import Addressed, address, send, send_one
 from digest.storage.database import Database
 from digest.storage.editions.records import load_edition, lock_edition
 from digest.storage.editions.steps import note_step, reopen
@@ -37,11 +38,7 @@ def send_edition(parts: EditionParts, edition_id: str, context: RunContext, by: 
     Raises ClockError if the clock of this machine is wrong, PreflightError before the first message if the
     email cannot be sent as it is, and VoidError if its approval does not cover it any more.
     """
-    check_clock(parts.database, utc_now())
-    with parts.database.read() as connection:
-        record = load_edition(connection, edition_id)
-    if record.is_ahead and not record.paused_at:
-        record = ready_to_send(parts, record, context, by)
+    record = _begun_or_ready(parts, edition_id, context, by)
     sent = send(
         parts.database,
         edition_id,
@@ -51,10 +48,43 @@ def send_edition(parts: EditionParts, edition_id: str, context: RunContext, by: 
         progress=partial(context.progress, edition_id),
         seen=record,
     )
+    _report(sent, context)
+    return sent
+
+
+def address_edition(
+    parts: EditionParts, edition_id: str, context: RunContext, addressed: Addressed, by: str = POLICY
+) -> None:
+    """Begin to send an edition: address it in slices; `addressed` is called in the same transaction.
+
+    Raises the same errors as `send_edition`.
+    """
+    record = _begun_or_ready(parts, edition_id, context, by)
+    now = context.clock()
+    address(parts.database, edition_id, parts.outbox(), now=now, seen=record, addressed=addressed)
+
+
+def finish_edition(parts: EditionParts, edition_id: str, context: RunContext) -> None:
+    """End an edition if nothing of it is open, and report the result. Raises NotFoundError."""
+    sent = finish(parts.database, edition_id, context.clock())
+    if sent.record.state is not EditionState.SENDING:
+        _report(sent, context)
+
+
+def _begun_or_ready(parts: EditionParts, edition_id: str, context: RunContext, by: str) -> EditionRecord:
+    check_clock(parts.database, utc_now())
+    with parts.database.read() as connection:
+        record = load_edition(connection, edition_id)
+    if record.is_ahead and not record.paused_at:
+        record = ready_to_send(parts, record, context, by)
+    return record
+
+
+def _report(sent: Sent, context: RunContext) -> None:
     kind = EventKind.PAUSED if sent.record.paused_at else _ENDED.get(sent.record.state, EventKind.SENDING)
     detail = "; ".join(part for part in (_detail(sent), sent.dead) if part)
-    context.report(RunEvent(kind=kind, subject=edition_id, detail=detail, counts=sent.counts))
-    return sent
+    subject = sent.record.edition.id
+    context.report(RunEvent(kind=kind, subject=subject, detail=detail, counts=sent.counts))
 
 
 def _detail(sent: Sent) -> str:

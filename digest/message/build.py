@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import format_datetime, parseaddr
 from hashlib import sha256
+from threading import Lock
 from urllib.parse import quote, urlsplit
 
 from digest.message.compile import Compiled, Envelope, Fields, MessageCompiler, fill, placeholders
@@ -72,7 +73,10 @@ _Preferences = tuple[str, str, str]  # a reader's choice of topics, format and l
 
 
 class MessageBuilder:
-    """Makes the messages of one edition: one rendering for each choice of topics, format and language."""
+    """Makes the messages of one edition: one rendering for each choice of topics, format and language.
+
+    Several threads may use one builder.
+    """
 
     def __init__(self, record: EditionRecord, message_settings: MessageSettings) -> None:
         self._edition = record.edition
@@ -106,6 +110,7 @@ class MessageBuilder:
         self._kinds: dict[_Preferences, str] = {}
         self._kept: OrderedDict[str, Compiled] = OrderedDict()  # by kind, least recently used first
         self._ready: dict[_Preferences, Compiled] = {}  # a faster look-up, while all emails fit in the cache
+        self._lock = Lock()  # for all that an email is compiled with, and `_kept`
 
     @property
     def kept_bytes(self) -> int:
@@ -158,6 +163,10 @@ class MessageBuilder:
         return self._dates.setdefault((hour, zone), date)
 
     def _compiled(self, preferences: _Preferences) -> Compiled | None:
+        with self._lock:
+            return self._kept_or_compiled(preferences)
+
+    def _kept_or_compiled(self, preferences: _Preferences) -> Compiled | None:
         kind = self._kinds.get(preferences)
         if kind is None:
             kind = self._kinds[preferences] = self._kind(preferences)

@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
@@ -41,33 +41,45 @@ _ENDED = frozenset(
 )
 
 
-class Run:
-    """One run of a sender. While the database is away, nothing is handed out, and answers are kept.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """An edition that is being sent, and what each run needs. Several threads may share the builder."""
 
+    record: EditionRecord
+    outbox: Outbox
+    builder: MessageBuilder
+
+
+class Run:
+    """One run of a sender, for all slices of an edition or for one.
+
+    While the database is away, nothing is handed out, and answers are kept.
     Call `end` after `carry`, even if `carry` raised.
     """
 
     def __init__(
         self,
         database: Database,
-        record: EditionRecord,
+        ready: Ready,
         tally: Counts | None,
-        outbox: Outbox,
         *,
         clock: Callable[[], datetime],
         stop: Callable[[], bool],
-        progress: Callable[[Counts], None],
+        progress: Callable[[Counts], None] = lambda _counts: None,
+        only: int | None = None,
     ) -> None:
+        record, outbox = ready.record, ready.outbox
         self._database = database
         self._outbox = outbox
         self._clock, self._stop, self._progress = clock, stop, progress
         self._edition = record.edition
-        self._builder = MessageBuilder(record, outbox.message_settings)
+        self._builder = ready.builder
         self._sender = slices.Sender(
             edition_id=record.edition.id,
             owner=own_name(),
             lease=outbox.lease,
             again=partial(goes_again, rules=outbox.rules),
+            only=only,
         )
         self._renewed_at = clock()
         self._gate = Gate(outbox.limits)
@@ -81,10 +93,12 @@ class Run:
         self._waiting = Waiting(database, outbox, self._come_back, clock=clock, stop=stop)
         with database.read() as connection:
             tally = tally or counts(connection, record.edition.id)
+            accepted = tally.of(DeliveryState.ACCEPTED) > 0
+            accepted = accepted or (only is not None and slices.is_accepted(connection, record.edition.id))
             self._gate.look(connection)
         self._total = tally.total
         self._ended = Counter({state: count for state, count in tally.by_state if state in _ENDED})
-        self._refusals = Refusals(accepted_before=self._ended[DeliveryState.ACCEPTED] > 0)
+        self._refusals = Refusals(accepted_before=accepted)
 
     def carry(self) -> None:
         """Send until nothing is due or `stop` says so."""

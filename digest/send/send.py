@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import gc
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 
 from digest.message.build import NOTHING_CHOSEN, MessageBuilder, Render, rendered_by
@@ -14,55 +13,23 @@ from digest.model.deliveries import Counts, DeliveryState
 from digest.model.editions import EditionRecord, EditionState, StepCause
 from digest.model.errors import StateError
 from digest.model.messages import Message, Outcome, Receipt, Transport
-from digest.send.dead_mailboxes import note_dead_mailboxes
+from digest.send.finish import Sent, finish
 from digest.send.outbox import Outbox
-from digest.send.run import Run
-from digest.storage.database import Database
-from digest.storage.editions.records import load_edition, lock_edition
+from digest.send.run import Ready, Run
+from digest.storage.database import Connection, Database
+from digest.storage.editions.records import load_edition
 from digest.storage.editions.steps import advance, advance_seen
 from digest.storage.ledger import addressing
 from digest.storage.ledger.addressing import set_hours
-from digest.storage.ledger.cancelled import settle_cancelled
 from digest.storage.ledger.looks import kept_look
-from digest.storage.ledger.outcomes import counts
-from digest.storage.ledger.slices import next_look, owners
+from digest.storage.ledger.slices import open_slices
 from subscribers.store.mailable import mailable
 
-log = logging.getLogger(__name__)
-
-_ENDING = (EditionState.SENDING, EditionState.SENT)
+Addressed = Callable[[Connection, Sequence[int]], None]  # is given the numbers of the slices
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """The state of an edition after a run. `next_at` is when there is more to do; None if never."""
-
-    record: EditionRecord
-    counts: Counts
-    next_at: datetime | None
-    others: int  # senders that are at work on it
-    dead: str = ""  # a phrase about readers whose mailbox no longer exists; empty if there are none
-
-    @property
-    def trouble(self) -> str:
-        """Say that most messages were rejected; empty if they were not."""
-        rejected, accepted = self.counts.of(DeliveryState.REJECTED), self.counts.of(DeliveryState.ACCEPTED)
-        if rejected <= accepted:
-            return ""
-        shown = f"`digest deliveries {self.record.edition.id} --state rejected` shows the answers"
-        return f"most messages were rejected, {rejected:,} of {self.counts.total:,}; {shown}"
-
-    @property
-    def outlook(self) -> str:
-        """Say in words when sending continues, or what it waits for; empty when nothing is open."""
-        if self.record.paused_at:
-            why = f" ({self.record.reason})" if self.record.reason else ""
-            return f"paused{why}: run `digest resume {self.record.edition.id}` to continue"
-        if self.next_at is None:
-            return ""
-        if self.others:
-            return f"another sender is at work; if it has died, this goes on at {self.next_at:%H:%M:%S} UTC"
-        return f"continues at {self.next_at:%Y-%m-%d %H:%M} UTC"
+def _nothing_more(_connection: Connection, _slices: Sequence[int]) -> None:
+    return None
 
 
 def send(
@@ -95,16 +62,41 @@ def send(
     state, NotFoundError, TemplateError, and TransportError; unsent deliveries then wait for the next run.
     """
     with _frozen():
-        record, tally = _begin(database, edition_id, outbox, clock(), seen)
+        record, tally = address(database, edition_id, outbox, now=clock(), seen=seen)
         if record.state is EditionState.SENT:
-            return _finish(database, edition_id, clock())
-        outbox = _as_approved(database, record, outbox)
-        run = Run(database, record, tally, outbox, clock=clock, stop=stop, progress=progress)
-        try:
-            run.carry()
-        finally:
-            closed_until = run.end()
-    return _finish(database, edition_id, clock(), closed_until)
+            return finish(database, edition_id, clock())
+        run = Run(database, ready(database, record, outbox), tally, clock=clock, stop=stop, progress=progress)
+        closed_until = _carry(run)
+    return finish(database, edition_id, clock(), closed_until)
+
+
+def send_slice(
+    database: Database,
+    ready: Ready,
+    number: int,
+    *,
+    clock: Callable[[], datetime],
+    stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Send the due deliveries of one slice of an edition, if no other sender has it; see `send`.
+
+    Nothing happens if the edition is not being sent, or paused. The edition is not ended; see `finish`.
+    """
+    _carry(Run(database, ready, Counts(by_state=()), clock=clock, stop=stop, only=number))
+
+
+def _carry(run: Run) -> datetime | None:
+    try:
+        run.carry()
+    finally:
+        closed_until = run.end()
+    return closed_until
+
+
+def ready(database: Database, record: EditionRecord, outbox: Outbox) -> Ready:
+    """Return what each run needs that sends an edition; its look is read when the first email is made."""
+    outbox = _as_approved(database, record, outbox)
+    return Ready(record=record, outbox=outbox, builder=MessageBuilder(record, outbox.message_settings))
 
 
 def send_one(transport: Transport, message: Message) -> Receipt:
@@ -126,10 +118,20 @@ def _frozen() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _begin(
-    database: Database, edition_id: str, outbox: Outbox, now: datetime, seen: EditionRecord | None
+def address(
+    database: Database,
+    edition_id: str,
+    outbox: Outbox,
+    *,
+    now: datetime,
+    seen: EditionRecord | None = None,
+    addressed: Addressed = _nothing_more,
 ) -> tuple[EditionRecord, Counts | None]:
-    """Return the edition, which is sending or sent, and its counts if it was addressed just now."""
+    """Begin to send an edition: approved → sending, with a delivery for each mailable reader, in slices.
+
+    Return the edition, which is sending or sent, and its counts if it was addressed just now; `addressed` is
+    called in the same transaction then. See `send` for `seen` and the errors.
+    """
     # One transaction: after a crash, the edition is either still approved, or addressed to all readers.
     with database.write() as connection:
         try:
@@ -145,13 +147,14 @@ def _begin(
             return record, None
         offered = outbox.offers.get(record.edition.digest, frozenset())
         readers = mailable(record.edition.digest, now, record.frequency, offered)
-        addressed = addressing.address(connection, edition_id, readers, now=now)
+        count = addressing.address(connection, edition_id, readers, now=now)
         set_hours(connection, record.edition, now)
         builder = MessageBuilder(record, outbox.message_settings)
         chosen = addressing.variants(connection, edition_id)
         empty = [variant for variant in chosen if not builder.topics_for(variant)]
         skipped = addressing.skip_variants(connection, edition_id, empty, reason=NOTHING_CHOSEN, now=now)
-    queued = (DeliveryState.QUEUED, addressed - skipped), (DeliveryState.SKIPPED, skipped)
+        addressed(connection, open_slices(connection, edition_id))
+    queued = (DeliveryState.QUEUED, count - skipped), (DeliveryState.SKIPPED, skipped)
     return record, Counts(by_state=queued)
 
 
@@ -166,32 +169,3 @@ def _as_approved(database: Database, record: EditionRecord, outbox: Outbox) -> O
             return renderer(kept_look(connection, record.edition.id, look))
 
     return replace(outbox, message_settings=rendered_by(outbox.message_settings, kept))
-
-
-def _finish(database: Database, edition_id: str, now: datetime, closed_until: datetime | None = None) -> Sent:
-    """Clean up after a run, and end the edition if none of its deliveries is open."""
-    # After a cancellation, a message that was deferred left its delivery open.
-    settle_cancelled(database, edition_id, now)
-    with database.read() as connection:
-        tally = counts(connection, edition_id)
-        over = not tally.open and next_look(connection, edition_id) is None
-        ends = over and load_edition(connection, edition_id).state in _ENDING
-    # Dead mailboxes are recorded before the edition is `sent`. If this process dies in between, the next run
-    # records them again, which changes nothing.
-    dead = note_dead_mailboxes(database, edition_id, tally, now=now) if ends else ""
-    with database.write() as connection:
-        # An operator may have queued deliveries again since the count (`digest retry`). While the edition is
-        # locked, nobody queues any between the second look and the step.
-        if ends:
-            lock_edition(connection, edition_id)
-        if ends and next_look(connection, edition_id) is None:
-            with suppress(StateError):  # another sender was faster, or the edition was cancelled
-                advance(connection, edition_id, EditionState.SENT, StepCause(at=now))
-        record = load_edition(connection, edition_id)
-        goes_on = record.state is EditionState.SENDING and not record.paused_at
-        due_at = next_look(connection, edition_id) if goes_on else None
-        others = len(owners(connection, edition_id))
-    if uncertain := tally.of(DeliveryState.UNCERTAIN):
-        log.warning("%s: %d deliveries are uncertain; see `digest deliveries`", edition_id, uncertain)
-    next_at = max(due_at, closed_until) if due_at and closed_until else due_at
-    return Sent(record=record, counts=tally, next_at=next_at, others=others, dead=dead)

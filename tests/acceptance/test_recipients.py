@@ -15,7 +15,8 @@ from hypothesis.stateful import initialize, precondition, rule
 from digest.model.deliveries import DeliveryState
 from digest.model.editions import EditionState, StepCause
 from digest.model.messages import Message, Outcome
-from digest.send.send import Sent, send
+from digest.send.finish import Sent
+from digest.send.send import send
 from digest.storage.editions.drafts import insert_edition
 from digest.storage.editions.steps import advance
 from digest.storage.ledger.outcomes import list_deliveries

@@ -157,7 +157,7 @@ class Held(App):
     may_answer: Event
     sent: list[str]
 
-    def outbox(self) -> Outbox:
+    def outbox(self, lines: int = 1) -> Outbox:
         return replace(App.outbox(self), transport=self, group=2)
 
     def carry(self, groups: Iterator[Sequence[Message]]) -> Generator[Sequence[Receipt], None, None]:

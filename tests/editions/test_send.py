@@ -115,7 +115,7 @@ def test_a_message_to_a_reader_has_no_mark(place: Place) -> None:
 class Refused(App):
     """The parts of the program, with a mail server that refuses every message."""
 
-    def outbox(self) -> Outbox:
+    def outbox(self, lines: int = 1) -> Outbox:
         return replace(App.outbox(self), transport=Recorder(lambda _message: Outcome.REJECTED))
 
 

@@ -11,7 +11,8 @@ from digest.editions.send import try_again
 from digest.model.deliveries import DeliveryState
 from digest.model.editions import EditionState, StepCause
 from digest.model.messages import Outcome
-from digest.send.send import Sent, send
+from digest.send.finish import Sent
+from digest.send.send import send
 from digest.storage.database import Database
 from digest.storage.editions.records import load_edition, lock_edition
 from digest.storage.editions.steps import advance

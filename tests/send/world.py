@@ -15,8 +15,9 @@ from digest.model.deliveries import DeliveryState
 from digest.model.editions import Edition, EditionState, Section, StepCause, Story
 from digest.model.messages import Email, Message, Outcome, ReaderLinks, Receipt
 from digest.model.publication import Site
+from digest.send.finish import Sent
 from digest.send.outbox import Outbox
-from digest.send.send import Sent, send
+from digest.send.send import send
 from digest.storage.database import Database
 from digest.storage.editions.drafts import insert_edition
 from digest.storage.editions.steps import advance

@@ -69,12 +69,14 @@ class Sender:
     """One run of one process that takes slices of an edition, by its unique name.
 
     A slice of another sender is taken after `lease`; what was on the wire is settled by `again`, see `doubt`.
+    With a number in `only`, no other slice is taken.
     """
 
     edition_id: str
     owner: str
     lease: timedelta = LEASE
     again: Again = never
+    only: int | None = None
 
 
 def size_for(total: int) -> int:
@@ -132,9 +134,10 @@ def take(
         is_stale(connection, slices.c.moved_at, sender.lease, now),
     )
     is_due = slices.c.due_at.is_not(None) if due_by is None else slices.c.due_at <= due_by
+    which = [] if sender.only is None else [slices.c.number == sender.only]
     found = (
         select(slices)
-        .where(slices.c.edition_id == sender.edition_id, is_due, free)
+        .where(slices.c.edition_id == sender.edition_id, is_due, free, *which)
         .order_by(slices.c.due_at, slices.c.number)
         .limit(1)
         .with_for_update(skip_locked=True)  # a sender that has its row locked is at work
@@ -242,10 +245,28 @@ def lock_state(connection: Connection, edition_id: str) -> EditionState | None:
     return EditionState(state) if state else None
 
 
-def owners(connection: Connection, edition_id: str) -> tuple[str, ...]:
-    """Return the names of all senders that have slices of an edition."""
-    of_edition = slices.c.edition_id == edition_id, slices.c.owner.is_not(None)
-    return tuple(connection.scalars(select(slices.c.owner).where(*of_edition).distinct()))
+def open_slices(connection: Connection, edition_id: str) -> tuple[int, ...]:
+    """Return the numbers of the slices with open deliveries."""
+    of_edition = slices.c.edition_id == edition_id, slices.c.due_at.is_not(None)
+    return tuple(connection.scalars(select(slices.c.number).where(*of_edition).order_by(slices.c.number)))
+
+
+def is_accepted(connection: Connection, edition_id: str) -> bool:
+    """Tell whether a server has accepted at least one message of an edition."""
+    # Only slices that a sender has had are read, because an edition may have millions of deliveries.
+    inside = deliveries.c.subscriber_id.between(slices.c.first_id, slices.c.last_id)
+    joined = slices.join(deliveries, and_(deliveries.c.edition_id == slices.c.edition_id, inside))
+    taken = slices.c.edition_id == edition_id, slices.c.fence > 0
+    accepted = select(slices.c.number).select_from(joined)
+    found = accepted.where(*taken, deliveries.c.state == DeliveryState.ACCEPTED).limit(1)
+    return connection.scalar(found) is not None
+
+
+def owners(connection: Connection, edition_id: str | None = None) -> tuple[str, ...]:
+    """Return the names of all senders that have slices, of one edition or of any."""
+    of_edition = [] if edition_id is None else [slices.c.edition_id == edition_id]
+    held = select(slices.c.owner).where(slices.c.owner.is_not(None), *of_edition)
+    return tuple(connection.scalars(held.distinct()))
 
 
 def going(connection: Connection) -> tuple[str, ...]:
@@ -258,6 +279,36 @@ def on_wire(connection: Connection, edition_id: str) -> frozenset[int]:
     """Return the subscribers whose deliveries are on the wire."""
     wires = select(slices.c.wire).where(slices.c.edition_id == edition_id, slices.c.owner.is_not(None))
     return frozenset().union(*map(_unpacked, connection.scalars(wires)))
+
+
+def without_sender(
+    connection: Connection, now: datetime, *, most: int, ended: Sequence[str] = (), only_ended: bool = False
+) -> tuple[tuple[str, int], ...]:
+    """Return the due slices that no sender has, of all editions being sent: the edition's id and the number.
+
+    A sender has lost its slice if it has `ended`, or has not moved it for a lease. With `only_ended`, only
+    the slices of those senders are found. At most so many are returned as `most` says, the oldest first.
+    """
+    lost = slices.c.owner.in_(ended)
+    free = or_(slices.c.owner.is_(None), lost, is_stale(connection, slices.c.moved_at, LEASE, now))
+    going = editions.c.state == EditionState.SENDING, editions.c.paused_at.is_(None)
+    found = (
+        select(slices.c.edition_id, slices.c.number)
+        .join(editions, editions.c.id == slices.c.edition_id)
+        .where(*going, slices.c.due_at <= now, lost if only_ended else free)
+        .order_by(slices.c.due_at, slices.c.edition_id, slices.c.number)
+        .limit(most)
+    )
+    return tuple((edition_id, number) for edition_id, number in connection.execute(found))
+
+
+def over(connection: Connection) -> tuple[str, ...]:
+    """Return the ids of the editions being sent of which no slice has anything open."""
+    has_open = select(slices.c.number).where(
+        slices.c.edition_id == editions.c.id, slices.c.due_at.is_not(None)
+    )
+    found = select(editions.c.id).where(editions.c.state == EditionState.SENDING, ~has_open.exists())
+    return tuple(connection.scalars(found))
 
 
 def next_look(connection: Connection, edition_id: str) -> datetime | None:
