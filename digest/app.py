@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from digest.config import Config
 from digest.config.secret import load_secret, require_same
+from digest.engine.jobs import defer
+from digest.engine.schema import ensure_tables
 from digest.message.build import MessageSettings, Render
 from digest.message.folder import FolderTransport
 from digest.message.look import look_from, renderer_of, web_copy_url
@@ -17,10 +19,11 @@ from digest.model.messages import Email, ReaderLinks, Transport
 from digest.render.edition_renderer import EditionRenderer
 from digest.render.mail import render_email
 from digest.render.templates import Templates, load_templates
+from digest.schedule.jobs import Job
 from digest.send.outbox import Outbox
 from digest.send.retries import Doubt, RetryRules
 from digest.smtp.transport import SmtpTransport
-from digest.storage.database import Database, open_database
+from digest.storage.database import Connection, Database, open_database
 from digest.storage.fingerprints import fingerprint, has_readers, known_fingerprint, note_fingerprint
 from digest.storage.intake.pictures import brand_file_names, save_brand_file
 from digest.storage.ledger.looks import KeptLook
@@ -65,55 +68,56 @@ class App:
         mail.require_passwords()
         return self._smtp() if mail.servers else FolderTransport(mail.folder)
 
-    def outbox(self) -> Outbox:
+    def outbox(self, lines: int = 1) -> Outbox:
         """Return everything that sending needs; a group is as large as the connections can take at once.
 
-        Raises ConfigError if the password of a server is missing.
+        Of several `lines` that send at the same time, each has its share of the connections, but at least
+        one. Raises ConfigError if the password of a server is missing.
         """
         mail = self.config.mail
         mail.require_passwords()
-        rules = RetryRules(lifetime=mail.retry_for, doubt=Doubt(mail.doubt))
-        if not mail.servers:
-            transport: Transport = FolderTransport(mail.folder)
-            return Outbox(
-                transport=transport,
-                message_settings=self.message_settings(),
-                renderer=self.renderer,
-                rules=rules,
-                limits=mail.limits,
-                offers=self.offers(),
-            )
-        smtp = self._smtp()
-        return Outbox(
-            transport=smtp,
+        outbox = Outbox(
+            transport=FolderTransport(mail.folder),
             message_settings=self.message_settings(),
             renderer=self.renderer,
-            rules=rules,
+            rules=RetryRules(lifetime=mail.retry_for, doubt=Doubt(mail.doubt)),
             limits=mail.limits,
             offers=self.offers(),
-            group=max(1, smtp.window),
-            room=lambda: smtp.room,
         )
+        if not mail.servers:
+            return outbox
+        smtp = self._smtp(lines)
+        return replace(outbox, transport=smtp, group=max(1, smtp.window), room=lambda: smtp.room)
 
     def offers(self) -> dict[str, frozenset[Frequency]]:
         """Return the frequencies that readers of each digest may choose besides each edition."""
         return {digest.slug: digest.frequencies for digest in self.config.digests}
 
-    def _smtp(self) -> SmtpTransport:
+    def _smtp(self, lines: int = 1) -> SmtpTransport:
         mail = self.config.mail
-        return SmtpTransport(mail.servers, ehlo_name=mail.ehlo_name)
+        servers = [replace(each, connections=max(each.connections // lines, 1)) for each in mail.servers]
+        return SmtpTransport(servers, ehlo_name=mail.ehlo_name)
+
+    def defer(self, connection: Connection, jobs: Sequence[Job]) -> int:
+        """Store jobs that nodes will do, when the transaction is committed; return how many are new.
+
+        A job that waits already is not stored again. Only for an installation with an engine.
+        """
+        return defer(connection, jobs)
 
 
 @contextmanager
-def open_app(config: Config) -> Iterator[App]:
+def open_app(config: Config, *, connections: int | None = None) -> Iterator[App]:
     """Open the parts that `config` describes, with a migrated database, and close them at the end.
 
-    Raises DatabaseError, TemplateError, SecretError.
+    So many `connections` to PostgreSQL are open at most. Raises DatabaseError, TemplateError, SecretError.
     """
     templates = load_templates(config.templates)
-    database = open_database(config.database_url)
+    database = open_database(config.database_url, connections=connections)
     try:
         migrate(database)
+        if config.has_engine:
+            ensure_tables(database)
         secret = signing_key(config, database)
         _keep_brand_files(config, database)
         yield App(config=config, database=database, templates=templates, secret=secret)
@@ -133,6 +137,8 @@ def reopen_app(config: Config, app: App) -> App:
     templates = load_templates(config.templates)
     secret = signing_key(config, app.database)
     _keep_brand_files(config, app.database)
+    if config.has_engine:
+        ensure_tables(app.database)
     return App(config=config, database=app.database, templates=templates, secret=secret)
 
 

@@ -86,6 +86,7 @@ COMMANDS = {
         "templates": "List, copy and compare the templates of emails and pages.",
     },
     "serve": {"serve": "Do everything when it is due, and serve the pages."},
+    "work": {"work": "Do jobs, as one of several nodes that share a PostgreSQL database."},
     "people.subscribers": {"subscribers": "Manage the list of readers."},
     "people.staff": {"staff": "Manage the accounts of editors and operators."},
     "receive": {"receive": "Process incoming messages: unsubscribe requests and bounces."},

@@ -42,7 +42,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     mail = raw.get("mail")
     passwords, missing = _passwords(mail if isinstance(mail, dict) else {}, path.absolute().parent, environ)
     oidc_secret, lacking = _oidc_secret(raw.get("staff"), path.absolute().parent, environ)
-    wrong += lacking
+    wrong += lacking + _engine(raw, environ)
     brand = read_brand(raw, path.absolute().parent)
     wrong += brand.faults
     problems = [_problem(path, line_of(found, where), where, message) for where, message in wrong]
@@ -63,6 +63,21 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     )
     variables = {key: name for name, key in _SHOWN.items() if environ.get(name)}
     return build(shape, path.absolute(), outside, settings(shape, found, path=path, variables=variables))
+
+
+def _engine(raw: Raw, environ: Mapping[str, str]) -> list[Fault]:
+    """Return the fault of an engine that the database cannot serve."""
+    jobs, database = raw.get("jobs"), raw.get("database")
+    url = (
+        environ.get(DATABASE_URL)
+        or (database.get("url") if isinstance(database, dict) else None)
+        or "sqlite:"
+    )
+    wanted = jobs.get("engine") if isinstance(jobs, dict) else None
+    if wanted != "procrastinate" or not isinstance(url, str) or not url.startswith("sqlite:"):
+        return []
+    advice = 'set database.url to a postgresql:// address, or engine to "none"'
+    return [(("jobs", "engine"), f"needs PostgreSQL, because several processes share its jobs: {advice}")]
 
 
 _SHOWN = {

@@ -169,6 +169,7 @@ class MailShape(Shape):
     ehlo_name: Host | None = None
     bounce_address: Address | None = None
     unsubscribe_address: UnsubscribeAddress | None = None
+    mailbox: Line | None = None
     retry_for: Duration = timedelta(hours=24)
     doubt: Literal["hold", "resend"] = "hold"
     limits: list[Limit] = []
@@ -182,6 +183,12 @@ class DatabaseShape(Shape):
     """[database]: where everything is kept."""
 
     url: DatabaseUrl = "sqlite:///data/digest.db"
+
+
+class JobsShape(Shape):
+    """[jobs]: by whom the work is done."""
+
+    engine: Literal["none", "procrastinate"] = "none"
 
 
 class WebShape(Shape):
@@ -258,6 +265,7 @@ class RootShape(Shape):
     digest: list[DigestShape] = []
     mail: MailShape = MailShape()
     database: DatabaseShape = DatabaseShape()
+    jobs: JobsShape = JobsShape()
     web: WebShape = WebShape()
     staff: StaffShape = StaffShape()
     collect: CollectShape = CollectShape()

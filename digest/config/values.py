@@ -24,6 +24,7 @@ class MailSettings:
     missing_passwords: tuple[Problem, ...] = ()  # of servers; whatever sends calls `require_passwords`
     bounce_address: str | None = None  # the envelope sender; default: the digest's sender
     unsubscribe_address: str | None = None  # for unsubscribe requests by mail; default: they are not offered
+    mailbox: Path | None = None  # a Maildir in which requests and bounces arrive
     ehlo_name: str | None = None  # our name in EHLO; default: this machine's name
     retry_for: timedelta = timedelta(hours=24)  # how long deferred messages are tried again
     doubt: str = "hold"  # or "resend": for messages in flight when the connection broke
@@ -90,6 +91,7 @@ class Config:
     digests: tuple[Digest, ...]
     mail: MailSettings
     database_url: str = field(repr=False)
+    has_engine: bool  # nodes do the work, by jobs; otherwise each firing does it in its own process
     web: WebSettings
     limits: FetchLimits
     brand_files: tuple[tuple[str, BrandFile], ...] = field(repr=False)  # by their keys in [brand]

@@ -37,6 +37,25 @@ def collect_due(
     return collect(database, config.feeds, config.digests, terms, force=force, report=context.feed)
 
 
+def due_feeds(database: Database, config: Config, now: datetime) -> tuple[str, ...]:
+    """Return the names of the feeds that are due, also because their hubs have told of new posts."""
+    with database.read() as connection:
+        rows, pushed = {row.name: row for row in feed_rows(connection)}, pushes(connection)
+    names = [feed.name for feed in config.feeds]
+    return tuple(
+        name for name in names if name not in rows or is_due(rows[name], now, pushed.get(rows[name].id))
+    )
+
+
+def collect_feed(database: Database, config: Config, name: str, context: RunContext) -> None:
+    """Fetch a feed if it is due. Raises NotFoundError if it is no longer in the configuration."""
+    feeds = [feed for feed in config.feeds if feed.name == name]
+    if not feeds:
+        raise NotFoundError("feed", name, tuple(feed.name for feed in config.feeds))
+    terms = Terms(limits=config.limits, now=context.clock(), fetch=partial(fetch_all, stop=context.stop))
+    collect(database, feeds, config.digests, terms, report=context.feed)
+
+
 def collect_pushed(database: Database, config: Config, context: RunContext) -> None:
     """Fetch the feeds that are due because their hubs have told of new posts, and no others.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -13,6 +14,9 @@ from digest.inbound.bounce_reports import read_bounce
 from digest.inbound.bounces import note_bounce
 from digest.inbound.unsubscribe import answer_unsubscribe
 from digest.model.errors import DigestError
+from digest.model.run_context import RunContext
+
+log = logging.getLogger(__name__)
 
 LARGEST = 1_000_000  # bytes
 
@@ -35,6 +39,17 @@ def take_in(parts: Parts, message: bytes, *, now: datetime) -> str:
         if report
         else answer_unsubscribe(parts, message, now=now)
     )
+
+
+def receive_all(parts: Parts, path: Path, context: RunContext) -> int:
+    """Process the new messages of a Maildir, and return their number. Raises MailboxError."""
+    count = 0
+    for place, message in messages_at(path):
+        if context.stop():
+            break
+        log.info("%s: %s", place.name, take_in(parts, message, now=context.clock()))
+        count += 1
+    return count
 
 
 def read_message(file: BinaryIO) -> bytes:

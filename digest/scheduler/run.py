@@ -86,7 +86,7 @@ def run_due(app: App, context: RunContext) -> None:
     gather_due(app, context)
     send_others(app, context, tried)
     _tell(app, context)
-    _offer_merges(app, context)
+    offer_merges(app, context)
 
 
 def _tell(app: App, context: RunContext, *, composed: bool = True) -> None:
@@ -100,7 +100,8 @@ def tell_staff(app: App, context: RunContext, *, composed: bool = True) -> bool:
     return notify_staff(app, context, composed=composed)
 
 
-def _offer_merges(app: App, context: RunContext) -> None:
+def offer_merges(app: App, context: RunContext) -> None:
+    """Report each digest of which several editions wait for approval."""
     for slug in (digest.slug for digest in app.config.digests):
         if count := len(waiting_together(app.database, slug, context.clock())):
             detail = f"{count} editions wait, {merge_offer(slug, count)}"
@@ -137,7 +138,7 @@ def compose_due(app: App, context: RunContext, *, collect_first: bool = True) ->
 
     A digest that fails does not stop the others. They share the time for pictures.
     """
-    _note_run(app, context.clock())
+    note_look(app, context.clock())
     every = [Cadence(digest=digest) for digest in app.config.digests]
     found = {cadence: _occasions(app, cadence, context.clock()) for cadence in every}
     if collect_first and any(each.compose for each in found.values()):
@@ -149,7 +150,32 @@ def compose_due(app: App, context: RunContext, *, collect_first: bool = True) ->
     return fine
 
 
-def _note_run(app: App, now: datetime) -> None:
+def dates_due(app: App, now: datetime) -> tuple[tuple[str, date], ...]:
+    """Return each digest with an edition to compose or with missed dates, and the last of these dates."""
+    found = ((digest.slug, _occasions(app, Cadence(digest=digest), now)) for digest in app.config.digests)
+    return tuple((slug, day) for slug, each in found for day in [_last_date(each)] if day)
+
+
+def compose_digest(app: App, slug: str, day: date, context: RunContext) -> None:
+    """Compose the edition of a date, after collecting the feeds, and record missed dates before it.
+
+    Nothing happens if this is done already. Raises NotFoundError if the digest is no longer configured.
+    """
+    cadence = Cadence(digest=app.config.digest(slug))
+    found = _occasions(app, cadence, context.clock())
+    last = _last_date(found)
+    if last is None or last < day:
+        return
+    if found.compose:
+        collect_due(app.database, app.config, context)
+    _compose(app, cadence, found, replace(context, stop=picture_time(context.stop)))
+
+
+def _last_date(found: Occasions) -> date | None:
+    return max((due.local_date for due in (*found.skipped, *found.missed, *found.compose)), default=None)
+
+
+def note_look(app: App, now: datetime) -> None:
     """Record when the clock was looked at, for the staff's pages, unless that was recorded just before."""
     with app.database.read() as connection:
         last = last_run(connection)
@@ -168,6 +194,22 @@ def gather_due(app: App, context: RunContext) -> bool:
         if digest.gather and not context.stop():
             fine &= guarded(digest.slug, context, partial(_gather, app, digest, context))
     return fine
+
+
+def gatherings_due(app: App, now: datetime) -> tuple[tuple[str, date], ...]:
+    """Return each digest with a gathered edition to compose, and the last date of those."""
+    found = (
+        (digest.slug, _last_date(_occasions(app, cadence, now)))
+        for digest in app.config.digests
+        for cadence in cadences(digest)
+        if cadence.frequency is not Frequency.EACH
+    )
+    return tuple(dict.fromkeys((slug, day) for slug, day in found if day))
+
+
+def gather_digest(app: App, slug: str, context: RunContext) -> None:
+    """Compose the gathered editions of a digest that are due. Raises NotFoundError."""
+    _gather(app, app.config.digest(slug), context)
 
 
 def _gather(app: App, digest: Digest, context: RunContext) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from digest.app import App
@@ -25,19 +26,24 @@ from digest.storage.ledger.cancelled import settle_all_cancelled
 from digest.storage.occurrences import undo_occurrence
 from digest.storage.reports import end_trouble, note_trouble
 
+Begin = Callable[[App, EditionRecord, RunContext], None]  # does what follows if an edition should be sent
 
-def send_due(app: App, context: RunContext, *, only: Callable[[str], bool] = lambda _: True) -> bool:
+
+def send_due(
+    app: App, context: RunContext, *, only: Callable[[str], bool] = lambda _: True, begin: Begin | None = None
+) -> bool:
     """Send the editions whose time has come, of the digests that `only` accepts; False if one failed.
 
-    An edition that fails does not stop the others.
+    An edition that fails does not stop the others. With `begin`, this is called instead of sending one.
     """
-    return _send(app, [(edition_id, slug) for edition_id, slug in _due(app, context) if only(slug)], context)
+    due = [(edition_id, slug) for edition_id, slug in _due(app, context) if only(slug)]
+    return _send(app, due, context, begin or _send_here)
 
 
 def send_others(app: App, context: RunContext, tried: frozenset[str]) -> frozenset[str]:
     """Send the due editions that were not tried yet, and return the ids of all that have now been tried."""
     due = [each for each in _due(app, context) if each[0] not in tried]
-    _send(app, due, context)
+    _send(app, due, context, _send_here)
     return tried.union(edition_id for edition_id, _ in due)
 
 
@@ -47,19 +53,22 @@ def _due(app: App, context: RunContext) -> tuple[tuple[str, str], ...]:
         return due_editions(connection, context.clock())
 
 
-def _send(app: App, due: Iterable[tuple[str, str]], context: RunContext) -> bool:
+def _send(app: App, due: Iterable[tuple[str, str]], context: RunContext, begin: Begin) -> bool:
     fine, tried = True, False
     for edition_id, _ in due:
         if not context.stop():
             tried = True
-            fine &= guarded(edition_id, context, partial(_follow, app, edition_id, context))
+            fine &= guarded(edition_id, context, partial(follow, app, edition_id, context, begin))
     if tried:
         keep_tallies(app.database, context.clock())
     return fine
 
 
-def _follow(app: App, edition_id: str, context: RunContext) -> None:
-    """Do with an edition what its digest's policy says, unless another process is faster."""
+def follow(app: App, edition_id: str, context: RunContext, begin: Begin) -> None:
+    """Do with an edition what its digest's policy says, unless another process is faster.
+
+    Call `begin` if it should be sent. Raises NotFoundError, and what `begin` raises.
+    """
     with app.database.read() as connection:
         record = load_edition(connection, edition_id)
         stopped = stopped_since(connection, edition_id)
@@ -74,13 +83,19 @@ def _follow(app: App, edition_id: str, context: RunContext) -> None:
     ):
         context.report(RunEvent(kind=EventKind.SKIPPED, subject=edition_id, detail=ruled.reason))
     elif ruled.step is EditionStep.SEND and not _goes_to_staff_first(app, record, digest, context):
-        _send_or_note(app, edition_id, context)
+        begin(app, record, context)
 
 
-def _send_or_note(app: App, edition_id: str, context: RunContext) -> None:
-    """Send an edition; if that fails, keep the reason for the pages and the messages to the staff."""
+def _send_here(app: App, record: EditionRecord, context: RunContext) -> None:
+    with noting_trouble(app, record.edition.id, context):
+        send_edition(app, record.edition.id, context)
+
+
+@contextmanager
+def noting_trouble(app: App, edition_id: str, context: RunContext) -> Iterator[None]:
+    """If sending an edition fails, keep the reason for the pages and the messages to the staff."""
     try:
-        send_edition(app, edition_id, context)
+        yield
     except OutageError:
         raise
     except DigestError as error:

@@ -15,10 +15,19 @@ from digest.app import App
 from digest.editions.feeds import collect_due, collect_pushed
 from digest.editions.preflight import check_ahead
 from digest.editions.schedules import begin_digests
+from digest.inbound.inbox import receive_all
 from digest.model.errors import DigestError, OutageError
 from digest.model.posts import FeedReport
 from digest.model.run_context import EventKind, RunContext, RunEvent, utc_now
 from digest.readers.notices import send_notices
+from digest.scheduler.firing import (
+    fire_clean,
+    fire_collect,
+    fire_compose,
+    fire_gather,
+    fire_receive,
+    fire_send,
+)
 from digest.scheduler.run import (
     clean_up,
     compose_due,
@@ -53,6 +62,7 @@ class Intervals:
     send: float = 5
     notices: float = 5  # besides those that the bell announces
     staff: float = 5  # to find what the staff should be told
+    receive: float = 60  # from the mailbox
     check_links: float = 60  # of editions that are to be sent within a day
     clean_up: float = 600  # of expired sign-ups, old counts of the limits, old answers and unused pictures
 
@@ -73,6 +83,8 @@ def serve(
     With `pages`, which the caller serves, hubs are asked to tell of new posts.
     Notices are also sent when `bell` rings. About once a second, `reloaded` is given the app in use, and
     returns the next one if there is one. Work that is under way goes on with the app that it began with.
+
+    With an engine, each firing stores jobs for the nodes, and this process sends notices only.
 
     Each event is logged and given to `report`, which several threads may call. Collecting, composing and
     the sending of each digest are triggered separately, so that a slow feed or a large edition delays
@@ -135,6 +147,16 @@ _Jobs = dict[str, tuple[Callable[[], object], float]]  # by name: the work, and 
 
 
 def _jobs(app: App, context: RunContext, intervals: Intervals, busy: _Busy) -> _Jobs:
+    works = (
+        _for_nodes(app, context, intervals) if app.config.has_engine else _here(app, context, intervals, busy)
+    )
+    return {"check links": (partial(check_ahead, app, context), intervals.check_links), **works}
+
+
+def _here(app: App, context: RunContext, intervals: Intervals, busy: _Busy) -> _Jobs:
+    """Return the work as calls of the verbs in this process."""
+    mailbox = app.config.mail.mailbox
+    receive = {"receive": (partial(receive_all, app, mailbox, context), intervals.receive)} if mailbox else {}
     return {
         "collect": (lambda: _collect(app, context), intervals.collect),
         "collect what was pushed": (
@@ -144,12 +166,25 @@ def _jobs(app: App, context: RunContext, intervals: Intervals, busy: _Busy) -> _
         "compose": (partial(compose_due, app, context), intervals.compose),
         "gather": (partial(gather_due, app, context), intervals.compose),
         "send the others": (partial(send_due, app, context, only=busy.others(app)), intervals.send),
-        "check links": (partial(check_ahead, app, context), intervals.check_links),
         "clean up": (lambda: clean_up(app, context.clock()), intervals.clean_up),
+        **receive,
         **{
             f"send {digest.slug}": (partial(busy.send, app, context, digest.slug), intervals.send)
             for digest in app.config.digests
         },
+    }
+
+
+def _for_nodes(app: App, context: RunContext, intervals: Intervals) -> _Jobs:
+    """Return the work as jobs for the nodes."""
+    return {
+        "release": (partial(release_and_report, app, context), intervals.collect),
+        "collect": (partial(fire_collect, app, context), intervals.pushes),
+        "compose": (partial(fire_compose, app, context), intervals.compose),
+        "gather": (partial(fire_gather, app, context), intervals.compose),
+        "send": (partial(fire_send, app, context), intervals.send),
+        "clean up": (partial(fire_clean, app), intervals.clean_up),
+        "receive": (partial(fire_receive, app), intervals.receive),
     }
 
 

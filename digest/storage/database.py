@@ -57,7 +57,7 @@ _OPTIONS = {
 # A machine that is frozen, or cut off, in the middle of a transaction keeps its locks until the server ends
 # its session. Our transactions wait for nothing but the database, so the limit can be short. These are
 # statements, because poolers do not pass options on. Without TCP, the last four change nothing.
-_SESSION = "; ".join(
+SESSION = "; ".join(
     (
         "SET idle_in_transaction_session_timeout = '30s'",
         "SET tcp_keepalives_idle = 10",
@@ -134,14 +134,14 @@ class Database:
                 yield connection
         except (DBAPIError, driver.Error) as error:
             raised = error.orig if isinstance(error, DBAPIError) else error
-            is_outage = _is_outage(raised, driver)
+            is_away = is_outage(raised, driver)
             # A plain DatabaseError means "not a database" or "malformed". Its other subclasses are our bugs.
             unusable = isinstance(raised, driver.OperationalError) or type(raised) is driver.DatabaseError
-            if not is_outage and not unusable:
+            if not is_away and not unusable:
                 raise
             reason = str(raised).partition("\n")[0]
             text = f"{shown(self.engine.url)}: {reason}"
-            if not is_outage:
+            if not is_away:
                 raise DatabaseError(text) from error
             if getattr(raised, "sqlstate", None) == _READ_ONLY:
                 self.engine.dispose()  # its connections may lead to a server that another has replaced
@@ -157,6 +157,11 @@ class Database:
             there: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
         return now - there
 
+    def connect_args(self) -> dict[str, Any]:
+        """Return the arguments by which psycopg connects to the same database; only for PostgreSQL."""
+        _, found = self.engine.dialect.create_connect_args(self.engine.url)
+        return {**_OPTIONS, **found}
+
     def note_outage(self, error: OutageError) -> None:
         """Log that the database is away, for a caller that will try again; once until it answers again."""
         self._outage.note(error)
@@ -166,9 +171,11 @@ class Database:
         self.engine.dispose()
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, *, connections: int | None = None) -> Database:
     """Open the database at `url`: "sqlite:///path", "sqlite://" (in memory) or "postgresql://…".
 
+    So many `connections` to PostgreSQL are open at the same time at most; None: as many as SQLAlchemy says.
+    A thread waits for a free one.
     Creates only the folder of an SQLite file; `migrate` creates the tables. Raises DatabaseError for a URL
     that cannot be used.
     """
@@ -179,11 +186,11 @@ def open_database(url: str) -> Database:
     if parsed.get_backend_name() == "sqlite":
         return Database(_open_sqlite(parsed), leases_by_caller=True)
     if parsed.get_backend_name() == "postgresql":
-        return Database(_open_postgresql(parsed))
+        return Database(_open_postgresql(parsed, connections))
     raise DatabaseError(f"{shown(parsed)}: only sqlite and postgresql are supported")
 
 
-def _is_outage(raised: object, driver: Any) -> bool:
+def is_outage(raised: object, driver: Any) -> bool:
     """Tell whether the same statement may succeed later."""
     if isinstance(raised, sqlite3.Error):
         return getattr(raised, "sqlite_errorcode", 0) & 0xFF in _OUTAGES
@@ -196,10 +203,11 @@ def shown(url: URL) -> str:
     return url.render_as_string(hide_password=True)
 
 
-def _open_postgresql(url: URL) -> Engine:
+def _open_postgresql(url: URL, connections: int | None) -> Engine:
     try:
         options = {name: value for name, value in _OPTIONS.items() if name not in url.query}
-        engine = create_engine(url, pool_pre_ping=True, connect_args=options)
+        size = {"pool_size": connections, "max_overflow": 0} if connections else {}
+        engine = create_engine(url, pool_pre_ping=True, connect_args=options, **size)
     except ImportError as error:
         raise DatabaseError(
             "postgresql needs psycopg: pip install 'newsletter-digest[postgresql]'"
@@ -210,7 +218,7 @@ def _open_postgresql(url: URL) -> Engine:
 
 def _limit_session(connection: Any, _record: object) -> None:
     connection.autocommit = True
-    connection.execute(_SESSION)
+    connection.execute(SESSION)
     connection.autocommit = False
 
 

@@ -66,7 +66,15 @@ def _base(table: str) -> str:
     site = '[site]\nname = "a"\nbase_url = "https://a.example.org"\npostal_address = "b"\n'
     digest = '[[digest]]\nslug = "d"\ntitle = "D"\nschedule = "daily at 7"\nfrom = "d@example.org"\n'
     staff = '[staff]\nurl = "https://desk.example.org"\n'
-    parts = {"feed": feed, "topic": topics, "site": site, "digest": digest, "staff": staff}
+    database = '[database]\nurl = "postgresql://digest@db.example.org/digest"\n'  # nodes need it
+    parts = {
+        "database": database,
+        "feed": feed,
+        "topic": topics,
+        "site": site,
+        "digest": digest,
+        "staff": staff,
+    }
     if table == "topic":
         parts["topic"] = ""
     return "\n".join(parts.values())

@@ -11,12 +11,15 @@ from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
 
+import pytest
+
 from digest.app import App, open_app
 from digest.config import load
 from digest.model.run_context import RunContext, RunEvent
 from digest.readers.subscribers import add_reader, requested
 from digest.scheduler.run import run_due
 from tests.databases import copy_sqlite
+from tests.scheduler.by_nodes import ENGINE, run_by_nodes
 
 CONFIG = """
 [site]
@@ -44,6 +47,15 @@ schedule = "every day at 07:00"
 topics = ["green"]
 from = "Harbour <daily@digest.example.org>"
 """
+
+
+def place_of(kind: str, folder: Path, request: pytest.FixtureRequest) -> Place:
+    """Return a publication whose work is done "here", in one process on SQLite, or by "nodes"."""
+    if kind == "here":
+        return Place(folder)
+    place = Place(folder, {"DIGEST_DATABASE_URL": str(request.getfixturevalue("postgresql_url"))})
+    place.change('\n[[feed]]\nname = "Harbour Gazette"', f'{ENGINE}\n[[feed]]\nname = "Harbour Gazette"')
+    return place
 
 
 def at(text: str) -> datetime:
@@ -137,7 +149,8 @@ class Place:
         """Do what is due at this time, and return the events as text."""
         events: list[RunEvent] = []
         with self.app() as app:
-            run_due(app, RunContext(clock=lambda: at(now), report=events.append))
+            run = run_by_nodes if app.config.has_engine else run_due
+            run(app, RunContext(clock=lambda: at(now), report=events.append))
         return [str(each) for each in events]
 
     def emails(self) -> dict[str, str]:

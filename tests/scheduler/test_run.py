@@ -18,15 +18,15 @@ from digest.model.staff import Person, Role
 from digest.scheduler.run import run_due
 from digest.storage.ledger.outcomes import list_deliveries
 from digest.storage.tables.editions import editions
-from tests.scheduler.installation import Place, at
+from tests.scheduler.installation import Place, at, place_of
 
 MISSED = "was missed; its posts are carried over to the next edition"
 LATE = "it was too late to send it; its posts are carried over to the next edition"
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+@pytest.fixture(params=["here", "nodes"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    return place_of(request.param, tmp_path, request)
 
 
 def _still(now: datetime) -> datetime:

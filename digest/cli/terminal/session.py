@@ -6,7 +6,7 @@ import getpass
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -158,14 +158,14 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 @contextmanager
-def stop_on_signals() -> Iterator[Event]:
+def stop_on_signals(numbers: Sequence[signal.Signals] = _SIGNALS) -> Iterator[Event]:
     """Give an event that the first signal sets; a second one ends the process as usual."""
     stop = Event()
     # A handler runs between any two steps of the main thread, perhaps while that thread holds the lock of
     # the event; setting the event there would wait for ever. A SimpleQueue can be used from any place.
     signals: SimpleQueue[bool] = SimpleQueue()
     listener = Thread(target=_listen, args=(signals, stop), name="signals", daemon=True)
-    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    before = {number: signal.getsignal(number) for number in numbers}
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         signals.put(True)
@@ -176,7 +176,7 @@ def stop_on_signals() -> Iterator[Event]:
             signal.signal(number, handler)
 
     listener.start()
-    for number in _SIGNALS:
+    for number in numbers:
         signal.signal(number, handle)
     try:
         yield stop

@@ -1,0 +1,49 @@
+"""Find slices that should be sent and have no sender, by the ledger alone, whatever the engine believes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from digest.app import App
+from digest.schedule.jobs import Job, JobKind
+from digest.storage.database import Connection
+from digest.storage.ledger.cancelled import settle_all_cancelled
+from digest.storage.ledger.owner import has_ended
+from digest.storage.ledger.slices import over, owners, without_sender
+
+_MOST = 500  # slices that get a job at the same time
+
+
+def reconcile(app: App, now: datetime, *, watches: bool) -> int:
+    """Store a job for each slice that is due and has no sender; return how many are new.
+
+    Each node looks for slices whose senders ended on its own machine, because it alone can know that. The
+    node that `watches` also looks for those whose senders have not moved them for a lease, and for editions
+    that are over. A job too many is harmless, because a sender that finds its slice taken leaves it alone.
+    """
+    if watches:
+        settle_all_cancelled(app.database, now)
+    with app.database.read() as connection:
+        jobs = _jobs(connection, now, watches=watches)
+    if not jobs:
+        return 0
+    with app.database.write() as connection:
+        return app.defer(connection, jobs)
+
+
+def _jobs(connection: Connection, now: datetime, *, watches: bool) -> Sequence[Job]:
+    ended = [owner for owner in owners(connection) if has_ended(owner)]
+    if not ended and not watches:
+        return []
+    found = without_sender(connection, now, most=_MOST, ended=ended, only_ended=not watches)
+    slices = [slice_job(edition_id, number) for edition_id, number in found]
+    ends = (
+        [Job(kind=JobKind.FINISH, subject=edition_id) for edition_id in over(connection)] if watches else []
+    )
+    return [*slices, *ends]
+
+
+def slice_job(edition_id: str, number: int) -> Job:
+    """Return the job that sends a slice."""
+    return Job(kind=JobKind.SEND, subject=edition_id, part=str(number))
