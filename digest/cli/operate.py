@@ -145,13 +145,14 @@ def nodes(session: Session, as_json: bool) -> None:
     """Show which nodes work, on what, since when, and how fast.
 
     Sentences below the table name the nodes that are silent, that have a wrong clock, or that take no more
-    jobs for another reason, and say what to do. Without nodes, `digest serve` does everything itself, and the
-    command shows the processes that send an edition.
+    jobs for another reason, and say what to do. Without an engine there are no nodes, because `digest serve`
+    does all the work itself. The command then shows the processes that send an edition.
     """
     with session.app() as app:
-        found = node_statuses(app.database)
-        senders = () if found else senders_at_work(app.database)
-    said = summary(found, has_engine=bool(found))
+        has_engine = app.config.has_engine
+        found = node_statuses(app.database) if has_engine else ()
+        senders = () if has_engine else senders_at_work(app.database)
+    said = summary(found, has_engine=has_engine)
     if as_json:
         show.facts({"summary": said, "nodes": [_node_facts(each) for each in found], "senders": senders})
         return

@@ -11,11 +11,12 @@ from datetime import timedelta
 from digest.editions.outlook.words import begun, counted, span_words
 from digest.model.nodes import KnownNode, Work
 from digest.monitoring.wording import joined, number_word
-from digest.storage.database import Database
-from digest.storage.nodes import known_nodes
+from digest.schedule.jobs import QUEUES, JobKind
+from digest.storage.database import Connection, Database
+from digest.storage.ledger.owner import has_ended
+from digest.storage.nodes import known_nodes, leave
 
 _NAMED = 3  # slices, or other jobs
-_SEND = "send"
 _SLICE = re.compile(r"(.+) (\d+)")  # of a job that sends: an edition, and the number of its slice
 
 
@@ -56,13 +57,20 @@ def node_statuses(database: Database, *, shows: Callable[[Work], bool] = _all) -
     return tuple(
         NodeStatus(
             known=each,
-            queues=joined(each.node.queues) or "all",
+            queues="all" if set(QUEUES) <= set(each.node.queues) else joined(each.node.queues),
             work=work_text(each, shows),
             rate=rate_text(0.0 if each.is_silent else each.node.rate),
             trouble=trouble_of(each),
         )
         for each in without_replaced(found)
     )
+
+
+def forget_ended(connection: Connection) -> None:
+    """Forget the nodes of this machine whose processes were killed, because they will not come back."""
+    for each in known_nodes(connection):
+        if has_ended(each.node.id):
+            leave(connection, each.node.id)
 
 
 # ── decisions ───────────────────────────────────────────────────────────────────────────────
@@ -107,7 +115,7 @@ def trouble_of(known: KnownNode) -> str:
 def summary(found: Sequence[NodeStatus], *, has_engine: bool) -> str:
     """Return a sentence about all nodes: how many work and how fast, or why none does."""
     if not has_engine:
-        return "There are no nodes, because `digest serve` does everything itself."
+        return "There are no nodes, because `digest serve` does all the work itself."
     living = [each.known.node for each in found if not each.known.is_silent]
     if not living:
         return (
@@ -138,7 +146,7 @@ def work_text(known: KnownNode, shows: Callable[[Work], bool] = _all) -> str:
 
 def _what(work: Work) -> tuple[str, str]:
     """Return the kind of a job and its subject, without the number of a slice."""
-    found = _SLICE.fullmatch(work.subject) if work.kind == _SEND else None
+    found = _SLICE.fullmatch(work.subject) if work.kind == JobKind.SEND else None
     return work.kind, found[1] if found else work.subject
 
 

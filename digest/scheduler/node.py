@@ -21,6 +21,7 @@ from digest.engine.worker import Terms, Worker
 from digest.model.errors import OutageError
 from digest.model.nodes import BEAT, WRONG_CLOCK, Node, version_order
 from digest.model.run_context import RunContext, RunEvent, utc_now
+from digest.monitoring.nodes import forget_ended
 from digest.scheduler.jobs import Jobs
 from digest.scheduler.reconcile import reconcile
 from digest.storage.database import Connection
@@ -93,6 +94,7 @@ class _Node:
     def _beat(self) -> None:
         with self.app.database.write() as connection:
             ahead = beat(connection, self._described())
+            forget_ended(connection)
             newest = newest_version(connection)
             sign, unended = self._sign(connection)
             engine_jobs.remove(connection, unended & self._unended)

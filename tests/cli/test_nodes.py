@@ -3,17 +3,17 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
+import pytest
 from sqlalchemy import update
 
-from digest.config import load
 from digest.model.nodes import Node, Work
 from digest.model.run_context import utc_now
-from digest.storage.database import open_database
 from digest.storage.nodes import beat
 from digest.storage.tables.nodes import nodes
 from tests.cli.conftest import Terminal
-from tests.scheduler.installation import Place
+from tests.scheduler.installation import Place, place_of
 from tests.storage.ledger import begin, taken
 
 HOUR = timedelta(hours=1)
@@ -36,16 +36,20 @@ def say(place: Place) -> None:
         sent=81_250,
         rate=812.4,
     )
-    database = open_database(load(place.config_path, {}).database_url)
-    with database.write() as connection:
+    with place.app() as app, app.database.write() as connection:
         beat(connection, node)
         beat(connection, replace(node, id="b", host="lighthouse", pid=12))
         connection.execute(update(nodes).where(nodes.c.id == "b").values(beat_at=now - HOUR))
-    database.close()
 
 
-def test_a_line_for_each_node_says_what_it_does_and_a_sentence_what_is_wrong(terminal: Terminal) -> None:
-    say(terminal.place)
+def test_a_line_for_each_node_says_what_it_does_and_a_sentence_what_is_wrong(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    place = place_of("nodes", tmp_path, request)
+    terminal = Terminal(place, dict(place.environ))
+    none = "No node is at work, so nothing is collected, composed or sent."
+    assert none in terminal.says("nodes")
+    say(place)
     said = terminal.says("nodes")
     row = (
         r"harbour 4711 +0\.1\.0 +send and receive +1 of 4 +send daily-2026-11-23, slice 7, for 4 minutes"
@@ -60,12 +64,11 @@ def test_a_line_for_each_node_says_what_it_does_and_a_sentence_what_is_wrong(ter
 
 
 def test_without_nodes_the_processes_that_send_are_shown(terminal: Terminal) -> None:
-    assert terminal.says("nodes") == "There are no nodes, because `digest serve` does everything itself.\n"
-    database = open_database(load(terminal.place.config_path, {}).database_url)
-    begin(database, readers=3)
-    taken(database, "harbour:1:2:3:4:5")
-    database.close()
+    assert terminal.says("nodes") == "There are no nodes, because `digest serve` does all the work itself.\n"
+    with terminal.place.app() as app:
+        begin(app.database, readers=3)
+        taken(app.database, "harbour:1:2:3:4:5")
     said = terminal.says("nodes")
-    assert "There are no nodes, because `digest serve` does everything itself." in said
+    assert "There are no nodes, because `digest serve` does all the work itself." in said
     assert re.search(r"^harbour +\S+ +1 +0 ", said, re.MULTILINE)
     assert terminal.facts("nodes")["senders"][0]["host"] == "harbour"

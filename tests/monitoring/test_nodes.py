@@ -7,7 +7,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from digest.model.nodes import KnownNode, Node, Work
-from digest.monitoring.nodes import NodeStatus, summary, trouble_of, without_replaced, work_text
+from digest.monitoring.nodes import NodeStatus, forget_ended, summary, trouble_of, without_replaced, work_text
+from digest.storage.database import Database
+from digest.storage.ledger.owner import end, own_name
+from digest.storage.nodes import beat, known_nodes
 
 NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
 EDITION = "daily-2026-11-22"
@@ -122,7 +125,8 @@ def test_one_sentence_says_how_all_nodes_stand() -> None:
     busy = known("a")
     fast = replace(busy, node=replace(busy.node, rate=812.4))
     assert (
-        summary([], has_engine=False) == "There are no nodes, because `digest serve` does everything itself."
+        summary([], has_engine=False)
+        == "There are no nodes, because `digest serve` does all the work itself."
     )
     for none in ([], [status(known("a", beat=30))]):
         assert summary(none, has_engine=True).startswith("No node is at work, so nothing is collected")
@@ -130,3 +134,17 @@ def test_one_sentence_says_how_all_nodes_stand() -> None:
     assert summary([status(fast), status(fast)], has_engine=True) == (
         "Two nodes are at work, with 1,625 messages a second."
     )
+
+
+def test_a_node_of_this_machine_that_was_killed_is_forgotten(sqlite: Database) -> None:
+    """The name says when its process started: another process has its number since."""
+    own = own_name()
+    host, boot, namespace, pid, _, run = own.rsplit(":", 5)
+    killed = ":".join((host, boot, namespace, pid, "1", run))
+    elsewhere = ":".join(("lighthouse", boot, namespace, pid, "1", run))
+    with sqlite.write() as connection:
+        for name in (own, killed, elsewhere):
+            beat(connection, known(name).node)
+        forget_ended(connection)
+        assert {each.node.id for each in known_nodes(connection)} == {own, elsewhere}
+    end(own)

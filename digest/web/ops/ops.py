@@ -114,7 +114,13 @@ def _nodes(context: StaffContext, ids: Collection[str]) -> dict[str, object]:
         return context.digests is None or work.subject.partition(" ")[0] in ids
 
     found = node_statuses(context.app.database, shows=shows)
-    return {"nodes": found, "nodes_text": summary(found, has_engine=bool(found))}
+    has_engine = context.app.config.has_engine
+    return {
+        "has_engine": has_engine,
+        "nodes": found,
+        "nodes_text": summary(found, has_engine=has_engine),
+        "no_node": all(each.known.is_silent for each in found),
+    }
 
 
 def _readers(context: StaffContext, recount: Recount) -> dict[str, object]:

@@ -21,6 +21,7 @@ from digest.storage.editions.steps import advance
 from digest.storage.ledger.outcomes import list_deliveries
 from digest.storage.nodes import beat
 from digest.storage.tables.deliveries import deliveries
+from digest.web.app import create_web
 from tests.send.world import EDITION, NOW
 from tests.storage.ledger import STATE, accepted, begin, step, taken
 from tests.web.site import CONFIG
@@ -250,6 +251,11 @@ def test_a_page_that_asks_by_itself_says_when_the_session_has_ended(going: Newsr
 
 
 def test_operators_see_which_nodes_work_and_which_need_somebody(going: Newsroom) -> None:
+    config = replace(going.app.config, has_engine=True)
+    going.site.app = replace(going.app, config=config)
+    going.web = create_web(going.app, clock=going.clock, proof_cost=1)
+    page = going.signed_in(Role.OPERATOR).get("/ops").text
+    assert "No node is at work, so nothing is collected, composed or sent." in page
     now = utc_now()
     work = tuple(
         Work(kind="send", subject=f"{edition} 7", since_at=now) for edition in (EDITION, "weekend-2026-11-21")
@@ -267,5 +273,5 @@ def test_operators_see_which_nodes_work_and_which_need_somebody(going: Newsroom)
     assert "Two nodes are at work, with 812 messages a second." in page
 
 
-def test_without_nodes_the_page_has_no_table_of_them(going: Newsroom) -> None:
+def test_without_an_engine_the_page_has_no_nodes(going: Newsroom) -> None:
     assert 'id="nodes"' not in going.signed_in(Role.OPERATOR).get("/ops").text
