@@ -99,9 +99,9 @@ def trouble_of(known: KnownNode) -> str:
     node = known.node
     if known.is_silent:
         return (
-            f"has been silent for {span_words(known.silent)}. Other nodes take its work over within two"
-            f" minutes. Check on {node.host} whether the process is frozen, or cut off from the database. If"
-            " it was taken away, nothing needs to be done: it is forgotten after a day."
+            f"has been silent for {span_words(known.silent)}. Check whether the process is frozen, or"
+            f" {node.host} is cut off from the database. Other nodes take its work over within two minutes,"
+            " and a node that was taken away is forgotten after a day."
         )
     if known.has_wrong_clock:
         side = "ahead of" if node.ahead > timedelta() else "behind"

@@ -37,6 +37,12 @@ class Handled:
 
     def __init__(self) -> None:
         self.count = 0
+        self._lock = Lock()
+
+    def add(self, number: int) -> None:
+        """Count messages of one of several threads."""
+        with self._lock:
+            self.count += number
 
     def counting(self, transport: Transport) -> Transport:
         """Return a transport that counts."""
@@ -50,7 +56,7 @@ class _Counting(Transport):
     def carry(self, groups: Iterator[Sequence[Message]]) -> Generator[Sequence[Receipt], None, None]:
         with closing(self._transport.carry(groups)) as answers:
             for receipts in answers:
-                self._handled.count += len(receipts)
+                self._handled.add(len(receipts))
                 yield receipts
 
 

@@ -90,7 +90,7 @@ def test_a_node_in_order_needs_nobody() -> None:
 @pytest.mark.parametrize(
     ("node", "sentence"),
     [
-        (known(beat=9), "has been silent for 9 seconds. Other nodes take its work"),
+        (known(beat=9), "has been silent for 9 seconds. Check whether"),
         (known(ahead=300), "takes no more jobs, because its clock is 5 minutes ahead of the clock"),
         (
             known(ahead=-60, note="Set the clock."),

@@ -108,13 +108,15 @@ def ops(request: Request, context: Desk, recount: Counting) -> Response:
 
 
 def _nodes(context: StaffContext, ids: Collection[str]) -> dict[str, object]:
-    """Return the nodes; people who work on some digests see the work on editions of these alone."""
+    """Return the nodes; people who work on some digests see the work on these and their feeds alone."""
+    config = context.app.config
+    own = {*ids, *(each.slug for each in config.digests), *(each.name for each in config.feeds)}
 
     def shows(work: Work) -> bool:
-        return context.digests is None or work.subject.partition(" ")[0] in ids
+        return context.digests is None or bool({work.subject, work.subject.rpartition(" ")[0]} & own)
 
     found = node_statuses(context.app.database, shows=shows)
-    has_engine = context.app.config.has_engine
+    has_engine = config.has_engine
     return {
         "has_engine": has_engine,
         "nodes": found,

@@ -16,6 +16,7 @@ from digest.model.nodes import Node, Work
 from digest.model.run_context import RunContext, utc_now
 from digest.model.staff import Role
 from digest.monitoring.progress import keep_tallies
+from digest.staff.people import change_digests
 from digest.storage.database import Database
 from digest.storage.editions.steps import advance
 from digest.storage.ledger.outcomes import list_deliveries
@@ -257,20 +258,24 @@ def test_operators_see_which_nodes_work_and_which_need_somebody(going: Newsroom)
     page = going.signed_in(Role.OPERATOR).get("/ops").text
     assert "No node is at work, so nothing is collected, composed or sent." in page
     now = utc_now()
+    begun = now - timedelta(minutes=10)
     work = tuple(
-        Work(kind="send", subject=f"{edition} 7", since_at=now) for edition in (EDITION, "weekend-2026-11-21")
+        Work(kind="send", subject=f"{name} 7", since_at=begun) for name in (EDITION, "weekend-2026-11-21")
     )
     node = Node(id="a", host="harbour", pid=4711, version="0.1.0", lines=4, started_at=now, beat_at=now)
     with going.app.database.write() as connection:
         beat(connection, replace(node, work=work, rate=812.4))
         beat(connection, replace(node, id="b", host="lighthouse", note="Update this <node>."))
-    page = going.signed_in(Role.OPERATOR).get("/ops").text
-    assert (
-        f"</strong>: send {EDITION}, slice 7, for 1 second; send weekend-2026-11-21, slice 7, for 1 second"
-        in page
-    )
+    browser = going.signed_in(Role.OPERATOR)
+    page = browser.get("/ops").text
+    said = [f"send {each.subject.removesuffix(' 7')}, slice 7, for 10 minutes" for each in work]
+    assert f"<strong>harbour 4711</strong>: {'; '.join(said)}<br>" in page
     assert "<strong>lighthouse 4711</strong> says: Update this &lt;node&gt;." in page
     assert "Two nodes are at work, with 812 messages a second." in page
+    change_digests(going.app.database, going.person(Role.OPERATOR).id, ["daily"], going.clock())
+    page = browser.get("/ops").text
+    assert f"<strong>harbour 4711</strong>: {said[0]}; 1 other job<br>" in page
+    assert "weekend" not in page
 
 
 def test_without_an_engine_the_page_has_no_nodes(going: Newsroom) -> None:
