@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import uuid
 from collections.abc import Iterator
 from dataclasses import replace
@@ -28,6 +29,17 @@ settings.register_profile("explore", derandomize=False)
 # Tests that use `tests.strategies.few` try 10,000 new examples each; see benchmarks.md.
 settings.register_profile("thorough", derandomize=False, deadline=None, max_examples=10_000)
 settings.load_profile("same")
+
+# What is imported stays until the end, so each full collection would look at all of it in vain. Less frequent
+# collections find the same garbage.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage again, but only among what the tests make."""
+    gc.freeze()
+    gc.set_threshold(10_000)
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
-from playwright.sync_api import Page
 
 from digest.model.editions import Edition, Section
 from digest.model.messages import ReaderLinks
@@ -18,10 +16,10 @@ from digest.render.sample import sample_edition, short_edition
 from digest.render.templates import load_templates
 from digest.render.values import PageLinks
 from digest.render.web import render_web
+from tests.accessibility import faults_of
 from tests.render.conftest import Reader
 from tests.subscribers.hosts import IN_A_BROWSER
 
-AXE = (Path(__file__).resolve().parent.parent / "vendor/axe-core/axe.min.js").read_text(encoding="utf-8")
 TEMPLATES = load_templates()
 
 
@@ -76,16 +74,9 @@ def email(edition: Edition, language: str = "") -> str:
     return render_email(TEMPLATES, edition, LINKS, web_url=web, language=language).html
 
 
-def violations(page: Page) -> list[tuple[str, list[str]]]:
-    """Return every rule of axe-core that is broken, best practices and target sizes included."""
-    page.evaluate(AXE)
-    result: dict[str, Any] = page.evaluate("axe.run({rules: {'target-size': {enabled: true}}})")
-    return [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in result["violations"]]
-
-
 def test_the_judge_finds_faults(reader: Reader) -> None:
     with reader.read('<html><body><img src="https://images.example.org/a.png"></body></html>') as page:
-        assert {"image-alt", "html-has-lang"} <= {rule for rule, _ in violations(page)}
+        assert {"image-alt", "html-has-lang"} <= {rule for rule, _ in faults_of(page)}
 
 
 @pytest.mark.parametrize("images", [True, False])
@@ -95,7 +86,7 @@ def test_a_mail_breaks_no_rule_of_accessibility(reader: Reader, name: str, image
         for width, scheme in LOOKS[images]:
             page.set_viewport_size({"width": width, "height": 900})
             page.emulate_media(color_scheme=scheme)
-            assert violations(page) == []
+            assert faults_of(page) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -107,7 +98,7 @@ def test_a_page_breaks_no_rule_of_accessibility(
     links = PageLinks(choices=tuple(languages().items()))
     html = render_web(TEMPLATES, sample_edition(), links, language=language)
     with reader.read(html, width=width, scheme=scheme) as page:
-        assert violations(page) == []
+        assert faults_of(page) == []
 
 
 @pytest.mark.parametrize(("edition", "language", "side"), [("en", "ar", "left"), ("ar", "en", "right")])

@@ -15,6 +15,7 @@ from digest.storage.database import Database
 from digest.storage.editions.drafts import insert_edition
 from digest.storage.editions.steps import advance
 from subscribers.model import Frequency
+from tests.accessibility import faults_of
 from tests.web.site import CONFIG, Site, link_in, open_site, text_of
 from tests.web.test_api import asked
 from tests.web.test_archive import publish
@@ -172,5 +173,5 @@ def test_pages_with_frequencies_are_accessible(visit: Visit, width: int) -> None
             for details in page.locator("details").all():
                 details.evaluate("element => { element.open = true }")
             wide = page.evaluate("document.documentElement.scrollWidth") > width
-            faults[name] = (visit.violations(page), wide, page.evaluate(SMALL_TEXT))
+            faults[name] = (faults_of(page), wide, page.evaluate(SMALL_TEXT))
     assert faults == dict.fromkeys(faults, ([], False, []))

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 from typing import Any, Literal
 
@@ -20,11 +19,11 @@ from digest.readers.signup import LIMITS
 from digest.render.languages.languages import words_for
 from digest.web.serving import serving
 from subscribers.model import Frequency
+from tests.accessibility import faults_of
 from tests.render.conftest import Reader
 from tests.web.site import Site, link_in
 from tests.web.test_archive import publish
 
-AXE = (Path(__file__).resolve().parent.parent / "vendor/axe-core/axe.min.js").read_text(encoding="utf-8")
 SMALL_TEXT = """() => [...document.querySelectorAll('body *')]
     .filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()) && e.offsetParent)
     .filter(e => parseFloat(getComputedStyle(e).fontSize) < 14)
@@ -59,12 +58,6 @@ class Visit:
         page.goto(self.base + path)
         yield page
         context.close()
-
-    def violations(self, page: Page) -> list[tuple[str, list[str]]]:
-        if not page.evaluate("'axe' in window"):  # half a megabyte, once for each page
-            page.evaluate(AXE)
-        result: dict[str, Any] = page.evaluate("axe.run({rules: {'target-size': {enabled: true}}})")
-        return [(fault["id"], [node["html"] for node in fault["nodes"]]) for fault in result["violations"]]
 
 
 @pytest.fixture
@@ -103,7 +96,7 @@ def test_every_page_is_accessible(visit: Visit, width: int, scheme: Scheme) -> N
             for details in page.locator("details").all():
                 details.evaluate("element => { element.open = true }")
             wide = page.evaluate("document.documentElement.scrollWidth") > width
-            faults[name] = (visit.violations(page), wide, page.evaluate(SMALL_TEXT))
+            faults[name] = (faults_of(page), wide, page.evaluate(SMALL_TEXT))
     assert faults == dict.fromkeys(faults, ([], False, []))
 
 
@@ -185,7 +178,7 @@ def test_every_email_is_accessible(visit: Visit, language: str, scheme: Scheme) 
             assert page.locator("html").get_attribute("lang") == language
             for width in (360, 640):
                 page.set_viewport_size({"width": width, "height": 900})
-                assert visit.violations(page) == [], email["Subject"]
+                assert faults_of(page) == [], email["Subject"]
                 assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
@@ -306,7 +299,7 @@ def test_pages_are_accessible_in_every_language(visit: Visit, language: str) -> 
         with visit.open(f"{path}?language={language}", width=360) as page:
             assert page.locator("html").get_attribute("lang") == language
             wide = page.evaluate("document.documentElement.scrollWidth") > 360
-            faults[path] = (visit.violations(page), wide)
+            faults[path] = (faults_of(page), wide)
     assert faults == dict.fromkeys(faults, ([], False))
 
 
@@ -375,7 +368,7 @@ def test_pages_after_a_button_are_accessible_in_every_language(
             for width in (360, 640):
                 page.set_viewport_size({"width": width, "height": 900})
                 wide = page.evaluate("document.documentElement.scrollWidth") > width
-                faults[name, width] = (visit.violations(page), wide, page.evaluate(SMALL_TEXT))
+                faults[name, width] = (faults_of(page), wide, page.evaluate(SMALL_TEXT))
     assert faults == dict.fromkeys(faults, ([], False, []))
     assert len(set(seen)) == 11, seen
 

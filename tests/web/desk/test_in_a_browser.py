@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -16,12 +16,11 @@ from digest.model.staff import Role
 from digest.staff.signin import Visitor, begin_session
 from digest.storage.database import Database
 from digest.web.serving import serving
+from tests.accessibility import faults_of
 from tests.collect.servers import Answer
 from tests.collect.servers import serving as serving_site
 from tests.web.desk.newsroom import CONFIG, open_desk
 
-AXE = (Path(__file__).resolve().parents[2] / "vendor/axe-core/axe.min.js").read_text(encoding="utf-8")
-FAULTS = "axe.run({rules: {'target-size': {enabled: true}}})"
 PORT = 18_431
 BASE = f"http://127.0.0.1:{PORT}"
 
@@ -62,14 +61,11 @@ LOOKS: tuple[Look, ...] = ((1280, "light"), (360, "dark"))
 
 def require_fine(page: Page, *looks: Look) -> None:
     """Fail if the page scrolls sideways, or if axe finds a fault, in these widths and colours or in two."""
-    page.evaluate(AXE)
     for width, scheme in looks or LOOKS:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), width
-        found: dict[str, Any] = page.evaluate(FAULTS)
-        faults = [(each["id"], [node["html"] for node in each["nodes"]]) for each in found["violations"]]
-        assert faults == [], (page.url, width, scheme)
+        assert faults_of(page) == [], (page.url, width, scheme)
 
 
 def test_the_pages_are_sound_and_lead_to_a_digest_of_a_site(signed_in: Page) -> None:

@@ -15,11 +15,11 @@ from digest.staff.signin import Visitor, begin_session
 from digest.storage.database import Database
 from digest.storage.ledger.slices import Slice
 from digest.web.serving import serving
+from tests.accessibility import faults_of
 from tests.render.conftest import chromium as chromium
 from tests.send.world import EDITION, NOW
 from tests.storage.ledger import Hand, accepted, begin, step, taken
 from tests.web.staff.newsroom import Newsroom, open_newsroom
-from tests.web.test_in_a_browser import AXE
 
 
 @pytest.fixture
@@ -67,9 +67,7 @@ def test_an_edition_is_followed_and_paused_on_a_phone(
         expect(heading).to_contain_text("3 of 12 delivered")
         expect(page.get_by_role("table", name="By domain")).to_be_visible()
         page.get_by_text("Show as table").click()
-        page.evaluate(AXE)
-        found = page.evaluate("axe.run({rules: {'target-size': {enabled: true}}})")
-        assert [(each["id"], each["nodes"][0]["html"]) for each in found["violations"]] == []
+        assert faults_of(page) == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.get_by_role("button", name="Pause").focus()
         _accept(room, 4, 5)

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from digest.model.staff import Role
 from digest.storage.database import Database
 from digest.web.serving import serving
+from tests.accessibility import faults_of
 from tests.render.conftest import chromium as chromium
 from tests.web.site import BASE, CONFIG
 from tests.web.staff.newsroom import PASSWORD, Newsroom, open_newsroom
-from tests.web.test_in_a_browser import AXE
 
 
 @pytest.fixture
@@ -50,20 +50,14 @@ def test_an_administrator_signs_in_by_keyboard_and_every_page_can_be_used(
     assert (cookie["name"], cookie["path"], cookie["httpOnly"]) == ("desk", "/team", True)
     for path in ("/staff", "/staff/audit", "/account", "/account/second-factor", "/login/none"):
         page.goto(f"{office.base}{path}")
-        assert faults(page) == [], path
+        assert faults_of(page) == [], path
         assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
     page.goto(f"{office.base}/account")
     page.set_viewport_size({"width": 1280, "height": 900})
     page.emulate_media(color_scheme="light")
-    assert faults(page) == []
+    assert faults_of(page) == []
     page.get_by_role("button", name="Sign out", exact=True).click()
     expect(page).to_have_title(re.compile("Sign in"))
-    assert faults(page) == []
+    assert faults_of(page) == []
     assert [text for text in said if text.startswith(("error", "warning")) and " 404 " not in text] == []
     context.close()
-
-
-def faults(page: Page) -> list[str]:
-    page.evaluate(AXE)
-    result = page.evaluate("axe.run({rules: {'target-size': {enabled: true}}})")
-    return [f"{each['id']}: {each['nodes'][0]['html']}" for each in result["violations"]]
