@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Interval, Row, delete, func, literal, or_, select
+from sqlalchemy import Connection, Interval, Row, delete, exists, func, literal, not_, or_, select
 
 from digest.model.nodes import KnownNode, Node, Work, version_order
 from digest.storage.tables.nodes import nodes
@@ -77,9 +77,11 @@ def take_watch(connection: Connection, node_id: str) -> bool:
     clock = _clock(connection)
     if _has_own_clock(connection):
         connection.execute(select(func.set_config("idle_in_transaction_session_timeout", _LONGEST, True)))
-    taken = upsert(connection, reports).values({"subject": _WATCH, "at": clock, "detail": node_id})
     # A time that is later than now was saved before the database's clock was put back.
     is_over = or_(reports.c.at <= _before(connection, _WATCHED), reports.c.at > clock)
+    had = exists().where(reports.c.subject == _WATCH, not_(is_over))
+    row = select(literal(_WATCH), clock, literal(node_id)).where(not_(had))  # asking alone writes nothing
+    taken = upsert(connection, reports).from_select(["subject", "at", "detail"], row)
     changed = {"at": clock, "detail": node_id}
     taken = taken.on_conflict_do_update(index_elements=["subject"], set_=changed, where=is_over)
     return connection.scalar(taken.returning(reports.c.subject)) is not None

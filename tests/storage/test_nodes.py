@@ -142,10 +142,23 @@ def test_one_of_many_nodes_has_the_watch_for_two_seconds(database: Database) -> 
 
 def test_a_node_that_is_frozen_with_the_watch_does_not_keep_it(postgresql_url: str) -> None:
     """A frozen node does not commit. PostgreSQL then ends its transaction, on which the other nodes wait."""
+    longest = text("SHOW idle_in_transaction_session_timeout")
     database = open_database(postgresql_url)
+    with database.read() as connection:
+        usual = connection.execute(longest).scalar_one()
     with database.write() as connection:
         assert take_watch(connection, "a")
-        assert connection.execute(text("SHOW idle_in_transaction_session_timeout")).scalar_one() == "5s"
+        assert connection.execute(longest).scalar_one() == "5s"
     with database.read() as connection:
-        assert connection.execute(text("SHOW idle_in_transaction_session_timeout")).scalar_one() == "0"
+        assert connection.execute(longest).scalar_one() == usual
+    database.close()
+
+
+def test_asking_for_the_watch_writes_nothing_while_another_has_it(postgresql_url: str) -> None:
+    """PostgreSQL numbers only the transactions that write, and each of these waits for the disk."""
+    database = open_database(postgresql_url)
+    assert watch(database, "a")
+    with database.write() as connection:
+        assert not take_watch(connection, "b")
+        assert connection.execute(text("SELECT pg_current_xact_id_if_assigned()::text")).scalar() is None
     database.close()
