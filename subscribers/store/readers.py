@@ -197,6 +197,7 @@ def export_readers(begin: Begin) -> Iterator[Reader]:
             page = read_readers(connection, subscribers.c.id > after, limit=_PAGE)
         if not page:
             return
-        yield from page
         last = page[-1].subscriber
         after = last.id if last else after
+        yield from page
+        del page, last  # so that two pages are never in memory
