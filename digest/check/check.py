@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -15,7 +14,9 @@ from digest.app import signing_key
 from digest.check.brand import brand_facts, brand_remarks
 from digest.check.editions import emails_of, known_topics, own_topics, samples_of
 from digest.check.feeds import ask, claimed
+from digest.check.findings import Finding
 from digest.check.samples import notice_samples, page_samples
+from digest.check.server import server_findings
 from digest.config import Config, load
 from digest.design.copies import copies_text
 from digest.editions.clocks import ahead_text, check_clock
@@ -42,19 +43,6 @@ _ADVICE = (
     "if you changed its slug, move everything with `digest rename {slug} NEW`, or put the slug back; if the"
     " digest has ended, cancel its editions and remove its readers"
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """The result of one check; `ok` is False if the operator has to do something.
-
-    A `warning` may be right, or pass by itself.
-    """
-
-    subject: str
-    ok: bool
-    detail: str
-    warning: bool = False
 
 
 def check_all(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator[Finding]:
@@ -87,6 +75,7 @@ def check_all(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator
             yield Finding(subject=subject, ok=True, detail=look(config))
         except DigestError as error:
             yield Finding(subject=subject, ok=False, detail=str(error))
+    yield from _server(config)
     if old := copies_text(config):
         yield Finding(subject="templates", ok=True, warning=True, detail=old)
     yield from _emails(config, now)
@@ -234,6 +223,14 @@ def _database(config: Config) -> str:
             found = "; ".join(f"edition {each.id} is damaged: {each.damage}" for each in damaged)
             raise DatabaseError(f"{found}. Restore the database from a backup; until then it is left out")
         return "it can be used, and its tables have this version"
+
+
+def _server(config: Config) -> Iterator[Finding]:
+    try:
+        with _opened(config) as database:
+            yield from server_findings(database)
+    except DatabaseError:  # reported by the check of the database
+        return
 
 
 @contextmanager

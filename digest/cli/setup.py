@@ -81,10 +81,11 @@ def check(session: Session, edition: str | None, as_json: bool) -> None:
     """Check the installation, or one EDITION, without sending anything.
 
     The command checks the configuration, the templates, the secret, the database and the mail server. It
-    asks each feed for its posts and tags, and says how many of the posts match each topic. It renders the
-    emails of each digest, with its own topics and the posts that wait, in each language, and checks them as
-    before sending. It lists what is wrong and how to fix it, and exits with 1 if anything is wrong. A feed
-    that fails now is a warning.
+    says what a PostgreSQL server can forget in a crash or a failover, and whether it has connections for
+    all nodes. It asks each feed for its posts and tags, and says how many of the posts match each topic. It
+    renders the emails of each digest, with its own topics and the posts that wait, in each language, and
+    checks them as before sending. It lists what is wrong and how to fix it, and exits with 1 if anything is
+    wrong. A feed that fails now is a warning.
 
     With EDITION, which is an id or the slug of a digest, the command runs the preflight of this edition. It
     asks each link once, at most one a second at each host, and SpamAssassin if it is installed. It exits

@@ -1,0 +1,87 @@
+"""Check a PostgreSQL server: a mark must last before bytes go out, and all nodes must find connections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from digest.check.findings import Finding
+from digest.editions.outlook.words import counted
+from digest.model.nodes import KnownNode
+from digest.storage.database import Database
+from digest.storage.nodes import known_nodes
+from digest.storage.server import Durability, durability, room
+
+SERVE = 15  # connections that one `digest serve` opens at most
+NODE = 4  # the same for a node, besides one for each line
+
+_TWICE = "and readers can get an edition twice"
+_MARKS, _ROOM = "durability", "connections"
+
+
+def server_findings(database: Database) -> Iterator[Finding]:
+    """Yield what the server promises, and what could be lost; nothing for SQLite."""
+    if database.engine.dialect.name != "postgresql":
+        return
+    with database.read() as connection:
+        marks, available, nodes = durability(connection), room(connection), known_nodes(connection)
+    yield from marks_findings(marks)
+    yield room_finding(available, nodes)
+
+
+# ── decisions ───────────────────────────────────────────────────────────────────────────────
+
+
+def marks_findings(found: Durability) -> Iterator[Finding]:
+    """Yield whether a commit survives a crash of the server, and whether it survives a failover."""
+    if not found.flushes:
+        yield _warning(_MARKS, f"fsync is off, so a power cut can damage the database, {_TWICE}; turn it on")
+    if weak := _weakness(found):
+        yield _warning(_MARKS, weak)
+    elif found.standby_names and not found.synchronous:
+        detail = (
+            "no synchronous standby is connected, so no commit ends and nothing is sent; start one of"
+            f" those in synchronous_standby_names ({found.standby_names})"
+        )
+        yield Finding(subject=_MARKS, ok=False, detail=detail)
+    elif found.standby_names:
+        detail = "each commit waits for a synchronous standby, so a failover forgets none"
+        yield Finding(subject=_MARKS, ok=True, detail=detail)
+    elif found.flushes:
+        detail = "each commit is on the disk of the server before a message goes out; no standby is connected"
+        yield Finding(subject=_MARKS, ok=True, detail=detail)
+
+
+def _weakness(found: Durability) -> str:
+    """Return what may be forgotten, and what to do about it; empty if nothing is."""
+    forgets, mend = (
+        f"forgets the last moments, {_TWICE}",
+        f"ALTER ROLE {found.role} SET synchronous_commit = on",
+    )
+    if found.commit == "off":
+        return f"synchronous_commit is off, so a crash of the server {forgets}; run {mend}"
+    if found.commit == "local" and found.standby_names:
+        return f"synchronous_commit is local, so a failover {forgets}; run {mend}"
+    if found.standbys and not found.standby_names:
+        mend = "name the standby in synchronous_standby_names"
+        return f"no commit waits for a standby, so a failover {forgets}; {mend}"
+    return ""
+
+
+def room_finding(available: int, nodes: Sequence[KnownNode]) -> Finding:
+    """Say whether the living nodes and one `digest serve` find so many connections as they may open."""
+    living = [each.node for each in nodes if not each.is_silent]
+    lines = sum(each.lines for each in living)
+    need = SERVE + lines + NODE * len(living)
+    parts = [f"each `digest serve` opens up to {SERVE} connections"]
+    if living:
+        named = f"{counted(len(living), 'node', 'nodes')} with {counted(lines, 'line', 'lines')}"
+        parts.append(f"{named} up to {need - SERVE}")
+    detail = f"{' and '.join(parts)}; PostgreSQL allows {available:,}"
+    if need <= available:
+        return Finding(subject=_ROOM, ok=True, detail=detail)
+    mend = "raise max_connections or the limit of the role or database, or run fewer lines"
+    return _warning(_ROOM, f"{detail}, so some work has to wait; {mend}")
+
+
+def _warning(subject: str, detail: str) -> Finding:
+    return Finding(subject=subject, ok=True, warning=True, detail=detail)
