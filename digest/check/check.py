@@ -16,11 +16,12 @@ from digest.check.editions import emails_of, known_topics, own_topics, samples_o
 from digest.check.feeds import ask, claimed
 from digest.check.findings import Finding
 from digest.check.samples import notice_samples, page_samples
-from digest.check.server import server_findings
+from digest.check.server import node_findings, server_findings
 from digest.config import Config, load
 from digest.design.copies import copies_text
 from digest.editions.clocks import ahead_text, check_clock
 from digest.editions.schedules import next_time
+from digest.engine.schema import ensure_tables
 from digest.message.folder import check_folder
 from digest.message.reader_links import with_token
 from digest.model.editions import Edition
@@ -69,6 +70,7 @@ def check_all(path: Path, environ: Mapping[str, str], now: datetime) -> Iterator
         ("templates", check_templates),
         ("secret", _secret),
         ("database", _database),
+        *([("engine", _engine)] if config.has_engine else []),
         ("mail", _mail),
     ):
         try:
@@ -225,10 +227,18 @@ def _database(config: Config) -> str:
         return "it can be used, and its tables have this version"
 
 
+def _engine(config: Config) -> str:
+    with _opened(config) as database:
+        ensure_tables(database)
+        return "its tables have this version"
+
+
 def _server(config: Config) -> Iterator[Finding]:
     try:
         with _opened(config) as database:
             yield from server_findings(database)
+            if config.has_engine:
+                yield from node_findings(database)
     except DatabaseError:  # reported by the check of the database
         return
 

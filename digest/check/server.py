@@ -7,12 +7,10 @@ from collections.abc import Iterator, Sequence
 from digest.check.findings import Finding
 from digest.editions.outlook.words import counted
 from digest.model.nodes import KnownNode
-from digest.storage.database import Database
+from digest.monitoring.nodes import node_statuses, summary
+from digest.storage.database import CONNECTIONS, Database
 from digest.storage.nodes import known_nodes
 from digest.storage.server import Durability, durability, room
-
-SERVE = 15  # connections that one `digest serve` opens at most
-NODE = 4  # the same for a node, besides one for each line
 
 _TWICE = "and readers can get an edition twice"
 _MARKS, _ROOM = "durability", "connections"
@@ -26,6 +24,15 @@ def server_findings(database: Database) -> Iterator[Finding]:
         marks, available, nodes = durability(connection), room(connection), known_nodes(connection)
     yield from marks_findings(marks)
     yield room_finding(available, nodes)
+
+
+def node_findings(database: Database) -> Iterator[Finding]:
+    """Yield whether any node does the jobs, and each node that needs somebody."""
+    found = node_statuses(database)
+    is_idle = all(each.known.is_silent for each in found)
+    detail = summary(found, has_engine=True)
+    yield Finding(subject="nodes", ok=True, warning=is_idle, detail=detail)
+    yield from (_warning("nodes", f"{each.name} {each.trouble}") for each in found if each.trouble)
 
 
 # ── decisions ───────────────────────────────────────────────────────────────────────────────
@@ -70,14 +77,13 @@ def _weakness(found: Durability) -> str:
 def room_finding(available: int, nodes: Sequence[KnownNode]) -> Finding:
     """Say whether the living nodes and one `digest serve` find so many connections as they may open."""
     living = [each.node for each in nodes if not each.is_silent]
-    lines = sum(each.lines for each in living)
-    need = SERVE + lines + NODE * len(living)
-    parts = [f"each `digest serve` opens up to {SERVE} connections"]
+    by_nodes = sum(each.connections for each in living)
+    parts = [f"each `digest serve` opens up to {CONNECTIONS} connections"]
     if living:
-        named = f"{counted(len(living), 'node', 'nodes')} with {counted(lines, 'line', 'lines')}"
-        parts.append(f"{named} up to {need - SERVE}")
+        lines = counted(sum(each.lines for each in living), "line")
+        parts.append(f"{counted(len(living), 'node')} with {lines} up to {by_nodes}")
     detail = f"{' and '.join(parts)}; PostgreSQL allows {available:,}"
-    if need <= available:
+    if CONNECTIONS + by_nodes <= available:
         return Finding(subject=_ROOM, ok=True, detail=detail)
     mend = "raise max_connections or the limit of the role or database, or run fewer lines"
     return _warning(_ROOM, f"{detail}, so some work has to wait; {mend}")

@@ -18,10 +18,10 @@ from digest.config import Config
 from digest.engine.supervisor import supervise
 from digest.engine.worker import Terms
 from digest.model.errors import ConfigError, DigestError
+from digest.model.nodes import SPARE_CONNECTIONS
 from digest.schedule.jobs import QUEUES
 from digest.scheduler.node import work as work_as_node
 
-_SPARE = 2  # connections besides one for each line: for the beat, and for a line that needs two at once
 _AWAY = 75  # the exit code of a child that cannot begin now (EX_TEMPFAIL)
 
 
@@ -110,7 +110,7 @@ def _work(config_path: Path, queues: tuple[str, ...], lines: int) -> None:
     try:
         with stop_on_signals((signal.SIGTERM,)) as stop:
             config = Session(config_path).config()
-            with open_app(config, connections=lines + _SPARE) as app:
+            with open_app(config, connections=lines + SPARE_CONNECTIONS) as app:
                 code = work_as_node(
                     app,
                     Terms(queues=queues, lines=lines),

@@ -9,6 +9,9 @@ from datetime import datetime, timedelta
 BEAT = timedelta(seconds=3)  # how often a node says that it is at work
 SILENT = 3 * BEAT  # a node that has not said it for so long is silent
 WRONG_CLOCK = timedelta(minutes=1)  # a node whose clock is so far off sends nothing
+# Connections to the database, besides one for each line: for the beat, and for a line that needs two at once;
+# and the engine's, for its queries and for notifications.
+SPARE_CONNECTIONS, ENGINE_CONNECTIONS = 2, 2
 
 _RELEASE = re.compile(r"\s*v?(\d+(?:\.\d+)*)", re.IGNORECASE)
 _SUFFIX = re.compile(r"(dev|a|alpha|b|beta|c|rc|pre|preview|post|rev|r)[._-]?(\d*)", re.IGNORECASE)
@@ -55,6 +58,11 @@ class Node:
     rate: float = 0.0
     ahead: timedelta = timedelta()
     note: str = ""
+
+    @property
+    def connections(self) -> int:
+        """Return how many connections to the database it has at most."""
+        return self.lines + SPARE_CONNECTIONS + ENGINE_CONNECTIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,8 @@ from digest.model.errors import DatabaseError, OutageError
 
 log = logging.getLogger(__name__)
 
+# To PostgreSQL, of a process that does not say how many it needs. So many stay open when nothing is done.
+CONNECTIONS, _KEPT = 15, 5
 _SHAPE = (
     "the database url must be sqlite:///path or postgresql://user@host:port/name; several servers are written"
     " as postgresql://user@/name?host=a.example.org:5432&host=b.example.org:5432"
@@ -174,7 +176,7 @@ class Database:
 def open_database(url: str, *, connections: int | None = None) -> Database:
     """Open the database at `url`: "sqlite:///path", "sqlite://" (in memory) or "postgresql://…".
 
-    So many `connections` to PostgreSQL are open at the same time at most; None: as many as SQLAlchemy says.
+    So many `connections` to PostgreSQL are open at the same time at most; None: CONNECTIONS.
     A thread waits for a free one.
     Creates only the folder of an SQLite file; `migrate` creates the tables. Raises DatabaseError for a URL
     that cannot be used.
@@ -206,8 +208,11 @@ def shown(url: URL) -> str:
 def _open_postgresql(url: URL, connections: int | None) -> Engine:
     try:
         options = {name: value for name, value in _OPTIONS.items() if name not in url.query}
-        size = {"pool_size": connections, "max_overflow": 0} if connections else {}
-        engine = create_engine(url, pool_pre_ping=True, connect_args=options, **size)
+        most = connections or CONNECTIONS
+        kept = connections or _KEPT
+        engine = create_engine(
+            url, pool_pre_ping=True, connect_args=options, pool_size=kept, max_overflow=most - kept
+        )
     except ImportError as error:
         raise DatabaseError(
             "postgresql needs psycopg: pip install 'newsletter-digest[postgresql]'"

@@ -12,11 +12,11 @@ import psycopg
 import pytest
 
 from digest.check.check import check_all
-from digest.check.server import NODE, SERVE, marks_findings, room_finding, server_findings
+from digest.check.server import marks_findings, node_findings, room_finding, server_findings
 from digest.model.nodes import KnownNode, Node
 from digest.model.run_context import utc_now
 from digest.sources.start import write_samples
-from digest.storage.database import Database, open_database
+from digest.storage.database import CONNECTIONS, Database, open_database
 from digest.storage.nodes import beat
 from digest.storage.server import Durability, durability, room
 
@@ -96,7 +96,7 @@ def test_connections_of_others_are_not_there_for_nodes(postgresql_url: str) -> N
 
 
 def test_silent_nodes_need_no_connections() -> None:
-    need = SERVE + 2 * NODE + 44
+    need = CONNECTIONS + sum(each.node.connections for each in (node(4), node(40)))
     nodes = [node(4), node(40), node(9, silent=timedelta(minutes=1))]
     assert not room_finding(need, nodes).warning
     assert room_finding(need - 1, nodes).warning
@@ -105,16 +105,26 @@ def test_silent_nodes_need_no_connections() -> None:
 
 def test_the_living_nodes_are_counted(postgresql_url: str) -> None:
     database = open_database(postgresql_url)
+    (idle,) = node_findings(database)
+    assert (idle.ok, idle.warning) == (True, True)
+    assert idle.detail.endswith("Start `digest work` on each machine that should do something.")
     with database.write() as connection:
-        beat(connection, node(500).node)
+        beat(connection, replace(node(500).node, beat_at=utc_now() - timedelta(minutes=5)))
     assert "1 node with 500 lines up to 504" in " ".join(details(database))
+    working, late = node_findings(database)
+    assert (working.detail, working.warning) == ("One node is at work.", False)
+    assert "harbour 1 takes no more jobs, because its clock is 5 minutes behind" in late.detail
     database.close()
 
 
-def test_digest_check_says_what_the_server_can_forget(postgresql_url: str, tmp_path: Path) -> None:
+def test_digest_check_says_what_the_server_and_its_jobs_need(postgresql_url: str, tmp_path: Path) -> None:
     list(write_samples(tmp_path))
+    path = tmp_path / "config.toml"
+    path.write_text(path.read_text("utf-8").replace('#engine = "none"', 'engine = "procrastinate"'), "utf-8")
     environ = {"DIGEST_DATABASE_URL": postgresql_url}
-    found = {each.subject: each for each in check_all(tmp_path / "config.toml", environ, utc_now())}
+    found = {each.subject: each for each in check_all(path, environ, utc_now())}
+    assert found["engine"].detail == "its tables have this version"
+    assert found["nodes"].warning
     assert found["connections"].detail.startswith("each `digest serve` opens up to 15 connections")
     # The server of the tests does not wait for its disk, so that the tests are faster.
     assert found["durability"].warning
