@@ -35,13 +35,20 @@ _DRAIN = 40.0  # seconds for the lines to end after a stop; a sender waits 30 fo
 _RATE_BEATS = 4  # beats over which the rate is measured
 
 
-def work(app: App, terms: Terms, stop: Event, *, is_orphan: Callable[[], bool] = lambda: False) -> int:
+def work(
+    app: App,
+    terms: Terms,
+    stop: Event,
+    *,
+    clock: Callable[[], datetime] = utc_now,
+    is_orphan: Callable[[], bool] = lambda: False,
+) -> int:
     """Do jobs until `stop` is set, and return the exit code: 0, or DEAF if the worker must be started again.
 
     After a stop, messages in flight are finished, and the rest of each slice is left to others. It is a stop,
-    too, if `is_orphan` says that the supervisor is gone.
+    too, if `is_orphan` says that the supervisor is gone. `clock` is for the verbs; beats use the machine's.
     """
-    node = _Node(app=app, terms=terms, stop=stop)
+    node = _Node(app=app, terms=terms, stop=stop, clock=clock)
     node.start()
     while not node.is_deaf and not stop.wait(_TICK):
         if is_orphan():
@@ -56,6 +63,7 @@ class _Node:
     app: App
     terms: Terms
     stop: Event
+    clock: Callable[[], datetime]
     id: str = field(default_factory=own_name)
     is_deaf: bool = False
     _jobs: Jobs = field(init=False)
@@ -68,7 +76,7 @@ class _Node:
     _started_at: datetime = field(default_factory=utc_now)
 
     def __post_init__(self) -> None:
-        context = RunContext(stop=lambda: self.stop.is_set() or self.is_deaf, report=_log)
+        context = RunContext(clock=self.clock, stop=lambda: self.stop.is_set() or self.is_deaf, report=_log)
         self._jobs = Jobs(app=self.app, context=context, lines=self.terms.lines)
 
     def start(self) -> None:
@@ -89,6 +97,8 @@ class _Node:
             self._look_after_ledger()
         except OutageError as error:
             self.app.database.note_outage(error)
+        except Exception:  # the lines of this node are sending, and must not be ended by a mistake here
+            log.exception("a beat has failed; the next one is tried")
         self._follow_note()
 
     def _beat(self) -> None:
@@ -124,7 +134,7 @@ class _Node:
             watches = take_watch(connection, self.id)
             if watches:
                 engine_jobs.remove_dead(connection)
-        reconcile(self.app, utc_now(), watches=watches)
+        reconcile(self.app, self.clock(), watches=watches)
 
     def _follow_note(self) -> None:
         """Take no more jobs while there is a note; what the lines have begun is finished."""
