@@ -163,13 +163,15 @@ def test_a_gathered_edition_is_in_the_archive_and_the_digest_keeps_its_title(qui
 def test_pages_with_frequencies_are_accessible(visit: Visit, width: int) -> None:
     visit.place.add()
     faults = {}
-    for name, path in {
+    paths = {
         "all": "/",
         "one": "/signup/daily",
         "preferences": visit.place.preferences_link(),
         "arabic": f"{visit.place.preferences_link()}?lang=ar",
-    }.items():
-        with visit.open(path, width=width) as page:
+    }
+    with visit.open("/", width=width) as page:
+        for name, path in paths.items():
+            page.goto(visit.base + path)
             for details in page.locator("details").all():
                 details.evaluate("element => { element.open = true }")
             wide = page.evaluate("document.documentElement.scrollWidth") > width

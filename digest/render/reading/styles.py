@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 _COMMENT = re.compile(r"/\*.*?\*/|<!--|-->", re.DOTALL)
+_BRACE = re.compile(r"[{}]")
 _WIDTH_OF_MEDIA = re.compile(r"(min|max)-width\s*:\s*([\d.]+)px")
 
 
@@ -67,10 +68,10 @@ def rules(css: str, media: str = "") -> Iterator[Rule]:
 
 def _end_of_block(css: str, brace: int) -> int:
     depth = 0
-    for place in range(brace, len(css)):
-        depth += {"{": 1, "}": -1}.get(css[place], 0)
+    for found in _BRACE.finditer(css, brace):
+        depth += 1 if found[0] == "{" else -1
         if depth == 0:
-            return place
+            return found.start()
     return len(css)
 
 

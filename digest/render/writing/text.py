@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 from subscribers.text import one_line
 
@@ -71,17 +72,19 @@ def direction_of(text: str, base: str) -> str:
 
 def _lines(text: str, columns: int) -> list[str]:
     lines: list[str] = []
-    line = ""
+    line, used = "", 0
     for word in one_line(text).split(" "):
+        wide = width(word)
         if _LINK.search(word):
             lines += [line, word]
-            line = ""
-        elif width(line) + 1 + width(word) <= columns and line:
-            line = f"{line} {word}"
+            line, used = "", 0
+        elif used + 1 + wide <= columns and line:
+            line, used = f"{line} {word}", used + 1 + wide
         else:
             lines.append(line)
             *full, line = _pieces(word, columns)
             lines += full
+            used = width(line)
     return [line for line in [*lines, line] if line]
 
 
@@ -112,6 +115,7 @@ def _pieces(word: str, columns: int) -> list[str]:
     return pieces
 
 
+@lru_cache(maxsize=1024)  # a text has the same few letters again and again
 def _columns(char: str) -> int:
     if unicodedata.category(char) in ("Mn", "Me", "Cf"):
         return 0
