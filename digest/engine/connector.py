@@ -20,8 +20,10 @@ except ImportError as missing:
     raise EngineError(NOT_INSTALLED) from missing
 
 log = logging.getLogger(__name__)
-# We log each failure in one sentence. Procrastinate adds a traceback, even if an operator can mend it.
-logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
+# We log each failure in one sentence. Procrastinate adds a traceback, even if an operator can mend it, and
+# the pool repeats the failure with each try.
+for _logger in ("procrastinate", "psycopg.pool"):
+    logging.getLogger(_logger).setLevel(logging.CRITICAL)
 
 _FIRST_PAUSE = 0.25  # seconds before a query is tried again; then twice as many
 _LONGEST_PAUSE = 2.0

@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from digest.model.errors import NotFoundError, OutageError
+from digest.model.errors import DatabaseError, NotFoundError, OutageError, TransportError
 from digest.schedule.jobs import NewerJobError
 
 _PAUSE = 60  # seconds before a job that has failed is tried again
-_SOON = 10  # the same for a job that another node may do at once
+_SOON = 10  # the same for a job that another node may be able to do
+_OF_THE_NODE = (DatabaseError, NewerJobError, TransportError)  # faults that another node may not have
 BEATS = 3  # so many beats in a row must show the same
 
 
@@ -23,7 +24,7 @@ def pause_after(error: BaseException, attempts: int) -> int | None:
         return None
     if isinstance(error, OutageError):
         return int(min(2 ** min(attempts, 10), _SOON))
-    return _SOON if isinstance(error, NewerJobError) else _PAUSE
+    return _SOON if isinstance(error, _OF_THE_NODE) else _PAUSE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,13 +17,16 @@ if TYPE_CHECKING:  # Procrastinate is imported where it is used, because most in
 _DEAD_AFTER = 30  # seconds without a heartbeat
 _FIRST = frozenset({JobKind.ADDRESS, JobKind.FINISH})  # are done before slices, of which there are many
 _AT_ONCE = 1_000  # jobs in one statement
+_FAR = 90  # seconds ahead; no node whose clock is right puts a job off for so long
 
 
 def defer(connection: Connection, jobs: Sequence[Job]) -> int:
     """Store jobs, but none that waits already; return how many are new.
 
-    They are fetched when the transaction is committed. Raises what the database raises.
+    They are fetched when the transaction is committed. A job that waits for a time far ahead, because a node
+    with a wrong clock put it off, is fetched at once. Raises what the database raises.
     """
+    _hasten(connection, jobs)
     waiting = _waiting(connection, jobs)
     new = [job for job in dict.fromkeys(jobs) if job.name not in waiting]
     return sum(_defer(connection, new[at : at + _AT_ONCE]) for at in range(0, len(new), _AT_ONCE))
@@ -70,6 +73,14 @@ def _engine_job(job: Job) -> EngineJob:
 def _waiting(connection: Connection, jobs: Sequence[Job]) -> frozenset[str]:
     query = "SELECT queueing_lock FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock = ANY(%s)"
     return frozenset(name for (name,) in _run(connection, query, [job.name for job in jobs]))
+
+
+def _hasten(connection: Connection, jobs: Sequence[Job]) -> None:
+    query = (
+        "UPDATE procrastinate_jobs SET scheduled_at = NULL WHERE status = 'todo' AND queueing_lock = ANY(%s)"
+        f" AND scheduled_at > now() + make_interval(secs => {_FAR}) RETURNING id"
+    )
+    _run(connection, query, [job.name for job in jobs])
 
 
 # ── upkeep ──────────────────────────────────────────────────────────────────────────────────

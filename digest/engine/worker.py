@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 
 _POLL = 1.0  # seconds between two looks for jobs, besides notifications
 _POOL_TIMEOUT = 5.0  # seconds to wait for a connection before the database counts as away
+# The pool's own pauses between two tries double without a limit. After this many seconds it gives up, and the
+# next query, which waits two seconds at most, makes it try again.
+_POOL_PATIENCE = 1.0
 
 _UNKNOWN = "unknown"
 Do = Callable[[Job], None]
@@ -78,6 +81,7 @@ class Worker:
             min_size=1,
             max_size=1,
             timeout=_POOL_TIMEOUT,
+            reconnect_timeout=_POOL_PATIENCE,
             configure=limit_session,
         )
         app = App(connector=connector)

@@ -67,10 +67,11 @@ class _Node:
     id: str = field(default_factory=own_name)
     is_deaf: bool = False
     _jobs: Jobs = field(init=False)
-    _worker: Worker = field(init=False)
+    _worker: Worker | None = None  # before the first beat: its clock or its version may be wrong
     _watchdog: Watchdog = field(default_factory=Watchdog)
     _unended: frozenset[int] = frozenset()  # jobs that the engine takes for running, and that no line does
     _note: str = ""
+    _has_beaten: bool = False
     _beat_at: float = -1e9  # on the clock that never goes back
     _rates: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=_RATE_BEATS))
     _started_at: datetime = field(default_factory=utc_now)
@@ -81,7 +82,7 @@ class _Node:
 
     def start(self) -> None:
         log.info("node %s does jobs of %s with %d lines", self.id, _listed(self.terms), self.terms.lines)
-        self._start_worker()
+        self.tick()
 
     def _start_worker(self) -> None:
         self._worker = Worker(self.app.database.connect_args(), self._jobs.do, self.terms)
@@ -112,7 +113,7 @@ class _Node:
         note = _note(ahead >= WRONG_CLOCK or -ahead >= WRONG_CLOCK, newest)
         if note and note != self._note:
             log.warning("%s", note)
-        self._note = note
+        self._note, self._has_beaten = note, True
         if sign:
             self._watchdog = self._watchdog.after(sign)
             self.is_deaf = bool(self._watchdog.verdict)
@@ -121,7 +122,7 @@ class _Node:
 
     def _sign(self, connection: Connection) -> tuple[Sign | None, frozenset[int]]:
         worker = self._worker
-        if worker.id is None or not worker.is_alive or self._note:
+        if worker is None or worker.id is None or not worker.is_alive or self._note:
             return None, frozenset()
         heartbeat_at = engine_jobs.heartbeat_of(connection, worker.id)
         has_room = len(worker.running) < self.terms.lines
@@ -138,9 +139,10 @@ class _Node:
 
     def _follow_note(self) -> None:
         """Take no more jobs while there is a note; what the lines have begun is finished."""
-        if self._note and self._worker.is_alive:
-            self._worker.stop()
-        elif not self._note and not self._worker.is_alive and not self.stop.is_set():
+        if self._worker and self._worker.is_alive:
+            if self._note:
+                self._worker.stop()
+        elif self._has_beaten and not self._note and not self.stop.is_set():
             self._start_worker()
 
     def _described(self) -> Node:
@@ -155,7 +157,7 @@ class _Node:
             lines=self.terms.lines,
             started_at=self._started_at,
             beat_at=utc_now(),
-            work=self._worker.work,
+            work=self._worker.work if self._worker else (),
             sent=count,
             rate=(count - before) / (now - then) if now > then else 0.0,
             note=self._note,
@@ -163,9 +165,10 @@ class _Node:
 
     def end(self) -> int:
         """Finish what is in flight, and say good-bye."""
-        self._worker.stop()
-        if not self._worker.join(_DRAIN):
-            log.error("some lines have not ended; their slices are taken by others")
+        if self._worker:
+            self._worker.stop()
+            if not self._worker.join(_DRAIN):
+                log.error("some lines have not ended; their slices are taken by others")
         try:
             with self.app.database.write() as connection:
                 leave(connection, self.id)

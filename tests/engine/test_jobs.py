@@ -120,6 +120,20 @@ def test_jobs_wait_only_in_their_queue_and_at_their_time(jobs_database: Database
         assert not waits(connection, ["send"])
 
 
+def test_a_job_that_a_node_with_a_wrong_clock_has_put_off_is_done_when_it_is_stored_again(
+    jobs_database: Database,
+) -> None:
+    with jobs_database.write() as connection:
+        defer(connection, SLICES[:2])
+        put_off = "UPDATE procrastinate_jobs SET scheduled_at = now() + CAST(:ahead AS interval)"
+        connection.execute(text(put_off), {"ahead": "6 minutes"})
+        assert defer(connection, SLICES[:1]) == 0
+        assert waits(connection, ["send"])
+        connection.execute(text(put_off), {"ahead": "1 minute"})
+        assert defer(connection, SLICES[:1]) == 0
+        assert not waits(connection, ["send"]), "a job that has failed is not tried again at once"
+
+
 def test_a_mailbox_that_is_being_read_keeps_nobody_waiting(jobs_database: Database) -> None:
     mailbox = Job(kind=JobKind.RECEIVE, subject="/var/mail")
     with jobs_database.write() as connection:
