@@ -7,10 +7,17 @@
  *
  *     cc -O2 -DTLS -o sink sink.c -lssl -lcrypto      (without TLS: cc -O2 -o sink sink.c)
  *     sink [chain.pem]                                offers STARTTLS with that certificate and key
+ *     sink -a ADDRESS                                 listens on another address
+ *     sink -w MILLISECONDS                            waits before it answers what it has read, until SIGUSR1
+ *     sink -t FILE                                    counts the messages of each recipient in FILE
+ *
+ * FILE must exist. Byte n is the number of messages to the recipient whose address has the number n, such as
+ * reader17@example.org; other processes may map the file while the server runs.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stddef.h>
@@ -19,7 +26,10 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 #ifdef TLS
 #include <openssl/ssl.h>
@@ -35,6 +45,9 @@ struct client {
     size_t bdat_left;  /* bytes of this chunk still to come */
     int last;          /* this chunk is the last one */
     int start_tls, gone;
+    unsigned long number;  /* in the address of the recipient */
+    long due;              /* when the answers are written, in milliseconds */
+    struct client *next;   /* whose answers are due next */
     size_t out_have;
     char in[IN], out[OUT];
 #ifdef TLS
@@ -43,6 +56,11 @@ struct client {
 };
 
 static unsigned long messages, bytes;
+static unsigned char *tally;
+static unsigned long tally_size;
+static volatile sig_atomic_t pause_ms;
+static struct client *first, *last;  /* those that wait for their answers */
+static int epoll;
 static const char *offers = "250-PIPELINING\r\n250-CHUNKING\r\n250-8BITMIME\r\n"
                             "250-ENHANCEDSTATUSCODES\r\n250 SIZE 52428800\r\n";
 #ifdef TLS
@@ -59,9 +77,20 @@ static void say(struct client *c, const char *text)
 
 static int is(const char *line, const char *verb) { return strncasecmp(line, verb, strlen(verb)) == 0; }
 
+static void take(struct client *c)
+{
+    messages++;
+    if (c->number < tally_size && tally[c->number] < 255) tally[c->number]++;
+    say(c, "250 2.0.0 Ok: queued\r\n");
+    c->mode = COMMAND;
+}
+
 static void obey(struct client *c, const char *line)
 {
-    if (is(line, "RCPT")) say(c, "250 2.1.5 Ok\r\n");
+    if (is(line, "RCPT")) {
+        c->number = strtoul(line + strcspn(line, "0123456789"), NULL, 10);
+        say(c, "250 2.1.5 Ok\r\n");
+    }
     else if (is(line, "MAIL")) say(c, "250 2.1.0 Ok\r\n");
     else if (is(line, "RSET")) say(c, "250 2.0.0 Ok\r\n");
     else if (is(line, "NOOP")) say(c, "250 2.0.0 Ok\r\n");
@@ -102,9 +131,8 @@ static void digest_input(struct client *c)
             size_t part = (size_t)(end - at) < c->bdat_left ? (size_t)(end - at) : c->bdat_left;
             at += part; bytes += part; c->bdat_left -= part;
             if (c->bdat_left) break;
-            messages += c->last;
-            say(c, "250 2.0.0 Ok: queued\r\n");
-            c->mode = COMMAND;
+            if (c->last) take(c);
+            else { say(c, "250 2.0.0 Ok\r\n"); c->mode = COMMAND; }
         } else {
             char *stop = memmem(at, end - at, "\r\n.\r\n", 5);
             if (!stop) {  /* the last four bytes may be the beginning of the end */
@@ -113,10 +141,8 @@ static void digest_input(struct client *c)
                 break;
             }
             bytes += stop - at;
-            messages++;
             at = stop + 5;
-            say(c, "250 2.0.0 Ok: queued\r\n");
-            c->mode = COMMAND;
+            take(c);
         }
     }
     c->have = end - at;
@@ -170,13 +196,21 @@ static void drop(struct client *c)
     free(c);
 }
 
-static void serve(struct client *c)
+static long now_ms(void)
 {
-    ssize_t n = get(c);
-    if (n < 0 && errno == EAGAIN) return;
-    if (n <= 0) { drop(c); return; }
-    c->have += n;
-    digest_input(c);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void listen_to(struct client *c, int wanted)
+{
+    struct epoll_event event = {.events = wanted ? EPOLLIN : 0, .data.ptr = c};
+    epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &event);
+}
+
+static void answer(struct client *c)
+{
     put(c);
 #ifdef TLS
     if (c->start_tls && !c->gone) {
@@ -189,26 +223,77 @@ static void serve(struct client *c)
     if (c->gone) drop(c);
 }
 
+static void serve(struct client *c)
+{
+    if (c->due) return;  /* it has hung up while it waited; its answers are due all the same */
+    ssize_t n = get(c);
+    if (n < 0 && errno == EAGAIN) return;
+    if (n <= 0) { drop(c); return; }
+    c->have += n;
+    digest_input(c);
+    if (!pause_ms) { answer(c); return; }
+    c->due = now_ms() + pause_ms;
+    c->next = NULL;
+    if (last) last->next = c; else first = c;
+    last = c;
+    listen_to(c, 0);
+}
+
+/* Write the answers that are due; return how long to wait for the next ones. */
+static int answer_those_due(void)
+{
+    while (first && first->due <= now_ms()) {
+        struct client *c = first;
+        first = c->next;
+        if (!first) last = NULL;
+        c->due = 0;
+        listen_to(c, 1);
+        answer(c);
+    }
+    return first ? (int)(first->due - now_ms()) : -1;
+}
+
+static void count_in(const char *path)
+{
+    struct stat about;
+    int fd = open(path, O_RDWR);
+    if (fd < 0 || fstat(fd, &about)) { perror(path); exit(1); }
+    tally_size = about.st_size;
+    tally = mmap(NULL, tally_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (tally == MAP_FAILED) { perror(path); exit(1); }
+}
+
+static void hurry(int number) { (void)number; pause_ms = 0; }
+
 int main(int argc, char **argv)
 {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     signal(SIGPIPE, SIG_IGN);
-    if (argc > 1) {
+    signal(SIGUSR1, hurry);
+    for (int option; (option = getopt(argc, argv, "a:w:t:")) != -1;) {
+        if (option == 'a') inet_pton(AF_INET, optarg, &address.sin_addr);
+        else if (option == 'w') pause_ms = atoi(optarg);
+        else if (option == 't') count_in(optarg);
+        else return 2;
+    }
+    if (optind < argc) {
+        const char *chain = argv[optind];
 #ifdef TLS
         context = SSL_CTX_new(TLS_server_method());
         SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_AUTO_RETRY);
-        if (SSL_CTX_use_certificate_chain_file(context, argv[1]) != 1
-            || SSL_CTX_use_PrivateKey_file(context, argv[1], SSL_FILETYPE_PEM) != 1) {
-            fprintf(stderr, "sink: cannot use %s\n", argv[1]);
+        if (SSL_CTX_use_certificate_chain_file(context, chain) != 1
+            || SSL_CTX_use_PrivateKey_file(context, chain, SSL_FILETYPE_PEM) != 1) {
+            fprintf(stderr, "sink: cannot use %s\n", chain);
             return 1;
         }
 #else
-        fprintf(stderr, "sink: built without TLS, cannot use %s\n", argv[1]);
+        fprintf(stderr, "sink: built without TLS, cannot use %s\n", chain);
         return 1;
 #endif
     }
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof address;
-    int one = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), epoll = epoll_create1(0);
+    int one = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    epoll = epoll_create1(0);
     if (bind(listener, (struct sockaddr *)&address, size) || listen(listener, 512)) { perror("sink"); return 1; }
     getsockname(listener, (struct sockaddr *)&address, &size);
     printf("%d\n", ntohs(address.sin_port));
@@ -219,7 +304,7 @@ int main(int argc, char **argv)
     event.data.ptr = NULL;
     epoll_ctl(epoll, EPOLL_CTL_ADD, STDIN_FILENO, &event);
     for (;;) {
-        int ready = epoll_wait(epoll, events, 256, -1);
+        int ready = epoll_wait(epoll, events, 256, answer_those_due());
         for (int i = 0; i < ready; i++) {
             void *who = events[i].data.ptr;
             if (who == NULL) {  /* our input has ended, so the parent process is done */

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,16 @@ class Sink:
 
     port: int
     taken: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counting:
+    """How a fast sink counts the messages of each recipient, in a file; see sink.c."""
+
+    file: Path
+    pause: int = 0  # milliseconds before it answers
+    address: str = "127.0.0.1"
+    inside: Sequence[str] = ()  # the words before a command that runs in another network
 
 
 def build(folder: Path) -> Path:
@@ -56,6 +67,17 @@ def fast_sink(program: Path, chain: Path | None = None) -> Iterator[Sink]:
         yield sink
         output, _ = process.communicate(timeout=30)
         sink.taken = int(output.split()[0])
+
+
+@contextlib.contextmanager
+def counting_sink(program: Path, how: Counting) -> Iterator[tuple[int, Callable[[], None]]]:
+    """Run a fast sink that counts the messages of each recipient.
+
+    Yield its port, and a function that ends its pauses.
+    """
+    options = ["-a", how.address, "-w", str(how.pause), "-t", str(how.file)]
+    with _talking([*how.inside, str(program), *options]) as process:
+        yield _port(process), lambda: process.send_signal(signal.SIGUSR1)
 
 
 @contextlib.contextmanager

@@ -1,0 +1,183 @@
+"""What may happen to nodes, to their database and to their networks while an edition is sent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.chaos.nodes.cluster import Cluster
+from tests.chaos.nodes.network import Cable
+from tests.chaos.nodes.sending import Sending
+
+CLOCK = Path(__file__).with_name("clock.c")
+_METADATA = "Metadata-Version: 2.1\nName: newsletter-digest\nVersion: {version}\n"
+Hold = Callable[[Sending], object]  # returns when a fault has lasted long enough
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What an event did: how many messages it may leave in doubt, and when the fault was over.
+
+    Afterwards all nodes must work, or those that `workers` names.
+    """
+
+    in_flight: int
+    over: float  # on the monotonic clock
+    workers: frozenset[int] = frozenset()
+
+
+Happening = Callable[[Sending], Effect]
+
+
+def lasting(seconds: float) -> Hold:
+    """Let a fault last for so many seconds."""
+
+    def hold(sending: Sending) -> None:
+        end = time.monotonic() + seconds
+        sending.until(lambda: time.monotonic() >= end, seconds + 60)
+
+    return hold
+
+
+def until_noticed(sending: Sending) -> None:
+    """Let an outage of the database last until all nodes have noticed it."""
+    sending.until(lambda: all(_knows_of_outage(node.log.read_text()) for node in sending.nodes.values()))
+
+
+def _knows_of_outage(said: str) -> bool:
+    return said.count("it is tried again until it answers") > said.count("the database answers again")
+
+
+def while_others_send(messages: int) -> Hold:
+    """Let a fault last until the other nodes have sent so many messages."""
+
+    def hold(sending: Sending) -> None:
+        goal = min(sending.reached + messages, sending.plan.readers - 1_000)
+        sending.until_reached(goal)
+
+    return hold
+
+
+def nothing(_sending: Sending) -> Effect:
+    """Let nothing happen."""
+    return Effect(in_flight=0, over=time.monotonic())
+
+
+def kill(sending: Sending, number: int, *, whole: bool) -> Effect:
+    """Kill a node; its supervisor starts it again, or, if the `whole` machine goes, somebody else."""
+    node = sending.nodes[number]
+    supervisor, *others = node.pids()
+    for pid in [supervisor, *others] if whole else others:
+        os.kill(pid, signal.SIGKILL)
+    over = time.monotonic()
+    if whole:
+        node.process.wait()
+        sending.start_node(number)
+    return Effect(in_flight=sending.plan.window, over=over)
+
+
+def kills(times: int) -> Happening:
+    """Kill nodes in turn, so many times, each as soon as all are at work again."""
+
+    def happen(sending: Sending) -> Effect:
+        over = time.monotonic()
+        for turn in range(times):
+            sending.until_all_work(over)
+            over = kill(sending, turn % sending.plan.nodes, whole=turn % 2 == 1).over
+        return Effect(in_flight=times * sending.plan.window, over=over)
+
+    return happen
+
+
+def freeze(number: int, hold: Hold) -> Happening:
+    """Stop all processes of a node, and let them continue."""
+
+    def happen(sending: Sending) -> Effect:
+        sending.nodes[number].signal(signal.SIGSTOP)
+        hold(sending)
+        sending.nodes[number].signal(signal.SIGCONT)
+        return Effect(in_flight=sending.plan.window, over=time.monotonic())
+
+    return happen
+
+
+def outage(hold: Hold) -> Happening:
+    """Stop the database as if its machine had lost its power, and start it again."""
+
+    def happen(sending: Sending) -> Effect:
+        sending.place.primary.stop()
+        hold(sending)
+        sending.place.primary.start()
+        return _of_all(sending)
+
+    return happen
+
+
+def failover(sending: Sending) -> Effect:
+    """Lose the primary, and promote its standby."""
+    assert isinstance(sending.place, Cluster)
+    sending.place.fail_over()
+    return _of_all(sending)
+
+
+def cut(number: int, cable: Cable, hold: Hold) -> Happening:
+    """Cut a node from the database or from the mail server, and connect it again."""
+
+    def happen(sending: Sending) -> Effect:
+        assert sending.network
+        sending.network.pull(number, cable)
+        hold(sending)
+        sending.network.plug_in(number, cable)
+        return Effect(in_flight=sending.plan.window, over=time.monotonic())
+
+    return happen
+
+
+def _of_all(sending: Sending) -> Effect:
+    return Effect(in_flight=sending.plan.nodes * sending.plan.window, over=time.monotonic())
+
+
+def wrong_clock(number: int, seconds: int) -> Happening:
+    """Start a node again with a clock that is so many seconds ahead; it must say so and send nothing."""
+
+    def happen(sending: Sending) -> Effect:
+        node, others = sending.nodes[number], frozenset(sending.nodes) - {number}
+        node.process.terminate()
+        node.process.wait()
+        sending.start_node(number, _another_clock(sending.folder, seconds))
+        sending.until(lambda: "The clock of this machine differs" in node.log.read_text())
+        return Effect(in_flight=0, over=time.monotonic(), workers=others)
+
+    return happen
+
+
+def newer_node(sending: Sending) -> Effect:
+    """Start a node of a newer version; the others must finish their slices and take no more."""
+    older, newer = list(sending.nodes.values()), len(sending.nodes)
+    sending.start_node(newer, _another_version(sending.folder, "99.0"))
+    sending.until(lambda: all("it takes no more jobs" in node.log.read_text() for node in older))
+    over = time.monotonic()
+    sending.until(lambda: sending.at_work(time.monotonic() - 1) == {newer})
+    return Effect(in_flight=0, over=over, workers=frozenset({newer}))
+
+
+def _another_clock(folder: Path, seconds: int) -> dict[str, str]:
+    """Return variables for a node whose clock is so many seconds ahead of its machine's."""
+    library = folder / "clock.so"
+    if not library.exists():
+        subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", str(library), str(CLOCK)], check=True)
+    return {"LD_PRELOAD": str(library), "CLOCK_AHEAD": str(seconds)}
+
+
+def _another_version(folder: Path, version: str) -> dict[str, str]:
+    """Return variables for a node that takes itself for another version of the program."""
+    about = folder / version / f"newsletter_digest-{version}.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text(_METADATA.format(version=version))
+    path = [str(about.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {"PYTHONPATH": os.pathsep.join(path)}
