@@ -108,7 +108,7 @@ def _work(config_path: Path, queues: tuple[str, ...], lines: int) -> None:
     log_everything()
     supervisor = parent_process()
     try:
-        with stop_on_signals((signal.SIGTERM,)) as stop:
+        with stop_on_signals((signal.SIGTERM,), is_child=True) as stop:
             config = Session(config_path).config()
             with open_app(config, connections=lines + SPARE_CONNECTIONS) as app:
                 code = work_as_node(

@@ -134,16 +134,20 @@ class Jobs:
     def _ready_edition(self, edition_id: str) -> Ready | None:
         """Return an edition with the emails rendered for its earlier slices; None if it is not being sent."""
         with self.app.database.read() as connection:
-            going = is_going(connection, edition_id)
-            with self._lock:
-                found = self._ready.pop(edition_id, None)
-                if found is None:
+            if not is_going(connection, edition_id):
+                load_edition(connection, edition_id)  # raises NotFoundError
+                return None
+        # Other lines wait here while one renders, so no transaction is open.
+        with self._lock:
+            found = self._ready.pop(edition_id, None)
+            if found is None:
+                with self.app.database.read() as connection:
                     record = load_edition(connection, edition_id)
-                    found = ready(self.app.database, record, self.app.outbox(self.lines))
-                self._ready[edition_id] = found
-                while len(self._ready) > _EDITIONS:
-                    self._ready.popitem(last=False)
-        return found if going else None
+                found = ready(self.app.database, record, self.app.outbox(self.lines))
+            self._ready[edition_id] = found
+            while len(self._ready) > _EDITIONS:
+                self._ready.popitem(last=False)
+        return found
 
     def _finish(self, job: Job) -> None:
         finish_edition(self.app, job.subject, self.context)

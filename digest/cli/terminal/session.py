@@ -158,14 +158,20 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 @contextmanager
-def stop_on_signals(numbers: Sequence[signal.Signals] = _SIGNALS) -> Iterator[Event]:
-    """Give an event that the first signal sets; a second one ends the process as usual."""
+def stop_on_signals(
+    numbers: Sequence[signal.Signals] = _SIGNALS, *, is_child: bool = False
+) -> Iterator[Event]:
+    """Give an event that the first signal sets; a second one ends the process as usual.
+
+    A second one does nothing to a child, because systemd stops parent and child, and then the parent stops
+    the child too. The child must be able to finish the messages in flight.
+    """
     stop = Event()
     # A handler runs between any two steps of the main thread, perhaps while that thread holds the lock of
     # the event; setting the event there would wait for ever. A SimpleQueue can be used from any place.
     signals: SimpleQueue[bool] = SimpleQueue()
     listener = Thread(target=_listen, args=(signals, stop), name="signals", daemon=True)
-    before = {number: signal.getsignal(number) for number in numbers}
+    before = {number: signal.SIG_IGN if is_child else signal.getsignal(number) for number in numbers}
 
     def handle(_number: int, _frame: FrameType | None) -> None:
         signals.put(True)
