@@ -145,10 +145,10 @@ def measure(url: str, postmaster: int, edition: str, readers: int, processes: in
     for worker in workers:
         worker.start()
     start.wait()
-    began, before = time.monotonic(), _cpu_below(postmaster)
+    began, before = time.monotonic(), cpu_below(postmaster)
     with _Watch(url) as watch:
         ended = [found.get() for _ in workers]
-    database = _cpu_below(postmaster) - before
+    database = cpu_below(postmaster) - before
     for worker in workers:
         worker.join()
     _all_there(url, edition, readers)
@@ -206,7 +206,7 @@ class _Watch:
         self._database.close()
 
 
-def _cpu_below(postmaster: int) -> float:
+def cpu_below(postmaster: int) -> float:
     """Return the CPU seconds of a PostgreSQL server: its processes, and those that have ended."""
     ticks = 0
     for folder in Path("/proc").iterdir():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 from functools import partial
@@ -17,10 +18,12 @@ from digest.cli.terminal.session import Session, hangups, pass_session, stop_on_
 from digest.config import Config
 from digest.engine.supervisor import supervise
 from digest.engine.worker import Terms
-from digest.model.errors import ConfigError, DigestError
+from digest.model.errors import ConfigError, DigestError, OutageError
 from digest.model.nodes import SPARE_CONNECTIONS
 from digest.schedule.jobs import QUEUES
 from digest.scheduler.node import work as work_as_node
+
+log = logging.getLogger(__name__)
 
 _AWAY = 75  # the exit code of a child that cannot begin now (EX_TEMPFAIL)
 
@@ -72,6 +75,7 @@ def work(session: Session, queues: tuple[str, ...], lines: int) -> None:
     """
     log_everything()
     _require_engine(session.config())
+    _require_database(session)
     start = partial(_start, session.config_path, queues, lines)
     with hangups() as hung_up, stop_on_signals() as stop:
         code = supervise(start, stop, hung_up)
@@ -93,6 +97,15 @@ def _require_engine(config: Config) -> None:
         '`digest work` has nothing to do while the engine is "none": set engine = "procrastinate" in [jobs]'
     )
     raise ConfigError((config.problem("jobs.engine", message),))
+
+
+def _require_database(session: Session) -> None:
+    """Raise what no later start would mend, such as tables of a newer version; a database may be away."""
+    try:
+        with session.app():
+            pass
+    except OutageError as error:
+        log.error("%s; it is tried again until it answers", error)
 
 
 def _start(config_path: Path, queues: tuple[str, ...], lines: int) -> BaseProcess:
