@@ -30,15 +30,13 @@ settings.register_profile("explore", derandomize=False)
 settings.register_profile("thorough", derandomize=False, deadline=None, max_examples=10_000)
 settings.load_profile("same")
 
-# What is imported stays until the end, so each full collection would look at all of it in vain. Less frequent
-# collections find the same garbage.
+# What is imported stays until the end, so each full collection would look at all of it in vain.
 gc.disable()
 
 
 def pytest_collection_finish() -> None:
     """Collect garbage again, but only among what the tests make."""
     gc.freeze()
-    gc.set_threshold(10_000)
     gc.enable()
 
 
