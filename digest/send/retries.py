@@ -50,13 +50,13 @@ def result_of(
     wants fewer messages at a time, this message loses no try.
     """
     reply = _kept(receipt)
-    if receipt.outcome not in (Outcome.ACCEPTED, Outcome.UNCERTAIN):
+    if receipt.outcome is Outcome.ACCEPTED:  # first, because nearly all are
+        return Result(receipt.key, DeliveryState.ACCEPTED, None, receipt.code, reply)
+    if receipt.outcome is not Outcome.UNCERTAIN:
         waiting = _waiting(receipt, reply, tries=tries, now=now, alike=alike)
         if waiting:
             return waiting
     match receipt.outcome:
-        case Outcome.ACCEPTED:
-            return Result(receipt.key, DeliveryState.ACCEPTED, None, receipt.code, reply)
         case Outcome.REJECTED:
             return Result(receipt.key, DeliveryState.REJECTED, None, receipt.code, reply)
         case Outcome.UNCERTAIN if not goes_again(tries, rules):

@@ -291,17 +291,15 @@ class Run:
     def _note(self, receipts: Sequence[Receipt]) -> None:
         now, rules = self._clock(), self._outbox.rules
         before = refusals = self._refusals
-        on_wire = self._held.on_wire
+        on_wire, conclude = self._held.on_wire, self._held.conclude
         for receipt in receipts:
+            accepted = receipt.outcome is Outcome.ACCEPTED
             if found := on_wire.get(receipt.key):
-                _, reader = found
-                tries = reader.tries + 1
-                self._held.conclude(
-                    result_of(receipt, tries=tries, now=now, rules=rules, alike=refusals.alike)
-                )
-                if receipt.outcome is not Outcome.ACCEPTED:
-                    self._gate.hear(receipt, reader.address)
-            if refusals is not CONTENT or receipt.outcome is not Outcome.ACCEPTED:
+                tries = found[1].tries + 1
+                conclude(result_of(receipt, tries=tries, now=now, rules=rules, alike=refusals.alike))
+                if not accepted:
+                    self._gate.hear(receipt, found[1].address)
+            if not accepted or refusals is not CONTENT:
                 refusals = refusals.after(receipt)
         if refusals is not before:
             self._refusals = refusals
