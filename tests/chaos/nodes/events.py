@@ -7,7 +7,8 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 from pathlib import Path
 
 from tests.chaos.nodes.cluster import Cluster
@@ -68,28 +69,46 @@ def nothing(_sending: Sending) -> Effect:
     return Effect(in_flight=0, over=time.monotonic())
 
 
-def kill(sending: Sending, number: int, *, whole: bool) -> Effect:
-    """Kill a node; its supervisor starts it again, or, if the `whole` machine goes, somebody else."""
+class Part(Enum):
+    """What is killed of a node."""
+
+    WORKER = "its supervisor starts another"
+    MACHINE = "somebody starts the node again"
+    SUPERVISOR = "the worker must end, and somebody starts the node again"
+
+
+def kill(sending: Sending, number: int, part: Part) -> Effect:
+    """Kill a part of a node, and let it be started again."""
     node = sending.nodes[number]
     supervisor, *others = node.pids()
-    for pid in [supervisor, *others] if whole else others:
+    for pid in {Part.WORKER: others, Part.SUPERVISOR: [supervisor]}.get(part, [supervisor, *others]):
         os.kill(pid, signal.SIGKILL)
     over = time.monotonic()
-    if whole:
+    if part is not Part.WORKER:
         node.process.wait()
+        sending.until(lambda: all(map(_is_gone, others)))
         sending.start_node(number)
-    return Effect(in_flight=sending.plan.window, over=over)
+    return Effect(in_flight=0 if part is Part.SUPERVISOR else sending.plan.window, over=over)
 
 
-def kills(times: int) -> Happening:
-    """Kill nodes in turn, so many times, each as soon as all are at work again."""
+def _is_gone(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return True
+    return state in "ZX"  # it has ended, and nobody has asked for its exit code
+
+
+def kills(*parts: Part) -> Happening:
+    """Kill these parts of the nodes in turn, each as soon as all nodes are at work again."""
 
     def happen(sending: Sending) -> Effect:
-        over = time.monotonic()
-        for turn in range(times):
-            sending.until_all_work(over)
-            over = kill(sending, turn % sending.plan.nodes, whole=turn % 2 == 1).over
-        return Effect(in_flight=times * sending.plan.window, over=over)
+        effects: list[Effect] = []
+        for turn, part in enumerate(parts):
+            if effects:
+                sending.until_all_work(effects[-1].over)
+            effects.append(kill(sending, turn % sending.plan.nodes, part))
+        return replace(effects[-1], in_flight=sum(effect.in_flight for effect in effects))
 
     return happen
 
