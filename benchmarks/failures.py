@@ -9,6 +9,8 @@ because each node is in a network of its own then.
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
 import time
 from dataclasses import dataclass, replace
 
@@ -60,9 +62,9 @@ class Found:
 
 HEAD = "twice missed in doubt got it in flight goes on all work sent in"
 SCENES = (
-    Scene(title="kill -9 of a node, ten times", happens=events.kills(*_KILLS), slower=3),
+    Scene(title="kill -9 of a node, ten times", happens=events.kills(*_KILLS), slower=6),
     Scene(title="SIGSTOP for 30 s", happens=events.freeze(1, lasting(30)), slower=2),
-    Scene(title="SIGSTOP for 150 s, more than a lease", happens=events.freeze(1, lasting(150)), slower=5),
+    Scene(title="SIGSTOP for 150 s, more than a lease", happens=events.freeze(1, lasting(150)), slower=8),
     Scene(title="database stopped for 5 s", happens=events.outage(lasting(5))),
     Scene(title="database stopped for 60 s", happens=events.outage(lasting(60))),
     Scene(title="failover to a synchronous standby", happens=events.failover, standby=True),
@@ -76,7 +78,7 @@ SCENES = (
         title="cut from the database for 150 s",
         happens=events.cut(1, Cable.DATABASE, lasting(150)),
         cuts=True,
-        slower=5,
+        slower=8,
     ),
     Scene(
         title="cut from the mail server for 30 s",
@@ -139,10 +141,11 @@ def main() -> None:
     parser.add_argument("--readers", type=int, default=200_000, help="(default 200,000)")
     parser.add_argument("--lines", type=int, default=2, help="of each node (default 2)")
     parser.add_argument(
-        "--pause", type=int, default=40, help="milliseconds before the server answers (default 40)"
+        "--pause", type=int, default=20, help="milliseconds before the server answers (default 20)"
     )
     parser.add_argument("--only", default="", help="events whose title contains this")
     wanted = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that all processes are ended
     plan = Plan(readers=wanted.readers, lines=wanted.lines, connections=2 * wanted.lines, pause=wanted.pause)
     print(f"{plan.readers:,} readers, three nodes of {plan.lines} lines, {plan.pause} ms before an answer\n")
     if wanted.only in "nothing":

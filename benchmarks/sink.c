@@ -203,12 +203,6 @@ static long now_ms(void)
     return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void listen_to(struct client *c, int wanted)
-{
-    struct epoll_event event = {.events = wanted ? EPOLLIN : 0, .data.ptr = c};
-    epoll_ctl(epoll, EPOLL_CTL_MOD, c->fd, &event);
-}
-
 static void answer(struct client *c)
 {
     put(c);
@@ -225,18 +219,22 @@ static void answer(struct client *c)
 
 static void serve(struct client *c)
 {
-    if (c->due) return;  /* it has hung up while it waited; its answers are due all the same */
     ssize_t n = get(c);
     if (n < 0 && errno == EAGAIN) return;
-    if (n <= 0) { drop(c); return; }
+    if (n <= 0) {
+        if (!c->due) { drop(c); return; }
+        c->gone = 1;  /* dropped when its answers are due */
+        epoll_ctl(epoll, EPOLL_CTL_DEL, c->fd, NULL);
+        return;
+    }
     c->have += n;
     digest_input(c);
-    if (!pause_ms) { answer(c); return; }
+    if (c->due) return;
+    if (!pause_ms || !c->out_have) { answer(c); return; }
     c->due = now_ms() + pause_ms;
     c->next = NULL;
     if (last) last->next = c; else first = c;
     last = c;
-    listen_to(c, 0);
 }
 
 /* Write the answers that are due; return how long to wait for the next ones. */
@@ -247,7 +245,6 @@ static int answer_those_due(void)
         first = c->next;
         if (!first) last = NULL;
         c->due = 0;
-        listen_to(c, 1);
         answer(c);
     }
     return first ? (int)(first->due - now_ms()) : -1;
