@@ -55,7 +55,7 @@ class Pool:
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(self._note_bug)
         self._period = min([1.0, *(relay.server.timeout / 8 for relay in relays)])
-        self._tick_timer = self._loop.call_later(self._period, self._tick)
+        self._tick_timer: asyncio.Handle = self._loop.call_later(self._period, self._tick)
 
     def time(self) -> float:
         """Return the seconds on the loop's clock."""
@@ -261,8 +261,19 @@ class Pool:
         self._balance()
 
     def _tick(self) -> None:
-        """Check what no event reports: silent servers, and pauses that are over."""
+        """Read what has come by now; then check what no event reports."""
+        # A process that was stopped wakes up with answers that it has not read. The loop runs its timers
+        # first then, so the check waits for another round of reading.
         now = self._loop.time()
+        self._tick_timer = self._loop.call_soon(self._tick_after_a_round, now)
+
+    def _tick_after_a_round(self, now: float) -> None:
+        self._tick_timer = self._loop.call_soon(
+            self._check, now
+        )  # after the answers that this round has read
+
+    def _check(self, now: float) -> None:
+        """Check what no event reports: servers that were silent until `now`, and pauses that are over."""
         for connection in tuple(self._connections):
             connection.check(now)
         for relay in self._relays:
