@@ -28,6 +28,13 @@ SELECT sum(pg_stat_get_xact_blocks_fetched(oid)) FROM pg_class
 WHERE relname IN ('deliveries', 'pk_deliveries', 'slices', 'pk_slices')
 """
 
+MANY_SLICES = f"""
+INSERT INTO slices (edition_id, number, first_id, last_id, wire, moved_at, owner, due_at)
+SELECT 'daily-' || edition, number, number, number, '', :now,
+    CASE edition WHEN 7 THEN 'ana' END, CASE edition WHEN 7 THEN CAST(:now AS timestamptz) END
+FROM generate_series(0, {EARLIER - 1}) AS edition, generate_series(0, 299) AS number
+"""
+
 
 def test_a_group_of_an_edition_without_statistics_reads_no_more_blocks(postgresql_url: str) -> None:
     database = with_tables(postgresql_url)
@@ -39,6 +46,26 @@ def test_a_group_of_an_edition_without_statistics_reads_no_more_blocks(postgresq
     database.close()
     assert again <= later <= first
     assert first <= 4 * GROUP, "each delivery is looked up once and updated once"
+
+
+def test_looking_for_slices_without_a_sender_reads_none_of_earlier_editions(postgresql_url: str) -> None:
+    database = with_tables(postgresql_url)
+    with database.write() as connection:
+        for number in range(EARLIER):
+            insert_edition(connection, replace(edition(), id=f"daily-{number}"))
+        connection.execute(text("UPDATE editions SET state = 'sent'"))
+        connection.execute(text("UPDATE editions SET state = 'sending' WHERE id = 'daily-7'"))
+        connection.execute(text(MANY_SLICES), {"now": NOW})
+        connection.execute(text("ANALYZE slices, editions"))
+    with database.read() as connection:
+        before = blocks(connection)
+        assert slices.owners(connection) == ("ana",)
+        assert slices.without_sender(connection, NOW, most=1, ended=["ana"]) == (("daily-7", 0),)
+        assert slices.over(connection) == ()
+        read = blocks(connection) - before
+        everything = connection.scalar(text("SELECT pg_relation_size('slices') / 8192"))
+    database.close()
+    assert read < everything / 4
 
 
 def blocks_of_a_group(database: Database, edition_id: str) -> int:

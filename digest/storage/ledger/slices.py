@@ -263,9 +263,11 @@ def is_accepted(connection: Connection, edition_id: str) -> bool:
 
 
 def owners(connection: Connection, edition_id: str | None = None) -> tuple[str, ...]:
-    """Return the names of all senders that have slices, of one edition or of any."""
-    of_edition = [] if edition_id is None else [slices.c.edition_id == edition_id]
-    held = select(slices.c.owner).where(slices.c.owner.is_not(None), *of_edition)
+    """Return the names of all senders that have slices, of one edition or of all that are being sent."""
+    # Nodes ask for all twice a second, so the slices of earlier editions are not read.
+    sending = select(editions.c.id).where(editions.c.state == EditionState.SENDING)
+    which = slices.c.edition_id.in_(sending) if edition_id is None else slices.c.edition_id == edition_id
+    held = select(slices.c.owner).where(slices.c.owner.is_not(None), which)
     return tuple(connection.scalars(held.distinct()))
 
 
