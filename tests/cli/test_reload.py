@@ -75,10 +75,12 @@ def page(line: http.client.HTTPConnection, path: str = "/signup") -> str:
 
 def asked_until(line: http.client.HTTPConnection, words: str) -> str:
     """Ask for the page again and again until it has these words, and return it."""
+    pause = Event()
     for _ in range(10_000):
         shown = page(line)
         if words in shown:
             return shown
+        pause.wait(0.02)  # because a server that only answers reads its configuration slowly
     raise AssertionError(f"no page has {words!r}")
 
 
