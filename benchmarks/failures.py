@@ -2,8 +2,7 @@
 
 For each event there is a new publication, a new PostgreSQL server with `fsync` on, and three nodes, which are
 real `digest work` processes on one machine. The fast sink waits before it answers, and counts the messages of
-each recipient. An event begins when a quarter of the readers has been reached. Cutting a node off needs root,
-because each node is in a network of its own then.
+each recipient. An event begins when a quarter of the readers has been reached.
 """
 
 from __future__ import annotations

@@ -39,6 +39,11 @@ class Server:
         """Return its URL for this process."""
         return _url(str(self.data.parent), [self])
 
+    @property
+    def ports(self) -> list[int]:
+        """Return the port."""
+        return [self.port]
+
     def url_at(self, address: str) -> str:
         """Return its URL for a process that finds it at an address."""
         return _url(address, [self])
@@ -64,7 +69,7 @@ class Server:
         with (self.data.parent / "programs.log").open("a") as said:
             # A started server would keep a pipe open, so its output goes to a file.
             command = [*self.inside, *_as(self.owner.system_user), str(self.owner.bin_path / program), *words]
-            subprocess.run(command, check=True, stdout=said, stderr=said, timeout=120, cwd="/")
+            subprocess.run(command, check=True, stdout=said, stderr=said, timeout=300, cwd="/")
 
     def _control(self, action: str, *words: str) -> None:
         self.run("pg_ctl", action, "--wait", "--pgdata", str(self.data), *words)
@@ -81,6 +86,11 @@ class Cluster:
     def url(self) -> str:
         """Return the URL for this process, which finds whichever server is the primary."""
         return _url(str(self.primary.data.parent), [self.primary, self.standby])
+
+    @property
+    def ports(self) -> list[int]:
+        """Return the ports of both servers."""
+        return [self.primary.port, self.standby.port]
 
     def url_at(self, address: str) -> str:
         """Return the URL for a process that finds both servers at an address."""

@@ -2,16 +2,19 @@
 
 The database and the mail server run in one network namespace, the hub, and each node in another. Two cables
 (veth) lead from each node to the hub: one for the database, one for mail. A cable that is pulled out loses
-packets, as in a real network: nothing is refused, and nothing is reset. It needs root.
+packets, as in a real network: nothing is refused, and nothing is reset.
+
+Namespaces need root, and not every container permits them. Then the cables are forwarders (forwarders.py).
 """
 
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from contextlib import ExitStack
 from enum import IntEnum
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 # Loopback addresses are only let out of a namespace if the kernel is told so. All but 127.0.0.0/24 leave it.
 _OPEN = (
@@ -29,7 +32,32 @@ class Cable(IntEnum):
     MAIL = 2
 
 
-class Network:
+class Network(Protocol):
+    """Nodes, numbered from zero, with cables to a hub."""
+
+    @property
+    def at_the_hub(self) -> Sequence[str]:
+        """Return the words before a command that runs at the hub; none if it has no network of its own."""
+
+    def at_node(self, node: int) -> Sequence[str]:
+        """Return the words before a command that runs at a node."""
+
+    def lead_to(self, cable: Cable, ports: Sequence[int]) -> None:
+        """Let the cables of all nodes lead to these ports of the hub."""
+
+    def pull(self, node: int, cable: Cable) -> None:
+        """Cut a node from the database or from the mail server."""
+
+    def plug_in(self, node: int, cable: Cable) -> None:
+        """Connect it again."""
+
+
+def address_of(node: int, cable: Cable) -> str:
+    """Return the address at which a node finds the other end of a cable."""
+    return f"127.{cable.value}.{node}.1"
+
+
+class Namespaces:
     """A hub and its nodes, numbered from zero, while the `with` block runs."""
 
     def __init__(self, nodes: int) -> None:
@@ -57,17 +85,16 @@ class Network:
         self._stack.close()
 
     @property
-    def at_the_hub(self) -> list[str]:
+    def at_the_hub(self) -> Sequence[str]:
         """Return the words before a command that runs at the hub."""
         return self._inside(0)
 
-    def at_node(self, node: int) -> list[str]:
+    def at_node(self, node: int) -> Sequence[str]:
         """Return the words before a command that runs at a node."""
         return self._inside(node + 1)
 
-    def address(self, node: int, cable: Cable) -> str:
-        """Return the address at which a node finds the other end of a cable."""
-        return f"127.{cable.value}.{node}.1"
+    def lead_to(self, cable: Cable, ports: Sequence[int]) -> None:
+        """Do nothing, because a cable leads to every port."""
 
     def pull(self, node: int, cable: Cable) -> None:
         """Cut a node from the database or from the mail server."""
@@ -100,14 +127,26 @@ def _end(node: int, cable: Cable) -> str:
 
 def _namespace() -> subprocess.Popen[bytes]:
     """Start a process that has a network of its own, and return it when that network can be used."""
-    command = ["unshare", "--net", "sh", "-c", f"{_OPEN} && echo ready && exec cat"]
-    holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    command = ["unshare", "--net", "--", "sh", "-c", f"{_OPEN} && echo ready && exec cat"]
+    holder = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
     assert holder.stdout
     if holder.stdout.readline() != b"ready\n":
-        holder.wait()
-        raise RuntimeError("a network of its own needs root: see CONTRIBUTING.md")
+        holder.communicate()
+        raise OSError("a network of its own is not permitted")
     return holder
 
 
 def _run(command: list[str]) -> None:
-    subprocess.run(command, check=True, timeout=30)
+    if subprocess.run(command, check=False, timeout=60).returncode:
+        raise OSError(f"this failed: {' '.join(command)}")
+
+
+def are_permitted() -> bool:
+    """Tell whether namespaces and cables can be made here."""
+    try:
+        with Namespaces(1):
+            return True
+    except OSError:
+        return False

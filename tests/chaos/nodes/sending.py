@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import mmap
 import os
 import signal
@@ -10,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,9 +35,12 @@ from digest.storage.editions.records import load_edition
 from digest.storage.ledger.outcomes import counts, list_deliveries
 from digest.storage.ledger.slices import owners
 from tests.chaos.nodes.cluster import DURABLE, FAST, Cluster, Server, new_primary, with_standby
-from tests.chaos.nodes.network import Cable, Network
+from tests.chaos.nodes.forwarders import Forwarders
+from tests.chaos.nodes.network import Cable, Namespaces, Network, address_of, are_permitted
 from tests.chaos.trial import DIGEST, IN_FLIGHT
 from tests.scheduler.installation import Place
+
+log = logging.getLogger(__name__)
 
 _MAIL = """
 [mail]
@@ -131,17 +135,20 @@ class Sending:
         self.nodes: dict[int, Node] = {}
         self.history: list[tuple[float, int]] = []  # how many readers were reached, and when
         self._began: float = 0
+        self._over = threading.Event()
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         with self._stack:
             self._tally = self._open_tally()
             self._port, self.hurry = self._start_sink()
+            if self.network:
+                self.network.lead_to(Cable.MAIL, [self._port])
+                self.network.lead_to(Cable.DATABASE, self.place.ports)
             self.database = open_database(self.place.url)
             self._stack.callback(self.database.close)
             self._prepare()
             self._stack.callback(self._end_nodes)
-            self._over = threading.Event()
             watch = threading.Thread(target=self._watch)
             self._stack.callback(watch.join)
             self._stack.callback(self._over.set)
@@ -197,13 +204,13 @@ class Sending:
         """Return how many readers have got their message."""
         return self.plan.readers + 1 - self._tally[:].count(0)
 
-    def until(self, condition: Callable[[], bool], seconds: float = 120) -> float:
+    def until(self, condition: Callable[[], bool], seconds: float = 400) -> float:
         """Wait for a condition, and return how many seconds that took."""
         began = time.monotonic()
         while not condition():
             if time.monotonic() - began > seconds:
                 raise AssertionError(f"not after {seconds:.0f} s: {self.situation()}")
-            time.sleep(0.02)
+            self._over.wait(0.02)
         return time.monotonic() - began
 
     def until_reached(self, readers: int) -> None:
@@ -217,7 +224,7 @@ class Sending:
         assert self.reached < done, "the edition was sent too early"
         return time.monotonic() - since
 
-    def until_sent(self, seconds: float = 300) -> float:
+    def until_sent(self, seconds: float = 900) -> float:
         """Wait until the edition is sent, and return how many seconds after the start that was."""
         self.until(lambda: self.state() is EditionState.SENT, seconds)
         return time.monotonic() - self._began
@@ -279,7 +286,7 @@ class Sending:
         counting = sinks.Counting(
             file=self.folder / "tally",
             pause=self.plan.pause,
-            address="0.0.0.0" if self.network else "127.0.0.1",
+            address="0.0.0.0" if self.network and self.network.at_the_hub else "127.0.0.1",
             inside=self.network.at_the_hub if self.network else (),
         )
         return self._stack.enter_context(sinks.counting_sink(program, counting))
@@ -305,7 +312,7 @@ class Sending:
                 connection.execute(text(statement.format(readers=self.plan.readers)))
 
     def _configure(self, number: int) -> None:
-        host = self.network.address(number, Cable.MAIL) if self.network else "127.0.0.1"
+        host = address_of(number, Cable.MAIL) if self.network else "127.0.0.1"
         plan = self.plan
         mail = _MAIL.format(host=host, port=self._port, connections=plan.connections, timeout=plan.timeout)
         self._config(number).write_text((self.folder / "config.toml").read_text() + mail)
@@ -314,7 +321,7 @@ class Sending:
         return self.folder / f"node-{number}.toml"
 
     def _environ(self, number: int) -> dict[str, str]:
-        address = self.network.address(number, Cable.DATABASE) if self.network else "127.0.0.1"
+        address = address_of(number, Cable.DATABASE) if self.network else "127.0.0.1"
         url = self.place.url_at(address)
         config = str(self._config(number))
         return {"PATH": os.environ["PATH"], "DIGEST_CONFIG": config, "DIGEST_DATABASE_URL": url} | DEV
@@ -330,6 +337,12 @@ class Sending:
             node.process.wait()
 
 
+def _cables(nodes: int) -> AbstractContextManager[Network]:
+    permitted = are_permitted()
+    log.info("nodes are cut off by %s", "network namespaces" if permitted else "forwarders on loopback")
+    return Namespaces(nodes) if permitted else Forwarders(nodes)
+
+
 @contextmanager
 def staged(
     plan: Plan, *, standby: bool = False, cuts: bool = False, durable: bool = False
@@ -340,8 +353,8 @@ def staged(
     waits for the disk, as it should.
     """
     with ExitStack() as stack:
-        network = stack.enter_context(Network(plan.nodes + 1)) if cuts else None  # one node may be added
-        inside = network.at_the_hub if network else []
+        network = stack.enter_context(_cables(plan.nodes + 1)) if cuts else None  # one node may be added
+        inside = network.at_the_hub if network else ()
         primary = stack.enter_context(new_primary(DURABLE if durable else FAST, inside=inside))
         place = stack.enter_context(with_standby(primary)) if standby else primary
         folder = stack.enter_context(TemporaryDirectory(prefix="nodes-"))

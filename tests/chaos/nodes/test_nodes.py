@@ -11,7 +11,7 @@ from tests.chaos.nodes.network import Cable
 from tests.chaos.nodes.sending import Plan, Sending, staged
 
 # Slow enough that there is something to send until the last event is over; the rest is sent at once then.
-PLAN = Plan(readers=6_000, nodes=2, connections=1, pause=60)
+PLAN = Plan(readers=8_000, nodes=2, connections=1, pause=100, timeout="30s")
 
 
 def test_nodes_that_are_killed_or_frozen_leave_no_more_in_doubt_than_they_had_on_the_wire() -> None:
@@ -28,7 +28,7 @@ def test_nodes_go_on_after_a_restart_of_the_database_and_after_a_failover() -> N
 
 
 def test_nodes_that_were_cut_off_go_on_and_those_that_must_not_send_say_why() -> None:
-    hold = while_others_send(200)
+    hold = while_others_send(100)
     with staged(PLAN, cuts=True) as sending:
         cuts = events.cut(0, Cable.DATABASE, hold), events.cut(1, Cable.MAIL, hold)
         let_happen(sending, *cuts, events.wrong_clock(1, 300), events.newer_node)
