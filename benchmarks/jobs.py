@@ -49,8 +49,7 @@ def measure(database: Database, postmaster: int, jobs: int, lines: int) -> Cost:
     while done[0] < jobs:
         time.sleep(0.005)
     taken = time.perf_counter() - start
-    worker.stop()
-    worker.join()
+    worker.end(30)
     costs = taken, time.process_time() - used, cpu_below(postmaster) - below
     return Cost(*(cost / jobs * 1000 for cost in costs))
 

@@ -98,12 +98,13 @@ class App:
         servers = [replace(each, connections=max(each.connections // lines, 1)) for each in mail.servers]
         return SmtpTransport(servers, ehlo_name=mail.ehlo_name)
 
-    def defer(self, connection: Connection, jobs: Sequence[Job]) -> int:
+    def defer(self, connection: Connection, jobs: Sequence[Job], *, unless_running: bool = False) -> int:
         """Store jobs that nodes will do, when the transaction is committed; return how many are new.
 
-        A job that waits already is not stored again. Only for an installation with an engine.
+        A job that waits already, or `unless_running` is done now, is not stored again. Only for an
+        installation with an engine.
         """
-        return defer(connection, jobs)
+        return defer(connection, jobs, unless_running=unless_running)
 
 
 @contextmanager

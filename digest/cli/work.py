@@ -71,14 +71,14 @@ def work(session: Session, queues: tuple[str, ...], lines: int) -> None:
 
     The command runs until it is stopped with SIGTERM or Ctrl-C, and then finishes the messages in flight. It
     is its own supervisor: it starts its worker again when that has ended. On SIGHUP, the worker is stopped in
-    order, and another one reads config.toml again.
+    order, and another one reads config.toml again, unless it has a mistake.
     """
     log_everything()
     _require_engine(session.config())
     _require_database(session)
     start = partial(_start, session.config_path, queues, lines)
     with hangups() as hung_up, stop_on_signals() as stop:
-        code = supervise(start, stop, hung_up)
+        code = supervise(start, stop, lambda: hung_up() and _is_usable(session))
     raise click.exceptions.Exit(code)
 
 
@@ -108,6 +108,17 @@ def _require_database(session: Session) -> None:
         log.error("%s; it is tried again until it answers", error)
 
 
+def _is_usable(session: Session) -> bool:
+    """Tell whether another worker can begin with config.toml as it is now; log why not."""
+    try:
+        _require_engine(session.config())
+    except DigestError as error:
+        for line in str(error).splitlines():
+            log.error("not reloaded, the worker goes on with the earlier configuration: %s", line)
+        return False
+    return True
+
+
 def _start(config_path: Path, queues: tuple[str, ...], lines: int) -> BaseProcess:
     # A new interpreter, because a copy of this one would share its threads' locks and the signal handlers.
     process = get_context("spawn").Process(target=_work, args=(config_path, queues, lines), name="worker")
@@ -134,4 +145,7 @@ def _work(config_path: Path, queues: tuple[str, ...], lines: int) -> None:
         for line in str(error).splitlines():
             click.echo(f"digest: {line}", err=True)
         code = _AWAY
+    except Exception:
+        log.exception("the worker has failed")
+        code = 1
     os._exit(code)  # a line that does not end must not keep the process alive

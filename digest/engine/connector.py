@@ -15,7 +15,8 @@ try:
     import psycopg
     from procrastinate import PsycopgConnector
     from procrastinate.connector import Notify
-    from procrastinate.exceptions import ConnectorException
+    from procrastinate.exceptions import ConnectorException, UniqueViolation
+    from psycopg.errors import RaiseException
 except ImportError as missing:
     raise EngineError(NOT_INSTALLED) from missing
 
@@ -33,13 +34,18 @@ Value = TypeVar("Value")
 class PatientConnector(PsycopgConnector):
     """Connections for a worker. Procrastinate's own end the worker's tasks when the database is away.
 
-    A query that was committed before its answer was lost runs twice: a job may then be `doing` without a
-    worker, and digest.engine.jobs removes it.
+    A query that was committed before its answer was lost runs twice: a job may then be `doing` although no
+    line does it, and its node removes it.
     """
 
     async def execute_query_async(self, query: Any, **arguments: Any) -> None:
-        """Run a statement."""
-        await _patiently(lambda: super(PatientConnector, self).execute_query_async(query, **arguments))
+        """Run a statement. Nothing is changed about a job that is gone, or that another one replaces."""
+        try:
+            await _patiently(lambda: super(PatientConnector, self).execute_query_async(query, **arguments))
+        except ConnectorException as error:
+            if not isinstance(error, UniqueViolation) and not isinstance(error.__cause__, RaiseException):
+                raise
+            log.debug("the engine: %s", error.__cause__ or error)
 
     async def execute_query_one_async(self, query: Any, **arguments: Any) -> dict[str, Any]:
         """Run a query and return one row."""

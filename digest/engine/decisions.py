@@ -14,7 +14,7 @@ from digest.schedule.jobs import NewerJobError
 
 _PAUSE = 60  # seconds before a job that has failed is tried again
 _SOON = 10  # the same for a job that another node may be able to do
-_OF_THE_NODE = (DatabaseError, NewerJobError, TransportError)  # faults that another node may not have
+_OF_THE_NODE = (DatabaseError, TransportError)  # faults that another node may not have
 BEATS = 3  # so many beats in a row must show the same
 
 
@@ -24,12 +24,14 @@ def pause_after(error: BaseException, attempts: int) -> int | None:
         return None
     if isinstance(error, OutageError):
         return int(min(2 ** min(attempts, 10), _SOON))
+    if isinstance(error, NewerJobError):
+        return min(_SOON * (attempts + 1), _PAUSE)
     return _SOON if isinstance(error, _OF_THE_NODE) else _PAUSE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sign:
-    """What one beat shows: the worker's row in the database, and the number of jobs that it has fetched."""
+    """The signs of life at one beat: the worker's row in the database, and how many jobs it has fetched."""
 
     heartbeat_at: datetime | None  # None: the row is gone
     fetched: int

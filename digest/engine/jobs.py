@@ -20,14 +20,14 @@ _AT_ONCE = 1_000  # jobs in one statement
 _FAR = 90  # seconds ahead; no node whose clock is right puts a job off for so long
 
 
-def defer(connection: Connection, jobs: Sequence[Job]) -> int:
-    """Store jobs, but none that waits already; return how many are new.
+def defer(connection: Connection, jobs: Sequence[Job], *, unless_running: bool = False) -> int:
+    """Store jobs, but none that waits already, or `unless_running` is done now; return how many are new.
 
     They are fetched when the transaction is committed. A job that waits for a time far ahead, because a node
     with a wrong clock put it off, is fetched at once. Raises what the database raises.
     """
     _hasten(connection, jobs)
-    waiting = _waiting(connection, jobs)
+    waiting = _waiting(connection, jobs, ["todo", "doing"] if unless_running else ["todo"])
     new = [job for job in dict.fromkeys(jobs) if job.name not in waiting]
     return sum(_defer(connection, new[at : at + _AT_ONCE]) for at in range(0, len(new), _AT_ONCE))
 
@@ -70,9 +70,12 @@ def _engine_job(job: Job) -> EngineJob:
     )
 
 
-def _waiting(connection: Connection, jobs: Sequence[Job]) -> frozenset[str]:
-    query = "SELECT queueing_lock FROM procrastinate_jobs WHERE status = 'todo' AND queueing_lock = ANY(%s)"
-    return frozenset(name for (name,) in _run(connection, query, [job.name for job in jobs]))
+def _waiting(connection: Connection, jobs: Sequence[Job], states: Sequence[str]) -> frozenset[str]:
+    query = (
+        "SELECT queueing_lock FROM procrastinate_jobs"
+        " WHERE queueing_lock = ANY(%s) AND status::text = ANY(%s)"
+    )
+    return frozenset(name for (name,) in _run(connection, query, [job.name for job in jobs], states))
 
 
 def _hasten(connection: Connection, jobs: Sequence[Job]) -> None:
@@ -103,15 +106,20 @@ def heartbeat_of(connection: Connection, worker_id: int) -> datetime | None:
     return found[0][0] if found else None
 
 
-def remove_dead(connection: Connection) -> int:
-    """Remove the jobs of workers that are dead; the ledger knows what they were about. Return how many."""
+def remove_dead(connection: Connection, after: float = _DEAD_AFTER) -> int:
+    """Remove the jobs of workers that are dead; the ledger knows what they were about. Return how many.
+
+    A worker without a heartbeat for so many seconds is dead. The time when the database was stopped does not
+    count.
+    """
     query = (
         "WITH gone AS (DELETE FROM procrastinate_jobs AS job WHERE status = 'doing' AND NOT EXISTS ("
         "SELECT FROM procrastinate_workers AS worker WHERE worker.id = job.worker_id"
-        " AND worker.last_heartbeat > now() - make_interval(secs => %s)) RETURNING 1)"
+        " AND greatest(worker.last_heartbeat, pg_postmaster_start_time())"
+        " > now() - make_interval(secs => %s)) RETURNING 1)"
         " SELECT count(*) FROM gone"
     )
-    return int(_run(connection, query, _DEAD_AFTER)[0][0])
+    return int(_run(connection, query, after)[0][0])
 
 
 def doing(connection: Connection, worker_id: int) -> frozenset[int]:
@@ -125,9 +133,9 @@ def remove(connection: Connection, ids: Collection[int]) -> None:
     _run(connection, "DELETE FROM procrastinate_jobs WHERE id = ANY(%s) RETURNING id", list(ids))
 
 
-def _run(connection: Connection, query: str, value: object) -> Sequence[Any]:
+def _run(connection: Connection, query: str, *values: object) -> Sequence[Any]:
     cursor = connection.connection.cursor()
-    cursor.execute(query, (value,))
+    cursor.execute(query, values)
     rows: Sequence[Any] = cursor.fetchall()
     cursor.close()
     return rows

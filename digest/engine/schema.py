@@ -25,7 +25,21 @@ _TABLE = "procrastinate_jobs"
 _COMMENT = f"SELECT obj_description(to_regclass('{_TABLE}'), 'pg_class'), to_regclass('{_TABLE}') IS NOT NULL"
 
 
-NOT_INSTALLED = "the engine needs Procrastinate: pip install 'newsletter-digest[postgresql]'"
+_REMAINS = """
+DROP TABLE IF EXISTS procrastinate_events, procrastinate_periodic_defers, procrastinate_workers CASCADE;
+DO $$
+DECLARE name regprocedure;
+BEGIN
+    FOR name IN SELECT oid FROM pg_proc
+        WHERE starts_with(proname, 'procrastinate_') AND pronamespace = current_schema()::regnamespace
+    LOOP
+        EXECUTE format('DROP FUNCTION IF EXISTS %s CASCADE', name);
+    END LOOP;
+END $$;
+DROP TYPE IF EXISTS
+    procrastinate_job_to_defer_v1, procrastinate_job_event_type, procrastinate_job_status CASCADE;
+"""
+NOT_INSTALLED = "nodes need PostgreSQL and Procrastinate: pip install 'newsletter-digest[postgresql]'"
 
 
 class EngineError(DatabaseError):
@@ -43,8 +57,9 @@ def ensure_tables(database: Database) -> None:
         _execute(connection, f"SELECT pg_advisory_xact_lock({_LOCK})")
         stamp, exists = _stamp(connection)
         if not exists:
+            _execute(connection, _REMAINS)  # the jobs that are lost were only hints
             _execute(connection, _engine().get_schema())
-            log.info("created the tables of the engine")
+            log.info("made the tables of the engine")
         elif reason := _refusal(stamp, newest_migration()):
             raise EngineError(f"{shown(database.engine.url)}: {reason}")
         else:

@@ -13,14 +13,14 @@ log = logging.getLogger(__name__)
 DEAF = 70  # the exit code of a worker that must be started again (EX_SOFTWARE)
 _LOOK = 0.2  # seconds between two looks at the process
 _HEALTHY = 60.0  # seconds; a process that lived so long is started again at once
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0  # seconds
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 5.0  # seconds
 
 
 def supervise(start: Callable[[], BaseProcess], stop: Event, hung_up: Callable[[], bool]) -> int:
     """Keep a process running until `stop` is set; return the exit code of the last one.
 
-    A process that ends with DEAF, or after a minute, is started again at once, and others after a pause that
-    grows. When `hung_up` says so, the process is stopped in order, and the next one reads the configuration.
+    A process that lived for a minute is started again at once, and another after a pause that grows. When
+    `hung_up` says so, the process is stopped in order, and the next one reads the configuration.
     """
     pause = 0.0
     while True:
@@ -30,7 +30,7 @@ def supervise(start: Callable[[], BaseProcess], stop: Event, hung_up: Callable[[
         if stop.is_set():
             return code
         lived = monotonic() - began
-        pause = 0.0 if asked or code == DEAF or lived > _HEALTHY else _next(pause)
+        pause = 0.0 if asked or lived > _HEALTHY else _next(pause)
         if not asked:
             log.error("the worker ended with %d; it is started again in %.0f s", code, pause)
         stop.wait(pause)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock, Thread
+from time import monotonic
 from typing import Any
 
 from digest.engine.connector import (  # first, because it says so if Procrastinate is missing
@@ -29,6 +30,8 @@ from digest.schedule.jobs import Job, JobKind, job_of
 
 log = logging.getLogger(__name__)
 
+_LOOK = 0.2  # seconds between two looks whether a worker has ended
+_GOODBYE = 3.0  # seconds for a worker without jobs to remove its row
 _POLL = 1.0  # seconds between two looks for jobs, besides notifications
 _POOL_TIMEOUT = 5.0  # seconds to wait for a connection before the database counts as away
 # The pool's own pauses between two tries double without a limit. After this many seconds it gives up, and the
@@ -75,6 +78,7 @@ class Worker:
         self._running: dict[int, Work] = {}
         self._lock = Lock()
         self.fetched = 0
+        self.is_stopped = False
         # One connection for its queries; one more is for notifications.
         connector = PatientConnector(
             kwargs=dict(connect_args),
@@ -129,12 +133,18 @@ class Worker:
 
     def stop(self) -> None:
         """Fetch no more jobs, and end when those that run have ended."""
+        self.is_stopped = True
         self._worker.stop()
 
-    def join(self, timeout: float | None = None) -> bool:
-        """Wait until the worker has ended; False if it has not after `timeout` seconds."""
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
+    def end(self, timeout: float) -> bool:
+        """Stop, and wait until no line does a job; False if some still do after `timeout` seconds."""
+        until = monotonic() + timeout
+        while self.is_alive and monotonic() < until:
+            self.stop()  # again and again, because Procrastinate forgets a stop that comes as it starts
+            self._thread.join(_LOOK)
+            if not self.running and monotonic() > until - timeout + _GOODBYE:
+                break  # the database is away, or its loop has stopped
+        return not self.running
 
     def _work(self) -> None:
         try:

@@ -60,4 +60,5 @@ def fire_receive(app: App) -> None:
 def _defer(app: App, jobs: Sequence[Job]) -> None:
     if jobs:
         with app.database.write() as connection:
-            app.defer(connection, jobs)
+            # A job that is done now will find all that is due. If it fails, it has to pause.
+            app.defer(connection, jobs, unless_running=True)

@@ -131,6 +131,8 @@ class _Node:
         return Sign(heartbeat_at=heartbeat_at, fetched=worker.fetched, is_idle=waits), unended
 
     def _look_after_ledger(self) -> None:
+        if self._note:
+            return  # its clock may be behind, and it would not see what has become due
         with self.app.database.write() as connection:
             watches = take_watch(connection, self.id)
             if watches:
@@ -139,9 +141,13 @@ class _Node:
 
     def _follow_note(self) -> None:
         """Take no more jobs while there is a note; what the lines have begun is finished."""
-        if self._worker and self._worker.is_alive:
+        worker = self._worker
+        if worker and not worker.is_alive and not worker.is_stopped:
+            log.error("the worker has ended by itself; the node is started again")
+            self.is_deaf = True
+        elif worker and worker.is_alive:
             if self._note:
-                self._worker.stop()
+                worker.stop()
         elif self._has_beaten and not self._note and not self.stop.is_set():
             self._start_worker()
 
@@ -165,10 +171,8 @@ class _Node:
 
     def end(self) -> int:
         """Finish what is in flight, and say good-bye."""
-        if self._worker:
-            self._worker.stop()
-            if not self._worker.join(_DRAIN):
-                log.error("some lines have not ended; their slices are taken by others")
+        if self._worker and not self._worker.end(_DRAIN):
+            log.error("some lines have not ended; their slices are taken by others")
         try:
             with self.app.database.write() as connection:
                 leave(connection, self.id)

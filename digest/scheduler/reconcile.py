@@ -12,8 +12,6 @@ from digest.storage.ledger.cancelled import settle_all_cancelled
 from digest.storage.ledger.owner import has_ended
 from digest.storage.ledger.slices import over, owners, without_sender
 
-_MOST = 500  # slices that get a job at the same time
-
 
 def reconcile(app: App, now: datetime, *, watches: bool) -> int:
     """Store a job for each slice that is due and has no sender; return how many are new.
@@ -36,7 +34,7 @@ def _jobs(connection: Connection, now: datetime, *, watches: bool) -> Sequence[J
     ended = [owner for owner in owners(connection) if has_ended(owner)]
     if not ended and not watches:
         return []
-    found = without_sender(connection, now, most=_MOST, ended=ended, only_ended=not watches)
+    found = without_sender(connection, now, ended=ended, only_ended=not watches)
     slices = [slice_job(edition_id, number) for edition_id, number in found]
     ends = (
         [Job(kind=JobKind.FINISH, subject=edition_id) for edition_id in over(connection)] if watches else []

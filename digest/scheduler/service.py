@@ -84,7 +84,7 @@ def serve(
     Notices are also sent when `bell` rings. About once a second, `reloaded` is given the app in use, and
     returns the next one if there is one. Work that is under way goes on with the app that it began with.
 
-    With an engine, each firing stores jobs for the nodes, and this process sends notices only.
+    With an engine, the firings store jobs for the nodes, which collect, compose, send, receive and clean up.
 
     Each event is logged and given to `report`, which several threads may call. Collecting, composing and
     the sending of each digest are triggered separately, so that a slow feed or a large edition delays

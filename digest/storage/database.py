@@ -211,7 +211,12 @@ def _open_postgresql(url: URL, connections: int | None) -> Engine:
         most = connections or CONNECTIONS
         kept = connections or _KEPT
         engine = create_engine(
-            url, pool_pre_ping=True, connect_args=options, pool_size=kept, max_overflow=most - kept
+            url,
+            pool_pre_ping=True,
+            connect_args=options,
+            pool_size=kept,
+            max_overflow=most - kept,
+            hide_parameters=True,  # they have addresses, and errors are logged
         )
     except ImportError as error:
         raise DatabaseError(
@@ -237,7 +242,7 @@ def _open_sqlite(url: URL) -> Engine:
             Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DatabaseError(f"{shown(url)}: its folder cannot be made: {error.strerror}") from error
-    engine = create_engine(url, **options)
+    engine = create_engine(url, hide_parameters=True, **options)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine

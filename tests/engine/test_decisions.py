@@ -62,7 +62,7 @@ def test_a_worker_whose_lines_are_busy_may_leave_jobs_waiting() -> None:
         (OutageError("away"), [1, 2, 4, 8, 10, 10]),
         (TransportError("smtp.example.org", "cannot be reached"), [10] * 6),
         (ZeroDivisionError(), [60] * 6),
-        (NewerJobError("send daily 1"), [10] * 6),
+        (NewerJobError("send daily 1"), [10, 20, 30, 40, 50, 60]),
         (NotFoundError("edition", "daily", ()), [None] * 6),
     ],
 )

@@ -60,6 +60,14 @@ def test_a_job_that_two_processes_store_at_the_same_time_is_stored_once(jobs_dat
     assert len(stored(jobs_database)) == 5
 
 
+def test_a_firing_stores_no_job_that_is_being_done(jobs_database: Database) -> None:
+    store(jobs_database, SLICES[:1])
+    with jobs_database.write() as connection:
+        connection.execute(text("SELECT procrastinate_fetch_job_v2(NULL, NULL)"))
+        assert defer(connection, SLICES[:2], unless_running=True) == 1
+        assert defer(connection, SLICES[:2]) == 1
+
+
 def test_a_thousand_slices_cost_a_few_statements_and_the_edition_comes_first(jobs_database: Database) -> None:
     many = [Job(kind=JobKind.SEND, subject="daily-1", part=str(number)) for number in range(2_500)]
     assert store(jobs_database, many) == 2_500
@@ -98,12 +106,14 @@ def _pid(connection: object) -> int:
 def test_the_jobs_of_dead_workers_are_removed_and_those_of_living_ones_stay(jobs_database: Database) -> None:
     store(jobs_database, SLICES)
     with jobs_database.write() as connection:
-        new = "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() - interval '{}') RETURNING id"
-        dead, living = (connection.scalar(text(new.format(ago))) for ago in ("31 s", "29 s"))
+        new = "INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now() + interval '{}') RETURNING id"
+        dead, living = (connection.scalar(text(new.format(seconds))) for seconds in ("-31 s", "9 s"))
         for worker in (dead, living, None):
             connection.execute(text("SELECT procrastinate_fetch_job_v2(NULL, :worker)"), {"worker": worker})
         assert len(doing(connection, living)) == 1
-        assert remove_dead(connection) == 2
+        # The server was started less than an hour ago, so no worker can be known to be dead for so long.
+        assert remove_dead(connection, after=3_600) == 1
+        assert remove_dead(connection, after=0) == 1
         assert len(doing(connection, living)) == 1
         remove(connection, doing(connection, living))
         assert doing(connection, living) == frozenset()

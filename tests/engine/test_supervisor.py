@@ -50,8 +50,7 @@ class Soon(Event):
 
     def wait(self, timeout: float | None = None) -> bool:
         self.pauses.append(timeout)
-        if len(self._started) >= self._last:
-            time.sleep(0.2)  # until the process has its handler
+        if len(self._started) >= self._last and _has_handler(self._started[-1]):
             self.set()
         return super().wait(0)
 

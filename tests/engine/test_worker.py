@@ -43,8 +43,7 @@ def working(database: Database, do: Callable[[Job], None], lines: int = 3) -> It
     try:
         yield worker
     finally:
-        worker.stop()
-        assert worker.join(20)
+        assert worker.end(20)
 
 
 def test_each_line_does_a_job_at_the_same_time_as_the_others(jobs_database: Database) -> None:
@@ -146,8 +145,8 @@ def test_a_worker_that_is_stopped_ends_its_jobs_and_takes_no_more(jobs_database:
     wait_for(lambda: bool(worker.work))
     store(jobs_database, *SLICES[1:])
     worker.stop()
-    assert not worker.join(0)
+    assert not worker.end(0)
     go_on.set()
-    assert worker.join(20)
+    assert worker.end(20)
     assert done == SLICES[:1]
     assert [row[1] for row in rows(jobs_database)] == ["todo", "todo"]

@@ -66,6 +66,15 @@ def jobs_of(app: App) -> int:
         return int(connection.scalar(text("SELECT count(*) FROM procrastinate_jobs")) or 0)
 
 
+def workers_of(app: App) -> int:
+    with app.database.read() as connection:
+        return int(connection.scalar(text("SELECT count(*) FROM procrastinate_workers")) or 0)
+
+
+def last_beat(app: App) -> datetime:
+    return max(each.node.beat_at for each in known(app) if each.node.id != "other")
+
+
 def clean(app: App) -> None:
     with app.database.write() as connection:
         app.defer(connection, [Job(kind=JobKind.CLEAN)])
@@ -119,8 +128,10 @@ def test_a_node_takes_no_more_jobs_while_another_has_a_newer_version(
         with app.database.write() as connection:
             beat(connection, other("99.0"))
         wait_for(lambda: any("takes no more jobs" in each.node.note for each in known(app)))
+        wait_for(lambda: workers_of(app) == 0)
         clean(app)
-        sleep(1)  # longer than two looks for jobs, by which it could have been taken
+        before = last_beat(app)
+        wait_for(lambda: last_beat(app) != before)
         assert jobs_of(app) == 1
         with app.database.write() as connection:
             leave(connection, "other")
@@ -150,6 +161,20 @@ def test_a_node_whose_worker_is_deaf_ends_with_70(place: Place, caplog: pytest.L
     assert "the worker is deaf: its row is gone" in caplog.text
 
 
+def test_a_node_whose_engine_has_lost_its_tables_is_started_again_and_makes_them(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
+    with place.app() as app, at_work(app) as (_, codes):
+        wait_for(lambda: workers_of(app) == 1)
+        with app.database.write() as connection:
+            connection.execute(text("DROP TABLE procrastinate_jobs CASCADE"))
+        wait_for(lambda: bool(codes))
+        assert codes == [DEAF]
+    assert "the worker has ended by itself; the node is started again" in caplog.text
+    with place.app() as app:
+        assert jobs_of(app) == 0
+
+
 def test_a_node_without_its_supervisor_ends(place: Place) -> None:
     with place.app() as app:
         assert work(app, Terms(queues=QUEUES, lines=1), Event(), is_orphan=lambda: True) == 0
@@ -157,7 +182,7 @@ def test_a_node_without_its_supervisor_ends(place: Place) -> None:
 
 def test_a_job_whose_end_could_not_be_written_does_not_stay_for_ever(place: Place) -> None:
     with place.app() as app, at_work(app):
-        wait_for(lambda: bool(known(app)))
+        wait_for(lambda: workers_of(app) == 1)
         with app.database.write() as connection:
             worker = connection.scalar(text("SELECT id FROM procrastinate_workers"))
             app.defer(connection, [Job(kind=JobKind.CLEAN)])

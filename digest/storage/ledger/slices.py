@@ -237,6 +237,10 @@ def _among(connection: Connection, ids: Collection[int]) -> ColumnElement[bool]:
 
 # ── all slices of an edition ────────────────────────────────────────────────────────────────
 
+# Only such editions have senders. The slices of all editions that were ever sent would be many to read.
+_UNDER_WAY = EditionState.SENDING, EditionState.CANCELLED
+_held_now = slices.c.edition_id.in_(select(editions.c.id).where(editions.c.state.in_(_UNDER_WAY)))
+
 
 def lock_state(connection: Connection, edition_id: str) -> EditionState | None:
     """Return the state of an edition, which nobody changes until the commit; None: it does not exist."""
@@ -263,17 +267,15 @@ def is_accepted(connection: Connection, edition_id: str) -> bool:
 
 
 def owners(connection: Connection, edition_id: str | None = None) -> tuple[str, ...]:
-    """Return the names of all senders that have slices, of one edition or of all that are being sent."""
-    # Nodes ask for all twice a second, so the slices of earlier editions are not read.
-    sending = select(editions.c.id).where(editions.c.state == EditionState.SENDING)
-    which = slices.c.edition_id.in_(sending) if edition_id is None else slices.c.edition_id == edition_id
+    """Return the names of all senders that have slices, of one edition or of all that are under way."""
+    which = _held_now if edition_id is None else slices.c.edition_id == edition_id
     held = select(slices.c.owner).where(slices.c.owner.is_not(None), which)
     return tuple(connection.scalars(held.distinct()))
 
 
 def going(connection: Connection) -> tuple[str, ...]:
     """Return the ids of the editions that senders have slices of."""
-    held = select(slices.c.edition_id).where(slices.c.owner.is_not(None))
+    held = select(slices.c.edition_id).where(slices.c.owner.is_not(None), _held_now)
     return tuple(connection.scalars(held.distinct()))
 
 
@@ -284,12 +286,12 @@ def on_wire(connection: Connection, edition_id: str) -> frozenset[int]:
 
 
 def without_sender(
-    connection: Connection, now: datetime, *, most: int, ended: Sequence[str] = (), only_ended: bool = False
+    connection: Connection, now: datetime, *, ended: Sequence[str] = (), only_ended: bool = False
 ) -> tuple[tuple[str, int], ...]:
     """Return the due slices that no sender has, of all editions being sent: the edition's id and the number.
 
     A sender has lost its slice if it has `ended`, or has not moved it for a lease. With `only_ended`, only
-    the slices of those senders are found. At most so many are returned as `most` says, the oldest first.
+    the slices of those senders are found. The oldest come first.
     """
     lost = slices.c.owner.in_(ended)
     free = or_(slices.c.owner.is_(None), lost, is_stale(connection, slices.c.moved_at, LEASE, now))
@@ -299,7 +301,6 @@ def without_sender(
         .join(editions, editions.c.id == slices.c.edition_id)
         .where(*going, slices.c.due_at <= now, lost if only_ended else free)
         .order_by(slices.c.due_at, slices.c.edition_id, slices.c.number)
-        .limit(most)
     )
     return tuple((edition_id, number) for edition_id, number in connection.execute(found))
 
@@ -355,7 +356,7 @@ def end_leases(connection: Connection, limit: datetime, now: datetime) -> None:
 
 def at_work(connection: Connection) -> tuple[tuple[str, str, int, int, datetime], ...]:
     """Return every sender: its edition, name, slices, deliveries on the wire, and when it last moved one."""
-    held = select(slices).where(slices.c.owner.is_not(None))
+    held = select(slices).where(slices.c.owner.is_not(None), _held_now)
     rows = connection.execute(held.order_by(slices.c.edition_id, slices.c.owner)).all()
     return tuple(
         (*who, len(its), sum(len(row.wire) for row in its) // _ID_SIZE, max(row.moved_at for row in its))
