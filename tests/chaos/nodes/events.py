@@ -180,9 +180,8 @@ def newer_node(sending: Sending) -> Effect:
     older, newer = list(sending.nodes.values()), len(sending.nodes)
     sending.start_node(newer, _another_version(sending.folder, "99.0"))
     sending.until(lambda: all("it takes no more jobs" in node.log.read_text() for node in older))
-    over = time.monotonic()
     sending.until(lambda: sending.at_work(time.monotonic() - 1) == {newer})
-    return Effect(in_flight=0, over=over, workers=frozenset({newer}))
+    return Effect(in_flight=0, over=time.monotonic(), workers=frozenset({newer}))
 
 
 def _another_clock(folder: Path, seconds: int) -> dict[str, str]:
