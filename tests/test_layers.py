@@ -83,6 +83,7 @@ ONE_PLACE = {
     "apscheduler": "digest.scheduler.service",
     "procrastinate": "digest.engine",
     "psycopg": "digest.engine.connector",
+    "psycopg_pool": "digest.engine.connector",
     "alembic": "digest.storage.migrate digest.storage.migrations",
     "email_validator": "subscribers.address",
     "idna": "subscribers.hosts",

@@ -17,6 +17,7 @@ try:
     from procrastinate.connector import Notify
     from procrastinate.exceptions import ConnectorException, UniqueViolation
     from psycopg.errors import RaiseException
+    from psycopg_pool import AsyncConnectionPool
 except ImportError as missing:
     raise EngineError(NOT_INSTALLED) from missing
 
@@ -71,6 +72,11 @@ async def limit_session(connection: psycopg.AsyncConnection[Any]) -> None:
     await connection.set_autocommit(True)
     await connection.execute(SESSION)
     await connection.set_autocommit(before)
+
+
+def unchecked_pool(**arguments: Any) -> AsyncConnectionPool:
+    """Return a pool that does not try each connection first, because a query that fails is tried again."""
+    return AsyncConnectionPool(**{**arguments, "check": None})
 
 
 async def _patiently(query: Callable[[], Awaitable[Value]]) -> Value:

@@ -14,6 +14,7 @@ from typing import Any
 from digest.engine.connector import (  # first, because it says so if Procrastinate is missing
     PatientConnector,
     limit_session,
+    unchecked_pool,
 )
 
 # isort: split
@@ -81,6 +82,7 @@ class Worker:
         self.is_stopped = False
         # One connection for its queries; one more is for notifications.
         connector = PatientConnector(
+            pool_factory=unchecked_pool,
             kwargs=dict(connect_args),
             min_size=1,
             max_size=1,
