@@ -64,7 +64,8 @@ def test_each_kind_of_answer_says_what_a_reader_would_find(site: Site) -> None:
     }
     assert "/fine" not in [path for path, _ in site.asked]  # HEAD was enough
     requests = len(site.heads) + len(site.asked)
-    assert len(pauses) == requests - 1  # a second apart, but for the first
+    # They are a second apart. The first needs no pause, and neither does one after a request that was slow.
+    assert requests - 4 <= len(pauses) <= requests - 1
     assert all(0 < pause <= PAUSE for pause in pauses)
 
 

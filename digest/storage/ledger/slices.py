@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    Select,
     TextClause,
     and_,
     bindparam,
@@ -237,9 +238,16 @@ def _among(connection: Connection, ids: Collection[int]) -> ColumnElement[bool]:
 
 # ── all slices of an edition ────────────────────────────────────────────────────────────────
 
-# Only such editions have senders. The slices of all editions that were ever sent would be many to read.
+# Only such editions have senders.
 _UNDER_WAY = EditionState.SENDING, EditionState.CANCELLED
-_held_now = slices.c.edition_id.in_(select(editions.c.id).where(editions.c.state.in_(_UNDER_WAY)))
+
+
+def _held(connection: Connection) -> Select[Any]:
+    """Return a query for the slices that senders have, of all editions."""
+    # With the ids in the statement, PostgreSQL knows that they are few, and does not read the slices of all
+    # editions that were ever sent.
+    ids = connection.scalars(select(editions.c.id).where(editions.c.state.in_(_UNDER_WAY))).all()
+    return select(slices).where(slices.c.edition_id.in_(ids), slices.c.owner.is_not(None))
 
 
 def lock_state(connection: Connection, edition_id: str) -> EditionState | None:
@@ -268,14 +276,16 @@ def is_accepted(connection: Connection, edition_id: str) -> bool:
 
 def owners(connection: Connection, edition_id: str | None = None) -> tuple[str, ...]:
     """Return the names of all senders that have slices, of one edition or of all that are under way."""
-    which = _held_now if edition_id is None else slices.c.edition_id == edition_id
-    held = select(slices.c.owner).where(slices.c.owner.is_not(None), which)
-    return tuple(connection.scalars(held.distinct()))
+    if edition_id is None:
+        held = _held(connection)
+    else:
+        held = select(slices).where(slices.c.edition_id == edition_id, slices.c.owner.is_not(None))
+    return tuple(connection.scalars(held.with_only_columns(slices.c.owner).distinct()))
 
 
 def going(connection: Connection) -> tuple[str, ...]:
     """Return the ids of the editions that senders have slices of."""
-    held = select(slices.c.edition_id).where(slices.c.owner.is_not(None), _held_now)
+    held = _held(connection).with_only_columns(slices.c.edition_id)
     return tuple(connection.scalars(held.distinct()))
 
 
@@ -296,10 +306,10 @@ def without_sender(
     lost = slices.c.owner.in_(ended)
     free = or_(slices.c.owner.is_(None), lost, is_stale(connection, slices.c.moved_at, LEASE, now))
     going = editions.c.state == EditionState.SENDING, editions.c.paused_at.is_(None)
+    ids = connection.scalars(select(editions.c.id).where(*going)).all()
     found = (
         select(slices.c.edition_id, slices.c.number)
-        .join(editions, editions.c.id == slices.c.edition_id)
-        .where(*going, slices.c.due_at <= now, lost if only_ended else free)
+        .where(slices.c.edition_id.in_(ids), slices.c.due_at <= now, lost if only_ended else free)
         .order_by(slices.c.due_at, slices.c.edition_id, slices.c.number)
     )
     return tuple((edition_id, number) for edition_id, number in connection.execute(found))
@@ -356,8 +366,7 @@ def end_leases(connection: Connection, limit: datetime, now: datetime) -> None:
 
 def at_work(connection: Connection) -> tuple[tuple[str, str, int, int, datetime], ...]:
     """Return every sender: its edition, name, slices, deliveries on the wire, and when it last moved one."""
-    held = select(slices).where(slices.c.owner.is_not(None), _held_now)
-    rows = connection.execute(held.order_by(slices.c.edition_id, slices.c.owner)).all()
+    rows = connection.execute(_held(connection).order_by(slices.c.edition_id, slices.c.owner)).all()
     return tuple(
         (*who, len(its), sum(len(row.wire) for row in its) // _ID_SIZE, max(row.moved_at for row in its))
         for who, group in groupby(rows, key=attrgetter("edition_id", "owner"))
