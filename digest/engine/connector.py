@@ -67,11 +67,10 @@ class PatientConnector(PsycopgConnector):
 
 
 async def limit_session(connection: psycopg.AsyncConnection[Any]) -> None:
-    """Let the server end the session of a process that is frozen or cut off."""
-    before = connection.autocommit  # the connection that listens needs it
+    """Let the server end the session of a process that is frozen or cut off, and commit each statement."""
+    # Each of its queries is one statement, and BEGIN and COMMIT would be two more ways to the database.
     await connection.set_autocommit(True)
     await connection.execute(SESSION)
-    await connection.set_autocommit(before)
 
 
 def unchecked_pool(**arguments: Any) -> AsyncConnectionPool:
