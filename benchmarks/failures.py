@@ -36,7 +36,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What was found after an event. Times are in seconds."""
+    """The result of an event. Times are in seconds."""
 
     doubled: int
     missed: int

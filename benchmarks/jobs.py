@@ -23,7 +23,7 @@ from digest.storage.database import Database, open_database
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one job costs, in milliseconds."""
+    """The cost of one job, in milliseconds."""
 
     wall: float
     worker: float

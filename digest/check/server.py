@@ -60,17 +60,17 @@ def marks_findings(found: Durability) -> Iterator[Finding]:
 
 def _weakness(found: Durability) -> str:
     """Return what may be forgotten, and what to do about it; empty if nothing is."""
-    forgets, mend = (
+    forgets, remedy = (
         f"forgets the last moments, {_TWICE}",
         f"ALTER ROLE {found.role} SET synchronous_commit = on",
     )
     if found.commit == "off":
-        return f"synchronous_commit is off, so a crash of the server {forgets}; run {mend}"
+        return f"synchronous_commit is off, so a crash of the server {forgets}; run {remedy}"
     if found.commit == "local" and found.standby_names:
-        return f"synchronous_commit is local, so a failover {forgets}; run {mend}"
+        return f"synchronous_commit is local, so a failover {forgets}; run {remedy}"
     if found.standbys and not found.standby_names:
-        mend = "name the standby in synchronous_standby_names"
-        return f"no commit waits for a standby, so a failover {forgets}; {mend}"
+        remedy = "name the standby in synchronous_standby_names"
+        return f"no commit waits for a standby, so a failover {forgets}; {remedy}"
     return ""
 
 
@@ -85,8 +85,8 @@ def room_finding(available: int, nodes: Sequence[KnownNode]) -> Finding:
     detail = f"{' and '.join(parts)}; PostgreSQL allows {available:,}"
     if CONNECTIONS + by_nodes <= available:
         return Finding(subject=_ROOM, ok=True, detail=detail)
-    mend = "raise max_connections or the limit of the role or database, or run fewer lines"
-    return _warning(_ROOM, f"{detail}, so some work has to wait; {mend}")
+    remedy = "raise max_connections or the limit of the role or database, or run fewer lines"
+    return _warning(_ROOM, f"{detail}, so some work has to wait; {remedy}")
 
 
 def _warning(subject: str, detail: str) -> Finding:

@@ -100,7 +100,10 @@ def _require_engine(config: Config) -> None:
 
 
 def _require_database(session: Session) -> None:
-    """Raise what no later start would mend, such as tables of a newer version; a database may be away."""
+    """Raise errors that a later start would meet again, such as tables of a newer version.
+
+    A database that is away is no such error.
+    """
     try:
         with session.app():
             pass

@@ -22,8 +22,8 @@ except ImportError as missing:
     raise EngineError(NOT_INSTALLED) from missing
 
 log = logging.getLogger(__name__)
-# We log each failure in one sentence. Procrastinate adds a traceback, even if an operator can mend it, and
-# the pool repeats the failure with each try.
+# We log each failure in one sentence. Procrastinate would add a traceback, and the pool would repeat the
+# failure with each try.
 for _logger in ("procrastinate", "psycopg.pool"):
     logging.getLogger(_logger).setLevel(logging.CRITICAL)
 

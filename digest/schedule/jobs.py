@@ -16,7 +16,7 @@ class JobKind(StrEnum):
     """The kinds of jobs; each is a call of one verb."""
 
     COLLECT = "collect"  # a feed
-    COMPOSE = "compose"  # a digest, for a local date
+    COMPOSE = "compose"  # the edition of a digest and a local date
     GATHER = "gather"  # the editions of a digest, for readers who chose one email a day or a week
     ADDRESS = "address"  # an edition
     SEND = "send"  # a slice of an edition

@@ -176,7 +176,7 @@ def _last_date(found: Occasions) -> date | None:
 
 
 def note_look(app: App, now: datetime) -> None:
-    """Record when the clock was looked at, for the staff's pages, unless that was recorded just before."""
+    """Record that the scheduler looked at the clock, for the staff's pages; at most every fifteen seconds."""
     with app.database.read() as connection:
         last = last_run(connection)
     if last is None or not now - _NOTED <= last <= now:

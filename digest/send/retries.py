@@ -62,8 +62,7 @@ def result_of(
         case Outcome.UNCERTAIN if not goes_again(tries, rules):
             return Result(receipt.key, DeliveryState.UNCERTAIN, None, receipt.code, reply)
         case Outcome.UNSENT if tries < _FIRST_PAUSED_TRY:
-            # It gets a due time, because the cursor has already passed this reader. The third try waits,
-            # because no server seems to take messages now.
+            # It is due again at once. The third try waits, because no server seems to take messages now.
             return Result(receipt.key, DeliveryState.QUEUED, now, receipt.code, reply)
         case _:
             return _later(receipt, reply, tries=tries, now=now, rules=rules)

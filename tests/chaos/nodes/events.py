@@ -1,4 +1,4 @@
-"""What may happen to nodes, to their database and to their networks while an edition is sent."""
+"""Let things happen to nodes, to their database and to their networks while an edition is sent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Hold = Callable[[Sending], object]  # returns when a fault has lasted long enoug
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """What an event did: how many messages it may leave in doubt, and when the fault was over.
+    """The effect of an event: how many messages it may leave in doubt, and when the fault was over.
 
     Afterwards all nodes must work, or those that `workers` names.
     """
@@ -70,7 +70,7 @@ def nothing(_sending: Sending) -> Effect:
 
 
 class Part(Enum):
-    """What is killed of a node."""
+    """The part of a node that is killed."""
 
     WORKER = "its supervisor starts another"
     MACHINE = "somebody starts the node again"

@@ -26,7 +26,7 @@ _OPEN = (
 
 
 class Cable(IntEnum):
-    """What a cable leads to."""
+    """The two cables of a node, by where they lead."""
 
     DATABASE = 1
     MAIL = 2

@@ -87,7 +87,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What became of the readers."""
+    """How many readers got the message, and how many are in doubt."""
 
     state: EditionState
     doubled: int  # readers whose message was accepted more than once
