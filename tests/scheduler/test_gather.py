@@ -21,7 +21,7 @@ from subscribers.model import Format, Frequency, Origin, Preferences
 from subscribers.rules.decisions import SubscriptionRequest
 from subscribers.store.readers import read_readers
 from subscribers.store.tables import subscriptions
-from tests.scheduler.installation import Place, at
+from tests.scheduler.installation import Place, at, place_of
 
 WEEKLY = 'gather = { weekly = "mondays at 08:00" }\n'
 BOTH = 'gather = { daily = "every day at 18:00", weekly = "mondays at 08:00" }\n'
@@ -32,9 +32,9 @@ def offering(place: Place, line: str) -> Place:
     return place
 
 
-@pytest.fixture
-def weekly(tmp_path: Path) -> Place:
-    return offering(Place(tmp_path), WEEKLY)
+@pytest.fixture(params=["here", "nodes"])
+def weekly(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    return offering(place_of(request.param, tmp_path, request), WEEKLY)
 
 
 def subscribe(
