@@ -13,7 +13,7 @@ from typing import Any
 
 from digest.engine.connector import (  # first, because it says so if Procrastinate is missing
     PatientConnector,
-    limit_session,
+    prepare_session,
     unchecked_pool,
 )
 
@@ -88,7 +88,7 @@ class Worker:
             max_size=1,
             timeout=_POOL_TIMEOUT,
             reconnect_timeout=_POOL_PATIENCE,
-            configure=limit_session,
+            configure=prepare_session,
         )
         app = App(connector=connector)
         for name in (*JobKind, _UNKNOWN):
