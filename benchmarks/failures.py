@@ -85,7 +85,8 @@ SCENES = (
         cuts=True,
         slower=2,
     ),
-    Scene(title="clock of a node 5 min ahead", happens=events.wrong_clock(1, 300)),
+    Scene(title="clock of a node 5 min ahead", happens=events.wrong_clock(1, 300, lasting(5)), slower=2),
+    Scene(title="clock of a node 5 min behind", happens=events.wrong_clock(1, -300, lasting(5)), slower=2),
     Scene(title="a node of a newer version", happens=events.newer_node, slower=2),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ from tests.chaos.nodes.network import Cable
 from tests.chaos.nodes.sending import Sending
 
 CLOCK = Path(__file__).with_name("clock.c")
+_WRONG = "The clock of this machine differs"
 _METADATA = "Metadata-Version: 2.1\nName: newsletter-digest\nVersion: {version}\n"
 Hold = Callable[[Sending], object]  # returns when a fault has lasted long enough
 
@@ -161,16 +163,31 @@ def _of_all(sending: Sending) -> Effect:
     return Effect(in_flight=sending.plan.nodes * sending.plan.window, over=time.monotonic())
 
 
-def wrong_clock(number: int, seconds: int) -> Happening:
-    """Start a node again with a clock that is so many seconds ahead; it must say so and send nothing."""
+def wrong_clock(number: int, seconds: int, hold: Hold) -> Happening:
+    """Start a node again with a clock so many seconds ahead, set it right, and put it wrong while it sends.
+
+    It must say so both times, send nothing more, and send again when its clock is right.
+    """
 
     def happen(sending: Sending) -> Effect:
-        node, others = sending.nodes[number], frozenset(sending.nodes) - {number}
+        node, clock = sending.nodes[number], _Clock(sending.folder, number)
+
+        def noticed(told: int) -> float:
+            sending.until(lambda: node.log.read_text().count(_WRONG) > told)
+            sending.until(lambda: number not in sending.at_work(time.monotonic() - 1))
+            hold(sending)
+            assert number not in sending.at_work(time.monotonic() - 1), "a node with a wrong clock sends"
+            clock.set(0)
+            return time.monotonic()
+
+        clock.set(seconds)
+        told = node.log.read_text().count(_WRONG)
         node.process.terminate()
         node.process.wait()
-        sending.start_node(number, _another_clock(sending.folder, seconds))
-        sending.until(lambda: "The clock of this machine differs" in node.log.read_text())
-        return Effect(in_flight=0, over=time.monotonic(), workers=others)
+        sending.start_node(number, clock.environ)
+        sending.until_all_work(noticed(told))
+        clock.set(seconds)
+        return Effect(in_flight=0, over=noticed(told + 1))
 
     return happen
 
@@ -184,12 +201,19 @@ def newer_node(sending: Sending) -> Effect:
     return Effect(in_flight=0, over=time.monotonic(), workers=frozenset({newer}))
 
 
-def _another_clock(folder: Path, seconds: int) -> dict[str, str]:
-    """Return variables for a node whose clock is so many seconds ahead of its machine's."""
-    library = folder / "clock.so"
-    if not library.exists():
-        subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", str(library), str(CLOCK)], check=True)
-    return {"LD_PRELOAD": str(library), "CLOCK_AHEAD": str(seconds)}
+class _Clock:
+    """The time of day that a node sees, which can be set while the node runs."""
+
+    def __init__(self, folder: Path, number: int) -> None:
+        library, self._ahead = folder / "clock.so", folder / f"ahead-{number}"
+        if not library.exists():
+            subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", str(library), str(CLOCK)], check=True)
+        self.environ = {"LD_PRELOAD": str(library), "CLOCK_AHEAD": str(self._ahead)}
+
+    def set(self, seconds: int) -> None:
+        """Let the clock be so many seconds ahead of its machine's, or behind if they are negative."""
+        with self._ahead.open("r+b" if self._ahead.exists() else "wb") as file:
+            file.write(seconds.to_bytes(8, sys.byteorder, signed=True))
 
 
 def _another_version(folder: Path, version: str) -> dict[str, str]:

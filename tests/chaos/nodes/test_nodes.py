@@ -31,7 +31,8 @@ def test_nodes_that_were_cut_off_go_on_and_those_that_must_not_send_say_why() ->
     hold = while_others_send(100)
     with staged(PLAN, cuts=True) as sending:
         cuts = events.cut(0, Cable.DATABASE, hold), events.cut(1, Cable.MAIL, hold)
-        let_happen(sending, *cuts, events.wrong_clock(1, 300), events.newer_node)
+        clocks = events.wrong_clock(1, 300, hold), events.wrong_clock(0, -300, hold)
+        let_happen(sending, *cuts, *clocks, events.newer_node)
         assert in_doubt(sending) <= 2 * PLAN.window
 
 
