@@ -31,6 +31,7 @@ class Scene:
     happens: Happening
     standby: bool = False
     cuts: bool = False
+    doubt: str = "hold"
     slower: float = 1  # times the pause of the mail server, because the event takes long
 
 
@@ -66,7 +67,13 @@ SCENES = (
     Scene(title="SIGSTOP for 150 s, more than a lease", happens=events.freeze(1, lasting(150)), slower=8),
     Scene(title="database stopped for 5 s", happens=events.outage(lasting(5))),
     Scene(title="database stopped for 60 s", happens=events.outage(lasting(60))),
-    Scene(title="failover to a synchronous standby", happens=events.failover, standby=True),
+    Scene(title="failover to a synchronous standby", happens=events.failover(lasting(0)), standby=True),
+    Scene(
+        title="failover after 150 s, doubt resent",
+        happens=events.failover(lasting(150)),
+        standby=True,
+        doubt="resend",
+    ),
     Scene(
         title="cut from the database for 30 s",
         happens=events.cut(1, Cable.DATABASE, lasting(30)),
@@ -93,7 +100,7 @@ SCENES = (
 
 def play(scene: Scene, plan: Plan) -> Found:
     """Send an edition, and let the event happen."""
-    plan = replace(plan, pause=round(plan.pause * scene.slower))
+    plan = replace(plan, pause=round(plan.pause * scene.slower), doubt=scene.doubt)
     with staged(plan, standby=scene.standby, cuts=scene.cuts, durable=True) as sending:
         sending.start_nodes()
         sending.until_all_work(time.monotonic())

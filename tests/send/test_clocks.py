@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from sqlalchemy import text, update
 
 from digest.editions.clocks import check_clock
 from digest.model.editions import EditionState
@@ -14,6 +15,9 @@ from digest.model.run_context import utc_now
 from digest.send.retries import Doubt, RetryRules
 from digest.storage.database import Database, open_database
 from digest.storage.ledger import slices
+from digest.storage.nodes import take_watch
+from digest.storage.tables import deliveries as tables
+from digest.storage.tables.schedules import reports
 from tests.send.world import EDITION, NOW, Clock, Recorder, add_edition, add_readers, run
 from tests.storage.ledger import STATE, begin, states, step, taken, with_tables
 
@@ -69,4 +73,25 @@ def test_a_lease_runs_out_by_the_databases_clock_alone(postgresql_url: str, node
         assert slices.take(connection, ben, now=node, due_by=None) is None
         assert slices.take(connection, replace(ben, lease=timedelta()), now=node, due_by=None)
     assert states(database) == {1: STATE.UNCERTAIN, 2: STATE.QUEUED, 3: STATE.QUEUED}
+    database.close()
+
+
+def test_after_a_failover_a_living_sender_has_a_lease_to_come_back(postgresql_url: str) -> None:
+    with_tables(postgresql_url).close()
+    database = open_database(postgresql_url)
+    begin(database, readers=3)
+    step(database, taken(database), wire=[1])
+    with database.write() as connection:
+        uptime = connection.execute(
+            text("SELECT clock_timestamp() - pg_postmaster_start_time()")
+        ).scalar_one()
+        ben = slices.Sender(edition_id=EDITION, owner="ben", lease=uptime / 2)
+        assert take_watch(connection, "a")
+        ago = utc_now() - 2 * uptime
+        connection.execute(update(tables.slices).values(moved_at=ago))
+        connection.execute(update(reports).values(at=min(ago, utc_now() - timedelta(minutes=1))))
+        assert take_watch(connection, "b"), "the first after the failover"
+        assert slices.take(connection, ben, now=NOW, due_by=None) is None
+        connection.execute(update(reports).values(at=ago))
+        assert slices.take(connection, ben, now=NOW, due_by=None)
     database.close()

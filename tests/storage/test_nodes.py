@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 
 from digest.model.nodes import KnownNode, Node, Work
 from digest.model.run_context import utc_now
 from digest.storage.database import Database, open_database
+from digest.storage.ledger.leases import RESUMED
 from digest.storage.nodes import beat, forget_silent, known_nodes, leave, newest_version, take_watch
 from digest.storage.tables.nodes import nodes
 from digest.storage.tables.schedules import reports
@@ -162,4 +163,22 @@ def test_asking_for_the_watch_writes_nothing_while_another_has_it(postgresql_url
     with database.write() as connection:
         assert not take_watch(connection, "b")
         assert connection.execute(text("SELECT pg_current_xact_id_if_assigned()::text")).scalar() is None
+    database.close()
+
+
+@pytest.mark.parametrize(("away", "is_gap"), [(20, False), (31, True)])
+def test_the_end_of_a_gap_in_the_watch_is_noted(postgresql_url: str, away: int, is_gap: bool) -> None:
+    database = open_database(postgresql_url)
+
+    def noted_after(seconds: int) -> datetime | None:
+        with database.write() as connection:
+            last = utc_now() - timedelta(seconds=seconds)
+            connection.execute(update(reports).where(reports.c.detail == "a").values(at=last))
+            assert take_watch(connection, "a")
+            return connection.scalar(select(reports.c.at).where(reports.c.subject == RESUMED))
+
+    assert watch(database, "a")
+    noted = noted_after(away)
+    assert (noted is not None) is is_gap
+    assert noted_after(3) == noted, "there was no other"
     database.close()

@@ -9,14 +9,16 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Interval, func, literal
+from sqlalchemy import ColumnElement, Connection, Interval, func, literal, select
 
+from digest.storage.tables.schedules import reports
 from subscribers.store.tables import Moment
 
 Again = Callable[[int], bool]  # by the number of tries: whether a message without an answer is sent again
 LEASE = timedelta(minutes=2)
 NO_ANSWER = "the sender ended before the server answered"
 CLOCK = func.clock_timestamp(type_=Moment())
+RESUMED = "watch resumed"  # a subject of `reports`: nodes watch the ledger again since then, after a gap
 
 
 def never(_tries: int) -> bool:
@@ -44,20 +46,28 @@ def is_stale(
 ) -> ColumnElement[bool]:
     """Return the condition that a row has not moved for a lease, by the clock that leases go by.
 
-    Nobody can move a row while PostgreSQL is stopped. So no row is stale within one `lease` after the start
-    of PostgreSQL, and every living sender can record its answers first.
+    Nobody can move a row while PostgreSQL is away. So no row is stale within one `lease` after it came back,
+    and every living sender can record its answers first.
     """
     if by_caller(connection):
         return moved_at <= now - lease
-    last = func.greatest(moved_at, func.pg_postmaster_start_time(type_=Moment()))
-    return last + literal(lease, Interval) <= CLOCK
+    return func.greatest(moved_at, _back_since()) + literal(lease, Interval) <= CLOCK
 
 
 def ran_out(
     connection: Connection, lease_until: ColumnElement[Any], lease: timedelta, now: datetime
 ) -> ColumnElement[bool]:
-    """Return the condition that a lease has run out; none does within one `lease` after a start."""
+    """Return the condition that a lease has run out; none does within one `lease` after an outage."""
     if by_caller(connection):
         return lease_until <= now
-    first_end = func.pg_postmaster_start_time(type_=Moment()) + literal(lease, Interval)
-    return func.greatest(lease_until, first_end) <= CLOCK
+    return func.greatest(lease_until, _back_since() + literal(lease, Interval)) <= CLOCK
+
+
+def _back_since() -> Any:
+    """Return since when PostgreSQL has not been away for long.
+
+    That is its start, or the end of the last gap in the watch of the nodes: a standby that was promoted, or a
+    server that nobody could reach, started long ago.
+    """
+    resumed = select(reports.c.at).where(reports.c.subject == RESUMED, reports.c.at <= CLOCK)
+    return func.greatest(func.pg_postmaster_start_time(type_=Moment()), resumed.scalar_subquery())

@@ -96,11 +96,6 @@ class Cluster:
         """Return the URL for a process that finds both servers at an address."""
         return _url(address, [self.primary, self.standby])
 
-    def fail_over(self) -> None:
-        """Lose the primary, and promote the standby."""
-        self.primary.stop()
-        self.standby.promote()
-
     def synchronise(self) -> None:
         """Make each commit wait until the standby has it."""
         folder, port = self.primary.data.parent, self.primary.port

@@ -66,11 +66,6 @@ def while_others_send(messages: int) -> Hold:
     return hold
 
 
-def nothing(_sending: Sending) -> Effect:
-    """Let nothing happen."""
-    return Effect(in_flight=0, over=time.monotonic())
-
-
 class Part(Enum):
     """The part of a node that is killed."""
 
@@ -139,11 +134,17 @@ def outage(hold: Hold) -> Happening:
     return happen
 
 
-def failover(sending: Sending) -> Effect:
-    """Lose the primary, and promote its standby."""
-    assert isinstance(sending.place, Cluster)
-    sending.place.fail_over()
-    return _of_all(sending)
+def failover(hold: Hold) -> Happening:
+    """Lose the primary, and promote its standby some time later."""
+
+    def happen(sending: Sending) -> Effect:
+        assert isinstance(sending.place, Cluster)
+        sending.place.primary.stop()
+        hold(sending)
+        sending.place.standby.promote()
+        return _of_all(sending)
+
+    return happen
 
 
 def cut(number: int, cable: Cable, hold: Hold) -> Happening:

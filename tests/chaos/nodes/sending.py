@@ -50,6 +50,7 @@ port = {port}
 security = "none"
 connections = {connections}
 timeout = "{timeout}"
+doubt = "{doubt}"
 
 [jobs]
 engine = "procrastinate"
@@ -78,6 +79,7 @@ class Plan:
     connections: int = 2  # of each node, shared by its lines
     pause: int = 20  # milliseconds before the mail server answers
     timeout: str = "10s"  # of a line that waits for an answer
+    doubt: str = "hold"  # "resend": messages without an answer go again
 
     @property
     def window(self) -> int:
@@ -317,9 +319,13 @@ class Sending:
                 connection.execute(text(statement.format(readers=self.plan.readers)))
 
     def _configure(self, number: int) -> None:
-        host = address_of(number, Cable.MAIL) if self.network else "127.0.0.1"
-        plan = self.plan
-        mail = _MAIL.format(host=host, port=self._port, connections=plan.connections, timeout=plan.timeout)
+        mail = _MAIL.format(
+            host=address_of(number, Cable.MAIL) if self.network else "127.0.0.1",
+            port=self._port,
+            connections=self.plan.connections,
+            timeout=self.plan.timeout,
+            doubt=self.plan.doubt,
+        )
         self._config(number).write_text((self.folder / "config.toml").read_text() + mail)
 
     def _config(self, number: int) -> Path:

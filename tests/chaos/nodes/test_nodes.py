@@ -23,7 +23,7 @@ def test_nodes_that_are_killed_or_frozen_leave_no_more_in_doubt_than_they_had_on
 
 def test_nodes_go_on_after_a_restart_of_the_database_and_after_a_failover() -> None:
     with staged(PLAN, standby=True) as sending:
-        let_happen(sending, events.outage(until_noticed), events.failover)
+        let_happen(sending, events.outage(until_noticed), events.failover(until_noticed))
         assert in_doubt(sending) == 0, "the nodes keep the answers until a database has recorded them"
 
 
