@@ -6,13 +6,18 @@ from collections.abc import Iterator, Sequence
 
 from digest.check.findings import Finding
 from digest.editions.outlook.words import counted
+from digest.model.errors import DatabaseError
 from digest.model.nodes import KnownNode
 from digest.monitoring.nodes import node_statuses, summary
 from digest.storage.database import CONNECTIONS, Database
 from digest.storage.nodes import known_nodes
-from digest.storage.server import Durability, durability, room
+from digest.storage.server import Durability, durability, room, shares_sessions
 
 _TWICE = "and readers can get an edition twice"
+_MIXED = (
+    "a pooler in transaction mode mixes the sessions, so jobs begin late, and `digest work` refuses to start;"
+    " connect to PostgreSQL directly, or set the pooler to session mode"
+)
 _MARKS, _ROOM = "durability", "connections"
 
 
@@ -24,6 +29,8 @@ def server_findings(database: Database) -> Iterator[Finding]:
         marks, available, nodes = durability(connection), room(connection), known_nodes(connection)
     yield from marks_findings(marks)
     yield room_finding(available, nodes)
+    if shares_sessions(database):
+        yield _warning(_ROOM, _MIXED)
 
 
 def node_findings(database: Database) -> Iterator[Finding]:
@@ -33,6 +40,12 @@ def node_findings(database: Database) -> Iterator[Finding]:
     detail = summary(found, has_engine=True)
     yield Finding(subject="nodes", ok=True, warning=is_idle, detail=detail)
     yield from (_warning("nodes", f"{each.name} {each.trouble}") for each in found if each.trouble)
+
+
+def require_own_sessions(database: Database) -> None:
+    """Raise DatabaseError if a pooler mixes sessions. Those of a worker do not wait for the disk."""
+    if database.engine.dialect.name == "postgresql" and shares_sessions(database):
+        raise DatabaseError(_MIXED)
 
 
 # ── decisions ───────────────────────────────────────────────────────────────────────────────

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from digest.app import open_app
+from digest.check.server import require_own_sessions
 from digest.cli import log_everything, log_faults
 from digest.cli.terminal.session import Session, hangups, pass_session, stop_on_signals
 from digest.config import Config
@@ -105,8 +106,8 @@ def _require_database(session: Session) -> None:
     A database that is away is no such error.
     """
     try:
-        with session.app():
-            pass
+        with session.app() as app:
+            require_own_sessions(app.database)
     except OutageError as error:
         log.error("%s; it is tried again until it answers", error)
 

@@ -13,12 +13,10 @@ from typing import Any
 from sqlalchemy import Connection, Interval, Row, delete, exists, func, literal, not_, or_, select
 
 from digest.model.nodes import KnownNode, Node, Work, version_order
-from digest.storage.ledger.leases import RESUMED
 from digest.storage.tables.nodes import nodes
-from digest.storage.tables.schedules import reports
+from digest.storage.tables.schedules import WATCH, WATCH_RESUMED, reports
 from subscribers.store.tables import Moment, upsert
 
-_WATCH = "watch"  # a subject of `reports`; no edition has this id, because theirs end with a date
 _WATCHED = timedelta(seconds=2)
 _GAP = timedelta(
     seconds=30
@@ -84,8 +82,8 @@ def take_watch(connection: Connection, node_id: str) -> bool:
         _note_gap(connection)
     # A time that is later than now was saved before the database's clock was put back.
     is_over = or_(reports.c.at <= _before(connection, _WATCHED), reports.c.at > clock)
-    had = exists().where(reports.c.subject == _WATCH, not_(is_over))
-    row = select(literal(_WATCH), clock, literal(node_id)).where(not_(had))  # asking alone writes nothing
+    had = exists().where(reports.c.subject == WATCH, not_(is_over))
+    row = select(literal(WATCH), clock, literal(node_id)).where(not_(had))  # asking alone writes nothing
     taken = upsert(connection, reports).from_select(["subject", "at", "detail"], row)
     changed = {"at": clock, "detail": node_id}
     taken = taken.on_conflict_do_update(index_elements=["subject"], set_=changed, where=is_over)
@@ -94,8 +92,8 @@ def take_watch(connection: Connection, node_id: str) -> bool:
 
 def _note_gap(connection: Connection) -> None:
     """Save that the watch goes on after a gap, in which the database was away from all nodes."""
-    gap = exists().where(reports.c.subject == _WATCH, reports.c.at <= _before(connection, _GAP))
-    row = select(literal(RESUMED), _clock(connection), literal("")).where(gap)
+    gap = exists().where(reports.c.subject == WATCH, reports.c.at <= _before(connection, _GAP))
+    row = select(literal(WATCH_RESUMED), _clock(connection), literal("")).where(gap)
     saved = upsert(connection, reports).from_select(["subject", "at", "detail"], row)
     changed = {"at": saved.excluded.at}
     connection.execute(saved.on_conflict_do_update(index_elements=["subject"], set_=changed))

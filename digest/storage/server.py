@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
+from digest.storage.database import Database
+
 _DURABILITY = text(
     """
     SELECT current_user, current_setting('fsync')::boolean, current_setting('synchronous_commit'),
@@ -43,6 +45,10 @@ _ROOM = text(
 )
 
 
+_PID = text("SELECT pg_backend_pid()")
+_ROUNDS = 5
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Durability:
     """How long a commit waits: for the disk of its server, and for which standbys."""
@@ -71,3 +77,17 @@ def durability(connection: Connection) -> Durability:
 def room(connection: Connection) -> int:
     """Return how many connections this role may have to this database: those it has, and those still free."""
     return int(connection.execute(_ROOM).scalar_one())
+
+
+def shares_sessions(database: Database) -> bool:
+    """Tell whether a pooler gives each transaction another session, so that settings reach others."""
+    # A pooler prefers the session that was free last, so two connections meet in it, or change places.
+    with database.read() as one, database.read() as other:
+        pairs = {(_session(one), _session(other)) for _ in range(_ROUNDS)}
+    return len(pairs) > 1 or any(here == there for here, there in pairs)
+
+
+def _session(connection: Connection) -> int:
+    number = int(connection.execute(_PID).scalar_one())
+    connection.commit()  # gives the session back to the pooler, if there is one
+    return number

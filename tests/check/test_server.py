@@ -19,6 +19,7 @@ from digest.sources.start import write_samples
 from digest.storage.database import CONNECTIONS, Database, open_database
 from digest.storage.nodes import beat
 from digest.storage.server import Durability, durability, room
+from tests.poolers import pooled
 
 SAFE = Durability(
     role="digest", flushes=True, commit="on", standby_names="ANY 1 (b, c)", standbys=2, synchronous=2
@@ -93,6 +94,13 @@ def test_connections_of_others_are_not_there_for_nodes(postgresql_url: str) -> N
             before = room(connection)
         with psycopg.connect(postgresql_url), database.read() as connection:
             assert room(connection) == before - 1
+
+
+def test_a_pooler_that_mixes_sessions_is_named(postgresql_url: str) -> None:
+    with pooled(postgresql_url, "transaction") as url:
+        database = open_database(url)
+        assert "a pooler in transaction mode mixes the sessions" in " ".join(details(database))
+        database.close()
 
 
 def test_silent_nodes_need_no_connections() -> None:

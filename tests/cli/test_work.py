@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.cli.conftest import Terminal
+from tests.poolers import pooled
 from tests.scheduler.by_nodes import ENGINE
 from tests.scheduler.installation import Place, place_of
 
@@ -45,3 +46,11 @@ def test_tables_of_a_newer_engine_are_refused_once_and_not_again_and_again(nodes
         connection.execute(text(comment))
     said = nodes.says("work", fails=1)
     assert "the tables of the engine are of a newer version (99.00.00_01_later) than this program" in said
+
+
+def test_a_pooler_that_mixes_sessions_is_refused(nodes: Terminal) -> None:
+    with pooled(nodes.environ["DIGEST_DATABASE_URL"], "transaction") as url:
+        nodes.environ["DIGEST_DATABASE_URL"] = url
+        said = nodes.says("work", fails=1)
+    assert "a pooler in transaction mode mixes the sessions" in said
+    assert "connect to PostgreSQL directly, or set the pooler to session mode" in said

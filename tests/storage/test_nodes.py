@@ -11,10 +11,9 @@ from sqlalchemy import select, text, update
 from digest.model.nodes import KnownNode, Node, Work
 from digest.model.run_context import utc_now
 from digest.storage.database import Database, open_database
-from digest.storage.ledger.leases import RESUMED
 from digest.storage.nodes import beat, forget_silent, known_nodes, leave, newest_version, take_watch
 from digest.storage.tables.nodes import nodes
-from digest.storage.tables.schedules import reports
+from digest.storage.tables.schedules import WATCH_RESUMED, reports
 
 START = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
 A_MOMENT = timedelta(seconds=5)  # a beat is saved and read within this time
@@ -175,7 +174,7 @@ def test_the_end_of_a_gap_in_the_watch_is_noted(postgresql_url: str, away: int, 
             last = utc_now() - timedelta(seconds=seconds)
             connection.execute(update(reports).where(reports.c.detail == "a").values(at=last))
             assert take_watch(connection, "a")
-            return connection.scalar(select(reports.c.at).where(reports.c.subject == RESUMED))
+            return connection.scalar(select(reports.c.at).where(reports.c.subject == WATCH_RESUMED))
 
     assert watch(database, "a")
     noted = noted_after(away)

@@ -11,14 +11,13 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Interval, func, literal, select
 
-from digest.storage.tables.schedules import reports
+from digest.storage.tables.schedules import WATCH_RESUMED, reports
 from subscribers.store.tables import Moment
 
 Again = Callable[[int], bool]  # by the number of tries: whether a message without an answer is sent again
 LEASE = timedelta(minutes=2)
 NO_ANSWER = "the sender ended before the server answered"
 CLOCK = func.clock_timestamp(type_=Moment())
-RESUMED = "watch resumed"  # a subject of `reports`: nodes watch the ledger again since then, after a gap
 
 
 def never(_tries: int) -> bool:
@@ -69,5 +68,5 @@ def _back_since() -> Any:
     That is its start, or the end of the last gap in the watch of the nodes: a standby that was promoted, or a
     server that nobody could reach, started long ago.
     """
-    resumed = select(reports.c.at).where(reports.c.subject == RESUMED, reports.c.at <= CLOCK)
+    resumed = select(reports.c.at).where(reports.c.subject == WATCH_RESUMED, reports.c.at <= CLOCK)
     return func.greatest(func.pg_postmaster_start_time(type_=Moment()), resumed.scalar_subquery())

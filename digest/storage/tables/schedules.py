@@ -25,7 +25,10 @@ schedules = Table(
     Column("seen_at", Moment, nullable=False),
 )
 
-# The last reports of the scheduler. A row is replaced by the next report about its subject.
+# More subjects of `reports`. No edition has such an id, because theirs end with a date.
+WATCH = "watch"  # a node looked after the ledger
+WATCH_RESUMED = "watch resumed"  # a node did so again, after a gap
+# The last reports of the scheduler and the nodes. A row is replaced by the next report about its subject.
 reports = Table(
     "reports",
     metadata,
