@@ -13,7 +13,7 @@ from digest.editions.feeds import due_feeds
 from digest.model.editions import EditionRecord
 from digest.model.run_context import RunContext
 from digest.schedule.jobs import Job, JobKind
-from digest.scheduler.run import dates_due, gatherings_due, note_look
+from digest.scheduler.composing import dates_due, gatherings_due, note_look
 from digest.scheduler.sending import send_due
 
 

@@ -19,8 +19,9 @@ from digest.model.editions import EditionRecord
 from digest.model.messages import Message, Receipt, Transport
 from digest.model.run_context import RunContext, utc_now
 from digest.schedule.jobs import Job, JobKind
+from digest.scheduler.composing import compose_digest, gather_digest
 from digest.scheduler.reconcile import slice_job
-from digest.scheduler.run import clean_up, compose_digest, gather_digest
+from digest.scheduler.run import clean_up
 from digest.scheduler.sending import follow, noting_trouble
 from digest.send.run import Ready
 from digest.send.send import ready, send_slice

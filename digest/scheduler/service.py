@@ -20,6 +20,7 @@ from digest.model.errors import DigestError, OutageError
 from digest.model.posts import FeedReport
 from digest.model.run_context import EventKind, RunContext, RunEvent, utc_now
 from digest.readers.notices import send_notices
+from digest.scheduler.composing import compose_due, gather_due
 from digest.scheduler.firing import (
     fire_clean,
     fire_collect,
@@ -28,13 +29,7 @@ from digest.scheduler.firing import (
     fire_receive,
     fire_send,
 )
-from digest.scheduler.run import (
-    clean_up,
-    compose_due,
-    gather_due,
-    release_and_report,
-    tell_staff,
-)
+from digest.scheduler.run import clean_up, release_and_report, tell_staff
 from digest.scheduler.sending import send_due
 from digest.sources.hubs import Hubs, ask_hubs
 

@@ -20,7 +20,7 @@ from digest.editions.feeds import collect_due
 from digest.model.editions import EditionRecord
 from digest.model.links import is_copy
 from digest.model.run_context import RunContext
-from digest.scheduler.run import compose_due
+from digest.scheduler.composing import compose_due
 from digest.storage.editions.records import load_edition
 from digest.storage.posts import recent_posts
 from tests.collect.servers import Answer, Site, serving
