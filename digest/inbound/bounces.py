@@ -21,8 +21,7 @@ from subscribers.rules.bounces import (
     BounceKind,
     short_reason,
 )
-from subscribers.store.bounces import CountedBounce, ListedBounce, list_bounces, take_bounce
-from subscribers.store.operations import receive_bounce
+from subscribers.store.bounces import CountedBounce, ListedBounce, list_bounces, receive_bounce, take_bounce
 from subscribers.tokens import read_seal
 
 

@@ -12,8 +12,8 @@ from subscribers.address import parse_address
 from subscribers.model import Origin, Reader
 from subscribers.rules.decisions import Refused
 from subscribers.rules.moving import Moved
-from subscribers.store import operations
-from subscribers.store.operations import MoveRequest
+from subscribers.store import moving
+from subscribers.store.moving import MoveRequest
 from subscribers.tokens import address_hash, token_hash
 
 
@@ -25,7 +25,7 @@ def ask_move(parts: Parts, reader: Reader, address: str, *, origin: Origin, now:
     new = parse_address(address)
     request = MoveRequest(address=new, address_hash=address_hash(parts.secret, new.folded), origin=origin)
     with parts.database.write() as connection:
-        operations.ask_move(
+        moving.ask_move(
             connection, subscriber_of(reader).id, request, secret=parts.secret, limits=LIMITS, now=now
         )
 
@@ -33,4 +33,4 @@ def ask_move(parts: Parts, reader: Reader, address: str, *, origin: Origin, now:
 def confirm_move(database: Database, token: str, *, origin: Origin, now: datetime) -> Moved | Refused:
     """Confirm a change of address from one address; the second confirmation makes the change."""
     with database.write() as connection:
-        return operations.confirm_move(connection, token_hash(token), origin=origin, now=now)
+        return moving.confirm_move(connection, token_hash(token), origin=origin, now=now)

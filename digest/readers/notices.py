@@ -37,7 +37,7 @@ from subscribers.model import Reader
 from subscribers.rules.decisions import SignupLimits, SubscriptionRequest
 from subscribers.rules.notices import NoticeKind
 from subscribers.rules.signup import changed_by
-from subscribers.store import operations
+from subscribers.store import signup
 from subscribers.store.readers import reader_at, reader_of
 from subscribers.tokens import notice_token, reader_seal, reader_token
 
@@ -96,7 +96,7 @@ def repeat_confirmation(parts: SendingParts, address: str, context: RunContext) 
     folded, key = keys_of(parts.secret, address)
     parts.outbox()  # an error in its configuration is raised before anything changes
     with parts.database.write() as connection:
-        decision = operations.confirm_again(
+        decision = signup.confirm_again(
             connection, folded, key, secret=parts.secret, limits=LIMITS, now=context.clock()
         )
         reader = reader_at(connection, folded, key)

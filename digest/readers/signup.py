@@ -16,7 +16,7 @@ from subscribers.address import parse_address
 from subscribers.model import Format, Origin
 from subscribers.rules.decisions import Confirmation, Purpose, Refused, SignupLimits, SubscriptionRequest
 from subscribers.rules.signup import Confirmed, SignupRequest, check_requests, requests_from_json
-from subscribers.store import operations
+from subscribers.store import signup as store
 from subscribers.store.confirmations import BATCH, count_attempt, expire, read_confirmation
 from subscribers.store.readers import reader_of
 from subscribers.tokens import address_hash, reader_token, token_hash
@@ -51,13 +51,13 @@ def request_for(
 def sign_up(parts: Parts, request: SignupRequest, now: datetime) -> None:
     """Record a sign-up, and queue its confirmation if there is one."""
     with parts.database.write() as connection:
-        operations.sign_up(connection, request, secret=parts.secret, limits=LIMITS, now=now)
+        store.sign_up(connection, request, secret=parts.secret, limits=LIMITS, now=now)
 
 
 def fresh_link(parts: Parts, old_token: str, now: datetime) -> None:
     """Queue a message with a new link that replaces an old one, to the address of the sign-up."""
     with parts.database.write() as connection:
-        operations.fresh_link(connection, token_hash(old_token), secret=parts.secret, limits=LIMITS, now=now)
+        store.fresh_link(connection, token_hash(old_token), secret=parts.secret, limits=LIMITS, now=now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ def confirm(parts: Parts, token: str, *, origin: Origin, now: datetime) -> Joine
     hashed = token_hash(token)
     with parts.database.write() as connection:
         found = read_confirmation(connection, hashed)
-        decision = operations.confirm(
+        decision = store.confirm(
             connection, hashed, origin=origin, secret=parts.secret, limits=LIMITS, now=now
         )
     if found is None or not isinstance(decision, Confirmed):

@@ -16,8 +16,7 @@ from subscribers.rules.bounces import (
     kind_of,
     plain_reason,
 )
-from subscribers.store.bounces import CountedBounce
-from subscribers.store.operations import receive_bounce
+from subscribers.store.bounces import CountedBounce, receive_bounce
 
 _PAGE = 200  # deliveries
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Select, select
 
-from subscribers.model import SuppressionReason
+from subscribers.model import ConsentAction, SuppressionReason
 from subscribers.rules.bounces import Bounce, BounceKind, judge, short_reason, soft_days
+from subscribers.store.readers import history, reader_of
 from subscribers.store.tables import bounces, subscribers, suppressions, upsert
 from subscribers.store.writing import suppress
+
+_SINCE_MOVED = timedelta(days=7)  # for so long a report about the old address can still arrive
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,23 @@ class ListedBounce:
     bounce: Bounce
     address: str | None = field(repr=False)
     suppressed: SuppressionReason | None
+
+
+def receive_bounce(
+    connection: Connection, subscriber_id: int, bounce: Bounce, *, report: str
+) -> CountedBounce | str:
+    """Take a bounce of one reader, or return the reason why it does not count."""
+    subscriber = reader_of(connection, subscriber_id, hold=True).subscriber
+    if subscriber is None:
+        return "the reader's data has been erased"
+    if bounce.kind is not BounceKind.COMPLAINT and _has_moved(connection, subscriber.id, bounce.at):
+        return "the reader has changed the address since"
+    return take_bounce(connection, subscriber.address_hash, bounce, report=report) or "already known"
+
+
+def _has_moved(connection: Connection, subscriber_id: int, now: datetime) -> bool:
+    consents = history(connection, subscriber_id)
+    return any(each.act is ConsentAction.MOVED and now - each.at < _SINCE_MOVED for each in consents)
 
 
 def take_bounce(

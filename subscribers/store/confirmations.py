@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, Select, and_, case, delete, exists, select, update
 from sqlalchemy import insert as plain_insert
 
-from subscribers.model import SubscriberState
+from subscribers.model import Reader, Subscriber, SubscriberState
 from subscribers.rules.decisions import Confirmation, Purpose, SignupLimits
-from subscribers.store.notices import forget_strangers
+from subscribers.store.notices import NewNotice, forget_strangers, fresh_notice, queue
+from subscribers.store.readers import reader_of
 from subscribers.store.tables import attempts, confirmations, subscribers, upsert
 
 BATCH = 5_000
 
 _Key = TypeVar("_Key", int, str)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldLink:
+    """A link with its reader; nobody else can change the reader until the transaction ends."""
+
+    confirmation: Confirmation
+    reader: Reader
+    subscriber: Subscriber
 
 
 def count_attempt(connection: Connection, key: str, *, window: timedelta, now: datetime) -> int:
@@ -73,6 +84,29 @@ def waiting_confirmation(connection: Connection, subscriber_id: int) -> Confirma
     )
     row = connection.execute(query).one_or_none()
     return _confirmation(row) if row else None
+
+
+def hold_link(connection: Connection, token_hash: str) -> HeldLink | None:
+    """Hold the reader of a link; None if the link has been deleted, or its reader erased."""
+    found = read_confirmation(connection, token_hash)
+    if found is None:
+        return None
+    reader = reader_of(connection, found.subscriber_id, hold=True)
+    # The link is read again: while we waited for the reader, it may have been used or become void.
+    confirmation = read_confirmation(connection, token_hash)
+    if confirmation is None or reader.subscriber is None:
+        return None
+    return HeldLink(confirmation=confirmation, reader=reader, subscriber=reader.subscriber)
+
+
+def queue_with_link(
+    connection: Connection, notice: NewNotice, confirmation: Confirmation | None, secret: bytes
+) -> None:
+    """Queue a notice, and keep what its link will confirm, if anything."""
+    notice_id, token_hash = fresh_notice(secret)
+    if confirmation is not None:
+        keep_confirmation(connection, token_hash, confirmation)
+    queue(connection, notice_id, notice, secret=secret)
 
 
 def use_confirmation(connection: Connection, token_hash: str, now: datetime) -> None:

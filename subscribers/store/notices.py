@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select
 
+from subscribers.model import Subscriber
 from subscribers.rules.decisions import SubscriptionRequest
 from subscribers.rules.notices import (
     WITHHELD,
@@ -37,6 +38,19 @@ class NewNotice:
     requests: tuple[SubscriptionRequest, ...] = ()  # of a sign-up
     made_at: datetime
     expires_at: datetime
+
+
+def notice_to(subscriber: Subscriber, kind: NoticeKind, life: timedelta, now: datetime) -> NewNotice:
+    """Return a notice to the reader who causes it."""
+    return NewNotice(
+        kind=kind,
+        folded=subscriber.folded,
+        address=subscriber.address,
+        subscriber_id=subscriber.id,
+        language=subscriber.language,
+        made_at=now,
+        expires_at=now + life,
+    )
 
 
 def lock_mailboxes(connection: Connection, secret: bytes, folded: Iterable[str]) -> None:

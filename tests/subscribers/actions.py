@@ -24,7 +24,7 @@ from subscribers.rules.decisions import Refused, SignupLimits, SubscriptionReque
 from subscribers.rules.moving import Move, Moved
 from subscribers.rules.notices import NoticeKind
 from subscribers.rules.signup import Confirmed, Signup, SignupRequest
-from subscribers.store import confirmations, operations, readers
+from subscribers.store import confirmations, moving, readers, signup
 from subscribers.store.mailable import mailable
 from subscribers.store.tables import notices
 from subscribers.tokens import address_hash
@@ -55,7 +55,7 @@ def sign_up(
         origin=FORM,
     )
     with database.write() as connection:
-        decision = operations.sign_up(connection, request, secret=SECRET, limits=LIMITS, now=now)
+        decision = signup.sign_up(connection, request, secret=SECRET, limits=LIMITS, now=now)
         _name_link(connection, name, NoticeKind.CONFIRMATION)
     return decision
 
@@ -68,7 +68,7 @@ def _name_link(connection: Connection, name: str, kind: NoticeKind) -> None:
 
 def confirm_link(database: Database, name: str, now: datetime = NOW) -> Confirmed | Refused:
     with database.write() as connection:
-        return operations.confirm(
+        return signup.confirm(
             connection, LINKS.get(name, name), origin=FORM, secret=SECRET, limits=LIMITS, now=now
         )
 
@@ -76,7 +76,7 @@ def confirm_link(database: Database, name: str, now: datetime = NOW) -> Confirme
 def fresh_link(database: Database, name: str, now: datetime = NOW) -> Signup:
     with database.write() as connection:
         old = LINKS.get(name, name)
-        decision = operations.fresh_link(connection, old, secret=SECRET, limits=LIMITS, now=now)
+        decision = signup.fresh_link(connection, old, secret=SECRET, limits=LIMITS, now=now)
         _name_link(connection, "fresh", NoticeKind.CONFIRMATION)
     return decision
 
@@ -89,8 +89,8 @@ def on_the_list(database: Database) -> Subscriber:
     return subscriber
 
 
-def move_request(address: str) -> operations.MoveRequest:
-    return operations.MoveRequest(address=parse_address(address), address_hash=hash_of(address), origin=FORM)
+def move_request(address: str) -> moving.MoveRequest:
+    return moving.MoveRequest(address=parse_address(address), address_hash=hash_of(address), origin=FORM)
 
 
 def ask_move(
@@ -102,7 +102,7 @@ def ask_move(
     subscriber = reader_of_address(database, of).subscriber
     assert subscriber is not None
     with database.write() as connection:
-        decision = operations.ask_move(
+        decision = moving.ask_move(
             connection, subscriber.id, move_request(address), secret=SECRET, limits=LIMITS, now=NOW
         )
         for name, kind in zip(names, (NoticeKind.OLD_ADDRESS, NoticeKind.NEW_ADDRESS), strict=True):
@@ -112,7 +112,7 @@ def ask_move(
 
 def confirm_move(database: Database, name: str) -> Moved | Refused:
     with database.write() as connection:
-        return operations.confirm_move(connection, LINKS.get(name, name), origin=FORM, now=NOW)
+        return moving.confirm_move(connection, LINKS.get(name, name), origin=FORM, now=NOW)
 
 
 def expire_by(database: Database, now: datetime) -> int:

@@ -29,7 +29,7 @@ from subscribers.rules.notices import NoticeLimits
 from subscribers.rules.preferences import choose, pause, resume
 from subscribers.rules.signup import Confirmed, SignupRequest
 from subscribers.rules.unsubscribe import undo_unsubscribe, unsubscribe
-from subscribers.store import confirmations, operations, readers, writing
+from subscribers.store import confirmations, operations, readers, signup, writing
 from subscribers.store.bounces import take_bounce
 from subscribers.store.imports import import_entries, plan_entries
 from subscribers.store.mailable import mailable
@@ -94,7 +94,7 @@ class TheList(RuleBasedStateMachine):
             origin=ORIGIN,
         )
         with self.database.write() as connection:
-            answer = operations.sign_up(connection, request, secret=SECRET, limits=LIMITS, now=self.now)
+            answer = signup.sign_up(connection, request, secret=SECRET, limits=LIMITS, now=self.now)
             token = connection.scalars(select(notices.c.token_hash).order_by(notices.c.id.desc())).first()
         assert token is not None
         silent = self.suppressed.get(person) in (SuppressionReason.COMPLAINT, SuppressionReason.OPERATOR)
@@ -107,7 +107,7 @@ class TheList(RuleBasedStateMachine):
     def confirm(self, link: tuple[str, str, tuple[str, ...], Frequency]) -> None:
         person, token, chosen, frequency = link
         with self.database.write() as connection:
-            answer = operations.confirm(
+            answer = signup.confirm(
                 connection, token, origin=ORIGIN, secret=SECRET, limits=LIMITS, now=self.now
             )
         if isinstance(answer, Confirmed) and answer.change is not None:

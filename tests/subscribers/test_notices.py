@@ -26,7 +26,7 @@ from subscribers.rules.notices import (
 )
 from subscribers.rules.signup import Signup
 from subscribers.rules.unsubscribe import unsubscribe
-from subscribers.store import operations, writing
+from subscribers.store import operations, signup, writing
 from subscribers.store.notices import forget_strangers
 from subscribers.store.tables import confirmations, notices
 from subscribers.tokens import notice_token, token_hash
@@ -104,7 +104,7 @@ def ask_data(database: Database, subscriber_id: int) -> None:
 def confirm_again(database: Database, address: str = "Anna@example.org") -> Signup:
     folded, key = address.lower(), hash_of(address)
     with database.write() as connection:
-        return operations.confirm_again(
+        return signup.confirm_again(
             connection, folded, key, secret=SECRET, limits=LIMITS, now=NOW + timedelta(days=4)
         )
 

@@ -22,7 +22,7 @@ from subscribers.rules.decisions import Change, Refused
 from subscribers.rules.moving import Move, Moved
 from subscribers.rules.signup import Confirmed, Signup
 from subscribers.rules.unsubscribe import unsubscribe
-from subscribers.store import operations, readers, writing
+from subscribers.store import moving, operations, readers, writing
 from subscribers.store.confirmations import count_attempt
 from subscribers.store.tables import (
     attempts,
@@ -301,7 +301,7 @@ def test_a_reader_causes_few_notices_however_many_addresses_are_asked_for(
 def test_an_unknown_reader_cannot_change_the_address(database: Database) -> None:
     with database.write() as connection:
         request = move_request("new@example.org")
-        moved = operations.ask_move(connection, 404, request, secret=SECRET, limits=LIMITS, now=NOW)
+        moved = moving.ask_move(connection, 404, request, secret=SECRET, limits=LIMITS, now=NOW)
     assert moved == Move()
 
 

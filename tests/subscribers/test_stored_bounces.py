@@ -7,8 +7,7 @@ from datetime import UTC, datetime, timedelta
 from digest.storage.database import Database
 from subscribers.model import SuppressionReason
 from subscribers.rules.bounces import Bounce, BounceKind
-from subscribers.store.bounces import CountedBounce, bounces_of, list_bounces, take_bounce
-from subscribers.store.operations import receive_bounce
+from subscribers.store.bounces import CountedBounce, bounces_of, list_bounces, receive_bounce, take_bounce
 from subscribers.store.readers import read_suppressions
 from subscribers.store.writing import unsuppress
 from tests.subscribers.actions import NOW as MOVED_AT
