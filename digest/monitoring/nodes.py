@@ -13,8 +13,8 @@ from digest.model.nodes import KnownNode, Work
 from digest.monitoring.wording import joined, number_word
 from digest.schedule.jobs import QUEUES, JobKind
 from digest.storage.database import Connection, Database
-from digest.storage.ledger.owner import has_ended
 from digest.storage.nodes import known_nodes, leave
+from digest.storage.owner import has_ended
 
 _NAMED = 3  # slices, or other jobs
 _SLICE = re.compile(r"(.+) (\d+)")  # of a job that sends: an edition, and the number of its slice

@@ -11,8 +11,8 @@ from digest.model.deliveries import DeliveryState
 from digest.monitoring.wording import are
 from digest.storage.database import Database
 from digest.storage.ledger.notices import count_notices
-from digest.storage.ledger.owner import host_of
-from digest.storage.ledger.slices import at_work
+from digest.storage.ledger.senders import at_work
+from digest.storage.owner import host_of
 from digest.storage.reports import last_run
 
 _SILENT = timedelta(minutes=15)  # with cron, it should run every few minutes

@@ -28,7 +28,7 @@ from digest.send.send import ready, send_slice
 from digest.storage.database import Connection
 from digest.storage.editions.records import load_edition
 from digest.storage.ledger.deliveries import is_going
-from digest.storage.ledger.slices import next_look
+from digest.storage.ledger.senders import next_look
 
 _EDITIONS = 4  # whose emails are kept at the same time
 

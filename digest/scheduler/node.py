@@ -25,8 +25,8 @@ from digest.monitoring.nodes import forget_ended
 from digest.scheduler.jobs import Jobs
 from digest.scheduler.reconcile import reconcile
 from digest.storage.database import Connection
-from digest.storage.ledger.owner import end, own_name
 from digest.storage.nodes import beat, leave, newest_version, take_watch
+from digest.storage.owner import end, own_name
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from digest.app import App
 from digest.schedule.jobs import Job, JobKind
 from digest.storage.database import Connection
 from digest.storage.ledger.cancelled import settle_all_cancelled
-from digest.storage.ledger.owner import has_ended
-from digest.storage.ledger.slices import over, owners, without_sender
+from digest.storage.ledger.senders import owners, with_nothing_open, without_sender
+from digest.storage.owner import has_ended
 
 
 def reconcile(app: App, now: datetime, *, watches: bool) -> int:
@@ -36,10 +36,8 @@ def _jobs(connection: Connection, now: datetime, *, watches: bool) -> Sequence[J
         return []
     found = without_sender(connection, now, ended=ended, only_ended=not watches)
     slices = [slice_job(edition_id, number) for edition_id, number in found]
-    ends = (
-        [Job(kind=JobKind.FINISH, subject=edition_id) for edition_id in over(connection)] if watches else []
-    )
-    return [*slices, *ends]
+    over = with_nothing_open(connection) if watches else ()
+    return [*slices, *(Job(kind=JobKind.FINISH, subject=edition_id) for edition_id in over)]
 
 
 def slice_job(edition_id: str, number: int) -> Job:

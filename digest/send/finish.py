@@ -16,7 +16,7 @@ from digest.storage.editions.records import load_edition, lock_edition
 from digest.storage.editions.steps import advance
 from digest.storage.ledger.cancelled import settle_cancelled
 from digest.storage.ledger.outcomes import counts
-from digest.storage.ledger.slices import next_look, owners
+from digest.storage.ledger.senders import next_look, owners
 
 log = logging.getLogger(__name__)
 

@@ -26,8 +26,8 @@ from digest.storage.ledger.notices import (
     settle_notices,
     take_back_notices,
 )
-from digest.storage.ledger.owner import end as end_of_run
-from digest.storage.ledger.owner import has_ended, own_name
+from digest.storage.owner import end as end_of_run
+from digest.storage.owner import has_ended, own_name
 from subscribers.rules.bounces import SERVER, Bounce, BounceKind, plain_reason
 from subscribers.store.bounces import take_bounce
 

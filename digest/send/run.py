@@ -24,13 +24,13 @@ from digest.send.waiting import Waiting
 from digest.storage.database import Connection, Database
 from digest.storage.editions.steps import pause
 from digest.storage.ledger import deliveries as ledger
-from digest.storage.ledger import slices
+from digest.storage.ledger import senders, slices
 from digest.storage.ledger.deliveries import Step
 from digest.storage.ledger.leases import never
 from digest.storage.ledger.outcomes import counts, take_back_rejected
-from digest.storage.ledger.owner import end as end_of_run
-from digest.storage.ledger.owner import has_ended, own_name
 from digest.storage.ledger.settling import settle_late
+from digest.storage.owner import end as end_of_run
+from digest.storage.owner import has_ended, own_name
 from subscribers.store.mailable import NOW, mailable
 
 log = logging.getLogger(__name__)
@@ -144,7 +144,7 @@ class Run:
         now, edition_id = self._clock(), self._edition.id
         with self._database.write() as connection:
             slices.lock_state(connection, edition_id)
-            ended = [owner for owner in slices.owners(connection, edition_id) if has_ended(owner)]
+            ended = [owner for owner in senders.owners(connection, edition_id) if has_ended(owner)]
             going = ledger.is_going(connection, edition_id)
             taken = slices.take(connection, self._sender, now=now, due_by=now, ended=ended) if going else None
             due = ledger.due_in(connection, taken[0], now) if taken else []

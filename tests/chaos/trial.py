@@ -23,7 +23,7 @@ from digest.model.editions import EditionState
 from digest.storage.database import Database, open_database
 from digest.storage.editions.records import load_edition
 from digest.storage.ledger.outcomes import counts, list_deliveries
-from digest.storage.ledger.slices import next_look, owners
+from digest.storage.ledger.senders import next_look, owners
 from subscribers.store.tables import subscribers, subscriptions
 from tests.processes import ended
 from tests.scheduler.installation import Place

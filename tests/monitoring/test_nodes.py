@@ -9,8 +9,8 @@ import pytest
 from digest.model.nodes import KnownNode, Node, Work
 from digest.monitoring.nodes import NodeStatus, forget_ended, summary, trouble_of, without_replaced, work_text
 from digest.storage.database import Database
-from digest.storage.ledger.owner import end, own_name
 from digest.storage.nodes import beat, known_nodes
+from digest.storage.owner import end, own_name
 
 NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
 EDITION = "daily-2026-11-22"

@@ -19,7 +19,7 @@ from digest.schedule.jobs import Job, JobKind
 from digest.scheduler.firing import fire_send
 from digest.scheduler.jobs import Jobs
 from digest.scheduler.reconcile import reconcile
-from digest.storage.ledger.owner import end, own_name
+from digest.storage.owner import end, own_name
 from digest.storage.tables.deliveries import slices
 from tests.scheduler.by_nodes import do_jobs, fetched
 from tests.scheduler.installation import Place, at, place_of

@@ -26,8 +26,8 @@ from digest.model.errors import OutageError
 from digest.model.messages import Message, Receipt
 from digest.send.send import send
 from digest.storage.database import Connection, Database, open_database
-from digest.storage.ledger.owner import end, has_ended, own_name
-from digest.storage.ledger.slices import on_wire
+from digest.storage.ledger.senders import on_wire
+from digest.storage.owner import end, has_ended, own_name
 from digest.storage.tables import metadata
 from tests.databases import create_tables
 from tests.send.world import EDITION, Clock, Recorder, add_edition, add_readers, outbox, run

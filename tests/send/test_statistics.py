@@ -11,7 +11,7 @@ from digest.storage.database import Database
 from digest.storage.editions.drafts import insert_edition
 from digest.storage.editions.steps import advance
 from digest.storage.ledger import deliveries as ledger
-from digest.storage.ledger import slices
+from digest.storage.ledger import senders, slices
 from digest.storage.ledger.addressing import address
 from digest.storage.ledger.deliveries import Step
 from subscribers.store.mailable import mailable
@@ -59,10 +59,10 @@ def test_looking_for_slices_without_a_sender_reads_none_of_earlier_editions(post
         connection.execute(text("ANALYZE slices, editions"))
     with database.read() as connection:
         before = blocks(connection)
-        assert slices.owners(connection) == ("ana",)
-        found = slices.without_sender(connection, NOW, ended=["ana"])
+        assert senders.owners(connection) == ("ana",)
+        found = senders.without_sender(connection, NOW, ended=["ana"])
         assert found == tuple(("daily-7", number) for number in range(300))
-        assert slices.over(connection) == ()
+        assert senders.with_nothing_open(connection) == ()
         read = blocks(connection) - before
         everything = connection.scalar(text("SELECT pg_relation_size('slices') / 8192"))
     database.close()

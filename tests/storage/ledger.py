@@ -14,7 +14,7 @@ from digest.model.deliveries import DeliveryState, Recipient, Result
 from digest.model.editions import EditionState, StepCause
 from digest.storage.database import Database, open_database
 from digest.storage.editions.steps import advance
-from digest.storage.ledger import addressing, slices
+from digest.storage.ledger import addressing, senders, slices
 from digest.storage.ledger import deliveries as ledger
 from digest.storage.ledger.deliveries import Step
 from digest.storage.ledger.leases import LEASE, Again, never
@@ -120,7 +120,7 @@ def states(database: Database) -> dict[int, DeliveryState]:
 
 def next_look(database: Database) -> datetime | None:
     with database.read() as connection:
-        return slices.next_look(connection, EDITION)
+        return senders.next_look(connection, EDITION)
 
 
 def accepted(key: int) -> Result:

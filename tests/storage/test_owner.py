@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from digest.storage.ledger.owner import has_ended, host_of, own_name
+from digest.storage.owner import has_ended, host_of, own_name
 
-NAMED = "from digest.storage.ledger.owner import own_name; print(own_name(), flush=True); input()"
+NAMED = "from digest.storage.owner import own_name; print(own_name(), flush=True); input()"
 
 
 def test_a_running_process_has_not_ended_and_a_killed_process_has() -> None:

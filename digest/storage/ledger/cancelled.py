@@ -9,8 +9,9 @@ from sqlalchemy import Connection, select, update
 from digest.model.deliveries import DeliveryState
 from digest.model.editions import EditionState
 from digest.storage.database import Database
-from digest.storage.ledger.owner import has_ended
-from digest.storage.ledger.slices import Sender, leave, lock_state, open_in, owners, take
+from digest.storage.ledger.senders import owners
+from digest.storage.ledger.slices import Sender, leave, lock_state, open_in, take
+from digest.storage.owner import has_ended
 from digest.storage.tables.deliveries import deliveries, slices
 from digest.storage.tables.editions import editions
 

@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, 
 
 from digest.model.deliveries import Counts, Delivery, DeliveryState, Later
 from digest.storage.ledger.prepared import among
-from digest.storage.ledger.slices import ensure_cut, going, look_again, look_everywhere, on_wire
+from digest.storage.ledger.senders import editions_at_work, on_wire
+from digest.storage.ledger.slices import ensure_cut, look_again, look_everywhere
 from digest.storage.tables.deliveries import SENDABLE, deliveries
 from subscribers.store.mailable import Mailable
 from subscribers.store.tables import subscribers
@@ -151,7 +152,7 @@ def deliveries_to(connection: Connection, subscriber_id: int) -> tuple[Delivery,
         .order_by(deliveries.c.changed_at, deliveries.c.edition_id)
     )
     rows = connection.execute(query).all()
-    wires = {each: on_wire(connection, each) for each in going(connection)}
+    wires = {each: on_wire(connection, each) for each in editions_at_work(connection)}
     return tuple(_delivery(row, wires.get(row.edition_id, frozenset())) for row in rows)
 
 

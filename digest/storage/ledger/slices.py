@@ -11,14 +11,11 @@ import struct
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import groupby
-from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Select,
     TextClause,
     and_,
     bindparam,
@@ -151,8 +148,9 @@ def take(
     raised = {"fence": mine.fence, "owner": mine.owner, "wire": b"", "moved_at": lease_time(connection, now)}
     this = slices.c.edition_id == mine.edition_id, slices.c.number == mine.number
     connection.execute(update(slices).where(*this).values(raised))
-    doubt(connection, before, _unpacked(row.wire), again=sender.again, now=now)
-    return mine, len(row.wire) // _ID_SIZE
+    wire = unpacked(row.wire)
+    doubt(connection, before, wire, again=sender.again, now=now)
+    return mine, len(wire)
 
 
 def doubt(connection: Connection, held: Slice, wire: Collection[int], *, again: Again, now: datetime) -> None:
@@ -188,12 +186,17 @@ _HOLD = Prepared(_KEPT.values(moved_at=_AT))
 _HOLD_BY_DATABASE = Prepared(_KEPT.values(moved_at=CLOCK))
 
 
+def _own(held: Slice) -> dict[str, object]:
+    """Return the values of `_OWN`."""
+    return {"edition": held.edition_id, "slice": held.number, "mine": held.fence}
+
+
 def hold(connection: Connection, held: Slice, wire: Collection[int], *, now: datetime) -> bool:
     """Record what a sender has on the wire from now on, which renews its lease; False: another has the slice.
 
     This must be the first statement that a transaction makes about a slice, because it also locks the row.
     """
-    values = {"edition": held.edition_id, "slice": held.number, "mine": held.fence, "ids": _packed(wire)}
+    values = {**_own(held), "ids": _packed(wire)}
     if by_caller(connection):
         return bool(_HOLD.run(connection, {**values, "at": now}).rowcount)
     return bool(_HOLD_BY_DATABASE.run(connection, values).rowcount)
@@ -201,18 +204,16 @@ def hold(connection: Connection, held: Slice, wire: Collection[int], *, now: dat
 
 def wire_of(connection: Connection, held: Slice) -> frozenset[int] | None:
     """Return what a slice says is on the wire, and lock it; None: another sender has the slice."""
-    own = {"edition": held.edition_id, "slice": held.number, "mine": held.fence}
-    wire = connection.scalar(select(slices.c.wire).where(_OWN).with_for_update(), own)
-    return None if wire is None else _unpacked(wire)
+    wire = connection.scalar(select(slices.c.wire).where(_OWN).with_for_update(), _own(held))
+    return None if wire is None else unpacked(wire)
 
 
 def leave(connection: Connection, held: Slice, *, now: datetime) -> None:
     """Give a slice back; it is due when the first of its open deliveries is, or never again."""
     due = func.coalesce(deliveries.c.due_at, literal(now, deliveries.c.due_at.type))
     first = select(func.min(due)).where(open_in(held)).scalar_subquery()
-    own = {"edition": held.edition_id, "slice": held.number, "mine": held.fence}
     left = update(slices).where(_OWN).values(owner=None, wire=b"", due_at=first)
-    connection.execute(left.values(moved_at=lease_time(connection, now)), own)
+    connection.execute(left.values(moved_at=lease_time(connection, now)), _own(held))
 
 
 def keep_only(connection: Connection, sender: Sender, numbers: Collection[int], *, now: datetime) -> None:
@@ -238,17 +239,6 @@ def _among(connection: Connection, ids: Collection[int]) -> ColumnElement[bool]:
 
 # ── all slices of an edition ────────────────────────────────────────────────────────────────
 
-# Only such editions have senders.
-_UNDER_WAY = EditionState.SENDING, EditionState.CANCELLED
-
-
-def _held(connection: Connection) -> Select[Any]:
-    """Return a query for the slices that senders have, of all editions."""
-    # With the ids in the statement, PostgreSQL knows that they are few, and does not read the slices of all
-    # editions that were ever sent.
-    ids = connection.scalars(select(editions.c.id).where(editions.c.state.in_(_UNDER_WAY))).all()
-    return select(slices).where(slices.c.edition_id.in_(ids), slices.c.owner.is_not(None))
-
 
 def lock_state(connection: Connection, edition_id: str) -> EditionState | None:
     """Return the state of an edition, which nobody changes until the commit; None: it does not exist."""
@@ -272,66 +262,6 @@ def is_accepted(connection: Connection, edition_id: str) -> bool:
     accepted = select(slices.c.number).select_from(joined)
     found = accepted.where(*taken, deliveries.c.state == DeliveryState.ACCEPTED).limit(1)
     return connection.scalar(found) is not None
-
-
-def owners(connection: Connection, edition_id: str | None = None) -> tuple[str, ...]:
-    """Return the names of all senders that have slices, of one edition or of all that are under way."""
-    if edition_id is None:
-        held = _held(connection)
-    else:
-        held = select(slices).where(slices.c.edition_id == edition_id, slices.c.owner.is_not(None))
-    return tuple(connection.scalars(held.with_only_columns(slices.c.owner).distinct()))
-
-
-def going(connection: Connection) -> tuple[str, ...]:
-    """Return the ids of the editions that senders have slices of."""
-    held = _held(connection).with_only_columns(slices.c.edition_id)
-    return tuple(connection.scalars(held.distinct()))
-
-
-def on_wire(connection: Connection, edition_id: str) -> frozenset[int]:
-    """Return the subscribers whose deliveries are on the wire."""
-    wires = select(slices.c.wire).where(slices.c.edition_id == edition_id, slices.c.owner.is_not(None))
-    return frozenset().union(*map(_unpacked, connection.scalars(wires)))
-
-
-def without_sender(
-    connection: Connection, now: datetime, *, ended: Sequence[str] = (), only_ended: bool = False
-) -> tuple[tuple[str, int], ...]:
-    """Return the due slices that no sender has, of all editions being sent: the edition's id and the number.
-
-    A sender has lost its slice if it has `ended`, or has not moved it for a lease. With `only_ended`, only
-    the slices of those senders are found. The oldest come first.
-    """
-    lost = slices.c.owner.in_(ended)
-    free = or_(slices.c.owner.is_(None), lost, is_stale(connection, slices.c.moved_at, LEASE, now))
-    going = editions.c.state == EditionState.SENDING, editions.c.paused_at.is_(None)
-    ids = connection.scalars(select(editions.c.id).where(*going)).all()
-    found = (
-        select(slices.c.edition_id, slices.c.number)
-        .where(slices.c.edition_id.in_(ids), slices.c.due_at <= now, lost if only_ended else free)
-        .order_by(slices.c.due_at, slices.c.edition_id, slices.c.number)
-    )
-    return tuple((edition_id, number) for edition_id, number in connection.execute(found))
-
-
-def over(connection: Connection) -> tuple[str, ...]:
-    """Return the ids of the editions being sent of which no slice has anything open."""
-    has_open = select(slices.c.number).where(
-        slices.c.edition_id == editions.c.id, slices.c.due_at.is_not(None)
-    )
-    found = select(editions.c.id).where(editions.c.state == EditionState.SENDING, ~has_open.exists())
-    return tuple(connection.scalars(found))
-
-
-def next_look(connection: Connection, edition_id: str) -> datetime | None:
-    """Return when an edition next needs a sender: when a slice is due, or when a sender may have died."""
-    of_edition = slices.c.edition_id == edition_id, slices.c.due_at.is_not(None)
-    due_at = connection.scalar(select(func.min(slices.c.due_at)).where(*of_edition, slices.c.owner.is_(None)))
-    moved = select(func.min(slices.c.moved_at)).where(*of_edition, slices.c.owner.is_not(None))
-    moved_at = connection.scalar(moved)
-    times = due_at, moved_at and moved_at + LEASE
-    return min((each for each in times if each), default=None)
 
 
 def look_again(
@@ -364,16 +294,6 @@ def end_leases(connection: Connection, limit: datetime, now: datetime) -> None:
         connection.execute(ahead.values(moved_at=now - LEASE))
 
 
-def at_work(connection: Connection) -> tuple[tuple[str, str, int, int, datetime], ...]:
-    """Return every sender: its edition, name, slices, deliveries on the wire, and when it last moved one."""
-    rows = connection.execute(_held(connection).order_by(slices.c.edition_id, slices.c.owner)).all()
-    return tuple(
-        (*who, len(its), sum(len(row.wire) for row in its) // _ID_SIZE, max(row.moved_at for row in its))
-        for who, group in groupby(rows, key=attrgetter("edition_id", "owner"))
-        for its in [list(group)]
-    )
-
-
 # ── ids in a column ─────────────────────────────────────────────────────────────────────────
 
 _ID_SIZE = 8  # bytes of a packed id
@@ -384,6 +304,6 @@ def _packed(ids: Collection[int]) -> bytes:
     return struct.pack(f"<{len(ids)}q", *ids)
 
 
-def _unpacked(column: bytes) -> frozenset[int]:
+def unpacked(column: bytes) -> frozenset[int]:
     """Return the ids in a column that `_packed` made."""
     return frozenset(struct.unpack(f"<{len(column) // _ID_SIZE}q", column))

@@ -58,7 +58,7 @@ slices = Table(
     Column("first_id", Key, nullable=False),  # of subscribers
     Column("last_id", Key, nullable=False),
     Column("fence", Integer, nullable=False, server_default="0"),  # raised each time the slice is taken
-    Column("owner", String),  # the sender that has it; see digest.storage.ledger.owner
+    Column("owner", String),  # the sender that has it; see digest.storage.owner
     Column("wire", LargeBinary, nullable=False),  # ids of deliveries it may have written to a server
     Column("due_at", Moment),  # when the first of its open deliveries is due; empty: none is open
     Column("moved_at", Moment, nullable=False),  # when it was last written by its sender

@@ -33,7 +33,7 @@ from digest.model.run_context import RunContext, utc_now
 from digest.storage.database import Database, open_database
 from digest.storage.editions.records import load_edition
 from digest.storage.ledger.outcomes import counts
-from digest.storage.ledger.slices import owners
+from digest.storage.ledger.senders import owners
 from tests.chaos.nodes.cluster import DURABLE, FAST, Cluster, Server, new_primary, with_standby
 from tests.chaos.nodes.forwarders import Forwarders
 from tests.chaos.nodes.network import Cable, Namespaces, Network, address_of, are_permitted
