@@ -14,7 +14,7 @@ from digest.demo.run import Summary, run
 from digest.model.deliveries import Counts
 from digest.model.posts import FeedReport
 from digest.model.run_context import utc_now
-from digest.scheduler.service import serve as keep_serving
+from digest.scheduler.service import Service
 from digest.web.trial import trial
 
 
@@ -59,7 +59,7 @@ def _serve(folder: Path) -> None:
         click.echo(f"  {'Readers':<26} {opened.url}/")
         click.echo(f"  {'Emails':<26} {opened.mail}")
         click.echo("Each link signs in once. To stop: Ctrl-C")
-        keep_serving(opened.app, stop, bell=bell)
+        Service(app=opened.app, stop=stop, bell=bell).run()
 
 
 class _Screen:

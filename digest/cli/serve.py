@@ -13,7 +13,7 @@ from digest.check.check import check_templates
 from digest.cli import log_everything
 from digest.cli.terminal.session import Session, hangups, pass_session, stop_on_signals
 from digest.model.errors import DigestError
-from digest.scheduler.service import serve as keep_serving
+from digest.scheduler.service import Service
 from digest.web.serving import Pages
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def serve(session: Session, no_web: bool) -> None:
                     return asked.pop(0)
                 return _reload(session, app, None if no_web else pages) if hung_up() else None
 
-            keep_serving(app, stop, bell=bell, pages=not no_web, reloaded=reloaded)
+            Service(app=app, stop=stop, bell=bell, serves_pages=not no_web, reloaded=reloaded).run()
 
 
 def _reopened(session: Session, app: App, pages: Pages | None) -> App:

@@ -21,7 +21,7 @@ from digest.schedule.cadence import Cadence, cadences
 from digest.schedule.policy import EditionStep, Occasions, occasions, ruling
 from digest.schedule.schedule import SKIP_REASON
 from digest.schedule.seen import last_seen
-from digest.scheduler.failures import guarded
+from digest.scheduler.reporting import guarded
 from digest.storage.editions.due import due_editions
 from digest.storage.editions.records import usable_editions
 from digest.storage.occurrences import (

@@ -17,7 +17,7 @@ from digest.model.publication import Digest
 from digest.model.run_context import EventKind, RunContext, RunEvent
 from digest.monitoring.progress import keep_tallies
 from digest.schedule.policy import EditionStep, ruling
-from digest.scheduler.failures import guarded
+from digest.scheduler.reporting import guarded
 from digest.storage.editions.due import due_editions
 from digest.storage.editions.gatherings import stopped_since
 from digest.storage.editions.records import load_edition

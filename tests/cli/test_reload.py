@@ -19,8 +19,7 @@ from digest.app import App, reopen_app
 from digest.config import load
 from digest.model.messages import Message, Outcome, Receipt
 from digest.model.run_context import EventKind, RunEvent
-from digest.scheduler.service import Intervals
-from digest.scheduler.service import serve as keep_serving
+from digest.scheduler.service import Intervals, Service
 from digest.send.outbox import Outbox
 from tests.scheduler.installation import CONFIG, Place, at
 
@@ -199,16 +198,15 @@ def test_an_edition_that_is_going_out_is_finished_with_what_it_began_with(place:
             if event.kind is EventKind.SENT:
                 stop.set()
 
-        working = Thread(
-            target=keep_serving,
-            args=(held, stop),
-            kwargs={
-                "intervals": Intervals(collect=0.05, compose=0.05, send=0.05),
-                "clock": lambda: began + (datetime.now(UTC) - now) + timedelta(),
-                "report": report,
-                "reloaded": reloaded,
-            },
+        service = Service(
+            app=held,
+            stop=stop,
+            intervals=Intervals(collect=0.05, compose=0.05, send=0.05),
+            clock=lambda: began + (datetime.now(UTC) - now) + timedelta(),
+            report=report,
+            reloaded=reloaded,
         )
+        working = Thread(target=service.run)
         working.start()
         working.join(timeout=60)
         ended = not working.is_alive()

@@ -12,10 +12,10 @@ from digest.editions.schedules import begin_digests
 from digest.model.run_context import RunContext, RunEvent
 from digest.readers.notices import send_notices
 from digest.schedule.jobs import Job, job_of
-from digest.scheduler.failures import guarded
 from digest.scheduler.firing import fire_clean, fire_collect, fire_compose, fire_gather, fire_send
 from digest.scheduler.jobs import Jobs
 from digest.scheduler.reconcile import reconcile
+from digest.scheduler.reporting import guarded
 from digest.scheduler.run import offer_merges, release_and_report, tell_staff
 
 ENGINE = '\n[jobs]\nengine = "procrastinate"\n'  # to be added to config.toml

@@ -19,7 +19,7 @@ import pytest
 
 from digest.app import App
 from digest.editions.feeds import list_feeds, list_posts
-from digest.scheduler.service import Intervals, serve
+from digest.scheduler.service import Intervals, Service
 from digest.web.serving import serving as serving_pages
 from tests.collect.servers import Answer, Site, serving
 from tests.scheduler.installation import Place, at
@@ -67,12 +67,11 @@ def document(site: Site, *titles: str) -> Answer:
 def running(app: App, clock: ShiftedClock) -> Iterator[Log]:
     """Run what `digest serve` runs; feeds are collected once, and after that only when they are pushed."""
     log, stop = Log(), Event()
-    service = logging.getLogger("digest.scheduler.service")
-    service.addHandler(log.handler)
+    logger = logging.getLogger("digest.scheduler")
+    logger.addHandler(log.handler)
     intervals = Intervals(collect=3600, pushes=0.05, ask_hubs=0.05)
-    work = Thread(
-        target=serve, args=(app, stop), kwargs={"clock": clock, "intervals": intervals, "pages": True}
-    )
+    service = Service(app=app, stop=stop, clock=clock, intervals=intervals, serves_pages=True)
+    work = Thread(target=service.run)
     with serving_pages(app, clock=clock):
         work.start()
         try:
@@ -80,7 +79,7 @@ def running(app: App, clock: ShiftedClock) -> Iterator[Log]:
         finally:
             stop.set()
             work.join()
-            service.removeHandler(log.handler)
+            logger.removeHandler(log.handler)
 
 
 def call(method: str, url: str, body: bytes = b"", signature: str = "") -> tuple[int, str]:

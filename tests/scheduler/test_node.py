@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic, sleep
@@ -23,7 +22,7 @@ from digest.model.nodes import KnownNode, Node
 from digest.model.run_context import utc_now
 from digest.schedule.jobs import QUEUES, Job, JobKind
 from digest.scheduler.node import work
-from digest.scheduler.service import Intervals, serve
+from digest.scheduler.service import Intervals, Service
 from digest.storage.nodes import beat, known_nodes, leave
 from digest.storage.tables.nodes import nodes
 from tests.scheduler.installation import Place, place_of
@@ -93,7 +92,7 @@ def test_serve_fires_and_a_node_does_the_work(place: Place) -> None:
     stop, clock = Event(), MovingClock("23 07:00")
     intervals = Intervals(pushes=0.2, compose=0.2, send=0.2)
     with place.app() as app, at_work(app, clock):
-        serving = Thread(target=partial(serve, app, stop, intervals=intervals, clock=clock))
+        serving = Thread(target=Service(app=app, stop=stop, intervals=intervals, clock=clock).run)
         serving.start()
         try:
             wait_for(lambda: len([*place.folder.glob("data/mail/*.eml")]) == 2)

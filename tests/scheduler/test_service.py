@@ -12,7 +12,7 @@ from threading import Event, Thread
 import pytest
 
 from digest.model.run_context import EventKind, RunEvent
-from digest.scheduler.service import Intervals, serve
+from digest.scheduler.service import Intervals, Service
 from digest.storage.ledger.outcomes import list_deliveries
 from tests.scheduler.installation import Place, at
 
@@ -46,7 +46,7 @@ def test_serve_does_what_is_due(place: Place) -> None:
 
     intervals = Intervals(collect=0.05, compose=0.05, send=0.05)
     with place.app() as app:
-        serve(app, stop, intervals=intervals, clock=MovingClock("23 07:00"), report=report)
+        Service(app=app, stop=stop, intervals=intervals, clock=MovingClock("23 07:00"), report=report).run()
     assert [each.kind for each in events] == [EventKind.COMPOSED, EventKind.SENT]
     assert set(place.emails()) == {"ada", "bob"}
 
@@ -64,13 +64,13 @@ def test_serve_gathers_editions_that_were_sent(place: Place) -> None:
             stop.set()
 
     with place.app() as app:
-        serve(
-            app,
-            stop,
+        Service(
+            app=app,
+            stop=stop,
             intervals=Intervals(compose=0.05, send=0.05),
             clock=MovingClock("23 08:00"),
             report=report,
-        )
+        ).run()
     assert [(each.kind, each.subject) for each in events] == [
         (EventKind.COMPOSED, "daily-weekly-2026-11-23"),
         (EventKind.SENT, "daily-weekly-2026-11-23"),
@@ -90,7 +90,7 @@ def test_a_gathered_edition_waits_for_a_late_edition(place: Place) -> None:
 
     intervals = Intervals(collect=0.05, compose=0.05, send=0.05)
     with place.app() as app:
-        serve(app, stop, intervals=intervals, clock=MovingClock("23 08:05"), report=report)
+        Service(app=app, stop=stop, intervals=intervals, clock=MovingClock("23 08:05"), report=report).run()
     assert Counter(each.kind for each in events) == {EventKind.COMPOSED: 2, EventKind.SENT: 2}
     composed = [each.subject for each in events if each.kind is EventKind.COMPOSED]
     assert composed == ["daily-2026-11-23", "daily-weekly-2026-11-23"]
@@ -106,7 +106,7 @@ def test_posts_are_collected_before_the_first_edition_is_composed(place: Place) 
         stop.set()
 
     with place.app() as app:
-        serve(app, stop, clock=MovingClock("23 06:59"), report=report)
+        Service(app=app, stop=stop, clock=MovingClock("23 06:59"), report=report).run()
     assert [each.kind for each in events] == [EventKind.COMPOSED]
 
 
@@ -124,7 +124,9 @@ def test_a_failure_is_reported_once_and_the_scheduler_goes_on(
             stop.set()
 
     with place.app() as app:
-        serve(app, stop, clock=MovingClock("23 07:00"), intervals=Intervals(send=0.05), report=report)
+        Service(
+            app=app, stop=stop, clock=MovingClock("23 07:00"), intervals=Intervals(send=0.05), report=report
+        ).run()
     assert [each.kind for each in events] == [EventKind.COMPOSED, EventKind.FAILED]
     assert [record.levelname for record in caplog.records if "cannot be made" in record.message] == ["ERROR"]
 
@@ -140,7 +142,7 @@ def test_the_failure_of_a_feed_is_logged_once_with_what_to_do(
     stop = Event()
 
     with place.app() as app:
-        serve(app, stop, clock=MovingClock("23 07:00"), report=lambda _: stop.set())
+        Service(app=app, stop=stop, clock=MovingClock("23 07:00"), report=lambda _: stop.set()).run()
     found = [record for record in caplog.records if "Orchard Notes" in record.getMessage()]
     assert [(record.levelname, record.getMessage()) for record in found] == [
         (
@@ -176,13 +178,13 @@ def test_two_schedulers_on_one_database_send_once(tmp_path: Path, database_url: 
 
     def keep_serving() -> None:
         with place.app() as app:
-            serve(
-                app,
-                stop,
+            Service(
+                app=app,
+                stop=stop,
                 intervals=Intervals(collect=0.05, compose=0.05, send=0.05),
                 clock=clock,
                 report=report,
-            )
+            ).run()
 
     threads = [Thread(target=keep_serving) for _ in range(2)]
     for thread in threads:
