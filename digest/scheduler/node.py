@@ -25,7 +25,8 @@ from digest.monitoring.nodes import forget_ended
 from digest.scheduler.jobs import Jobs
 from digest.scheduler.reconcile import reconcile
 from digest.storage.database import Connection
-from digest.storage.nodes import beat, leave, newest_version, take_watch
+from digest.storage.ledger.senders import date_back_moves
+from digest.storage.nodes import beat, is_watched, leave, newest_version, take_watch
 from digest.storage.owner import end, own_name
 
 log = logging.getLogger(__name__)
@@ -137,6 +138,10 @@ class _Node:
             watches = take_watch(connection, self.id)
             if watches:
                 engine_jobs.remove_dead(connection)
+                date_back_moves(connection)
+        if watches:
+            with self.app.database.read() as connection:
+                watches = is_watched(connection)
         reconcile(self.app, self.clock(), watches=watches)
 
     def _follow_note(self) -> None:

@@ -18,12 +18,9 @@ from digest.storage.tables.schedules import WATCH, WATCH_RESUMED, reports
 from subscribers.store.tables import Moment, upsert
 
 _WATCHED = timedelta(seconds=2)
-_GAP = timedelta(
-    seconds=30
-)  # far shorter than a lease, so that a sender can come back within the rest of one
-_LONGEST = (
-    "5s"  # a node that is frozen in this transaction loses its connection, so that others have the watch
-)
+_GAP = timedelta(seconds=30)  # far shorter than a lease: a sender comes back within the rest of its own
+# A node that is frozen in this transaction loses its connection, so that others have the watch.
+_LONGEST = "5s"
 _KEPT = timedelta(days=1)
 _SECONDS_FORM = "%Y-%m-%d %H:%M:%f000"  # as SQLAlchemy stores a time in SQLite
 
@@ -74,14 +71,17 @@ def newest_version(connection: Connection) -> str:
 def take_watch(connection: Connection, node_id: str) -> bool:
     """Tell whether this node is the one that looks after the ledger now: at most one is, every two seconds.
 
-    Ask more often than that, because a node that asks a moment too early has to ask again.
+    Ask more often than that, because a node that asks a moment too early has to ask again. After the commit,
+    ask `is_watched`, because the commit may have waited for a standby for minutes.
     """
     clock = _clock(connection)
+    is_over = _is_longer_ago(connection, _WATCHED)
     if _has_own_clock(connection):
         connection.execute(select(func.set_config("idle_in_transaction_session_timeout", _LONGEST, True)))
-        _note_gap(connection)
-    # A time that is later than now was saved before the database's clock was put back.
-    is_over = or_(reports.c.at <= _before(connection, _WATCHED), reports.c.at > clock)
+        # The lock waits for a node that is taking the watch, so the row is as that node has left it.
+        over = select(reports.c.subject).where(reports.c.subject == WATCH, is_over).with_for_update()
+        if connection.scalar(over):
+            _note_gap(connection)
     had = exists().where(reports.c.subject == WATCH, not_(is_over))
     row = select(literal(WATCH), clock, literal(node_id)).where(not_(had))  # asking alone writes nothing
     taken = upsert(connection, reports).from_select(["subject", "at", "detail"], row)
@@ -90,13 +90,25 @@ def take_watch(connection: Connection, node_id: str) -> bool:
     return connection.scalar(taken.returning(reports.c.subject)) is not None
 
 
+def is_watched(connection: Connection) -> bool:
+    """Tell whether a node looked after the ledger a moment ago, so that there is no gap."""
+    query = exists().where(reports.c.subject == WATCH, not_(_is_longer_ago(connection, _GAP)))
+    return bool(connection.scalar(select(query)))
+
+
 def _note_gap(connection: Connection) -> None:
     """Save that the watch goes on after a gap, in which the database was away from all nodes."""
-    gap = exists().where(reports.c.subject == WATCH, reports.c.at <= _before(connection, _GAP))
+    gap = exists().where(reports.c.subject == WATCH, _is_longer_ago(connection, _GAP))
     row = select(literal(WATCH_RESUMED), _clock(connection), literal("")).where(gap)
     saved = upsert(connection, reports).from_select(["subject", "at", "detail"], row)
     changed = {"at": saved.excluded.at}
     connection.execute(saved.on_conflict_do_update(index_elements=["subject"], set_=changed))
+
+
+def _is_longer_ago(connection: Connection, span: timedelta) -> Any:
+    # A time that is later than now was saved before the database's clock was put back. No such time can be
+    # compared with now, so it is as good as long ago.
+    return or_(reports.c.at <= _before(connection, span), reports.c.at > _clock(connection))
 
 
 def forget_silent(connection: Connection) -> int:

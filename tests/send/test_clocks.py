@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 
 from digest.editions.clocks import check_clock
 from digest.model.editions import EditionState
@@ -15,6 +15,7 @@ from digest.model.run_context import utc_now
 from digest.send.retries import Doubt, RetryRules
 from digest.storage.database import Database, open_database
 from digest.storage.ledger import slices
+from digest.storage.ledger.senders import date_back_moves
 from digest.storage.nodes import take_watch
 from digest.storage.tables import deliveries as tables
 from digest.storage.tables.schedules import reports
@@ -94,4 +95,37 @@ def test_after_a_failover_a_living_sender_has_a_lease_to_come_back(postgresql_ur
         assert slices.take(connection, ben, now=NOW, due_by=None) is None
         connection.execute(update(reports).values(at=ago))
         assert slices.take(connection, ben, now=NOW, due_by=None)
+    database.close()
+
+
+def test_a_start_later_than_now_keeps_no_lease_from_running_out(postgresql_url: str) -> None:
+    """A machine that boots with a wrong clock starts PostgreSQL before its clock is put right."""
+    with_tables(postgresql_url).close()
+    database = open_database(postgresql_url)
+    begin(database, readers=3)
+    step(database, taken(database), wire=[1])
+    tomorrow = (
+        "CREATE FUNCTION pg_postmaster_start_time() RETURNS timestamptz RETURN clock_timestamp() + '1 day'"
+    )
+    with database.write() as connection:
+        connection.execute(text("SET LOCAL search_path = public, pg_catalog"))
+        connection.execute(text(tomorrow))
+        connection.execute(update(tables.slices).values(moved_at=utc_now() - AHEAD))
+        ben = slices.Sender(edition_id=EDITION, owner="ben")
+        assert slices.take(connection, ben, now=NOW, due_by=None)
+    database.close()
+
+
+def test_a_slice_that_moved_later_than_now_waits_no_longer_than_a_lease(postgresql_url: str) -> None:
+    with_tables(postgresql_url).close()
+    database = open_database(postgresql_url)
+    begin(database, readers=3)
+    step(database, taken(database), wire=[1])
+    with database.write() as connection:
+        connection.execute(update(tables.slices).values(moved_at=utc_now() + timedelta(days=1)))
+        date_back_moves(connection)
+        moved_at = connection.execute(select(tables.slices.c.moved_at)).scalar_one()
+        assert abs(utc_now() - moved_at) < timedelta(minutes=1)
+        date_back_moves(connection)
+        assert connection.scalar(select(tables.slices.c.moved_at)) == moved_at
     database.close()

@@ -6,14 +6,23 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import Update, select, text, update
 
 from digest.model.nodes import KnownNode, Node, Work
 from digest.model.run_context import utc_now
 from digest.storage.database import Database, open_database
-from digest.storage.nodes import beat, forget_silent, known_nodes, leave, newest_version, take_watch
+from digest.storage.nodes import (
+    beat,
+    forget_silent,
+    is_watched,
+    known_nodes,
+    leave,
+    newest_version,
+    take_watch,
+)
 from digest.storage.tables.nodes import nodes
-from digest.storage.tables.schedules import WATCH_RESUMED, reports
+from digest.storage.tables.schedules import WATCH, WATCH_RESUMED, reports
+from tests.storage.ledger import until_it_waits
 
 START = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
 A_MOMENT = timedelta(seconds=5)  # a beat is saved and read within this time
@@ -165,19 +174,57 @@ def test_asking_for_the_watch_writes_nothing_while_another_has_it(postgresql_url
     database.close()
 
 
-@pytest.mark.parametrize(("away", "is_gap"), [(20, False), (31, True)])
-def test_the_end_of_a_gap_in_the_watch_is_noted(postgresql_url: str, away: int, is_gap: bool) -> None:
+def resumed(database: Database) -> datetime | None:
+    with database.read() as connection:
+        return connection.scalar(select(reports.c.at).where(reports.c.subject == WATCH_RESUMED))
+
+
+def seen(ago: timedelta) -> Update:
+    """Return the statement that lets the watch be taken some time ago."""
+    return update(reports).where(reports.c.subject == WATCH).values(at=utc_now() - ago)
+
+
+@pytest.mark.parametrize(("ago", "is_gap"), [(20, False), (31, True), (-60, True)])
+def test_the_end_of_a_gap_in_the_watch_is_noted(postgresql_url: str, ago: int, is_gap: bool) -> None:
+    """A minus sign stands for a clock that was put back."""
     database = open_database(postgresql_url)
 
     def noted_after(seconds: int) -> datetime | None:
         with database.write() as connection:
-            last = utc_now() - timedelta(seconds=seconds)
-            connection.execute(update(reports).where(reports.c.detail == "a").values(at=last))
+            connection.execute(seen(timedelta(seconds=seconds)))
             assert take_watch(connection, "a")
-            return connection.scalar(select(reports.c.at).where(reports.c.subject == WATCH_RESUMED))
+        return resumed(database)
 
     assert watch(database, "a")
-    noted = noted_after(away)
+    noted = noted_after(ago)
     assert (noted is not None) is is_gap
     assert noted_after(3) == noted, "there was no other"
     database.close()
+
+
+def test_a_gap_is_noted_that_began_while_a_node_took_the_watch(postgresql_url: str) -> None:
+    """A commit that waits for a standby ends with the time of its beginning, which may be minutes ago."""
+    database = open_database(postgresql_url)
+    assert watch(database, "a")
+    with database.write() as connection:
+        connection.execute(seen(timedelta(seconds=3)))
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as connection:
+            connection.execute(seen(timedelta(minutes=10)))
+            other = pool.submit(watch, database, "b")
+            until_it_waits(database, other)
+        assert other.result()
+    assert resumed(database)
+    database.close()
+
+
+def test_a_node_whose_commit_took_minutes_has_the_watch_no_more(database: Database) -> None:
+    def is_still_watched(ago: timedelta) -> bool:
+        with database.write() as connection:
+            connection.execute(seen(ago))
+            return is_watched(connection)
+
+    assert watch(database, "a")
+    assert is_still_watched(timedelta(seconds=1))
+    assert not is_still_watched(timedelta(minutes=1))
+    assert not is_still_watched(-timedelta(hours=1)), "the clock was put back"

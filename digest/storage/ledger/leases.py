@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Interval, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Interval, case, func, literal, select
 
 from digest.storage.tables.schedules import WATCH_RESUMED, reports
 from subscribers.store.tables import Moment
@@ -66,7 +66,9 @@ def _back_since() -> Any:
     """Return since when PostgreSQL has not been away for long.
 
     That is its start, or the end of the last gap in the watch of the nodes: a standby that was promoted, or a
-    server that nobody could reach, started long ago.
+    server that nobody could reach, started long ago. A time that is later than now does not count, because
+    the clock was put back since: it would keep all leases from running out until then.
     """
+    started_at = func.pg_postmaster_start_time(type_=Moment())
     resumed = select(reports.c.at).where(reports.c.subject == WATCH_RESUMED, reports.c.at <= CLOCK)
-    return func.greatest(func.pg_postmaster_start_time(type_=Moment()), resumed.scalar_subquery())
+    return func.greatest(case((started_at <= CLOCK, started_at)), resumed.scalar_subquery())

@@ -8,10 +8,10 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, or_, select
+from sqlalchemy import Connection, Select, func, or_, select, update
 
 from digest.model.editions import EditionState
-from digest.storage.ledger.leases import LEASE, is_stale
+from digest.storage.ledger.leases import CLOCK, LEASE, is_stale
 from digest.storage.ledger.slices import unpacked
 from digest.storage.tables.deliveries import slices
 from digest.storage.tables.editions import editions
@@ -46,10 +46,7 @@ def at_work(connection: Connection) -> tuple[tuple[str, str, int, int, datetime]
 
 def _held(connection: Connection) -> Select[Any]:
     """Return a query for the slices that senders have, of all editions."""
-    # With the ids in the statement, PostgreSQL knows that they are few, and does not read the slices of all
-    # editions that were ever sent.
-    ids = connection.scalars(select(editions.c.id).where(editions.c.state.in_(_UNDER_WAY))).all()
-    return select(slices).where(slices.c.edition_id.in_(ids), slices.c.owner.is_not(None))
+    return select(slices).where(slices.c.edition_id.in_(_under_way(connection)), slices.c.owner.is_not(None))
 
 
 def on_wire(connection: Connection, edition_id: str) -> frozenset[int]:
@@ -95,3 +92,19 @@ def next_look(connection: Connection, edition_id: str) -> datetime | None:
     moved_at = connection.scalar(moved)
     times = due_at, moved_at and moved_at + LEASE
     return min((each for each in times if each), default=None)
+
+
+def date_back_moves(connection: Connection) -> None:
+    """Let slices that moved later than now have moved now, because the clock of PostgreSQL was put back.
+
+    Their leases then run out two minutes from now, and not two minutes after that time.
+    """
+    ids = _under_way(connection)
+    ahead = slices.c.edition_id.in_(ids), slices.c.owner.is_not(None), slices.c.moved_at > CLOCK
+    connection.execute(update(slices).where(*ahead).values(moved_at=CLOCK))
+
+
+def _under_way(connection: Connection) -> Sequence[str]:
+    # With the ids in the statement, PostgreSQL knows that they are few, and does not read the slices of all
+    # editions that were ever sent.
+    return connection.scalars(select(editions.c.id).where(editions.c.state.in_(_UNDER_WAY))).all()

@@ -287,7 +287,7 @@ def look_everywhere(connection: Connection, edition_id: str, at: datetime) -> No
 def end_leases(connection: Connection, limit: datetime, now: datetime) -> None:
     """Free the slices that moved later than `limit`, because a clock was wrong once.
 
-    On PostgreSQL, leases go by the clock of the database, and `limit` is not used.
+    On PostgreSQL, leases go by the clock of the database, and `limit` is not used; see `date_back_moves`.
     """
     if by_caller(connection):
         ahead = update(slices).where(slices.c.moved_at > limit)
