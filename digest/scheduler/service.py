@@ -115,9 +115,15 @@ class Service:
             self._context.report(event)
 
     def _follow_reloads(self) -> None:
-        """Use the next app whenever there is one; work that is under way goes on with the one before."""
-        begun = True
+        """Use the next app whenever there is one; work that is under way goes on with the one before.
+
+        Jobs run at once if the clock was put back.
+        """
+        begun, looked_at = True, datetime.now(UTC)
         while not self.stop.wait(_WAIT):  # without a time limit, a signal just before would be missed
+            before, looked_at = looked_at, datetime.now(UTC)
+            if looked_at < before:
+                self._schedule()  # APScheduler would wait until the time that each job was to run at
             if changed := self.reloaded(self.app):
                 self.app, begun = changed, False
                 self._schedule()

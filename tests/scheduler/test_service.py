@@ -5,15 +5,20 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
+from time import monotonic, sleep
+from types import MappingProxyType
 
 import pytest
 
-from digest.model.run_context import EventKind, RunEvent
+from digest.model.run_context import EventKind, RunEvent, utc_now
 from digest.scheduler.service import Intervals, Service
 from digest.storage.ledger.outcomes import list_deliveries
+from digest.storage.reports import last_run
+from tests.clocks import ProcessClock
 from tests.scheduler.installation import Place, at
 
 DIGEST = Path(sys.executable).parent / "digest"
@@ -197,12 +202,38 @@ def test_two_schedulers_on_one_database_send_once(tmp_path: Path, database_url: 
         assert {each.tries for each in list_deliveries(connection, "daily-2026-11-23")} == {1}
 
 
-def _started(place: Place) -> subprocess.Popen[str]:
+def test_serve_goes_on_at_once_when_its_clock_is_put_back(place: Place) -> None:
+    """APScheduler waits by the time of day: without help, it would wait for the hour to pass again."""
+    clock = ProcessClock(place.folder)
+    clock.set(3600)
+    serving = _started(place, clock.environ)
+    try:
+        _wait_for(lambda: _last_look(place) > utc_now() + timedelta(minutes=50))
+        clock.set(0)
+        _wait_for(lambda: _last_look(place) < utc_now() + timedelta(minutes=1))
+    finally:
+        serving.kill()
+        serving.communicate()
+
+
+def _last_look(place: Place) -> datetime:
+    with place.app() as app, app.database.read() as connection:
+        return last_run(connection) or utc_now()
+
+
+def _wait_for(condition: Callable[[], bool]) -> None:
+    end = monotonic() + 30
+    while not condition():
+        assert monotonic() < end, "it has not happened within 30 seconds"
+        sleep(0.1)
+
+
+def _started(place: Place, environ: Mapping[str, str] = MappingProxyType({})) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [str(DIGEST), "--config", str(place.config_path), "serve", "--no-web"],
         stderr=subprocess.PIPE,
         text=True,
-        env={"PATH": os.environ["PATH"]},
+        env={"PATH": os.environ["PATH"], **environ},
     )
     _until(process, "serving")
     return process

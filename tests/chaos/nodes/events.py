@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,8 +13,8 @@ from pathlib import Path
 from tests.chaos.nodes.cluster import Cluster
 from tests.chaos.nodes.network import Cable
 from tests.chaos.nodes.sending import Sending
+from tests.clocks import ProcessClock
 
-CLOCK = Path(__file__).with_name("clock.c")
 _WRONG = "The clock of this machine differs"
 _METADATA = "Metadata-Version: 2.1\nName: newsletter-digest\nVersion: {version}\n"
 Hold = Callable[[Sending], object]  # returns when a fault has lasted long enough
@@ -171,7 +169,7 @@ def wrong_clock(number: int, seconds: int, hold: Hold) -> Happening:
     """
 
     def happen(sending: Sending) -> Effect:
-        node, clock = sending.nodes[number], _Clock(sending.folder, number)
+        node, clock = sending.nodes[number], ProcessClock(sending.folder, f"{number}")
 
         def noticed(told: int) -> float:
             sending.until(lambda: node.log.read_text().count(_WRONG) > told)
@@ -200,21 +198,6 @@ def newer_node(sending: Sending) -> Effect:
     sending.until(lambda: all("it takes no more jobs" in node.log.read_text() for node in older))
     sending.until(lambda: sending.at_work(time.monotonic() - 1) == {newer})
     return Effect(in_flight=0, over=time.monotonic(), workers=frozenset({newer}))
-
-
-class _Clock:
-    """The time of day that a node sees, which can be set while the node runs."""
-
-    def __init__(self, folder: Path, number: int) -> None:
-        library, self._ahead = folder / "clock.so", folder / f"ahead-{number}"
-        if not library.exists():
-            subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", str(library), str(CLOCK)], check=True)
-        self.environ = {"LD_PRELOAD": str(library), "CLOCK_AHEAD": str(self._ahead)}
-
-    def set(self, seconds: int) -> None:
-        """Let the clock be so many seconds ahead of its machine's, or behind if they are negative."""
-        with self._ahead.open("r+b" if self._ahead.exists() else "wb") as file:
-            file.write(seconds.to_bytes(8, sys.byteorder, signed=True))
 
 
 def _another_version(folder: Path, version: str) -> dict[str, str]:
