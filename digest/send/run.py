@@ -373,7 +373,8 @@ class Run:
             self._progress(Counts(by_state=tuple((state, tally[state]) for state in DeliveryState)))
 
     def _lease_is_old(self, now: datetime) -> bool:
-        return now - self._renewed_at > self._outbox.lease / 3
+        # If the clock was put back, nobody knows how long ago that was.
+        return abs(now - self._renewed_at) > self._outbox.lease / 3
 
 
 def _unrecorded(connection: Connection, share: Share, step: Step) -> tuple[Share, Step]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -11,6 +12,7 @@ from sqlalchemy import select, text, update
 from digest.editions.clocks import check_clock
 from digest.model.editions import EditionState
 from digest.model.errors import ClockError
+from digest.model.messages import Message, Receipt
 from digest.model.run_context import utc_now
 from digest.send.retries import Doubt, RetryRules
 from digest.storage.database import Database, open_database
@@ -129,3 +131,32 @@ def test_a_slice_that_moved_later_than_now_waits_no_longer_than_a_lease(postgres
         date_back_moves(connection)
         assert connection.scalar(select(tables.slices.c.moved_at)) == moved_at
     database.close()
+
+
+def test_a_sender_whose_clock_is_put_back_while_it_waits_keeps_its_slice(postgresql_url: str) -> None:
+    with_tables(postgresql_url).close()
+    database = open_database(postgresql_url)
+    add_edition(database)
+    add_readers(database, 3)
+    clock, moved = Clock(), list[datetime]()
+
+    class Silent(Recorder):
+        """Has no answer at first, and asks for nothing more meanwhile."""
+
+        def carry(self, groups: Iterator[Sequence[Message]]) -> Generator[Sequence[Receipt], None, None]:
+            first = next(groups, ())
+            clock.forward(-timedelta(hours=1))
+            for _ in range(2):
+                moved.append(_last_move(database))
+                yield []
+            yield [self.receipt(message) for message in first]
+
+    run(database, Silent(), clock)
+    database.close()
+    assert moved[0] < moved[1]
+
+
+def _last_move(database: Database) -> datetime:
+    with database.read() as connection:
+        moved_at: datetime = connection.execute(select(tables.slices.c.moved_at)).scalar_one()
+    return moved_at
