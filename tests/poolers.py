@@ -21,17 +21,18 @@ unix_socket_dir = {folder}
 listen_port = 6432
 auth_type = any
 pool_mode = {mode}
+server_round_robin = {in_turn:d}
 """
 
 
 @contextmanager
-def pooled(url: str, mode: str) -> Iterator[str]:
-    """Yield the URL of the same database behind a pooler."""
+def pooled(url: str, mode: str, *, in_turn: bool = False) -> Iterator[str]:
+    """Yield the URL of the same database behind a pooler; its sessions may be used `in_turn`."""
     database = make_url(url)
     server, user = str(database.query["host"]), database.username
     with TemporaryDirectory(prefix="pooler-", dir="/tmp") as folder:
         config = Path(folder, "pgbouncer.ini")
-        config.write_text(_CONFIG.format(server=server, user=user, folder=folder, mode=mode))
+        config.write_text(_CONFIG.format(server=server, user=user, folder=folder, mode=mode, in_turn=in_turn))
         Path(folder).chmod(0o777)
         owner = Path(server).stat().st_uid  # who may use the server's socket; a pooler refuses to be root
         process = subprocess.Popen(

@@ -15,8 +15,8 @@ from digest.storage.server import Durability, durability, room, shares_sessions
 
 _TWICE = "and readers can get an edition twice"
 _MIXED = (
-    "a pooler in transaction mode mixes the sessions, so jobs begin late, and `digest work` refuses to start;"
-    " connect to PostgreSQL directly, or set the pooler to session mode"
+    "a pooler in transaction mode mixes the sessions, so that one has the settings of another, or lacks a"
+    " statement that was prepared; connect to PostgreSQL directly, or set the pooler to session mode"
 )
 _MARKS, _ROOM = "durability", "connections"
 
@@ -43,7 +43,7 @@ def node_findings(database: Database) -> Iterator[Finding]:
 
 
 def require_own_sessions(database: Database) -> None:
-    """Raise DatabaseError if a pooler mixes sessions. Those of a worker do not wait for the disk."""
+    """Raise DatabaseError if a pooler mixes sessions: those of the engine do not wait for the disk."""
     if database.engine.dialect.name == "postgresql" and shares_sessions(database):
         raise DatabaseError(_MIXED)
 

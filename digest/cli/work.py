@@ -77,7 +77,7 @@ def work(session: Session, queues: tuple[str, ...], lines: int) -> None:
     log_everything()
     _require_engine(session.config())
     _require_database(session)
-    start = partial(_start, session.config_path, queues, lines)
+    start = partial(start_worker, session.config_path, queues, lines)
     with hangups() as hung_up, stop_on_signals() as stop:
         code = supervise(start, stop, lambda: hung_up() and _is_usable(session))
     raise click.exceptions.Exit(code)
@@ -123,7 +123,8 @@ def _is_usable(session: Session) -> bool:
     return True
 
 
-def _start(config_path: Path, queues: tuple[str, ...], lines: int) -> BaseProcess:
+def start_worker(config_path: Path, queues: tuple[str, ...], lines: int) -> BaseProcess:
+    """Start the process that does the jobs; it ends by itself if it cannot begin now."""
     # A new interpreter, because a copy of this one would share its threads' locks and the signal handlers.
     process = get_context("spawn").Process(target=_work, args=(config_path, queues, lines), name="worker")
     process.start()
@@ -139,6 +140,7 @@ def _work(config_path: Path, queues: tuple[str, ...], lines: int) -> None:
         with stop_on_signals((signal.SIGTERM,), is_child=True) as stop:
             config = Session(config_path).config()
             with open_app(config, connections=lines + SPARE_CONNECTIONS) as app:
+                require_own_sessions(app.database)  # the supervisor may have begun while it was away
                 code = work_as_node(
                     app,
                     Terms(queues=queues, lines=lines),

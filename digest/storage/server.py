@@ -46,7 +46,7 @@ _ROOM = text(
 
 
 _PID = text("SELECT pg_backend_pid()")
-_ROUNDS = 5
+_ROUNDS = 2  # in more, psycopg would prepare the statement, and another session would not have it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +81,11 @@ def room(connection: Connection) -> int:
 
 def shares_sessions(database: Database) -> bool:
     """Tell whether a pooler gives each transaction another session, so that settings reach others."""
-    # A pooler prefers the session that was free last, so two connections meet in it, or change places.
+    # A pooler prefers the session that was free last, or uses all in turn. So each connection asks twice in a
+    # row: the two connections meet in a session, or one of them has several.
     with database.read() as one, database.read() as other:
-        pairs = {(_session(one), _session(other)) for _ in range(_ROUNDS)}
-    return len(pairs) > 1 or any(here == there for here, there in pairs)
+        asked = [(each, _session(each)) for _ in range(_ROUNDS) for each in (one, one, other, other)]
+    return len({session for _, session in asked}) != 2 or len(set(asked)) != 2
 
 
 def _session(connection: Connection) -> int:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from digest.cli.work import start_worker
+from digest.schedule.jobs import QUEUES
 from tests.cli.conftest import Terminal
 from tests.poolers import pooled
 from tests.scheduler.by_nodes import ENGINE
@@ -54,3 +56,16 @@ def test_a_pooler_that_mixes_sessions_is_refused(nodes: Terminal) -> None:
         said = nodes.says("work", fails=1)
     assert "a pooler in transaction mode mixes the sessions" in said
     assert "connect to PostgreSQL directly, or set the pooler to session mode" in said
+
+
+def test_a_worker_that_meets_such_a_pooler_later_does_not_begin(
+    nodes: Terminal, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The database was away when the supervisor began, or config.toml has changed since."""
+    with pooled(nodes.environ["DIGEST_DATABASE_URL"], "transaction") as url:
+        for name, value in {**nodes.environ, "DIGEST_DATABASE_URL": url}.items():
+            monkeypatch.setenv(name, value)
+        worker = start_worker(nodes.place.config_path, QUEUES, 1)
+        worker.join(60)
+    assert worker.exitcode == 75
+    assert "a pooler in transaction mode mixes the sessions" in capfd.readouterr().err

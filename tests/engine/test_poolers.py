@@ -3,6 +3,7 @@ from __future__ import annotations
 from time import monotonic, sleep
 
 import pytest
+from sqlalchemy import text
 
 from digest.engine.jobs import defer
 from digest.engine.worker import Terms, Worker
@@ -10,6 +11,8 @@ from digest.schedule.jobs import QUEUES, Job, JobKind
 from digest.storage.database import Database, open_database
 from digest.storage.server import shares_sessions
 from tests.poolers import pooled
+
+PID = text("SELECT pg_backend_pid()")
 
 
 @pytest.mark.parametrize(("mode", "is_shared"), [("transaction", True), ("session", False)])
@@ -19,6 +22,15 @@ def test_sessions_are_shared_behind_a_pooler_in_transaction_mode(
     with pooled(postgresql_url, mode) as url:
         behind = open_database(url)
         assert shares_sessions(behind) is is_shared
+        behind.close()
+
+
+def test_sessions_that_are_used_in_turn_are_shared(postgresql_url: str) -> None:
+    with pooled(postgresql_url, "transaction", in_turn=True) as url:
+        behind = open_database(url)
+        with behind.read() as one, behind.read() as other:
+            assert len({each.execute(PID).scalar_one() for each in (one, other)}) == 2
+        assert shares_sessions(behind)
         behind.close()
 
 
