@@ -20,8 +20,8 @@ from digest.render.edition_renderer import EditionRenderer
 from digest.render.mail import render_email
 from digest.render.templates import Templates, load_templates
 from digest.schedule.jobs import Job
+from digest.send.answers.retries import Doubt, RetryRules
 from digest.send.outbox import Outbox
-from digest.send.retries import Doubt, RetryRules
 from digest.smtp.transport import SmtpTransport
 from digest.storage.database import Connection, Database, open_database
 from digest.storage.fingerprints import fingerprint, has_readers, known_fingerprint, note_fingerprint

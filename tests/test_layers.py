@@ -36,7 +36,7 @@ LAYERS = (
     "digest.render",
     "digest.render.preflight",
     "digest.message",
-    "digest.compose.edits digest.compose.stories digest.compose.sections",
+    "digest.compose.edits digest.compose.stories digest.compose.sections digest.send.answers",
     "digest.collect digest.compose digest.send",
     "digest.config",
     "digest.editions.checks",

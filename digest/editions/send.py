@@ -20,9 +20,10 @@ from digest.model.messages import Receipt
 from digest.model.publication import Review
 from digest.model.run_context import EventKind, RunContext, RunEvent, utc_now
 from digest.schedule.policy import POLICY, review_of
+from digest.send.addressing import Addressed, address
 from digest.send.dry_run import DryRun, dry_run_of
 from digest.send.finish import Sent, finish
-from digest.send.send import Addressed, address, send, send_one
+from digest.send.send import send, send_one
 from digest.storage.database import Database
 from digest.storage.editions.records import load_edition, lock_edition
 from digest.storage.editions.steps import note_step, reopen

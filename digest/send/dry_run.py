@@ -9,6 +9,7 @@ from datetime import datetime
 
 from digest.message.build import MessageBuilder, MessageSettings
 from digest.model.editions import EditionState
+from digest.send.addressing import readers_of
 from digest.storage.database import Database
 from digest.storage.editions.records import load_edition
 from digest.storage.ledger.outcomes import choices
@@ -44,10 +45,8 @@ def dry_run_of(
     with database.read() as connection:
         record = load_edition(connection, edition_id)
         addressed = record.state not in (EditionState.DRAFT, EditionState.APPROVED)
-        slug = record.edition.digest
-        offered = (offers or {}).get(slug, frozenset())
         # The readers of an addressed edition are decided. Later changes of frequency do not affect it.
-        readers = mailable(slug, now) if addressed else mailable(slug, now, record.frequency, offered)
+        readers = mailable(record.edition.digest, now) if addressed else readers_of(record, offers or {}, now)
         found = choices(connection, readers, edition_id if addressed else None)
     builder = MessageBuilder(record, message_settings)
     tally: Counter[tuple[tuple[str, ...], str]] = Counter()

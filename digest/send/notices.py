@@ -12,10 +12,10 @@ from functools import partial
 from digest.model.deliveries import DeliveryState, NoticeRecord, Recipient, Result
 from digest.model.errors import DigestError, ObsoleteError
 from digest.model.messages import Message, Outcome, Receipt
+from digest.send.answers.retries import goes_again, result_of
 from digest.send.dead_mailboxes import is_dead
 from digest.send.gate import Gate
 from digest.send.outbox import Outbox
-from digest.send.retries import goes_again, result_of
 from digest.send.waiting import Waiting
 from digest.storage.database import Connection, Database
 from digest.storage.ledger.notices import (

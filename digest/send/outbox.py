@@ -9,7 +9,7 @@ from datetime import timedelta
 from digest.limits.limits import Limits
 from digest.message.build import MessageSettings, Render
 from digest.model.messages import Transport
-from digest.send.retries import RetryRules
+from digest.send.answers.retries import RetryRules
 from digest.storage.ledger.leases import LEASE
 from digest.storage.ledger.looks import KeptLook
 from subscribers.model import Frequency

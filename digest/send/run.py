@@ -15,11 +15,11 @@ from digest.model.deliveries import Counts, DeliveryState, Recipient, Result
 from digest.model.editions import EditionRecord, EditionState, StepCause
 from digest.model.errors import StateError
 from digest.model.messages import Message, Outcome, Receipt
+from digest.send.answers.refusals import CONTENT, Refusals
+from digest.send.answers.retries import goes_again, result_of
 from digest.send.gate import Gate
 from digest.send.holding import Holding, Mark, Share
 from digest.send.outbox import Outbox
-from digest.send.refusals import CONTENT, Refusals
-from digest.send.retries import goes_again, result_of
 from digest.send.waiting import Waiting
 from digest.storage.database import Connection, Database
 from digest.storage.editions.steps import pause

@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from digest.message.build import NOTHING_CHOSEN, MessageBuilder, Render, rendered_by
-from digest.model.deliveries import Counts, DeliveryState
-from digest.model.editions import EditionRecord, EditionState, StepCause
-from digest.model.errors import StateError
+from digest.message.build import MessageBuilder, Render, rendered_by
+from digest.model.deliveries import Counts
+from digest.model.editions import EditionRecord, EditionState
 from digest.model.messages import Message, Outcome, Receipt, Transport
+from digest.send.addressing import address
 from digest.send.finish import Sent, finish
 from digest.send.outbox import Outbox
 from digest.send.run import Ready, Run
-from digest.storage.database import Connection, Database
-from digest.storage.editions.records import load_edition
-from digest.storage.editions.steps import advance, advance_seen
-from digest.storage.ledger import addressing
-from digest.storage.ledger.addressing import set_hours
+from digest.storage.database import Database
 from digest.storage.ledger.looks import kept_look
-from digest.storage.ledger.slices import open_slices
-from subscribers.store.mailable import mailable
-
-Addressed = Callable[[Connection, Sequence[int]], None]  # is given the numbers of the slices
-
-
-def _nothing_more(_connection: Connection, _slices: Sequence[int]) -> None:
-    return None
 
 
 def send(
@@ -116,46 +104,6 @@ def _frozen() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
-
-
-def address(
-    database: Database,
-    edition_id: str,
-    outbox: Outbox,
-    *,
-    now: datetime,
-    seen: EditionRecord | None = None,
-    addressed: Addressed = _nothing_more,
-) -> tuple[EditionRecord, Counts | None]:
-    """Begin to send an edition: approved → sending, with a delivery for each mailable reader, in slices.
-
-    Return the edition, which is sending or sent, and its counts if it was addressed just now; `addressed` is
-    called in the same transaction then. See `send` for `seen` and the errors.
-    """
-    # One transaction: after a crash, the edition is either still approved, or addressed to all readers.
-    with database.write() as connection:
-        try:
-            to, cause = EditionState.SENDING, StepCause(at=now)
-            if seen:
-                record = advance_seen(connection, seen, to, cause)
-            else:
-                record = advance(connection, edition_id, to, cause)
-        except StateError as error:
-            record = load_edition(connection, edition_id)
-            if record.paused_at or record.state not in (EditionState.SENDING, EditionState.SENT):
-                raise error from None
-            return record, None
-        offered = outbox.offers.get(record.edition.digest, frozenset())
-        readers = mailable(record.edition.digest, now, record.frequency, offered)
-        count = addressing.address(connection, edition_id, readers, now=now)
-        set_hours(connection, record.edition, now)
-        builder = MessageBuilder(record, outbox.message_settings)
-        chosen = addressing.variants(connection, edition_id)
-        empty = [variant for variant in chosen if not builder.topics_for(variant)]
-        skipped = addressing.skip_variants(connection, edition_id, empty, reason=NOTHING_CHOSEN, now=now)
-        addressed(connection, open_slices(connection, edition_id))
-    queued = (DeliveryState.QUEUED, count - skipped), (DeliveryState.SKIPPED, skipped)
-    return record, Counts(by_state=queued)
 
 
 def _as_approved(database: Database, record: EditionRecord, outbox: Outbox) -> Outbox:

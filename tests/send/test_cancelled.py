@@ -12,7 +12,7 @@ from digest.model.deliveries import DeliveryState
 from digest.model.editions import EditionState, StepCause
 from digest.model.errors import StateError, TransportError
 from digest.model.messages import Outcome
-from digest.send.retries import Doubt, RetryRules
+from digest.send.answers.retries import Doubt, RetryRules
 from digest.storage.database import Database, open_database
 from digest.storage.editions.steps import advance
 from digest.storage.ledger.cancelled import (

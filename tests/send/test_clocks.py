@@ -14,7 +14,7 @@ from digest.model.editions import EditionState
 from digest.model.errors import ClockError
 from digest.model.messages import Message, Receipt
 from digest.model.run_context import utc_now
-from digest.send.retries import Doubt, RetryRules
+from digest.send.answers.retries import Doubt, RetryRules
 from digest.storage.database import Database, open_database
 from digest.storage.ledger import slices
 from digest.storage.ledger.senders import date_back_moves

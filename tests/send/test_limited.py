@@ -18,9 +18,9 @@ from digest.message.folder import FolderTransport
 from digest.model.deliveries import DeliveryState
 from digest.model.editions import EditionState
 from digest.model.messages import Message, Outcome, Receipt
+from digest.send.answers.retries import pause_of
 from digest.send.finish import Sent
 from digest.send.outbox import Outbox
-from digest.send.retries import pause_of
 from digest.send.send import send
 from digest.storage.database import Database
 from digest.storage.ledger.outcomes import list_deliveries

@@ -18,8 +18,8 @@ from digest.limits.limits import Limits, Rules, parse_limit
 from digest.model.deliveries import DeliveryState, NoticeRecord
 from digest.model.errors import TransportError
 from digest.model.messages import Message, Outcome
+from digest.send.answers.retries import Doubt, RetryRules
 from digest.send.notices import send_notices
-from digest.send.retries import Doubt, RetryRules
 from digest.storage.database import Database, open_database
 from digest.storage.ledger.notices import due_notices, list_notices, mark_notices
 from subscribers.model import SuppressionReason

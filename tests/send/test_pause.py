@@ -12,7 +12,7 @@ from digest.model.deliveries import DeliveryState
 from digest.model.editions import EditionState, StepCause
 from digest.model.errors import StateError
 from digest.model.messages import Message, Outcome, Receipt
-from digest.send.refusals import ENOUGH
+from digest.send.answers.refusals import ENOUGH
 from digest.send.send import send
 from digest.storage.database import Database, open_database
 from digest.storage.editions.records import load_edition

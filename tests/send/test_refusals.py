@@ -6,7 +6,7 @@ from functools import reduce
 import pytest
 
 from digest.model.messages import Outcome, Receipt
-from digest.send.refusals import ENOUGH, Refusals
+from digest.send.answers.refusals import ENOUGH, Refusals
 
 NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
 BEGUN = Refusals(accepted_before=True)

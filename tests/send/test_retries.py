@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from digest.model.deliveries import DeliveryState, Result
 from digest.model.messages import Outcome, Receipt
-from digest.send.retries import Doubt, RetryRules, goes_again, pause_after, pause_of, rest_through, result_of
+from digest.send.answers.retries import (
+    Doubt,
+    RetryRules,
+    goes_again,
+    pause_after,
+    pause_of,
+    rest_through,
+    result_of,
+)
 from subscribers.model import make_id
 from subscribers.rules.answers import Answered
 from tests.send.world import NOW

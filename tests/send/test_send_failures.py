@@ -14,7 +14,7 @@ from digest.model.deliveries import DeliveryState
 from digest.model.editions import Edition, EditionState, StepCause
 from digest.model.errors import TemplateError, TransportError
 from digest.model.messages import Email, Message, Outcome, ReaderLinks, Receipt
-from digest.send.retries import Doubt, RetryRules, pause_of, rest_through
+from digest.send.answers.retries import Doubt, RetryRules, pause_of, rest_through
 from digest.send.send import send
 from digest.storage.database import Database, open_database
 from digest.storage.editions.records import load_edition

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from digest.model.deliveries import DeliveryState, Recipient, Result
 from digest.model.editions import EditionState, StepCause
 from digest.model.messages import Outcome, Receipt
-from digest.send.retries import RetryRules, result_of
+from digest.send.answers.retries import RetryRules, result_of
 from digest.storage.database import open_database
 from digest.storage.editions.steps import advance
 from digest.storage.ledger import addressing, slices

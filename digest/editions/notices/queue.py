@@ -24,7 +24,7 @@ from digest.schedule.staff_notices import (
     overdue_occasion,
     readers_begin_at,
 )
-from digest.send.refusals import is_alarm
+from digest.send.answers.refusals import is_alarm
 from digest.storage.database import Connection, Database
 from digest.storage.editions.records import load_edition, usable_editions
 from digest.storage.editions.steps import last_void
