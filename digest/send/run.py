@@ -3,42 +3,36 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from digest.message.build import NOTHING_CHOSEN, MessageBuilder
 from digest.model.deliveries import Counts, DeliveryState, Recipient, Result
-from digest.model.editions import EditionRecord, EditionState, StepCause
+from digest.model.editions import EditionRecord, StepCause
 from digest.model.errors import StateError
 from digest.model.messages import Message, Outcome, Receipt
 from digest.send.answers.refusals import CONTENT, Refusals
 from digest.send.answers.retries import goes_again, result_of
 from digest.send.gate import Gate
-from digest.send.holding import Holding, Mark, Share
+from digest.send.holding import Mark, Share
 from digest.send.outbox import Outbox
+from digest.send.slices import OwnSlices, RunCounts, Written
 from digest.send.waiting import Waiting
 from digest.storage.database import Connection, Database
 from digest.storage.editions.steps import pause
 from digest.storage.ledger import deliveries as ledger
-from digest.storage.ledger import senders, slices
-from digest.storage.ledger.deliveries import Step
-from digest.storage.ledger.leases import never
 from digest.storage.ledger.outcomes import counts, take_back_rejected
-from digest.storage.ledger.settling import settle_late
+from digest.storage.ledger.slices import Sender, is_accepted
 from digest.storage.owner import end as end_of_run
-from digest.storage.owner import has_ended, own_name
+from digest.storage.owner import own_name
 from subscribers.store.mailable import NOW, mailable
 
 log = logging.getLogger(__name__)
 
 _NOT_WRITABLE = "the address cannot be written in an email"
-_ENDED = frozenset(
-    {DeliveryState.ACCEPTED, DeliveryState.REJECTED, DeliveryState.UNCERTAIN, DeliveryState.SKIPPED}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,19 +65,10 @@ class Run:
         record, outbox = ready.record, ready.outbox
         self._database = database
         self._outbox = outbox
-        self._clock, self._stop, self._progress = clock, stop, progress
+        self._clock, self._stop = clock, stop
         self._edition = record.edition
         self._builder = ready.builder
-        self._sender = slices.Sender(
-            edition_id=record.edition.id,
-            owner=own_name(),
-            lease=outbox.lease,
-            again=partial(goes_again, rules=outbox.rules),
-            only=only,
-        )
-        self._renewed_at = clock()
         self._gate = Gate(outbox.limits)
-        self._held = Holding()
         # The frequency is not checked again. Otherwise a reader who changes it at noon would lose the email
         # that is due in the evening.
         self._readers = mailable(self._edition.digest, NOW)
@@ -94,10 +79,19 @@ class Run:
         with database.read() as connection:
             tally = tally or counts(connection, record.edition.id)
             accepted = tally.of(DeliveryState.ACCEPTED) > 0
-            accepted = accepted or (only is not None and slices.is_accepted(connection, record.edition.id))
+            accepted = accepted or (only is not None and is_accepted(connection, record.edition.id))
             self._gate.look(connection)
-        self._total = tally.total
-        self._ended = Counter({state: count for state, count in tally.by_state if state in _ENDED})
+        self._owner = own_name()
+        sender = Sender(
+            edition_id=record.edition.id,
+            owner=self._owner,
+            lease=outbox.lease,
+            again=partial(goes_again, rules=outbox.rules),
+            only=only,
+        )
+        self._counts = RunCounts(tally, progress)
+        self._slices = OwnSlices(database, sender, self._counts, now=clock())
+        self._held = self._slices.held
         self._refusals = Refusals(accepted_before=accepted)
 
     def carry(self) -> None:
@@ -129,58 +123,21 @@ class Run:
             closed_until = self._gate.closed_until(self._clock())
             self._put_off(self._clock())
             self._waiting.surely(self._settle)
-            self._waiting.surely(self._give_up)
+            self._waiting.surely(lambda: self._slices.give_up(self._clock()))
         finally:
-            end_of_run(self._sender.owner)
+            end_of_run(self._owner)
         return closed_until
 
     def _close_gate(self) -> None:
         self._gate.close(self._database, self._clock())
 
-    # ── slices ──────────────────────────────────────────────────────────────────────────────
-
-    def _take_slice(self) -> bool:
-        """Take the slice that has been due longest; return False if there is none, or nothing may go."""
-        now, edition_id = self._clock(), self._edition.id
-        with self._database.write() as connection:
-            slices.lock_state(connection, edition_id)
-            ended = [owner for owner in senders.owners(connection, edition_id) if has_ended(owner)]
-            going = ledger.is_going(connection, edition_id)
-            taken = slices.take(connection, self._sender, now=now, due_by=now, ended=ended) if going else None
-            due = ledger.due_in(connection, taken[0], now) if taken else []
-            if taken and not due:
-                slices.leave(connection, taken[0], now=now)
-        if not taken:
-            return False
-        if due:
-            self._held.add(taken[0], due)
-        if taken[1]:
-            log.warning("%s: took over %d deliveries of a sender that ended", edition_id, taken[1])
-        return True
-
-    def _give_up(self) -> None:
-        """Give all slices back."""
-        now = self._clock()
-        with self._database.write() as connection:
-            going = slices.lock_state(connection, self._edition.id) is EditionState.SENDING
-            # After a cancellation, what may have arrived must not be skipped like the others.
-            again = self._sender.again if going else never
-            for share, step in self._held.steps(all_of_them=True):
-                if slices.hold(connection, share.slice, step.wire, now=now):
-                    slices.doubt(connection, share.slice, step.wire, again=again, now=now)
-                    slices.leave(connection, share.slice, now=now)
-
     def _come_back(self) -> None:
-        """Record the answers that were kept, after an outage: nobody knows whether the last step counts."""
+        """Record the answers that were kept during an outage."""
         now = self._clock()
-        self._held.begin_again()
         with self._database.write() as connection:
-            slices.keep_only(connection, self._sender, self._held.numbers, now=now)
-            steps = self._held.steps(all_of_them=True)
-            # An answer that is recorded already must not count as another try.
-            lost = self._write(connection, [_unrecorded(connection, *each) for each in steps], now)
+            written = self._slices.write_again(connection, now)
             self._gate.begin_again(connection, now)
-        self._after_commit(steps, lost, (), now)
+        self._slices.committed(written)
 
     # ── groups ──────────────────────────────────────────────────────────────────────────────
 
@@ -202,7 +159,7 @@ class Run:
     def _next_due(self, most: int) -> tuple[Share, list[int]] | None:
         """Return the next deliveries of a slice, which is taken if need be; None if nothing is due."""
         while (found := self._held.next(most, self._clock())) is None:
-            if not self._take_slice():
+            if not self._slices.take(self._clock()):
                 return None
         return found
 
@@ -211,13 +168,10 @@ class Run:
         group = self._next_due(self._outbox.next_group())
         if group is None:
             return None
-        renew = self._lease_is_old(now)
         with self._database.write() as connection:
-            marks = self._marks(connection, [group], now)
-            steps = self._held.steps(marks, all_of_them=renew)
-            lost = self._write(connection, steps, now)
-        self._after_commit(steps, lost, marks, now if renew else self._renewed_at)
-        return self._hand_over(marks, lost) if marks else None
+            written = self._slices.write(connection, now, self._marks(connection, [group], now))
+        self._slices.committed(written)
+        return self._hand_over(written) if written.marks else None
 
     def _pick(self, now: datetime) -> list[Message] | None:
         """Mark a group of readers that the limits let go now; None when nobody is due or may go."""
@@ -258,18 +212,17 @@ class Run:
 
     # ── messages ────────────────────────────────────────────────────────────────────────────
 
-    def _hand_over(self, marks: Sequence[Mark], lost: Sequence[Share]) -> list[Message]:
+    def _hand_over(self, written: Written) -> list[Message]:
         """Make the messages of marks that are committed."""
-        kept = [mark for mark in marks if mark.share not in lost]
         try:
-            return [message for mark in kept for message in self._messages(mark)]
+            return [message for mark in written.kept for message in self._messages(mark)]
         except BaseException:
             # No message of this group has been handed over. Without this, the whole group would become
             # uncertain because of an error in a template.
-            self._held.let_go(kept)
+            self._held.let_go(written.kept)
             with self._database.write() as connection:
-                steps = self._held.steps(all_of_them=True)
-                self._write(connection, steps, self._clock())
+                let_go = self._slices.write(connection, self._clock(), everything=True)
+            self._slices.committed(let_go)
             raise
 
     def _messages(self, mark: Mark) -> Iterator[Message]:
@@ -305,7 +258,7 @@ class Run:
             self._refusals = refusals
             self._alarm = self._alarm or refusals.alarm(now)
         self._waiting.unless_away(self._pause_if_refused, otherwise=None)
-        if self._held.unwritten >= self._outbox.page or self._lease_is_old(now):
+        if self._held.unwritten >= self._outbox.page or self._slices.lease_is_old(now):
             self._waiting.unless_away(self._settle, otherwise=None)
 
     def _pause_if_refused(self) -> None:
@@ -317,67 +270,22 @@ class Run:
             # Another process may have paused or cancelled the edition already, which is just as good.
             with suppress(StateError):
                 pause(connection, self._edition.id, StepCause(at=now, why=self._alarm))
-            steps = self._held.steps()
-            lost = self._write(connection, steps, now)
+            written = self._slices.write(connection, now)
             taken_back = take_back_rejected(connection, self._edition.id, self._refusals.rejected, now=now)
         self._is_paused = True
-        self._after_commit(steps, lost, (), self._renewed_at)
-        self._ended[DeliveryState.REJECTED] -= taken_back
+        self._slices.committed(written)
+        self._counts.take_back_rejected(taken_back)
         log.error("%s is paused: %s", self._edition.id, self._alarm)
 
     def _settle(self, now: datetime | None = None, mark: Sequence[Recipient] = ()) -> list[Message]:
         """Record all results so far, and mark readers who waited at the gate; return their messages."""
         now = now or self._clock()
-        renew = self._lease_is_old(now)
-        self._record_late(now)
-        if not (mark or renew or self._held.steps()):
+        self._slices.write_late(now)
+        if not (mark or self._slices.must_write(now)):
             return []
         with self._database.write() as connection:
             marks = self._marks(connection, self._held.waiting(mark), now)
-            steps = self._held.steps(marks, all_of_them=renew)
-            lost = self._write(connection, steps, now)
-        self._after_commit(steps, lost, marks, now if renew else self._renewed_at)
-        gone = [reader for each in marks if each.share not in lost for reader in each.readers]
-        self._gate.spend(gone, now)
-        return self._hand_over(marks, lost)
-
-    def _record_late(self, now: datetime) -> None:
-        """Record the answers that came after another sender had taken their slice."""
-        if late := self._held.late:
-            with self._database.write() as connection:
-                settle_late(connection, self._edition.id, self._sender.owner, late, now=now)
-            self._held.late_written()
-
-    @staticmethod
-    def _write(connection: Connection, steps: Sequence[tuple[Share, Step]], now: datetime) -> list[Share]:
-        """Write steps; return the slices that another sender has taken, for which nothing was written."""
-        return [share for share, step in steps if not ledger.write(connection, step, now=now)]
-
-    def _after_commit(
-        self,
-        steps: Sequence[tuple[Share, Step]],
-        lost: Sequence[Share],
-        marks: Sequence[Mark],
-        renewed_at: datetime,
-    ) -> None:
-        self._held.written(steps, lost, marks)
-        self._renewed_at = renewed_at
-        for share in lost:
-            log.warning("%s: another sender has taken slice %d", self._edition.id, share.slice.number)
-        states = Counter(
-            result.state for share, step in steps if share not in lost for result in step.results
-        )
-        if states:
-            self._ended.update({state: states[state] for state in states.keys() & _ENDED})
-            tally = Counter({DeliveryState.QUEUED: self._total - self._ended.total(), **self._ended})
-            self._progress(Counts(by_state=tuple((state, tally[state]) for state in DeliveryState)))
-
-    def _lease_is_old(self, now: datetime) -> bool:
-        # If the clock was put back, nobody knows how long ago that was.
-        return abs(now - self._renewed_at) > self._outbox.lease / 3
-
-
-def _unrecorded(connection: Connection, share: Share, step: Step) -> tuple[Share, Step]:
-    """Return a step with those answers whose deliveries the ledger still has on the wire."""
-    wire = slices.wire_of(connection, share.slice) or frozenset()
-    return share, replace(step, results=[each for each in step.results if each.key in wire or not each.tried])
+            written = self._slices.write(connection, now, marks)
+        self._slices.committed(written)
+        self._gate.spend([reader for each in written.kept for reader in each.readers], now)
+        return self._hand_over(written)
