@@ -4,8 +4,8 @@ A PostgreSQL server is started for the measurement, with `fsync` on. Each proces
 transport that accepts a group of 80 messages after a pause, as if it waited for a mail server. Nothing goes
 over a network, so the ledger is measured together with the making of messages. For each number of processes,
 the same list gets an edition of its own. Printed are the readers per second of all processes together, the
-CPU of the senders and of the database for each message, and the share of samples of `pg_stat_activity` in
-which a sender waited for a lock. Rates on shared cores vary; CPU varies less.
+CPU of the senders and of the database for each message, how many cores that is, and the share of samples of
+`pg_stat_activity` in which a sender waited for a lock. Rates on shared cores vary; CPU varies less.
 """
 
 from __future__ import annotations
@@ -67,8 +67,14 @@ class Figures:
     database: float
     waiting: float  # share of samples
 
+    @property
+    def cores(self) -> float:
+        """Return how many cores were busy. Where that is all there are, more senders cannot be faster."""
+        return self.rate * (self.senders + self.database) / 1e6
+
     def __str__(self) -> str:
-        return f"{self.rate:>10,.0f} {self.senders:>10.1f} {self.database:>10.1f} {self.waiting:>9.1%}"
+        cpu = f"{self.senders:>10.1f} {self.database:>11.1f} {self.cores:>6.2f}"
+        return f"{self.rate:>10,.0f} {cpu} {self.waiting:>9.1%}"
 
 
 def prepare(url: str, readers: int) -> None:
@@ -260,8 +266,10 @@ def _run(server: Any, options: argparse.Namespace) -> None:
             addressing.append(taken)
             pause = options.pause / 1000
             found[count].append(measure(url, postmaster, edition, options.readers, count, pause))
-    print(f"{options.readers:,} readers, {options.pause:g} ms a group, medians of {options.rounds}")
-    print(f"{'processes':>9} {'readers/s':>10} {'senders µs':>10} {'database µs':>10} {'waiting':>9}")
+    about = f"{options.readers:,} readers, {options.pause:g} ms a group, medians of {options.rounds}"
+    print(f"{about}, {os.cpu_count()} cores")
+    cpu = f"{'senders µs':>10} {'database µs':>11} {'cores':>6}"
+    print(f"{'processes':>9} {'readers/s':>10} {cpu} {'waiting':>9}")
     for count, runs in found.items():
         medians = {name: statistics.median(getattr(run, name) for run in runs) for name in Figures.__slots__}
         print(f"{count:>9} {Figures(**medians)}", flush=True)
