@@ -18,26 +18,28 @@ def reconcile(app: App, now: datetime, *, watches: bool) -> int:
 
     Each node looks for slices whose senders ended on its own machine, because it alone can know that. The
     node that `watches` also looks for those whose senders have not moved them for a lease, and for editions
-    that are over. A job too many is harmless, because a sender that finds its slice taken leaves it alone.
+    that are over. A slice gets a job even if the engine says that one is being done. A job too many is
+    harmless, because a sender that finds its slice taken leaves it alone.
     """
     if watches:
         settle_all_cancelled(app.database, now)
     with app.database.read() as connection:
-        jobs = _jobs(connection, now, watches=watches)
-    if not jobs:
+        slices = _slices_without_sender(connection, now, watches=watches)
+        over = with_nothing_open(connection) if watches else ()
+    if not slices and not over:
         return 0
+    ends = [Job(kind=JobKind.FINISH, subject=edition_id) for edition_id in over]
     with app.database.write() as connection:
-        return app.defer(connection, jobs)
+        # Counting millions of deliveries takes longer than until the next look.
+        return app.defer(connection, slices) + app.defer(connection, ends, unless_running=True)
 
 
-def _jobs(connection: Connection, now: datetime, *, watches: bool) -> Sequence[Job]:
+def _slices_without_sender(connection: Connection, now: datetime, *, watches: bool) -> Sequence[Job]:
     ended = [owner for owner in owners(connection) if has_ended(owner)]
     if not ended and not watches:
         return []
     found = without_sender(connection, now, ended=ended, only_ended=not watches)
-    slices = [slice_job(edition_id, number) for edition_id, number in found]
-    over = with_nothing_open(connection) if watches else ()
-    return [*slices, *(Job(kind=JobKind.FINISH, subject=edition_id) for edition_id in over)]
+    return [slice_job(edition_id, number) for edition_id, number in found]
 
 
 def slice_job(edition_id: str, number: int) -> Job:

@@ -92,6 +92,15 @@ def test_a_slice_gets_a_job_although_the_engine_believes_that_one_is_being_done(
         assert reconcile(app, NOW, watches=True) == 1
 
 
+def test_an_edition_that_is_being_ended_gets_no_more_jobs(place: Place) -> None:
+    with place.app() as app:
+        addressed(app)
+        Jobs(app=app, context=RunContext(clock=lambda: NOW), lines=1).do(SLICE)
+        with app.database.write() as connection:
+            connection.execute(text("UPDATE procrastinate_jobs SET status = 'doing'"))
+        assert reconcile(app, NOW, watches=True) == 0
+
+
 def test_an_edition_is_addressed_together_with_the_jobs_of_its_slices_or_not_at_all(place: Place) -> None:
     with place.app() as app:
 
