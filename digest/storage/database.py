@@ -16,6 +16,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, create_engine, event, make_url, text
 from sqlalchemy import Connection as Connection  # re-exported, because only storage imports SQLAlchemy
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import StaticPool
 
 from digest.model.errors import DatabaseError, OutageError
@@ -134,6 +135,10 @@ class Database:
                 # SQLAlchemy would begin with its first statement, but `Prepared` statements bypass it.
                 connection.begin()
                 yield connection
+        except PoolTimeoutError as error:
+            # Others hold all of them while their commits wait, for a standby or for a disk.
+            self._outage.begin(write=write)
+            raise OutageError(f"{shown(self.engine.url)}: no connection has become free in time") from error
         except (DBAPIError, driver.Error) as error:
             raised = error.orig if isinstance(error, DBAPIError) else error
             is_away = is_outage(raised, driver)
@@ -176,8 +181,8 @@ class Database:
 def open_database(url: str, *, connections: int | None = None) -> Database:
     """Open the database at `url`: "sqlite:///path", "sqlite://" (in memory) or "postgresql://…".
 
-    So many `connections` to PostgreSQL are open at the same time at most; None: CONNECTIONS.
-    A thread waits for a free one.
+    So many `connections` to PostgreSQL are open at the same time at most; None: CONNECTIONS. A thread that
+    waits for a free one in vain, for half a minute, has an outage.
     Creates only the folder of an SQLite file; `migrate` creates the tables. Raises DatabaseError for a URL
     that cannot be used.
     """

@@ -7,7 +7,7 @@ from select import select as readable
 from threading import Timer
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import create_engine, insert, select
 
 from digest.model.errors import DatabaseError, OutageError
 from digest.storage.database import Database, open_database
@@ -85,6 +85,17 @@ def test_a_server_that_has_become_read_only_is_an_outage_until_it_can_be_written
         connection.execute(insert(occurrences).values(_row()))
     with database.write() as connection:  # over another connection
         connection.execute(insert(occurrences).values(_row()))
+    database.close()
+
+
+def test_it_is_an_outage_if_no_connection_becomes_free(postgresql_url: str) -> None:
+    """A commit can wait for a standby for minutes. A sender that needs its connection keeps its answers."""
+    database = Database(create_engine(postgresql_url, pool_size=1, max_overflow=0, pool_timeout=0.1))
+    free = "no connection has become free in time"
+    with database.read(), pytest.raises(OutageError, match=free), database.read():
+        pass
+    with database.read():
+        pass
     database.close()
 
 
