@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     JSON,
@@ -22,6 +22,9 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator
 
+if TYPE_CHECKING:
+    from sqlalchemy.dialects.postgresql import Insert as PostgresqlInsert
+
 
 class Moment(TypeDecorator[datetime]):
     """An instant: aware UTC in Python, timestamptz on PostgreSQL, UTC text on SQLite."""
@@ -29,7 +32,7 @@ class Moment(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Refuse naive values, because their time zone would be a guess."""
         if value is None:
             return None
@@ -38,7 +41,7 @@ class Moment(TypeDecorator[datetime]):
         instant = value.astimezone(UTC)
         return instant.replace(tzinfo=None) if dialect.name == "sqlite" else instant
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - the signature is SQLAlchemy's
+    def process_result_value(self, value: datetime | None, _dialect: Dialect) -> datetime | None:
         """Return an aware datetime in UTC."""
         if value is None:
             return None
@@ -197,12 +200,11 @@ attempts = Table(
 )
 
 
-def upsert(connection: Connection, table: Table) -> sqlite.Insert:
+def upsert(connection: Connection, table: Table) -> sqlite.Insert | PostgresqlInsert:
     """Return an INSERT that allows ON CONFLICT, for the dialect of the connection."""
     if connection.dialect.name != "postgresql":
         return sqlite.insert(table)
     # The dialect of PostgreSQL takes 2 MB of memory, so it is loaded only where it is used.
     from sqlalchemy.dialects import postgresql
 
-    insert: sqlite.Insert = postgresql.insert(table)  # type: ignore[assignment]  # both have the same methods
-    return insert
+    return postgresql.insert(table)

@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, insert, select, update
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import ColumnElement, Connection, Insert, bindparam, case, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from subscribers.model import Subscriber, Subscription, SuppressionReason, make_id
@@ -183,7 +182,7 @@ def _take_over(connection: Connection, held: int, mover: int) -> None:
     connection.execute(delete(subscribers).where(subscribers.c.id == held))
 
 
-def _insert_new(connection: Connection) -> sqlite.Insert:
+def _insert_new(connection: Connection) -> Insert:
     # Any conflict is ignored, not only one on the folded address: if two transactions insert the same address
     # at once, the conflict may be on the hash first, and PostgreSQL ignores only the conflicts that are
     # named.

@@ -66,14 +66,20 @@ def test_a_link_is_asked_again_only_after_a_while_and_a_dead_one_is_a_warning(pl
         "See [the quay](https://quay.press/1), [us](https://digest.example.org/a) and [x](https://x.test/)."
     )
     with place.app() as app:
-        now, ask, steps = at("23 06:31"), Asked("there is nothing at its address (404)"), []
+        now, ask = at("23 06:31"), Asked("there is nothing at its address (404)")
+        steps = list[tuple[int, int]]()
         edition_id = find_edition(app.database, app.config, "daily").edition.id
         edit(app.database, edition_id, [Introduce(text=words)], Editor(name="Ana", seen=0, now=now))
         record = find_edition(app.database, app.config, "daily")
-        both = lambda *done: steps.append(done)  # noqa: E731
-        assert (
-            check_links(app.database, app.config, [record.edition], context(now), ask=ask, progress=both) == 1
+        count = check_links(
+            app.database,
+            app.config,
+            [record.edition],
+            context(now),
+            ask=ask,
+            progress=lambda done, total: steps.append((done, total)),
         )
+        assert count == 1
         assert (ask.urls, steps) == (["https://quay.press/1"], [(1, 1)])
         for hours, times in ((5, 1), (7, 2)):
             later = context(now + timedelta(hours=hours))

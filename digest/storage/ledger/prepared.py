@@ -5,7 +5,7 @@ The driver takes 2 µs to run a statement that it knows; SQLAlchemy adds 15 to 3
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -15,12 +15,13 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Dialect,
-    Executable,
     bindparam,
     cast,
     func,
     select,
 )
+from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.compiler import SQLCompiler
 
 _Processors = Mapping[str, Callable[[Any], Any]]
@@ -29,11 +30,11 @@ _Processors = Mapping[str, Callable[[Any], Any]]
 class Prepared:
     """A statement whose values are given by name each time it is run. A transaction must have begun."""
 
-    def __init__(self, statement: Executable) -> None:
+    def __init__(self, statement: ClauseElement) -> None:
         self._statement = statement
         self._compiled: dict[str, _Compiled] = {}  # by dialect
 
-    def run(self, connection: Connection, values: Mapping[str, object]) -> Any:
+    def run(self, connection: Connection, values: Mapping[str, object]) -> DBAPICursor:
         """Run the statement and return the driver's cursor. Raises the driver's own errors."""
         dialect = connection.dialect
         compiled = self._compiled.get(dialect.name)
@@ -43,9 +44,9 @@ class Prepared:
         cursor.execute(compiled.text, compiled.bound(values))
         return cursor
 
-    def rows(self, connection: Connection, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
+    def rows(self, connection: Connection, values: Mapping[str, object]) -> Sequence[tuple[Any, ...]]:
         """Run the statement and return all rows, with values as the driver gives them."""
-        return self.run(connection, values).fetchall()  # type: ignore[no-any-return]  # a driver's cursor
+        return self.run(connection, values).fetchall()
 
 
 class _Compiled(NamedTuple):
@@ -61,8 +62,8 @@ class _Compiled(NamedTuple):
         return bound if self.order is None else [bound[name] for name in self.order]
 
 
-def _compile(statement: Executable, dialect: Dialect) -> _Compiled:
-    compiled = statement.compile(dialect=dialect)  # type: ignore[attr-defined]  # all statements have it
+def _compile(statement: ClauseElement, dialect: Dialect) -> _Compiled:
+    compiled = statement.compile(dialect=dialect)
     assert isinstance(compiled, SQLCompiler)
     constants, processors = {}, {}
     for name, parameter in compiled.binds.items():

@@ -95,7 +95,7 @@ def account_by_link(connection: Connection, link_hash: str, now: datetime) -> Ac
     return _account(row) if row else None
 
 
-def change_account(connection: Connection, person_id: str, **values: Any) -> None:
+def change_account(connection: Connection, person_id: str, **values: object) -> None:
     """Set columns of an account."""
     connection.execute(update(staff).where(staff.c.id == person_id).values(values))
 

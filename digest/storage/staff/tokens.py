@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from digest.model.staff import Right
 from digest.storage.tables.staff import staff_tokens
@@ -33,14 +34,14 @@ def add_token(connection: Connection, token: StaffToken) -> None:
 def token_at(connection: Connection, hashed: str) -> StaffToken | None:
     """Return the token with this hash, even if its time is over."""
     row = connection.execute(select(staff_tokens).where(staff_tokens.c.hash == hashed)).one_or_none()
-    return _token(dict(row._mapping)) if row else None
+    return _token(row) if row else None
 
 
 def tokens_of(connection: Connection, person_id: str) -> tuple[StaffToken, ...]:
     """Return the tokens of a person, the newest first."""
     mine = select(staff_tokens).where(staff_tokens.c.person_id == person_id)
     rows = connection.execute(mine.order_by(staff_tokens.c.made_at.desc(), staff_tokens.c.hash))
-    return tuple(_token(dict(row._mapping)) for row in rows)
+    return tuple(_token(row) for row in rows)
 
 
 def note_used(connection: Connection, hashed: str, now: datetime) -> None:
@@ -59,6 +60,13 @@ def end_tokens(connection: Connection, person_id: str) -> None:
     connection.execute(delete(staff_tokens).where(staff_tokens.c.person_id == person_id))
 
 
-def _token(values: dict[str, object]) -> StaffToken:
-    scopes = frozenset(map(Right, values["scopes"]))  # type: ignore[call-overload]  # a JSON column has no type for its content
-    return StaffToken(**{**values, "scopes": scopes})  # type: ignore[arg-type]  # a row has the types of its columns, which mypy cannot see
+def _token(row: Row[Any]) -> StaffToken:
+    return StaffToken(
+        hash=row.hash,
+        person_id=row.person_id,
+        name=row.name,
+        scopes=frozenset(map(Right, row.scopes)),
+        made_at=row.made_at,
+        expires_at=row.expires_at,
+        used_at=row.used_at,
+    )

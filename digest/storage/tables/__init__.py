@@ -1,6 +1,6 @@
 """Define the tables, one module a subject; `metadata` has all of them, and those of readers."""
 
-from digest.storage.tables import (  # noqa: F401 - each module adds its tables to the metadata
+from digest.storage.tables import (
     deliveries,
     desk,
     editions,
@@ -11,4 +11,18 @@ from digest.storage.tables import (  # noqa: F401 - each module adds its tables 
     schedules,
     staff,
 )
-from subscribers.store.tables import metadata as metadata
+from subscribers.store.tables import metadata
+
+# Each module adds its tables to the metadata when it is imported.
+__all__ = [
+    "deliveries",
+    "desk",
+    "editions",
+    "links",
+    "metadata",
+    "nodes",
+    "pictures",
+    "posts",
+    "schedules",
+    "staff",
+]
