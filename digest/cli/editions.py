@@ -14,6 +14,7 @@ from digest.cli.terminal.session import (
     chosen_clock,
     clock_of,
     json_option,
+    limit_option,
     now_option,
     pass_session,
     yes_option,
@@ -128,13 +129,7 @@ def _remarks(app: App, record: EditionRecord | None) -> tuple[str, ...]:
 @click.command(epilog="Example: digest editions daily-2026-11-23")
 @click.argument("edition", required=False)
 @click.option("--digest", help="List only editions of this digest.")
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 10_000),
-    default=20,
-    show_default=True,
-    help="List at most this many editions.",
-)
+@limit_option("editions", 20)
 @json_option
 @pass_session
 def editions(session: Session, edition: str | None, digest: str | None, limit: int, as_json: bool) -> None:

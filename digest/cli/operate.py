@@ -13,6 +13,7 @@ from digest.cli.terminal.session import (
     chosen_clock,
     clock_of,
     json_option,
+    limit_option,
     now_option,
     pass_session,
     stop_on_signals,
@@ -235,13 +236,7 @@ _STATES = ("queued", "wire", "accepted", "deferred", "rejected", "uncertain", "s
 
 @click.command(epilog="Example: digest notices --state rejected")
 @click.option("--state", "states", type=click.Choice(_STATES), multiple=True, help="List only these states.")
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 10_000),
-    default=100,
-    show_default=True,
-    help="List at most this many messages.",
-)
+@limit_option("messages", 100)
 @json_option
 @pass_session
 def notices(session: Session, states: tuple[str, ...], limit: int, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 import click
 
 from digest.cli.terminal import show
-from digest.cli.terminal.session import Session, clock_of, json_option, now_option, pass_session
+from digest.cli.terminal.session import Session, clock_of, json_option, limit_option, now_option, pass_session
 from digest.editions.edits.correct import drop as do_drop
 from digest.editions.feeds import keep as do_keep
 from digest.editions.feeds import list_posts
@@ -25,13 +25,7 @@ _RULES = 2  # of a topic
 @click.option("--feed", help="List only posts of this feed.")
 @click.option("--digest", "digest_slug", help="List only posts of this digest.")
 @click.option("--state", type=click.Choice(_STATES), help="List only posts with this state in a digest.")
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 10_000),
-    default=50,
-    show_default=True,
-    help="List at most this many posts.",
-)
+@limit_option("posts", 50)
 @json_option
 @click.pass_context
 @pass_session

@@ -13,14 +13,13 @@ from digest.storage.database import Database
 from digest.storage.ledger.notices import notices_of
 from digest.storage.ledger.outcomes import deliveries_to
 from subscribers.errors import TokenError
-from subscribers.model import Consent, Reader
+from subscribers.model import Consent, Reader, Subscription
 from subscribers.rules.bounces import Bounce
 from subscribers.rules.decisions import Purpose
 from subscribers.store import operations
 from subscribers.store.bounces import bounces_of
 from subscribers.store.confirmations import read_confirmation
 from subscribers.store.readers import history, reader_of
-from subscribers.store.writing import erase
 from subscribers.tokens import token_hash
 
 
@@ -80,17 +79,7 @@ def export_data(database: Database, reader: Reader) -> dict[str, object]:
         "left_at": subscriber.left_at,
         "must_not_be_mailed": reader.suppression.reason if reader.suppression else None,
         "digests": [
-            {
-                "digest": each.digest,
-                "state": each.state,
-                "topics": str(each.preferences.topics),
-                "hour": each.preferences.hour,
-                "zone": each.preferences.zone,
-                "frequency": each.preferences.frequency,
-                "paused_until": each.paused_until,
-                "changed_at": each.changed_at,
-            }
-            for each in reader.subscriptions
+            {**subscription_facts(each), "changed_at": each.changed_at} for each in reader.subscriptions
         ],
         "history": [
             {
@@ -115,9 +104,21 @@ def export_data(database: Database, reader: Reader) -> dict[str, object]:
     }
 
 
+def subscription_facts(subscription: Subscription) -> dict[str, object]:
+    """Return a reader's choice of one digest, ready for JSON."""
+    preferences = subscription.preferences
+    return {
+        "digest": subscription.digest,
+        "state": subscription.state,
+        "topics": str(preferences.topics),
+        "hour": preferences.hour,
+        "zone": preferences.zone,
+        "frequency": preferences.frequency,
+        "paused_until": subscription.paused_until,
+    }
+
+
 def forget(database: Database, reader: Reader, now: datetime) -> None:
     """Erase a reader. Only a keyed hash stays, so that no import adds the address again."""
     with database.write() as connection:
-        held = reader_of(connection, subscriber_of(reader).id, hold=True)
-        if held.subscriber is not None:
-            erase(connection, held.subscriber, now)
+        operations.erase(connection, subscriber_of(reader).id, now)

@@ -27,7 +27,7 @@ from digest.scheduler.reconcile import reconcile
 from digest.storage.database import Connection
 from digest.storage.ledger.senders import date_back_moves
 from digest.storage.nodes import beat, is_watched, leave, newest_version, take_watch
-from digest.storage.owner import end, own_name
+from digest.storage.owner import note_end, own_name
 
 log = logging.getLogger(__name__)
 
@@ -183,7 +183,7 @@ class _Node:
                 leave(connection, self.id)
         except OutageError as error:
             self.app.database.note_outage(error)
-        end(self.id)
+        note_end(self.id)
         log.info("node %s has ended", self.id)
         return DEAF if self.is_deaf else 0
 

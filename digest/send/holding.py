@@ -1,7 +1,7 @@
 """Remember what one run holds: its slices, who is next in them, what is on the wire, and new answers.
 
-Nothing here touches the database. `Holding.steps` says what is to be written, and `Holding.written` takes it
-over after the commit. If nobody knows whether a commit came about, `Holding.begin_again` forgets who waits
+Nothing here touches the database. `Holding.steps` says what is to be written, and `Holding.written` is
+called after the commit. If nobody knows whether a commit came about, `Holding.begin_again` forgets who waits
 and who was marked: everybody is next again whose message was not handed over.
 """
 
@@ -82,7 +82,7 @@ class Holding:
         return [result for share in self._lost for result in share.results]
 
     def late_written(self) -> None:
-        """Take over that the late answers were committed."""
+        """Forget the late answers, because they were committed."""
         for share in self._lost:
             share.results = []
 
@@ -155,7 +155,7 @@ class Holding:
     def written(
         self, steps: Sequence[tuple[Share, Step]], lost: Collection[Share], marks: Sequence[Mark]
     ) -> None:
-        """Take over what was committed; the slices of the `lost` steps have another sender now."""
+        """Remember what was committed; the slices of the `lost` steps have another sender now."""
         for mark in marks:
             for key in mark.due:
                 if key in mark.share.waiting:

@@ -26,8 +26,7 @@ from digest.storage.ledger.notices import (
     settle_notices,
     take_back_notices,
 )
-from digest.storage.owner import end as end_of_run
-from digest.storage.owner import has_ended, own_name
+from digest.storage.owner import has_ended, note_end, own_name
 from subscribers.rules.bounces import SERVER, Bounce, BounceKind, plain_reason
 from subscribers.store.bounces import take_bounce
 
@@ -122,7 +121,7 @@ class _Run:
             self._waiting.surely(self._settle)
             self._waiting.surely(lambda: self._gate.close(self._database, self._clock()))
         finally:
-            end_of_run(self._owner)
+            note_end(self._owner)
 
     def _come_back(self) -> None:
         """Record the answers that were kept, and keep only the marks of messages that were handed over."""

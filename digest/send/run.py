@@ -26,8 +26,7 @@ from digest.storage.editions.steps import pause
 from digest.storage.ledger import deliveries as ledger
 from digest.storage.ledger.outcomes import counts, take_back_rejected
 from digest.storage.ledger.slices import Sender, is_accepted
-from digest.storage.owner import end as end_of_run
-from digest.storage.owner import own_name
+from digest.storage.owner import note_end, own_name
 from subscribers.store.mailable import NOW, mailable
 
 log = logging.getLogger(__name__)
@@ -125,7 +124,7 @@ class Run:
             self._waiting.surely(self._settle)
             self._waiting.surely(lambda: self._slices.give_up(self._clock()))
         finally:
-            end_of_run(self._owner)
+            note_end(self._owner)
         return closed_until
 
     def _close_gate(self) -> None:

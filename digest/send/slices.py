@@ -145,7 +145,7 @@ class OwnSlices:
         return Written(steps=steps, marks=marks, lost=lost, renewed_at=renewed_at)
 
     def committed(self, written: Written) -> None:
-        """Take over what was committed."""
+        """Remember that a transaction was committed, and count its results."""
         self.held.written(written.steps, written.lost, written.marks)
         self._renewed_at = written.renewed_at
         for share in written.lost:

@@ -21,7 +21,7 @@ _running: set[str] = set()  # the names of the runs of this process that have no
 def own_name() -> str:
     """Return a name for a new run of this process; no other run, on any machine, has the same name.
 
-    Call `end` with the name when the run is over.
+    Call `note_end` with the name when the run is over.
     """
     pid = os.getpid()
     name = ":".join((*_place(), str(pid), _started(pid) or "", secrets.token_hex(4)))
@@ -29,7 +29,7 @@ def own_name() -> str:
     return name
 
 
-def end(name: str) -> None:
+def note_end(name: str) -> None:
     """Record that a run of this process is over, whether or not it could give up its lease."""
     _running.discard(name)
 

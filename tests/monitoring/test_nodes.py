@@ -10,7 +10,7 @@ from digest.model.nodes import KnownNode, Node, Work
 from digest.monitoring.nodes import NodeStatus, forget_ended, summary, trouble_of, without_replaced, work_text
 from digest.storage.database import Database
 from digest.storage.nodes import beat, known_nodes
-from digest.storage.owner import end, own_name
+from digest.storage.owner import note_end, own_name
 
 NOW = datetime(2026, 11, 22, 7, 0, tzinfo=UTC)
 EDITION = "daily-2026-11-22"
@@ -147,4 +147,4 @@ def test_a_node_of_this_machine_that_was_killed_is_forgotten(sqlite: Database) -
             beat(connection, known(name).node)
         forget_ended(connection)
         assert {each.node.id for each in known_nodes(connection)} == {own, elsewhere}
-    end(own)
+    note_end(own)

@@ -19,7 +19,7 @@ from digest.schedule.jobs import Job, JobKind
 from digest.scheduler.firing import fire_send
 from digest.scheduler.jobs import Jobs
 from digest.scheduler.reconcile import reconcile
-from digest.storage.owner import end, own_name
+from digest.storage.owner import note_end, own_name
 from digest.storage.tables.deliveries import slices
 from tests.scheduler.by_nodes import do_jobs, fetched
 from tests.scheduler.installation import Place, at, place_of
@@ -126,7 +126,7 @@ def test_each_node_finds_the_slices_of_senders_that_died_on_its_machine(place: P
 
 def _dead_sender() -> str:
     name = own_name()
-    end(name)
+    note_end(name)
     return name
 
 

@@ -27,7 +27,7 @@ from digest.model.messages import Message, Receipt
 from digest.send.send import send
 from digest.storage.database import Connection, Database, open_database
 from digest.storage.ledger.senders import on_wire
-from digest.storage.owner import end, has_ended, own_name
+from digest.storage.owner import has_ended, note_end, own_name
 from digest.storage.tables import metadata
 from tests.databases import create_tables
 from tests.send.world import EDITION, Clock, Recorder, add_edition, add_readers, outbox, run
@@ -219,5 +219,5 @@ def test_the_next_run_of_a_process_takes_over_at_once_what_a_stopped_run_could_n
 def test_a_run_has_ended_when_its_process_says_so() -> None:
     name = own_name()
     assert not has_ended(name)
-    end(name)
+    note_end(name)
     assert has_ended(name)

@@ -8,10 +8,11 @@ import click
 
 from digest.cli.people.imports import export, import_
 from digest.cli.terminal import show
-from digest.cli.terminal.session import Session, clock_of, json_option, now_option, pass_session
+from digest.cli.terminal.session import Session, clock_of, json_option, limit_option, now_option, pass_session
 from digest.inbound.bounces import bounces_listed
 from digest.model.deliveries import DeliveryState
 from digest.model.run_context import EventKind, RunContext, RunEvent
+from digest.readers.data import subscription_facts
 from digest.readers.history import history_of
 from digest.readers.notices import repeat_confirmation
 from digest.readers.subscribers import (
@@ -117,13 +118,7 @@ _OUTCOMES = {
     help="List only readers in this state.",
 )
 @click.option("--begins", default="", metavar="TEXT", help="List only addresses that begin with TEXT.")
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 10_000),
-    default=100,
-    show_default=True,
-    help="List at most this many readers.",
-)
+@limit_option("readers", 100)
 @json_option
 @pass_session
 def list_(
@@ -166,18 +161,7 @@ def _reader_facts(reader: Reader) -> dict[str, object]:
         "format": reader.subscriber.format,
         "suppressed": reader.suppression.reason if reader.suppression else None,
         "confirmed_at": reader.subscriber.confirmed_at,
-        "digests": [
-            {
-                "digest": each.digest,
-                "state": each.state,
-                "topics": str(each.preferences.topics),
-                "hour": each.preferences.hour,
-                "zone": each.preferences.zone,
-                "frequency": each.preferences.frequency,
-                "paused_until": each.paused_until,
-            }
-            for each in reader.subscriptions
-        ],
+        "digests": [subscription_facts(each) for each in reader.subscriptions],
     }
 
 
@@ -228,13 +212,7 @@ _KINDS = ("hard", "soft", "other", "complaint")
 
 @click.command(epilog="Example: digest subscribers bounces --kind complaint")
 @click.option("--kind", type=click.Choice(_KINDS), help="List only bounces of this kind.")
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 10_000),
-    default=100,
-    show_default=True,
-    help="List at most this many bounces.",
-)
+@limit_option("bounces", 100)
 @json_option
 @pass_session
 def bounces(session: Session, kind: str | None, limit: int, as_json: bool) -> None:

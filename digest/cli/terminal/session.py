@@ -92,6 +92,17 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
 
 
+def limit_option(things: str, default: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return a decorator that adds the option `--limit N`, which shortens a list of `things`."""
+    return click.option(
+        "--limit",
+        type=click.IntRange(1, 10_000),
+        default=default,
+        show_default=True,
+        help=f"List at most this many {things}.",
+    )
+
+
 def clock_of(now: datetime | None) -> Callable[[], datetime]:
     """Return a clock that stands still at `now`, or the machine's own."""
     if now is None:

@@ -187,7 +187,7 @@ _HOLD_BY_DATABASE = Prepared(_KEPT.values(moved_at=CLOCK))
 
 
 def _own(held: Slice) -> dict[str, object]:
-    """Return the values of `_OWN`."""
+    """Return the values by which `_OWN` finds a slice."""
     return {"edition": held.edition_id, "slice": held.number, "mine": held.fence}
 
 
@@ -217,7 +217,7 @@ def leave(connection: Connection, held: Slice, *, now: datetime) -> None:
 
 
 def keep_only(connection: Connection, sender: Sender, numbers: Collection[int], *, now: datetime) -> None:
-    """Free the slices that a sender does not know it has, which are all but those with some numbers."""
+    """Free the slices that a sender has without knowing it: all of its slices except those with `numbers`."""
     its = slices.c.edition_id == sender.edition_id, slices.c.owner == sender.owner
     freed = update(slices).where(*its, slices.c.number.not_in(numbers)).values(owner=None, due_at=now)
     connection.execute(freed.values(moved_at=lease_time(connection, now)))
