@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import logging
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -124,7 +124,23 @@ def person_of(
     if used and now - session.seen_at >= _SEEN:
         with database.write() as connection:
             sessions.note_seen(connection, hashed, now)
+        session = replace(session, seen_at=now)
     return account.person, session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeLeft:
+    """The seconds until a session ends. Use prolongs it, unless the end `is_final`."""
+
+    seconds: int
+    is_final: bool
+
+
+def time_left(session: StaffSession, now: datetime) -> TimeLeft:
+    """Return how long a session lasts if it is not used."""
+    unused, last = session.seen_at + IDLE, session.made_at + LIFE
+    left = min(unused, last) - now
+    return TimeLeft(seconds=max(0, int(left.total_seconds())), is_final=last <= unused)
 
 
 def is_over(session: StaffSession, now: datetime) -> bool:

@@ -43,6 +43,8 @@ ACCESS: Mapping[tuple[str, str], Access] = {
     ("GET", "/login"): OPEN,
     ("POST", "/login"): Access(right=None, audit=""),
     ("POST", "/logout"): Access(right=None, audit=""),
+    ("GET", "/login/left"): OPEN,
+    ("POST", "/login/stay"): Access(right=None, audit=""),
     ("GET", "/welcome/{token}"): OPEN,
     ("POST", "/login/code"): Access(right=None, audit=""),
     ("GET", "/login/oidc"): OPEN,

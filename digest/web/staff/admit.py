@@ -36,7 +36,7 @@ POLICY = (
 # Unlike the readers' pages: a form without an origin is refused, so browsers must tell ours.
 _REFERRER = "same-origin"
 _CHANGES_NOTHING = ("GET", "HEAD")
-_BY_THEMSELVES = ("/live", "/here")  # the ends of paths of the desk that a page asks every few seconds
+_BY_THEMSELVES = ("/live", "/here", "/left")  # the ends of paths that an open page asks from time to time
 
 
 def admit(request: Request, context: WholeDesk, form: Sent) -> None:

@@ -17,7 +17,7 @@ from digest.config import StaffSettings
 from digest.editions.desk.overview import held_posts
 from digest.model.staff import Person, Right, rights_of
 from digest.render.values import brand_values, site_values
-from digest.staff.signin import Visitor
+from digest.staff.signin import Visitor, time_left
 from digest.web.security.security import client_of
 from digest.web.security.tickets import Tickets
 from digest.web.staff.access import ACCESS
@@ -96,8 +96,10 @@ class StaffContext:
     def shared(self, request: Request) -> dict[str, object]:
         """Return the values that the templates of all pages of the staff share."""
         person: Person | None = getattr(request.state, "person", None)
+        session = getattr(request.state, "session", None)
         return {
             "person": person,
+            "session_left": time_left(session, self.clock()) if session else None,
             "rights": frozenset(rights_of(person.role)) if person else frozenset(),
             "nav": _nav(person, self.path(request), self._notes(person)),
             "site": site_values(self.app.config.site),

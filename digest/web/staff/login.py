@@ -8,6 +8,7 @@ from datetime import timedelta
 from urllib.parse import quote
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 
 from digest.staff.audit import note
 from digest.staff.people import StaffError
@@ -22,6 +23,7 @@ from digest.staff.signin import (
     person_of_link,
     sign_out,
     still_welcome,
+    time_left,
     use_link,
 )
 from digest.web.security.forms import Form, Sent
@@ -91,6 +93,26 @@ def log_out(request: Request, context: Desk) -> Response:
     if is_secure(context):  # browsers accept this header from https alone
         answer.headers["clear-site-data"] = '"cache"'
     return answer
+
+
+@router.get("/login/left")
+def left(request: Request, context: Desk) -> Response:
+    """Tell an open page how long the session lasts, as JSON. The question does not prolong it."""
+    return _left(request, context)
+
+
+@router.post("/login/stay")
+def stay(request: Request, context: Desk) -> Response:
+    """Prolong the session for somebody who has pressed the button, and tell how long it lasts."""
+    return _left(request, context)
+
+
+def _left(request: Request, context: StaffContext) -> Response:
+    session = request.state.session
+    found = time_left(session, context.clock()) if session else None
+    return JSONResponse(
+        {"seconds": found.seconds if found else 0, "isFinal": found is not None and found.is_final}
+    )
 
 
 @router.get("/welcome/{token}")

@@ -364,8 +364,17 @@ function refresh() {
   htmx.ajax("GET", `${path}${query}`, { ...swap, source: page() });
 }
 
-const source = new EventSource(`${page().dataset.path}/live`);
-source.addEventListener("message", (event) => {
+function listen() {
+  const source = new EventSource(`${page().dataset.path}/live`);
+  source.addEventListener("message", hear);
+  source.addEventListener("error", () => {
+    if (source.readyState !== EventSource.CLOSED) return; // the browser asks again by itself
+    document.dispatchEvent(new Event("session:ask")); // perhaps it has ended
+    setTimeout(listen, 10000);
+  });
+}
+
+function hear(event) {
   const { beat, at } = JSON.parse(event.data);
   heard = Date.now();
   clock = at;
@@ -375,12 +384,14 @@ source.addEventListener("message", (event) => {
     behind = beat;
     refresh();
   } else if (behind && beat !== page().dataset.beat) refresh();
-});
+}
 
+listen();
 setInterval(() => {
-  if (heard && Date.now() - heard > 8000) {
+  const over = find("#session[data-over]"); // this notice says that the session has ended
+  if (heard && (over || Date.now() - heard > 8000)) {
     for (const part of all("[data-live=live]")) part.hidden = true;
-    lost(`Not live; last known ${clock}. What you do is still saved.`);
+    if (!over) lost(`Not live; last known ${clock}. What you do is still saved.`);
     heard = 0;
   }
 }, 1000);

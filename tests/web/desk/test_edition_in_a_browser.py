@@ -17,7 +17,7 @@ from digest.storage.database import Database
 from digest.web.serving import serving
 from tests.web.desk.drafts import EDITION, draft, edited, order, titles
 from tests.web.desk.test_in_a_browser import require_fine
-from tests.web.staff.newsroom import Newsroom, open_newsroom
+from tests.web.staff.newsroom import PASSWORD, Newsroom, open_newsroom
 
 PORT = 18_437
 BASE = f"http://127.0.0.1:{PORT}"
@@ -163,3 +163,50 @@ def test_a_story_is_dragged_and_a_line_that_two_people_write_has_both_texts(brow
     expect(maren.get_by_role("dialog")).to_have_count(0)
     expect(maren.get_by_label("Subject")).to_have_value("Boats all night")
     assert [line for line in browsers.said if "409" not in line] == []
+
+
+def test_the_pages_warn_before_the_session_ends_and_a_text_outlives_it(browsers: Browsers) -> None:
+    clock, page = browsers.desk.clock, browsers.open(Role.EDITOR)
+    other = page.context.new_page()
+
+    def later(minutes: int) -> None:
+        clock.forward(minutes=minutes)
+        for tab in (page, other):
+            tab.clock.fast_forward(minutes * 60_000)
+
+    for tab in (page, other):
+        tab.clock.install()
+        tab.goto(f"{PAGE}/comments")
+    notice, comment = page.get_by_role("region", name="Your session"), page.get_by_label("Your comment")
+    comment.fill("The ferry is late ag")
+    expect(notice).to_be_hidden()
+    later(26)
+    expect(notice.get_by_role("alert")).to_contain_text("Your session ends in 4 minutes")
+    expect(other.get_by_text("Your session ends in 4 minutes")).to_be_visible()
+    require_fine(page)
+    page.keyboard.type("ain")
+    expect(comment).to_have_value("The ferry is late again")
+    # Tab leads to the button and back, so that nobody has to look for it.
+    for key, focused in (("Tab", notice.get_by_role("button")), ("Tab", comment)):
+        page.keyboard.press(key)
+        expect(focused).to_be_focused()
+    notice.get_by_role("button", name="Stay signed in").press("Enter")
+    expect(notice).to_contain_text("You stay signed in.")
+    expect(comment).to_be_focused()
+    other.clock.fast_forward(20_000)
+    expect(other.get_by_role("region", name="Your session")).to_be_hidden()
+    # Nobody presses it the next time.
+    later(26)
+    expect(notice.get_by_role("button", name="Stay signed in")).to_be_visible()
+    later(5)
+    expect(notice.get_by_role("alert")).to_contain_text("Your session has ended.")
+    require_fine(page)
+    comment.press("Tab")
+    expect(notice.get_by_role("link", name="Sign in in a new tab")).to_be_focused()
+    page.get_by_role("button", name="Comment", exact=True).click()
+    page.get_by_label("Email address").fill("jonas@example.org")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("main")).to_contain_text("The ferry is late again")
+    assert [line for line in browsers.said if "401" not in line] == []

@@ -125,6 +125,31 @@ def test_a_page_that_is_open_without_anybody_does_not_prolong_a_session(desk: Ne
     assert browser.get("/account").status_code == 303
 
 
+def test_a_page_can_ask_how_long_the_session_lasts_and_only_the_button_prolongs_it(desk: Newsroom) -> None:
+    browser, nobody = desk.signed_in(), desk.visitor()
+    desk.clock.forward(minutes=26)
+    for _ in range(3):
+        assert browser.get("/login/left").json() == {"seconds": 240, "isFinal": False}
+    assert 'data-seconds="240"' in browser.get("/account", headers={"hx-request": "true"}).text
+    assert browser.post("/login/stay", headers={"sec-fetch-site": "cross-site"}).status_code == 403
+    assert browser.post("/login/stay").json() == {"seconds": 1800, "isFinal": False}
+    assert browser.get("/login/left").json() == {"seconds": 1800, "isFinal": False}
+    desk.clock.forward(seconds=IDLE.total_seconds())
+    for answer in (browser.get("/login/left"), browser.post("/login/stay"), nobody.post("/login/stay")):
+        assert (answer.status_code, answer.json()) == (200, {"seconds": 0, "isFinal": False})
+    assert 'id="session"' not in nobody.get("/login").text
+
+
+def test_nothing_prolongs_a_session_beyond_half_a_day(desk: Newsroom) -> None:
+    browser = desk.signed_in()
+    for _ in range(35):
+        desk.clock.forward(minutes=20)
+        browser.post("/login/stay")
+    assert browser.post("/login/stay").json() == {"seconds": 1200, "isFinal": True}
+    desk.clock.forward(minutes=19)
+    assert browser.post("/login/stay").json() == {"seconds": 60, "isFinal": True}
+
+
 def test_signing_in_gives_a_new_cookie_and_ends_the_old_session(desk: Newsroom) -> None:
     browser = desk.signed_in()
     before = browser.cookies["__Host-desk"]

@@ -132,6 +132,18 @@ def test_an_answer_cannot_be_sent_again_with_a_kept_cookie(office: Newsroom, kno
     assert (again.status_code, "used already" in again.text) == (401, True)
 
 
+def test_a_text_is_kept_while_its_writer_signs_in_by_the_provider_in_another_tab(
+    office: Newsroom, known: Provider
+) -> None:
+    browser = office.visitor()
+    page = browser.post("/account/tokens", data={"name": "Archive"}).text
+    assert 'href="/login/oidc" target="_blank"' in page
+    assert 'action="/account/tokens"' in page
+    assert '<input type="hidden" name="name" value="Archive">' in page
+    signed_in(office, known, browser)
+    assert browser.post("/account/tokens", data={"name": "Archive"}).status_code != 401
+
+
 def test_a_removed_person_is_not_signed_in(office: Newsroom, known: Provider) -> None:
     signed_in(office, known)
     remove_person(office.app.database, office.person().id, office.clock())
