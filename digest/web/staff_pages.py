@@ -20,7 +20,7 @@ from digest.app import App, reopen_app
 from digest.config import StaffSettings, load
 from digest.model.errors import ConflictError, DigestError, NotFoundError, OutageError, StateError
 from digest.staff.people import people_with
-from digest.web.desk import comments, history, mail, overview, posts, preview, signed, start, tabs
+from digest.web.desk import checks, comments, history, mail, overview, posts, preview, signed, start, tabs
 from digest.web.desk.editing import live, page, steps, verbs
 from digest.web.ops import ops, sent
 from digest.web.ops.recount import Recount
@@ -50,6 +50,7 @@ _ROUTERS: tuple[APIRouter, ...] = (
     start.router,
     mail.router,
     tabs.router,
+    checks.router,
     preview.router,
     history.router,
     comments.router,

@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
-from fastapi import Request
+from fastapi import APIRouter, Request, Response
 
 from digest.editions.checks.links import LinkCount, count_links
-from digest.editions.edits.edits import EditedEdition
+from digest.editions.edits.edits import EditedEdition, read_edits
 from digest.editions.outlook.words import counted, span_words
 from digest.editions.preflight import Inspection, Size, inspection_of
 from digest.model.editions import Edition
-from digest.model.errors import TemplateError
+from digest.model.errors import DigestError, OutageError, TemplateError
 from digest.model.snapshot import headings_of
 from digest.render.preflight.findings import Action, ActionKind, Finding, Level
 from digest.render.preflight.rules import RULES, passed
-from digest.web.staff.context import StaffContext
+from digest.web.staff.context import Desk, StaffContext
 from subscribers.model import Choice
+
+router = APIRouter()
 
 _CLIPPED = 102 * 1024  # bytes of the HTML that Gmail shows
 _SIZES = 8  # choices of topics that are shown: the largest
@@ -80,6 +82,23 @@ def shown(context: StaffContext, edited: EditedEdition, _: Request) -> Mapping[s
     return {
         "checks": {"problem": "", **_values(inspection, record.edition), "links": _links_text(links, now)}
     }
+
+
+@router.api_route("/desk/{edition_id}/findings", methods=["GET", "HEAD"])
+def count(request: Request, context: Desk, edition_id: str) -> Response:
+    """Return the number of findings, for the name of the tab: a part of a page.
+
+    The page asks for it when it is there, because it may take a second to find out.
+    """
+    record = read_edits(context.app.database, edition_id).record
+    try:
+        findings = inspection_of(context.app, record, context.clock()).findings
+    except OutageError:
+        raise
+    except DigestError:  # the page says why
+        findings = ()
+    blocks = any(each.level is Level.BLOCK for each in findings)
+    return context.page(request, "_findings", {"findings": len(findings), "blocks": blocks})
 
 
 def _values(inspection: Inspection, edition: Edition) -> Mapping[str, object]:

@@ -130,6 +130,7 @@ ACCESS: Mapping[tuple[str, str], Access] = {
     # Looking at an edition: its email, its views, its history, its comments
     ("GET", "/desk/{edition_id}/mail"): LOOK,
     ("GET", "/desk/{edition_id}/lines"): LOOK,
+    ("GET", "/desk/{edition_id}/findings"): LOOK,
     ("GET", "/desk/{edition_id}/preview"): LOOK,
     ("POST", "/desk/{edition_id}/preview"): Access(right=Right.LOOK, audit=""),
     ("GET", "/desk/{edition_id}/history"): LOOK,

@@ -36,7 +36,8 @@ POLICY = (
 # Unlike the readers' pages: a form without an origin is refused, so browsers must tell ours.
 _REFERRER = "same-origin"
 _CHANGES_NOTHING = ("GET", "HEAD")
-_BY_THEMSELVES = ("/live", "/here", "/left")  # the ends of paths that an open page asks from time to time
+# The ends of paths that an open page asks for by itself.
+_BY_THEMSELVES = ("/live", "/here", "/findings", "/left")
 
 
 def admit(request: Request, context: WholeDesk, form: Sent) -> None:

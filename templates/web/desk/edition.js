@@ -294,6 +294,7 @@ function shown(mine = true) {
   const focused = document.activeElement && document.activeElement !== document.body;
   for (const form of all("[data-draft]")) restore(form);
   ready();
+  count();
   if (asked()) return question();
   for (const part of all("header.top, .skip")) part.inert = false;
   if (!mine) return mark(same);
@@ -321,6 +322,23 @@ function question() {
   for (const part of all("header.top, .skip")) part.inert = true;
   if (asked().contains(document.activeElement)) return;
   find("button:not([disabled]), [data-answer], a", asked())?.focus();
+}
+
+let findings = ""; // the number beside the name of the tab with the checks
+let counting = 0;
+
+/** Show how much the checks have found. It may take a second to find out, so the last number stays meanwhile. */
+function count() {
+  if (!find("#findings")) return;
+  find("#findings").innerHTML = findings;
+  clearTimeout(counting);
+  counting = setTimeout(async () => {
+    const before = turn;
+    const answer = await fetch(`${page().dataset.path}/findings`, { redirect: "manual" }).catch(() => null);
+    if (!answer?.ok || before !== turn) return; // the page is made again, and asks again then
+    findings = await answer.text();
+    if (find("#findings")) find("#findings").innerHTML = findings;
+  }, 500);
 }
 
 /** Show the parts that work only with this script. */

@@ -71,3 +71,18 @@ def test_the_page_reads_what_is_known_of_links_and_asks_nobody(draft_desk: Newsr
     assert f"Broken links : warning Link {story.url}: {said}." in page
     assert "links asked, the last one 3 minutes ago" in page
     assert "Drop story" not in page  # somebody who may only look has no button
+
+
+def test_the_tab_has_the_number_of_findings(draft_desk: Newsroom) -> None:
+    browser = draft_desk.signed_in(Role.READER)
+
+    def number() -> tuple[str, int]:
+        page = browser.get(CHECKS).text
+        found = len(re.findall(r'<li><span class="flag (?:fault|warn)">', page.partition('id="proof"')[2]))
+        return browser.get(f"{PATH}/findings").text.strip(), found
+
+    assert number() == ("", 0)
+    change(draft_desk, Introduce(text="Hello {{ name }}!"), Subject(text="THE FERRY IS BACK TODAY"))
+    said, found = number()
+    assert said == f'<b class="fault">{found}</b><span class="unseen"> findings</span>'
+    assert browser.get("/desk/daily-2026-01-01/findings").status_code == 404

@@ -162,6 +162,13 @@ def test_a_story_is_dragged_and_a_line_that_two_people_write_has_both_texts(brow
     maren.get_by_role("link", name="Keep Jonas’s").click()
     expect(maren.get_by_role("dialog")).to_have_count(0)
     expect(maren.get_by_label("Subject")).to_have_value("Boats all night")
+    # What the checks find stands beside the name of their tab, also after a colleague's change.
+    expect(jonas.get_by_role("link", name="Checks", exact=True)).to_be_visible()
+    maren.get_by_label("Subject").fill("BOATS ALL NIGHT")
+    maren.get_by_role("button", name="Save", exact=True).click()
+    expect(jonas.get_by_role("link", name="Checks 1 finding", exact=True)).to_be_visible()
+    jonas.get_by_role("button", name="Undo").click()
+    expect(jonas.get_by_role("link", name="Checks", exact=True)).to_be_visible()
     assert [line for line in browsers.said if "409" not in line] == []
 
 
