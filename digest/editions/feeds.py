@@ -8,10 +8,11 @@ from datetime import datetime
 from functools import partial
 
 from digest.collect.collect import collect
+from digest.collect.discovery.found import Found
 from digest.collect.fetching.fetch import fetch_all
 from digest.collect.fetching.health import fallback_text, gap_text, hub_text, is_due, state_text
 from digest.collect.fetching.websub import can_be_reached
-from digest.collect.sources.ask import Terms
+from digest.collect.sources.ask import Terms, with_documents
 from digest.config import Config
 from digest.model.errors import NotFoundError
 from digest.model.posts import CollectReport, FeedRow, PostState
@@ -35,6 +36,16 @@ def collect_due(
     """
     terms = Terms(limits=config.limits, now=context.clock(), fetch=partial(fetch_all, stop=context.stop))
     return collect(database, config.feeds, config.digests, terms, force=force, report=context.feed)
+
+
+def collect_found(
+    database: Database, config: Config, found: Sequence[Found], context: RunContext
+) -> CollectReport:
+    """Collect the feeds that are due. Those that a search has just found are not fetched a second time."""
+    documents = {each.url: each.document for each in found if each.document}
+    fetch = with_documents(documents, partial(fetch_all, stop=context.stop))
+    terms = Terms(limits=config.limits, now=context.clock(), fetch=fetch)
+    return collect(database, config.feeds, config.digests, terms, report=context.feed)
 
 
 def due_feeds(database: Database, config: Config, now: datetime) -> tuple[str, ...]:

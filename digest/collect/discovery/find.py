@@ -87,7 +87,7 @@ class _Search:
         self._login, self._home = _login_of(start), _place(web_url(start) or "")
         parsed = self._parsed(result)
         if isinstance(parsed, Parsed):
-            return Search(feeds=(found_at(result.moved_to or start, "", parsed),))
+            return Search(feeds=(found_at(start, result, "", parsed),))
         page = read_page(_document(result), result.links)
         found, refused = self._named(page, result.url)
         if not found:
@@ -152,7 +152,7 @@ class _Search:
             result = results.get(url)
             parsed = self._parsed(result) if isinstance(result, Fetched) else None
             if isinstance(result, Fetched) and isinstance(parsed, Parsed):
-                found.append(found_at(result.moved_to or url, each.title, parsed))
+                found.append(found_at(url, result, each.title, parsed))
             elif each.stated and result is not None:
                 failure = result if isinstance(result, FetchFailure) else None
                 refused.append(f"{each.url}: {_here(failure.detail) if failure else _detail(parsed)}")
@@ -176,7 +176,7 @@ class _Search:
         parsed = self._parsed(result, SourceKind.PAGE)
         if isinstance(parsed, ParseFailure) or len(parsed.posts) < _A_LIST:
             return ()
-        return (replace(found_at(result.moved_to or start, title, parsed), source=SourceKind.PAGE),)
+        return (replace(found_at(start, result, title, parsed), source=SourceKind.PAGE),)
 
     def _nothing(self, result: Fetched, page: Page, detail: str) -> str:
         """Say why nothing was found at a page that could be fetched."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from digest.collect.discovery.comments import is_of_comments
+from digest.collect.fetching.answers import Fetched
 from digest.collect.reading.parse import Parsed
 from digest.model.links import canonical_url, host_of
 from digest.model.posts import Post
@@ -23,7 +24,10 @@ _SUFFIX = re.compile(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A feed that was found, with its posts. `url` may contain a name and password, as they were given."""
+    """A feed that was found, with its posts. `url` may contain a name and password, as they were given.
+
+    `document` is what was fetched from there, so that whoever adds the feed at once need not fetch it again.
+    """
 
     url: str
     title: str
@@ -32,6 +36,7 @@ class Found:
     language: str | None = None
     comments: bool = False  # of readers
     wordpress: bool = False  # the main feed of a WordPress site, which has a REST interface too
+    document: Fetched | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +48,9 @@ class Search:
     failure: str = ""
 
 
-def found_at(url: str, link_title: str, parsed: Parsed) -> Found:
-    """Return a feed as it was found at an address, with a name for readers."""
+def found_at(asked: str, result: Fetched, link_title: str, parsed: Parsed) -> Found:
+    """Return a feed as it was found at the address that was asked, with a name for readers."""
+    url = result.moved_to or asked
     return Found(
         url=url,
         title=_name(parsed.title) or _name(link_title) or host_of(url).removeprefix("www."),
@@ -52,6 +58,7 @@ def found_at(url: str, link_title: str, parsed: Parsed) -> Found:
         language=parsed.language,
         comments=is_of_comments(url, [link_title, parsed.title], parsed.posts),
         wordpress=parsed.wordpress and urlsplit(url).path.rstrip("/") == "/feed",
+        document=replace(result, moved_to=None),
     )
 
 

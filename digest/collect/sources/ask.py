@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import blake2b
@@ -57,6 +57,21 @@ class Terms:
     limits: FetchLimits
     now: datetime
     fetch: Fetch = fetch_all
+
+
+def with_documents(documents: Mapping[str, Fetched], fetch: Fetch) -> Fetch:
+    """Return a fetcher that has these documents at hand, by their addresses, and fetches all others."""
+
+    def fetching(requests: Iterable[FetchRequest], limits: FetchLimits) -> Iterator[Exchange]:
+        others = []
+        for request in requests:
+            if request.url in documents and request.form is None:
+                yield request, documents[request.url]
+            else:
+                others.append(request)
+        yield from fetch(others, limits)
+
+    return fetching
 
 
 def ask(feeds: Iterable[Asked], terms: Terms) -> Iterator[Answer]:

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Event, Lock, Thread
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,7 @@ from digest.collect.discovery.found import Found, Search
 from digest.editions.compose import picture_time
 from digest.editions.desk.posts import drop_feeds
 from digest.editions.editions import compose_now
-from digest.editions.feeds import collect_due
+from digest.editions.feeds import collect_found
 from digest.editions.outlook.words import counted, span_words
 from digest.editions.schedules import begin_digests
 from digest.model.errors import DigestError, NotFoundError
@@ -40,6 +40,7 @@ _KEPT = 20  # searches and beginnings
 _LONGEST = 300  # characters of an address
 _SHOWN = 8  # topics
 _FEEDS = 12  # that can be chosen
+_RECENT = timedelta(minutes=10)  # documents of a search are as good as new for this time
 _PICTURE_SECONDS = 12  # a newcomer waits for them; without them, a story shows what its feed states
 
 
@@ -50,6 +51,7 @@ class Job:
     address: str
     asked: int = 0  # documents
     search: Search | None = None
+    searched_at: datetime | None = None
     seconds: float = 0.0
     steps: list[str] = field(default_factory=list)
     is_making: bool = False
@@ -134,7 +136,7 @@ def _search(app: App, job: Job, clock: Callable[[], datetime]) -> None:
     found = find_feeds(job.address, app.config.limits, began, asked=asked)
     job.seconds = (clock() - began).total_seconds()
     job.fault = without_secrets(found.failure) if not found.feeds else ""
-    job.search = found
+    job.search, job.searched_at = found, clock()
 
 
 @router.api_route("/desk/start/{job}", methods=["GET", "HEAD"])
@@ -184,7 +186,7 @@ def _make(context: StaffContext, job: Job, beginning: Beginning) -> None:
 
     write      config.toml, as `digest init --from` and `digest feeds add` do
     reload     the configuration, in the program that serves the pages
-    collect    the feeds
+    collect    the feeds, from what the search has fetched if that was a moment ago
     compose    an edition for the next date, which is a draft
     """
     begin(context.app.config, beginning).write()
@@ -198,7 +200,9 @@ def _make(context: StaffContext, job: Job, beginning: Beginning) -> None:
     )  # posts of the samples, if they were collected
     begin_digests(app.database, app.config, context.clock())
     report = RunContext(clock=context.clock, feed=lambda each: job.steps.append(_collected(each)))
-    collected = collect_due(app.database, app.config, report).feeds
+    is_recent = job.searched_at is not None and context.clock() - job.searched_at < _RECENT
+    at_hand = beginning.found if is_recent else ()
+    collected = collect_found(app.database, app.config, at_hand, report).feeds
     if any(each.dropped for each in collected) and not any(each.new for each in collected):
         job.steps.append("No post is from the last seven days, so your digest begins with the newest ones.")
     job.doing, job.pictures_at = "The pictures of the stories are looked for.", context.clock()

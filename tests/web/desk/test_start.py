@@ -116,6 +116,19 @@ def test_an_empty_installation_gets_a_digest_of_its_own_site(
     assert re.search(r"\d+ stories in 3 topics", desk), desk
 
 
+@pytest.mark.parametrize(("minutes", "times"), [(9, 1), (11, 2)])
+def test_a_feed_that_was_found_a_moment_ago_is_not_fetched_again(
+    sqlite: Database, tmp_path: Path, site: Site, minutes: int, times: int
+) -> None:
+    room = empty(sqlite, tmp_path)
+    client = room.newsroom.signed_in(Role.OPERATOR)
+    path = found(client, site.url("/"))
+    room.newsroom.clock.forward(minutes=minutes)
+    assert "Your digest is ready." in made(client, path, feed="0")
+    asked = [path for path, _ in site.asked]
+    assert (asked.count("/posts.json"), asked.count("/")) == (times, 1)
+
+
 @pytest.mark.parametrize("fixed", [False, True])
 def test_the_sample_gives_way_to_the_site_and_its_other_settings_stay(
     sqlite: Database, tmp_path: Path, site: Site, *, fixed: bool
