@@ -9,7 +9,7 @@ from digest.collect.discovery.found import Found
 from digest.config import Config
 from digest.config.edit import Draft, drafted, toml_value
 from digest.sources.add import feed_of, plan_feeds
-from digest.sources.start import config_for
+from digest.sources.start import config_for, suggested_title, with_title
 from digest.sources.topics import proposed
 
 _SAMPLES = "/samples/"
@@ -21,11 +21,13 @@ class Beginning:
     """The parts of a first digest: the feeds that were found, and the time zone of its schedule.
 
     Without `topics`, its topics are found in the posts of each day; otherwise these slugs are fixed topics.
+    Without a `title`, its name is the one that is suggested for the first feed.
     """
 
     found: tuple[Found, ...]
     zone: str = "UTC"
     topics: frozenset[str] | None = None
+    title: str = ""
 
 
 def is_empty(config: Config) -> bool:
@@ -58,4 +60,8 @@ def _from_sample(config: Config, beginning: Beginning) -> str:
     topics = proposed(beginning.found, config.site)
     text = config.path.read_text(encoding="utf-8-sig")
     changed = config_for(beginning.found, topics, text, keep=beginning.topics)
+    if beginning.title:
+        digest = config.digests[0]
+        suggested = suggested_title(digest.title, beginning.found[0])
+        changed = with_title(changed, digest.slug, suggested, beginning.title)
     return changed.replace(_ZONE, f"zone = {toml_value(beginning.zone)}")

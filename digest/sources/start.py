@@ -13,6 +13,7 @@ from digest.config.edit import feed_block, toml_value
 from digest.config.parsers import language
 from digest.model.errors import DigestError
 from digest.model.publication import Feed, Site
+from digest.render.languages.languages import words_for
 from digest.render.shipped import shipped
 from digest.sources.add import feed_of, with_free_names
 from digest.sources.topics import FoundTopic, TopicReport, proposed
@@ -21,6 +22,7 @@ CONFIG = "config.toml"
 _SAMPLES = (CONFIG, "samples/harbour-gazette.xml", "samples/orchard-notes.json")
 _COMMENTS_FROM = 43  # the column of the comments in the sample configuration
 _TOPICS = 8
+_DIGESTS = {"daily": "Daily", "weekend": "Weekend"}  # of the sample, with their names
 _FOUND = (
     "# Without topics here, they are the publishers' own sections. To change them, write topics of your own:"
 )
@@ -80,8 +82,11 @@ def config_for(
     The topics are those that are found in the posts from day to day. The ones of today stand there as
     comments, ready to be changed; with `keep`, the topics with these slugs are written as fixed ones.
     `sample` is the sample as it stands in an installation. Raises ValueError if it has been changed too much.
+    Its digests get names in the language of the first feed, unless somebody has renamed them.
     """
     text, first = sample or shipped(CONFIG).read_text(encoding="utf-8"), found[0]
+    for (slug, old), new in zip(_DIGESTS.items(), _names(first), strict=True):
+        text = with_title(text, slug, old, new)
     feeds = with_free_names(map(feed_of, found))
     own = [each for each in topics.topics[:_TOPICS] if each.setting and (keep is None or each.slug in keep)]
     mark = "#" if keep is None or not own else ""
@@ -108,6 +113,30 @@ def config_for(
     return _TOPICS_OF_SAMPLE.sub(
         lambda sample: topic_blocks(own, mark) if own else _as_comment(sample[0]), text
     )
+
+
+def suggested_title(title: str, found: Found) -> str:
+    """Return the name of the first digest if it begins with this feed: in its language, or as it is now."""
+    return _names(found)[0] if title == _DIGESTS["daily"] else title
+
+
+def with_title(text: str, slug: str, old: str, new: str) -> str:
+    """Return a configuration with another name for the digest `slug`, if it has the `old` one."""
+    line = rf'^(slug = "{slug}"[^\n]*\n)title = {re.escape(toml_value(old))}( *)'
+    changed, count = re.subn(line, lambda found: _renamed(found, new), text, count=1, flags=re.MULTILINE)
+    told = f"edition of {toml_value(old)} now"
+    return changed.replace(told, f"edition of {toml_value(new)} now") if count else text
+
+
+def _renamed(found: re.Match[str], title: str) -> str:
+    line = _line("title", title)
+    return f"{found[1]}{line if found[2] else line.rstrip()}"
+
+
+def _names(found: Found) -> tuple[str, str]:
+    """Return the names of the two digests of the sample, in the language of a feed."""
+    say = words_for(_language(found))
+    return say("Daily"), say("Weekend")
 
 
 def _sender_name(title: str) -> str:

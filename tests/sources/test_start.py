@@ -49,11 +49,40 @@ def test_the_configuration_of_a_site_has_its_feeds_name_and_language(tmp_path: P
     assert config.digests[0].sender == "Tide & Times <daily@digest.example.org>"
 
 
+@pytest.mark.parametrize(
+    ("language", "names"),
+    [
+        ("de-AT", ("Der Tag", "Das Wochenende")),
+        ("es", ("Boletín diario", "Boletín del fin de semana")),
+        ("ar", ("النشرة اليومية", "نشرة نهاية الأسبوع")),
+        ("en-GB", ("Daily", "Weekend")),
+        ("fr", ("Daily", "Weekend")),  # its fixed words are English, too
+        (None, ("Daily", "Weekend")),
+    ],
+)
+def test_the_digests_have_names_in_the_language_of_the_site(
+    language: str | None, names: tuple[str, str]
+) -> None:
+    found, topics = [replace(TIDE, language=language)], TopicReport(topics=())
+    text = config_for(found, topics)
+    raw = tomllib.loads(text)
+    assert tuple(each["title"] for each in raw["digest"]) == names
+    assert f'the next edition of "{names[0]}" now' in text
+    assert [each["slug"] for each in raw["digest"]] == ["daily", "weekend"], "links stay as they are"
+    own = shipped("config.toml").read_text("utf-8").replace('title = "Daily"', 'title = "Tide \\"today\\""')
+    kept = tomllib.loads(config_for(found, topics, own))["digest"]
+    assert [each["title"] for each in kept] == ['Tide "today"', names[1]]
+
+
 def test_its_comments_are_those_of_the_sample() -> None:
     sample, text = shipped("config.toml").read_text("utf-8"), config_for([TIDE], TopicReport(topics=()))
     line = next(line for line in sample.splitlines() if line.startswith("keywords = ["))
     assert f"\n#{line}\n" in text
-    kept = [line for line in sample.splitlines() if line.startswith("# ") and "sample feeds" not in line]
+    kept = [
+        line
+        for line in sample.splitlines()
+        if line.startswith("# ") and "sample feeds" not in line and '"Daily"' not in line
+    ]
     assert [line for line in kept if line not in text] == []
 
 

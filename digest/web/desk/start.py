@@ -29,6 +29,7 @@ from digest.model.posts import FeedReport
 from digest.model.run_context import RunContext
 from digest.sources.add import newest_posts, problems_of
 from digest.sources.begin import Beginning, begin, has_samples, is_empty
+from digest.sources.start import suggested_title
 from digest.sources.topics import proposed
 from digest.web.security.forms import Form, Sent
 from digest.web.staff.context import Desk, StaffContext, name_subject
@@ -39,6 +40,7 @@ router = APIRouter()
 _KEPT = 20  # searches and beginnings
 _LONGEST = 300  # characters of an address
 _SHOWN = 8  # topics
+_TITLE = 60  # characters
 _FEEDS = 12  # that can be chosen
 _RECENT = timedelta(minutes=10)  # documents of a search are as good as new for this time
 _PICTURE_SECONDS = 12  # a newcomer waits for them; without them, a story shows what its feed states
@@ -152,7 +154,7 @@ def show_job(request: Request, context: Desk, job: str) -> Response:
 def make(request: Request, context: Desk, form: Sent, job: str) -> Response:
     """Write the chosen feeds into config.toml, and begin to make the first edition."""
     known = JOBS.get(job)
-    beginning = _beginning(known, form)
+    beginning = _beginning(context, known, form)
     if beginning is None:
         known.fault = "Please choose at least one feed."
         return _page(request, context, known, 422, name=job)
@@ -163,7 +165,7 @@ def make(request: Request, context: Desk, form: Sent, job: str) -> Response:
     return context.redirect(f"/desk/start/{job}")
 
 
-def _beginning(job: Job, form: Form) -> Beginning | None:
+def _beginning(context: StaffContext, job: Job, form: Form) -> Beginning | None:
     feeds = job.search.feeds if job.search else ()
     chosen = [feeds[int(each)] for each in form.many("feed") if each.isdecimal() and int(each) < len(feeds)]
     if not chosen:
@@ -172,7 +174,15 @@ def _beginning(job: Job, form: Form) -> Beginning | None:
     zone = form.one("zone")
     # With all topics as they were found, they are found anew each day.
     topics = kept if kept and kept != offered else None
-    return Beginning(found=tuple(chosen), zone=zone if _is_zone(zone) else "UTC", topics=topics)
+    # A name that nobody has changed follows the language of the feeds that are chosen.
+    shown = suggested_title(context.app.config.digests[0].title, feeds[0])
+    title = " ".join(form.one("title")[:_TITLE].split())
+    return Beginning(
+        found=tuple(chosen),
+        zone=zone if _is_zone(zone) else "UTC",
+        topics=topics,
+        title=title if title != shown else "",
+    )
 
 
 def _is_zone(name: str) -> bool:
@@ -254,6 +264,8 @@ def _page(
         "pictures": _picture_time(job, now),
         "is_empty": is_empty(config) or has_samples(config),
         "schedule": config.digests[0].schedule,
+        "title": suggested_title(config.digests[0].title, feeds[0]) if feeds else "",
+        "longest": _TITLE,
         "samples": has_samples(config),
         "feeds": [_feed_values(each, feeds[0], now) for each in feeds[:_FEEDS]],
         "found_in": span_words(context.clock() - now) if job is None else _seconds(job.seconds),

@@ -159,6 +159,38 @@ def test_the_sample_gives_way_to_the_site_and_its_other_settings_stay(
     assert config.digests[0].topics == tuple(chosen if fixed else ())
 
 
+@pytest.mark.parametrize(
+    ("language", "typed", "title"),
+    [
+        ("de-DE", None, "Der Tag"),
+        ("de-DE", ' Moin  "Kiel" ', 'Moin "Kiel"'),
+        ("en", "Quay daily", "Quay daily"),
+    ],
+)
+def test_the_name_of_the_digest_is_suggested_in_its_language_and_can_be_changed(
+    sqlite: Database, tmp_path: Path, site: Site, language: str, typed: str | None, title: str
+) -> None:
+    posts = site.answers["/posts.json"]
+    posts.body = json.dumps({**json.loads(posts.body), "language": language}).encode()
+    list(write_samples(tmp_path))
+    text = (tmp_path / "config.toml").read_text(encoding="utf-8")
+    text = text.replace('#allow_hosts = ["127.0.0.1"]', 'allow_hosts = ["127.0.0.1"]')
+    text = text.replace('#url = "http://127.0.0.1:8000/team"', 'url = "https://desk.example.org"')
+    room = empty(sqlite, tmp_path, text)
+    client = room.newsroom.signed_in(Role.OPERATOR)
+    path = found(client, site.url("/"))
+    shown = re.search(r'name="title" value="([^"]*)"', client.get(path).text)
+    assert shown
+    assert shown[1] == ("Der Tag" if language == "de-DE" else "Daily")
+    made(client, path, feed="0", title=shown[1] if typed is None else typed)
+    config = load(tmp_path / "config.toml", {})
+    assert (config.site.language, config.digests[0].title, config.digests[0].slug) == (
+        language,
+        title,
+        "daily",
+    )
+
+
 def test_a_site_without_a_post_for_a_month_begins_with_its_newest_ones(
     sqlite: Database, tmp_path: Path, site: Site
 ) -> None:
