@@ -6,18 +6,19 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from digest.limits.limits import Limits, Rules, parse_limit
 from digest.model.deliveries import DeliveryState, NoticeRecord
 from digest.model.errors import TransportError
-from digest.model.messages import Message, Outcome
+from digest.model.messages import Message, Outcome, Receipt
 from digest.send.answers.retries import Doubt, RetryRules
 from digest.send.notices import send_notices
 from digest.storage.database import Database, open_database
@@ -256,6 +257,28 @@ def test_a_mailbox_that_does_not_exist_is_judged_as_for_editions(database: Datab
     run(database, refused, Clock(NOW + timedelta(days=1)))
     with database.read() as connection:
         assert read_suppressions(connection, [key])[key].reason is SuppressionReason.BOUNCE
+
+
+def test_a_sender_whose_clock_is_put_back_while_it_waits_renews_its_lease(postgresql_url: str) -> None:
+    database = open_database(postgresql_url)
+    add_notices(database, 1)
+    clock, until = Clock(), list[datetime]()
+
+    class Silent(Recorder):
+        """Has no answer at first."""
+
+        def carry(self, groups: Iterator[Sequence[Message]]) -> Generator[Sequence[Receipt], None, None]:
+            first = next(groups, ())
+            clock.forward(-timedelta(hours=1))
+            for _ in range(2):
+                with database.read() as connection:
+                    until.append(connection.execute(select(notices.c.lease_until)).scalar_one())
+                yield []
+            yield [self.receipt(message) for message in first]
+
+    run(database, Silent(), clock)
+    database.close()
+    assert until[0] < until[1]
 
 
 def test_a_sender_that_overslept_its_lease_changes_only_what_was_accepted(database: Database) -> None:
