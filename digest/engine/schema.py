@@ -22,11 +22,15 @@ log = logging.getLogger(__name__)
 _LOCK = 20_261_130  # an arbitrary number, so that nodes that start together do this one after the other
 _BEGIN = "newsletter-digest: "
 _TABLE = "procrastinate_jobs"
-_COMMENT = f"SELECT obj_description(to_regclass('{_TABLE}'), 'pg_class'), to_regclass('{_TABLE}') IS NOT NULL"
+_OTHERS = ("procrastinate_workers", "procrastinate_events", "procrastinate_periodic_defers")
+_COMMENT = (
+    f"SELECT obj_description(to_regclass('{_TABLE}'), 'pg_class'), to_regclass('{_TABLE}') IS NOT NULL, "
+    + " AND ".join(f"to_regclass('{name}') IS NOT NULL" for name in _OTHERS)
+)
 
 
-_REMAINS = """
-DROP TABLE IF EXISTS procrastinate_events, procrastinate_periodic_defers, procrastinate_workers CASCADE;
+_REMAINS = f"""
+DROP TABLE IF EXISTS {_TABLE}, {", ".join(_OTHERS)} CASCADE;
 DO $$
 DECLARE name regprocedure;
 BEGIN
@@ -118,8 +122,11 @@ def _migrations() -> list[Path]:
 
 
 def _stamp(connection: Connection) -> tuple[str, bool]:
-    comment, exists = connection.connection.cursor().execute(_COMMENT).fetchone()
-    return (comment or "").removeprefix(_BEGIN) if (comment or "").startswith(_BEGIN) else "", exists
+    """Return which migration the tables have, empty if they are not ours, and whether they exist."""
+    comment, exists, is_whole = connection.connection.cursor().execute(_COMMENT).fetchone()
+    is_ours = (comment or "").startswith(_BEGIN)
+    # Ours are as good as none if one of them was dropped.
+    return comment.removeprefix(_BEGIN) if is_ours else "", exists and (is_whole or not is_ours)
 
 
 def _execute(connection: Connection, statements: str) -> None:

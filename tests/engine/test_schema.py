@@ -22,8 +22,11 @@ def test_the_tables_are_made_once(jobs_database: Database) -> None:
     assert fault_of(jobs_database) == ""
 
 
-def test_tables_that_are_missing_are_made_again_because_jobs_are_only_hints(jobs_database: Database) -> None:
-    run(jobs_database, "DROP TABLE procrastinate_jobs CASCADE")
+@pytest.mark.parametrize("table", ["procrastinate_jobs", "procrastinate_workers", "procrastinate_events"])
+def test_tables_that_are_missing_are_made_again_because_jobs_are_only_hints(
+    jobs_database: Database, table: str
+) -> None:
+    run(jobs_database, f"DROP TABLE {table} CASCADE")
     assert "are missing" in fault_of(jobs_database)
     ensure_tables(jobs_database)
     assert fault_of(jobs_database) == ""
