@@ -23,12 +23,15 @@ _ACCENTS = re.compile("[\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u0640\u064b-\u06
 _LETTERS = str.maketrans(
     {"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ı": "i", "æ": "ae", "œ": "oe", "ى": "ي"}
 )
-_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa"})
+UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa"})
 _APOSTROPHES = re.compile("['’ʼ‘`]")
 _PART = re.compile(r"\s*(?:/|>|»|::)\s*")
+_KIND = re.compile(r"[A-Za-z][\w-]{0,30}")  # "topic:trams", "tag:trams"
+_POINTS = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]\.?")
+_SHORTEST_JOINED = 6  # letters of words that are run together; shorter ones are often other words
 _SHORTEST_PART = 3  # letters of a part of a path; "AC/DC" and "9/11" are no paths
 _HUMP = re.compile(r"(?<=[a-zà-ÿ])(?=[A-ZÀ-Þ])|(?<=[A-ZÀ-Þ])(?=[A-ZÀ-Þ][a-zà-ÿ])")
-_AND = re.compile(r"(?<=\S) (?:&|and|und|et|y|e|en|og|och|и|ve|و) (?=\S)")
+_AND = re.compile(r"(?<=\S) (?:&|\+|and|und|et|y|e|en|og|och|и|ve|و) (?=\S)")
 
 
 def plain(text: str) -> str:
@@ -54,15 +57,21 @@ def keys_of(tag: str) -> frozenset[str]:
     """Return the keys of a tag under which a rule may mean it; two tags that share a key are the same.
 
     Beside `fold`, accents, apostrophes and entities do not count, "&" is "and", and "ue" may be "ü". Each
-    part of a path is a key ("World/Europe", "structure:news/uk-news"), and so are words run together
-    ("ClimateChange"). `fold` itself stays as it is, because ids of posts are made with it.
+    part of a path is a key ("World/Europe", "structure:news/uk-news"), and so is what follows the name of a
+    kind ("topic:trams"). Words may be run together ("ClimateChange", "climatechange", "covid19"), and
+    abbreviations have points or none ("A.I."). `fold` itself stays as it is, because ids of posts are made
+    with it.
     """
-    text = unescape(tag).strip().lstrip("#")
+    text = unescape(unescape(tag)).strip().lstrip("#")
     parts = [part for part in _PART.split(text) if len(part) >= _SHORTEST_PART]
     humps = "" if " " in text else _HUMP.sub(" ", text)
-    named = (text, *(parts if "://" not in text else ()), *place_of(text), humps)
+    kind, colon, rest = text.partition(":")
+    of_kind = rest if colon and _KIND.fullmatch(kind) and rest[:1].isalnum() else ""
+    named = (text, *(parts if "://" not in text else ()), *place_of(text), of_kind, humps)
     both = (False,) if text.isascii() else (False, True)
-    return frozenset(key for form in named for umlauts in both if (key := _key(form, umlauts=umlauts)))
+    keys = {key for form in named for umlauts in both if (key := _key(form, umlauts=umlauts))}
+    joined = {bare for key in keys if len(bare := key.replace(" ", "")) >= _SHORTEST_JOINED}
+    return frozenset(keys | joined | {key.replace(".", "") for key in keys if _POINTS.fullmatch(key)})
 
 
 def _key(text: str, *, umlauts: bool) -> str:
@@ -72,7 +81,7 @@ def _key(text: str, *, umlauts: bool) -> str:
     bare = joined.rstrip(' .,;:!?"()[]').lstrip(' ,;:!?"()[]')
     # The point before a name belongs to it: ".NET".
     bare = bare if re.match(r"\.[^\W\d_]", bare) else bare.lstrip(" .")
-    return plain(bare.translate(_UMLAUTS) if umlauts else bare)
+    return plain(bare.translate(UMLAUTS) if umlauts else bare)
 
 
 def slug(text: str) -> str:

@@ -134,6 +134,11 @@ def test_another_form_counts_only_where_no_topic_has_the_word() -> None:
         ("izmir", "İzmir"),
         ("الإبحار", "الابحار"),
         ("C＋＋", "c++"),
+        ("night trains", "nighttrains"),
+        ("tide 19", "TIDE19"),
+        ("food & drink", "Food + Drink"),
+        ("trams", "topic:trams"),
+        ("AI", "A.I."),
     ],
 )
 def test_a_tag_is_the_same_in_all_its_spellings(tag: str, written: str) -> None:
@@ -150,6 +155,8 @@ def test_a_tag_is_the_same_in_all_its_spellings(tag: str, written: str) -> None:
         ("ac", "AC/DC"),
         ("europe", "Europe and Asia"),
         ("news", "new"),
+        ("at sea", "atsea"),
+        ("trams", "Opinion: trams again"),
         ("", "#"),
     ],
 )
