@@ -86,6 +86,7 @@ def test_of_several_sizes_the_widest_useful_one_is_chosen() -> None:
         '<picture><source srcset="/boat.jpg 2x, /b.jpg"><img width="320" height="200"></picture>',
         '<video poster="/boat.jpg" width="640"><source src="/boat.mp4">Your program shows no videos.</video>',
         '<img src="/boat-150x150.jpg" data-large-file="/boat.jpg?w=1024">',
+        '<img src="/blank.gif" data-echo="/boat.jpg" data-pin-media="/pin.jpg">',
     ],
 )
 def test_pictures_are_found_where_pages_keep_them(html: str) -> None:
@@ -119,6 +120,21 @@ def test_relative_pictures_belong_to_the_page_of_their_post() -> None:
 def test_the_picture_of_an_episode_is_read() -> None:
     (post,) = posts_of(item(1, more='<itunes:image href="/e12.jpg"/>'))
     assert post.image == Image(url="https://harbour.example.org/e12.jpg")
+
+
+@pytest.mark.parametrize(
+    "element",
+    [
+        '<enclosure url="https://img.test/e12.jpg" length="1"/>',
+        "<image><url>https://img.test/e12.jpg</url></image>",
+        "<featuredImage>https://img.test/e12.jpg</featuredImage>",
+    ],
+)
+def test_a_picture_that_a_feed_names_in_its_own_way_is_read(element: str) -> None:
+    (post,) = posts_of(item(1, more=element))
+    assert post.image == Image(url="https://img.test/e12.jpg")
+    (post,) = posts_of(item(1, more="<publisherLogo>https://img.test/e12.jpg</publisherLogo>"))
+    assert post.image is None
 
 
 # ── facts about one picture ─────────────────────────────────────────────────────────────────
@@ -264,6 +280,16 @@ def test_advertisements_are_left_out(html: str) -> None:
 )
 def test_buttons_for_sharing_are_left_out(html: str) -> None:
     assert reasons(html) == ["it is a button for sharing or following"]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["https://harbour.example.org/subscribe", "https://www.patreon.com/pier", "https://quay.test/spenden/"],
+)
+def test_pictures_that_invite_to_subscribe_or_to_give_are_left_out(address: str) -> None:
+    html = f'<a href="{address}"><img src="/now.png" width="600" height="338"></a>'
+    assert reasons(html) == ["it invites to subscribe or to give"]
+    assert of_text(html.replace(address, "https://harbour.example.org/2026/subscribers-meet/")) is not None
 
 
 def test_a_picture_in_a_box_beside_the_post_is_left_out() -> None:

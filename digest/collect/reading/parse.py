@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from html import unescape
 from typing import Any
 from xml.sax import SAXException
 
@@ -22,6 +23,7 @@ from digest.collect.reading.identity import without_doubles
 from digest.collect.reading.images import without_common
 from digest.collect.reading.jsonfeed import looks_like_json, read_json_feed
 from digest.collect.reading.pictures.offers import Picture, pixels
+from digest.collect.reading.pictures.sizes import names_picture
 from digest.collect.reading.placeholders import bridge_error, error_page, is_error_feed
 from digest.model.links import site_of, web_url
 from digest.model.posts import Post
@@ -31,6 +33,8 @@ _WEB_PAGE = re.compile(rb"<(!doctype\s+html|html)\b", re.IGNORECASE)
 _REFERENCE = re.compile(rb"&#(x[0-9a-f]{1,20}|[0-9]{1,20});?", re.IGNORECASE)
 _ENDED = "The publisher has ended this feed; remove it from the configuration."
 _DATES = ("published", "created", "updated")
+_NO_PICTURE = re.compile("^(id|link|title|comments)$|logo|avatar|author|icon|publisher")  # of an entry
+_LONGEST_URL = 2_000  # characters
 
 
 _NONE = Wishes()
@@ -317,7 +321,7 @@ def _tags(entry: Any) -> Iterator[str]:
     for tag in entry.get("tags") or ():
         text = _text(tag.get("label")) or _text(tag.get("term"))
         # Some feeds write all keywords into one element. One or two commas may belong to a single tag.
-        yield from text.split(",") if text.count(",") > 2 else [text]
+        yield from unescape(text).split("; ") if text.count(",") <= 2 else text.split(",")
 
 
 def _pictures(entry: Any, base: str) -> Iterator[Picture]:
@@ -326,15 +330,22 @@ def _pictures(entry: Any, base: str) -> Iterator[Picture]:
     # The picture of an episode (itunes:image), or of an entry in RSS 1.0.
     if url := web_url(_text((entry.get("image") or {}).get("href")), base):
         yield Picture(url=url)
+    # Some feeds name the file in elements of their own: <image><url>, <featuredImage>.
+    texts = (_text(value) for name, value in entry.items() if not _NO_PICTURE.search(name))
+    for text in texts:
+        stated = text.strip() if "//" in text and len(text) < _LONGEST_URL else ""
+        if stated and (url := web_url(stated, base)) and names_picture(url):
+            yield Picture(url=url)
 
 
 def _media(entry: Any, name: str, base: str) -> Iterator[Picture]:
-    """Yield the pictures of one kind; only an enclosure must name its type or medium."""
+    """Yield the pictures of one kind; only an enclosure must name its type or medium, or end as a picture."""
     for item in entry.get(name) or ():
         kind = _text(item.get("type"))
         medium = _text(item.get("medium")) or kind.partition("/")[0]
         url = web_url(_text(item.get("url")) or _text(item.get("href")), base)
-        if url and medium in ("image", "") and (kind or medium or name != "enclosures"):
+        told = kind or medium or name != "enclosures"
+        if url and medium in ("image", "") and (told or names_picture(url)):
             size = (pixels(item.get("width")), pixels(item.get("height")))
             yield Picture(url=url, kind=kind, width=size[0], height=size[1])
 

@@ -61,6 +61,14 @@ SHARE_LINK = _any_of(
     r"del\.icio\.us|delicious\.com/(save|post)|getpocket\.com/save|feeds\.wordpress\.com/1\.0/go|mailto:",
     r"plus\.google\.com/share|feeds\.feedburner\.com/~ff|bsky\.app/intent",
 )
+# Pages on which readers subscribe, join or give. A picture that leads there is a button, whatever its size.
+CALL_LINK = _any_of(
+    r"^https?://([\w-]+\.)*(patreon|ko-fi|buymeacoffee|liberapay|steadyhq|opencollective|tipeee|memberful)\.com?\b",
+    r"//(play\.google|apps\.apple)\.com",
+    r"[/.](subscribe|subscriptions?|sign-?up|newsletters?|donate|donations?|membership|become-a-\w+|support-us|join(-us)?"
+    r"|abo|abonnieren|abonnements?|spenden?|s-abonner|soutenir|faire-un-don|dons?|infolettre|suscri\w+|bolet[ií]n"
+    r"|hazte-\w+|dona|abbonati|sostienici|assine|apoie|doneer|steun-ons)/?([?#]|$)",
+)
 FILE_ICONS = _any_of(r"/(file-?icons?|mime-?(types?|icons?)?|file-?types?|crystal)/")
 AVATAR = _any_of(
     r"gravatar\.com|avatars?/|/avatars?[./]|\s(\S+-)?avatar\b|/profile_images/|/userpics?/",
@@ -74,7 +82,7 @@ LOGO_PART = _any_of(r"logos?(?=$|[-_.\s\d])")  # but also of photographs: "catal
 LOGO_FOLDER = _any_of(r"/(icons?|logos?)/")
 BADGE = _any_of(
     r"shields\.io|badge(?!r)|88x31|creativecommons\.org|[-_/.]cc[-_]by|buy[-_]?me[-_]?a[-_]?coffee|ko-?fi\b",
-    r"donate|paypal|patreon|google[-_]?play|app[-_]?store",
+    r"donate|paypal|patreon|become-a-(patron|member|supporter)|subscribe-?(now|today|here|button)|google[-_]?play|app[-_]?store",
     r"(?:^|[-_./])(btn|buttons?|award-seal|arrows?|bullets?|divider|separator|ribbon)s?(?=$|[-_.\d])",
 )
 AD_WORD = _any_of(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from digest.collect.reading.pictures.sizes import origin, size_in
+from digest.collect.reading.pictures.sizes import names_picture, origin, size_in
 from digest.model.links import web_url
 
 WIDEST = 1600  # pixels; wider pictures are used only if there is no other
@@ -20,6 +20,8 @@ _SOURCES = (
     "data-orig-file",
     "src",
 )
+_OTHER = "data-"  # programs that load pictures later have many names for the true address: data-echo, …
+_NOT_THIS = frozenset(["data-pin-media", "data-pin-url"])  # of another picture
 _SETS = ("srcset", "data-srcset", "data-lazy-srcset")
 _LONGEST_SET = 8_000  # characters
 _VERSION = re.compile(r"([^\s,]\S*[^\s,]|[^\s,])(?:\s+(\d{1,5}(?:\.\d{1,3})?)([wx]))?\s*(?:,|$)")
@@ -125,9 +127,16 @@ def _versions(element: Any, base: str | None) -> Iterator[Picture]:
     for each in (element, *(around.iter("source") if around is not None else ())):
         for name in _SETS:
             yield from _of_set(each.get(name, ""), replace(shown, kind=each.get("type", "")), base)
-    for name in _SOURCES:
+    others = sorted(name for name in element.attrib if _names_another(element, name))
+    for name in (*_SOURCES, *others):
         if url := web_url(element.get(name), base):
             yield sized(replace(shown, url=url))
+
+
+def _names_another(element: Any, name: str) -> bool:
+    """Return whether an attribute that is not known holds the address of a picture."""
+    fresh = name.startswith(_OTHER) and name not in (*_SOURCES, *_SETS, *_NOT_THIS)
+    return fresh and names_picture(element.get(name).strip())
 
 
 def _of_set(text: str, shown: Picture, base: str | None) -> Iterator[Picture]:

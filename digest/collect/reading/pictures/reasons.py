@@ -171,6 +171,7 @@ _RULES: tuple[tuple[Callable[[_Facts], bool], str], ...] = (
     (lambda facts: bool(marks.EMOJI.search(f"{facts.url} {facts.label}")), "it is an emoji"),
     (_is_avatar, "it shows a person's profile"),
     (_is_share_icon, "it is a button for sharing or following"),
+    (lambda facts: any(map(marks.CALL_LINK.search, facts.links)), "it invites to subscribe or to give"),
     (_is_file_icon, "it is the icon of a kind of file"),
     (_is_advertisement, "it is an advertisement"),
     (_is_badge, "it is a badge or a button"),

@@ -53,6 +53,11 @@ def size_in(url: str) -> Size:
     return None, None
 
 
+def names_picture(url: str) -> bool:
+    """Return whether the path of an address ends as the names of picture files do."""
+    return bool(_FILE.search(urlsplit(url).path))
+
+
 def without_size(url: str) -> str:
     """Return what the addresses of one picture have in common, whatever size or resizer they name."""
     parts = urlsplit(origin(url))
