@@ -224,6 +224,42 @@ def test_a_post_that_names_its_own_site_has_no_source() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("The old pier opens | Harbour Post", "The old pier opens"),
+        ("The old pier opens – harbour post", "The old pier opens"),
+        ("The old pier opens · News from the coast", "The old pier opens"),
+        ("Home | Harbour Post", "Home | Harbour Post"),
+        ("The old pier opens | Wire News", "The old pier opens | Wire News"),
+    ],
+)
+def test_the_name_of_the_site_at_the_end_of_a_title_is_taken_off(title: str, shown: str) -> None:
+    source = replace(SOURCE, title="Harbour Post – News from the coast")
+    post = clean_post(replace(PIER, title=title), source)
+    assert post is not None
+    assert post.title == shown
+
+
+def test_a_name_after_a_dash_may_be_half_of_the_headline() -> None:
+    post = clean_post(
+        replace(PIER, title="Final score: Harbour 2 – Lakeside"), replace(SOURCE, title="Lakeside")
+    )
+    assert post is not None
+    assert post.title == "Final score: Harbour 2 – Lakeside"
+
+
+def test_the_source_is_found_where_a_link_leads_on_to_it() -> None:
+    link = '<a href="https://www.coastwire.test/2026/pier">Read more at Coast Wire</a>'
+    inside = cleaned(replace(PIER, summary=f"<p>The board met on Monday. {link}</p>"))
+    assert (inside.via, inside.blurb) == (
+        Via(name="Coast Wire", url="https://www.coastwire.test/2026/pier"),
+        "The board met on Monday.",
+    )
+    related = f'<p>The board met on Monday.</p><div class="related-posts">{link}</div>'
+    assert cleaned(replace(PIER, summary=related)).via is None
+
+
 def test_the_name_of_a_columnist_stands_in_the_byline_only() -> None:
     post = cleaned(replace(PIER, title="The pier, at last | Ada Lind", authors=("Ada Lind at Quay Town",)))
     assert (post.title, post.author) == ("The pier, at last", "Ada Lind at Quay Town")
@@ -245,6 +281,9 @@ def test_an_untitled_post_that_only_has_an_address_is_kept() -> None:
 def test_the_text_under_a_picture_and_the_name_of_the_source_are_no_blurb() -> None:
     caption = "<p><img src='/a.jpg'><br>The wall at dawn. Photo: Bo Moss</p><p>The wall held [1].</p>"
     assert cleaned(replace(PIER, summary=caption)).blurb == "The wall held."
+    for text in ("<em>The wall at dawn.</em>", "The wall at dawn. Photos by Bo Moss and Ada Lind"):
+        caption = f"<p><img src='/a.jpg'><br>{text}</p><p>The wall held, as it has for ninety years.</p>"
+        assert cleaned(replace(PIER, summary=caption)).blurb == "The wall held, as it has for ninety years."
     listed = replace(PIER, title="Tide turns - Wire News", origin=("Wire News", ""))
     assert cleaned(replace(listed, summary="<a href='/a'>Tide turns</a> Wire News")).blurb == ""
 

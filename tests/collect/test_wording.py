@@ -6,7 +6,7 @@ from digest.collect.reading.noise import is_line
 from digest.collect.wording.bylines import byline
 from digest.collect.wording.marks import emoji, lowered, raised, without_shortcodes
 from digest.collect.wording.trim import without_addresses, without_hashtags, without_opening
-from digest.collect.wording.via import Link, via_of
+from digest.collect.wording.via import Link, is_called, led_to, via_of
 from digest.model.posts import Via
 
 WIRE = "https://wire.example.org/2026/tide"
@@ -94,6 +94,17 @@ def test_an_emoji_is_its_text() -> None:
         "شارك المقال مع أصدقائك",
         "وقت القراءة: 3 دقائق",
         "Подпишитесь на наш канал",
+        "Correction (May 3): An earlier version of this article gave a wrong name.",
+        "This story has been updated.",
+        "This content is for paid subscribers. Log in to continue.",
+        "You have 2 free articles left this month.",
+        "In einer früheren Version dieses Artikels stand eine andere Zahl.",
+        "Dieser Beitrag ist nur für Mitglieder sichtbar.",
+        "Une version précédente de cet article indiquait une autre date.",
+        "La suite est réservée aux abonnés.",
+        "Fe de errores: la votación fue el martes.",
+        "Contenido exclusivo para suscriptores",
+        "Contenuto riservato agli abbonati",
     ],
 )
 def test_lines_around_a_post_are_recognised_in_many_languages(line: str) -> None:
@@ -110,6 +121,11 @@ def test_lines_around_a_post_are_recognised_in_many_languages(line: str) -> None
         "Die Anzeige wurde am Montag erstattet.",
         "Listeners of the harbour radio chose a song.",
         "Sources at the harbour say that the gates are old.",
+        "An earlier version of the bridge stood here in 1901.",
+        "Corrections officers met the mayor on Monday.",
+        "This content is for children, the ministry said.",
+        "Hinweise auf den Täter nimmt die Polizei entgegen.",
+        "La suite du procès est attendue lundi.",
     ],
 )
 def test_sentences_that_begin_like_such_lines_stay(line: str) -> None:
@@ -150,6 +166,47 @@ def test_a_line_names_the_publication_that_had_the_post_first(
     line: str, links: dict[str, str], via: Via | None
 ) -> None:
     assert via_of(line, [Link(text, url) for text, url in links.items()]) == via
+
+
+@pytest.mark.parametrize(
+    ("line", "linked", "name"),
+    [
+        ("More at Coast Wire.", "Coast Wire", "Coast Wire"),
+        ("h/t Coast Wire", "Coast Wire", "Coast Wire"),
+        ("[Coast Wire]", "Coast Wire", "Coast Wire"),
+        ("Read the rest of this story on Coast Wire", "rest of this story", "Coast Wire"),
+        ("Den ganzen Artikel lesen Sie bei Coast Wire", "Coast Wire", "Coast Wire"),
+        ("Lire la suite sur Coast Wire →", "Lire la suite sur Coast Wire →", "Coast Wire"),
+        ("Leer más en Coast Wire", "Coast Wire", "Coast Wire"),
+        ("Learn more about Coast Wire", "Coast Wire", None),
+        ("Read more: Coast Wire wins a prize", "Coast Wire wins a prize", None),
+        ("Read more at our shop", "our shop", None),
+        ("Get tickets at Coast Wire", "Coast Wire", None),
+    ],
+)
+def test_a_line_leads_to_a_publication_whose_address_has_its_name(
+    line: str, linked: str, name: str | None
+) -> None:
+    url = "https://www.coastwire.test/2026/pier"
+    assert led_to(line, [Link(linked, url)]) == (Via(name=name, url=url) if name else None)
+    assert led_to(line, [Link(linked, "https://www.coastwire.test/")]) is None
+
+
+@pytest.mark.parametrize(
+    ("host", "name", "called"),
+    [
+        ("www.nhtimes.test", "The North Harbour Times", True),
+        ("nht.test", "North Harbour Times", True),
+        ("lavague.test", "La Vague", True),
+        ("thetide.test", "Tide", True),
+        ("kuesten-blatt.test", "Küstenblatt", True),
+        ("tide.test", "Tide News", True),
+        ("tide.test", "Tide turns in the harbour", False),
+        ("coastwire.test", "Crane Works", False),
+    ],
+)
+def test_a_host_is_a_short_form_of_its_name(host: str, name: str, *, called: bool) -> None:
+    assert is_called(f"https://{host}/a", name) == called
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html as entities
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -19,7 +19,7 @@ from digest.collect.reading.pictures.offers import Picture, pictures_in
 from digest.collect.reading.prose import BLURB, feed_line
 from digest.collect.wording.marks import emoji, lowered, raised, without_shortcodes
 from digest.collect.wording.table import any_of, small
-from digest.collect.wording.via import Link, is_opening, names_source, via_of
+from digest.collect.wording.via import Link, is_opening, leads_on, led_to, names_source, via_of
 from digest.model.links import web_url
 from digest.model.posts import Via
 
@@ -121,11 +121,13 @@ def read_html(html: str, base: str | None = None) -> Body:
     opening = str(root.text_content())[:_OPENING]
     _tidy(root)
     around = [element for element in root.iterdescendants() if _is_around(element)]
-    pictures = tuple(pictures_in(root, base, boxes=frozenset(each for each in around if each.tag != "a")))
-    for element in around:
+    boxes = frozenset(each for each in around if each.tag != "a")
+    pictures = tuple(pictures_in(root, base, boxes=boxes))
+    led = tuple(_led(element for element in around if boxes.isdisjoint(element.iterancestors())))
+    for element in (*around, *_captions(root)):
         element.drop_tree()
     found = [paragraph for paragraph in _paragraphs(root) if not paragraph.empty()]
-    vias = tuple(_vias(found))
+    vias = (*_vias(found), *led)
     prose = list(islice(_all_prose(found, strict=True), _ENOUGH))
     # If a post contains nothing but links or a heading, these are used.
     loose = prose or list(islice(_all_prose(found, strict=False), _ENOUGH))
@@ -170,6 +172,7 @@ def _tree(html: str, base: str | None) -> HtmlElement | None:
         tags=_KEPT,
         clean_content_tags=set(_DROPPED - _PICTURED),
         attributes=_STYLED if _UNSEEN.search(text) else _ATTRIBUTES,
+        generic_attribute_prefixes={"data-"},
         link_rel=None,
         url_relative=("rewrite_with_base", base) if web_url(base) and base else "deny",
     )
@@ -237,6 +240,28 @@ def _is_around(element: HtmlElement) -> bool:
     return element.tag != "img" and any(map(is_box, names)) and is_short(_text(element))
 
 
+def _captions(root: HtmlElement) -> list[HtmlElement]:
+    """Return what stands in italics or small beside a picture in its paragraph, if there is more to read."""
+    found: list[HtmlElement] = []
+    for paragraph in root.iter("p", "center"):
+        if paragraph.find(".//img") is None:
+            continue
+        beside = [each for each in paragraph.iter("em", "i", "small") if each.find(".//img") is None]
+        text = _text(paragraph)
+        alone = "".join(map(_text, beside)).replace(" ", "") == text.replace(" ", "")
+        if text and alone and len(_text(root)) > 2 * len(text):
+            found += [each for each in beside if not any(around in beside for around in each.iterancestors())]
+    return found
+
+
+def _led(around: Iterable[HtmlElement]) -> Iterator[Via]:
+    """Yield the publications to which "Read more at …" leads."""
+    for element in around:
+        text = _text(element)
+        if element.tag == "a" and (via := led_to(text, [Link(text, web_url(element.get("href", "")))])):
+            yield via
+
+
 def _text(element: HtmlElement) -> str:
     return " ".join(str(element.text_content()).split())
 
@@ -293,7 +318,8 @@ def _vias(found: Sequence[_Paragraph]) -> Iterator[Via]:
     for paragraph in (*found[:_FIRST], *found[_FIRST:][-_LAST:]):
         text = paragraph.text()
         line = f"{opened} {text}".strip()
-        if names_source(line) and (via := via_of(line, paragraph.links())):
+        links = paragraph.links() if names_source(line) or leads_on(line) else ()
+        if via := via_of(line, links) or led_to(line, links):
             paragraph.source = len(line) <= BLURB
             yield via
         opened = f"{text.rstrip(': ')}:" if is_opening(text) else ""

@@ -57,6 +57,9 @@ _SMALL = "(?:And|Of|The|For|In|On|Or|To|With)"
 _SMALL_WORD = re.compile(rf"(?<=[A-Za-z]){_SMALL}(?=[A-Z])|^{_SMALL}$")
 _DATE = r"(?:\d{1,2}[/.-]\d{1,2}[/.-]\d{4}|\d{4}[/.-]\d{1,2}[/.-]\d{1,2})"
 _TIME_STAMP = re.compile(rf"{_DATE}(?:,?\s+\d{{1,2}}[:h]\d{{2}}(?::\d{{2}})?)?\s*[–—:|-]\s+(?=\S+\s+\S)")
+_SITE = re.compile(r"(?P<title>.*\S)\s+(?P<mark>[|»·–—-])\s+(?P<site>.{3,80})")
+_PARTS = re.compile(r"\s+[|»·:–—-]\s+|:\s")
+_TITLED = 2  # words of a title that stand alone
 _AUTHORS = 50  # of one post
 _SAME_START = 40  # letters by which an excerpt is found in its text
 _LONG = 80  # characters; a text of that length is no scrap
@@ -112,7 +115,8 @@ def clean_post(entry: Entry, source: FeedSource) -> Post | None:
     image = image_of(pictures)
     author = _author(entry.authors, source.title)
     if has_title:
-        title = _without_columnist(_without_source(stated, via.name if via else ""), author or "")
+        bare = _without_site(_without_source(stated, via.name if via else ""), source.title)
+        title = _without_columnist(bare, author or "")
     else:
         title = cut(warning, MADE_TITLE) or _made_title(paragraphs, image.alt if image else "", url)
     if not title:
@@ -202,6 +206,19 @@ def _without_source(title: str, name: str) -> str:
     """Return a title without the name of its source at the end: "The pier opens - Wire News"."""
     found = re.search(rf"\s+[-–—|]\s+{re.escape(name)}$", title) if name else None
     return title[: found.start()] if found and found.start() else title
+
+
+def _without_site(title: str, site: str) -> str:
+    """Return a title without the name of its site at the end, as browsers show it: "Pier opens | Gazette".
+
+    A dash may belong to the headline ("Harbour 2 – Lakeside"), so there the name must have two words.
+    """
+    found = _SITE.fullmatch(title)
+    if found is None or len(found["title"].split()) < _TITLED:
+        return title
+    homes = {fold(part) for part in (site, *_PARTS.split(site))}
+    sure = found["mark"] in "|»·" or " " in found["site"]
+    return found["title"] if sure and fold(found["site"]) in homes else title
 
 
 def _from_first_prose(paragraphs: tuple[str, ...]) -> tuple[str, ...]:

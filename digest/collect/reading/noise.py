@@ -28,7 +28,7 @@ def _any_of(patterns: tuple[str, ...]) -> str:
 
 
 _is_box = re.compile(_any_of(_BOX), re.IGNORECASE).fullmatch
-_begins_line = begins("read_on", "line").match
+_begins_line = begins("read_on", "line", "notice").match
 _begins_read_on = begins("read_on", end=r"(?!\w)").match
 _READ_ON_AT_END = re.compile(
     rf"(?<=[.!?…»”\])。！？؟])\s*[(\[“]?{any_of('read_on')}(?!\w)[^.!?]{{0,80}}[.!?…→»›\])\s]*$",

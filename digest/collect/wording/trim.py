@@ -37,6 +37,12 @@ _CREDITED = re.compile(
     r"(?: credits?| by| courtesy(?: of)?)?\s*[:©/]",
     re.IGNORECASE,
 )
+_MAKER = r"(?-i:[A-ZÀ-Þ])[\w.’'-]{0,30}"
+_MADE_BY = re.compile(
+    r"\W*(?:photo(?:graph)?|image|picture|illustration|foto|bild|photographie|fotografía)s?\s(?:by|von|de|par|di)"
+    rf"\s{_MAKER}(?:[\s/]{{1,2}}(?:and |und |et |y |for )?{_MAKER}){{0,5}}\W*",
+    re.IGNORECASE,
+)
 _CAPITAL = r"[^\W\d_a-zß-öø-ÿа-я]"
 _NAME = rf"{_CAPITAL}[\w.’'-]{{0,30}}"
 _PLACE = rf"{_NAME}(?:[ -]{_NAME}|\s(?:de|la|del|of|am|an der|the|upon|sur|di|da)\s{_NAME}){{0,3}}"
@@ -85,7 +91,7 @@ def without_credit(text: str) -> str:
 
 def is_picture_credit(sentence: str) -> bool:
     """Return whether a sentence names the maker of a picture: "Photo: Bo Moss"."""
-    return bool(_CREDITED.match(sentence))
+    return bool(_CREDITED.match(sentence) or _MADE_BY.fullmatch(sentence))
 
 
 def without_addresses(sentence: str) -> str:

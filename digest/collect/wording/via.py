@@ -5,18 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from digest.collect.wording.table import any_of, begins, small
-from digest.model.links import host_of
+from digest.model.links import host_of, site_of
 from digest.model.posts import Via
+from digest.model.tags import UMLAUTS, plain
 
 _LINE = 400  # characters; a longer paragraph is a text of its own
+_LEAD = 120  # characters of a line that leads to another publication
 _NAME = 60  # characters
 _WORDS = 6  # of a name that is not linked
 
 _BEGINS = begins("via", end=r"\s*")
 _VIA = re.compile(r"\W*v[ií]a\s+", re.IGNORECASE)
 _READ_ON = re.compile(rf"\W*{any_of('read_on', 'via')}", re.IGNORECASE)
+_LEADS = begins("read_on", "leads")
+# Such a line leads to the subject of a post, not to its source: "Learn more about Acme".
+_SUBJECT = re.compile(
+    r"learn|find out|click|about|savoir|saiba|bilgi|über|sobre|acerca|подробнее|lees ook|also|auch|aussi"
+    r"|también",
+    re.IGNORECASE,
+)
+_NAMED = re.compile(r"\W*[(\[]([^()\[\]]{2,60})[)\]]\W*")  # "(Wire News)"
+_THE = "the"
+_PARTICLE = 3  # letters of a word that a host may leave out: "The", "of", "la"
 _HERE = re.compile(
     r"\W*(?:the |this |our |full |original |l[’'])*(?:here|this|link|source|article|story|post|page|website"
     r"|site|version|hier|ici|aquí|qui|aqui|هنا|здесь|тут|tutaj|här|her|こちら|artikel|original)"
@@ -49,6 +62,53 @@ class Link:
 def names_source(text: str) -> bool:
     """Return whether a line begins as lines do that name the source of a post."""
     return len(text) <= _LINE and bool(_BEGINS.match(small(text)) or _VIA.match(text))
+
+
+def leads_on(text: str) -> bool:
+    """Return whether a line may lead to the publication that had the post first."""
+    return len(text) <= _LEAD and bool(_LEADS.match(small(text)) or _NAMED.fullmatch(text))
+
+
+def led_to(text: str, links: Sequence[Link]) -> Via | None:
+    """Return the publication to which such a line leads, or None.
+
+    The line ends with its name, and a link to one of its pages shows that it is one: "More at Wire News" is
+    linked to wirenews.example.
+    """
+    if not leads_on(text) or _SUBJECT.search(text):
+        return None
+    pages = [link.url for link in links if link.url and urlsplit(link.url).path.strip("/")]
+    words = _trimmed(text).split()
+    endings = (" ".join(words[-count:]) for count in range(1, min(len(words), _WORDS) + 1))
+    names = map(_trimmed, (*(link.text for link in links if _is_name(link.text)), *endings))
+    found = ((name, url) for name in names if not name[:1].islower() for url in pages if is_called(url, name))
+    return next((Via(name=name, url=url) for name, url in found if not _PICTURES.search(name)), None)
+
+
+def is_called(url: str, name: str) -> bool:
+    """Return whether the owner of an address has this name: "New York Times" has nytimes.example.
+
+    A host is the name itself, its first words, or the beginnings of its words; short words may be left out.
+    """
+    host = host_of(url).removeprefix("www.")
+    if name.casefold() == host:
+        return True
+    label = site_of(url).partition(".")[0].replace("-", "")
+    spellings = {plain(form) for form in (name.casefold(), name.casefold().translate(UMLAUTS))}
+    return any(_is_short_for(label, re.findall(r"\w+", re.sub("['’]", "", each))) for each in spellings)
+
+
+def _is_short_for(label: str, words: Sequence[str]) -> bool:
+    """Return whether a label is made of the words of a name, of all but the last, or of their beginnings."""
+    if len(label) >= _PARTICLE and label in ("".join(words), "".join(words[:-1])):
+        return True
+    ends = {0, len(_THE)} if label.startswith(_THE) else {0}
+    for word in words:
+        left_out = ends if len(word) <= _PARTICLE else frozenset[int]()
+        lengths = range(1, len(word) + 1)
+        ends = {end + length for end in ends for length in lengths if label.startswith(word[:length], end)}
+        ends |= left_out
+    return len(label) in ends
 
 
 def via_of(text: str, links: Sequence[Link]) -> Via | None:
