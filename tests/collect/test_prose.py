@@ -159,6 +159,13 @@ def test_a_text_that_is_only_the_title_gives_no_blurb() -> None:
     assert blurb(["The old pier opens again."], "The old pier opens again") == ""
 
 
+def test_a_greeting_and_a_word_about_the_author_are_left_out() -> None:
+    told = ["Happy Monday!", "Ada Lind is a reporter.", "The old pier opens after nine years of work."]
+    assert blurb(told, "Pier", names=("Ada Lind",)) == "The old pier opens after nine years of work."
+    assert blurb(["Happy Monday!"], "Pier") == "Happy Monday!"
+    assert blurb(["Ada is here to stay."], "Pier", names=("Ada",)) == "Ada is here to stay."
+
+
 def test_a_teasing_question_is_left_out() -> None:
     first = "In this episode the harbour master speaks about her first year in office."
     assert blurb([f"{first} Have a question you would like answered?"], "Episode 9") == first

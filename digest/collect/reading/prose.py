@@ -24,6 +24,7 @@ _COLONS = (":", "：")
 _OPENERS = tuple('"“„«‹「『‘')
 _PART = 3  # words of a title that a blurb does not repeat
 _LABEL = 2  # words of a label before a text: "In short:"
+_CRY = 3  # words of a greeting: "Happy Monday!"
 _CUT = re.compile(r"\s*(?:\[\s?(?:…|\.{3})\s?\]|\(\s?(?:…|\.{3})\s?\)|…|\.{3,9})\s*$")
 
 # Invisible characters can hide words from filters. Editors may use them, but they are removed from feeds.
@@ -40,6 +41,7 @@ _PAIRS = {
     "「": "」", "『": "』", "（": "）", "【": "】",
 }  # fmt: skip
 _WORD = re.compile(r"\w+")
+_VERB = "(?:is|ist|est|es|è|é|writes|schreibt|écrit|escribe|covers)"
 _INITIALS = re.compile(r"(?:[^\W\d]\.)*[^\W\d]")  # "J", "U.S", "e.g"
 _TITLES = """mr mrs ms dr prof rev hon st sr jr sen rep gov gen col lt capt sgt maj adm nos vs etc al approx
     est inc ltd corp co bros dept pp ed eds cf resp bzw ca usw nr str mme mlle ph.d mt ft
@@ -130,8 +132,17 @@ def told(paragraph: str, names: Sequence[str] = ()) -> Iterator[str]:
         return  # it is the text under a picture
     for sentence in parts:
         said = without_addresses(without_credit(sentence))
-        if said and said not in names and not is_line(said) and not _is_figures(said):
+        noise = is_line(said) or _is_figures(said) or _tells_of(said, names)
+        if said and said not in names and not noise:
             yield said
+
+
+def _tells_of(sentence: str, names: Sequence[str]) -> bool:
+    """Return whether a sentence introduces the author or the site: "Ada Lind is a reporter"."""
+    return any(
+        " " in name and re.match(rf"(?:the )?{re.escape(name)},? {_VERB}\b", sentence, re.IGNORECASE)
+        for name in names
+    )
 
 
 def _is_figures(sentence: str) -> bool:
@@ -163,9 +174,11 @@ def blurb(paragraphs: Sequence[str], title: str, names: Sequence[str] = ()) -> s
 def _without_title(paragraphs: Sequence[str], title: str, names: Sequence[str]) -> list[str]:
     """Return the sentences of the first paragraphs, until there are two, without the title."""
     found: list[str] = []
-    for paragraph in paragraphs:
+    for number, paragraph in enumerate(paragraphs, start=1):
         fresh = list(told(_after_title(paragraph, title), names))
         while not found and fresh and (_repeats(fresh[0], title, names) or _is_label(fresh[0])):
+            del fresh[0]
+        if not found and fresh and _is_cry(fresh[0]) and (fresh[1:] or paragraphs[number:]):
             del fresh[0]
         found += fresh
         if len(found) > 1 or (found and not is_whole(found[-1]) and not found[-1].endswith(_COLONS)):
@@ -188,6 +201,11 @@ def announces(sentence: str) -> bool:
 
 def _is_label(sentence: str) -> bool:
     return sentence.endswith(_COLONS) and len(sentence.split()) <= _LABEL
+
+
+def _is_cry(sentence: str) -> bool:
+    """Return whether a sentence is a greeting, or another few words that say nothing alone."""
+    return sentence.endswith("!") and len(sentence.split()) <= _CRY and not any(map(str.isdigit, sentence))
 
 
 def _without_colon(found: Sequence[str]) -> list[str]:
