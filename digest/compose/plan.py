@@ -16,7 +16,7 @@ from itertools import islice
 from digest.compose.discover import Newsroom, discover
 from digest.compose.sections.headings import Past
 from digest.compose.stories.covered import cover
-from digest.compose.stories.group import Group, dated_at, led_by, newest_first, to_story
+from digest.compose.stories.group import Group, dated_at, is_paid_for, led_by, newest_first, to_story
 from digest.compose.stories.same import gather
 from digest.compose.topics import Placed, TopicGroup, coloured, free_slug, place
 from digest.model.editions import Due, Edition, Heading, Section, Story
@@ -232,11 +232,11 @@ def _lead(topic_groups: Iterable[TopicGroup], rule: Lead) -> Group | None:
             return min(stories, key=_prominence).group
 
 
-def _prominence(placed: Placed) -> tuple[int, bool, bool, tuple[float, str]]:
-    """Return the sort key for the lead: covered by most feeds, under a topic, with an image, the newest."""
-    group = placed.group
+def _prominence(placed: Placed) -> tuple[bool, int, bool, bool, tuple[float, str]]:
+    """Return the sort key for the lead: unpaid, by most feeds, under a topic, with an image, the newest."""
+    group, shown = placed.group, placed.group.posts[0].post
     unclaimed = placed.rule == CATCH_ALL_RULE
-    return -len(group.feeds), unclaimed, group.posts[0].post.image is None, newest_first(group)
+    return is_paid_for(shown), -len(group.feeds), unclaimed, shown.image is None, newest_first(group)
 
 
 def _keep(topic_groups: Iterable[TopicGroup], lead: Group | None, maximum: int) -> frozenset[str]:

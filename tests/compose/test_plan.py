@@ -203,6 +203,24 @@ def test_the_lead_is_on_a_topic_rather_than_under_the_catch_all() -> None:
 
 
 @pytest.mark.parametrize(
+    "fields",
+    [
+        {"title": "[Sponsored] A boat for the summer"},
+        {"title": "Anzeige: Ein Boot für den Sommer"},
+        {"title": "Un bateau pour l’été | Contenu partenaire"},
+        {"title": "A boat", "tags": ("Boats", "Partner content")},
+        {"title": "A boat", "url": "https://news.example.org/advertorial/boat"},
+    ],
+)
+def test_a_post_that_is_paid_for_leads_only_if_there_is_no_other(fields: dict[str, Any]) -> None:
+    paid, report = published(**fields, image=IMAGE), published("Boats sponsored by the town", hours=9)
+    for waiting, lead in (((paid, report), report), ((paid,), paid)):
+        edition = edition_of(*waiting, plan_input=plan_input())
+        assert edition.lead
+        assert edition.lead.title == lead.post.title
+
+
+@pytest.mark.parametrize(
     ("rule", "expected"), [(Lead.AUTO, "Pictured"), (Lead.NEWEST, "Newest"), (Lead.NONE, None)]
 )
 def test_the_lead_follows_the_policy(rule: Lead, expected: str | None) -> None:

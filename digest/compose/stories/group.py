@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,6 +19,16 @@ _NAMES = (
     "editoriales, idées, opinione, opinioni, opinie, opinião, мнение, мнения, رأي, görüş, yazarlar"
 )
 _NOT_A_REPORT = frozenset(map(fold, _NAMES.split(", ")))
+# The names that they give to what is paid for, in the same places, and before or after a title.
+_PAID_NAMES = (
+    "sponsored, sponsored content, sponsored post, sponsor content, partner content, paid content, "
+    "paid post, paid partnership, advertorial, brand content, branded content, anzeige, gesponsert, "
+    "publireportage, publi-rédactionnel, sponsorisé, contenu sponsorisé, contenu partenaire, "
+    "publirreportaje, patrocinado, contenido patrocinado, sponsorizzato, pubbliredazionale, publieditorial, "
+    "patrocinada, gesponsord, conteúdo patrocinado, sponsrat, партнёрский материал, محتوى ممول"
+)
+_PAID = frozenset(map(fold, _PAID_NAMES.split(", ")))
+_BETWEEN_LABELS = re.compile(r"[|:()\[\]]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +114,8 @@ def shown_first(waiting: WaitingPost) -> tuple[bool, bool, bool, datetime, str]:
 
 def _version_first(group: Group) -> tuple[bool, tuple[bool, bool, bool, datetime, str]]:
     """Return the sort key for the version that is shown: a plain report before an opinion or a live page."""
-    return not _is_report(group.posts[0].post), shown_first(group.posts[0])
+    post = group.posts[0].post
+    return is_paid_for(post) or not _is_report(post), shown_first(group.posts[0])
 
 
 def _is_report(post: Post) -> bool:
@@ -114,6 +126,13 @@ def _is_report(post: Post) -> bool:
     kinds = {name, *map(fold, (*path, *post.tags))}
     is_signed = bool(name) and fold(post.author or "").startswith(name)  # "The right tram | Ada Quill"
     return kinds.isdisjoint(_NOT_A_REPORT) and not is_signed
+
+
+def is_paid_for(post: Post) -> bool:
+    """Return whether a post is an advertisement, by its tags, its link and the labels of its title."""
+    labels = _BETWEEN_LABELS.split(post.title)
+    names = (*urlsplit(post.url or "").path.split("/"), *post.tags, *labels)
+    return not _PAID.isdisjoint(map(fold, names))
 
 
 def to_story(group: Group, *, topic: str, rule: str, claims: tuple[Claim, ...] = ()) -> Story:
