@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from digest.compose.sections.lexicon import rest_title
 from digest.config.brand import BrandParts
 from digest.config.shape import (
     DigestShape,
@@ -73,7 +74,7 @@ def build(shape: RootShape, path: Path, outside: Outside, settings: tuple[Settin
         ),
         feeds=tuple(_feed(feed, folder) for feed in shape.feed),
         topics=tuple(_topic(topic) for topic in shape.topic),
-        digests=tuple(_digest(digest) for digest in shape.digest),
+        digests=tuple(_digest(digest, site.language) for digest in shape.digest),
         mail=_mail(shape.mail, folder, outside),
         database_url=outside.database_url or _beside(shape.database.url, folder),
         has_engine=shape.jobs.engine != "none",
@@ -134,7 +135,7 @@ def _topic(topic: TopicShape) -> Topic:
     )
 
 
-def _digest(digest: DigestShape) -> Digest:
+def _digest(digest: DigestShape, language: str) -> Digest:
     return Digest(
         slug=digest.slug,
         title=digest.title,
@@ -156,7 +157,7 @@ def _digest(digest: DigestShape) -> Digest:
         reply_to=digest.reply_to,
         subject=digest.subject,
         preheader=digest.preheader,
-        catch_all=digest.catch_all,
+        catch_all=digest.catch_all or rest_title(language),
         gather=tuple(_gather(digest.gather)),
         skip=tuple(sorted(set(digest.skip))),
         style=Style(digest.style),

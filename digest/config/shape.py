@@ -119,7 +119,7 @@ class DigestShape(Shape):
     reply_to: Mailbox | None = None
     subject: Line = "{{ lead.title }}"
     preheader: Line = HEADLINES
-    catch_all: Line = "More stories"
+    catch_all: Line | None = None
     gather: GatherShape = GatherShape()
     skip: list[date] = []
     style: Literal["newspaper", "brief", "links"] = "newspaper"

@@ -103,6 +103,23 @@ def test_the_style_and_the_texts_of_a_digest_are_read(tmp_path: Path) -> None:
     assert daily.sponsor == Sponsor(name="Quill & Co", text="Tea by post.", url="https://tea.example.org/")
 
 
+@pytest.mark.parametrize(
+    ("site", "digest", "heading"),
+    [
+        ("", "", "More stories"),
+        ('language = "de-AT"', "", "Weitere Meldungen"),
+        ('language = "eo"', "", "More stories"),
+        ('language = "de"', 'catch_all = "Und sonst"', "Und sonst"),
+    ],
+)
+def test_the_rest_has_a_heading_in_the_language_of_the_site(
+    tmp_path: Path, site: str, digest: str, heading: str
+) -> None:
+    text = GOOD.replace("[site]\n", f"[site]\n{site}\n").replace("[[digest]]\n", f"[[digest]]\n{digest}\n")
+    (daily,) = load(written(tmp_path, text), {}).digests
+    assert daily.catch_all == heading
+
+
 def test_an_unknown_digest_is_reported_with_the_nearest_name(tmp_path: Path) -> None:
     config = load(written(tmp_path, GOOD), {})
     with pytest.raises(NotFoundError, match="no digest is called 'dayly'; did you mean 'daily'"):

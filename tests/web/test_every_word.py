@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import pytest
 from httpx2 import Response
 
+from digest.compose.sections.lexicon import rest_title
 from digest.render.languages.dates import appointment, listed, long_date, month_name, weekday_name
 from digest.render.languages.languages import languages, words_for
 from digest.render.mail import lines
@@ -30,6 +31,7 @@ CONTENT = (
         "weekend",
     ),
     *(name for name in languages().values()),
+    *map(rest_title, languages()),
     *HOURS,
     *zones(),
 )

@@ -23,6 +23,16 @@ _NEWS = (" news", " nachrichten")
 _STROKE = re.compile(r"[/>»›]|::")
 _NAMED = re.compile(r"\s*[\w-]+:(?!:)\S")  # "topics:things/gardens", and addresses
 _SPACED = re.compile(r"\s([/>»›]|::)\s")
+# The heading above stories without a section.
+_REST = {
+    "en": "More stories", "de": "Weitere Meldungen", "fr": "Autres articles", "es": "Más noticias",
+    "it": "Altre notizie", "pt": "Mais notícias", "nl": "Meer nieuws", "pl": "Pozostałe wiadomości",
+    "ru": "Другие новости", "uk": "Інші новини", "sv": "Fler nyheter", "da": "Flere nyheder",
+    "nb": "Flere nyheter", "fi": "Muut uutiset", "cs": "Další zprávy", "sk": "Ďalšie správy",
+    "hu": "További hírek", "ro": "Alte știri", "el": "Περισσότερα", "tr": "Diğer haberler",
+    "ar": "المزيد من الأخبار", "he": "עוד כתבות", "fa": "خبرهای دیگر", "ja": "その他の記事",
+    "zh": "更多文章", "ko": "다른 기사", "id": "Berita lainnya", "vi": "Tin khác",
+}  # fmt: skip
 _SHORTEST = 3  # letters of a part of a path; "AC/DC" and "9/11" are no paths
 
 
@@ -64,6 +74,11 @@ def title_of(slug: str, language: str) -> str:
     """Return the heading `slug` in a language, or in English if it is not translated into that language."""
     titles = _lexicon().titles[slug]
     return titles.get(language.casefold().split("-")[0], titles["en"])
+
+
+def rest_title(language: str) -> str:
+    """Return the heading above stories without a section in a language, or in English."""
+    return _REST.get(language.casefold().split("-")[0], _REST["en"])
 
 
 def titles_of(slug: str) -> tuple[str, ...]:
