@@ -19,6 +19,16 @@ _NOBODY = re.compile(any_of("nobody"))
 _STAFF = re.compile(
     r"\b(?:the|staff|team|editors?|editorial|desk|newsroom|writers?|reporters?|redaktion|redaction|rédaction|redacción|redazione|redação|redactie|news|admin|blog|online|la|de|die|da|فريق|تحرير|редакция)\b"
 )
+_JOBS = (
+    r"(?:editor|correspondent|reporter|writer|columnist|critic|redakteur(?:in)?|korrespondent(?:in)?|reporterin"
+    r"|journalist(?:in|e)?|rédact(?:eur|rice)|correspondante?|redactora?|corresponsal|periodista)"
+)
+_JOB = re.compile(rf",\s(?:[\w’'-]+\s){{0,4}}{_JOBS}$", re.IGNORECASE)
+# "Ada Quill Deputy political editor": the last capital before the small letters begins the job.
+_DESK = re.compile(
+    r"(?P<name>(?:[A-ZÀ-Þ][\w.’'-]+ ){2,3})[A-ZÀ-Þ][\w-]+(?: (?!senior|chief|staff|contributing)[\w-]+){0,4} "
+    + _JOBS
+)
 _LEFT_OVER = re.compile(r"^\W*\w{0,4}\W*\((?=[^()]+$)")  # "a (Ada Quill": an address was torn off
 _MANY, _LONG = 4, 80  # authors; characters
 _SURNAME = re.compile(r"([^\W\d][\w’'-]{1,40}), ((?:[^\W\d_]\.[- ]?){1,4})(?<=\.)")  # "Quill, A. B."
@@ -71,7 +81,14 @@ def _person(name: str, site: str) -> str:
     shown = shown.strip(" ,;:|–—-_@/")
     if not any(char.isalpha() for char in shown) or _is_nobody(shown, site):
         return ""
-    return _capitalised(shown)
+    return _capitalised(_without_job(shown))
+
+
+def _without_job(name: str) -> str:
+    """Return a name without what the person does: "Ada Quill, science editor"."""
+    bare = _JOB.sub("", name)
+    desk = _DESK.fullmatch(bare)
+    return desk["name"].strip() if desk else bare
 
 
 def _is_nobody(name: str, site: str) -> bool:
