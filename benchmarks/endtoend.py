@@ -14,7 +14,7 @@ from benchmarks.senders import Sender, Task
 from digest.model.deliveries import DeliveryState
 from digest.model.messages import Security, SmtpServer
 from digest.send.send import send
-from digest.smtp.pipeline import Pace
+from digest.smtp.terms import Pace
 from digest.smtp.transport import SmtpTransport
 
 

@@ -11,7 +11,7 @@ from benchmarks import endtoend, senders, sinks
 from benchmarks.endtoend import Lists
 from benchmarks.per_reader import PerReader
 from benchmarks.senders import Sender
-from digest.smtp.pipeline import Pace
+from digest.smtp.terms import Pace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

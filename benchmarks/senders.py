@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from benchmarks.sinks import POSTFIX
 from digest.model.messages import Message, Outcome, Security, SmtpServer
-from digest.smtp.pipeline import Pace
+from digest.smtp.terms import Pace
 from digest.smtp.transport import SmtpTransport
 
 SENDER = "daily@example.org"

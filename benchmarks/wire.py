@@ -23,7 +23,7 @@ from pathlib import Path
 
 from benchmarks import senders, sinks
 from benchmarks.senders import Run, Sender, Task
-from digest.smtp.pipeline import Pace
+from digest.smtp.terms import Pace
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,14 +32,14 @@ send QUIT, and another connection is opened.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 from digest.model.messages import Message, Receipt
 from digest.smtp.extensions import Extensions, Login, read_extensions
-from digest.smtp.pipeline import Pace, Pipeline, Returned, Step, Verdict
+from digest.smtp.pipeline import Pipeline, Returned, Step, Verdict
 from digest.smtp.replies import BadReplyError, Reply, ReplyReader
-from digest.smtp.standing import Standing
+from digest.smtp.terms import Pace, SessionTerms
 from subscribers.rules.answers import Answer, Answered
 
 
@@ -56,23 +56,6 @@ class State(StrEnum):
     NOOP = "NOOP"
     QUIT = "QUIT"
     CLOSED = "closed"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionTerms:
-    """The settings of a conversation with a server."""
-
-    ehlo_name: str
-    starttls: bool = False  # use STARTTLS before anything but EHLO
-    protected: bool = False  # TLS from the first byte
-    login: Login | None = None
-    login_in_clear: bool = False  # allow a login on a connection without TLS
-    require_tls: bool = False  # RFC 8689: every server after this one must use TLS too
-    pace: Pace = Pace.CHUNKING  # the fastest pace to use
-    in_flight: int = 8  # messages in flight, when CHUNKING is offered
-    mechanism: str = ""  # the login that the server has accepted before, to be tried first
-    most: int | None = None  # messages that the server takes on one connection, if this is known
-    standing: Standing = field(default_factory=Standing, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +97,7 @@ class Conversation:
         self._reader = ReplyReader()
         self._out: list[bytes] = []
         self._events: list[Event] = []
-        self._pipeline = Pipeline(self.extensions, self._out)
+        self._pipeline = Pipeline(self.extensions, self._out, terms)
 
     # ── what the owner of the socket calls ──────────────────────────────────────────────────
 
@@ -282,15 +265,7 @@ class Conversation:
         if terms.require_tls and not (self._protected and self.extensions.require_tls):
             self._give_up_for_good("REQUIRETLS is configured, but the server does not offer it")
             return
-        self._pipeline = Pipeline(
-            self.extensions,
-            self._out,
-            pace=terms.pace,
-            in_flight=terms.in_flight,
-            require_tls=terms.require_tls,
-            most=terms.most,
-            standing=terms.standing,
-        )
+        self._pipeline = Pipeline(self.extensions, self._out, terms)
         self._still_ready(None)
 
     def _still_ready(self, _: Reply | None) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass
 
+from digest.model.messages import Message
 from digest.smtp.replies import Reply
+
+_UNSAFE = re.compile(r"[\x00-\x20\x7f<>]").search
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +42,20 @@ class Extensions:
             f"AUTH {' '.join(self.auth)}": bool(self.auth),
         }
         return ", ".join(name for name, offered in names.items() if offered) or "nothing"
+
+    def fault_of(self, message: Message) -> tuple[int, str, str] | None:
+        """Return why the server can never take a message (code, enhanced code, text), or None."""
+        _, sender, recipient, _, size, plain = message
+        path = f"{sender}{recipient}"
+        if self.size and size > self.size:
+            return 552, "5.3.4", f"the message has {size} bytes, but the server takes only {self.size}"
+        if _UNSAFE(path):
+            return 553, "5.1.3", "the address contains a character that would break the command"
+        if not (path.isascii() or self.smtputf8):
+            return 553, "5.6.7", "the address needs SMTPUTF8, which the server does not offer"
+        if not (plain or self.eight_bit or message.data.isascii()):
+            return 554, "5.6.3", "the message needs 8BITMIME, which the server does not offer"
+        return None
 
 
 def read_extensions(reply: Reply) -> Extensions:

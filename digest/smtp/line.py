@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import cast
 
 from digest.model.messages import Message, Security, SmtpServer
-from digest.smtp.conversation import Closed, Conversation, Event, SessionTerms, StartTls, State
-from digest.smtp.extensions import Login
+from digest.smtp.conversation import Closed, Conversation, Event, StartTls, State
 from digest.smtp.faults import why_silent, why_unreached
-from digest.smtp.pipeline import Pace, Step
+from digest.smtp.pipeline import Step
 from digest.smtp.relay import Timeouts
+from digest.smtp.terms import SessionTerms
 
 BUFFER = 16384  # bytes read at once; room for many replies
 
@@ -23,21 +21,6 @@ _NOT_READY = frozenset({State.GREETING, State.EHLO, State.HELO, State.STARTTLS, 
 _TEXT = frozenset({Step.BODY, Step.BDAT, Step.DOT})
 
 Report = Callable[["Connection", list[Event]], None]
-
-
-def terms_for(server: SmtpServer, ehlo_name: str | None, *, pace: Pace, in_flight: int) -> SessionTerms:
-    """Return the terms of a conversation with a configured server."""
-    login = Login(server.user, server.password or "") if server.user else None
-    return SessionTerms(
-        ehlo_name=ehlo_name or _own_name(),
-        starttls=server.security is Security.STARTTLS,
-        protected=server.security is Security.TLS,
-        login=login,
-        login_in_clear=server.security is Security.NONE and _is_loopback(server.host),
-        require_tls=server.require_tls,
-        pace=pace,
-        in_flight=in_flight,
-    )
 
 
 def tls_context(server: SmtpServer) -> ssl.SSLContext | None:
@@ -267,15 +250,3 @@ class Connection(asyncio.BufferedProtocol):
         if self._transport is None or self._transport.get_extra_info("ssl_object"):
             return 0
         return self._transport.get_write_buffer_size()
-
-
-def _own_name() -> str:
-    name = socket.gethostname()
-    return name if "." in name else "[127.0.0.1]"  # RFC 5321 §4.1.3: an address if there is no full name
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -28,25 +28,16 @@ with BDAT there is no 354, so this is not noticed.
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from enum import IntEnum, StrEnum
+from enum import StrEnum
 
 from digest.model.messages import Message, Outcome, Receipt
 from digest.smtp.extensions import Extensions
 from digest.smtp.replies import BadReplyError, Reply
-from digest.smtp.standing import Standing
+from digest.smtp.terms import Pace, SessionTerms
 from subscribers.rules.answers import OURS, PASSING, Answer, Answered, Cause
-
-
-class Pace(IntEnum):
-    """How far we run ahead of the server's replies; see the top of the module."""
-
-    LOCKSTEP = 1
-    PIPELINING = 2
-    CHUNKING = 3
 
 
 class Step(StrEnum):
@@ -108,32 +99,22 @@ class _Transaction:
 class Pipeline:
     """The messages in flight, oldest first. It appends the bytes to write to `out`, and does no I/O."""
 
-    def __init__(
-        self,
-        extensions: Extensions,
-        out: list[bytes],
-        *,
-        pace: Pace = Pace.CHUNKING,
-        in_flight: int = 8,
-        require_tls: bool = False,
-        most: int | None = None,
-        standing: Standing | None = None,
-    ) -> None:
-        self.pace = min(pace, _fastest(extensions))
+    def __init__(self, extensions: Extensions, out: list[bytes], terms: SessionTerms) -> None:
+        self.pace = min(terms.pace, _fastest(extensions))
         self.proven = False  # the server has accepted a message at this pace
         self.verdict: Verdict | None = None
         self.open: deque[_Transaction] = deque()  # messages in flight, oldest first
         self._extensions = extensions
-        self._in_flight = in_flight
+        self._in_flight = terms.in_flight
         # RET=HDRS: a bounce need not return the whole text (RFC 3461 §4.3).
-        self._parameters = " RET=HDRS" * extensions.dsn + " REQUIRETLS" * require_tls
+        self._parameters = " RET=HDRS" * extensions.dsn + " REQUIRETLS" * terms.require_tls
         self._text_step = Step.BDAT if self.pace is Pace.CHUNKING else Step.DATA
         self._unclean = False  # the transaction of a refused message may still be open at the server
         self._refused = 0
         self._started = 0  # messages, at most `most`
         self.accepted = 0  # messages
-        self._most = most
-        self._standing = standing or Standing()
+        self._most = terms.most
+        self._standing = terms.standing
         self._out = out
         self._appended = 0  # bytes, since the first message
 
@@ -166,7 +147,7 @@ class Pipeline:
 
     def start(self, message: Message) -> Receipt | None:
         """Start a message; return a receipt and write nothing if the server can never take the message."""
-        fault = self._fault(message)
+        fault = self._extensions.fault_of(message)
         if fault:
             code, enhanced, text = fault
             return Receipt(message.key, Outcome.REJECTED, code, enhanced, f"not sent: {text}")
@@ -334,21 +315,6 @@ class Pipeline:
             f"RCPT TO:<{recipient}>\r\n{text}\r\n"
         ).encode()
 
-    def _fault(self, message: Message) -> tuple[int, str, str] | None:
-        """Return why the server can never take a message (code, enhanced code, text), or None."""
-        offered = self._extensions
-        _, sender, recipient, _, size, plain = message
-        path = f"{sender}{recipient}"
-        if offered.size and size > offered.size:
-            return 552, "5.3.4", f"the message has {size} bytes, but the server takes only {offered.size}"
-        if _UNSAFE(path):
-            return 553, "5.1.3", "the address contains a character that would break the command"
-        if not (path.isascii() or offered.smtputf8):
-            return 553, "5.6.7", "the address needs SMTPUTF8, which the server does not offer"
-        if not (plain or offered.eight_bit or message.data.isascii()):
-            return 554, "5.6.3", "the message needs 8BITMIME, which the server does not offer"
-        return None
-
 
 def _ended_by(reply: Reply, cause: Cause) -> Verdict:
     """Return the verdict of an answer that ends its connection."""
@@ -372,7 +338,6 @@ def _stuffed(data: bytes) -> bytes:
 
 _RESET = "RSET\r\n"
 _MOST_REFUSED = 6  # messages on one connection
-_UNSAFE = re.compile(r"[\x00-\x20\x7f<>]").search
 _NOT_KNOWN = frozenset({500, 502, 504})  # the server does not know the command
 
 _NEXT = {Step.RSET: Step.MAIL, Step.MAIL: Step.RCPT}  # then DATA or BDAT

@@ -7,16 +7,17 @@ import logging
 import ssl
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from digest.model.errors import TransportError
 from digest.model.messages import Message, Outcome, Receipt, SmtpServer
 from digest.smtp.conversation import Closed, Event, Ready, State
-from digest.smtp.line import Connection, terms_for, tls_context
+from digest.smtp.line import Connection, tls_context
 from digest.smtp.pipeline import Returned, Verdict
 from digest.smtp.relay import ConnectionRecord, Relay, Timeouts
+from digest.smtp.terms import terms_for
 from subscribers.rules.answers import PASSING, Cause
 
 log = logging.getLogger(__name__)
@@ -325,25 +326,3 @@ def _unsent(message: Message, reason: str, code: int | None = None) -> Receipt:
 async def _all_gone(connections: Sequence[Connection]) -> None:
     for connection in connections:
         await connection.closed()
-
-
-_WEIGHT = 0.2  # of the last turn, against all turns before it
-# Shares of waiting. Below the first we count as busy, because some waiting is for the last replies to each
-# group; from the second on we count as waiting all the time.
-_LITTLE, _MUCH = 0.15, 0.35
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """The share of time that we spend waiting for servers; recent turns count most."""
-
-    share: float = 0.0
-
-    def after(self, waited: float, passed: float) -> Waiting:
-        """Return the new share after a turn of `passed` seconds, of which `waited` were spent waiting."""
-        last = min(1.0, max(0.0, waited) / passed) if passed > 0 else 0.0
-        return Waiting(self.share + _WEIGHT * (last - self.share))
-
-    def part_of(self, most: int) -> int:
-        """Return the part of `most` that fits the share: nothing if it is small, all if it is large."""
-        return round(most * min(1.0, max(0.0, (self.share - _LITTLE) / (_MUCH - _LITTLE))))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from math import ceil
 
 from digest.model.messages import SmtpServer
-from digest.smtp.pipeline import Pace, Verdict
+from digest.smtp.pipeline import Verdict
 from digest.smtp.standing import Standing
+from digest.smtp.terms import Pace
 from digest.smtp.throttle import Throttle
 from subscribers.rules.answers import PASSING, Cause
 

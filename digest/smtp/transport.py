@@ -6,20 +6,41 @@ import asyncio
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from time import thread_time
 
 from digest.model.errors import TransportError
 from digest.model.messages import Message, Receipt, SmtpServer
 from digest.smtp.conversation import Closed, Event, Ready
-from digest.smtp.line import Connection, terms_for, tls_context
-from digest.smtp.pipeline import Pace
-from digest.smtp.pool import Pool, Waiting
+from digest.smtp.line import Connection, tls_context
+from digest.smtp.pool import Pool
 from digest.smtp.relay import Relay, Timeouts
+from digest.smtp.terms import Pace, terms_for
 
 _TURN = 0.1  # seconds that a receipt waits for others before it is yielded
 _REST = 0.02  # seconds before a sender that had nothing to send is asked again
 _PARTS = 16  # a group is at least this part of a window
 _HEARTBEAT = 1.0  # seconds without receipts, after which an empty list is yielded
+_WEIGHT = 0.2  # of the last turn, against all turns before it
+# Shares of waiting. Below the first we count as busy, because some waiting is for the last replies to each
+# group; from the second on we count as waiting all the time.
+_LITTLE, _MUCH = 0.15, 0.35
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingShare:
+    """The share of time that we spend waiting for servers; recent turns count most."""
+
+    share: float = 0.0
+
+    def after(self, waited: float, passed: float) -> WaitingShare:
+        """Return the new share after a turn of `passed` seconds, of which `waited` were spent waiting."""
+        last = min(1.0, max(0.0, waited) / passed) if passed > 0 else 0.0
+        return WaitingShare(self.share + _WEIGHT * (last - self.share))
+
+    def part_of(self, most: int) -> int:
+        """Return the part of `most` that fits the share: nothing if it is small, all if it is large."""
+        return round(most * min(1.0, max(0.0, (self.share - _LITTLE) / (_MUCH - _LITTLE))))
 
 
 class SmtpTransport:
@@ -48,7 +69,7 @@ class SmtpTransport:
         self._pace = pace
         self._patience = patience or Timeouts()
         self._relays = self._new_relays()
-        self._waiting = Waiting()
+        self._waiting = WaitingShare()
         self._free = self.window  # free places in the window when a group was last asked for
 
     @property

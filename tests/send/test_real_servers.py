@@ -10,7 +10,7 @@ import pytest
 
 from digest.model.errors import TransportError
 from digest.model.messages import Outcome
-from digest.smtp.pipeline import Pace
+from digest.smtp.terms import Pace
 from digest.smtp.transport import check_server
 from tests.certificates import Certificates
 from tests.smtp.real_servers import RealServer, exim, postfix

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 
 from digest.model.messages import Message
-from digest.smtp.conversation import Conversation, Event, SessionTerms, State
-from digest.smtp.pipeline import Pace
+from digest.smtp.conversation import Conversation, Event, State
+from digest.smtp.terms import Pace, SessionTerms
 
 EHLO = ("PIPELINING", "CHUNKING", "SIZE 4096", "8BITMIME", "ENHANCEDSTATUSCODES")
 TERMS = SessionTerms(ehlo_name="sender.example.org", in_flight=3)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from digest.model.messages import Outcome, Receipt
 from digest.smtp.conversation import Closed, Conversation, Event, Ready, StartTls, State
 from digest.smtp.extensions import Extensions, Login
-from digest.smtp.pipeline import Pace, Returned, Verdict
+from digest.smtp.pipeline import Returned, Verdict
+from digest.smtp.terms import Pace
 from subscribers.rules.answers import Cause
 from tests.smtp.talk import EHLO, PIPELINING, TERMS, TEXT, ehlo, hear, message, ready, said, verbs
 

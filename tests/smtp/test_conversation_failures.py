@@ -8,7 +8,8 @@ import pytest
 
 from digest.model.messages import Outcome, Receipt
 from digest.smtp.conversation import Closed
-from digest.smtp.pipeline import Pace, Returned, Verdict
+from digest.smtp.pipeline import Returned, Verdict
+from digest.smtp.terms import Pace
 from subscribers.rules.answers import Answered, Cause
 from tests.smtp.talk import PIPELINING, TERMS, TEXT, hear, message, proven, ready, said, verbs
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from digest.model.messages import SmtpServer
-from digest.smtp.pipeline import Pace, Verdict
+from digest.smtp.pipeline import Verdict
 from digest.smtp.relay import ConnectionRecord, Relay, Timeouts
+from digest.smtp.terms import Pace
 
 BROKEN = Verdict(reason="the server hung up")
 

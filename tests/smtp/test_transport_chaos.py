@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from digest.model.errors import TransportError
 from digest.model.messages import Message, Outcome, Receipt
-from digest.smtp.pipeline import Pace
 from digest.smtp.relay import Timeouts
+from digest.smtp.terms import Pace
 from digest.smtp.transport import SmtpTransport
 from tests.smtp.reply_server import OFFERS, Answer, Fault, ReplyServer
 from tests.smtp.test_transport import at, carry, check_truth, handed, messages, outcomes

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from digest.model.errors import TransportError
 from digest.model.messages import Security, SmtpServer
-from digest.smtp.pipeline import Pace
 from digest.smtp.relay import Timeouts
+from digest.smtp.terms import Pace
 from digest.smtp.transport import SmtpTransport, check_server
 from tests.certificates import Certificates
 from tests.smtp.reply_server import OFFERS, Answer, Fault, ReplyServer

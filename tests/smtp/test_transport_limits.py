@@ -10,8 +10,9 @@ import pytest
 
 from digest.model.errors import TransportError
 from digest.model.messages import Outcome, SmtpServer
-from digest.smtp.pipeline import Pace, Verdict
+from digest.smtp.pipeline import Verdict
 from digest.smtp.relay import Relay, Timeouts
+from digest.smtp.terms import Pace
 from subscribers.rules.answers import Cause
 from tests.smtp.reply_server import OFFERS, Answer, ReplyServer
 from tests.smtp.reply_server import Fault as Misbehaviour

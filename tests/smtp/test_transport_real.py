@@ -17,7 +17,7 @@ from aiosmtpd.smtp import SMTP, AuthResult
 
 from digest.model.errors import TransportError
 from digest.model.messages import Outcome, Receipt, Security, SmtpServer
-from digest.smtp.pipeline import Pace
+from digest.smtp.terms import Pace
 from tests.certificates import Certificates
 from tests.smtp.test_transport import TEXT, carry, outcomes
 

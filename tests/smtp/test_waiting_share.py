@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digest.smtp.pool import Waiting
+from digest.smtp.transport import WaitingShare
 
-NEW = Waiting()
+NEW = WaitingShare()
 seconds = st.floats(min_value=-1, max_value=1e6, allow_nan=False)
 
 
-def after(turns: int, waited: float, passed: float, before: Waiting = NEW) -> Waiting:
+def after(turns: int, waited: float, passed: float, before: WaitingShare = NEW) -> WaitingShare:
     for _ in range(turns):
         before = before.after(waited, passed)
     return before
