@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict, astuple
 from datetime import datetime
 
 import click
@@ -188,14 +189,14 @@ def deliveries(
         found = _pages(app, edition_id, states, code, domain, limit=limit)
     if as_json:
         facts = [_delivery_facts(each, addresses) for each in found]
-        failed = [dict(zip(("state", "code", "count", "reply"), each, strict=True)) for each in failures]
+        failed = [asdict(each) for each in failures]
         tallies = {"counts": show.counts_facts(counts), "trouble": failed}
         show.facts({"edition": edition_id, "state": record.state, **tallies, "deliveries": facts})
         return
     click.echo(_headline(record, counts))
     if failures:
         titles = ("failures", "code", "emails", "example")
-        show.table(titles, failures, right=("code", "emails"))
+        show.table(titles, [astuple(each) for each in failures], right=("code", "emails"))
         click.echo()
     if found:
         rows = [

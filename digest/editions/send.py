@@ -14,7 +14,7 @@ from digest.editions.parts import EditionParts
 from digest.editions.preflight import settings_for
 from digest.editions.preview import NOBODY, PreviewError
 from digest.message.build import MessageBuilder
-from digest.model.deliveries import Delivery, DeliveryState, Recipient
+from digest.model.deliveries import AnswerCount, Delivery, DeliveryState, Recipient
 from digest.model.editions import EditionRecord, EditionState, StepCause, StepKind, refusal
 from digest.model.messages import Receipt
 from digest.model.publication import Review
@@ -155,10 +155,8 @@ def deliveries_of(
         )
 
 
-def failures_of(
-    database: Database, edition_id: str
-) -> tuple[tuple[DeliveryState, int | None, int, str], ...]:
-    """Count rejected, deferred and uncertain deliveries by state and code, each with a sample reply."""
+def failures_of(database: Database, edition_id: str) -> tuple[AnswerCount, ...]:
+    """Count rejected, deferred and uncertain deliveries by state and code."""
     with database.read() as connection:
         return by_code(connection, edition_id)
 

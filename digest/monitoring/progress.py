@@ -101,7 +101,7 @@ def read_progress(database: Database, record: EditionRecord, now: datetime) -> P
         slots = accepted_slots(connection, record.edition.id)
         return Progress(
             counts=counts(connection, record.edition.id),
-            answers=_answers(connection, record.edition.id),
+            answers=by_code(connection, record.edition.id),
             over_time=over_time(slots, record.started_at or now),
             rate=rate(slots, record.started_at or now, now),
             later=later(connection, record.edition.id, now),
@@ -125,13 +125,6 @@ def _kept(connection: Connection, record: EditionRecord) -> Tally | None:
     return None if record.state is EditionState.SENDING else kept_tally(connection, record.edition.id)
 
 
-def _answers(connection: Connection, edition_id: str) -> tuple[AnswerCount, ...]:
-    return tuple(
-        AnswerCount(state=state, code=code, count=count, reply=reply)
-        for state, code, count, reply in by_code(connection, edition_id)
-    )
-
-
 def keep_tallies(database: Database, now: datetime) -> int:
     """Count the editions that have ended since the last time, and keep the counts; return how many.
 
@@ -147,7 +140,7 @@ def _keep(database: Database, edition_id: str, now: datetime) -> bool:
         record = load_edition(connection, edition_id)
         tally = Tally(
             counts=counts(connection, edition_id),
-            answers=_answers(connection, edition_id),
+            answers=by_code(connection, edition_id),
             domains=by_domain(connection, edition_id),
             over_time=over_time(accepted_slots(connection, edition_id), record.started_at or now),
         )

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select, update
 
-from digest.model.deliveries import Counts, Delivery, DeliveryState, Later
+from digest.model.deliveries import AnswerCount, Counts, Delivery, DeliveryState, Later
 from digest.storage.ledger.prepared import among
 from digest.storage.ledger.senders import editions_at_work, on_wire
 from digest.storage.ledger.slices import ensure_cut, look_again, look_everywhere
@@ -89,9 +89,7 @@ def count_readers(connection: Connection, mailable: Mailable) -> int:
     return connection.execute(select(func.count()).select_from(mailable.subquery())).scalar_one()
 
 
-def by_code(
-    connection: Connection, edition_id: str
-) -> tuple[tuple[DeliveryState, int | None, int, str], ...]:
+def by_code(connection: Connection, edition_id: str) -> tuple[AnswerCount, ...]:
     """Count failed and uncertain deliveries by state and code, the most first, with one reply for each."""
     failed = deliveries.c.state.in_(RETRYABLE)
     kind = deliveries.c.state, deliveries.c.code
@@ -103,7 +101,8 @@ def by_code(
         .order_by(number.desc(), *kind)
     )
     return tuple(
-        (DeliveryState(state), code, count, reply) for state, code, count, reply in connection.execute(query)
+        AnswerCount(state=DeliveryState(state), code=code, count=count, reply=reply)
+        for state, code, count, reply in connection.execute(query)
     )
 
 
