@@ -155,7 +155,7 @@ def preview(
         now = clock_of(None)()
         readers = reader_count(app, record, now)
         changes = changes_text(app, record)
-        digest = next((each for each in app.config.digests if each.slug == record.edition.digest), None)
+        digest = app.config.digest_or_none(record.edition.digest)
     for path in written.paths:
         click.echo(path)
     if record.is_ahead:

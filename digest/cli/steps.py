@@ -136,7 +136,7 @@ def unapprove(session: Session, edition: str, by: str, now: datetime | None) -> 
     with session.app() as app:
         found = find_edition(app.database, app.config, edition).edition
         do_unapprove(app.database, found.id, by=by, now=clock_of(now)())
-        digest = next((each for each in app.config.digests if each.slug == found.digest), None)
+        digest = app.config.digest_or_none(found.digest)
     click.echo(f"{found.id} is a draft again; to approve it: digest approve {found.id}")
     if digest and digest.review is Review.SEND:
         at = show.local(found.send_at, found.zone)
@@ -216,7 +216,7 @@ def resume(session: Session, edition: str, now: datetime | None) -> None:
     with session.app() as app:
         found = find_edition(app.database, app.config, edition).edition
         state = resume_edition(app.database, found.id, clock_of(now)()).state
-        digest = next((each for each in app.config.digests if each.slug == found.digest), None)
+        digest = app.config.digest_or_none(found.digest)
     click.echo(f"{found.id} is resumed: it is {'a draft' if state == 'draft' else state}")
     if state == "draft" and digest and found.send_at < clock_of(now)():
         until = show.local(found.send_at + digest.late, found.zone)

@@ -113,7 +113,10 @@ class Config:
 
     def digest(self, slug: str) -> Digest:
         """Return a digest by its slug; raises NotFoundError, which lists the digests that exist."""
-        for digest in self.digests:
-            if digest.slug == slug:
-                return digest
+        if digest := self.digest_or_none(slug):
+            return digest
         raise NotFoundError("digest", slug, tuple(digest.slug for digest in self.digests))
+
+    def digest_or_none(self, slug: str) -> Digest | None:
+        """Return a digest by its slug; None if it is no longer configured, although it has editions."""
+        return next((digest for digest in self.digests if digest.slug == slug), None)

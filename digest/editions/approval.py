@@ -170,8 +170,8 @@ def approvals_missing(config: Config, record: EditionRecord, given: Sequence[Ste
 
 def persons_for(config: Config, record: EditionRecord) -> int:
     """Return how many persons must approve an edition; its digest may be gone from the configuration."""
-    found = (each.approvals for each in config.digests if each.slug == record.edition.digest)
-    return next(found, 1)
+    digest = config.digest_or_none(record.edition.digest)
+    return digest.approvals if digest else 1
 
 
 def unapprove(database: Database, edition_id: str, *, by: str, now: datetime) -> EditionRecord:
@@ -254,7 +254,7 @@ def _report(edition_id: str, detail: str, context: RunContext) -> None:
 
 def _policy(config: Config, record: EditionRecord) -> Review:
     """Return the review policy of an edition; an edition whose digest is gone needs its approval."""
-    digest = next((each for each in config.digests if each.slug == record.edition.digest), None)
+    digest = config.digest_or_none(record.edition.digest)
     return review_of(record, digest) if digest else Review.HOLD
 
 

@@ -72,7 +72,7 @@ def follow(app: App, edition_id: str, context: RunContext, begin: Begin) -> None
     with app.database.read() as connection:
         record = load_edition(connection, edition_id)
         stopped = stopped_since(connection, edition_id)
-    digest = next((each for each in app.config.digests if each.slug == record.edition.digest), None)
+    digest = app.config.digest_or_none(record.edition.digest)
     now = context.clock()
     writer = writer_of(app.database, edition_id, now) if record.state is EditionState.DRAFT else ""
     ruled = ruling(record, digest, now, stopped=stopped, writer=writer)

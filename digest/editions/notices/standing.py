@@ -24,7 +24,7 @@ Inspect = Callable[
 def outlook_text(parts: Parts, record: EditionRecord, now: datetime) -> str:
     """Return how an edition stands in a sentence: its state, until when, and for how many readers."""
     slug = record.edition.digest
-    digest = next((each for each in parts.config.digests if each.slug == slug), None)
+    digest = parts.config.digest_or_none(slug)
     offered = digest.frequencies if digest else frozenset()
     with parts.database.read() as connection:
         readers = count_readers(connection, mailable(slug, now, record.frequency, offered))

@@ -96,7 +96,7 @@ def values_of(context: StaffContext, recount: Recount, record: EditionRecord) ->
 
 def _outlook(context: StaffContext, record: EditionRecord, progress: Progress) -> Outlook:
     app, now = context.app, context.clock()
-    digest = next((each for each in app.config.digests if each.slug == record.edition.digest), None)
+    digest = app.config.digest_or_none(record.edition.digest)
     readers = reader_count(app, record, now) if record.is_ahead else 0
     found = Outlook(record=record, digest=digest, readers=readers, counts=progress.counts)
     with app.database.read() as connection:
