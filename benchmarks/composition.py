@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import argparse
 import base64
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
+from benchmarks.browser import chromium
 from digest.app import open_app
 from digest.config import load
 from digest.demo.servers import feed_server
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--georgia", nargs=2, type=Path, metavar=("REGULAR", "BOLD"), default=())
     options = parser.parse_args(arguments)
-    with TemporaryDirectory() as folder, _browser() as browser:
+    with TemporaryDirectory() as folder, chromium() as browser:
         edition = demo_edition(Path(folder))
         measure = _Measure(Path(folder), browser, _fonts(options.georgia))
         ours = load_templates()
@@ -97,14 +97,6 @@ class _Measure:
         height = page.evaluate("document.documentElement.scrollHeight")
         page.close()
         return int(height)
-
-
-@contextmanager
-def _browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def _fonts(files: Sequence[Path]) -> str:

@@ -12,7 +12,6 @@ from pathlib import Path
 from benchmarks import publisher
 from benchmarks.senders import Sender, Task
 from digest.model.deliveries import DeliveryState
-from digest.model.messages import Security, SmtpServer
 from digest.send.send import send
 from digest.smtp.terms import Pace
 from digest.smtp.transport import SmtpTransport
@@ -25,14 +24,7 @@ def ours(path: Path, *, pace: Pace = Pace.CHUNKING, in_flight: int = 8) -> Sende
 
 def carry(path: Path, task: Task, *, pace: Pace = Pace.CHUNKING, in_flight: int = 8) -> None:
     """Send the edition in the database at `path` to all readers, as `digest send` does."""
-    server = SmtpServer(
-        host="127.0.0.1",
-        port=task.port,
-        security=Security.STARTTLS if task.ca_file else Security.NONE,
-        ca_file=task.ca_file,
-        connections=task.connections,
-    )
-    transport = SmtpTransport([server], pace=pace, in_flight=in_flight)
+    transport = SmtpTransport([task.server], pace=pace, in_flight=in_flight)
     with closing(publisher.open_at(path)) as database:
         outbox = publisher.outbox(transport)
         sent = send(database, publisher.EDITION, outbox=outbox, clock=lambda: datetime.now(UTC))

@@ -22,8 +22,9 @@ from time import perf_counter, process_time
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, CDPSession, Page
 
+from benchmarks.browser import chromium
 from digest.compose.edits.operations import Note
 from digest.demo.newsroom import Newsroom, newsroom
 from digest.editions.edits.edited import Editor
@@ -55,7 +56,7 @@ class Load:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a line for each page and width, and one for each page's time on the server."""
     argparse.ArgumentParser(description=__doc__).parse_args(arguments)
-    with TemporaryDirectory() as folder, _open(Path(folder)) as (opened, link), _browser() as browser:
+    with TemporaryDirectory() as folder, _open(Path(folder)) as (opened, link), chromium() as browser:
         paths = _paths(opened)
         cookie = _signed_in(browser, link)
         _on_a_slow_line(browser, opened, paths, cookie)
@@ -92,14 +93,6 @@ class _Silent:
 
     def progress(self, edition_id: str, counts: Counts) -> None:
         """Print nothing."""
-
-
-@contextmanager
-def _browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def _signed_in(browser: Browser, link: str) -> dict[str, str]:

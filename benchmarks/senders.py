@@ -37,6 +37,17 @@ class Task:
     connections: int = 10
     ca_file: str | None = None  # if set, STARTTLS is used
 
+    @property
+    def server(self) -> SmtpServer:
+        """Return the server that takes the messages."""
+        return SmtpServer(
+            host="127.0.0.1",
+            port=self.port,
+            security=Security.STARTTLS if self.ca_file else Security.NONE,
+            ca_file=self.ca_file,
+            connections=self.connections,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
@@ -83,14 +94,7 @@ def ours(pace: Pace = Pace.CHUNKING, in_flight: int = 8) -> Sender:
     """Return a sender with our SmtpTransport, at most at this pace."""
 
     def send(task: Task) -> None:
-        server = SmtpServer(
-            host="127.0.0.1",
-            port=task.port,
-            security=Security.STARTTLS if task.ca_file else Security.NONE,
-            ca_file=task.ca_file,
-            connections=task.connections,
-        )
-        transport = SmtpTransport([server], pace=pace, in_flight=in_flight)
+        transport = SmtpTransport([task.server], pace=pace, in_flight=in_flight)
         accepted = 0
         for receipts in transport.carry(_groups(task, lambda: transport.room)):
             accepted += sum(receipt.outcome is Outcome.ACCEPTED for receipt in receipts)
