@@ -32,7 +32,6 @@ Colour = Annotated[str, AfterValidator(words.colour)]
 Text = Annotated[str, AfterValidator(words.text)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Positive = Annotated[int, Field(ge=1)]
-NotNegative = Annotated[int, Field(ge=0)]
 
 
 class Shape(BaseModel):

@@ -39,7 +39,7 @@ def send_edition(parts: EditionParts, edition_id: str, context: RunContext, by: 
     Raises ClockError if the clock of this machine is wrong, PreflightError before the first message if the
     email cannot be sent as it is, and VoidError if its approval does not cover it any more.
     """
-    record = _begun_or_ready(parts, edition_id, context, by)
+    record = _approved(parts, edition_id, context, by)
     sent = send(
         parts.database,
         edition_id,
@@ -53,14 +53,12 @@ def send_edition(parts: EditionParts, edition_id: str, context: RunContext, by: 
     return sent
 
 
-def address_edition(
-    parts: EditionParts, edition_id: str, context: RunContext, addressed: Addressed, by: str = POLICY
-) -> None:
+def address_edition(parts: EditionParts, edition_id: str, context: RunContext, addressed: Addressed) -> None:
     """Begin to send an edition: address it in slices; `addressed` is called in the same transaction.
 
     Raises the same errors as `send_edition`.
     """
-    record = _begun_or_ready(parts, edition_id, context, by)
+    record = _approved(parts, edition_id, context, POLICY)
     now = context.clock()
     address(parts.database, edition_id, parts.outbox(), now=now, seen=record, addressed=addressed)
 
@@ -72,7 +70,8 @@ def finish_edition(parts: EditionParts, edition_id: str, context: RunContext) ->
         _report(sent, context)
 
 
-def _begun_or_ready(parts: EditionParts, edition_id: str, context: RunContext, by: str) -> EditionRecord:
+def _approved(parts: EditionParts, edition_id: str, context: RunContext, by: str) -> EditionRecord:
+    """Return an edition whose approval covers it as it is now; one that has begun stays as it is."""
     check_clock(parts.database, utc_now())
     with parts.database.read() as connection:
         record = load_edition(connection, edition_id)

@@ -31,11 +31,11 @@ def spam_report(
     return _read(answer) if answer else None
 
 
-def spam_answers(*, server: tuple[str, int] = SPAMD, program: bool = True) -> bool:
-    """Tell whether there is anybody to ask."""
+def spam_answers(*, program: bool = True) -> bool:
+    """Tell whether SpamAssassin can be asked on this machine; `program` is the same as in `spam_report`."""
     if program and shutil.which("spamassassin"):
         return True
-    with suppress(OSError), socket.create_connection(server, timeout=_SECONDS):
+    with suppress(OSError), socket.create_connection(SPAMD, timeout=_SECONDS):
         return True
     return False
 
