@@ -125,3 +125,10 @@ def test_news_of_a_feed_that_is_no_newspaper_is_not_national() -> None:
     posts = sections(*NAMES[:4]), tagged(4, "News", feed=GEAR), tagged(3, "National")
     assert sizes(*posts)["National"] == 3
     assert lookup("News") is None
+
+
+def test_a_section_that_joins_two_names_of_one_heading_is_that_heading() -> None:
+    assert lookup("Essen & Trinken") == lookup("Essen und Trinken") == "lifestyle"
+    assert lookup("Kunst & Kultur") == lookup("Arts et spectacles") == "culture"
+    assert lookup("Politik und Wirtschaft") is None
+    assert lookup("Food and drug agency") is None

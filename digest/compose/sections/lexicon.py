@@ -19,6 +19,8 @@ _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _ID = re.compile(r"(.+?)-\d{5,}")  # "world-europe-61002622"
 NATIONAL = "national"
 _ABROAD = "world"
+# "Essen & Trinken" is "essen and trinken" for `plain_key`, and so is "Essen und Trinken" here.
+_AND = re.compile(r"(?<=\w) (?:und|et|y|e|en|og|och|и|و) (?=\w)")
 _NEWS = (" news", " nachrichten")
 _STROKE = re.compile(r"[/>»›]|::")
 _NAMED = re.compile(r"\s*[\w-]+:(?!:)\S")  # "topics:things/gardens", and addresses
@@ -61,7 +63,8 @@ def _lexicon() -> _Lexicon:
         elif name == "news":
             news += keys
         else:
-            slugs.update(dict.fromkeys(keys, f"{slug}@{name}" if "-" in name else slug))
+            meant = f"{slug}@{name}" if "-" in name else slug
+            slugs.update({form: meant for key in keys for form in (key, _AND.sub(" and ", key))})
     return _Lexicon(slugs, titles, wider, frozenset(news))
 
 
@@ -123,10 +126,15 @@ def _is_of(country: str, language: str) -> bool:
 
 def _known(key: str) -> str | None:
     slugs = _lexicon().slugs
-    forms = [key, f"{key}s", key.removesuffix("s")]
+    forms = [key, f"{key}s", key.removesuffix("s"), _AND.sub(" and ", key)]
     if key.endswith(_NEWS):
         forms += [key.removesuffix(end) for end in _NEWS]
-    return next((slugs[form] for form in forms if form in slugs), None)
+    if found := next((slugs[form] for form in forms if form in slugs), None):
+        return found
+    # "Kunst & Kultur": several names of one heading.
+    parts = _AND.sub(" and ", key).split(" and ")
+    meant = {_known(part) for part in parts} if len(parts) > 1 else set()
+    return meant.pop() if len(meant) == 1 else None
 
 
 # ── tags that state a place ─────────────────────────────────────────────────────────────────
