@@ -11,9 +11,8 @@ from digest.storage.database import Database
 from subscribers.address import parse_address
 from subscribers.model import Origin, Reader
 from subscribers.rules.decisions import Refused
-from subscribers.rules.moving import Moved
+from subscribers.rules.moving import Moved, MoveRequest
 from subscribers.store import moving
-from subscribers.store.moving import MoveRequest
 from subscribers.tokens import address_hash, token_hash
 
 

@@ -42,6 +42,17 @@ class Ready:
     outbox: Outbox
     builder: MessageBuilder
 
+    def sender(self, only: int | None) -> Sender:
+        """Return the sender of a new run, which takes only one slice if `only` is its number."""
+        outbox = self.outbox
+        return Sender(
+            edition_id=self.record.edition.id,
+            owner=own_name(),
+            lease=outbox.lease,
+            again=partial(goes_again, rules=outbox.rules),
+            only=only,
+        )
+
 
 class Run:
     """One run of a sender, for all slices of an edition or for one.
@@ -80,14 +91,8 @@ class Run:
             accepted = tally.of(DeliveryState.ACCEPTED) > 0
             accepted = accepted or (only is not None and is_accepted(connection, record.edition.id))
             self._gate.look(connection)
-        self._owner = own_name()
-        sender = Sender(
-            edition_id=record.edition.id,
-            owner=self._owner,
-            lease=outbox.lease,
-            again=partial(goes_again, rules=outbox.rules),
-            only=only,
-        )
+        sender = ready.sender(only)
+        self._owner = sender.owner
         self._counts = RunCounts(tally, progress)
         self._slices = OwnSlices(database, sender, self._counts, now=clock())
         self._held = self._slices.held

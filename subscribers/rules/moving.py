@@ -29,6 +29,15 @@ from subscribers.rules.notices import stays_suppressed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MoveRequest:
+    """A reader's request to change the address."""
+
+    address: Address
+    address_hash: str
+    origin: Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
     """The decision about a request to change the address. The page's answer is the same for all decisions."""
 
@@ -46,14 +55,7 @@ class Moved:
 
 
 def ask_move(
-    reader: Reader,
-    new: Address,
-    taken_by: Reader,
-    *,
-    new_hash: str,
-    limits: SignupLimits,
-    origin: Origin,
-    now: datetime,
+    reader: Reader, request: MoveRequest, taken_by: Reader, *, limits: SignupLimits, now: datetime
 ) -> Move:
     """Decide which confirmations are mailed when a reader asks for a new address.
 
@@ -68,9 +70,13 @@ def ask_move(
         purpose=Purpose.OLD_ADDRESS,
         made_at=now,
         expires_at=now + limits.link_life,
-        payload={"address": new.address, "folded": new.folded, "address_hash": new_hash},
+        payload={
+            "address": request.address.address,
+            "folded": request.address.folded,
+            "address_hash": request.address_hash,
+        },
     )
-    consent = Consent(act=ConsentAction.ASKED_MOVE, at=now, origin=origin)
+    consent = Consent(act=ConsentAction.ASKED_MOVE, at=now, origin=request.origin)
     return Move(
         change=Change(subscriber=subscriber, consent=consent, void_links=_OF_A_MOVE),
         to_old=to_old,

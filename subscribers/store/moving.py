@@ -5,26 +5,16 @@ Both functions work in the caller's transaction, which must be a write transacti
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
-from subscribers.address import Address
 from subscribers.model import Origin
 from subscribers.rules import moving as rules
 from subscribers.rules.decisions import Confirmation, Purpose, Refused, SignupLimits
-from subscribers.rules.moving import Move, Moved
+from subscribers.rules.moving import Move, Moved, MoveRequest
 from subscribers.rules.notices import NoticeKind
 from subscribers.store import confirmations, notices, readers, writing
 from subscribers.store.tables import Connection
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MoveRequest:
-    """A reader's request to change the address."""
-
-    address: Address
-    address_hash: str
-    origin: Origin
 
 
 def ask_move(
@@ -46,15 +36,7 @@ def ask_move(
     notices.lock_mailboxes(connection, secret, [found.folded, request.address.folded])
     reader = readers.reader_of(connection, found.id, hold=True)
     there = readers.reader_at(connection, request.address.folded, request.address_hash)
-    decision = rules.ask_move(
-        reader,
-        request.address,
-        there,
-        new_hash=request.address_hash,
-        limits=limits,
-        origin=request.origin,
-        now=now,
-    )
+    decision = rules.ask_move(reader, request, there, limits=limits, now=now)
     change, to_old, to_new = decision.change, decision.to_old, decision.to_new
     if reader.subscriber is None or change is None or to_old is None or to_new is None:
         return decision

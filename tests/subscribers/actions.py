@@ -21,7 +21,7 @@ from subscribers.model import (
     SubscriberState,
 )
 from subscribers.rules.decisions import Refused, SignupLimits, SubscriptionRequest
-from subscribers.rules.moving import Move, Moved
+from subscribers.rules.moving import Move, Moved, MoveRequest
 from subscribers.rules.notices import NoticeKind
 from subscribers.rules.signup import Confirmed, Signup, SignupRequest
 from subscribers.store import confirmations, moving, readers, signup
@@ -89,8 +89,8 @@ def on_the_list(database: Database) -> Subscriber:
     return subscriber
 
 
-def move_request(address: str) -> moving.MoveRequest:
-    return moving.MoveRequest(address=parse_address(address), address_hash=hash_of(address), origin=FORM)
+def move_request(address: str) -> MoveRequest:
+    return MoveRequest(address=parse_address(address), address_hash=hash_of(address), origin=FORM)
 
 
 def ask_move(

@@ -32,7 +32,7 @@ from subscribers.rules.decisions import (
     SubscriptionRequest,
     applied,
 )
-from subscribers.rules.moving import Move, Moved, ask_move, confirm_move
+from subscribers.rules.moving import Move, Moved, MoveRequest, ask_move, confirm_move
 from subscribers.rules.preferences import choose, pause, resume
 from subscribers.rules.unsubscribe import undo_unsubscribe, unsubscribe
 
@@ -309,7 +309,8 @@ def _undo_unsubscribe(reader: Reader, digest: str | None, now: datetime) -> Chan
 
 
 def _ask_move(reader: Reader, taken_by: Reader) -> Move:
-    return ask_move(reader, NEW, taken_by, new_hash="new hash", limits=LIMITS, origin=LINK, now=NOW)
+    request = MoveRequest(address=NEW, address_hash="new hash", origin=LINK)
+    return ask_move(reader, request, taken_by, limits=LIMITS, now=NOW)
 
 
 def _confirm_move(
