@@ -126,6 +126,9 @@ def test_lines_around_a_post_are_recognised_in_many_languages(line: str) -> None
         "This content is for children, the ministry said.",
         "Hinweise auf den Täter nimmt die Polizei entgegen.",
         "La suite du procès est attendue lundi.",
+        "Nur für Mitglieder der Feuerwehr gilt das neue Gesetz, sagte der Minister.",
+        "Article 12 continues after a long debate in the council.",
+        "Une version précédente de ce pont datait de 1901.",
     ],
 )
 def test_sentences_that_begin_like_such_lines_stay(line: str) -> None:
@@ -182,6 +185,7 @@ def test_a_line_names_the_publication_that_had_the_post_first(
         ("Read more: Coast Wire wins a prize", "Coast Wire wins a prize", None),
         ("Read more at our shop", "our shop", None),
         ("Get tickets at Coast Wire", "Coast Wire", None),
+        ("Thanks to Coast Wire for the picture", "Coast Wire", None),
     ],
 )
 def test_a_line_leads_to_a_publication_whose_address_has_its_name(
@@ -190,6 +194,10 @@ def test_a_line_leads_to_a_publication_whose_address_has_its_name(
     url = "https://www.coastwire.test/2026/pier"
     assert led_to(line, [Link(linked, url)]) == (Via(name=name, url=url) if name else None)
     assert led_to(line, [Link(linked, "https://www.coastwire.test/")]) is None
+
+
+def test_a_page_on_a_platform_is_no_source() -> None:
+    assert led_to("More on Facebook", [Link("Facebook", "https://www.facebook.com/groups/1")]) is None
 
 
 @pytest.mark.parametrize(

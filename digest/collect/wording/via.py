@@ -27,6 +27,12 @@ _SUBJECT = re.compile(
     r"|también",
     re.IGNORECASE,
 )
+# A page there is hardly ever the source of a post.
+_PLATFORMS = re.compile(
+    r"facebook|twitter|x|instagram|youtube|tiktok|linkedin|threads|bluesky|telegram|whatsapp|reddit|pinterest"
+    r"|amazon|ebay|etsy|spotify|apple.*|google.*|eventbrite|github|wikipedia|kickstarter|patreon",
+    re.IGNORECASE,
+)
 _NAMED = re.compile(r"\W*[(\[]([^()\[\]]{2,60})[)\]]\W*")  # "(Wire News)"
 _THE = "the"
 _PARTICLE = 3  # letters of a word that a host may leave out: "The", "of", "la"
@@ -78,11 +84,17 @@ def led_to(text: str, links: Sequence[Link]) -> Via | None:
     if not leads_on(text) or _SUBJECT.search(text):
         return None
     pages = [link.url for link in links if link.url and urlsplit(link.url).path.strip("/")]
-    words = _trimmed(text).split()
+    line = _trimmed(text)
+    words = line.split()
     endings = (" ".join(words[-count:]) for count in range(1, min(len(words), _WORDS) + 1))
-    names = map(_trimmed, (*(link.text for link in links if _is_name(link.text)), *endings))
-    found = ((name, url) for name in names if not name[:1].islower() for url in pages if is_called(url, name))
-    return next((Via(name=name, url=url) for name, url in found if not _PICTURES.search(name)), None)
+    linked = (link.text for link in links if _is_name(link.text) and line.endswith(_trimmed(link.text)))
+    names = (name for name in map(_trimmed, (*linked, *endings)) if _is_publication(name))
+    return next((Via(name=name, url=url) for name in names for url in pages if is_called(url, name)), None)
+
+
+def _is_publication(name: str) -> bool:
+    """Return whether a name may be that of a publication: no word, no agency of pictures, no platform."""
+    return not (name[:1].islower() or _PICTURES.search(name) or _PLATFORMS.fullmatch(name))
 
 
 def is_called(url: str, name: str) -> bool:
