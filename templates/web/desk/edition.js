@@ -341,10 +341,14 @@ function count() {
   }, 500);
 }
 
+// The tabs stay below the bar, which is higher if its sentence takes two lines.
+const height = new ResizeObserver(([{ target }]) => document.documentElement.style.setProperty("--bar", `${target.offsetHeight}px`));
+
 /** Show the parts that work only with this script. */
 function ready() {
   for (const part of all("#help")) part.hidden = false;
   for (const line of all(".story[data-topic]")) line.draggable = !find("form.edit", line) && matchMedia("(pointer: fine)").matches;
+  height.observe(find("#bar"));
   page().toggleAttribute("data-scripted", true);
 }
 

@@ -172,6 +172,19 @@ def test_a_story_is_dragged_and_a_line_that_two_people_write_has_both_texts(brow
     assert [line for line in browsers.said if "409" not in line] == []
 
 
+@pytest.mark.parametrize("width", [1280, 900])
+def test_the_tabs_stay_in_sight_below_the_bar(browsers: Browsers, width: int) -> None:
+    page = browsers.open(Role.APPROVER)
+    page.set_viewport_size({"width": width, "height": 600})
+    expect(page.locator("[data-scripted]")).to_be_visible()
+    page.mouse.wheel(0, 400)
+    page.wait_for_function("scrollY > 100")
+    bar, tabs = (page.locator(each).bounding_box() for each in ("#bar", "nav.tabs"))
+    assert bar
+    assert tabs
+    assert abs(bar["y"] + bar["height"] - tabs["y"]) < 2
+
+
 def test_the_pages_warn_before_the_session_ends_and_a_text_outlives_it(browsers: Browsers) -> None:
     clock, page = browsers.desk.clock, browsers.open(Role.EDITOR)
     other = page.context.new_page()
