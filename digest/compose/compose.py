@@ -36,6 +36,7 @@ def compose(
     *,
     now: datetime,
     fits: Callable[[Edition], bool] = lambda _: True,
+    once: bool = False,
 ) -> Composed:
     """Compose the edition that `plan_input` describes, as a draft, from the waiting posts.
 
@@ -49,15 +50,16 @@ def compose(
             posts that are carried over are not touched: they go on waiting
 
     If several processes compose at once, one makes the edition, and the others return that it exists. `fits`
-    says whether an edition fits into one email; it must not write to the database. `taken` and `number`
-    of `plan_input` are ignored, because they are read here.
+    says whether an edition fits into one email; it must not write to the database. With `once`, a day whose
+    edition has been sent since the cutoff gets no other. `taken` and `number` of `plan_input` are ignored,
+    because they are read here.
     """
     digest = plan_input.digest
     composed = plan_and_keep(
         database,
         digest.slug,
         Steps(
-            read=lambda connection: _read(connection, plan_input, now),
+            read=lambda connection: _read(connection, plan_input, now, once=once),
             plan=lambda seen: plan_from(seen, plan_input, fits),
             keep=lambda connection, planned: _keep(connection, planned, digest.slug, now),
         ),
@@ -90,9 +92,10 @@ class PlanFacts:
     sections: tuple[tuple[tuple[str, str, int], ...], ...] = ()  # of the last editions
 
 
-def _read(connection: Connection, plan_input: PlanInput, now: datetime) -> PlanFacts:
-    digest = plan_input.digest
-    if there := open_edition(connection, digest.slug, plan_input.due.local_date):
+def _read(connection: Connection, plan_input: PlanInput, now: datetime, *, once: bool = False) -> PlanFacts:
+    digest, due = plan_input.digest, plan_input.due
+    since = due.cutoff_at if once else None
+    if there := open_edition(connection, digest.slug, due.local_date, began_after=since):
         return PlanFacts(there=f"there is already {there.edition.id} ({there.state})")
     return read_facts(connection, plan_input, now)
 

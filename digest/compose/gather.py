@@ -206,6 +206,7 @@ def compose_gathered(
     *,
     since: datetime,
     fits: Callable[[Edition], bool] = lambda _: True,
+    once: bool = False,
 ) -> Composed:
     """Compose the gathered edition that `gather_input` describes, as a draft.
 
@@ -219,14 +220,15 @@ def compose_gathered(
             what was read has changed?      → read and gather again
             save the edition as a draft, and save which editions it has gathered
 
-    Call it after the editions that were due have been sent. Otherwise they are missing here.
+    Call it after the editions that were due have been sent. Otherwise they are missing here. With `once`, a
+    day whose edition has been sent since the cutoff gets no other.
     """
     slug = gather_input.digest.slug
     composed = plan_and_keep(
         database,
         slug,
         Steps(
-            read=lambda connection: _read(connection, gather_input, since),
+            read=lambda connection: _read(connection, gather_input, since, once=once),
             plan=lambda seen: _plan(seen, gather_input, fits),
             keep=lambda connection, planned: _keep(connection, planned, gather_input.frequency),
         ),
@@ -256,9 +258,10 @@ class _Plan:
     carried: int = 0  # editions that wait for the next gathered edition
 
 
-def _read(connection: Connection, gather_input: GatherInput, since: datetime) -> _Seen:
-    slug, frequency = gather_input.digest.slug, gather_input.frequency
-    if there := open_edition(connection, slug, gather_input.due.local_date, frequency):
+def _read(connection: Connection, gather_input: GatherInput, since: datetime, *, once: bool) -> _Seen:
+    slug, frequency, due = gather_input.digest.slug, gather_input.frequency, gather_input.due
+    began_after = due.cutoff_at if once else None
+    if there := open_edition(connection, slug, due.local_date, frequency, began_after=began_after):
         return _Seen(there=f"there is already {there.edition.id} ({there.state})")
     # The editions are not chosen by a span of dates, so an outage or a missed Monday loses and repeats
     # nothing.

@@ -35,10 +35,13 @@ _PLANS = 3
 log = logging.getLogger(__name__)
 
 
-def compose_cadence(parts: EditionParts, cadence: Cadence, due: Due, context: RunContext) -> Composed:
+def compose_cadence(
+    parts: EditionParts, cadence: Cadence, due: Due, context: RunContext, *, once: bool = False
+) -> Composed:
     """Compose the edition of a cadence that is `due`, as a draft. Raises TemplateError, DatabaseError.
 
-    Once `context.stop` returns True, no more pictures are fetched; see `picture_time`.
+    With `once`, a day whose edition has been sent since the cutoff gets no other. When `context.stop` returns
+    True, no more pictures are fetched; see `picture_time`.
     """
     config, fits, now = parts.config, partial(fits_in_an_email, parts.render), context.clock()
     if cadence.frequency is Frequency.EACH:
@@ -46,7 +49,7 @@ def compose_cadence(parts: EditionParts, cadence: Cadence, due: Due, context: Ru
             digest=cadence.digest, site=config.site, due=due, topics=config.topics, feeds=config.feeds
         )
         settle_pictures(parts, plan_input, context, now)
-        return compose(parts.database, plan_input, now=now, fits=fits)
+        return compose(parts.database, plan_input, now=now, fits=fits, once=once)
     gather_input = GatherInput(
         digest=cadence.digest,
         site=config.site,
@@ -56,7 +59,7 @@ def compose_cadence(parts: EditionParts, cadence: Cadence, due: Due, context: Ru
         topics=config.topics,
     )
     return compose_gathered(
-        parts.database, gather_input, since=_since(parts.database, cadence, due, now), fits=fits
+        parts.database, gather_input, since=_since(parts.database, cadence, due, now), fits=fits, once=once
     )
 
 

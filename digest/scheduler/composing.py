@@ -233,7 +233,8 @@ def _compose_one(app: App, cadence: Cadence, due: Due, context: RunContext) -> N
 def _compose_or_release(app: App, cadence: Cadence, due: Due, context: RunContext) -> Composed:
     """Compose; after an error, release the claim, so that the next run tries again."""
     try:
-        return compose_cadence(app, cadence, due, context)
+        # If a process died before it recorded the date, the edition may have been sent since.
+        return compose_cadence(app, cadence, due, context, once=True)
     except DigestError:
         # If the database is away, the lease of the claim has to run out.
         with suppress(OutageError), app.database.write() as connection:

@@ -17,7 +17,9 @@ from digest.model.run_context import EventKind, RunContext, RunEvent
 from digest.model.staff import Person, Role
 from digest.scheduler.run import run_due
 from digest.storage.ledger.outcomes import list_deliveries
+from digest.storage.occurrences import STARTED
 from digest.storage.tables.editions import editions
+from digest.storage.tables.schedules import occurrences
 from tests.scheduler.installation import Place, at, place_of
 
 MISSED = "was missed; its posts are carried over to the next edition"
@@ -69,6 +71,21 @@ def test_a_week_is_replayed_day_by_day(tmp_path: Path, database_url: str) -> Non
     assert place.run("25 07:00") == ["daily: no edition: there are no new posts"]
     assert place.run("25 08:00") == []
     assert place.emails() == {}
+
+
+def test_a_date_whose_edition_has_gone_out_gets_no_other_if_nobody_has_recorded_that(place: Place) -> None:
+    """A process can die, or lose the database, between saving the edition and recording its date."""
+    place.change("topics =", "maximum = 1\ntopics =")
+    place.publish("Ferry", "Tram")
+    place.subscribe("ada")
+    place.run("23 06:00")
+    assert place.run("23 07:00")[-1] == "daily-2026-11-23: sent: 1 accepted"
+    assert set(place.emails()) == {"ada"}
+    with place.app() as app, app.database.write() as connection:
+        connection.execute(update(occurrences).values(outcome=STARTED))
+    assert place.run("23 07:06") == ["daily: no edition: there is already daily-2026-11-23 (sent)"]
+    assert place.emails() == {}
+    assert place.run("24 07:00")[-1] == "daily-2026-11-24: sent: 1 accepted"
 
 
 def test_dates_before_a_digest_starts_are_not_made_up_for(place: Place) -> None:

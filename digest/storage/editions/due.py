@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import date, datetime
 
-from sqlalchemy import Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from digest.model.editions import AHEAD, OPEN, PUBLIC, EditionRecord, EditionState
 from digest.storage.editions.records import record_or_damage, records_of
@@ -16,10 +16,22 @@ _AT_ONCE = 20  # editions in memory; a snapshot may have some 100 kB
 
 
 def open_edition(
-    connection: Connection, digest: str, local_date: date, frequency: Frequency = Frequency.EACH
+    connection: Connection,
+    digest: str,
+    local_date: date,
+    frequency: Frequency = Frequency.EACH,
+    *,
+    began_after: datetime | None = None,
 ) -> EditionRecord | None:
-    """Return the edition of a day and frequency that may still go out; None if there is none."""
-    of_day = editions.c.digest == digest, editions.c.local_date == local_date, editions.c.state.in_(OPEN)
+    """Return the edition of a day and frequency that may still go out; None if there is none.
+
+    One that was sent counts, too, if it began to be sent after `began_after`.
+    """
+    is_open: ColumnElement[bool] = editions.c.state.in_(OPEN)
+    if began_after:
+        went_out = editions.c.state == EditionState.SENT, editions.c.started_at >= began_after
+        is_open = or_(is_open, and_(*went_out))
+    of_day = editions.c.digest == digest, editions.c.local_date == local_date, is_open
     found = select(editions).where(*of_day, editions.c.frequency == frequency).order_by(editions.c.id)
     return next(iter(records_of(connection, found)), None)
 
