@@ -75,6 +75,12 @@ SCENES = (
         doubt="resend",
     ),
     Scene(
+        title="no standby for 150 s, doubt resent",
+        happens=events.standby_away(lasting(150)),
+        standby=True,
+        doubt="resend",
+    ),
+    Scene(
         title="cut from the database for 30 s",
         happens=events.cut(1, Cable.DATABASE, lasting(30)),
         cuts=True,

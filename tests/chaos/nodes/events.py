@@ -145,6 +145,19 @@ def failover(hold: Hold) -> Happening:
     return happen
 
 
+def standby_away(hold: Hold) -> Happening:
+    """Stop the only standby, so that no commit ends, and start it again."""
+
+    def happen(sending: Sending) -> Effect:
+        assert isinstance(sending.place, Cluster)
+        sending.place.standby.stop()
+        hold(sending)
+        sending.place.standby.start()
+        return _of_all(sending)
+
+    return happen
+
+
 def cut(number: int, cable: Cable, hold: Hold) -> Happening:
     """Cut a node from the database or from the mail server, and connect it again."""
 
