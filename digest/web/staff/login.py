@@ -35,6 +35,8 @@ router = APIRouter()
 log = logging.getLogger(__name__)
 
 KEPT = "kept:"  # begins the names of fields that a form had when its session ended
+_PASSWORDS = frozenset({"present", "password", "again"})  # the fields of our forms that hold passwords
+_NOT_KEPT = "Your session has ended, and passwords are not kept. Sign in, and enter them again."
 _WORDS = {
     Refusal.WRONG: "The address or the password is wrong.",
     Refusal.TOO_MANY: "Too many attempts. Please try again in a quarter of an hour.",
@@ -222,7 +224,7 @@ def set_cookie(answer: Response, context: StaffContext, name: str, value: str, *
 
 
 def signed_out(request: Request, context: StaffContext, form: Form) -> Response:
-    """Return the answer to a request without a session. The texts in its form are kept."""
+    """Return the answer to a request without a session. The texts in its form are kept, but no passwords."""
     by_script = "hx-request" in request.headers or "event-stream" in request.headers.get("accept", "")
     if request.method in ("GET", "HEAD"):
         if by_script:
@@ -230,8 +232,15 @@ def signed_out(request: Request, context: StaffContext, form: Form) -> Response:
             return context.page(request, "_session_over", {}, status=401, headers={"hx-reswap": "none"})
         query = f"?{request.url.query}" if request.url.query else ""
         return context.redirect(f"/login?then={quote(context.path(request) + query, safe='/')}")
-    kept = {f"{KEPT}{name}": values for name, values in form.values.items()}
-    values = form_values(context, then=context.path(request), kept=kept, ended=True)
+    kept = {f"{KEPT}{name}": values for name, values in form.values.items() if name not in _PASSWORDS}
+    had_only_passwords = bool(form.values) and not kept
+    values = form_values(
+        context,
+        then="/account" if had_only_passwords else context.path(request),
+        kept=kept,
+        fault=_NOT_KEPT if had_only_passwords else "",
+        ended=not had_only_passwords,
+    )
     name = "_session_ended" if by_script else "login"
     return context.page(request, name, values, status=401)
 

@@ -193,6 +193,22 @@ def test_what_was_written_when_a_session_ended_is_kept(desk: Newsroom) -> None:
     assert (fragment.status_code, "<html" in fragment.text) == (401, False)
 
 
+def test_passwords_are_never_written_into_a_page(desk: Newsroom) -> None:
+    browser = desk.signed_in()
+    desk.clock.forward(hours=3)
+    page = browser.post("/account/password", data={"present": PASSWORD, "password": NEW, "again": NEW})
+    assert (page.status_code, _carried(page.text)) == (401, {"then": ["/account"]})
+    assert "passwords are not kept" in page.text
+    mixed = browser.post("/account/tokens", data={"name": "Archive", "present": PASSWORD})
+    assert _carried(mixed.text) == {
+        "name": ["Archive"],
+        "then": ["/account/tokens"],
+        "kept:name": ["Archive"],
+    }
+    answer = browser.post("/login", data={**_carried(page.text), **GOOD})
+    assert answer.headers["location"] == "/account"
+
+
 def _carried(html: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for name, value in re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', html):
