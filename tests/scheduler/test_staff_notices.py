@@ -101,7 +101,8 @@ def test_an_approval_that_an_edit_makes_void_is_told_and_the_old_link_is_useless
     assert links["edda"]["approve"] != approves
     assert newsroom.asked(approves, "23 06:31").person.name == "Maren"
     assert newsroom.asked(approves, "23 07:00").refusal == "This link has expired."
-    for wrong in (approves.replace("/approve/", "/hold/"), approves[:-1] + "_"):
+    forged = approves[:-1] + ("-" if approves.endswith("_") else "_")
+    for wrong in (approves.replace("/approve/", "/hold/"), forged):
         with pytest.raises(TokenError):
             newsroom.asked(wrong, "23 06:31")
 
