@@ -77,7 +77,7 @@ def compose_digest(app: App, slug: str, day: date, context: RunContext) -> None:
 
 
 def note_look(app: App, now: datetime) -> None:
-    """Record that the scheduler looked at the clock, for the staff's pages; at most every fifteen seconds."""
+    """Record, at most every fifteen seconds, that the scheduler is running. The staff's pages show it."""
     with app.database.read() as connection:
         last = last_run(connection)
     if last is None or not now - _NOTED <= last <= now:

@@ -32,7 +32,7 @@ _ENDED = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """What one transaction has written. Nothing was written to the `lost` slices: another sender has them."""
+    """What one transaction wrote. It wrote nothing to the `lost` slices, which another sender has taken."""
 
     steps: Sequence[tuple[Share, Step]]
     marks: Sequence[Mark]

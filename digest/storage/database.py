@@ -136,7 +136,7 @@ class Database:
                 connection.begin()
                 yield connection
         except PoolTimeoutError as error:
-            # Others hold all of them while their commits wait, for a standby or for a disk.
+            # All connections are in use by threads whose commits wait for a standby or a disk.
             self._outage.begin(write=write)
             raise OutageError(f"{shown(self.engine.url)}: no connection has become free in time") from error
         except (DBAPIError, driver.Error) as error:

@@ -26,7 +26,7 @@ _SUFFIX = re.compile(
 class Found:
     """A feed that was found, with its posts. `url` may contain a name and password, as they were given.
 
-    `document` is what was fetched from there, so that whoever adds the feed at once need not fetch it again.
+    `document` is what was fetched from there. A feed that is added at once is not fetched again.
     """
 
     url: str

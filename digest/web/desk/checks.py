@@ -86,7 +86,7 @@ def shown(context: StaffContext, edited: EditedEdition, _: Request) -> Mapping[s
 
 @router.api_route("/desk/{edition_id}/findings", methods=["GET", "HEAD"])
 def count(request: Request, context: Desk, edition_id: str) -> Response:
-    """Return the number of findings, for the name of the tab: a part of a page.
+    """Return a part of a page: the number of findings, which stands beside the name of the tab.
 
     The page asks for it when it is there, because it may take a second to find out.
     """
